@@ -1,0 +1,69 @@
+"""The catalogue: models as dated data, read from `catalogue.toml`.
+
+A catalogue name may stand in a spec for its component with the model filled in. Any hub id or local
+folder can be used as well; the catalogue only adds what is known of a model beforehand.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A registry package that carries the weights as plain files. Its code is never imported."""
+
+    package: str
+    version: str
+    folder: str
+    files: Mapping[str, str]
+    """File name -> SHA-256 of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of the catalogue. Sizes in bytes, `max_length` in tokens, `as_of` an ISO date."""
+
+    name: str
+    title: str
+    hub: str
+    licence: str
+    as_of: str
+    retriever: str = ""
+    reranker: str = ""
+    languages: tuple[str, ...] = ()
+    parameters: str = ""
+    max_length: int = 512
+    scale: str = ""
+    weights: str = ""
+    size: int = 0
+    dimension: int = 0
+    pooling: str = ""
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    note: str = ""
+    carrier: Carrier | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def component(self, kind: str) -> str:
+        """The component that this model fills as a retriever or reranker, "" when it is neither."""
+        return {"retriever": self.retriever, "reranker": self.reranker}.get(kind, "")
+
+
+@cache
+def catalogue() -> Mapping[str, Model]:
+    """All models by name, in the order of the file."""
+    raw = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text("utf-8"))
+    return MappingProxyType({name: _model(name, entry) for name, entry in raw["models"].items()})
+
+
+def _model(name: str, entry: dict[str, Any]) -> Model:
+    carrier = entry.pop("carrier", None)
+    entry["languages"] = tuple(entry.get("languages", ()))
+    return Model(name=name, carrier=Carrier(**carrier) if carrier else None, **entry)

@@ -1,0 +1,64 @@
+"""A corpus: documents, and where there are any, queries and their relevance judgments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from rerank_lab.errors import InvalidInput
+from rerank_lab.types import Document, Qrels, Query
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents in their given order, with unique ids. `meta` holds licence, languages, source, ...
+
+    A corpus whose documents were cut into passages holds the passages as its documents; each names
+    its `parent`, and rankings are folded to parents before they are shown or judged.
+    """
+
+    name: str
+    documents: tuple[Document, ...]
+    queries: tuple[Query, ...] = ()
+    qrels: Qrels = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def by_id(self) -> dict[str, Document]:
+        return {document.id: document for document in self.documents}
+
+    @cached_property
+    def parent_of(self) -> dict[str, str]:
+        """Passage id -> document id, for the passages only; empty when nothing was cut."""
+        return {d.id: d.parent for d in self.documents if d.parent}
+
+    @cached_property
+    def document_ids(self) -> frozenset[str]:
+        """The ids that judgments may speak of."""
+        return frozenset(document.document_id for document in self.documents)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over ids and contents in order: what an index or a cached result belongs to."""
+        digest = hashlib.sha256()
+        for document in self.documents:
+            for part in (document.id, document.parent, document.content):
+                digest.update(part.encode("utf-8", "surrogatepass"))
+                digest.update(b"\x00")
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def document(self, doc_id: str) -> Document:
+        """The document with that id, or InvalidInput."""
+        try:
+            return self.by_id[doc_id]
+        except KeyError:
+            raise InvalidInput(
+                f"Corpus {self.name!r} has no document {doc_id!r}.",
+                hint="Check the id, or the corpus that the ranking belongs to.",
+            ) from None

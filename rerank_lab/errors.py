@@ -1,0 +1,102 @@
+"""Every error that can reach a user.
+
+    LabError                 base: a message, a hint (the next thing to do), optional details
+    ├── InvalidInput         a file, option, spec or value that cannot be used as given
+    ├── MissingExtra         an optional package is not installed
+    ├── MissingKey           a provider's key is not set
+    ├── ModelUnavailable     a model cannot be found, fetched or loaded here
+    ├── BackendError         a backend answered with an error (retryable or not)
+    ├── DeadlineExceeded     the time allowed is used up
+    ├── SpendLimit           the next call would pass the spend limit
+    ├── Cancelled            the user, or the last waiter, gave up
+    └── ContractViolation    a component broke its contract (a defect in that component)
+
+The UI, the command line and the API show `message` and `hint` word for word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class LabError(Exception):
+    """An error meant for a person: what happened (`message`) and what to do next (`hint`)."""
+
+    kind = "error"
+
+    def __init__(self, message: str, *, hint: str, details: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+    def to_json(self) -> dict[str, str]:
+        """The shape that the command line and the API print: error, message, hint (and details)."""
+        shown = {"error": self.kind, "message": self.message, "hint": self.hint}
+        return shown | ({"details": self.details} if self.details else {})
+
+
+class InvalidInput(LabError):
+    """Something given by the user cannot be used. `problems` lists every one found, not the first."""
+
+    kind = "invalid_input"
+
+    def __init__(
+        self, message: str, *, hint: str, details: str = "", problems: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, details=details or "\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class MissingExtra(LabError):
+    kind = "missing_extra"
+
+    @classmethod
+    def of(cls, what: str, extra: str) -> MissingExtra:
+        """`what` needs the optional dependency group `extra` of this package."""
+        return cls(
+            f"{what} needs packages that are not installed.",
+            hint=f"Install them with: pip install 'rerank-lab[{extra}]'",
+        )
+
+
+class MissingKey(LabError):
+    kind = "missing_key"
+
+
+class ModelUnavailable(LabError):
+    kind = "model_unavailable"
+
+
+class BackendError(LabError):
+    """A model, engine or provider failed while working. `retryable` says whether again may help."""
+
+    kind = "backend_error"
+
+    def __init__(
+        self, message: str, *, hint: str, details: str = "", retryable: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.retryable = retryable
+
+
+class DeadlineExceeded(LabError):
+    kind = "deadline_exceeded"
+
+
+class SpendLimit(LabError):
+    kind = "spend_limit"
+
+
+class Cancelled(LabError):
+    kind = "cancelled"
+
+    def __init__(self, message: str = "Cancelled.", *, hint: str = "Start it again when ready.") -> None:
+        super().__init__(message, hint=hint)
+
+
+class ContractViolation(LabError):
+    kind = "contract_violation"

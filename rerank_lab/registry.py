@@ -1,0 +1,257 @@
+"""Which components exist: found by entry point, described by `Info`, loaded when first used.
+
+Built-in components and third-party ones register the same way, through the entry point groups
+`rerank_lab.retrievers`, `rerank_lab.fusions` and `rerank_lab.rerankers`. Forms, command-line help,
+validation and docs are generated from each component's `Info`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from rerank_lab.catalogue import Model, catalogue
+from rerank_lab.errors import BackendError, InvalidInput
+from rerank_lab.spec import Literal as Value
+from rerank_lab.spec import Node, PipelineSpec, format_literal, parse
+
+Kind = Literal["retriever", "fusion", "reranker"]
+KINDS: tuple[Kind, ...] = ("retriever", "fusion", "reranker")
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One option of a component. The type is that of `default`; `low` and `high` are inclusive."""
+
+    name: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Value, ...] = ()
+    unit: str = ""
+    label: str = ""
+    execution: bool = False
+    """True when the option changes how fast an answer comes, never which answer."""
+
+    @property
+    def type(self) -> type[Value]:
+        return type(self.default)
+
+    def check(self, value: Value) -> tuple[Value | None, str]:
+        """The value in this option's type and "", or None and what is wrong with it."""
+        if self.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.type:
+            wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+            return None, f"{self.name} must be {wanted[self.type]}, not {format_literal(value)}"
+        if self.choices and value not in self.choices:
+            listed = ", ".join(format_literal(choice) for choice in self.choices)
+            return None, f"{self.name} must be one of {listed}, not {format_literal(value)}"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if self.low is not None and value < self.low:
+                return None, f"{self.name} must be at least {self.low:g}, not {value:g}"
+            if self.high is not None and value > self.high:
+                return None, f"{self.name} must be at most {self.high:g}, not {value:g}"
+        return value, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a component is, for people and for generated forms, help and docs."""
+
+    name: str
+    kind: Kind
+    family: str
+    summary: str
+    scale: str
+    params: tuple[Param, ...] = ()
+    extra: str = ""
+    key_variable: str = ""
+    lane: str = "cpu"
+    deterministic: bool = True
+    max_concurrency: int = 1
+
+    def param(self, name: str) -> Param | None:
+        return next((p for p in self.params if p.name == name), None)
+
+    def complete(self, options: Mapping[str, Value]) -> dict[str, Value]:
+        """All options with defaults filled in. Raises InvalidInput with every problem at once."""
+        problems = self.problems(options)
+        if problems:
+            raise InvalidInput(
+                f"{self.name}: {'; '.join(problems)}.",
+                hint=f"Options of {self.name}: {', '.join(p.name for p in self.params) or 'none'}.",
+                problems=problems,
+            )
+        given = {k: self._checked(k, v) for k, v in options.items()}
+        return {p.name: given.get(p.name, p.default) for p in self.params}
+
+    def _checked(self, name: str, value: Value) -> Value:
+        param = self.param(name)
+        checked = param.check(value)[0] if param else None
+        return value if checked is None else checked
+
+    def problems(self, options: Mapping[str, Value]) -> list[str]:
+        found = []
+        for name, value in options.items():
+            param = self.param(name)
+            if param is None:
+                near = nearest(name, (p.name for p in self.params))
+                found.append(f"there is no option {name!r}{near}")
+            else:
+                found += [problem for problem in [param.check(value)[1]] if problem]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A registered component that cannot be loaded: shown as a red row, never a crash."""
+
+    name: str
+    kind: Kind
+    error: str
+    details: str
+
+
+@cache
+def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+    """Registered names of a kind, in alphabetical order; the project's own win over a plugin's."""
+    group = importlib.metadata.entry_points(group=f"rerank_lab.{kind}s")
+    ours_last = sorted(group, key=lambda e: (e.value.startswith("rerank_lab."), e.name))
+    return dict(sorted({e.name: e for e in ours_last}.items()))
+
+
+@cache
+def load(kind: Kind, name: str) -> Any:
+    """The class of a component. Raises BackendError when its module does not import."""
+    try:
+        return entry_points(kind)[name].load()
+    except Exception as error:
+        raise BackendError(
+            f"The {kind} {name!r} cannot be loaded: {type(error).__name__}: {error}",
+            hint="Update or remove the package that provides it.",
+            details=traceback.format_exc(),
+        ) from error
+
+
+def info(kind: Kind, name: str) -> Info:
+    found: Info = load(kind, name).info
+    return found
+
+
+def infos(kind: Kind) -> tuple[Info | Broken, ...]:
+    """Every registered component of a kind, broken ones included."""
+    rows: list[Info | Broken] = []
+    for name in entry_points(kind):
+        try:
+            rows.append(info(kind, name))
+        except BackendError as error:
+            rows.append(Broken(name, kind, error.message, error.details))
+    return tuple(rows)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "a" or "b"?` with the names nearest to `word`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f'; did you mean {" or ".join(near)}?' if near else ""
+
+
+def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
+    """The canonical spec: names and options checked, defaults dropped, catalogue names in use.
+
+    Raises InvalidInput that lists every unknown name and option, with the nearest valid ones.
+    """
+    if isinstance(given, str):
+        given = parse(given)
+    if isinstance(given, Node):
+        given = PipelineSpec((given,))
+    problems: list[str] = []
+    nodes = [_canonical(given.source, "retriever", problems)]
+    nodes += [_canonical(node, "reranker", problems) for node in given.stages]
+    if problems:
+        raise InvalidInput(
+            f"The pipeline {str(given)!r} has {_count(len(problems))}: {'; '.join(problems)}.",
+            hint="Correct these; `rerank-lab models` lists the names that exist.",
+            problems=problems,
+        )
+    return PipelineSpec(tuple(nodes))
+
+
+def expand(node: Node, kind: Kind) -> tuple[Info, dict[str, Value]]:
+    """The component and full options that a canonical node stands for."""
+    name, options = _component_of(node, kind)
+    if node.sources:
+        kind = "fusion"
+    found = info(kind, name)
+    return found, found.complete(options)
+
+
+def _component_of(node: Node, kind: Kind) -> tuple[str, dict[str, Value]]:
+    model = _model(node.name, kind)
+    if model is None or node.name in entry_points(kind):
+        return node.name, node.values
+    return model.component(kind), {"model": node.name, **node.values}
+
+
+def _model(name: str, kind: Kind) -> Model | None:
+    model = catalogue().get(name)
+    return model if model is not None and model.component(kind) else None
+
+
+def _canonical(node: Node, kind: Kind, problems: list[str]) -> Node:
+    if node.sources or (kind == "retriever" and node.name in entry_points("fusion")):
+        return _canonical_fusion(node, kind, problems)
+    known = set(entry_points(kind)) | {n for n, m in catalogue().items() if m.component(kind)}
+    if node.name not in known:
+        place = "first stage" if kind == "retriever" else "reranker"
+        problems.append(f"there is no {place} {node.name!r}{nearest(node.name, known)}")
+        return node
+    name, options = _component_of(node, kind)
+    try:
+        found = info(kind, name)
+    except BackendError as error:
+        problems.append(error.message)
+        return node
+    wrong = found.problems(options)
+    problems += [f"{node.name}: {problem}" for problem in wrong]
+    if wrong:
+        return node
+    full = found.complete(options)
+    model = full.get("model")
+    if isinstance(model, str) and (entry := _model(model, kind)) and entry.component(kind) == name:
+        default = found.param("model")
+        name = name if default and default.default == model else model
+        full.pop("model")
+    kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
+    return Node(name, tuple(kept.items()))
+
+
+def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
+    fusions = entry_points("fusion")
+    if kind != "retriever":
+        problems.append(f"{node.name} takes no sources as a stage; a fusion can only come first")
+        return node
+    if node.name not in fusions:
+        problems.append(f"there is no fusion {node.name!r}{nearest(node.name, fusions)}")
+        return node
+    sources = tuple(_canonical(source, "retriever", problems) for source in node.sources)
+    if len(sources) < 2:
+        problems.append(f"{node.name} needs at least two sources, such as {node.name}(bm25,dense)")
+    found = info("fusion", node.name)
+    wrong = found.problems(node.values)
+    problems += [f"{node.name}: {problem}" for problem in wrong]
+    if wrong:
+        return node
+    full = found.complete(node.values)
+    kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
+    return Node(node.name, tuple(kept.items()), sources)
+
+
+def _count(n: int) -> str:
+    return "a problem" if n == 1 else f"{n} problems"

@@ -1,0 +1,225 @@
+"""The contract of a reranker, and everything that no family should write for itself.
+
+A family writes ONE method: `score` (pointwise), `prefer` (pairwise), `pick` (setwise) or `order`
+(listwise). The bases own loading, cache, batches, windows, timing, cancel, deadline, checking of
+what the model returned, and stable sorting. The result is always a permutation of what came in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rerank_lab.context import Context, StoredScore
+from rerank_lab.errors import BackendError, ContractViolation
+from rerank_lab.registry import Info, Param
+from rerank_lab.spec import Literal
+from rerank_lab.types import Document, Query, Ranking, Status, Trace
+
+TOP = Param(
+    "top",
+    100,
+    "How many candidates are reranked; those below keep their order.",
+    low=1,
+    high=10_000,
+    unit="documents",
+    label="Candidates to rerank",
+)
+"""Every reranker has this option. It is read by the pipeline, not by the reranker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A permutation of the documents given, what it took, and how it came about."""
+
+    ranking: Ranking
+    trace: Trace
+    status: Status
+
+
+@dataclass(slots=True)
+class Work:
+    """One call's context and counts, handed to the family's method. One thread uses it."""
+
+    ctx: Context
+    trace: Trace = field(default_factory=Trace)
+    truncated: set[int] = field(default_factory=set)
+    """Indexes, into the texts handed over, of those that the model saw only a part of."""
+
+    def checkpoint(self) -> None:
+        """Call between batches: raises when the caller cancelled or the deadline has passed."""
+        self.ctx.checkpoint()
+
+    def add(self, **counts: Any) -> None:
+        """Add to the trace: `work.add(tokens_in=812, queue_s=0.02)`."""
+        self.trace = self.trace + Trace(**counts)
+
+    def warn(self, text: str) -> None:
+        self.add(warnings=(text,))
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the seconds spent inside to `part`, such as "queue_s" or "network_s"."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(**{part: time.perf_counter() - start})
+
+
+class Reranker(ABC):
+    """One reranker with its options. Instant to construct; `load` is heavy and idempotent."""
+
+    info: ClassVar[Info]
+
+    def __init__(self, **options: Literal) -> None:
+        self.options: Mapping[str, Literal] = self.info.complete(options)
+        self._loading = threading.Lock()
+        self._loaded = False
+
+    def load(self, ctx: Context) -> None:
+        """Make the model ready. Raises ModelUnavailable with what to do when it cannot be had."""
+        with self._loading:
+            if not self._loaded:
+                self._load(ctx)
+                self._loaded = True
+
+    def close(self) -> None:
+        """Free what `load` holds; a later call loads again."""
+        with self._loading:
+            if self._loaded:
+                self._close()
+                self._loaded = False
+
+    def fingerprint(self) -> str:
+        """What its scores depend on: options (not those of execution only) and weights digest."""
+        execution = {p.name for p in self.info.params if p.execution} | {"top"}
+        options = {k: v for k, v in sorted(self.options.items()) if k not in execution}
+        parts = [self.info.name, options, self.weights_digest()]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def rerank(self, query: Query, docs: Sequence[Document], ctx: Context) -> Reranked:
+        """Order `docs` for `query`. An empty list gives an empty ranking.
+
+        Raises LabError when the model cannot answer; never returns a part of the documents.
+        """
+        ids = [doc.id for doc in docs]
+        if len(set(ids)) != len(ids):
+            raise ContractViolation(
+                f"{self.info.name} was handed the same document id twice.",
+                hint="Give each document an id of its own.",
+            )
+        work = Work(ctx)
+        work.checkpoint()
+        if not docs:
+            return Reranked(Ranking.from_order(query.id, ()), work.trace, Status.OK)
+        if not self._loaded:
+            ctx.report("loading model")
+            with work.timed("load_s"):
+                self.load(ctx)
+        start, waited = time.perf_counter(), work.trace.total_s
+        ranking, status = self._rank(query, docs, work)
+        other_s = work.trace.total_s - waited
+        work.add(compute_s=max(0.0, time.perf_counter() - start - other_s), documents=len(docs))
+        if sorted(ranking.doc_ids) != sorted(ids):
+            raise ContractViolation(
+                f"{self.info.name} did not return a permutation of the documents it was given.",
+                hint="The component has a defect; choose another reranker and report this one.",
+            )
+        return Reranked(ranking, work.trace, status)
+
+    @abstractmethod
+    def _rank(
+        self, query: Query, docs: Sequence[Document], work: Work
+    ) -> tuple[Ranking, Status]: ...
+
+    def _load(self, ctx: Context) -> None:
+        """Override when there is a model to load."""
+
+    def _close(self) -> None:
+        """Override when `_load` holds memory."""
+
+    def weights_digest(self) -> str:
+        """Digest or revision of the weights, so that a changed model never meets old scores."""
+        return ""
+
+
+class PointwiseReranker(Reranker):
+    """Scores each document by itself, so cached scores can be reused at any depth."""
+
+    batch_size: ClassVar[int | None] = 32
+    """Texts handed over at once; None hands over all (the model then makes its own batches)."""
+
+    @abstractmethod
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        """One finite score a text, higher is better, on the scale that `info` names."""
+
+    def _rank(
+        self, query: Query, docs: Sequence[Document], work: Work
+    ) -> tuple[Ranking, Status]:
+        texts = {doc.content_hash: doc.content for doc in docs}
+        keys = {digest: self.cache_key(query.text, digest) for digest in texts}
+        cache = work.ctx.cache
+        found = cache.get_many(list(keys.values())) if cache else {}
+        missing = [digest for digest, key in keys.items() if key not in found]
+        fresh = self._score_all(query.text, [texts[digest] for digest in missing], work)
+        new = {keys[digest]: stored for digest, stored in zip(missing, fresh, strict=True)}
+        if cache and new:
+            cache.put_many(new)
+        found = found | new
+        by_id = {doc.id: found[keys[doc.content_hash]] for doc in docs}
+        cut = sum(stored.truncated for stored in by_id.values())
+        work.add(cache_hits=len(texts) - len(missing), truncated=cut)
+        ranking = Ranking.from_scores(
+            query.id,
+            {doc_id: stored.score for doc_id, stored in by_id.items()},
+            self.info.scale,
+            previous=[doc.id for doc in docs],
+        )
+        if cut:
+            return ranking, Status.TRUNCATED
+        return ranking, Status.OK if missing else Status.CACHED
+
+    def _score_all(self, query: str, texts: Sequence[str], work: Work) -> list[StoredScore]:
+        size = self.batch_size or max(1, len(texts))
+        stored: list[StoredScore] = []
+        for start in range(0, len(texts), size):
+            work.checkpoint()
+            batch = texts[start : start + size]
+            work.truncated.clear()
+            scores = [float(score) for score in self.score(query, batch, work)]
+            self._check(scores, len(batch))
+            stored += [StoredScore(s, i in work.truncated) for i, s in enumerate(scores)]
+            work.ctx.report("scoring", len(stored), len(texts))
+        work.add(calls=math.ceil(len(texts) / size))
+        return stored
+
+    def _check(self, scores: Sequence[float], expected: int) -> None:
+        if len(scores) != expected:
+            raise ContractViolation(
+                f"{self.info.name} returned {len(scores)} scores for {expected} documents.",
+                hint="The component has a defect; choose another reranker and report this one.",
+            )
+        bad = sum(not math.isfinite(score) for score in scores)
+        if bad:
+            raise BackendError(
+                f"{self.name} gave {bad} of {expected} documents a score that is not a number.",
+                hint="The model or its number format is faulty here: try another backend or dtype.",
+            )
+
+    @property
+    def name(self) -> str:
+        """The model's name where there is one, else the component's."""
+        return str(self.options.get("model") or self.info.name)
+
+    def cache_key(self, query: str, content_hash: str) -> str:
+        parts = (self.fingerprint(), query, content_hash)
+        return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,152 @@
+"""The contract of a first stage: build once for a corpus, then search it.
+
+A family writes `_build` and `_search`; the base owns option checking, the index folder with its
+manifest, timing, limits and the refusal of an index that belongs to something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rerank_lab.context import Context
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.errors import BackendError, InvalidInput
+from rerank_lab.registry import Info
+from rerank_lab.spec import Literal
+from rerank_lab.types import Query, Ranking, Trace
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """A ranking of at most k documents, and what it took."""
+
+    ranking: Ranking
+    trace: Trace
+
+
+class Retriever(ABC):
+    """One first stage with its options. Instant to construct; `build` does the work."""
+
+    info: ClassVar[Info]
+    index_format: ClassVar[int] = 1
+    """Raised when the files of an index change shape, so that old ones are built anew."""
+
+    def __init__(self, **options: Literal) -> None:
+        self.options: Mapping[str, Literal] = self.info.complete(options)
+        self._built_for: str | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many candidates a search returns when nobody says otherwise."""
+        return int(self.options.get("k", 100))
+
+    @property
+    def index_options(self) -> dict[str, Literal]:
+        """The options that an index depends on: all but the depth and those of execution only."""
+        execution = {p.name for p in self.info.params if p.execution} | {"k"}
+        return {k: v for k, v in sorted(self.options.items()) if k not in execution}
+
+    def fingerprint(self) -> str:
+        """What an index of this retriever is made with; part of its folder's name."""
+        parts = [self.info.name, self.index_format, self.index_options, self.weights_digest()]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def weights_digest(self) -> str:
+        """Digest of the model's weights for retrievers that have one, else ""."""
+        return ""
+
+    def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
+        return indexes / corpus.content_hash[:16] / f"{self.info.name}-{self.fingerprint()[:16]}"
+
+    def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
+        """Make this retriever ready for `corpus`: open its index below `indexes`, or build it.
+
+        With `indexes=None` nothing is written. Building reports progress, can be cancelled, and
+        goes on where it was stopped when the family supports that. Raises BackendError when a
+        stored index does not belong to this corpus and these options.
+        """
+        if self._built_for == corpus.content_hash:
+            return
+        if not corpus.documents:
+            raise InvalidInput(
+                f"Corpus {corpus.name!r} has no documents.", hint="Import some documents first."
+            )
+        folder = self.index_folder(corpus, indexes) if indexes else None
+        if folder is not None and (folder / MANIFEST).exists():
+            self._check_manifest(folder, corpus)
+        self._build(corpus, folder, ctx)
+        if folder is not None and folder.exists():
+            write_manifest(folder, self._manifest(corpus))
+        self._built_for = corpus.content_hash
+
+    def search(self, query: Query, k: int | None, ctx: Context) -> Retrieved:
+        """The best `k` documents (default: the option k), best first. Raises if not built."""
+        if self._built_for is None:
+            raise BackendError(
+                f"{self.info.name} has no index yet.", hint="Call build(corpus, ctx) first."
+            )
+        ctx.checkpoint()
+        start = time.perf_counter()
+        ranking = self._search(query, k or self.depth, ctx)
+        seconds = time.perf_counter() - start
+        return Retrieved(ranking, Trace(compute_s=seconds, calls=1, documents=len(ranking)))
+
+    def search_many(
+        self, queries: Sequence[Query], k: int | None, ctx: Context
+    ) -> Iterable[Retrieved]:
+        """One after the other; override where a batch is faster."""
+        for query in queries:
+            yield self.search(query, k, ctx)
+
+    def close(self) -> None:
+        """Free what `build` holds in memory; a later `build` opens it again."""
+        self._built_for = None
+
+    @abstractmethod
+    def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        """Open the index in `folder` when it is complete there, else build it (and keep it there)."""
+
+    @abstractmethod
+    def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
+        """At most `k` documents. An empty query gives an empty ranking."""
+
+    def _manifest(self, corpus: Corpus) -> dict[str, Any]:
+        return {
+            "retriever": self.info.name,
+            "format": self.index_format,
+            "options": self.index_options,
+            "weights": self.weights_digest(),
+            "corpus": corpus.content_hash,
+            "documents": len(corpus),
+        }
+
+    def _check_manifest(self, folder: Path, corpus: Corpus) -> None:
+        try:
+            found = json.loads((folder / MANIFEST).read_text("utf-8"))
+        except (OSError, ValueError):
+            found = {}
+        wanted = self._manifest(corpus)
+        differing = sorted(k for k in wanted if found.get(k) != wanted[k])
+        if differing:
+            raise BackendError(
+                f"The {self.info.name} index in {folder.name!r} was built for another "
+                f"{' and '.join(differing)}.",
+                hint="Delete this index on the Corpora page (or its folder); it is then built anew.",
+                details=str(folder),
+            )
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Written last and in one step: an index folder without it is unfinished."""
+    part = folder / (MANIFEST + ".part")
+    part.write_text(json.dumps(manifest, sort_keys=True, indent=1), "utf-8")
+    part.replace(folder / MANIFEST)
