@@ -40,7 +40,7 @@ class LabError(Exception):
 
 
 class InvalidInput(LabError):
-    """Something given by the user cannot be used. `problems` lists every one found, not the first."""
+    """Something given by the user cannot be used. `problems` lists all that was found."""
 
     kind = "invalid_input"
 
@@ -94,7 +94,9 @@ class SpendLimit(LabError):
 class Cancelled(LabError):
     kind = "cancelled"
 
-    def __init__(self, message: str = "Cancelled.", *, hint: str = "Start it again when ready.") -> None:
+    def __init__(
+        self, message: str = "Cancelled.", *, hint: str = "Start it again when ready."
+    ) -> None:
         super().__init__(message, hint=hint)
 
 

@@ -9,7 +9,7 @@ HOME_VARIABLE = "RERANK_LAB_HOME"
 
 
 def data_home() -> Path:
-    """The data folder (not created here). Holds corpora/, indexes/, models/, experiments/, cache."""
+    """The data folder (not created here): corpora, indexes, models, experiments, scores."""
     given = os.environ.get(HOME_VARIABLE, "").strip()
     if given:
         return Path(given).expanduser().absolute()

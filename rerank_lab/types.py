@@ -54,8 +54,10 @@ class Query:
 
     @classmethod
     def of(cls, text: str) -> Query:
-        """A query typed by hand: its id is derived from its text, so the same text is the same id."""
-        return cls("q-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12], text)
+        """A query typed by hand; the same text always gets the same id."""
+        return cls(
+            "q-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12], text
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,10 @@ class Ranking:
         for position, hit in enumerate(self.hits, 1):
             if hit.rank != position or hit.doc_id in seen:
                 raise _broken(f"rank {hit.rank} of {hit.doc_id!r} at position {position}")
-            if hit.score is not None:
-                if previous is None or not math.isfinite(hit.score) or hit.score > previous:
-                    raise _broken(f"score {hit.score!r} of {hit.doc_id!r} at rank {hit.rank}")
+            if hit.score is not None and not (
+                previous is not None and math.isfinite(hit.score) and hit.score <= previous
+            ):
+                raise _broken(f"score {hit.score!r} of {hit.doc_id!r} at rank {hit.rank}")
             previous = hit.score
             seen.add(hit.doc_id)
 
@@ -196,7 +199,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one stage did, in seconds and counts. Adds with `+`; holds no secret, no document text."""
+    """What one stage did, in seconds and counts. Adds with `+`; holds no secret or text."""
 
     load_s: float = 0.0
     queue_s: float = 0.0
@@ -231,7 +234,9 @@ class Trace:
         for item in fields(self):
             mine, theirs = getattr(self, item.name), getattr(other, item.name)
             if isinstance(mine, str):
-                merged[item.name] = mine if theirs in ("", mine) else f"{mine}, {theirs}".strip(", ")
+                merged[item.name] = (
+                    mine if theirs in ("", mine) else f"{mine}, {theirs}".strip(", ")
+                )
             elif item.name == "warnings":
                 merged[item.name] = mine + tuple(w for w in theirs if w not in mine)
             else:

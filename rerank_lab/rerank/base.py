@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from rerank_lab.context import Context, StoredScore
-from rerank_lab.errors import BackendError, ContractViolation
+from rerank_lab.errors import BackendError, ContractViolation, LabError
 from rerank_lab.registry import Info, Param
 from rerank_lab.spec import Literal
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
@@ -136,15 +136,19 @@ class Reranker(ABC):
             )
         return Reranked(ranking, work.trace, status)
 
+    def problems(self) -> list[LabError]:
+        """What would stop it from running here, found without heavy work."""
+        return []
+
     @abstractmethod
     def _rank(
         self, query: Query, docs: Sequence[Document], work: Work
     ) -> tuple[Ranking, Status]: ...
 
-    def _load(self, ctx: Context) -> None:
+    def _load(self, ctx: Context) -> None:  # noqa: B027
         """Override when there is a model to load."""
 
-    def _close(self) -> None:
+    def _close(self) -> None:  # noqa: B027
         """Override when `_load` holds memory."""
 
     def weights_digest(self) -> str:
@@ -162,9 +166,7 @@ class PointwiseReranker(Reranker):
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         """One finite score a text, higher is better, on the scale that `info` names."""
 
-    def _rank(
-        self, query: Query, docs: Sequence[Document], work: Work
-    ) -> tuple[Ranking, Status]:
+    def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         texts = {doc.content_hash: doc.content for doc in docs}
         keys = {digest: self.cache_key(query.text, digest) for digest in texts}
         cache = work.ctx.cache

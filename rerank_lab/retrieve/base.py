@@ -17,12 +17,23 @@ from typing import Any, ClassVar
 
 from rerank_lab.context import Context
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.errors import BackendError, InvalidInput
-from rerank_lab.registry import Info
+from rerank_lab.errors import BackendError, InvalidInput, LabError
+from rerank_lab.registry import Info, Param
 from rerank_lab.spec import Literal
 from rerank_lab.types import Query, Ranking, Trace
 
 MANIFEST = "manifest.json"
+
+DEPTH = Param(
+    "k",
+    100,
+    "How many candidates the first stage returns.",
+    low=1,
+    high=10_000,
+    unit="documents",
+    label="Candidates",
+)
+"""Every retriever has this option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class Retriever(ABC):
         if folder is not None and (folder / MANIFEST).exists():
             self._check_manifest(folder, corpus)
         self._build(corpus, folder, ctx)
-        if folder is not None and folder.exists():
+        if folder is not None and folder.exists() and not (folder / MANIFEST).exists():
             write_manifest(folder, self._manifest(corpus))
         self._built_for = corpus.content_hash
 
@@ -107,13 +118,17 @@ class Retriever(ABC):
         for query in queries:
             yield self.search(query, k, ctx)
 
+    def problems(self, corpus: Corpus | None) -> list[LabError]:
+        """What would stop it from running here, found without heavy work."""
+        return []
+
     def close(self) -> None:
         """Free what `build` holds in memory; a later `build` opens it again."""
         self._built_for = None
 
     @abstractmethod
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
-        """Open the index in `folder` when it is complete there, else build it (and keep it there)."""
+        """Open the index in `folder` when it is complete there, else build it there."""
 
     @abstractmethod
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
@@ -140,7 +155,7 @@ class Retriever(ABC):
             raise BackendError(
                 f"The {self.info.name} index in {folder.name!r} was built for another "
                 f"{' and '.join(differing)}.",
-                hint="Delete this index on the Corpora page (or its folder); it is then built anew.",
+                hint="Delete this index on the Corpora page; it is then built anew.",
                 details=str(folder),
             )
 

@@ -1,0 +1,309 @@
+"""A pipeline: a first stage (or a fusion of several) followed by rerankers.
+
+    Pipeline("rrf(bm25,dense) >> ms-marco-minilm-l12(top=50)").run("what is a heat pump?", corpus)
+
+Pipelines that share a prefix share its result: each (corpus, query, prefix) is computed once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from rerank_lab.context import Context
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.engine import Engine, default_engine, lab_errors
+from rerank_lab.errors import Cancelled, InvalidInput, LabError
+from rerank_lab.registry import expand, info, load, resolve
+from rerank_lab.rerank.base import Reranked
+from rerank_lab.spec import Node, PipelineSpec, parse
+from rerank_lab.types import Query, Ranking, Status, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """One stage of one query: its ranking when it has one, else the error that says why not.
+
+    `reused` means that the result is an earlier one, with the times measured then. `parts` holds
+    the sources of a fusion. Rankings here speak of the corpus' own units (passages when cut).
+    """
+
+    node: Node
+    status: Status
+    trace: Trace = field(default_factory=Trace)
+    ranking: Ranking | None = None
+    error: LabError | None = None
+    reused: bool = False
+    parts: tuple[StageResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    index: int
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class StageDone:
+    index: int
+    result: StageResult
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    index: int
+    result: StageResult
+
+
+Event = StageStarted | StageDone | StageFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a pipeline made of a query.
+
+    `ranking` is the last stage's, folded to documents (None when a stage failed); `passages` maps
+    each document to the passage that earned its place, and is empty when nothing was cut.
+    """
+
+    spec: str
+    query: Query
+    stages: tuple[StageResult, ...]
+    ranking: Ranking | None
+    passages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status:
+        """The gravest status among the stages; cached only when every model stage was."""
+        found = {stage.status for stage in self.stages}
+        for status in _GRAVEST_FIRST:
+            if status in found:
+                return status
+        return Status.CACHED if self.stages[-1].status is Status.CACHED else Status.OK
+
+    @property
+    def trace(self) -> Trace:
+        return sum((stage.trace for stage in self.stages), Trace())
+
+    @property
+    def reused(self) -> bool:
+        return all(stage.reused for stage in self.stages)
+
+    @property
+    def error(self) -> LabError | None:
+        return next((stage.error for stage in self.stages if stage.error), None)
+
+
+_GRAVEST_FIRST = (
+    Status.CANCELLED,
+    Status.FAILED,
+    Status.SKIPPED,
+    Status.FALLBACK,
+    Status.REPAIRED,
+    Status.TRUNCATED,
+)
+
+
+class Pipeline:
+    """A checked, canonical pipeline. Equal specs make equal pipelines; `str()` gives the spec."""
+
+    def __init__(self, spec: str | Node | PipelineSpec) -> None:
+        self.spec = resolve(spec)
+
+    def __str__(self) -> str:
+        return str(self.spec)
+
+    def __repr__(self) -> str:
+        return f"Pipeline({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and self.spec == other.spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
+    def __rshift__(self, other: str | Node | PipelineSpec) -> Pipeline:
+        """Add stages: `Pipeline("bm25") >> "ms-marco-minilm-l12"`."""
+        return Pipeline(self.spec >> (parse(other) if isinstance(other, str) else other))
+
+    def at_depth(self, depth: int) -> Pipeline:
+        """With `depth` candidates wherever a first stage or fusion does not say its own number."""
+        return Pipeline(PipelineSpec((_deepened(self.spec.source, depth), *self.spec.stages)))
+
+    @property
+    def lane(self) -> str:
+        """The kind of resource it occupies: light (retrieval only), cpu, gpu or network."""
+        if not self.spec.stages:
+            return "light"
+        lanes = {expand(node, "reranker")[0].lane for node in self.spec.stages}
+        return "cpu" if "cpu" in lanes else sorted(lanes)[0]
+
+    def check(self, corpus: Corpus | None = None, engine: Engine | None = None) -> list[LabError]:
+        """Everything that would stop it from running here, found without doing any work."""
+        engine = engine or default_engine()
+        problems: list[LabError] = []
+        for node in (*_leaves(self.spec.source), *self.spec.stages):
+            try:
+                if node in self.spec.stages:
+                    problems += engine.reranker(node).problems()
+                else:
+                    problems += engine.retriever(node).problems(corpus)
+            except LabError as error:
+                problems.append(error)
+        return problems
+
+    def events(
+        self,
+        query: Query | str,
+        corpus: Corpus,
+        ctx: Context | None = None,
+        engine: Engine | None = None,
+    ) -> Iterator[Event]:
+        """Run stage by stage. A failed stage ends the pipeline; the stages after it are skipped."""
+        engine = engine or default_engine()
+        asked = Query.of(query) if isinstance(query, str) else query
+        job = _Job(asked, corpus, engine.context(ctx), engine)
+        before: Ranking | None = None
+        failed = False
+        key = job.start
+        for index, node in enumerate(self.spec.nodes):
+            if failed:
+                yield StageFailed(index, StageResult(node, Status.SKIPPED))
+                continue
+            yield StageStarted(index, node)
+            result, key = job.stage(node, before, key)
+            before, failed = result.ranking, result.ranking is None
+            yield StageFailed(index, result) if failed else StageDone(index, result)
+
+    def run(
+        self,
+        query: Query | str,
+        corpus: Corpus,
+        ctx: Context | None = None,
+        engine: Engine | None = None,
+    ) -> Result:
+        """Drain `events`. Never raises for a failed stage: see `Result.status` and `.error`."""
+        asked = Query.of(query) if isinstance(query, str) else query
+        done = [
+            event.result
+            for event in self.events(asked, corpus, ctx, engine)
+            if not isinstance(event, StageStarted)
+        ]
+        return result_of(str(self), asked, done, corpus)
+
+
+def result_of(spec: str, query: Query, stages: Sequence[StageResult], corpus: Corpus) -> Result:
+    """Collect stage results into a Result, folding passages to their documents."""
+    last = stages[-1].ranking
+    if last is None or not corpus.parent_of:
+        return Result(spec, query, tuple(stages), last)
+    folded, passages = last.folded(corpus.parent_of)
+    return Result(spec, query, tuple(stages), folded, passages)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One query on its way through one pipeline."""
+
+    query: Query
+    corpus: Corpus
+    ctx: Context
+    engine: Engine
+
+    @property
+    def start(self) -> str:
+        """The key that every prefix begins with."""
+        return "\x00".join((self.corpus.content_hash, self.query.id, self.query.text))
+
+    def stage(self, node: Node, before: Ranking | None, key: str) -> tuple[StageResult, str]:
+        """The stage's result and the key of the prefix that ends with it."""
+        try:
+            with lab_errors(f"The stage {node}"):
+                self.ctx.checkpoint()
+                key = self._key(key, node, before is None)
+                if self.ctx.cache is None:
+                    return self._compute(node, before), key
+                found, reused = self.engine.results.get(
+                    key, lambda: self._compute(node, before), self.ctx
+                )
+        except LabError as error:
+            status = Status.CANCELLED if isinstance(error, Cancelled) else Status.FAILED
+            return StageResult(node, status, error=error), key
+        return (replace(found, reused=True) if reused else found), key
+
+    def _key(self, key: str, node: Node, first: bool) -> str:
+        if first:
+            parts = [self.engine.retriever(leaf).fingerprint() for leaf in _leaves(node)]
+        else:
+            parts = [self.engine.reranker(node).fingerprint()]
+        return hashlib.sha256("\x00".join([key, str(node), *parts]).encode()).hexdigest()
+
+    def _compute(self, node: Node, before: Ranking | None) -> StageResult:
+        return self._retrieve(node) if before is None else self._rerank(node, before)
+
+    def _retrieve(self, node: Node) -> StageResult:
+        if node.sources:
+            return self._fuse(node)
+        start = time.perf_counter()
+        retriever = self.engine.built(node, self.corpus, self.ctx)
+        load_s = time.perf_counter() - start
+        depth = int(expand(node, "retriever")[1].get("k", retriever.depth))
+        found = retriever.search(self.query, depth, self.ctx)
+        return StageResult(node, Status.OK, found.trace + Trace(load_s=load_s), found.ranking)
+
+    def _fuse(self, node: Node) -> StageResult:
+        parts: list[StageResult] = []
+        for source in node.sources:
+            part, _ = self.stage(source, None, self.start)
+            if part.error is not None:
+                raise part.error
+            parts.append(part)
+        component, options = expand(node, "retriever")
+        start = time.perf_counter()
+        fusion = load("fusion", component.name)(**options)
+        ranking = fusion.fuse([part.ranking for part in parts])
+        own = Trace(compute_s=time.perf_counter() - start)
+        trace = sum((part.trace for part in parts), own)
+        return StageResult(node, Status.OK, trace, ranking, parts=tuple(parts))
+
+    def _rerank(self, node: Node, before: Ranking) -> StageResult:
+        reranker = self.engine.reranker(node)
+        top = int(expand(node, "reranker")[1].get("top", len(before)))
+        head, tail = before.doc_ids[:top], before.doc_ids[top:]
+        docs = [self.corpus.by_id[doc_id] for doc_id in head]
+        done: Reranked = reranker.rerank(self.query, docs, self.ctx)
+        return StageResult(node, done.status, done.trace, done.ranking.followed_by(tail))
+
+
+def _leaves(node: Node) -> list[Node]:
+    return [leaf for s in node.sources for leaf in _leaves(s)] if node.sources else [node]
+
+
+def _deepened(node: Node, depth: int) -> Node:
+    kind_option = "top" if node.sources else "k"
+    component = info("fusion", node.name) if node.sources else expand(node, "retriever")[0]
+    sources = tuple(_deepened(source, depth) for source in node.sources)
+    made = replace(node, sources=sources)
+    if kind_option in node.values or component.param(kind_option) is None:
+        return made
+    return made.with_options(**{kind_option: depth})
+
+
+def pipelines(specs: Sequence[str]) -> list[Pipeline]:
+    """Parse many at once; raises one InvalidInput that lists what is wrong with each."""
+    made: list[Pipeline] = []
+    problems: list[str] = []
+    for spec in specs:
+        try:
+            made.append(Pipeline(spec))
+        except InvalidInput as error:
+            problems.append(error.message)
+    if problems:
+        raise InvalidInput(
+            "\n".join(problems),
+            hint="Correct these pipelines; `rerank-lab models` lists the names that exist.",
+            problems=problems,
+        )
+    return made
