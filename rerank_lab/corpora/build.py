@@ -1,0 +1,173 @@
+"""From rows and a column mapping to documents: ids checked, duplicates settled, texts cleaned."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rerank_lab.context import Context
+from rerank_lab.corpora.roles import META, PARENT, ColumnMapping, columns_of, guess_mapping
+from rerank_lab.corpora.source import clean_text
+from rerank_lab.corpora.tables import Record, Row
+from rerank_lab.errors import InvalidInput
+from rerank_lab.problems import ProblemLog
+from rerank_lab.types import Document
+
+PEEK_ROWS = 200
+_CHECK_EVERY = 1000
+
+
+def peek(rows: Iterator[Row], count: int = PEEK_ROWS) -> tuple[list[Row], Iterator[Row]]:
+    """The first rows, and all rows again."""
+    first = list(itertools.islice(rows, count))
+    return first, itertools.chain(first, rows)
+
+
+class DocumentBuilder:
+    """Collects documents with unique ids over one or many files. The first of an id is kept."""
+
+    def __init__(self, log: ProblemLog, ctx: Context | None = None) -> None:
+        self._log = log
+        self._ctx = ctx or Context()
+        self._at: dict[str, tuple[int, str, int]] = {}
+        self.documents: list[Document] = []
+        self.skipped = 0
+
+    def add_file(self, file: str, rows: Iterator[Row], mapping: ColumnMapping | None) -> None:
+        """All rows of one file; without a mapping, the one guessed from its first rows."""
+        first, rows = peek(rows)
+        if not first:
+            return
+        records = [record for _, record in first]
+        mapping = mapping or guess_mapping(records)
+        if mapping is None:
+            raise InvalidInput(
+                f"{file} has no column that holds text.",
+                hint="Give a column of texts, called text for example.",
+            )
+        check_mapping(mapping, columns_of(records), file)
+        for number, (line, record) in enumerate(rows, 1):
+            if number % _CHECK_EVERY == 0:
+                self._ctx.checkpoint()
+                self._ctx.report(f"Reading {file}", len(self.documents))
+            self.add(file, line, record, mapping)
+
+    def add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
+        """One row: a document more, or a problem more."""
+        doc_id = self._id(file, line, record, mapping)
+        text = self._text(file, line, record, mapping.text)
+        if doc_id is None or text is None:
+            self.skipped += 1
+            return
+        title = record.get(mapping.title) if mapping.title else None
+        document = Document(
+            doc_id,
+            text,
+            clean_text(str(title)).strip() if title is not None else "",
+            _meta(record, mapping),
+            str(record.get(PARENT) or ""),
+        )
+        if self._is_new(file, line, document):
+            if not document.content.strip():
+                self._log.note(f"Document {doc_id!r} has no text; kept.", file=file, line=line)
+            self.documents.append(document)
+        else:
+            self.skipped += 1
+
+    def _id(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> str | None:
+        if mapping.id is None:
+            return f"d{len(self.documents) + self.skipped + 1}"
+        value = record.get(mapping.id)
+        doc_id = id_text(value)
+        if doc_id is None:
+            problem = "is missing" if value is None or value == "" else "is not a name or a number"
+            self._log.error(
+                f"The id {problem}; the row was left out.",
+                "Give every row an id, or choose no id column to number the rows.",
+                file=file,
+                line=line,
+                field=mapping.id,
+            )
+        return doc_id
+
+    def _text(self, file: str, line: int, record: Record, column: str) -> str | None:
+        value = record.get(column)
+        if isinstance(value, str):
+            return clean_text(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        problem = "is missing" if value is None else f"is {_kind(value)}, not text"
+        self._log.error(
+            f"The text {problem}; the row was left out.",
+            "Give every row a text, or choose another text column.",
+            file=file,
+            line=line,
+            field=column,
+        )
+        return None
+
+    def _is_new(self, file: str, line: int, document: Document) -> bool:
+        place = self._at.get(document.id)
+        if place is None:
+            self._at[document.id] = (len(self.documents), file, line)
+            return True
+        index, first_file, first_line = place
+        where = f"{first_file}, line {first_line}" if first_line else first_file
+        if self.documents[index].content == document.content:
+            self._log.note(
+                f"Document {document.id!r} is given twice with the same content "
+                f"(first in {where}); merged.",
+                file=file,
+                line=line,
+            )
+        else:
+            self._log.error(
+                f"Document {document.id!r} is given again with other content; "
+                f"the first ({where}) is kept.",
+                "Give every document its own id.",
+                file=file,
+                line=line,
+            )
+        return False
+
+
+def check_mapping(mapping: ColumnMapping, columns: Iterable[str], file: str) -> None:
+    """Raise InvalidInput naming every mapped column that the file does not have."""
+    present = list(columns)
+    missing = [name for name in mapping.used if name not in present]
+    if missing:
+        raise InvalidInput(
+            f"{file} has no column {', '.join(map(repr, missing))}.",
+            hint="Its columns are: " + ", ".join(present[:20]) + ".",
+            problems=[f"{file}, field {name}: no such column" for name in missing],
+        )
+
+
+def id_text(value: Any) -> str | None:
+    """An id as text: strings stripped, whole numbers as they print; None when it cannot be one."""
+    if isinstance(value, str):
+        return clean_text(value).strip() or None
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else None
+    return str(value) if isinstance(value, int) else None
+
+
+def _meta(record: Record, mapping: ColumnMapping) -> dict[str, Any]:
+    named = (mapping.id, mapping.text, mapping.title, PARENT)
+    if mapping.meta is not None:
+        return {name: record[name] for name in mapping.meta if record.get(name) is not None}
+    meta: dict[str, Any] = {}
+    for name, value in record.items():
+        if name == META and isinstance(value, dict):
+            meta |= value
+        elif name not in named and value is not None and value != "":
+            meta[name] = value
+    return meta
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", dict: "an object", bool: "true or false", bytes: "binary data"}
+    return kinds.get(type(value), f"a {type(value).__name__}")

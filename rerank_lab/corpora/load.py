@@ -1,0 +1,104 @@
+"""`load_corpus`: a sample, an imported corpus, a path in any accepted format, or ir_datasets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rerank_lab.corpora.bundle import Bundle, Parts, lost, opened, read_judged, read_parts
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
+from rerank_lab.corpora.judged import check_judgments
+from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.store import CorpusEntry, find_entry, read_summary, unknown_corpus
+from rerank_lab.corpora.tables import ReadOptions
+from rerank_lab.errors import InvalidInput
+from rerank_lab.problems import ProblemLog
+
+_log = logging.getLogger(__name__)
+PathLike = str | Path
+
+
+def load_corpus(
+    reference: PathLike, *, queries: PathLike | None = None, qrels: PathLike | None = None
+) -> Corpus:
+    """The corpus that `reference` names: a sample, an imported corpus, a path, `ir_datasets:<id>`.
+
+    `queries` and `qrels` are files that take the place of the corpus' own. Rows that cannot be
+    used are left out, logged as a warning and listed in `corpus.meta["problems"]`. Raises
+    InvalidInput when nothing is usable, or when no corpus or file has that name.
+    """
+    options = ReadOptions()
+    log = ProblemLog(options.limits.problems)
+    name, bundle, meta = _read(reference, options, log)
+    extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
+    read_judged(bundle, extra, options, log)
+    corpus = finished(name, bundle, meta, log)
+    if lost(log):
+        _log.warning("Left out while loading %s:\n%s", name, "\n".join(log.lines()))
+    return corpus
+
+
+def corpus_from_texts(texts: str, name: str = "pasted list") -> Corpus:
+    """A pasted list, one document a line, with the ids d1, d2, ... Raises InvalidInput if empty."""
+    options, log = ReadOptions(), ProblemLog()
+    source = Source(name, data=texts.encode("utf-8", "replace"))
+    if not texts.strip():
+        raise InvalidInput("The list is empty.", hint="Paste one document a line.")
+    bundle = read_parts(Parts((source,)), options, log, format_name="lines")
+    return finished(name, bundle, {"source": name, "format": bundle.format}, log)
+
+
+def finished(name: str, bundle: Bundle, meta: Mapping[str, Any], log: ProblemLog) -> Corpus:
+    """A corpus whose judgments were checked against its documents and queries."""
+    qrels = bundle.qrels
+    if qrels:
+        doc_ids = {document.document_id for document in bundle.documents}
+        query_ids = {query.id for query in bundle.queries}
+        qrels = check_judgments(qrels, doc_ids, query_ids or set(qrels), log)
+    return Corpus(
+        name,
+        tuple(bundle.documents),
+        tuple(bundle.queries),
+        qrels,
+        dict(meta) | {"problems": log.problems},
+    )
+
+
+def _read(
+    reference: PathLike, options: ReadOptions, log: ProblemLog
+) -> tuple[str, Bundle, dict[str, Any]]:
+    text = str(reference)
+    if text.startswith(PREFIX):
+        return text, load_ir_dataset(text.removeprefix(PREFIX), log), {"source": text}
+    entry = find_entry(text) if isinstance(reference, str) else None
+    if entry is not None:
+        return entry.name, _read_path(entry.path, options, log), _entry_meta(entry)
+    path = Path(reference).expanduser()
+    if not path.exists():
+        raise unknown_corpus(text)
+    bundle = _read_path(path, options, log)
+    name = path.resolve().name if path.is_dir() else path.stem
+    return name, bundle, {"source": text, "format": bundle.format}
+
+
+def _read_path(path: Path, options: ReadOptions, log: ProblemLog) -> Bundle:
+    with opened(Source.of(path), options) as parts:
+        return read_parts(parts, options, log)
+
+
+def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:
+    about = read_summary(entry.path)
+    kept = {name: about[name] for name in ("languages", "licence", "source") if about.get(name)}
+    return {"source": entry.kind} | kept | {"kind": entry.kind}
+
+
+def _given(path: PathLike | None, what: str) -> Source | None:
+    if path is None:
+        return None
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise InvalidInput(f"There is no {what} file {path}.", hint="Check the path.")
+    return Source.of(file)

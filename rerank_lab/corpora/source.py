@@ -1,0 +1,207 @@
+"""A named run of bytes (a file or an upload) and how it becomes lines of text."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from rerank_lab.corpora.limits import DEFAULT_LIMITS, MB, Limits
+from rerank_lab.errors import InvalidInput
+from rerank_lab.problems import ProblemLog
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 256 << 10
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_ESCAPED = re.compile("[\udc80-\udcff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Bytes with the name that problems are reported under. Either `path` or `data` is set."""
+
+    name: str
+    path: Path | None = None
+    data: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, path: Path, name: str = "") -> Source:
+        return cls(name or path.name, path)
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path else len(self.data)
+
+    def open(self) -> BinaryIO:
+        return self.path.open("rb") if self.path else io.BytesIO(self.data)
+
+    def read(self) -> bytes:
+        return self.path.read_bytes() if self.path else self.data
+
+    def head(self, size: int = 64 << 10) -> bytes:
+        with self.open() as stream:
+            return stream.read(size)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """A codec name and whether single bytes that do not fit it are replaced (and reported)."""
+
+    codec: str
+    lossy: bool = False
+
+
+def detect_decoding(source: Source, log: ProblemLog, encoding: str = "") -> Decoding:
+    """The encoding of a text file: the one given, else a byte order mark, else UTF-8, else a guess.
+
+    A guess is noted in `log` with its confidence. NUL bytes mean UTF-16 or a binary file; the
+    latter raises InvalidInput.
+    """
+    if encoding:
+        return Decoding(_known_codec(encoding), lossy=True)
+    head = source.head(_SAMPLE)
+    for mark, codec in _BOMS:
+        if head.startswith(mark):
+            return Decoding(codec, lossy=True)
+    has_nul, bad, others = _survey(source)
+    if has_nul:
+        return Decoding(_utf16_or_refuse(source.name, head), lossy=True)
+    if not bad:
+        return Decoding("utf-8")
+    if others > 10 * bad:
+        log.warning(
+            f"{bad:,} bytes are not valid UTF-8; they show as \ufffd.",
+            "Save the file as UTF-8 again from the program that wrote it.",
+            file=source.name,
+        )
+        return Decoding("utf-8", lossy=True)
+    return Decoding(_guess(source, head, log), lossy=True)
+
+
+def read_lines(
+    source: Source, decoding: Decoding, log: ProblemLog, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[tuple[int, str]]:
+    """(line number, line with its line end) for every line; over-long ones are reported, not given.
+
+    Lines end at \\n, \\r\\n or \\r only, never at the Unicode separators that JSON text may hold.
+    """
+    errors = "replace" if decoding.lossy else "strict"
+    with io.TextIOWrapper(source.open(), decoding.codec, errors, newline="") as stream:
+        number = 0
+        while line := stream.readline(limits.line + 1):
+            number += 1
+            if len(line) > limits.line and not line.endswith(("\n", "\r")):
+                _skip_line(stream, limits.line)
+                log.error(
+                    f"The line is longer than {limits.line:,} characters and was left out.",
+                    "Give one document a line, or a JSON array as a whole.",
+                    file=source.name,
+                    line=number,
+                )
+                continue
+            yield number, line
+
+
+def read_text(source: Source, log: ProblemLog, encoding: str = "") -> str:
+    """The whole file as text, line ends made `\\n`."""
+    decoding = detect_decoding(source, log, encoding)
+    text = source.read().decode(decoding.codec, "replace" if decoding.lossy else "strict")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def clean_text(text: str) -> str:
+    """`text` without NUL characters and lone surrogates, which no tokenizer or file can take."""
+    if "\x00" in text:
+        text = text.replace("\x00", " ")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text
+
+
+def _skip_line(stream: io.TextIOWrapper, size: int) -> None:
+    while (part := stream.readline(size)) and not part.endswith(("\n", "\r")):
+        pass
+
+
+def _known_codec(encoding: str) -> str:
+    try:
+        info = codecs.lookup(encoding)
+    except LookupError:
+        raise InvalidInput(
+            f"There is no text encoding called {encoding!r}.",
+            hint="Common ones are utf-8, utf-16, cp1252, latin-1, shift_jis, gb18030, koi8-r.",
+        ) from None
+    if not info._is_text_encoding:
+        raise InvalidInput(f"{encoding!r} is not a text encoding.", hint="Try utf-8 or cp1252.")
+    return info.name
+
+
+def _survey(source: Source) -> tuple[bool, int, int]:
+    """(holds NUL bytes, bytes that are not UTF-8, characters outside ASCII)."""
+    bad = others = 0
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    with source.open() as stream:
+        while chunk := stream.read(MB):
+            if b"\x00" in chunk:
+                return True, 0, 0
+            text = decoder.decode(chunk)
+            if not text.isascii():
+                others += len(_NOT_ASCII.findall(text))
+                bad += len(_ESCAPED.findall(text))
+    bad += len(decoder.decode(b"", final=True))
+    return False, bad, others - bad
+
+
+def _utf16_or_refuse(name: str, head: bytes) -> str:
+    """UTF-16 without a mark has its NULs on one side of nearly every pair of Latin characters."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    pairs = max(1, len(head) // 2)
+    for codec, hits, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if hits > 0.3 * pairs and others < 0.02 * pairs:
+            return codec
+    raise InvalidInput(
+        f"{name} holds NUL bytes: it is a binary file, not text.",
+        hint="Export it as CSV, JSONL or UTF-8 text. PDF, DOCX and Parquet keep their extension.",
+    )
+
+
+def _guess(source: Source, head: bytes, log: ProblemLog) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(_sample_with_bytes(source, head)).best()
+    if best is None:
+        raise InvalidInput(
+            f"The text encoding of {source.name} is not UTF-8 and cannot be told.",
+            hint="Save it as UTF-8, or name its encoding on import.",
+        )
+    languages = f", reads as {best.language}" if best.language != "Unknown" else ""
+    log.note(
+        f"The file is not UTF-8; read as {best.encoding} "
+        f"(a guess, confidence {1 - best.chaos:.0%}{languages}).",
+        "If letters look wrong, choose the encoding on import or save the file as UTF-8.",
+        file=source.name,
+    )
+    return str(best.encoding)
+
+
+def _sample_with_bytes(source: Source, head: bytes) -> bytes:
+    """A sample that holds non-ASCII bytes: the guess is worth nothing without them."""
+    if not head.isascii():
+        return head
+    with source.open() as stream:
+        while chunk := stream.read(MB):
+            if not chunk.isascii():
+                return chunk
+    return head

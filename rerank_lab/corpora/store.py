@@ -1,0 +1,249 @@
+"""Corpora on disk: the samples, and imported ones under the data folder, whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import shutil
+import unicodedata
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rerank_lab.context import Context
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.roles import META, PARENT
+from rerank_lab.errors import InvalidInput
+from rerank_lab.paths import data_home, samples_home
+from rerank_lab.types import Document, Qrels, Query
+
+CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
+_CHUNK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusEntry:
+    """One line of the list of corpora, read without loading any document.
+
+    `kind` is `sample` or `imported`; `error` says why a stored one cannot be read.
+    """
+
+    name: str
+    slug: str
+    kind: str
+    path: Path
+    documents: int = 0
+    queries: int = 0
+    judgments: int = 0
+    languages: tuple[str, ...] = ()
+    content_hash: str = ""
+    error: str = ""
+
+
+def corpora_home() -> Path:
+    return data_home() / "corpora"
+
+
+def slug_of(name: str) -> str:
+    """A folder name for a corpus name: lower-case ASCII letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+    if slug and name.isascii():
+        return slug
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{slug}-{mark}" if slug else f"corpus-{mark}"
+
+
+def list_corpora() -> tuple[CorpusEntry, ...]:
+    """The samples, then the imported corpora, each by name."""
+    samples = [_sample_entry(path) for path in _folders(samples_home())]
+    imported = [_imported_entry(path) for path in _folders(corpora_home())]
+    return (*samples, *sorted(imported, key=lambda entry: entry.name.casefold()))
+
+
+def find_entry(name: str) -> CorpusEntry | None:
+    """The corpus of that name (an imported one also by its folder's name)."""
+    entries = list_corpora()
+    exact = (entry for entry in entries if name in (entry.name, entry.slug))
+    return next(exact, None)
+
+
+def unknown_corpus(name: str) -> InvalidInput:
+    """The error for a name that is neither a corpus nor a path, with the nearest names."""
+    names = [entry.name for entry in list_corpora()]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:10]
+    return InvalidInput(
+        f"There is no corpus or file {name!r}.",
+        hint=("Did you mean: " if names else "Give the path of a file or folder")
+        + ", ".join(near)
+        + ("? A path works too." if names else "."),
+    )
+
+
+def imported_entry(name: str) -> CorpusEntry:
+    """The imported corpus of that name, or InvalidInput: samples cannot be changed."""
+    entry = find_entry(name)
+    if entry is None:
+        raise unknown_corpus(name)
+    if entry.kind != "imported":
+        raise InvalidInput(
+            f"{name!r} is a sample that comes with the program and stays as it is.",
+            hint="Import a corpus of your own under another name.",
+        )
+    return entry
+
+
+def delete_corpus(name: str) -> None:
+    """Remove an imported corpus from the data folder. Raises InvalidInput for any other."""
+    entry = imported_entry(name)
+    doomed = entry.path.with_name(f".deleted-{uuid.uuid4().hex[:8]}")
+    os.replace(entry.path, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def check_name(name: str, *, replace: bool) -> str:
+    """The folder name for a new corpus; InvalidInput when the name is taken or unusable."""
+    if not name.strip() or len(name) > 200 or any(ord(char) < 32 for char in name):
+        raise InvalidInput("A corpus needs a name.", hint="Give one of 1 to 200 characters.")
+    slug = slug_of(name.strip())
+    taken = find_entry(name.strip()) or find_entry(slug)
+    if taken and taken.kind == "sample":
+        raise InvalidInput(f"{name!r} is a sample's name.", hint="Choose another name.")
+    if taken and not replace:
+        raise InvalidInput(
+            f"There is already a corpus called {taken.name!r}.",
+            hint="Choose another name, or replace it (replace=True).",
+        )
+    return taken.slug if taken else slug
+
+
+def save_corpus(
+    corpus: Corpus, summary: Mapping[str, Any], *, slug: str, ctx: Context | None = None
+) -> Path:
+    """Write a corpus beside its place, then move it there in one step; give back its folder."""
+    ctx = ctx or Context()
+    target = corpora_home() / slug
+    with _staged(target) as folder:
+        with (folder / CORPUS).open("w", encoding="utf-8", newline="\n") as out:
+            for start in range(0, len(corpus.documents), _CHUNK):
+                ctx.checkpoint()
+                ctx.report("Storing documents", start, len(corpus.documents))
+                out.writelines(map(document_line, corpus.documents[start : start + _CHUNK]))
+        write_queries(folder / QUERIES, corpus.queries)
+        write_judgments(folder / QRELS, corpus.qrels)
+        write_summary(folder, summary)
+        ctx.checkpoint()
+    return target
+
+
+def document_line(document: Document) -> str:
+    shown: dict[str, Any] = {"_id": document.id, "title": document.title, "text": document.text}
+    if document.meta:
+        shown[META] = document.meta
+    if document.parent:
+        shown[PARENT] = document.parent
+    return json.dumps(shown, ensure_ascii=False, default=str) + "\n"
+
+
+def write_queries(path: Path, queries: Iterable[Query]) -> None:
+    rows = ({"_id": q.id, "text": q.text} | ({META: q.meta} if q.meta else {}) for q in queries)
+    _write(path, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
+
+
+def write_judgments(path: Path, qrels: Qrels) -> None:
+    """As BEIR does: tab separated, with a header. Quoted where an id holds a tab or a quote."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+    writer.writerow(("query-id", "corpus-id", "score"))
+    writer.writerows((q, d, grade) for q, judged in qrels.items() for d, grade in judged.items())
+    _write(path, out.getvalue())
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    _write(folder / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=1, default=str))
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The stored summary; empty when there is none (a sample)."""
+    try:
+        loaded = json.loads((folder / SUMMARY).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """A folder to write into that takes the target's place only when the block succeeds."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex[:8]
+    folder, old = target.with_name(f".new-{mark}"), target.with_name(f".old-{mark}")
+    folder.mkdir()
+    try:
+        yield folder
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(folder, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(part, path)
+
+
+def _folders(home: Path) -> list[Path]:
+    if not home.is_dir():
+        return []
+    inside = (path for path in sorted(home.iterdir()) if not path.name.startswith("."))
+    return [path for path in inside if (path / CORPUS).is_file()]
+
+
+def _sample_entry(path: Path) -> CorpusEntry:
+    counts = (_count_lines(path / CORPUS), _count_lines(path / QUERIES), _count_lines(path / QRELS))
+    return CorpusEntry(
+        path.name, path.name, "sample", path, counts[0], counts[1], max(0, counts[2] - 1)
+    )
+
+
+def _imported_entry(path: Path) -> CorpusEntry:
+    about = read_summary(path)
+    if not about:
+        return CorpusEntry(path.name, path.name, "imported", path, error="Its summary is damaged.")
+    return CorpusEntry(
+        str(about.get("name", path.name)),
+        path.name,
+        "imported",
+        path,
+        int(about.get("documents", 0)),
+        int(about.get("queries", 0)),
+        int(about.get("judgments", 0)),
+        tuple(about.get("languages", {})),
+        str(about.get("content_hash", "")),
+    )
+
+
+def _count_lines(path: Path) -> int:
+    try:
+        with path.open("rb") as stream:
+            return sum(1 for line in stream if line.strip())
+    except OSError:
+        return 0
