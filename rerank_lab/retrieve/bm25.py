@@ -10,22 +10,9 @@ from rerank_lab.errors import BackendError
 from rerank_lab.registry import Info, Param
 from rerank_lab.retrieve import folders, postings
 from rerank_lab.retrieve.base import DEPTH, MANIFEST, Retriever
-from rerank_lab.retrieve.text import LANGUAGES, Analyzer
+from rerank_lab.retrieve.options import LANGUAGE, STOP_WORDS
+from rerank_lab.retrieve.text import Analyzer
 from rerank_lab.types import Query, Ranking
-
-LANGUAGE = Param(
-    "language",
-    "english",
-    "Whose stop words and Snowball stemmer to use; none keeps every word as it is written.",
-    choices=LANGUAGES,
-    label="Language",
-)
-STOP_WORDS = Param(
-    "stop_words",
-    True,
-    "Leave out words such as 'the' and 'of', in languages that have a list.",
-    label="Drop stop words",
-)
 
 
 class BM25(Retriever):
