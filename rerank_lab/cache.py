@@ -9,6 +9,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ create table if not exists scores
 create table if not exists orders (key blob primary key, ranks text not null) without rowid;
 """
 _CHUNK = 500
+_OPEN_TRIES = 12
 
 
 class ScoreCache:
@@ -83,15 +85,28 @@ class ScoreCache:
             connection.executemany(sql, rows)
 
     def _connection(self) -> sqlite3.Connection:
-        open_one: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if open_one is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            open_one = sqlite3.connect(self.path, timeout=10)
-            open_one.execute("pragma journal_mode=wal")
-            open_one.execute("pragma synchronous=normal")
-            open_one.executescript(_SCHEMA)
-            self._local.connection = open_one
-        return open_one
+        kept: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if kept is None:
+            kept = self._local.connection = self._open()
+        return kept
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(_OPEN_TRIES):
+            connection = sqlite3.connect(self.path, timeout=10)
+            try:
+                # The switch to WAL does not wait for other openers, whatever the timeout says.
+                connection.execute("pragma journal_mode=wal")
+                connection.execute("pragma synchronous=normal")
+                connection.executescript(_SCHEMA)
+            except sqlite3.OperationalError as busy:
+                connection.close()
+                if attempt + 1 == _OPEN_TRIES or "locked" not in str(busy):
+                    raise
+                time.sleep(0.02 * (attempt + 1))
+            else:
+                return connection
+        raise AssertionError("unreachable")
 
     def _guarded(self, work: Callable[[], _T], otherwise: _T) -> _T:
         try:

