@@ -128,7 +128,11 @@ def read_parts(
             hint="See what is wrong with each row or file; nothing was imported.",
             problems=log.lines(),
         )
-    read_judged(bundle, parts, options, log)
+    for queries, qrels in ((parts.queries, None), (None, parts.qrels)):
+        try:
+            read_judged(bundle, Parts((), queries, qrels), options, log)
+        except InvalidInput as error:
+            log.error(error.message, error.hint)
     return bundle
 
 

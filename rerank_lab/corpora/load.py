@@ -35,7 +35,7 @@ def load_corpus(
     name, bundle, meta = _read(reference, options, log)
     extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
     read_judged(bundle, extra, options, log)
-    corpus = finished(name, bundle, meta, log)
+    corpus = finished(name, bundle, meta, log, strict=qrels is not None or queries is not None)
     if lost(log):
         _log.warning("Left out while loading %s:\n%s", name, "\n".join(log.lines()))
     return corpus
@@ -51,13 +51,25 @@ def corpus_from_texts(texts: str, name: str = "pasted list") -> Corpus:
     return finished(name, bundle, {"source": name, "format": bundle.format}, log)
 
 
-def finished(name: str, bundle: Bundle, meta: Mapping[str, Any], log: ProblemLog) -> Corpus:
-    """A corpus whose judgments were checked against its documents and queries."""
+def finished(
+    name: str, bundle: Bundle, meta: Mapping[str, Any], log: ProblemLog, *, strict: bool = False
+) -> Corpus:
+    """A corpus whose judgments were checked against its documents and queries.
+
+    Judgments that fit nothing raise InvalidInput when `strict`; otherwise they are reported and
+    left out: the documents are worth having without them.
+    """
     qrels = bundle.qrels
     if qrels:
         doc_ids = {document.document_id for document in bundle.documents}
-        query_ids = {query.id for query in bundle.queries}
-        qrels = check_judgments(qrels, doc_ids, query_ids or set(qrels), log)
+        query_ids = {query.id for query in bundle.queries} or set(qrels)
+        try:
+            qrels = check_judgments(qrels, doc_ids, query_ids, log)
+        except InvalidInput as error:
+            if strict:
+                raise
+            log.error(error.message, error.hint)
+            qrels = {}
     return Corpus(
         name,
         tuple(bundle.documents),

@@ -1,0 +1,240 @@
+"""Bringing one's own corpus in two steps: look at it (`inspect_upload`), then `import_corpus`.
+
+Nothing is half-imported: the corpus is written beside its place and moved there at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rerank_lab.context import Context
+from rerank_lab.corpora.bundle import Bundle, opened, read_parts
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.judged import check_judgments, read_judgments, read_queries
+from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
+from rerank_lab.corpora.load import finished, load_corpus
+from rerank_lab.corpora.passages import PassageOptions, cut_passages
+from rerank_lab.corpora.preview import Preview, preview_parts
+from rerank_lab.corpora.roles import ColumnMapping
+from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.store import check_name, imported_entry, read_summary, save_corpus
+from rerank_lab.corpora.summary import CorpusSummary, summarise
+from rerank_lab.corpora.tables import ReadOptions
+from rerank_lab.errors import InvalidInput
+from rerank_lab.problems import Problem, ProblemLog, Severity
+
+Given = Preview | Source | Path | str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the user decides beside the columns. Empty means: find out.
+
+    `format` is a key of `formats.FORMATS`; `passages` cuts long documents; `replace` allows to
+    take the place of an imported corpus of the same name.
+    """
+
+    format: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    header: bool | None = None
+    passages: PassageOptions | None = None
+    replace: bool = False
+    licence: str = ""
+    limits: Limits = field(default=DEFAULT_LIMITS)
+
+    @property
+    def reading(self) -> ReadOptions:
+        return ReadOptions(self.encoding, self.delimiter, self.header, self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of an import. `kept` counts documents (before cutting), `skipped` rows."""
+
+    name: str
+    path: Path
+    kept: int
+    skipped: int
+    passages: int
+    queries: int
+    judgments: int
+    summary: CorpusSummary
+    problems: tuple[Problem, ...]
+    problem_counts: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("name", "kept", "skipped", "passages", "queries", "judgments")
+        return {name: getattr(self, name) for name in names} | {
+            "path": str(self.path),
+            "summary": self.summary.to_json(),
+            "problems": [problem.to_json() for problem in self.problems],
+            "problem_counts": dict(self.problem_counts),
+        }
+
+
+def inspect_upload(name: str, data: bytes | Path, options: ImportOptions | None = None) -> Preview:
+    """Format, encoding, columns, first rows and first problems of an upload; nothing is stored.
+
+    Raises InvalidInput when it cannot be read at all (empty, over the limit, binary, unsafe zip).
+    """
+    options = options or ImportOptions()
+    source = Source(name, data) if isinstance(data, Path) else Source(name, data=data)
+    with opened(source, options.reading) as parts:
+        return preview_parts(source, parts, options.reading, options.format)
+
+
+def import_corpus(
+    given: Given,
+    name: str,
+    *,
+    mapping: ColumnMapping | None = None,
+    options: ImportOptions | None = None,
+    ctx: Context | None = None,
+) -> ImportReport:
+    """Read, check, cut, summarise and store a corpus under `name`.
+
+    `mapping` holds for files of rows; without it (and with a Preview) the guessed one does. Raises
+    InvalidInput when the name is taken or nothing is usable, Cancelled when ctx says so; in every
+    such case the data folder is as it was.
+    """
+    options, ctx = options or ImportOptions(), ctx or Context()
+    slug = check_name(name, replace=options.replace)
+    log = ProblemLog(options.limits.problems)
+    source, format_name = _source(given), options.format
+    if isinstance(given, Preview):
+        mapping, format_name = mapping or given.mapping, format_name or given.chosen_format
+    with opened(source, options.reading) as parts:
+        bundle = read_parts(
+            parts, options.reading, log, mapping=mapping, format_name=format_name, ctx=ctx
+        )
+    kept = len(bundle.documents)
+    if options.passages:
+        ctx.report("Cutting passages")
+        bundle.documents = cut_passages(bundle.documents, options.passages)
+    about = {
+        "source": source.name,
+        "format": bundle.format,
+        "licence": options.licence,
+        "imported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "skipped": bundle.skipped,
+    }
+    corpus = _checked(name.strip(), bundle, log)
+    return _store(corpus, slug, about, log, kept=kept, ctx=ctx)
+
+
+def attach_queries(
+    name: str, given: Given, *, options: ImportOptions | None = None, ctx: Context | None = None
+) -> ImportReport:
+    """Give an imported corpus the queries of a file, in place of those it has.
+
+    Its judgments stay; those of queries that are not in the file are reported and rest unused.
+    """
+    return _attach(name, given, "queries", options or ImportOptions(), ctx or Context())
+
+
+def attach_qrels(
+    name: str, given: Given, *, options: ImportOptions | None = None, ctx: Context | None = None
+) -> ImportReport:
+    """Give an imported corpus the judgments of a file, in place of those it has.
+
+    Raises InvalidInput when they name none of its documents, or none of its queries.
+    """
+    return _attach(name, given, "qrels", options or ImportOptions(), ctx or Context())
+
+
+def stored_summary(name: str) -> CorpusSummary:
+    """The summary made when the corpus was imported; made now when that is missing or a sample."""
+    try:
+        return CorpusSummary.from_json(read_summary(imported_entry(name).path))
+    except (InvalidInput, KeyError, TypeError, ValueError):
+        return summarise(load_corpus(name))
+
+
+def _attach(
+    name: str, given: Given, what: str, options: ImportOptions, ctx: Context
+) -> ImportReport:
+    entry = imported_entry(name)
+    source, log = _source(given), ProblemLog(options.limits.problems)
+    check_size(source.name, source.size, options.limits.upload)
+    # The stored judgments as they are: those that wait for their queries must not be lost.
+    with opened(Source.of(entry.path), ReadOptions()) as parts:
+        bundle = read_parts(parts, ReadOptions(), ProblemLog(), ctx=ctx)
+    if what == "queries":
+        bundle.queries = read_queries(source, options.reading, log)
+    else:
+        bundle.qrels = read_judgments(source, options.reading, log)
+        _check(bundle, log, source.name)
+    about = read_summary(entry.path)
+    corpus = _checked(entry.name, bundle, log if what == "queries" else ProblemLog())
+    kept = len(corpus.document_ids)
+    return _store(corpus, entry.slug, about, log, kept=kept, ctx=ctx)
+
+
+def _source(given: Given) -> Source:
+    if isinstance(given, Preview):
+        return given.source
+    if isinstance(given, Source):
+        return given
+    path = Path(given).expanduser()
+    if not path.exists():
+        raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
+    return Source.of(path)
+
+
+def _check(bundle: Bundle, log: ProblemLog, file: str) -> None:
+    doc_ids = {document.document_id for document in bundle.documents}
+    query_ids = {query.id for query in bundle.queries} or set(bundle.qrels)
+    check_judgments(bundle.qrels, doc_ids, query_ids, log, file)
+
+
+def _checked(name: str, bundle: Bundle, log: ProblemLog) -> Corpus:
+    """The corpus with the judgments of unknown queries too: these may be attached later."""
+    corpus = finished(name, bundle, {}, log)
+    return replace(corpus, qrels=bundle.qrels if corpus.qrels else {})
+
+
+def _store(
+    corpus: Corpus,
+    slug: str,
+    about: Mapping[str, Any],
+    log: ProblemLog,
+    *,
+    kept: int,
+    ctx: Context,
+) -> ImportReport:
+    ctx.checkpoint()
+    ctx.report("Looking the corpus over", 0, len(corpus))
+    summary = summarise(corpus)
+    problems = [problem.to_json() for problem in log.problems]
+    shown = dict(about) | summary.to_json() | {"problems": problems}
+    path = save_corpus(corpus, shown, slug=slug, ctx=ctx)
+    return ImportReport(
+        name=corpus.name,
+        path=path,
+        kept=kept,
+        skipped=int(about.get("skipped", 0)),
+        passages=summary.passages,
+        queries=summary.queries,
+        judgments=summary.judgments,
+        summary=summary,
+        problems=log.problems,
+        problem_counts={severity.value: log.count(severity) for severity in Severity},
+    )
+
+
+__all__ = [
+    "ColumnMapping",
+    "ImportOptions",
+    "ImportReport",
+    "Preview",
+    "attach_qrels",
+    "attach_queries",
+    "import_corpus",
+    "inspect_upload",
+    "stored_summary",
+]

@@ -1,0 +1,51 @@
+"""Counting tokens without a model: words, punctuation marks, single characters of scripts
+that do not separate words.
+
+The count is an estimate. On English text a WordPiece tokenizer gives about 1.1 to 1.4 times as
+many; it is meant for cutting and for comparing lengths, not for filling a model's window exactly.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+
+# Thai, Lao, Tibetan, Myanmar, Khmer, Kana, Han (with its extensions), half-width Katakana.
+_UNSPACED = (
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_MARKS = (
+    "!-/:-@\\[-`{-~\u00a1-\u00bf\u060c\u061b\u061f\u06d4\u0964\u0965\u2010-\u2027\u2030-\u205e"
+    "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20"
+)
+LONGEST_WORD = 16
+"""Letters a word token holds at most; longer runs (addresses, encoded data) count several."""
+
+TOKEN = re.compile(f"[{_UNSPACED}]|[{_MARKS}]|[^\\s{_UNSPACED}{_MARKS}]{{1,{LONGEST_WORD}}}")
+_NOT_WORDS = re.compile(f"[\\s{_MARKS}]+")
+_ASCII_MARKS = str.maketrans(dict.fromkeys(string.punctuation, " "))
+_APART = re.compile(f"[{_UNSPACED}]")
+
+
+def count_tokens(text: str) -> int:
+    """How many tokens `text` has by our count; 0 for blank text."""
+    return sum(1 for _ in TOKEN.finditer(text))
+
+
+def token_spans(text: str) -> list[tuple[int, int]]:
+    """(start, end) of every token, in characters."""
+    return [match.span() for match in TOKEN.finditer(text)]
+
+
+def normalised(text: str) -> str:
+    """Text for comparison: case-folded, punctuation gone, one space between words and around.
+
+    Characters of scripts that do not separate words are set apart one by one.
+    """
+    folded = text.casefold()
+    if folded.isascii():
+        folded = folded.translate(_ASCII_MARKS)
+    else:
+        folded = _APART.sub(r" \g<0> ", _NOT_WORDS.sub(" ", folded))
+    return f" {' '.join(folded.split())} "
