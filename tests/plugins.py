@@ -1,4 +1,4 @@
-"""Components for tests, registered the way a third party registers them: by entry points on disk."""
+"""Components for tests, registered as a third party registers them: by entry points on disk."""
 
 from __future__ import annotations
 
