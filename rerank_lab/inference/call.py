@@ -1,0 +1,38 @@
+"""What one call hands to an engine, and how a caller wants a model to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rerank_lab.context import Context
+from rerank_lab.inference.memory import Usage
+
+Kind = Literal["query", "passage"]
+Backend = Literal["auto", "onnx", "torch"]
+BACKENDS: tuple[Backend, ...] = ("auto", "onnx", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`max_length` and `batch_tokens` in tokens, 0 for the model's own and the device's own."""
+
+    device: str = "auto"
+    backend: str = "auto"
+    max_length: int = 0
+    batch_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `max_length` is settled; `usage` is filled in by the engine."""
+
+    ctx: Context
+    usage: Usage
+    max_length: int
+    batch_tokens: int = 0
+
+    def count(self, lengths: list[int], cut: list[bool]) -> None:
+        """Note the tokens of this call's texts, and which texts were cut."""
+        self.usage.tokens += sum(lengths)
+        self.usage.truncated |= {index for index, was_cut in enumerate(cut) if was_cut}

@@ -1,0 +1,55 @@
+"""What this machine can compute with: threads, device, number format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from rerank_lab.errors import InvalidInput
+
+Device = Literal["auto", "cpu", "cuda"]
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+THREADS_VARIABLE = "RERANK_LAB_THREADS"
+
+
+def cpu_threads() -> int:
+    """Threads for one model: `RERANK_LAB_THREADS`, else the cores that this process may use."""
+    given = os.environ.get(THREADS_VARIABLE, "").strip()
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_device(asked: str) -> str:
+    """ "cuda" when there is one and it is not declined, else "cpu". Imports torch.
+
+    Raises InvalidInput when CUDA is asked for and there is none.
+    """
+    if asked == "cpu":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "cuda":
+        raise InvalidInput(
+            "There is no CUDA device here.", hint='Use device="auto" or device="cpu".'
+        )
+    return "cpu"
+
+
+def has_cuda() -> bool:
+    """Whether a CUDA device is likely here, without importing torch (that takes seconds)."""
+    return os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl") or os.name == "nt"
+
+
+def cpu_dtype() -> str:
+    """ "bfloat16" where the processor multiplies it in hardware, else "float32"."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return "float32"
+    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"

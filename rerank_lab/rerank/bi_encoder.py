@@ -1,0 +1,39 @@
+"""A bi-encoder as reranker: cosine of the query's vector and each candidate's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.context import Context
+from rerank_lab.inference import Encoder, Options, open_encoder
+from rerank_lab.registry import Info
+from rerank_lab.rerank.base import Work
+from rerank_lab.rerank.local import LocalReranker, local_params
+
+
+class BiEncoderReranker(LocalReranker[Encoder]):
+    """Any sentence-transformers bi-encoder. Prefixes as the catalogue or the model itself says.
+
+    Method: Reimers and Gurevych 2019, "Sentence-BERT".
+    """
+
+    info: ClassVar[Info] = Info(
+        name="bi-encoder",
+        kind="reranker",
+        family="bi-encoder",
+        summary="Compares one vector of the query with one vector of each document.",
+        scale="cosine",
+        params=local_params("bge-small-en"),
+    )
+
+    def _open(self, model: str, ctx: Context, options: Options) -> Encoder:
+        return open_encoder(model, ctx, options=options)
+
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        with self._used(work) as asked:
+            question = self.handle.encode([query], "query", work.ctx, usage=asked)
+        with self._used(work) as usage:
+            passages = self.handle.encode(texts, "passage", work.ctx, usage=usage)
+        work.truncated |= usage.truncated
+        return [float(score) for score in passages @ question[0]]

@@ -1,0 +1,38 @@
+"""Cross-encoders: one network reads query and text together and gives one logit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.context import Context
+from rerank_lab.inference import Options, Scorer, open_scorer
+from rerank_lab.registry import Info
+from rerank_lab.rerank.base import Work
+from rerank_lab.rerank.local import LocalReranker, local_params
+
+
+class CrossEncoderReranker(LocalReranker[Scorer]):
+    """Any sentence-transformers CrossEncoder (folder, hub id) or catalogue name.
+
+    Scores are raw logits: no sigmoid, whatever the model's configuration says, so that nothing
+    saturates and ties stay rare. Method: Nogueira and Cho 2019, "Passage Re-ranking with BERT".
+    """
+
+    info: ClassVar[Info] = Info(
+        name="cross-encoder",
+        kind="reranker",
+        family="cross-encoder",
+        summary="A network that reads query and document together and gives one score.",
+        scale="logit",
+        params=local_params("ms-marco-minilm-l12"),
+    )
+
+    def _open(self, model: str, ctx: Context, options: Options) -> Scorer:
+        return open_scorer(model, ctx, options)
+
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        with self._used(work) as usage:
+            scores = self.handle.score(query, texts, work.ctx, usage)
+        work.truncated |= usage.truncated
+        return scores

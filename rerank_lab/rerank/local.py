@@ -1,0 +1,136 @@
+"""What the rerankers with a local model share: their options, and how a call meets the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar, Generic, TypeVar
+
+from rerank_lab.context import Context
+from rerank_lab.inference import (
+    BACKENDS,
+    DEVICES,
+    Availability,
+    Encoder,
+    Options,
+    Scorer,
+    TokenEncoder,
+    Usage,
+    availability,
+    model_digest,
+)
+from rerank_lab.registry import Param
+from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
+
+H = TypeVar("H", Scorer, Encoder, TokenEncoder)
+
+
+def local_params(model: str) -> tuple[Param, ...]:
+    """The options of a reranker with a local model, `model` being its default.
+
+    `device` and `backend` stay in the fingerprint: int8, bf16 and fp32 give scores that differ by
+    more than rounding. `batch_tokens` does not: full-precision scores differ by rounding only, and
+    int8 graphs are run one text at a time whatever it says.
+    """
+    return (
+        TOP,
+        Param("model", model, "Catalogue name, local folder, or hub id.", label="Model"),
+        Param("device", "auto", "Where it runs.", choices=DEVICES, label="Device"),
+        Param(
+            "backend",
+            "auto",
+            "What runs it: ONNX Runtime (int8, CPU) or torch.",
+            choices=BACKENDS,
+            label="Backend",
+        ),
+        Param(
+            "max_length",
+            0,
+            "Tokens read of query and text together; 0 for the model's own limit.",
+            low=0,
+            high=131_072,
+            unit="tokens",
+            label="Longest input",
+        ),
+        Param(
+            "batch_tokens",
+            0,
+            "Tokens that torch computes at once; 0 chooses by device.",
+            low=0,
+            high=1_000_000,
+            unit="tokens",
+            label="Batch",
+            execution=True,
+        ),
+    )
+
+
+class LocalReranker(PointwiseReranker, Generic[H]):
+    """A pointwise reranker over a handle that `_open` gives."""
+
+    batch_size: ClassVar[int | None] = None
+    _handle: H | None = None
+    _digest: str = ""
+
+    def _open(self, model: str, ctx: Context, options: Options) -> H:
+        raise NotImplementedError
+
+    @property
+    def handle(self) -> H:
+        """The opened model. Only after `load`."""
+        if self._handle is None:
+            raise RuntimeError("load() comes before handle")
+        return self._handle
+
+    @property
+    def model(self) -> str:
+        return str(self.options["model"])
+
+    @property
+    def note(self) -> str:
+        """A standing remark to be shown beside every result of this model, or ""."""
+        return self._handle.note if self._handle else ""
+
+    def availability(self) -> Availability:
+        """Whether it can run here and now: cheap, without network."""
+        return availability(self.model)
+
+    def weights_digest(self) -> str:
+        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
+        if not self._digest:
+            self._digest = model_digest(self.model)
+        return self._digest
+
+    def _load(self, ctx: Context) -> None:
+        self._handle = self._open(self.model, ctx, _options(self.options))
+        self._digest = model_digest(self.model)
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            self._handle.unload()
+        self._handle = None
+
+    @contextmanager
+    def _used(self, work: Work) -> Iterator[Usage]:
+        """Collects what the model used, and writes it to the trace and the truncation marks."""
+        usage = Usage()
+        try:
+            yield usage
+        finally:
+            work.add(
+                queue_s=usage.queue_s,
+                load_s=usage.load_s,
+                tokens_in=usage.tokens,
+                backend=usage.backend,
+                model_served=self.model,
+                warnings=tuple(usage.warnings),
+            )
+
+
+def _options(options: Mapping[str, object]) -> Options:
+    return Options(
+        device=str(options["device"]),
+        backend=str(options["backend"]),
+        max_length=int(str(options["max_length"])),
+        batch_tokens=int(str(options["batch_tokens"])),
+    )
