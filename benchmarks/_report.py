@@ -1,0 +1,58 @@
+"""What every benchmark prints: its figures, and the machine and versions they were measured on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    *("numpy", "bm25s", "rank-bm25", "faiss-cpu", "onnxruntime", "torch"),
+    *("sentence-transformers", "tokenizers", "flashrank", "streamlit"),
+)
+
+
+def report(name: str, figures: dict[str, Any]) -> None:
+    """Print one JSON object: benchmark, figures, machine, versions."""
+    shown = {
+        "benchmark": name,
+        "figures": figures,
+        "machine": machine(),
+        "versions": versions(),
+    }
+    print(json.dumps(shown, indent=2, default=float))
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory in bytes, system."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": platform.platform(),
+    }
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
