@@ -1,0 +1,1 @@
+"""The Streamlit parts of the app. Nothing below this package imports Streamlit."""

@@ -1,0 +1,50 @@
+"""What the app offers before anybody chooses: pipelines, depths, sample queries. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A pipeline offered under "Add pipeline"; `about` says in a few words what it is for."""
+
+    spec: str
+    about: str
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset("bm25", "Keywords only: the first stage to beat"),
+    Preset("dense", "Embeddings only"),
+    Preset("rrf(bm25,dense)", "Keywords and embeddings, fused by rank"),
+    Preset("bm25 >> ms-marco-minilm-l12", "Keywords, then a cross-encoder"),
+    Preset("rrf(bm25,dense) >> ms-marco-minilm-l12", "Hybrid, then a cross-encoder"),
+    Preset("rrf(bm25,dense) >> colbert-small-encoder", "Hybrid, then late interaction"),
+    Preset("bm25 >> colbert-small-encoder", "Keywords, then late interaction"),
+    Preset("bm25 >> bge-small-en", "Keywords, then a bi-encoder as reranker"),
+    Preset("bm25 >> all-minilm-l6", "Keywords, then an older bi-encoder"),
+)
+"""Offered in this order. Judgments of the sample corpora cover the pools of all of them."""
+
+DEFAULT_PIPELINES: tuple[str, ...] = (
+    "bm25",
+    "bm25 >> ms-marco-minilm-l12",
+    "rrf(bm25,dense) >> ms-marco-minilm-l12",
+)
+DEFAULT_CORPUS = "helpdesk"
+MAX_PIPELINES = 6
+
+DEPTHS: tuple[int, ...] = (10, 20, 50, 100, 200, 500)
+DEFAULT_DEPTH = 50
+"""Candidates a first stage hands over, unless the pipeline says its own number."""
+
+SHOWS: tuple[int, ...] = (5, 10, 20, 50)
+DEFAULT_SHOW = 10
+"""Documents shown in each column."""
+
+SAMPLE_QUERIES: dict[str, tuple[str, ...]] = {
+    "helpdesk": ("hd-q03", "hd-q02", "hd-q01"),
+    "science-answers": ("sa-q01", "sa-q02", "sa-q03"),
+    "multilingual-faq": ("faq-q01", "faq-q02", "faq-q03"),
+}
+"""Ids of queries that show well what reranking does; others fill up the row."""

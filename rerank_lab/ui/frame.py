@@ -1,0 +1,78 @@
+"""The frame: sidebar, state bound to the URL, notices, running jobs. Drawn on every page."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+from rerank_lab.errors import LabError
+from rerank_lab.paths import HOME_VARIABLE
+from rerank_lab.ui import parts, resources, state
+
+COMPARE = "Compare"
+JOBS_POLL_S = 1.0
+
+
+def draw(page: str) -> None:
+    """Draw the frame for the page of that title; call before the page runs."""
+    state.remember_link()
+    parts.style()
+    with st.sidebar:
+        st.markdown("### :material/swap_vert: Rerank Lab")
+        name = state.corpus_select()
+        _corpus_facts(name)
+    state.hidden_widgets()
+    with st.container(key="query_bar" if page == COMPARE else "query_bar_away"):
+        state.query_box()
+        if page != COMPARE:
+            state.size_boxes()
+    with st.sidebar:
+        _jobs_panel()
+        _data_folder()
+
+
+def _corpus_facts(name: str | None) -> None:
+    if name is None:
+        st.caption("There is no corpus yet. Bring one on the Corpora page.")
+        return
+    try:
+        entry = resources.entry(name)
+        if entry.error:
+            st.caption(entry.error)
+            return
+        resources.prepare(resources.corpus(name))
+    except LabError as error:
+        parts.error_card(error, key="corpus")
+        return
+    st.caption(parts.corpus_line(entry))
+
+
+def _data_folder() -> None:
+    home = resources.engine().home
+    writable = os.access(home if home.exists() else home.parent, os.W_OK)
+    icon = ":material/folder:" if writable else ":material/folder_off:"
+    line = "Data folder" if writable else "Data folder cannot be written"
+    st.caption(
+        f"{icon} {line}",
+        help=f"{parts.literal(str(home))}\n\nSet {HOME_VARIABLE} to keep it elsewhere. "
+        "Light or dark: in the menu at the top right, under Settings.",
+    )
+
+
+def _jobs_panel() -> None:
+    running = any(not job.state.ended for job in resources.jobs().jobs())
+    draw_jobs = st.fragment(_jobs, run_every=JOBS_POLL_S if running else None)
+    draw_jobs(running)
+
+
+def _jobs(polling: bool) -> None:
+    """Running jobs with progress and cancel. Polls only while there are any."""
+    with st.container(key="jobs", gap="xsmall"):
+        running = [job for job in resources.jobs().jobs() if not job.state.ended]
+        if not running:
+            st.caption(":material/check: No jobs running")
+        for job in running:
+            parts.job_row(job, resources.jobs())
+    if polling and not running:
+        st.rerun()

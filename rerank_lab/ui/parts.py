@@ -1,0 +1,95 @@
+"""Small Streamlit parts that every page uses: error cards, job rows, empty states, plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+
+import streamlit as st
+
+from rerank_lab.charts import DARK, LIGHT, Tokens
+from rerank_lab.corpora import CorpusEntry
+from rerank_lab.errors import LabError
+from rerank_lab.jobs import Job, JobTable
+from rerank_lab.ui.css import stylesheet
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
+
+
+def style() -> None:
+    """The app's own style sheet, by `.st-key-*` only. Draw once a run, in the frame."""
+    st.html(stylesheet())
+
+
+def tokens() -> Tokens:
+    """The colours of the theme that the visitor sees."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def literal(text: str) -> str:
+    """Text that Streamlit's Markdown shows as it stands: nothing in it is formatted or linked."""
+    flat = " ".join(text.split())
+    # A joiner after each colon keeps :material/...:, :red[...] and emoji codes from being read.
+    return _MARKDOWN.sub(r"\\\1", flat).replace(":", ":\u2060")
+
+
+def error_card(error: LabError, key: str, retry: Callable[[], None] | None = None) -> None:
+    """What failed and why, what to do next, details folded; the page around it lives on."""
+    with st.container(border=True, key=f"error_{key}", gap="xsmall"):
+        st.markdown(f":material/error: **{literal(error.message)}**")
+        st.markdown(literal(error.hint))
+        if retry is not None:
+            st.button("Try again", key=f"retry_{key}", icon=":material/refresh:", on_click=retry)
+        if error.details:
+            with st.expander("Details"):
+                st.code(error.details, language=None, wrap_lines=True)
+
+
+def notices(texts: tuple[str, ...]) -> None:
+    """Things to know that stop nothing."""
+    for text in texts:
+        st.info(literal(text), icon=":material/info:")
+
+
+def corpus_line(entry: CorpusEntry) -> str:
+    """`252 documents · en · 60 queries, 124 judgments`."""
+    shown = [f"{entry.documents:,} documents"]
+    if entry.languages:
+        shown.append(", ".join(entry.languages[:4]) + ("…" if len(entry.languages) > 4 else ""))
+    if entry.queries:
+        shown.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
+    return " · ".join(shown)
+
+
+def job_row(job: Job, table: JobTable) -> None:
+    """One running job: name, what is happening, how far, cancel."""
+    short = sha256(job.key.encode()).hexdigest()[:8]
+    progress = job.progress
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap=None):
+            st.markdown(literal(job.name))
+            st.caption(progress_line(job))
+            if progress.total:
+                st.progress(min(1.0, progress.done / progress.total))
+        st.button(
+            "Cancel",
+            key=f"cancel_{short}",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=table.cancel,
+            args=(job.key,),
+            width="content",
+        )
+
+
+def progress_line(job: Job) -> str:
+    """`scoring 40 / 100 · 2.1 s · about 3 s left`."""
+    now = job.progress
+    counted = f" {now.done:,} / {now.total:,}" if now.total else ""
+    parts = [f"{literal(now.message)}{counted}"]
+    if job.started_at is not None:
+        parts.append(f"{job.seconds:.1f} s")
+    if job.remaining_s is not None and job.remaining_s >= 1:
+        parts.append(f"about {job.remaining_s:.0f} s left")
+    return " · ".join(parts)

@@ -1,0 +1,86 @@
+"""What all sessions of the app share: engine, job table, opened corpora. The only st.cache calls.
+
+The job table and the engine are the process' own, so that the command line, the HTTP API and every
+browser tab meet in the same cache and wait for the same jobs.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import streamlit as st
+
+from rerank_lab.context import Context
+from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
+from rerank_lab.engine import Engine, default_engine
+from rerank_lab.errors import InvalidInput
+from rerank_lab.jobs import Job, JobTable
+from rerank_lab.registry import resolve
+
+
+@st.cache_resource
+def engine() -> Engine:
+    """The engine over the data folder."""
+    return default_engine()
+
+
+@st.cache_resource
+def jobs() -> JobTable:
+    """The one job table of this process."""
+    return JobTable()
+
+
+@st.cache_resource(max_entries=1, ttl=10, show_spinner=False)
+def corpora() -> tuple[CorpusEntry, ...]:
+    """Samples and imported corpora. Call `refresh_corpora` after an import or a deletion."""
+    return list_corpora()
+
+
+def refresh_corpora() -> None:
+    corpora.clear()
+
+
+def entry(name: str) -> CorpusEntry:
+    """The list line of a corpus. Raises InvalidInput when it is not (or no longer) there."""
+    found = next((e for e in corpora() if name in (e.name, e.slug)), None)
+    if found is None:
+        raise InvalidInput(
+            f"There is no corpus {name!r} here.", hint="Choose another one at the side."
+        )
+    return found
+
+
+def corpus(name: str) -> Corpus:
+    """An opened corpus; opened once for everybody. Raises LabError when it cannot be read."""
+    found = entry(name)
+    return _opened(found.name, found.content_hash)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
+def _opened(name: str, content_hash: str) -> Corpus:
+    return load_corpus(name)
+
+
+def waiter() -> str:
+    """Who waits for jobs: one id per browser session, never shown and never in the URL."""
+    if "waiter" not in st.session_state:
+        st.session_state["waiter"] = uuid.uuid4().hex
+    return str(st.session_state["waiter"])
+
+
+def prepare(opened: Corpus) -> Job:
+    """Get the BM25 index of a corpus ready in the background, before the first query asks."""
+    made = engine()
+    node = resolve("bm25").source
+
+    def work(ctx: Context) -> None:
+        made.built(node, opened, ctx)
+
+    return jobs().submit(
+        f"prepare\x00{opened.content_hash}",
+        work,
+        lane="light",
+        name=f"Preparing {opened.name}",
+        ctx=Context(cache=made.scores),
+        detached=True,
+    )

@@ -1,0 +1,180 @@
+"""What is on the screen, kept in the URL: widgets drawn by the frame on every page.
+
+Streamlit drops a bound parameter as soon as its widget is not drawn, so the frame draws all of them
+on all pages; those without a place of their own sit in a hidden container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from rerank_lab.errors import InvalidInput
+from rerank_lab.pipeline import Pipeline
+from rerank_lab.presets import (
+    DEFAULT_CORPUS,
+    DEFAULT_DEPTH,
+    DEFAULT_PIPELINES,
+    DEFAULT_SHOW,
+    DEPTHS,
+    MAX_PIPELINES,
+    SHOWS,
+)
+from rerank_lab.ui import resources
+
+MAX_QUERY_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Everything that identifies what is on screen. `pipelines` are canonical specs that exist."""
+
+    corpus: str
+    query: str
+    pipelines: tuple[str, ...]
+    depth: int
+    show: int
+    pin: str
+    doc: str
+    notices: tuple[str, ...] = ()
+
+
+def corpus_select() -> str | None:
+    """The corpus, bound to the URL; None when there is none at all."""
+    names = [entry.name for entry in resources.corpora()]
+    index = names.index(DEFAULT_CORPUS) if DEFAULT_CORPUS in names else 0
+    return st.selectbox(
+        "Corpus",
+        names,
+        index=index if names else None,
+        key="corpus",
+        bind="query-params",
+        placeholder="No corpus yet",
+    )
+
+
+def hidden_widgets() -> None:
+    """Bound state without a visible widget of its own: pipelines, pinned and opened document."""
+    with st.container(key="url_state"):
+        st.multiselect(
+            "Pipelines",
+            DEFAULT_PIPELINES,
+            default=DEFAULT_PIPELINES,
+            key="p",
+            bind="query-params",
+            accept_new_options=True,
+        )
+        st.text_input("Pinned document", key="pin", bind="query-params")
+        st.text_input("Opened document", key="doc", bind="query-params")
+
+
+def query_box() -> None:
+    """The query with its button; Enter submits."""
+    with (
+        st.form("ask", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
+        st.text_input(
+            "Query",
+            key="q",
+            bind="query-params",
+            type="search",
+            max_chars=MAX_QUERY_CHARS,
+            placeholder="Ask something of this corpus",
+            label_visibility="collapsed",
+        )
+        st.form_submit_button("Compare", type="primary", key="compare")
+
+
+def size_boxes() -> None:
+    """How many candidates, and how many cards a column shows."""
+    st.selectbox(
+        "Depth",
+        DEPTHS,
+        index=DEPTHS.index(DEFAULT_DEPTH),
+        key="depth",
+        bind="query-params",
+        width=110,
+        help="Candidates that a first stage hands over, unless the pipeline says its own number.",
+    )
+    st.selectbox(
+        "Show",
+        SHOWS,
+        index=SHOWS.index(DEFAULT_SHOW),
+        key="show",
+        bind="query-params",
+        width=100,
+        help="Documents shown in each column.",
+    )
+
+
+def screen() -> Screen:
+    """What the widgets say, checked. What cannot be used is left out, with a notice."""
+    state = st.session_state
+    notices = list(_url_notices())
+    specs, wrong = checked_pipelines(state.get("p") or ())
+    notices += wrong
+    return Screen(
+        corpus=str(state.get("corpus") or ""),
+        query=" ".join(str(state.get("q") or "").split())[:MAX_QUERY_CHARS],
+        pipelines=specs,
+        depth=_one_of(state.get("depth"), DEPTHS, DEFAULT_DEPTH),
+        show=_one_of(state.get("show"), SHOWS, DEFAULT_SHOW),
+        pin=str(state.get("pin") or ""),
+        doc=str(state.get("doc") or ""),
+        notices=tuple(notices),
+    )
+
+
+def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Canonical, distinct specs in their order, and why the others were left out."""
+    kept: dict[str, None] = {}
+    notices: list[str] = []
+    for spec in specs:
+        try:
+            kept[str(Pipeline(spec))] = None
+        except InvalidInput as error:
+            notices.append(f"A pipeline of this link was left out. {error.message}")
+    if len(kept) > MAX_PIPELINES:
+        notices.append(f"Only the first {MAX_PIPELINES} pipelines of this link are shown.")
+    return tuple(kept)[:MAX_PIPELINES], notices
+
+
+def set_pipelines(specs: Sequence[str]) -> None:
+    """Show these pipelines. Call it from a callback only: the widget is already drawn later."""
+    st.session_state["p"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
+
+
+def set_query(text: str) -> None:
+    """Ask this query. Call it from a callback only."""
+    st.session_state["q"] = text
+    st.session_state["doc"] = st.session_state["pin"] = ""
+
+
+def remember_link() -> None:
+    """Note what the link that opened this session asked for, before any widget corrects it."""
+    if "link" not in st.session_state:
+        asked = {key: st.query_params.get(key, "") for key in ("corpus", "depth", "show")}
+        st.session_state["link"] = asked
+
+
+def _url_notices() -> list[str]:
+    asked = st.session_state.get("link", {})
+    notices = []
+    known = {
+        "corpus": [entry.name for entry in resources.corpora()],
+        "depth": [str(depth) for depth in DEPTHS],
+        "show": [str(show) for show in SHOWS],
+    }
+    for key, values in known.items():
+        wanted = asked.get(key)
+        if wanted and wanted not in values:
+            shown = st.session_state.get(key)
+            notices.append(f"This link asks for {key} {wanted!r}, which is not here: {shown!s} is.")
+    return notices
+
+
+def _one_of(value: object, allowed: tuple[int, ...], default: int) -> int:
+    return value if isinstance(value, int) and value in allowed else default
