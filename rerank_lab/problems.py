@@ -88,9 +88,13 @@ class ProblemLog:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Errors first, then warnings, then notes; each in the order found."""
+        """Errors first, then warnings, then notes; each by file as met, then by line."""
         order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
-        return tuple(sorted(self._kept, key=lambda problem: order.index(problem.severity)))
+        files = list(dict.fromkeys(problem.file for problem in self._kept))
+        at = {file: position for position, file in enumerate(files)}
+        return tuple(
+            sorted(self._kept, key=lambda p: (order.index(p.severity), at[p.file], p.line))
+        )
 
     @property
     def left_out(self) -> int:

@@ -42,6 +42,8 @@ def read_queries(source: Source, options: ReadOptions, log: ProblemLog) -> list[
     if not chosen.rows:
         chosen = FORMATS["csv" if _has_tabs(source) else "lines"]
     first, rows = peek(chosen.read(source, options, log))
+    if not first:
+        raise _no_queries(source, log)
     id_column, text_column = _query_columns([record for _, record in first], source.name)
     queries: dict[str, Query] = {}
     for line, record in rows:
@@ -57,11 +59,7 @@ def read_queries(source: Source, options: ReadOptions, log: ProblemLog) -> list[
                 line=line,
             )
     if not queries:
-        raise InvalidInput(
-            f"{source.name} holds no usable query.",
-            hint="Give one query a line, or a table with the columns id and text.",
-            problems=log.lines(),
-        )
+        raise _no_queries(source, log)
     return list(queries.values())
 
 
@@ -130,17 +128,25 @@ def check_judgments(
     return kept
 
 
+def _no_queries(source: Source, log: ProblemLog) -> InvalidInput:
+    return InvalidInput(
+        f"{source.name} holds no usable query.",
+        hint="Give one query a line, or a table with the columns id and text.",
+        problems=log.lines(),
+    )
+
+
 def _query_columns(records: list[Record], file: str) -> tuple[str | None, str]:
     columns = columns_of(records)
     if is_headerless(columns) and len(columns) in (1, 2):
         return (columns[0], columns[1]) if len(columns) == 2 else (None, columns[0])
     text = find_column(columns, QUERY_TEXT)
-    if text is None and records:
+    if text is None:
         raise InvalidInput(
             f"{file} has no column of query texts.",
             hint=f"Call it text or query; its columns are: {', '.join(columns[:20])}.",
         )
-    return find_column([c for c in columns if c != text], QUERY_ID), text or ""
+    return find_column([c for c in columns if c != text], QUERY_ID), text
 
 
 def _query(
@@ -168,6 +174,8 @@ def _query(
 
 def _table_judgments(rows: Iterator[Row], file: str, log: ProblemLog) -> QrelsDict:
     first, rows = peek(rows)
+    if not first:
+        return {}
     columns = columns_of(record for _, record in first)
     if is_headerless(columns) and len(columns) in (3, 4):
         query, doc, grade = columns[0], columns[-2], columns[-1]
@@ -205,7 +213,7 @@ def _judged_columns(columns: list[str], file: str) -> tuple[str, str, str]:
 
 def _is_trec(source: Source, options: ReadOptions) -> bool:
     """Four columns separated by white space, the last a number, in the first line that counts."""
-    if PurePath(source.name).suffix.lower() in (".csv", ".json", ".jsonl", ".parquet"):
+    if PurePath(source.name).suffix.lower() in (".csv", ".json", ".jsonl", ".parquet", ".pq"):
         return False
     decoding = detect_decoding(source, ProblemLog(), options.encoding)
     lines = read_lines(source, decoding, ProblemLog(), options.limits)

@@ -135,8 +135,10 @@ def save_corpus(
                 ctx.checkpoint()
                 ctx.report("Storing documents", start, len(corpus.documents))
                 out.writelines(map(document_line, corpus.documents[start : start + _CHUNK]))
-        write_queries(folder / QUERIES, corpus.queries)
-        write_judgments(folder / QRELS, corpus.qrels)
+        if corpus.queries:
+            write_queries(folder / QUERIES, corpus.queries)
+        if corpus.qrels:
+            write_judgments(folder / QRELS, corpus.qrels)
         write_summary(folder, summary)
         ctx.checkpoint()
     return target

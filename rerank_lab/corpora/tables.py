@@ -39,7 +39,7 @@ def read_jsonl(source: Source, options: ReadOptions, log: ProblemLog) -> Iterato
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = json.loads(line.rstrip("\r\n"))
         except (ValueError, RecursionError) as error:
             message, column = _json_fault(error)
             where = f" (column {column})" if column else ""
@@ -133,7 +133,7 @@ def read_plain_lines(source: Source, options: ReadOptions, log: ProblemLog) -> I
 
 def _json_fault(error: Exception) -> tuple[str, int]:
     if isinstance(error, json.JSONDecodeError):
-        return error.msg[:1].lower() + error.msg[1:], error.colno
+        return (error.msg[:1].lower() + error.msg[1:]).removesuffix(" at"), error.colno
     if isinstance(error, RecursionError):
         return "it is nested too deeply", 0
     return str(error).split(";")[0], 0
