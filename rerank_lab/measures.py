@@ -2,7 +2,7 @@
 
 Names follow ir_measures: `nDCG@10`, `RR@10`, `AP`, `P(rel=2)@5`, `Judged@10`, ... A higher value is
 better; unjudged documents count as not relevant, as in trec_eval, and `Judged@k` says how many of
-the first k were judged at all.
+the first k were judged at all. `IPrec` alone is computed here: see `_interpolated_precision`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,12 @@ def _per_query(
     names: dict[Any, list[str]] = {}
     for name, one in parsed.items():
         names.setdefault(one, []).append(name)
-    for group, ranked in ((names.keys() - from_qrels, found), (from_qrels, asked)):
+    own = {m for m in parsed.values() if m.NAME == "IPrec"}
+    for one in own:
+        for query_id, grades in qrels.items():
+            value = _interpolated_precision(grades, list(asked[query_id]), one)
+            values[query_id].update(dict.fromkeys(names[one], value))
+    for group, ranked in ((names.keys() - from_qrels - own, found), (from_qrels, asked)):
         if not group:
             continue
         for metric in _calculate(sorted(group, key=str), qrels, ranked):
@@ -179,6 +184,21 @@ def _calculate(
             f"{', '.join(map(str, group))} cannot be computed here: {error}.",
             hint="Leave out the measure that needs a program or package that is not installed.",
         ) from error
+
+
+def _interpolated_precision(grades: Mapping[str, int], ranked: Sequence[str], one: Any) -> float:
+    """The best precision at or below the rank where the given recall is reached.
+
+    The number of relevant documents for that recall is rounded half up, as trec_eval does; the
+    package under ir_measures carries an older trec_eval that adds 0.9 instead.
+    """
+    if one["judged_only"] is True:
+        ranked = [doc_id for doc_id in ranked if doc_id in grades]
+    relevant = {doc_id for doc_id, grade in grades.items() if grade >= one["rel"]}
+    at = [rank for rank, doc_id in enumerate(ranked, 1) if doc_id in relevant]
+    precisions = [place / rank for place, rank in enumerate(at, 1)]
+    needed = max(1, int(one["recall"] * len(relevant) + 0.5))
+    return max(precisions[needed - 1 :], default=0.0)
 
 
 def _means(

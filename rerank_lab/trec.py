@@ -130,11 +130,11 @@ def parse_run(lines: Iterable[tuple[int, str]], log: ProblemLog, file: str) -> R
         cells = line.split()
         if not cells:
             continue
-        rank, score = (_finite(cells[3]), _finite(cells[4])) if len(cells) == 6 else (None, None)
+        rank, score = (_finite(cells[3]), _finite(cells[4])) if len(cells) >= 6 else (None, None)
         if rank is None or score is None:
             what = (
                 f"The line has {len(cells)} columns, not 6."
-                if len(cells) != 6
+                if len(cells) < 6
                 else (f"Rank {cells[3]!r} or score {cells[4]!r} is not a finite number.")
             )
             log.error(what, _RUN_HINT, file=file, line=number)
