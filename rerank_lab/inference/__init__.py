@@ -68,6 +68,6 @@ def open_token_encoder(
 
 def _open(kind: type[H], task: Task, model: str, ctx: Context, options: Options) -> H:
     located = fetch(model, ctx)
-    handle = kind(make_plan(located, task, options), options)
+    handle = kind(make_plan(located, task, options, ctx), options)
     handle.load(ctx)
     return handle

@@ -119,16 +119,12 @@ class Encoder(Handle):
             return np.zeros((0, self.dimension), np.float32)
         used = Usage() if usage is None else usage
         with self.call(ctx, used) as (engine, call):
-            vectors: Floats = engine.embed(self._prefixed(texts, kind), kind, call)
+            vectors: Floats = engine.embed(texts, kind, call)
             cut = sorted(call.usage.truncated)
         if on_truncated is not None:
             for index in cut:
                 on_truncated(index)
         return vectors
-
-    def _prefixed(self, texts: Sequence[str], kind: Kind) -> list[str]:
-        prefix = self.plan.prefixes[kind == "passage"]
-        return [prefix + text for text in texts] if prefix else list(texts)
 
 
 class TokenEncoder(Handle):

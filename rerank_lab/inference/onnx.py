@@ -41,8 +41,8 @@ class OnnxEngine:
         self.tokens = Tokens(tokenizer)
         self._session = _session(graph)
         self._inputs = {item.name for item in self._session.get_inputs()}
-        self.outputs: list[tuple[str, int]] = [
-            (item.name, len(item.shape)) for item in self._session.get_outputs()
+        self.outputs: list[tuple[str, list[Any]]] = [
+            (item.name, item.shape) for item in self._session.get_outputs()
         ]
         self._workers = cpu_threads()
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="onnx")
@@ -90,10 +90,6 @@ class OnnxEngine:
     def close(self) -> None:
         self._pool.shutdown()
         self._session = None
-
-    def output_of_rank(self, rank: int) -> int | None:
-        """Position of the first output with that many dimensions."""
-        return next((i for i, (_, dims) in enumerate(self.outputs) if dims == rank), None)
 
     def _forward(self, item: Tokenized, output: int) -> Floats:
         feed: dict[str, NDArray[np.int64]] = {"input_ids": item.ids[None]}

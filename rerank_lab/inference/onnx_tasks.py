@@ -9,6 +9,7 @@ import numpy as np
 
 from rerank_lab.errors import ModelUnavailable
 from rerank_lab.inference.call import Call, Kind
+from rerank_lab.inference.heads import Head
 from rerank_lab.inference.onnx import Floats, OnnxEngine
 from rerank_lab.inference.tokens import Tokenized
 
@@ -16,20 +17,21 @@ _EPSILON = np.float32(1e-12)
 
 
 class OnnxScorer(OnnxEngine):
-    """Pairs to logits. `column` is the label that means relevant."""
+    """Pairs to raw logits."""
 
-    def __init__(self, graph: Path, tokenizer: Path, backend: str, column: int = 0) -> None:
+    def __init__(self, graph: Path, tokenizer: Path, backend: str, head: Head) -> None:
         super().__init__(graph, tokenizer, backend)
-        self._column = column
-        self._output = require_rank(self, 2, "one row of logits a pair", graph)
+        self._head = head
+        self._output = require_output(self, 2, head.labels, "a relevance score a pair", graph)
 
     def score(self, query: str, texts: Sequence[str], call: Call) -> list[float]:
-        """One raw logit a text, in the order given."""
+        """One raw logit a text; of two outputs, the relevant one less the other."""
         pairs = self.tokens.pairs(query, texts, call.max_length)
         call.count([len(p) for p in pairs], [p.cut for p in pairs])
 
         def finish(logits: Floats, _: Tokenized) -> float:
-            return float(logits[self._column])
+            score = float(logits[self._head.relevant])
+            return score - float(logits[1 - self._head.relevant]) if len(logits) == 2 else score
 
         return self.run(pairs, call.ctx, finish, self._output)
 
@@ -37,8 +39,11 @@ class OnnxScorer(OnnxEngine):
 class OnnxEmbedder(OnnxEngine):
     """Texts to one vector each, by `pooling` ("cls" or "mean") of the last hidden states."""
 
-    def __init__(self, graph: Path, tokenizer: Path, backend: str, pooling: str) -> None:
+    def __init__(
+        self, graph: Path, tokenizer: Path, backend: str, pooling: str, prefixes: tuple[str, str]
+    ) -> None:
         super().__init__(graph, tokenizer, backend)
+        self._prefixes = prefixes
         if pooling not in ("cls", "mean"):
             raise ModelUnavailable(
                 f"{graph.parent.name} pools its tokens by {pooling!r}; "
@@ -46,11 +51,12 @@ class OnnxEmbedder(OnnxEngine):
                 hint='Use backend="torch" for it.',
             )
         self._mean = pooling == "mean"
-        self._output = require_rank(self, 3, "hidden states a token", graph)
+        self._output = require_output(self, 3, 0, "hidden states a token", graph)
 
     def embed(self, texts: Sequence[str], kind: Kind, call: Call) -> Floats:
         """Shape (texts, dimension), each row of length 1."""
-        inputs = self.tokens.singles(texts, call.max_length)
+        prefix = self._prefixes[kind == "passage"]
+        inputs = self.tokens.singles([prefix + text for text in texts], call.max_length)
         call.count([len(i) for i in inputs], [i.cut for i in inputs])
         rows = self.run(inputs, call.ctx, self._pool_tokens, self._output)
         return normalised(np.stack(rows))
@@ -71,7 +77,7 @@ class OnnxTokenEmbedder(OnnxEngine):
         self, graph: Path, tokenizer: Path, backend: str, markers: tuple[str, str]
     ) -> None:
         super().__init__(graph, tokenizer, backend)
-        self._output = require_rank(self, 3, "hidden states a token", graph)
+        self._output = require_output(self, 3, 0, "hidden states a token", graph)
         ids = [self.tokens.id_of(marker) for marker in markers]
         if None in ids:
             raise ModelUnavailable(
@@ -108,17 +114,19 @@ def normalised(rows: Floats) -> Floats:
     return scaled
 
 
-def require_rank(engine: OnnxEngine, rank: int, what: str, graph: Path) -> int:
-    """The output that a task reads. Raises ModelUnavailable when the graph has none such."""
-    found = engine.output_of_rank(rank)
-    if found is None:
-        names = ", ".join(name for name, _ in engine.outputs)
-        raise ModelUnavailable(
-            f"The graph {graph.name} of {graph.parent.name} does not give {what} "
-            f"(its outputs: {names}).",
-            hint="Use the model for what it was made: scoring pairs, or embedding texts.",
-        )
-    return found
+def require_output(engine: OnnxEngine, rank: int, last: int, what: str, graph: Path) -> int:
+    """The output that a task reads: `rank` dimensions, the last of them `last` (0: any).
+
+    Raises ModelUnavailable when the graph has none such.
+    """
+    for index, (_, shape) in enumerate(engine.outputs):
+        if len(shape) == rank and (not last or shape[-1] == last or isinstance(shape[-1], str)):
+            return index
+    names = ", ".join(f"{name} {shape}" for name, shape in engine.outputs)
+    raise ModelUnavailable(
+        f"The graph of {graph.parent.name} does not give {what} (its outputs: {names}).",
+        hint="Use the model for what it was made: scoring pairs, or embedding texts.",
+    )
 
 
 def _with_marker(item: Tokenized, marker: int | None) -> Tokenized:

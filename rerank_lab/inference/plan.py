@@ -10,15 +10,20 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rerank_lab.context import Context
 from rerank_lab.errors import ModelUnavailable
 from rerank_lab.inference.call import Options
-from rerank_lab.inference.device import choose_device, cpu_dtype, has_cuda
+from rerank_lab.inference.device import choose_device, has_cuda
+from rerank_lab.inference.heads import Head, head_of, require_trained_head
 from rerank_lab.inference.resolve import Located
 
 Task = Literal["score", "embed", "tokens"]
+
+MARKERS = ("[unused0]", "[unused1]")
+"""Query and document markers of ColBERT models trained from BERT vocabularies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,16 @@ class Plan:
     located: Located
     task: Task
     backend: str
-    key: str
     load: Callable[[Context], Any]
     size: int
     dimension: int = 0
     prefixes: tuple[str, str] = ("", "")
     pooling: str = ""
+
+    @property
+    def key(self) -> str:
+        """Which loaded engine it uses."""
+        return f"{self.located.digest}:{self.task}:{self.backend}:{self.prefixes}"
 
     @property
     def digest(self) -> str:
@@ -42,28 +51,24 @@ class Plan:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def make_plan(located: Located, task: Task, options: Options) -> Plan:
+def make_plan(located: Located, task: Task, options: Options, ctx: Context) -> Plan:
     """Decide how to run. Raises ModelUnavailable when this model cannot do that task here."""
-    if runs_on_onnx(located, options):
-        return _onnx_plan(located, task)
-    from rerank_lab.inference.torch_backend import torch_plan
+    head = head_of(located) if task == "score" else Head()
+    graph = located.onnx_file
+    if graph is not None and _prefers_onnx(located, options):
+        return _onnx_plan(located, task, graph, head)
+    if not located.has_safetensors or (options.backend == "onnx" and task != "score"):
+        raise ModelUnavailable(
+            f"{located.name} has no weights for the backend {options.backend!r} here.",
+            hint='Use backend="auto".',
+        )
+    return _torch_plan(located, task, choose_device(options.device), head)
 
-    device = choose_device(options.device)
-    dtype = "bfloat16" if device == "cuda" else cpu_dtype()
-    return torch_plan(located, task, device, dtype)
 
-
-def runs_on_onnx(located: Located, options: Options) -> bool:
-    """Whether the ONNX graph that came with the model is what runs."""
-    if options.backend == "onnx" or not located.has_safetensors:
-        if located.onnx_file is None or options.backend == "torch":
-            raise ModelUnavailable(
-                f"{located.name} has no weights for the backend {options.backend!r} here.",
-                hint='Use backend="auto".',
-            )
-        return True
-    on_cpu = options.device == "cpu" or not has_cuda()
-    return options.backend == "auto" and on_cpu and located.onnx_file is not None
+def _prefers_onnx(located: Located, options: Options) -> bool:
+    if not located.has_safetensors or options.backend == "onnx":
+        return options.backend != "torch"
+    return options.backend == "auto" and (options.device == "cpu" or not has_cuda())
 
 
 def pooling_of(located: Located) -> str:
@@ -71,11 +76,9 @@ def pooling_of(located: Located) -> str:
     if located.entry is not None and located.entry.pooling:
         return located.entry.pooling
     config = located.json("1_Pooling/config.json")
-    if config.get("pooling_mode_cls_token") or config.get("pooling_mode") == "cls":
+    if config.get("pooling_mode_cls_token"):
         return "cls"
-    if config.get("pooling_mode_mean_tokens") or config.get("pooling_mode") == "mean":
-        return "mean"
-    return str(config.get("pooling_mode", "mean"))
+    return str(config.get("pooling_mode") or "mean")
 
 
 def prefixes_of(located: Located) -> tuple[str, str]:
@@ -87,44 +90,13 @@ def prefixes_of(located: Located) -> tuple[str, str]:
     return str(prompts.get("query") or ""), str(passage)
 
 
-def _onnx_plan(located: Located, task: Task) -> Plan:
-    from rerank_lab.inference import onnx_tasks
-
-    graph, tokenizer = located.onnx_file, located.folder / "tokenizer.json"
-    if graph is None or not tokenizer.is_file():
-        raise ModelUnavailable(
-            f"{located.name} lacks {'a graph' if graph is None else 'tokenizer.json'}.",
-            hint="An ONNX model needs model.onnx and tokenizer.json in its folder.",
-        )
-    entry = located.entry
-    backend = entry.weights if entry and entry.weights.startswith("onnx") else "onnx"
-    pooling = pooling_of(located)
-    makers: dict[str, Callable[[], Any]] = {
-        "score": lambda: onnx_tasks.OnnxScorer(graph, tokenizer, backend),
-        "embed": lambda: onnx_tasks.OnnxEmbedder(graph, tokenizer, backend, pooling),
-        "tokens": lambda: onnx_tasks.OnnxTokenEmbedder(graph, tokenizer, backend, MARKERS),
-    }
-    return Plan(
-        located,
-        task,
-        backend,
-        key=f"{located.digest}:{task}:{backend}",
-        load=lambda ctx: makers[task](),
-        size=int(located.weights_size * 1.5),
-        dimension=_dimension(located),
-        prefixes=prefixes_of(located) if task == "embed" else ("", ""),
-        pooling=pooling if task == "embed" else "",
-    )
-
-
-MARKERS = ("[unused0]", "[unused1]")
-"""Query and document markers of ColBERT models trained from BERT vocabularies."""
-
-
-def _dimension(located: Located) -> int:
+def dimension_of(located: Located) -> int:
+    """Length of a vector, by the catalogue, else by the model's own files; 0 when unknown."""
     if located.entry is not None and located.entry.dimension:
         return located.entry.dimension
     for name, key in (
+        ("2_Dense/config.json", "out_features"),
+        ("1_Dense/config.json", "out_features"),
         ("1_Pooling/config.json", "word_embedding_dimension"),
         ("1_Pooling/config.json", "embedding_dimension"),
         ("config.json", "hidden_size"),
@@ -134,3 +106,66 @@ def _dimension(located: Located) -> int:
         if isinstance(value, int):
             return value
     return 0
+
+
+def _onnx_plan(located: Located, task: Task, graph: Path, head: Head) -> Plan:
+    from rerank_lab.inference import onnx_tasks
+
+    tokenizer = located.folder / "tokenizer.json"
+    if not tokenizer.is_file():
+        raise ModelUnavailable(
+            f"{located.name} lacks tokenizer.json.",
+            hint="An ONNX model needs model.onnx and tokenizer.json in its folder.",
+        )
+    entry = located.entry
+    backend = entry.weights if entry and entry.weights.startswith("onnx") else "onnx"
+    pooling, prefixes = _embedding(located, task)
+    loaders: dict[str, Callable[[Context], Any]] = {
+        "score": lambda _: onnx_tasks.OnnxScorer(graph, tokenizer, backend, head),
+        "embed": lambda _: onnx_tasks.OnnxEmbedder(graph, tokenizer, backend, pooling, prefixes),
+        "tokens": lambda _: onnx_tasks.OnnxTokenEmbedder(graph, tokenizer, backend, MARKERS),
+    }
+    return Plan(
+        located,
+        task,
+        backend,
+        loaders[task],
+        size=int(located.weights_size * 1.5),
+        dimension=dimension_of(located),
+        prefixes=prefixes,
+        pooling=pooling,
+    )
+
+
+def _torch_plan(located: Located, task: Task, device: str, head: Head) -> Plan:
+    from rerank_lab.inference import torch_backend
+
+    # On a CPU torch is the fallback and the reference, so it stays exact: int8 is the fast way.
+    dtype = "bfloat16" if device == "cuda" else "float32"
+    pooling, prefixes = _embedding(located, task)
+
+    def scorer(_: Context) -> Any:
+        require_trained_head(located)
+        return torch_backend.load_scorer(located, device, dtype, head)
+
+    loaders: dict[str, Callable[[Context], Any]] = {
+        "score": scorer,
+        "embed": lambda _: torch_backend.load_embedder(located, device, dtype, prefixes),
+        "tokens": lambda _: torch_backend.load_token_embedder(located, device, dtype),
+    }
+    return Plan(
+        located,
+        task,
+        f"torch {dtype} {device}",
+        loaders[task],
+        size=int(located.weights_size * 1.3),
+        dimension=dimension_of(located),
+        prefixes=prefixes,
+        pooling=pooling,
+    )
+
+
+def _embedding(located: Located, task: Task) -> tuple[str, tuple[str, str]]:
+    if task != "embed":
+        return "", ("", "")
+    return pooling_of(located), prefixes_of(located)
