@@ -98,6 +98,6 @@ def _open(folder: Path, documents: int) -> postings.Postings:
         raise BackendError(
             f"The bm25 index in {folder.name!r} holds {len(opened.order)} documents, "
             f"not {documents}.",
-            hint="Delete this index on the Corpora page (or its folder); it is then built anew.",
+            hint="Delete this index on the Corpora page; it is then built anew.",
         )
     return opened

@@ -22,6 +22,7 @@ from rerank_lab.retrieve.text import Analyzer
 
 VARIANTS = ("lucene", "robertson", "atire", "bm25l", "bm25+")
 _CHUNK = 2000
+_BLOCK = 64
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -97,14 +98,10 @@ class Postings:
         for term, times in wanted.items():
             place = slice(int(self.start[term]), int(self.start[term + 1]))
             weights = self.weights[place]
-            # A document occurs once in a term's postings, so that this adds up all of them.
-            scores[self.documents[place]] += weights * np.float32(times) if times > 1 else weights
+            added = weights * np.float32(times) if times > 1 else weights
+            np.add.at(scores, self.documents[place], added)
             constant += self.absent[term] * np.float32(times)
-        found = np.flatnonzero(scores)
-        if len(found) > k:
-            held = scores[found]
-            threshold = np.partition(held, len(held) - k)[len(held) - k]
-            found = found[held >= threshold]  # all that tie with the last one
+        found = _contenders(scores, k)
         best = found[np.lexsort((self.order[found], -scores[found]))][:k]
         return [(int(d), float(scores[d] + constant)) for d in best]
 
@@ -152,6 +149,28 @@ def build(
     order[sorted(range(n), key=ids.__getitem__)] = np.arange(n, dtype=np.int32)
     absent = (idf * weighting.absent()).astype(np.float32)
     return Postings(counted.vocabulary, start, documents, weights, absent, order)
+
+
+def _contenders(scores: Floats, k: int) -> NDArray[np.int64]:
+    """The documents with a score among which the best k are, all that tie with the last included.
+
+    Looks at blocks first: the k-th best of the blocks' maxima cannot lie above the k-th best score,
+    and leaves few documents to look at one by one.
+    """
+    bound = np.float32(0)
+    blocks = np.arange(0, len(scores), _BLOCK)
+    if len(blocks) > k:
+        bound = _kth_best(np.maximum.reduceat(scores, blocks), k)
+    found = np.flatnonzero(scores >= bound if bound > 0 else scores)
+    if len(found) > k:
+        held = scores[found]
+        found = found[held >= _kth_best(held, k)]
+    return found
+
+
+def _kth_best(values: Floats, k: int) -> np.float32:
+    kth: np.float32 = np.partition(values, len(values) - k)[len(values) - k]
+    return kth
 
 
 @dataclass(frozen=True, slots=True)
