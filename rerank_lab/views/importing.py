@@ -1,0 +1,161 @@
+"""What bringing a corpus of one's own shows: the upload, its columns, the result, the problems."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from rerank_lab.corpora import ColumnMapping, ImportReport, Preview
+from rerank_lab.corpora.build import DocumentBuilder
+from rerank_lab.errors import InvalidInput
+from rerank_lab.problems import Problem, ProblemLog
+from rerank_lab.views.corpora import Fact, snippet
+from rerank_lab.views.words import counted
+
+NO_COLUMN = "(none)"
+_STEM_SUFFIXES = re.compile(r"(\.[A-Za-z0-9]{1,8}){1,2}$")
+_PROBLEM_FIELDS = ("severity", "file", "line", "field", "message", "hint")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLine:
+    """One column of an upload: its guessed role, how full it is (0 to 1), some values."""
+
+    name: str
+    role: str
+    filled: float
+    samples: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRow:
+    """One document as the import would make it from one of the first rows."""
+
+    id: str
+    title: str
+    text: str
+    meta: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRows:
+    """The first documents under a mapping, and what is wrong with the rows that give none."""
+
+    rows: tuple[MappedRow, ...]
+    problems: tuple[Problem, ...]
+    error: str = ""
+
+
+def upload_facts(preview: Preview) -> tuple[Fact, ...]:
+    """What was recognised in an upload."""
+    found = [Fact("Format", preview.label)]
+    if preview.encoding:
+        found.append(Fact("Encoding", preview.encoding.upper().replace("_", "-")))
+    if preview.files > 1:
+        found.append(Fact("Files", f"{preview.files:,}"))
+    rows = f"{preview.looked_at:,}" + ("" if preview.complete else " and more")
+    found.append(Fact("Rows" if preview.needs_mapping else "Documents looked at", rows))
+    beside = [f"queries in {preview.queries}"] if preview.queries else []
+    beside += [f"judgments in {preview.qrels}"] if preview.qrels else []
+    if beside:
+        found.append(Fact("Beside the documents", ", ".join(beside)))
+    return tuple(found)
+
+
+def column_lines(preview: Preview) -> tuple[ColumnLine, ...]:
+    """The columns of an upload with their guessed roles."""
+    return tuple(
+        ColumnLine(c.name, c.role, c.filled, " · ".join(c.samples)) for c in preview.columns
+    )
+
+
+def mapping_of(
+    id_column: str, text_column: str, title_column: str, kept: Sequence[str] | None
+) -> ColumnMapping:
+    """The mapping chosen in the form; `NO_COLUMN` leaves id or title out. `kept=None` keeps all."""
+    return ColumnMapping(
+        text_column,
+        None if id_column == NO_COLUMN else id_column,
+        None if title_column == NO_COLUMN else title_column,
+        None if kept is None else tuple(kept),
+    )
+
+
+def mapped_rows(preview: Preview, mapping: ColumnMapping) -> MappedRows:
+    """The documents that the preview's rows would become, made by the importer's own builder."""
+    if len(set(mapping.used)) != len(mapping.used):
+        return MappedRows((), (), "The same column is chosen twice: choose different ones.")
+    log = ProblemLog()
+    builder = DocumentBuilder(log)
+    rows = ((line, record) for line, record in enumerate(preview.rows, 1))
+    try:
+        builder.add_file(preview.source.name, rows, mapping)
+    except InvalidInput as error:
+        return MappedRows((), (), error.message)
+    made = tuple(
+        MappedRow(
+            document.id,
+            document.title,
+            snippet(document.text, size=200),
+            json.dumps(document.meta, ensure_ascii=False, default=str) if document.meta else "",
+        )
+        for document in builder.documents
+    )
+    return MappedRows(made, log.problems)
+
+
+def suggested_name(file_name: str, taken: Collection[str]) -> str:
+    """A corpus name from a file name, free among `taken`: `notes`, `notes 2`, ..."""
+    stem = _STEM_SUFFIXES.sub("", PurePath(file_name.replace("\\", "/")).name)
+    plain = " ".join("".join(c if c.isprintable() else " " for c in stem).split())
+    base = plain[:80].strip(" .") or "My corpus"
+    folded = {name.casefold() for name in taken}
+    number, name = 1, base
+    while name.casefold() in folded:
+        number += 1
+        name = f"{base} {number}"
+    return name
+
+
+def import_sentence(report: ImportReport) -> str:
+    """`"notes" holds 240 documents, 12 queries and 30 judgments; 3 rows were left out.`"""
+    documents = counted(report.kept, "document")
+    if report.passages:
+        documents += f" ({counted(report.passages, 'passage')})"
+    beside = [counted(report.queries, "query", "queries")] if report.queries else []
+    beside += [counted(report.judgments, "judgment")] if report.judgments else []
+    parts = [documents, *beside]
+    held = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+    left = ""
+    if report.skipped:
+        left = f"; {counted(report.skipped, 'row was', 'rows were')} left out"
+    return f'"{report.name}" holds {held}{left}.'
+
+
+def problem_sentence(counts: Mapping[str, int]) -> str:
+    """`3 errors, 1 warning, 2 notes`; "Nothing to report" without any."""
+    words = (("error", "error"), ("warning", "warning"), ("info", "note"))
+    told = [(counts.get(key, 0), word) for key, word in words]
+    shown = [counted(n, word) for n, word in told if n]
+    return ", ".join(shown) or "Nothing to report"
+
+
+def problems_csv(problems: Sequence[Problem]) -> str:
+    """The problems as CSV: severity, file, line (empty when unknown), field, message, hint."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_PROBLEM_FIELDS)
+    for problem in problems:
+        shown = problem.to_json() | {"line": problem.line or ""}
+        writer.writerow([_not_a_formula(str(shown[name])) for name in _PROBLEM_FIELDS])
+    return out.getvalue()
+
+
+def _not_a_formula(cell: str) -> str:
+    """Spreadsheets run what begins like a formula; the messages quote a stranger's file."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,55 @@
+"""Counts, sizes and times in words, the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LANGUAGES = {
+    "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech",
+    "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
+    "et": "Estonian", "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew",
+    "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian", "it": "Italian",
+    "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian", "lv": "Latvian", "nb": "Norwegian",
+    "nl": "Dutch", "nn": "Norwegian", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
+    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovene", "sr": "Serbian",
+    "sv": "Swedish", "sw": "Swahili", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian",
+    "und": "not told", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
+    "multilingual": "Multilingual",
+}  # fmt: skip
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 query`, `1,200 queries`; the plural is `one` with an s unless given."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def language_name(code: str) -> str:
+    """The English name of an ISO 639-1 code; an unknown code in capitals."""
+    return LANGUAGES.get(code, code.upper())
+
+
+def language_names(codes: Sequence[str], most: int = 3) -> str:
+    """`English, German, French and 5 more`; empty when nothing is known."""
+    names = list(dict.fromkeys(map(language_name, codes)))
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def megabytes(size: int) -> str:
+    """Bytes in decimal units, as models and downloads are told: `34 MB`, `1.1 GB`."""
+    if size <= 0:
+        return "unknown"
+    if size >= 1_000_000_000:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1_000_000 else f"{size / 1e3:.0f} kB"
+
+
+def duration(seconds: float) -> str:
+    """`0.42 s`, `12 s`, `4 min`, `2 h`: for people, with about two figures that count."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
