@@ -35,7 +35,7 @@ def load_corpus(
     name, bundle, meta = _read(reference, options, log)
     extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
     read_judged(bundle, extra, options, log)
-    corpus = finished(name, bundle, meta, log, strict=qrels is not None or queries is not None)
+    corpus = finished(name, bundle, meta, log, strict=qrels is not None)
     if lost(log):
         _log.warning("Left out while loading %s:\n%s", name, "\n".join(log.lines()))
     return corpus
