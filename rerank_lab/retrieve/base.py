@@ -107,9 +107,10 @@ class Retriever(ABC):
             )
         ctx.checkpoint()
         start = time.perf_counter()
-        ranking = self._search(query, k or self.depth, ctx)
-        seconds = time.perf_counter() - start
-        return Retrieved(ranking, Trace(compute_s=seconds, calls=1, documents=len(ranking)))
+        ranking, told = self._traced(query, k or self.depth, ctx)
+        seconds = max(0.0, time.perf_counter() - start - told.total_s)
+        own = Trace(compute_s=seconds, calls=1, documents=len(ranking))
+        return Retrieved(ranking, own + told)
 
     def search_many(
         self, queries: Sequence[Query], k: int | None, ctx: Context
@@ -133,6 +134,10 @@ class Retriever(ABC):
     @abstractmethod
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         """At most `k` documents. An empty query gives an empty ranking."""
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        """`_search`, and what only the family knows: waiting, loading, tokens, warnings."""
+        return self._search(query, k, ctx), Trace()
 
     def _manifest(self, corpus: Corpus) -> dict[str, Any]:
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from rerank_lab.context import Context
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.errors import BackendError, InvalidInput, LabError
 from rerank_lab.registry import Info, Param
-from rerank_lab.retrieve.base import DEPTH, Retrieved, Retriever
+from rerank_lab.retrieve.base import DEPTH, Retriever
 from rerank_lab.trec import TREC_SCALE, read_run
 from rerank_lab.types import Hit, Query, Ranking, Trace
 
@@ -76,13 +75,10 @@ class RunFile(Retriever):
                 hint="Choose the run that was made over this corpus; document ids must be equal.",
             )
 
-    def search(self, query: Query, k: int | None, ctx: Context) -> Retrieved:
-        found = super().search(query, k, ctx)
-        unknown = self._unknown(query)
-        if not unknown:
-            return found
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        unknown = sum(not self._units(hit.doc_id) for hit in self._given(query) or ())
         warning = f"{unknown} of the run's documents are not in the corpus and were left out"
-        return replace(found, trace=found.trace + Trace(warnings=(warning,)))
+        return self._search(query, k, ctx), Trace(warnings=(warning,) if unknown else ())
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         given = self._given(query)
@@ -104,9 +100,6 @@ class RunFile(Retriever):
                 hint="Choose a query that the run answers, or another first stage.",
             )
         return found
-
-    def _unknown(self, query: Query) -> int:
-        return sum(not self._units(hit.doc_id) for hit in self._given(query) or ())
 
     def _units(self, doc_id: str) -> list[str]:
         """The corpus' own units for a document of the run: itself, or its passages."""

@@ -1,0 +1,107 @@
+"""Passage vectors on disk, by content: computed once, whichever corpus a text is in.
+
+One SQLite file for each encoder. A batch is stored in one transaction, so a process that is killed
+loses at most the batch at hand, nothing half written is ever read, and two processes at once only
+do the same work twice. A file that is damaged is set aside and begun anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+_WAIT_S = 60.0
+_READ_AT_ONCE = 500
+_TABLE = """
+CREATE TABLE IF NOT EXISTS vectors (
+    content BLOB PRIMARY KEY, vector BLOB NOT NULL,
+    truncated INTEGER NOT NULL, checksum INTEGER NOT NULL
+)
+"""
+
+
+class EmbeddingStore:
+    """Vectors of `dimension` float32 by content hash (hex), with a flag for truncated texts."""
+
+    def __init__(self, file: Path, dimension: int) -> None:
+        self.file = file
+        self.dimension = dimension
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._create()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self._set_aside()
+            self._create()
+
+    def known(self, hashes: Sequence[str]) -> set[str]:
+        """Those of `hashes` whose vectors are here and sound."""
+        try:
+            return {content for content, _, _ in self._rows(hashes)}
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self._set_aside()
+            self._create()
+            return set()
+
+    def read(self, hashes: Sequence[str]) -> tuple[Vectors, int]:
+        """Vectors of shape (len(hashes), dimension), and how many texts were truncated.
+
+        Raises KeyError when one is missing.
+        """
+        place = {content: row for row, content in enumerate(hashes)}
+        vectors = np.empty((len(hashes), self.dimension), np.float32)
+        missing, truncated = set(hashes), 0
+        for content, vector, cut in self._rows(hashes):
+            vectors[place[content]] = vector
+            missing.discard(content)
+            truncated += cut
+        if missing:
+            raise KeyError(f"{len(missing)} vectors are missing")
+        return vectors, truncated
+
+    def add(self, hashes: Sequence[str], vectors: Vectors, truncated: set[int]) -> None:
+        """Store a batch, all of it or nothing. What is there already is replaced."""
+        rows = []
+        for row, (content, vector) in enumerate(zip(hashes, vectors, strict=True)):
+            blob = np.ascontiguousarray(vector, "<f4").tobytes()
+            rows.append((bytes.fromhex(content), blob, row in truncated, zlib.crc32(blob)))
+        with self._connection() as database, database:
+            database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
+
+    def _rows(self, hashes: Sequence[str]) -> Iterator[tuple[str, Vectors, int]]:
+        with self._connection() as database:
+            for start in range(0, len(hashes), _READ_AT_ONCE):
+                some = [bytes.fromhex(content) for content in hashes[start : start + _READ_AT_ONCE]]
+                marks = ",".join("?" * len(some))
+                found = database.execute(f"SELECT * FROM vectors WHERE content IN ({marks})", some)
+                for content, blob, cut, checksum in found:
+                    if len(blob) == 4 * self.dimension and zlib.crc32(blob) == checksum:
+                        yield content.hex(), np.frombuffer(blob, "<f4"), cut
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.file, timeout=_WAIT_S)) as database:
+            yield database
+
+    def _create(self) -> None:
+        with self._connection() as database, database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute(_TABLE)
+            database.execute("SELECT content FROM vectors LIMIT 1").fetchall()
+
+    def _set_aside(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            file = self.file.with_name(self.file.name + suffix)
+            if file.exists():
+                file.replace(file.with_name(file.name + ".damaged"))
