@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from rerank_lab.errors import Cancelled, DeadlineExceeded
+from rerank_lab.errors import Cancelled, DeadlineExceeded, MissingKey
+from rerank_lab.spend import SpendMeter
 
 
 class CancelToken:
@@ -53,20 +55,59 @@ class ScoreStore(Protocol):
     def put_order(self, key: str, order: Sequence[int]) -> None: ...
 
 
+class Exchange(NamedTuple):
+    """One answer of a hosted provider as kept on a tape: no key, only harmless headers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class TapeStore(Protocol):
+    """Recorded answers by request digest. While replaying, nothing is sent and no key is needed."""
+
+    @property
+    def replaying(self) -> bool: ...
+
+    def play(self, key: str) -> Exchange | None: ...
+
+    def record(self, key: str, provider: str, exchange: Exchange) -> None: ...
+
+
 def _ignore(_: Progress) -> None:
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`deadline` is a `time.monotonic()` moment; `cache=None` measures everything afresh."""
+    """`deadline` is a `time.monotonic()` moment; `cache=None` measures everything afresh.
+
+    `secrets` are keys typed into this session, by the name of their environment variable. They are
+    handed to a provider at the moment of the call and kept nowhere else.
+    """
 
     cache: ScoreStore | None = None
     cancel: CancelToken = field(default_factory=CancelToken)
     deadline: float | None = None
     progress: Callable[[Progress], None] = _ignore
     seed: int = 0
-    spend_limit: float | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    spend: SpendMeter = field(default_factory=SpendMeter, repr=False, compare=False)
+    tape: TapeStore | None = field(default=None, repr=False, compare=False)
+
+    def secret(self, variable: str, *, required: bool = True) -> str:
+        """A key: the session's own, else the environment's. "" when absent and not required.
+
+        Raises MissingKey with the next step when it is required and absent.
+        """
+        value = self.secrets.get(variable, "").strip() or os.environ.get(variable, "").strip()
+        if required and not value:
+            raise MissingKey(
+                f"No key is set: {variable}.",
+                hint=f"Set the environment variable {variable}, or enter the key on the Models "
+                "page; it then lives in this browser session only.",
+            )
+        return value
 
     def checkpoint(self) -> None:
         """Raise Cancelled or DeadlineExceeded; called between batches."""

@@ -223,7 +223,7 @@ class _Job:
             with lab_errors(f"The stage {node}"):
                 self.ctx.checkpoint()
                 key = self._key(key, node, before is None)
-                if self.ctx.cache is None:
+                if self.ctx.cache is None or self.ctx.tape is not None:
                     return self._compute(node, before), key
                 found, reused = self.engine.results.get(
                     key, lambda: self._compute(node, before), self.ctx

@@ -199,7 +199,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one stage did, in seconds and counts. Adds with `+`; holds no secret or text."""
+    """What one stage did, in seconds and counts. Adds with `+`; holds no secret or text.
+
+    `cost` is in the currency `cost_unit`; `units` counts what a provider bills, such as search
+    units. `server_s` is what a server says it spent: a part of `network_s`, never added to it.
+    """
 
     load_s: float = 0.0
     queue_s: float = 0.0
@@ -215,6 +219,9 @@ class Trace:
     retries: int = 0
     cost: float = 0.0
     cost_unit: str = ""
+    units: float = 0.0
+    unit: str = ""
+    server_s: float = 0.0
     model_asked: str = ""
     model_served: str = ""
     backend: str = ""
