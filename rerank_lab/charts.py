@@ -1,8 +1,20 @@
-"""Figures: pure Plotly, on one template made from the theme's colours."""
+"""Figures: pure Plotly, on one template made from the theme's colours.
+
+Colour never carries a meaning alone: movement has arrows and numbers, grades are written out, and
+a pipeline is named wherever its colour is used.
+"""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from rerank_lab.views.bump import Axis, Bump, Line
+from rerank_lab.views.evidence import PARTS, StageTime
+from rerank_lab.views.labels import seconds
+from rerank_lab.views.text import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +73,255 @@ DARK = Tokens(
     pipelines=("#6ea8dc", "#e0a13f", "#52b8ab", "#cf8ac8", "#b3b866", "#94a1ae"),
     mark="#5a4a12",
 )
+
+
+def template(tokens: Tokens) -> dict[str, Any]:
+    """The layout that every figure shares."""
+    axis = {"gridcolor": tokens.border, "linecolor": tokens.border, "zeroline": False}
+    return {
+        "font": {"family": "Source Sans, sans-serif", "size": 13, "color": tokens.text},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "hoverlabel": {
+            "bgcolor": tokens.surface,
+            "bordercolor": tokens.border,
+            "font": {"color": tokens.text, "size": 13},
+            "align": "left",
+        },
+        "xaxis": axis,
+        "yaxis": axis,
+        "showlegend": False,
+        "dragmode": False,
+    }
+
+
+def pipeline_colour(tokens: Tokens, slot: int) -> str:
+    return tokens.pipelines[slot % len(tokens.pipelines)]
+
+
+def line_colour(tokens: Tokens, line: Line) -> str:
+    """By grade when the query is judged, else by direction of movement."""
+    if line.key.startswith("grade:"):
+        return tokens.grades[int(line.key.removeprefix("grade:"))]
+    return {"up": tokens.up, "down": tokens.down}.get(line.key, tokens.still)
+
+
+def bump_chart(data: Bump, tokens: Tokens) -> Any:
+    """Documents as lines over first stage and pipelines; rank 1 on top.
+
+    Each point carries the document's id in `customdata`, so that a click can pin it. Documents
+    that an axis does not have are drawn below its last rank.
+    """
+    import plotly.graph_objects as go
+
+    floor = data.lowest + 2.5
+    figure = go.Figure()
+    drawn = sorted(data.lines, key=lambda line: (line.pinned, line.grade or 0))
+    for line in drawn:
+        figure.add_trace(go.Scatter(**_bump_trace(data, line, tokens, floor)))
+    last = len(data.axes) - 1
+    figure.update_layout(template(tokens))
+    figure.update_layout(
+        height=int(min(640, 130 + 13 * floor)),
+        margin={"l": 36, "r": 8, "t": 44, "b": 8},
+        hovermode="closest",
+        shapes=[_cut_line(data.k, last, tokens)],
+        annotations=[_axis_title(place, axis) for place, axis in enumerate(data.axes)]
+        + _end_labels(data, tokens, floor)
+        + _floor_label(data, tokens, floor),
+    )
+    figure.update_xaxes(range=[-0.35, last + 0.95], visible=False, fixedrange=True)
+    ticks = [1, *range(5, data.lowest + 1, 5)]
+    figure.update_yaxes(
+        range=[floor + 1, 0.2], tickvals=ticks, fixedrange=True, gridcolor=tokens.surface
+    )
+    return figure
+
+
+def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[str, Any]:
+    colour = line_colour(tokens, line)
+    strong = line.pinned or (line.grade or 0) >= 2 or (not data.judged and line.key == "up")
+    y = [floor if place is None else place for place in line.places]
+    ink = _ink(line, tokens)
+    return {
+        "x": list(range(len(y))),
+        "y": y,
+        "mode": "lines+markers+text",
+        "line": {
+            "color": colour,
+            "width": 4.5 if line.pinned else 2.6 if strong else 1.6,
+            "shape": "spline",
+            "smoothing": 0.4,
+            "dash": "dot" if line.key == "unjudged" else "solid",
+        },
+        "marker": {
+            "color": colour,
+            "size": 19,
+            "line": {
+                "color": tokens.text if line.pinned else tokens.muted,
+                "width": 2.5 if line.pinned else 0.6,
+            },
+        },
+        "text": ["–" if place is None else str(place) for place in line.places],
+        "textfont": {"size": 10, "color": ink},
+        "textposition": "middle center",
+        "customdata": [line.doc_id] * len(y),
+        "hovertemplate": _hover(data, line) + "<extra></extra>",
+        "opacity": 1.0 if strong or not data.judged else 0.85,
+    }
+
+
+def _ink(line: Line, tokens: Tokens) -> str:
+    if line.key.startswith("grade:"):
+        return tokens.grade_text[int(line.key.removeprefix("grade:"))]
+    return tokens.background
+
+
+def _hover(data: Bump, line: Line) -> str:
+    way = " → ".join("–" if place is None else str(place) for place in line.places)
+    grade = "not judged" if line.grade is None else f"grade {line.grade}"
+    shown = f"<b>{_escaped(shorten(line.title, 70))}</b><br>rank {way}"
+    return shown + (f"<br>{grade}" if data.judged else "")
+
+
+def _escaped(text: str) -> str:
+    # Plotly reads a small HTML and %{...} placeholders in labels.
+    return html.escape(text).replace("%", "&#37;").replace("{", "&#123;")
+
+
+def _axis_title(place: int, axis: Axis) -> dict[str, Any]:
+    name = "<br>&gt;&gt; ".join(_escaped(part) for part in axis.label.split(" >> "))
+    return {
+        "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 6,
+        "text": f"<b>{name}</b>", "showarrow": False,
+    }  # fmt: skip
+
+
+def _end_labels(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]]:
+    """Titles beside the last axis, one a place, for the documents that end in the top k."""
+    labels: list[dict[str, Any]] = []
+    taken: set[int] = set()
+    for line in sorted(data.lines, key=lambda line: not line.pinned):
+        place = line.places[-1]
+        if place is None or (place > data.k and not line.pinned) or place in taken:
+            continue
+        taken.add(place)
+        text = f"{_escaped(shorten(line.title, 42))}  {_arrow(line.change)}"
+        labels.append({
+            "x": len(data.axes) - 1, "y": place, "xanchor": "left", "xshift": 16,
+            "text": f"<b>{text}</b>" if line.pinned else text, "showarrow": False,
+            "font": {"size": 12, "color": tokens.text}, "align": "left",
+        })  # fmt: skip
+    return labels
+
+
+def _arrow(change: int | None) -> str:
+    if change is None:
+        return "new"
+    return "=" if change == 0 else f"▲ {change}" if change > 0 else f"▼ {-change}"
+
+
+def _floor_label(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]]:
+    if all(place is not None for line in data.lines for place in line.places):
+        return []
+    return [{
+        "x": -0.35, "y": floor, "xanchor": "left", "showarrow": False,
+        "text": "not<br>found", "font": {"size": 10, "color": tokens.muted}, "align": "left",
+    }]  # fmt: skip
+
+
+def _cut_line(k: int, last: int, tokens: Tokens) -> dict[str, Any]:
+    return {
+        "type": "line", "x0": -0.2, "x1": last + 0.2, "y0": k + 0.5, "y1": k + 0.5,
+        "line": {"color": tokens.muted, "width": 1, "dash": "dash"}, "layer": "below",
+    }  # fmt: skip
+
+
+PART_NAMES = {"load": "Loading", "queue": "Waiting", "compute": "Computing", "network": "Network"}
+
+
+def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str, int]) -> Any:
+    """Seconds of each stage as one bar, its parts side by side; stages of a pipeline together."""
+    import plotly.graph_objects as go
+
+    shades = {"load": 0.45, "queue": 0.25, "compute": 1.0, "network": 0.7}
+    names = [f"{_escaped(row.stage)}<br><i>{_escaped(row.label)}</i>" for row in rows]
+    keys = [f"{place}" for place, _ in enumerate(rows)]
+    figure = go.Figure()
+    for part in PARTS:
+        values = [float(getattr(row, part)) for row in rows]
+        if not any(values):
+            continue
+        figure.add_trace(
+            go.Bar(
+                y=keys,
+                x=values,
+                orientation="h",
+                name=PART_NAMES[part],
+                marker={
+                    "color": [pipeline_colour(tokens, slots.get(row.spec, 0)) for row in rows],
+                    "opacity": shades[part],
+                    "pattern": {"shape": "/" if part == "load" else ""},
+                    "line": {"width": 0},
+                },
+                hovertemplate=[
+                    f"{_escaped(row.stage)}: {PART_NAMES[part].lower()} "
+                    f"{seconds(getattr(row, part))}<extra></extra>"
+                    for row in rows
+                ],
+            )
+        )
+    figure.update_layout(template(tokens))
+    figure.update_layout(
+        barmode="stack",
+        height=60 + 42 * len(rows),
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 8, "r": 16, "t": 30, "b": 32},
+    )
+    figure.update_yaxes(
+        autorange="reversed", tickvals=keys, ticktext=names, automargin=True, fixedrange=True
+    )
+    figure.update_xaxes(title="seconds", rangemode="tozero", fixedrange=True)
+    return figure
+
+
+def agreement_chart(
+    labels: Sequence[str],
+    values: Sequence[Sequence[float | None]],
+    tokens: Tokens,
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> Any:
+    """A square heat map with the numbers written in; undefined cells are empty."""
+    import plotly.graph_objects as go
+
+    names = [_escaped(label) for label in labels]
+    low = tokens.surface if limits[0] == 0 else tokens.down
+    scale = (
+        [[0, low], [1, tokens.accent]]
+        if limits[0] == 0
+        else [[0, low], [0.5, tokens.surface], [1, tokens.up]]
+    )
+    shown = [["–" if v is None else f"{v:.2f}" for v in row] for row in values]
+    figure = go.Figure(
+        go.Heatmap(
+            z=[list(row) for row in values],
+            x=names,
+            y=names,
+            text=shown,
+            texttemplate="%{text}",
+            zmin=limits[0],
+            zmax=limits[1],
+            colorscale=scale,
+            xgap=3,
+            ygap=3,
+            showscale=False,
+            hovertemplate="%{y}<br>%{x}<br><b>%{text}</b><extra></extra>",
+        )
+    )
+    figure.update_layout(template(tokens))
+    figure.update_layout(height=110 + 54 * len(names), margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, showgrid=False)
+    figure.update_xaxes(side="top", automargin=True, fixedrange=True, showgrid=False)
+    return figure

@@ -1,0 +1,135 @@
+"""The bump chart as values: which documents are drawn, where, and in which colour class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rerank_lab.compare import tied_ranks
+from rerank_lab.pipeline import Result
+from rerank_lab.types import Ranking
+from rerank_lab.views.compare import Column, CompareView, Question, first_stage, title_of
+
+MAX_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One upright of the chart. `spec` is "" for the first stage that is no pipeline of its own."""
+
+    spec: str
+    label: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One document. `places` are its ranks by axis (tied documents share a rank), None if absent.
+
+    `key` is what decides its colour: `grade:0` to `grade:3`, `unjudged`, or without judgments
+    `up`, `down`, `still`.
+    """
+
+    doc_id: str
+    title: str
+    places: tuple[int | None, ...]
+    key: str
+    grade: int | None
+    pinned: bool
+
+    @property
+    def change(self) -> int | None:
+        """Ranks gained from the first axis to the last, None when it is missing on one of them."""
+        first, last = self.places[0], self.places[-1]
+        return None if first is None or last is None else first - last
+
+
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """`k` is the rank to cross; `left_out` counts documents in some top k that never cross it."""
+
+    axes: tuple[Axis, ...]
+    lines: tuple[Line, ...]
+    k: int
+    left_out: int
+    judged: bool
+
+    @property
+    def lowest(self) -> int:
+        """The largest rank that is drawn."""
+        places = [place for line in self.lines for place in line.places if place is not None]
+        return max([*places, min(self.k, max((axis.depth for axis in self.axes), default=1))])
+
+
+def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = False) -> Bump | None:
+    """Documents that cross rank `k` between the axes, and the pinned one; None with fewer than
+    two axes.
+
+    The first axis is the first stage of the first pipeline that reranks (or the first pipeline).
+    With `everything`, all documents of any top k are drawn.
+    """
+    axes, rankings = _axes(view)
+    if len(axes) < 2:
+        return None
+    places = [tied_ranks(ranking) for ranking in rankings]
+    in_some_top = dict.fromkeys(d for ranking in rankings for d in ranking.doc_ids[:k])
+    heads = [set(ranking.doc_ids[:k]) for ranking in rankings]
+    crossing = [d for d in in_some_top if not all(d in head for head in heads)]
+    chosen = list(in_some_top) if everything else crossing
+    chosen = chosen[:MAX_LINES]
+    if pin and pin not in chosen and any(pin in place for place in places):
+        chosen.append(pin)
+    grades = view.question.grades
+    lines = tuple(
+        _line(view.question, d, tuple(place.get(d) for place in places), pinned=d == pin)
+        for d in chosen
+    )
+    return Bump(axes, lines, k, len(in_some_top.keys() - set(chosen)), bool(grades))
+
+
+def _axes(view: CompareView) -> tuple[tuple[Axis, ...], list[Ranking]]:
+    ready = view.ready
+    if not ready:
+        return (), []
+    start = next((c for c in ready if len(_result(c).stages) > 1), ready[0])
+    source = first_stage(_result(start), view.question.corpus)
+    axes: list[Axis] = []
+    rankings: list[Ranking] = []
+    first = str(_result(start).stages[0].node)
+    if source is not None:
+        own = next((c for c in ready if _result(c).spec == first), None)
+        axes.append(Axis(own.spec if own else "", own.label if own else first, len(source)))
+        rankings.append(source)
+    for column in ready:
+        if column.outcome.ranking is not None and column.spec != (axes[0].spec if axes else None):
+            axes.append(Axis(column.spec, column.label, len(column.outcome.ranking)))
+            rankings.append(column.outcome.ranking)
+    return tuple(axes), rankings
+
+
+def _result(column: Column) -> Result:
+    assert column.outcome.result is not None
+    return column.outcome.result
+
+
+def _line(question: Question, doc_id: str, places: Sequence[int | None], *, pinned: bool) -> Line:
+    grade = question.grades.get(doc_id)
+    line = Line(doc_id, _title(question, doc_id), tuple(places), "", grade, pinned)
+    return Line(doc_id, line.title, line.places, _key(question, line), grade, pinned)
+
+
+def _key(question: Question, line: Line) -> str:
+    if question.grades:
+        return "unjudged" if line.grade is None else f"grade:{max(0, min(3, line.grade))}"
+    first, last = line.places[0], line.places[-1]
+    if first == last:
+        return "still"
+    return "up" if last is not None and (first is None or last < first) else "down"
+
+
+def _title(question: Question, doc_id: str) -> str:
+    corpus = question.corpus
+    if doc_id in corpus.by_id:
+        return title_of(corpus.by_id[doc_id])
+    first = next((d for d in corpus.documents if d.parent == doc_id), None)
+    return title_of(first) if first else doc_id

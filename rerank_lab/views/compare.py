@@ -1,0 +1,327 @@
+"""The Compare page as values: columns, cards, verdict. Every number on the screen comes from here.
+
+view = compare(Question(query, corpus), [Outcome(spec, result), ...], Options())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.errors import LabError
+from rerank_lab.measures import ceiling, query_measures
+from rerank_lab.pipeline import Result
+from rerank_lab.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.views.labels import fraction, short_labels
+from rerank_lab.views.moves import Movement, moves, stage_ranking
+from rerank_lab.views.text import Segment, marker, shorten
+
+MEASURE = "nDCG@10"
+_TITLE_CHARS = 140
+
+
+@dataclass(frozen=True)
+class Question:
+    """One query put to one corpus, with what is judged for it."""
+
+    query: Query
+    corpus: Corpus
+
+    @classmethod
+    def of(cls, text: str, corpus: Corpus) -> Question:
+        """The corpus' own query of that text (with its judgments) if there is one, else a new."""
+        flat = " ".join(text.split())
+        own = (query for query in corpus.queries if " ".join(query.text.split()) == flat)
+        return cls(next(own, Query.of(flat)), corpus)
+
+    @property
+    def grades(self) -> Mapping[str, int]:
+        """Document id -> grade; empty when nothing is judged for this query."""
+        return self.corpus.qrels.get(self.query.id, {})
+
+    @cached_property
+    def language(self) -> str:
+        """The language to read words in: the corpus' one language, or "" when it has several."""
+        languages = self.corpus.meta.get("languages") or ()
+        if isinstance(languages, Mapping):
+            languages = tuple(languages)
+        if not languages:
+            return "en"
+        return str(languages[0]) if len(languages) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of one pipeline now: a result, an error, or what it is doing."""
+
+    spec: str
+    result: Result | None = None
+    error: LabError | None = None
+    doing: str = ""
+    done: int = 0
+    total: int = 0
+    elapsed_s: float = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        return self.result is None and self.error is None
+
+    @property
+    def ranking(self) -> Ranking | None:
+        return self.result.ranking if self.result else None
+
+    @property
+    def failure(self) -> LabError | None:
+        return self.error or (self.result.error if self.result else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`show` cards a column; `pin` is a document followed everywhere."""
+
+    show: int = 10
+    pin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One document in one column. `movement` is None for a pipeline without a reranker."""
+
+    doc_id: str
+    rank: int
+    movement: Movement | None
+    title: str
+    snippet: tuple[Segment, ...]
+    grade: int | None
+    score: float | None
+    scale: str
+    passage: str
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Judged measures of one ranking; None where nothing is judged.
+
+    `ceiling` is the best nDCG@10 that any order of these candidates could reach; `headroom` what
+    is still missing to it. `judged` counts the judged among the first 10 (or fewer) documents.
+    """
+
+    ndcg: float | None
+    ceiling: float | None
+    rr: float | None
+    judged: int
+    of: int
+
+    @property
+    def headroom(self) -> float | None:
+        return None if self.ndcg is None or self.ceiling is None else self.ceiling - self.ndcg
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One pipeline. Exactly one of waiting, failure and cards has something to show."""
+
+    spec: str
+    label: str
+    outcome: Outcome
+    status: Status | None
+    failure: LabError | None
+    cards: tuple[Card, ...]
+    quality: Quality | None
+    trace: Trace
+    cached: bool
+    warnings: tuple[str, ...]
+    candidates: int
+
+    @property
+    def waiting(self) -> bool:
+        return self.outcome.waiting
+
+    @property
+    def scale(self) -> str:
+        ranking = self.outcome.ranking
+        return ranking.scale if ranking else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareView:
+    """Everything above the tabs of the Compare page."""
+
+    question: Question
+    columns: tuple[Column, ...]
+    verdict: str
+    judged: bool
+
+    @property
+    def pending(self) -> bool:
+        return any(column.waiting for column in self.columns)
+
+    @property
+    def ready(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.outcome.ranking is not None)
+
+
+def compare(question: Question, outcomes: Sequence[Outcome], options: Options) -> CompareView:
+    """The view of what is known so far; call it again when more is known."""
+    labels = short_labels([outcome.spec for outcome in outcomes])
+    columns = tuple(column(question, o, labels[o.spec], options) for o in outcomes)
+    judged = bool(question.grades)
+    return CompareView(question, columns, verdict(question, columns), judged)
+
+
+def column(question: Question, outcome: Outcome, label: str, options: Options) -> Column:
+    """One pipeline's column."""
+    result, ranking = outcome.result, outcome.ranking
+    return Column(
+        spec=outcome.spec,
+        label=label,
+        outcome=outcome,
+        status=result.status if result else None,
+        failure=outcome.failure,
+        cards=_cards(question, result, options) if result else (),
+        quality=quality(question.grades, ranking) if ranking is not None else None,
+        trace=result.trace if result else Trace(),
+        cached=bool(result and (result.status is Status.CACHED or result.reused)),
+        warnings=_warnings(result) if result else (),
+        candidates=len(ranking) if ranking is not None else 0,
+    )
+
+
+def quality(grades: Mapping[str, int], ranking: Ranking) -> Quality:
+    """The judged measures of a ranking that holds all candidates."""
+    head = ranking.doc_ids[:10]
+    judged = sum(doc_id in grades for doc_id in head)
+    if not grades:
+        return Quality(None, None, None, 0, len(head))
+    values = query_measures(grades, ranking, [MEASURE, "RR@10"])
+    best = ceiling(grades, ranking.doc_ids, MEASURE)
+    return Quality(values[MEASURE], best, values["RR@10"], judged, len(head))
+
+
+def verdict(question: Question, columns: Sequence[Column]) -> str:
+    """One sentence about the pipeline that changes most for the better, or "" when none is ready.
+
+    With judgments that is the one with the best nDCG@10, without them the first that reranks.
+    """
+    ready = [c for c in columns if c.outcome.ranking is not None]
+    if not ready:
+        return ""
+    reranking = [c for c in ready if c.outcome.result and len(c.outcome.result.stages) > 1]
+    best = max(reranking or ready, key=lambda c: (c.quality and c.quality.ndcg) or 0.0)
+    parts = [_moved(best, question)] if reranking else [f"{best.label} is a first stage"]
+    if question.grades:
+        parts.append(_best_answer(best, question, moved=bool(reranking)))
+        parts += _measured(ready, best)
+    sentence = "; ".join(parts) + "."
+    left = best.quality.headroom if best.quality else None
+    if left is not None:
+        what = "Headroom left" if reranking else "Headroom for a reranker"
+        sentence += f" {what}: {left:.2f} {MEASURE}."
+    elif not question.grades:
+        sentence += " This query is not judged, so nothing says which order is better."
+    return sentence
+
+
+def _measured(ready: Sequence[Column], best: Column) -> list[str]:
+    """`nDCG@10 0.21 → 0.67`, when the first stage by itself is on screen too."""
+    assert best.outcome.result is not None
+    source = str(best.outcome.result.stages[0].node)
+    alone = next((c for c in ready if c.outcome.result and c.outcome.result.spec == source), None)
+    if alone is None or alone is best or alone.quality is None or best.quality is None:
+        return []
+    before, after = alone.quality.ndcg, best.quality.ndcg
+    return [] if before is None or after is None else [f"{MEASURE} {before:.2f} → {after:.2f}"]
+
+
+def _moved(column: Column, question: Question) -> str:
+    assert column.outcome.result is not None
+    head = moves(column.outcome.result, question.corpus)[:10]
+    moved = sum(move.up != 0 for move in head)
+    return f"{column.label} moves {moved} of the top {len(head)}"
+
+
+def _best_answer(column: Column, question: Question, *, moved: bool) -> str:
+    assert column.outcome.result is not None
+    top = max(question.grades.values())
+    found = [
+        move
+        for move in moves(column.outcome.result, question.corpus)
+        if question.grades.get(move.doc_id, -1) == top
+    ]
+    if top <= 0 or not found:
+        return "the best judged answer is not among its candidates"
+    after = min(move.after for move in found if move.after)
+    before = min((move.before for move in found if move.before), default=None)
+    if not moved or before is None or before == after:
+        return f"the best judged answer {'stays' if moved else 'is'} at {after}"
+    return f"the best judged answer {'rises' if after < before else 'falls'} {before} → {after}"
+
+
+def _cards(question: Question, result: Result, options: Options) -> tuple[Card, ...]:
+    if result.ranking is None:
+        return ()
+    reranks = len(result.stages) > 1
+    found = moves(result, question.corpus)
+    mark = marker(question.query.text, question.language)
+    cards = []
+    for hit, move in list(zip(result.ranking.hits, found, strict=True))[: options.show]:
+        document = shown_document(question.corpus, result, hit.doc_id)
+        cards.append(
+            Card(
+                doc_id=hit.doc_id,
+                rank=hit.rank,
+                movement=move if reranks else None,
+                title=title_of(document),
+                snippet=mark.snippet(document.text),
+                grade=question.grades.get(hit.doc_id),
+                score=hit.score,
+                scale=result.ranking.scale,
+                passage=document.id if document.parent else "",
+                pinned=hit.doc_id == options.pin,
+            )
+        )
+    return tuple(cards)
+
+
+def shown_document(corpus: Corpus, result: Result | None, doc_id: str) -> Document:
+    """The document of that id, or the passage that earned it its place."""
+    unit = result.passages.get(doc_id, doc_id) if result else doc_id
+    return corpus.document(unit)
+
+
+def title_of(document: Document) -> str:
+    """The title, or the beginning of the text, or the id: never empty."""
+    title = shorten(document.title, _TITLE_CHARS)
+    return title or shorten(document.text, 70) or document.id
+
+
+def _warnings(result: Result) -> tuple[str, ...]:
+    trace = result.trace
+    found = list(trace.warnings)
+    if trace.truncated:
+        found.append(f"{trace.truncated} of {trace.documents} texts were cut to the model's length")
+    if trace.repairs:
+        found.append(f"{trace.repairs} answers of the model were repaired")
+    if result.status is Status.FALLBACK:
+        found.append("the model did not answer; this is the order of the stage before")
+    if result.ranking is not None and not len(result.ranking):
+        found.append("no document matches")
+    return tuple(dict.fromkeys(found))
+
+
+def rank_line(quality: Quality) -> str:
+    """`nDCG@10 0.673 · ceiling 0.752 · headroom 0.079`."""
+    if quality.ndcg is None:
+        return "not judged"
+    return (
+        f"{MEASURE} {fraction(quality.ndcg)} · ceiling {fraction(quality.ceiling)} "
+        f"· headroom {fraction(quality.headroom)}"
+    )
+
+
+def first_stage(result: Result, corpus: Corpus) -> Ranking | None:
+    """The ranking that the rerankers of this pipeline were given."""
+    return stage_ranking(result.stages[0], corpus)

@@ -1,0 +1,211 @@
+"""The evidence below the columns: latency by stage, agreement between pipelines, one document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rerank_lab.compare import kendall_tau, overlap_at, rbo
+from rerank_lab.pipeline import StageResult
+from rerank_lab.types import Status, Trace
+from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
+from rerank_lab.views.labels import stage_label
+from rerank_lab.views.moves import stage_ranking
+from rerank_lab.views.text import Segment, marker
+
+PARTS = ("load", "queue", "compute", "network")
+_FULL_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """Seconds of one stage, by part. `note` says what they stand for: cold, warm, cached, ..."""
+
+    spec: str
+    label: str
+    stage: str
+    load: float
+    queue: float
+    compute: float
+    network: float
+    documents: int
+    cache_hits: int
+    note: str
+
+    @property
+    def total(self) -> float:
+        return self.load + self.queue + self.compute + self.network
+
+
+def latency(columns: Sequence[Column]) -> tuple[StageTime, ...]:
+    """Each stage of each finished pipeline, in order; the sources of a fusion one by one."""
+    rows: list[StageTime] = []
+    for column in columns:
+        for stage in column.outcome.result.stages if column.outcome.result else ():
+            rows += [
+                _time(column, part, stage_label(part.node, "retriever")) for part in stage.parts
+            ]
+            rows.append(_time(column, stage, _stage(column.outcome, stage)))
+    return tuple(rows)
+
+
+def _time(column: Column, done: StageResult, stage: str) -> StageTime:
+    trace = done.trace
+    if done.parts:
+        parts = sum((part.trace for part in done.parts), Trace())
+        trace = Trace(compute_s=max(0.0, trace.compute_s - parts.compute_s))
+    return StageTime(
+        column.spec,
+        column.label,
+        stage,
+        trace.load_s,
+        trace.queue_s,
+        trace.compute_s,
+        trace.network_s,
+        trace.documents,
+        trace.cache_hits,
+        warmth(done.status, trace, reused=done.reused),
+    )
+
+
+def warmth(status: Status, trace: Trace, *, reused: bool) -> str:
+    """`cold` when loading is part of the time, `warm` when not, `cached` when nothing was scored.
+
+    `shared` means that another pipeline did this stage; its times then are shown.
+    """
+    if not status.answered:
+        return str(status)
+    if reused:
+        return "shared"
+    if status is Status.CACHED:
+        return "cached"
+    return "cold" if trace.load_s > 0.05 * max(trace.total_s, 1e-9) else "warm"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Square matrices over the finished pipelines; None where a value is not defined.
+
+    overlap in 0..1 over the first k; rbo in 0..1 with p = 0.9; tau in -1..1 over shared documents.
+    """
+
+    specs: tuple[str, ...]
+    labels: tuple[str, ...]
+    k: int
+    overlap: tuple[tuple[float | None, ...], ...]
+    rbo: tuple[tuple[float | None, ...], ...]
+    tau: tuple[tuple[float | None, ...], ...]
+
+
+def agreement(view: CompareView, k: int = 10) -> Agreement:
+    """How alike the finished pipelines' orders are, for every two of them."""
+    ready = view.ready
+    rankings = [c.outcome.ranking for c in ready if c.outcome.ranking is not None]
+    return Agreement(
+        tuple(c.spec for c in ready),
+        tuple(c.label for c in ready),
+        k,
+        tuple(tuple(overlap_at(a, b, k) for b in rankings) for a in rankings),
+        tuple(tuple(rbo(a, b) for b in rankings) for a in rankings),
+        tuple(tuple(kendall_tau(a, b) for b in rankings) for a in rankings),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one stage of one pipeline put a document; rank None when it is not in the list."""
+
+    spec: str
+    label: str
+    stage: str
+    rank: int | None
+    of: int
+    score: float | None
+    scale: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """One document in full. `cut_at` is the number of characters shown when there are more."""
+
+    doc_id: str
+    title: str
+    parts: tuple[tuple[str, tuple[Segment, ...]], ...]
+    grade: int | None
+    judged: bool
+    places: tuple[Place, ...]
+    meta: tuple[tuple[str, str], ...]
+    cut_at: int | None
+
+
+def document(view: CompareView, doc_id: str) -> DocumentView | None:
+    """A document with its rank and score in every stage of every pipeline; None if unknown."""
+    question = view.question
+    corpus = question.corpus
+    units = [corpus.by_id[doc_id]] if doc_id in corpus.by_id else []
+    units = units or [unit for unit in corpus.documents if unit.parent == doc_id]
+    if not units:
+        return None
+    mark = marker(question.query.text, question.language)
+    parts: list[tuple[str, tuple[Segment, ...]]] = []
+    left = _FULL_CHARS
+    for unit in units:
+        if left > 0:
+            name = unit.id if unit.parent else ""
+            parts.append((name, mark.segments(unit.text[:left])))
+            left -= len(unit.text)
+    return DocumentView(
+        doc_id,
+        title_of(units[0]),
+        tuple(parts),
+        question.grades.get(doc_id),
+        bool(question.grades),
+        tuple(place for column in view.columns for place in _places(view, column, doc_id)),
+        tuple((str(key), str(value)[:200]) for key, value in sorted(units[0].meta.items())),
+        _FULL_CHARS if left < 0 else None,
+    )
+
+
+def _places(view: CompareView, column: Column, doc_id: str) -> list[Place]:
+    found = []
+    for stage in column.outcome.result.stages if column.outcome.result else ():
+        found += [
+            _place(view, column, part, stage_label(part.node, "retriever"), doc_id)
+            for part in stage.parts
+        ]
+        found.append(_place(view, column, stage, _stage(column.outcome, stage), doc_id))
+    return [place for place in found if place is not None]
+
+
+def _place(
+    view: CompareView, column: Column, done: StageResult, stage: str, doc_id: str
+) -> Place | None:
+    ranking = stage_ranking(done, view.question.corpus)
+    if ranking is None:
+        return None
+    hit = next((hit for hit in ranking if hit.doc_id == doc_id), None)
+    rank, score = (hit.rank, hit.score) if hit else (None, None)
+    return Place(column.spec, column.label, stage, rank, len(ranking), score, ranking.scale)
+
+
+def _stage(outcome: Outcome, stage: StageResult) -> str:
+    first = outcome.result is not None and outcome.result.stages[0] is stage
+    return stage_label(stage.node, "retriever" if first else "reranker")
+
+
+def followed(view: CompareView, doc_id: str) -> tuple[tuple[str, str], ...]:
+    """A pinned document's way through every finished pipeline: `("bm25 >> x", "14 → 1")`."""
+    ways = []
+    for column in view.ready:
+        assert column.outcome.result is not None
+        ranks = []
+        for stage in column.outcome.result.stages:
+            place = _place(view, column, stage, "", doc_id)
+            ranks.append(str(place.rank) if place and place.rank else "–")
+        ways.append((column.label, " → ".join(ranks)))
+    return tuple(ways)
+
+
+def title_for(view: CompareView, column: Column, doc_id: str) -> str:
+    """The title as that column shows it: its passage's, when the document was cut."""
+    return title_of(shown_document(view.question.corpus, column.outcome.result, doc_id))

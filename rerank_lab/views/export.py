@@ -1,0 +1,88 @@
+"""What is on the Compare page as files: CSV, JSON, TREC run. Same input, same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+from rerank_lab.trec import trec_lines
+from rerank_lab.types import Run
+from rerank_lab.views.compare import Column, CompareView, shown_document
+from rerank_lab.views.moves import moves
+
+HEADER = (
+    "query_id", "query", "pipeline", "rank", "doc_id", "score", "scale", "first_stage_rank",
+    "grade", "title",
+)  # fmt: skip
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+
+
+def to_csv(view: CompareView) -> str:
+    """One line a document and pipeline. A free text that a spreadsheet would run as a formula
+    begins with an apostrophe."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(HEADER)
+    question = view.question
+    for column in view.ready:
+        result, ranking = column.outcome.result, column.outcome.ranking
+        assert result is not None
+        assert ranking is not None
+        for hit, move in zip(ranking, moves(result, question.corpus), strict=True):
+            document = shown_document(question.corpus, result, hit.doc_id)
+            grade = question.grades.get(hit.doc_id)
+            rows.writerow([
+                question.query.id, _plain(question.query.text), column.spec, hit.rank, hit.doc_id,
+                "" if hit.score is None else repr(hit.score), ranking.scale,
+                "" if move.before is None else move.before, "" if grade is None else grade,
+                _plain(document.title),
+            ])  # fmt: skip
+    return out.getvalue()
+
+
+def to_json(view: CompareView) -> str:
+    """The shape of `rerank-lab rank --json`, with corpus and query beside it."""
+    question = view.question
+    shown = {
+        "corpus": {"name": question.corpus.name, "content_hash": question.corpus.content_hash},
+        "query": {"id": question.query.id, "text": question.query.text},
+        "rankings": [_json_column(view, column) for column in view.columns],
+    }
+    return json.dumps(shown, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _json_column(view: CompareView, column: Column) -> dict[str, Any]:
+    shown: dict[str, Any] = {"pipeline": column.spec, "trace": column.trace.to_json()}
+    if column.failure is not None:
+        shown["error"] = column.failure.to_json()
+    ranking = column.outcome.ranking
+    if ranking is not None and column.outcome.result is not None:
+        shown["scale"] = ranking.scale
+        shown["status"] = str(column.outcome.result.status)
+        shown["hits"] = [
+            {"rank": hit.rank, "doc_id": hit.doc_id, "score": hit.score} for hit in ranking
+        ]
+    return shown
+
+
+def to_trec(view: CompareView, column: Column) -> str:
+    """The TREC run file of one finished pipeline; "" when it has not finished."""
+    ranking = column.outcome.ranking
+    if ranking is None:
+        return ""
+    tag = re.sub(r"\s+", "", column.spec)
+    return "".join(trec_lines(Run(tag, column.spec, {view.question.query.id: ranking})))
+
+
+def file_stem(view: CompareView) -> str:
+    """A safe beginning for file names: the corpus and the query id."""
+    text = f"{view.question.corpus.name}-{view.question.query.id}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:80].strip("-.") or "comparison"
+
+
+def _plain(text: str) -> str:
+    flat = " ".join(text.split())
+    return f"'{flat}" if _FORMULA.match(flat) else flat

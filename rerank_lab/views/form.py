@@ -1,0 +1,123 @@
+"""Pipelines as forms: fields generated from each component's options, and edits that make specs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rerank_lab.catalogue import catalogue
+from rerank_lab.errors import LabError
+from rerank_lab.registry import Broken, Kind, Param, expand, infos, resolve
+from rerank_lab.spec import Literal, Node, PipelineSpec
+
+Path = tuple[int, ...]
+"""Where a component stands: (stage,) or, inside a fusion, (stage, source, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One option of one component: what is declared, and its value now."""
+
+    path: Path
+    param: Param
+    value: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One component of a pipeline, with the fields of its form."""
+
+    path: Path
+    node: Node
+    kind: Kind
+    title: str
+    summary: str
+    fields: tuple[Field, ...]
+
+
+def sections(spec: PipelineSpec) -> tuple[Section, ...]:
+    """The form of a canonical pipeline, component by component."""
+    found = list(_source_sections(spec.source, (0,)))
+    for place, node in enumerate(spec.stages, 1):
+        found.append(_section(node, "reranker", (place,)))
+    return tuple(found)
+
+
+def _source_sections(node: Node, path: Path) -> list[Section]:
+    inner = [
+        section
+        for place, source in enumerate(node.sources)
+        for section in _source_sections(source, (*path, place))
+    ]
+    return [_section(node, "retriever", path), *inner]
+
+
+def _section(node: Node, kind: Kind, path: Path) -> Section:
+    info, options = expand(node, kind)
+    fields = tuple(Field(path, param, options[param.name]) for param in info.params)
+    return Section(path, node, "fusion" if node.sources else kind, node.name, info.summary, fields)
+
+
+def with_option(spec: PipelineSpec, path: Path, name: str, value: Literal) -> PipelineSpec:
+    """The pipeline with one option changed, canonical again. Raises InvalidInput for a bad value.
+
+    Choosing another model for a catalogue name renames the component.
+    """
+    node = _at(spec, path)
+    kind: Kind = "retriever" if path[0] == 0 else "reranker"
+    info, options = expand(node, kind)
+    changed = {**options, name: value}
+    made = Node(info.name, tuple(changed.items()), node.sources)
+    return resolve(_replaced(spec, path, made))
+
+
+def without_stage(spec: PipelineSpec, stage: int) -> PipelineSpec:
+    """The pipeline without its `stage`-th reranker (1 is the first)."""
+    return PipelineSpec(spec.nodes[:stage] + spec.nodes[stage + 1 :])
+
+
+def with_stage(spec: PipelineSpec, name: str) -> PipelineSpec:
+    """The pipeline with one more reranker at its end."""
+    return resolve(PipelineSpec((*spec.nodes, Node(name))))
+
+
+def parsed(text: str) -> tuple[PipelineSpec | None, LabError | None]:
+    """The canonical pipeline of a text typed by hand, or what is wrong with it."""
+    try:
+        return resolve(text), None
+    except LabError as error:
+        return None, error
+
+
+def rerankers() -> Mapping[str, str]:
+    """Names that can be added as a stage, with a short description: models, then components."""
+    found = {
+        name: f"{model.title} ({model.parameters or 'size unknown'}, {model.licence})"
+        for name, model in catalogue().items()
+        if model.reranker
+    }
+    for info in infos("reranker"):
+        if not isinstance(info, Broken) and info.name not in found:
+            found[info.name] = info.summary
+    return found
+
+
+def _at(spec: PipelineSpec, path: Path) -> Node:
+    node = spec.nodes[path[0]]
+    for place in path[1:]:
+        node = node.sources[place]
+    return node
+
+
+def _replaced(spec: PipelineSpec, path: Path, made: Node) -> PipelineSpec:
+    nodes = list(spec.nodes)
+    nodes[path[0]] = _replaced_in(nodes[path[0]], path[1:], made)
+    return PipelineSpec(tuple(nodes))
+
+
+def _replaced_in(node: Node, path: Path, made: Node) -> Node:
+    if not path:
+        return made
+    sources = list(node.sources)
+    sources[path[0]] = _replaced_in(sources[path[0]], path[1:], made)
+    return replace(node, sources=tuple(sources))

@@ -1,0 +1,83 @@
+"""How pipelines, times and scores are written on the screen, in tables and in exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rerank_lab.errors import LabError
+from rerank_lab.registry import Kind, expand, resolve
+from rerank_lab.spec import Node
+
+
+def short_labels(specs: Sequence[str]) -> dict[str, str]:
+    """A name for each spec: its last stage without options, or as much more as tells them apart."""
+    for make in (_last_name, _names, str):
+        labels = {spec: make(spec) for spec in specs}
+        if len(set(labels.values())) == len(labels):
+            return labels
+    return {spec: spec for spec in specs}
+
+
+def _last_name(spec: str) -> str:
+    return _stage_names(spec)[-1]
+
+
+def _names(spec: str) -> str:
+    return " >> ".join(_stage_names(spec))
+
+
+def _stage_names(spec: str) -> list[str]:
+    try:
+        nodes = resolve(spec).nodes
+    except LabError:
+        return [spec]
+    return [
+        stage_label(node, "reranker" if place else "retriever") for place, node in enumerate(nodes)
+    ]
+
+
+def stage_label(node: Node, kind: Kind) -> str:
+    """A stage in a word: a reranker by its model, a first stage by its name, a fusion in full."""
+    if node.sources:
+        inside = ",".join(stage_label(source, "retriever") for source in node.sources)
+        return f"{node.name}({inside})"
+    if kind == "retriever":
+        return node.name
+    try:
+        return str(expand(node, kind)[1].get("model") or node.name)
+    except LabError:
+        return node.name
+
+
+def colour_slots(specs: Sequence[str], previous: Mapping[str, int], count: int) -> dict[str, int]:
+    """A colour number for each pipeline: the one it had, else the lowest that is free.
+
+    So a pipeline keeps its colour on every page while others come and go.
+    """
+    kept = {spec: previous[spec] for spec in specs if previous.get(spec, count) < count}
+    free = [slot for slot in range(count) if slot not in kept.values()]
+    for spec in specs:
+        if spec not in kept:
+            kept[spec] = free.pop(0) if free else len(kept) % count
+    return {spec: kept[spec] for spec in specs}
+
+
+def seconds(value: float) -> str:
+    """`0.4 ms`, `12 ms`, `0.94 s`, `12.3 s`."""
+    if value < 0.001:
+        return f"{value * 1000:.1f} ms"
+    if value < 0.1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def score(value: float | None) -> str:
+    """Four significant digits, or a dash for a document that has no score."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def fraction(value: float | None) -> str:
+    """A measure between 0 and 1 with three decimals, or a dash."""
+    return "–" if value is None else f"{value:.3f}"

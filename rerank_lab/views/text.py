@@ -1,0 +1,153 @@
+"""Text as it is shown: where the query's words are, the part of a document worth reading first.
+
+Nothing here makes HTML: parts of a text are `Segment` values, escaped by whoever draws them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rerank_lab.retrieve.text import Analyzer
+
+SNIPPET_CHARS = 260
+_READ_CHARS = 40_000
+_MAX_WORD = 80
+_WORD = re.compile(r"[\w\u0300-\u036f\u200c\u200d]+(?:[.\-'’&+#_]+\w+)*(?:\+\+|#)?")
+# Scripts written without spaces: marked by pairs of characters, as the first stages read them.
+_SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3\u3005\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af]+"
+)
+_SNOWBALL = {
+    "en": "english", "de": "german", "fr": "french", "es": "spanish", "it": "italian",
+    "nl": "dutch", "pt": "portuguese", "ru": "russian", "sv": "swedish", "da": "danish",
+    "no": "norwegian", "fi": "finnish", "tr": "turkish", "ro": "romanian", "hu": "hungarian",
+    "ar": "arabic", "el": "greek", "hi": "hindi",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of text; `marked` when it is a word of the query (same stem, any case)."""
+
+    text: str
+    marked: bool = False
+
+
+class Marker:
+    """Finds the words of one query in texts. `language` is an ISO code such as "en", or ""."""
+
+    def __init__(self, query: str, language: str = "en") -> None:
+        self._analyzer = _analyzer(_SNOWBALL.get(language, "none"))
+        self._terms = frozenset(self._analyzer.query_terms(query[:2000]))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Start and end of each query word in `text`, in order, not overlapping."""
+        found: list[tuple[int, int]] = []
+        if not self._terms:
+            return found
+        for match in _WORD.finditer(text):
+            start, end = match.span()
+            if _SPACELESS.search(text, start, end):
+                found += self._pair_spans(text, start, end)
+            elif end - start <= _MAX_WORD and self._is_query_word(match.group()):
+                found.append((start, end))
+        return found
+
+    def segments(self, text: str) -> tuple[Segment, ...]:
+        """The whole text, cut where marks begin and end. Joined, it is the text again."""
+        return tuple(_cut(text, self.spans(text)))
+
+    def snippet(self, text: str, limit: int = SNIPPET_CHARS) -> tuple[Segment, ...]:
+        """The stretch of about `limit` characters that holds most different query words.
+
+        Ellipses show where it was cut. White space is squeezed; only the first 40,000 characters
+        are read.
+        """
+        flat = " ".join(text[:_READ_CHARS].split())
+        if len(flat) <= limit:
+            return self.segments(flat)
+        spans = self.spans(flat)
+        start = _best_start(flat, spans, limit)
+        end = _word_end(flat, start + limit)
+        inside = [(s - start, e - start) for s, e in spans if s >= start and e <= end]
+        shown = _cut(flat[start:end], inside)
+        if start > 0:
+            shown.insert(0, Segment("… "))
+        if end < len(flat):
+            shown.append(Segment(" …"))
+        return tuple(shown)
+
+    def _is_query_word(self, word: str) -> bool:
+        return not self._terms.isdisjoint(self._analyzer.document_terms(word))
+
+    def _pair_spans(self, text: str, start: int, end: int) -> list[tuple[int, int]]:
+        hits = [False] * (end - start)
+        for i in range(end - start):
+            pair, single = text[start + i : min(end, start + i + 2)], text[start + i]
+            if single in self._terms:
+                hits[i] = True
+            if len(pair) == 2 and pair in self._terms:
+                hits[i] = hits[i + 1] = True
+        spans: list[tuple[int, int]] = []
+        for i, hit in enumerate(hits):
+            if hit and spans and spans[-1][1] == start + i:
+                spans[-1] = (spans[-1][0], start + i + 1)
+            elif hit:
+                spans.append((start + i, start + i + 1))
+        return spans
+
+
+@lru_cache(maxsize=64)
+def marker(query: str, language: str) -> Marker:
+    return Marker(query, language)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters on one line, with an ellipsis where it was cut."""
+    flat = " ".join(text[: 4 * limit + 200].split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+@lru_cache(maxsize=32)
+def _analyzer(language: str) -> Analyzer:
+    return Analyzer(language)
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int]]) -> list[Segment]:
+    shown: list[Segment] = []
+    at = 0
+    for start, end in spans:
+        if start > at:
+            shown.append(Segment(text[at:start]))
+        shown.append(Segment(text[start:end], marked=True))
+        at = end
+    if at < len(text):
+        shown.append(Segment(text[at:]))
+    return shown
+
+
+def _best_start(text: str, spans: Sequence[tuple[int, int]], limit: int) -> int:
+    """Where to begin so that most different query words are inside; the earliest such place."""
+    best, best_count = 0, -1
+    for first, _ in [(0, 0), *spans]:
+        words = {text[s:e].casefold() for s, e in spans if s >= first and e <= first + limit - 40}
+        if len(words) > best_count:
+            best, best_count = first, len(words)
+    # A little of what comes before makes the marked word readable.
+    return _word_start(text, max(0, best - 40)) if best else 0
+
+
+def _word_start(text: str, at: int) -> int:
+    space = text.find(" ", at, at + 30)
+    return at if at == 0 else (space + 1 if space >= 0 else at)
+
+
+def _word_end(text: str, at: int) -> int:
+    if at >= len(text):
+        return len(text)
+    space = text.rfind(" ", max(0, at - 40), at)
+    return space if space > 0 else at
