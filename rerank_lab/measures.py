@@ -103,6 +103,11 @@ def parse_measures(names: Iterable[str]) -> dict[str, Any]:
     return parsed
 
 
+def average(per_query: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> dict[str, float]:
+    """The means (or sums, for counts such as NumRet) of values already measured."""
+    return _means(per_query, parse_measures(names))
+
+
 def query_measures(
     grades: Mapping[str, int], ranking: Ranking, names: Sequence[str] = DEFAULT_MEASURES
 ) -> dict[str, float]:
