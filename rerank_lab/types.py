@@ -203,6 +203,7 @@ class Trace:
 
     `cost` is in the currency `cost_unit`; `units` counts what a provider bills, such as search
     units. `server_s` is what a server says it spent: a part of `network_s`, never added to it.
+    `counts` holds what only some families count, such as the kinds of faults in LLM answers.
     """
 
     load_s: float = 0.0
@@ -226,6 +227,7 @@ class Trace:
     model_served: str = ""
     backend: str = ""
     warnings: tuple[str, ...] = ()
+    counts: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def total_s(self) -> float:
@@ -246,12 +248,15 @@ class Trace:
                 )
             elif item.name == "warnings":
                 merged[item.name] = mine + tuple(w for w in theirs if w not in mine)
+            elif item.name == "counts":
+                names = dict.fromkeys((*mine, *theirs))
+                merged[item.name] = {k: mine.get(k, 0) + theirs.get(k, 0) for k in names}
             else:
                 merged[item.name] = mine + theirs
         return Trace(**merged)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"warnings": list(self.warnings)}
+        return asdict(self) | {"warnings": list(self.warnings), "counts": dict(self.counts)}
 
     @classmethod
     def from_json(cls, shown: Mapping[str, Any]) -> Trace:

@@ -53,6 +53,10 @@ class Work:
     trace: Trace = field(default_factory=Trace)
     truncated: set[int] = field(default_factory=set)
     """Indexes, into the texts handed over, of those that the model saw only a part of."""
+    problem: str = ""
+    """When a question is asked again: why the first answer could not be used."""
+    fallbacks: int = 0
+    """Questions left without a usable answer, where the order from before was kept."""
 
     def checkpoint(self) -> None:
         """Call between batches: raises when the caller cancelled or the deadline has passed."""

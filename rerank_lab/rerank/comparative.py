@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from rerank_lab.errors import BackendError, InvalidInput
 from rerank_lab.registry import Param
 from rerank_lab.rerank.base import Reranker, Work
+from rerank_lab.rerank.sorting import bubble_top, heap_top
 from rerank_lab.types import Document, Query, Ranking, Status
 
 WINDOW = Param("window", 20, "Documents shown at once.", low=2, high=200, label="Window")
 STEP = Param("step", 10, "How far the window moves up each time.", low=1, high=199, label="Step")
+PASSES = Param("passes", 1, "How often the window walks over all.", low=1, high=10, label="Passes")
 CHILDREN = Param("children", 3, "Documents set against one, each time.", low=1, high=25)
+KEEP = Param("keep", 10, "How many places are decided; below, the old order.", low=1, high=1000)
 
 
 class UnusableAnswer(BackendError):
@@ -78,16 +80,31 @@ class _Comparative(Reranker):
         work.add(calls=1)
         try:
             answer = ask()
-        except UnusableAnswer:
+        except UnusableAnswer as error:
             work.add(calls=1, retries=1)
-            answer = ask()
+            work.problem = error.message
+            try:
+                answer = ask()
+            finally:
+                work.problem = ""
         if cache:
             cache.put_order(key, answer)
         return answer
 
+    def _answer(
+        self, question: Sequence[str], ask: Callable[[], list[int]], work: Work
+    ) -> list[int] | None:
+        """Like `_ask`; None, counted and told, when no usable answer can be had."""
+        try:
+            return self._ask(question, ask, work)
+        except UnusableAnswer as error:
+            work.fallbacks += 1
+            work.warn(error.message)
+            return None
+
     @staticmethod
-    def _status(work: Work, fallbacks: int) -> Status:
-        if fallbacks:
+    def _status(work: Work) -> Status:
+        if work.fallbacks:
             return Status.FALLBACK
         if work.trace.repairs:
             return Status.REPAIRED
@@ -96,42 +113,47 @@ class _Comparative(Reranker):
 
 
 class ListwiseReranker(_Comparative):
-    """Orders a window of documents at a time. Declare the params WINDOW and STEP to offer them."""
+    """Orders a window of documents at a time. Declare WINDOW, STEP and PASSES to offer them."""
 
     @abstractmethod
     def order(self, query: str, texts: Sequence[str], work: Work) -> list[int]:
         """Positions in `texts`, best first. Raise UnusableAnswer when none can be read."""
 
-    def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+    def spans(self, n: int) -> list[tuple[int, int]]:
+        """The windows over n documents in the order in which they are asked about."""
         size = int(self.options.get("window", WINDOW.default))
         step = int(self.options.get("step", STEP.default))
-        current, fallbacks = list(docs), 0
-        spans = windows(len(docs), size, step)
+        return windows(n, size, step) * int(self.options.get("passes", PASSES.default))
+
+    def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        current = list(docs)
+        spans = self.spans(len(docs))
         for done, (start, end) in enumerate(spans, 1):
+            if end - start < 2:
+                continue
             texts = [doc.content for doc in current[start:end]]
-            try:
-                answer = self._ask(
-                    [query.text, *texts],
-                    lambda texts=texts: self.order(query.text, texts, work),  # type: ignore[misc]
-                    work,
-                )
-            except UnusableAnswer as error:
-                fallbacks += 1
-                work.warn(error.message)
+            answer = self._answer(
+                [query.text, *texts],
+                lambda texts=texts: self.order(query.text, texts, work),  # type: ignore[misc]
+                work,
+            )
+            if answer is None:
                 continue
             positions, repairs = repaired(answer, len(texts))
             work.add(repairs=repairs)
             current[start:end] = [current[start + position] for position in positions]
             work.ctx.report("ordering", done, len(spans))
         ranking = Ranking.from_order(query.id, [doc.id for doc in current])
-        return ranking, self._status(work, fallbacks)
+        return ranking, self._status(work)
 
 
 class PairwiseReranker(_Comparative):
-    """Compares two documents at a time, in both orders, every pair: n(n-1) calls.
+    """Compares two documents at a time, always in both orders (Qin et al. 2024, PRP).
 
-    The score of a document is its number of wins (a draw counts half), on the scale "wins"
-    (Qin et al. 2024, Pairwise Ranking Prompting, all pairs).
+    Only agreement of both orders is a preference: one alone may be position bias. All pairs take
+    n(n-1) calls; a document's score is then its number of wins (a draw counts half), on the scale
+    "wins". Option `sort` may ask for "heapsort" or "bubblesort" instead: they decide the first
+    `keep` places with fewer calls and give an order only.
     """
 
     @abstractmethod
@@ -139,33 +161,55 @@ class PairwiseReranker(_Comparative):
         """From 0 (the second is better) over 0.5 (neither) to 1 (the first is better)."""
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        sort = str(self.options.get("sort", "allpairs"))
+        if sort != "allpairs":
+            return self._sorted(sort, query, docs, work), self._status(work)
         wins = dict.fromkeys((doc.id for doc in docs), 0.0)
         pairs = [(a, b) for i, a in enumerate(docs) for b in docs[i + 1 :]]
         for done, (a, b) in enumerate(pairs, 1):
-            forward = self._preferred(query.text, a.content, b.content, work)
-            backward = self._preferred(query.text, b.content, a.content, work)
-            # Only agreement of both orders is a win: one alone may be position bias.
-            agreed = forward if forward == 1 - backward else 0.5
+            agreed = self._agreed(query.text, a.content, b.content, work)
             wins[a.id] += agreed
             wins[b.id] += 1 - agreed
             work.ctx.report("comparing", done, len(pairs))
         previous = [doc.id for doc in docs]
-        return Ranking.from_scores(query.id, wins, "wins", previous), self._status(work, 0)
+        return Ranking.from_scores(query.id, wins, "wins", previous), self._status(work)
+
+    def _sorted(self, sort: str, query: Query, docs: Sequence[Document], work: Work) -> Ranking:
+        def best(group: list[Document]) -> int:
+            leader = 0
+            for i in range(1, len(group)):
+                if self._agreed(query.text, group[i].content, group[leader].content, work) == 1:
+                    leader = i
+            return leader
+
+        def placed(places: int) -> None:
+            work.ctx.report("comparing", places, keep)
+
+        keep = min(int(self.options.get("keep", KEEP.default)), len(docs))
+        top = heap_top if sort == "heapsort" else bubble_top
+        order = top(docs, keep, 2, best, placed)
+        return Ranking.from_order(query.id, [doc.id for doc in order])
+
+    def _agreed(self, query: str, a: str, b: str, work: Work) -> float:
+        """1 or 0 when both orders prefer a or b, else 0.5."""
+        forward = self._preferred(query, a, b, work)
+        backward = self._preferred(query, b, a, work)
+        return forward if forward == 1 - backward else 0.5
 
     def _preferred(self, query: str, first: str, second: str, work: Work) -> float:
         def ask() -> list[int]:
             preference = self.prefer(query, first, second, work)
             return [0] if preference > 0.5 else [1] if preference < 0.5 else []
 
-        answer = self._ask([query, first, second], ask, work)
+        answer = self._answer([query, first, second], ask, work)
         return 0.5 if not answer else float(answer[0] == 0)
 
 
 class SetwiseReranker(_Comparative):
-    """Picks the best of a few documents at a time; a bubble sort finds the top ones in order.
+    """Picks the best of a few documents at a time; a bubble or heap sort makes that an order.
 
     Option `keep` (default 10) says how many places are decided; below them the old order stays
-    (Zhuang et al. 2024, setwise prompting).
+    (Zhuang et al. 2024, setwise prompting). Option `sort` is "bubblesort" (default) or "heapsort".
     """
 
     @abstractmethod
@@ -173,32 +217,31 @@ class SetwiseReranker(_Comparative):
         """The position in `texts` of the most relevant one. Raise UnusableAnswer when unclear."""
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        keep = min(int(self.options.get("keep", 10)), len(docs))
-        size = int(self.options.get("children", cast(int, CHILDREN.default))) + 1
-        current, fallbacks = list(docs), 0
-        for place in range(keep):
-            end = len(current)
-            while end > place + 1:
-                start = max(place, end - size)
-                group = current[start:end]
-                try:
-                    best = self._best([query.text, *(doc.content for doc in group)], work)
-                except UnusableAnswer as error:
-                    fallbacks += 1
-                    work.warn(error.message)
-                    best = 0
-                current.insert(start, current.pop(start + best))
-                end = start + 1
-            work.ctx.report("picking", place + 1, keep)
-        ranking = Ranking.from_order(query.id, [doc.id for doc in current])
-        return ranking, self._status(work, fallbacks)
+        def best(group: list[Document]) -> int:
+            answer = self._best([query.text, *(doc.content for doc in group)], work)
+            return answer[0] if answer else 0
 
-    def _best(self, question: list[str], work: Work) -> int:
+        def placed(places: int) -> None:
+            work.ctx.report("picking", places, keep)
+
+        keep = min(int(self.options.get("keep", KEEP.default)), len(docs))
+        children = int(self.options.get("children", CHILDREN.default))
+        if self.options.get("sort", "bubblesort") == "heapsort":
+            order = heap_top(docs, keep, children, best, placed)
+        else:
+            order = bubble_top(docs, keep, children + 1, best, placed)
+        return Ranking.from_order(query.id, [doc.id for doc in order]), self._status(work)
+
+    def _best(self, question: list[str], work: Work) -> list[int] | None:
         query, *texts = question
-        best = self._ask(question, lambda: [self.pick(query, texts, work)], work)[0]
-        if not 0 <= best < len(texts):
-            raise UnusableAnswer(
-                f"{self.info.name} picked document {best} of {len(texts)}.",
-                hint="The model does not follow the form; use a stronger one.",
-            )
-        return best
+
+        def ask() -> list[int]:
+            best = self.pick(query, texts, work)
+            if not 0 <= best < len(texts):
+                raise UnusableAnswer(
+                    f"{self.info.name} picked document {best} of {len(texts)}.",
+                    hint="The model does not follow the form; use a stronger one.",
+                )
+            return [best]
+
+        return self._answer(question, ask, work)
