@@ -37,7 +37,9 @@ def corpora() -> tuple[CorpusEntry, ...]:
 
 
 def refresh_corpora() -> None:
+    """After an import, a deletion, or queries and judgments added to a corpus."""
     corpora.clear()
+    _opened.clear()
 
 
 def entry(name: str) -> CorpusEntry:

@@ -106,15 +106,20 @@ class IndexLine:
 
 
 def corpus_lines(
-    entries: Sequence[CorpusEntry], indexes: Mapping[str, Sequence[StoredIndex]]
+    entries: Sequence[CorpusEntry],
+    indexes: Mapping[str, Sequence[StoredIndex]],
+    languages: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[CorpusLine, ...]:
-    """The list of corpora; `indexes` holds, by corpus name, those on disk where that is known."""
+    """The list of corpora, with indexes on disk and languages by name where these are known.
+
+    `languages` fills in for entries that do not tell theirs.
+    """
     return tuple(
         CorpusLine(
             entry.name,
             "Sample" if entry.kind == "sample" else "Imported",
             entry.documents,
-            language_names(entry.languages),
+            language_names(entry.languages or (languages or {}).get(entry.name, ())),
             entry.queries,
             entry.judgments,
             _index_words(indexes.get(entry.name, ())),
@@ -350,5 +355,8 @@ def snippet(text: str, words: Sequence[str] = (), size: int = SNIPPET) -> str:
     folded = flat.casefold()
     found = [place for place in (folded.find(word) for word in words) if place >= 0]
     start = max(0, min(found, default=0) - size // 4)
-    cut = " ".join(flat[start : start + size].split())
-    return ("…" if start else "") + cut + ("…" if start + size < len(flat) else "")
+    more = start + size < len(flat)
+    cut = flat[start : start + size]
+    if more and " " in cut[size // 2 :]:
+        cut = cut.rpartition(" ")[0]
+    return ("…" if start else "") + " ".join(cut.split()) + ("…" if more else "")

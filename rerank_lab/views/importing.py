@@ -6,18 +6,23 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from rerank_lab.corpora import ColumnMapping, ImportReport, Preview
 from rerank_lab.corpora.build import DocumentBuilder
+from rerank_lab.corpora.formats import FORMATS
 from rerank_lab.errors import InvalidInput
 from rerank_lab.problems import Problem, ProblemLog
 from rerank_lab.views.corpora import Fact, snippet
 from rerank_lab.views.words import counted
 
 NO_COLUMN = "(none)"
+NO_QUERIES_HINT = (
+    "This corpus has no queries of its own. Type one on Compare, or add a query set under Change."
+)
 _STEM_SUFFIXES = re.compile(r"(\.[A-Za-z0-9]{1,8}){1,2}$")
 _PROBLEM_FIELDS = ("severity", "file", "line", "field", "message", "hint")
 
@@ -135,6 +140,17 @@ def import_sentence(report: ImportReport) -> str:
     if report.skipped:
         left = f"; {counted(report.skipped, 'row was', 'rows were')} left out"
     return f'"{report.name}" holds {held}{left}.'
+
+
+def mappable(preview: Preview) -> bool:
+    """True for a table: its columns can be chosen. Files that are one document each have none."""
+    chosen = FORMATS.get(preview.format)
+    return chosen is not None and chosen.rows and preview.format != "lines"
+
+
+def count_problems(problems: Sequence[Problem]) -> dict[str, int]:
+    """How many problems of each severity, as `problem_sentence` takes them."""
+    return dict(Counter(problem.severity.value for problem in problems))
 
 
 def problem_sentence(counts: Mapping[str, int]) -> str:

@@ -141,3 +141,12 @@ def test_counts_and_sizes_in_words() -> None:
     assert megabytes(1_110_000_000) == "1.1 GB"
     assert megabytes(0) == "unknown"
     assert language_names(["en", "de", "fr", "xx"]) == "English, German, French and 1 more"
+
+
+def test_languages_that_an_entry_does_not_tell_are_filled_in() -> None:
+    lines = views.corpus_lines(list_corpora(), {}, {"helpdesk": ("en",)})
+    assert {line.name: line.languages for line in lines} == {
+        "helpdesk": "English",
+        "multilingual-faq": "",
+        "science-answers": "",
+    }

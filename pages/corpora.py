@@ -1,0 +1,7 @@
+"""Corpora: bring documents, look at them, get them ready to be searched."""
+
+from __future__ import annotations
+
+from rerank_lab.ui import corpora
+
+corpora.page()

@@ -1,0 +1,151 @@
+"""The indexes of a corpus: what is built, what can be built, and how far it is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from rerank_lab import registry
+from rerank_lab.catalogue import catalogue
+from rerank_lab.context import Context
+from rerank_lab.corpora import Corpus
+from rerank_lab.errors import InvalidInput, LabError
+from rerank_lab.registry import Broken
+from rerank_lab.retrieve.stored import delete_index, stored_indexes
+from rerank_lab.spec import Node
+from rerank_lab.ui import parts, resources
+from rerank_lab.ui.waiting import short_key, watch
+from rerank_lab.views import corpora as views
+
+_JOB = "index"
+_WITHOUT_INDEX = ("run",)
+
+
+def draw(corpus: Corpus) -> None:
+    """The indexes with delete buttons, and the form that builds another."""
+    home = resources.engine().home / "indexes"
+    lines = views.index_lines(stored_indexes(home, corpus.content_hash), _defaults())
+    if not lines:
+        st.caption(
+            "No index yet. Compare builds what it needs by itself; a large one is better "
+            "built here beforehand."
+        )
+    for line in lines:
+        with st.container(
+            horizontal=True,
+            vertical_alignment="center",
+            border=True,
+            key=f"index_{short_key(line.name)}",
+        ):
+            st.markdown(f"`{line.spec}`", width="stretch")
+            shown = f"{line.documents:,} documents · {line.size} · {line.built} UTC"
+            st.caption(shown if line.state == "Ready" else f"{line.state} · {line.size}")
+            st.button(
+                "Delete",
+                key=f"drop_{short_key(line.name)}",
+                icon=":material/delete:",
+                type="tertiary",
+                on_click=_drop,
+                args=(corpus, line.name),
+            )
+    _problem()
+    _build_form(corpus)
+    _running(corpus)
+
+
+def _drop(corpus: Corpus, name: str) -> None:
+    try:
+        delete_index(resources.engine().home / "indexes", corpus.content_hash, name)
+        resources.engine().forget()
+    except LabError as error:
+        st.session_state["index_problem"] = error
+
+
+def _problem() -> None:
+    error = st.session_state.pop("index_problem", None)
+    if isinstance(error, LabError):
+        parts.error_card(error, key="index")
+
+
+def _build_form(corpus: Corpus) -> None:
+    with (
+        st.form("build_index", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        chosen = st.selectbox(
+            "Build an index",
+            _first_stages(),
+            key="index_spec",
+            accept_new_options=True,
+            width=380,
+            help="A first stage as it is written in a pipeline, with options if you like: "
+            "bm25(k1=0.9,b=0.4)",
+        )
+        pressed = st.form_submit_button("Build", icon=":material/build:", key="build")
+    if pressed and chosen:
+        try:
+            _submit(corpus, chosen)
+        except LabError as error:
+            parts.error_card(error, key="build")
+
+
+def _submit(corpus: Corpus, spec: str) -> None:
+    resolved = registry.resolve(spec)
+    if resolved.stages:
+        raise InvalidInput(
+            f"{spec} is a whole pipeline; only its first stage has an index.",
+            hint=f"Give the first stage alone: {resolved.source}",
+        )
+    for node in _leaves(resolved.source):
+        _submit_one(corpus, node)
+
+
+def _leaves(node: Node) -> list[Node]:
+    return [leaf for source in node.sources for leaf in _leaves(source)] or [node]
+
+
+def _submit_one(corpus: Corpus, node: Node) -> None:
+    engine = resources.engine()
+    problems = engine.retriever(node).problems(corpus)
+    if problems:
+        raise problems[0]
+
+    def work(ctx: Context) -> None:
+        engine.built(node, corpus, ctx)
+
+    resources.jobs().submit(
+        f"{_JOB}\x00{corpus.content_hash}\x00{node}",
+        work,
+        lane="light" if node.name == "bm25" else "cpu",
+        name=f"Building {node} for {corpus.name}",
+        ctx=Context(cache=engine.scores),
+        detached=True,
+    )
+
+
+def _running(corpus: Corpus) -> None:
+    prefix = f"{_JOB}\x00{corpus.content_hash}\x00"
+    for job in resources.jobs().jobs():
+        if not job.key.startswith(prefix):
+            continue
+        if not job.state.ended:
+            watch(job)
+        elif job.error is not None and job.error.kind != "cancelled":
+            parts.error_card(job.error, key=f"built_{short_key(job.key)}")
+
+
+def _first_stages() -> list[str]:
+    found = [
+        row.name
+        for row in registry.infos("retriever")
+        if not isinstance(row, Broken) and row.name not in _WITHOUT_INDEX
+    ]
+    models = [name for name, model in catalogue().items() if model.retriever]
+    return ["bm25", *(name for name in [*found, *models] if name != "bm25")]
+
+
+def _defaults() -> dict[str, dict[str, object]]:
+    return {
+        row.name: {param.name: param.default for param in row.params}
+        for row in registry.infos("retriever")
+        if not isinstance(row, Broken)
+    }
