@@ -1,0 +1,1 @@
+"""Rerankers that ask a large language model: listwise, setwise, pairwise and pointwise."""
