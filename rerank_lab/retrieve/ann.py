@@ -28,9 +28,9 @@ class Shape:
 
     kind: str = "flat"
     m: int = 32
-    ef: int = 128
+    ef: int = 256
     nlist: int = 0
-    nprobe: int = 16
+    nprobe: int = 32
 
     def lists(self, n: int) -> int:
         """Number of inverted lists for n vectors: 4 sqrt(n), with enough vectors to train each."""

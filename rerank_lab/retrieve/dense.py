@@ -59,7 +59,7 @@ class Dense(Retriever):
                 label="Index",
             ),
             Param("m", 32, "HNSW: links of each node.", low=4, high=128, label="HNSW links"),
-            Param("ef", 128, "HNSW: width of the search.", low=8, high=4096, label="HNSW width"),
+            Param("ef", 256, "HNSW: width of the search.", low=8, high=4096, label="HNSW width"),
             Param(
                 "nlist",
                 0,
@@ -70,7 +70,7 @@ class Dense(Retriever):
             ),
             Param(
                 "nprobe",
-                16,
+                32,
                 "IVF: clusters looked into for a query.",
                 low=1,
                 high=65_536,

@@ -154,6 +154,25 @@ def test_a_build_that_was_killed_is_done_again_and_leaves_nothing(tmp_path: Path
     assert [child.name.partition("-")[0] for child in folder.iterdir()] == ["bm25"]
 
 
+ALONGSIDE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_bm25 import SMALL, built, ids
+print(ids(built(SMALL, Path(sys.argv[1])), "dogs"))
+"""
+
+
+def test_processes_that_build_the_same_index_at_once_all_end_well(tmp_path: Path) -> None:
+    indexes = tmp_path / "indexes"
+    arguments = [sys.executable, "-c", ALONGSIDE, str(indexes), str(Path(__file__).parent)]
+    running = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = [process.communicate()[0].strip() for process in running]
+    assert answers == ["['d2', 'd0']"] * 3
+    [folder] = indexes.iterdir()
+    assert len(list(folder.iterdir())) == 1, "an unfinished index was left behind"
+
+
 def test_progress_is_reported_in_documents() -> None:
     seen: list[Progress] = []
     BM25().build(corpus_of(*["word"] * 4500), Context(progress=seen.append))
