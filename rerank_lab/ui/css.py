@@ -1,14 +1,82 @@
-"""The app's style sheet: only for `.st-key-*` containers and our own `rl-` classes."""
+"""The app's style sheet: only for `.st-key-*` containers and our own `rl-` classes.
+
+Each colour is given for both themes; `light-dark()` follows the theme that the visitor chose.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
+from rerank_lab.charts import DARK, LIGHT
+
 _RULES = """
 .st-key-url_state, .st-key-query_bar_away { display: none; }
+.st-key-query_bar form, .st-key-query_bar [class*="st-key-"] { flex-grow: 1; }
+.rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
+.rl-legend { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
+.rl-head { display: flex; align-items: baseline; gap: .45rem; font-size: .85rem;
+  font-variant-numeric: tabular-nums; }
+.rl-rank { font-weight: 600; font-size: 1.05rem; min-width: 1.5rem; }
+.rl-score { margin-left: auto; color: var(--rl-muted); white-space: nowrap; }
+.rl-scale, .rl-note { color: var(--rl-muted); font-size: .85rem; }
+.rl-move { font-weight: 600; white-space: nowrap; }
+.rl-up { color: var(--rl-up); } .rl-down { color: var(--rl-down); }
+.rl-same, .rl-new { color: var(--rl-muted); }
+.rl-grade { font-size: .8rem; padding: 0 .45rem; border-radius: .3rem; white-space: nowrap;
+  line-height: 1.45; }
+.rl-g0 { background: var(--rl-g0); color: var(--rl-i0); }
+.rl-g1 { background: var(--rl-g1); color: var(--rl-i1); }
+.rl-g2 { background: var(--rl-g2); color: var(--rl-i2); }
+.rl-g3 { background: var(--rl-g3); color: var(--rl-i3); }
+.rl-pin { color: var(--rl-accent); }
+.rl-snippet { font-size: .93rem; line-height: 1.55; overflow-wrap: anywhere; }
+.rl-full { font-size: 1rem; line-height: 1.65; overflow-wrap: anywhere; white-space: pre-wrap; }
+.rl-snippet mark, .rl-full mark { background: var(--rl-mark); color: inherit;
+  border-radius: .2rem; padding: 0 .1rem; }
+.rl-colhead { display: flex; gap: .5rem; align-items: baseline; min-height: 2.9rem; }
+.rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }
+.rl-name { font-weight: 600; font-size: 1.05rem; line-height: 1.35; overflow-wrap: anywhere; }
+.rl-facts { color: var(--rl-muted); font-size: .9rem; min-height: 1.6rem;
+  font-variant-numeric: tabular-nums; }
+.rl-tag, .rl-badge { border: 1px solid var(--rl-border); border-radius: .3rem; padding: 0 .35rem;
+  font-size: .8rem; white-space: nowrap; }
+.rl-badge.rl-broken { background: var(--rl-down); color: var(--rl-background);
+  border-color: var(--rl-down); font-weight: 600; }
+.rl-badge.rl-suspect { border-color: var(--rl-down); color: var(--rl-down); font-weight: 600; }
+.rl-quality { font-variant-numeric: tabular-nums; margin-top: .35rem; min-height: 3rem; }
+.rl-big { font-size: 1.2rem; font-weight: 600; }
+.rl-bar { height: .35rem; background: var(--rl-surface); border-radius: .2rem;
+  margin-top: .3rem; overflow: hidden; }
+.rl-bar i { display: block; height: 100%; background: var(--rl-border); border-radius: .2rem; }
+.rl-bar b { display: block; height: 100%; background: var(--rl-accent); border-radius: .2rem; }
+.rl-warning { font-size: .85rem; color: var(--rl-down); margin-top: .3rem; }
+[class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
+[class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
+  box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
+[class*="st-key-title_"] button { text-align: left; justify-content: flex-start; padding: 0;
+  min-height: 0; }
+[class*="st-key-title_"] button p { font-weight: 600; font-size: 1rem; line-height: 1.4;
+  white-space: normal; overflow-wrap: anywhere; text-align: left; }
+.rl-table { width: 100%; border-collapse: collapse; font-size: .9rem;
+  font-variant-numeric: tabular-nums; }
+.rl-table th { text-align: left; font-weight: 600; color: var(--rl-muted); font-size: .85rem; }
+.rl-table th, .rl-table td { padding: .25rem .6rem .25rem 0; vertical-align: top;
+  border-bottom: 1px solid var(--rl-border); overflow-wrap: anywhere; }
+.rl-table .rl-n, .rl-table th:nth-child(n+3) { text-align: right; white-space: nowrap; }
+[class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
+  padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
+[class*="st-key-chip_"] button { padding: 0 .3rem; min-height: 2rem; }
 """
 
 
 @cache
 def stylesheet() -> str:
-    return f"<style>{_RULES}</style>"
+    names = ("accent", "background", "surface", "text", "muted", "border", "up", "down", "mark")
+    pairs = {name: (getattr(LIGHT, name), getattr(DARK, name)) for name in names}
+    for i in range(4):
+        pairs[f"g{i}"] = (LIGHT.grades[i], DARK.grades[i])
+        pairs[f"i{i}"] = (LIGHT.grade_text[i], DARK.grade_text[i])
+    for i, pair in enumerate(zip(LIGHT.pipelines, DARK.pipelines, strict=True)):
+        pairs[f"p{i}"] = pair
+    values = "".join(f"--rl-{k}: light-dark({a}, {b});" for k, (a, b) in pairs.items())
+    return f"<style>:root {{{values}}}{_RULES}</style>"

@@ -6,6 +6,7 @@ import os
 
 import streamlit as st
 
+from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
 from rerank_lab.paths import HOME_VARIABLE
 from rerank_lab.ui import parts, resources, state
@@ -21,31 +22,39 @@ def draw(page: str) -> None:
     with st.sidebar:
         st.markdown("### :material/swap_vert: Rerank Lab")
         name = state.corpus_select()
-        _corpus_facts(name)
+        corpus = _corpus_facts(name)
     state.hidden_widgets()
-    with st.container(key="query_bar" if page == COMPARE else "query_bar_away"):
+    with st.container(
+        horizontal=True,
+        vertical_alignment="bottom",
+        key="query_bar" if page == COMPARE else "query_bar_away",
+    ):
         state.query_box()
         if page != COMPARE:
             state.size_boxes()
+        elif corpus is not None and corpus.queries:
+            state.sample_select(corpus.queries)
     with st.sidebar:
         _jobs_panel()
         _data_folder()
 
 
-def _corpus_facts(name: str | None) -> None:
+def _corpus_facts(name: str | None) -> Corpus | None:
     if name is None:
         st.caption("There is no corpus yet. Bring one on the Corpora page.")
-        return
+        return None
     try:
         entry = resources.entry(name)
         if entry.error:
-            st.caption(entry.error)
-            return
-        resources.prepare(resources.corpus(name))
+            st.caption(parts.literal(entry.error))
+            return None
+        opened = resources.corpus(name)
+        resources.prepare(opened)
     except LabError as error:
         parts.error_card(error, key="corpus")
-        return
+        return None
     st.caption(parts.corpus_line(entry))
+    return opened
 
 
 def _data_folder() -> None:

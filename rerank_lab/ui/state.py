@@ -22,6 +22,7 @@ from rerank_lab.presets import (
     MAX_PIPELINES,
     SHOWS,
 )
+from rerank_lab.types import Query
 from rerank_lab.ui import resources
 
 MAX_QUERY_CHARS = 2000
@@ -57,6 +58,8 @@ def corpus_select() -> str | None:
 
 def hidden_widgets() -> None:
     """Bound state without a visible widget of its own: pipelines, pinned and opened document."""
+    if "p_next" in st.session_state:
+        st.session_state["p"] = st.session_state.pop("p_next")
     with st.container(key="url_state"):
         st.multiselect(
             "Pipelines",
@@ -86,6 +89,28 @@ def query_box() -> None:
             label_visibility="collapsed",
         )
         st.form_submit_button("Compare", type="primary", key="compare")
+
+
+def sample_select(queries: Sequence[Query]) -> None:
+    """The corpus' own queries, to pick one; "" of the select means none picked."""
+    texts = list(dict.fromkeys(query.text for query in queries))[:500]
+    st.selectbox(
+        "Sample queries",
+        texts,
+        index=None,
+        key="sample",
+        placeholder="Sample queries",
+        label_visibility="collapsed",
+        on_change=_sample_picked,
+        width=200,
+    )
+
+
+def _sample_picked() -> None:
+    text = st.session_state.get("sample")
+    if text:
+        set_query(str(text))
+        st.session_state["sample"] = None
 
 
 def size_boxes() -> None:

@@ -9,6 +9,7 @@ from rerank_lab.catalogue import Model
 from rerank_lab.inference.memory import LoadedModel
 from rerank_lab.inference.resolve import Availability
 from rerank_lab.registry import Broken, Info
+from rerank_lab.views.health import Badge
 from rerank_lab.views.words import duration, language_names, megabytes
 
 STATES = {
@@ -17,6 +18,8 @@ STATES = {
     "downloadable": "To download",
     "missing": "Not here",
 }
+ROLES = {"retriever": "first stage", "reranker": "reranker"}
+KINDS = {"retriever": "First stage", "fusion": "Fusion", "reranker": "Reranker"}
 _ORDER = ("loaded", "ready", "downloadable", "missing")
 
 
@@ -106,6 +109,13 @@ def models_sentence(lines: Sequence[ModelLine]) -> str:
     if rest:
         parts.append(f"{rest} {'is' if rest == 1 else 'are'} out of reach")
     return "; ".join(parts) + "."
+
+
+def health_words(badge: Badge | None, line: ModelLine) -> str:
+    """The state of the health check in a word; a first stage alone has none."""
+    if "reranker" not in line.roles:
+        return "–"
+    return badge.state.capitalize() if badge else "Not checked"
 
 
 def component_lines(found: Sequence[Info | Broken]) -> tuple[ComponentLine, ...]:

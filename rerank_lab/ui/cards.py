@@ -1,0 +1,132 @@
+"""The HTML of cards, column heads and the verdict. Every text from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from rerank_lab.views.compare import Card, Column, Quality
+from rerank_lab.views.health import Badge
+from rerank_lab.views.labels import fraction, score, seconds
+from rerank_lab.views.moves import Movement
+from rerank_lab.views.text import Segment
+
+GRADE_NAMES = {0: "not relevant", 1: "slightly", 2: "relevant", 3: "perfect"}
+
+
+def escape(text: str) -> str:
+    """Text for an element or a quoted attribute. Lone surrogates, which no page can carry, go."""
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=True)
+
+
+def segments(parts: Sequence[Segment]) -> str:
+    return "".join(
+        f"<mark>{escape(part.text)}</mark>" if part.marked else escape(part.text) for part in parts
+    )
+
+
+def grade(value: int | None) -> str:
+    """The grade as a chip, or nothing when it is not judged."""
+    if value is None:
+        return ""
+    shade = max(0, min(3, value))
+    meaning = GRADE_NAMES.get(value, "")
+    return (
+        f'<span class="rl-grade rl-g{shade}" title="Grade {value}: {meaning}">grade {value}</span>'
+    )
+
+
+def movement(move: Movement | None) -> str:
+    """Arrow and number against the first stage."""
+    if move is None:
+        return ""
+    up = move.up
+    kind = "new" if up is None else "same" if up == 0 else "up" if up > 0 else "down"
+    before = "not in the first stage" if move.before is None else f"rank {move.before} before"
+    return f'<span class="rl-move rl-{kind}" title="{before}">{escape(move.shown)}</span>'
+
+
+def card_head(card: Card) -> str:
+    """The line above a card's title: rank, movement, grade, score."""
+    pin = '<span class="rl-pin" title="Pinned">◆</span>' if card.pinned else ""
+    shown = "" if card.score is None else f"{score(card.score)}"
+    scale = f' <span class="rl-scale">{escape(card.scale)}</span>' if shown else ""
+    return (
+        f'<div class="rl-head"><span class="rl-rank">{card.rank}</span>'
+        f"{movement(card.movement)}{grade(card.grade)}{pin}"
+        f'<span class="rl-score">{shown}{scale}</span></div>'
+    )
+
+
+def card_body(card: Card) -> str:
+    """The snippet, and which passage it is from when the document was cut."""
+    note = f'<div class="rl-note">passage {escape(card.passage)}</div>' if card.passage else ""
+    text = segments(card.snippet) or '<span class="rl-note">no text</span>'
+    return f'<div class="rl-snippet" dir="auto">{text}</div>{note}'
+
+
+def column_head(column: Column, colour: str, health: str) -> str:
+    """Name, health, time and the judged measures of one pipeline."""
+    name = escape(column.label).replace(" &gt;&gt; ", " <wbr>&gt;&gt; ")
+    facts = [health] if health else []
+    if column.outcome.ranking is not None:
+        facts.insert(0, time_line(column))
+    return (
+        f'<div class="rl-colhead" title="{escape(column.spec)}">'
+        f'<span class="rl-dot" style="background:{colour}"></span>'
+        f'<span class="rl-name">{name}</span></div>'
+        f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
+        f"{quality(column.quality) if column.quality else ''}"
+        + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in column.warnings)
+    )
+
+
+def time_line(column: Column) -> str:
+    """Seconds of this query, and how they came about: cold, from cache, ..."""
+    trace = column.trace
+    shown = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
+    if column.cached:
+        return f'{shown} <span class="rl-tag">from cache</span>'
+    if trace.load_s > 0.05 * max(trace.total_s, 1e-9) and trace.load_s > 0.02:
+        warm = seconds(trace.warm_s)
+        return f'{shown} <span class="rl-tag" title="{warm} without loading">cold</span>'
+    return shown
+
+
+def quality(found: Quality) -> str:
+    """nDCG@10 with the ceiling that these candidates allow."""
+    if found.ndcg is None:
+        return '<div class="rl-quality rl-note">not judged</div>'
+    share = 0.0 if not found.ceiling else max(0.0, min(1.0, found.ndcg / found.ceiling))
+    ceiling = 0.0 if found.ceiling is None else max(0.0, min(1.0, found.ceiling))
+    judged = "" if found.judged == found.of else f" · {found.judged} of {found.of} judged"
+    return (
+        '<div class="rl-quality"><span class="rl-label">nDCG@10</span> '
+        f'<span class="rl-big">{fraction(found.ndcg)}</span> '
+        f'<span class="rl-note">of {fraction(found.ceiling)} possible'
+        f" · headroom {fraction(found.headroom)}{judged}</span>"
+        f'<div class="rl-bar" aria-hidden="true"><i style="width:{ceiling * 100:.1f}%">'
+        f'<b style="width:{share * 100:.1f}%"></b></i></div></div>'
+    )
+
+
+def verdict(text: str) -> str:
+    return f'<div class="rl-verdict">{escape(text)}</div>'
+
+
+def legend(judged: bool) -> str:
+    """What grades and arrows mean, once for the page."""
+    chips = "".join(grade(value) for value in (3, 2, 1, 0)) if judged else ""
+    arrows = (
+        '<span class="rl-move rl-up">▲ 3</span><span class="rl-move rl-down">▼ 2</span>'
+        '<span class="rl-note">ranks gained or lost against the pipeline\'s own first stage</span>'
+    )
+    return f'<div class="rl-legend">{chips}{arrows}</div>'
+
+
+def badge(found: Badge | None) -> str:
+    """The health badge, with its reasons in words when there are any."""
+    if found is None:
+        return ""
+    title = escape(" ".join(found.reasons))
+    return f'<span class="rl-badge rl-{escape(found.state)}" title="{title}">{found.state}</span>'

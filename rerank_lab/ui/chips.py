@@ -1,0 +1,70 @@
+"""The row of pipelines: chips with edit and remove, "Add pipeline", depth and show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from rerank_lab.pipeline import Pipeline
+from rerank_lab.presets import MAX_PIPELINES, PRESETS
+from rerank_lab.ui import editor, parts, state
+from rerank_lab.views.labels import short_labels
+
+_OWN = "Write your own…"
+
+
+def draw(now: state.Screen, slots: Mapping[str, int]) -> None:
+    """Draw the row."""
+    labels = short_labels(now.pipelines)
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", gap="small", key="pipelines", wrap=True
+    ):
+        for spec in now.pipelines:
+            _chip(now, spec, labels[spec], slots[spec])
+        if len(now.pipelines) < MAX_PIPELINES:
+            _add(now)
+        st.space("stretch")
+        state.size_boxes()
+
+
+def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap=None, key=f"chip_{slot}", width="content"
+    ):
+        st.html(
+            f'<span class="rl-dot" style="background:var(--rl-p{slot})"></span>',
+            width="content",
+        )
+        if st.button(
+            parts.literal(label), key=f"edit_{slot}", type="tertiary", help="Edit this pipeline"
+        ):
+            editor.show(now, spec)
+        st.button(
+            "",
+            icon=":material/close:",
+            key=f"remove_{slot}",
+            type="tertiary",
+            help="Remove this pipeline",
+            on_click=state.set_pipelines,
+            args=([other for other in now.pipelines if other != spec],),
+        )
+
+
+def _add(now: state.Screen) -> None:
+    about = {str(Pipeline(preset.spec)): preset for preset in PRESETS}
+    offered = [spec for spec in about if spec not in now.pipelines]
+    picked = st.menu_button(
+        "Add pipeline",
+        [*offered, _OWN],
+        key="add",
+        icon=":material/add:",
+        format_func=lambda spec: (
+            _OWN if spec == _OWN else f"{parts.literal(about[spec].spec)}  \n{about[spec].about}"
+        ),
+    )
+    if picked == _OWN:
+        editor.show(now, "")
+    elif picked:
+        editor.put(now, "", picked)
+        st.rerun()

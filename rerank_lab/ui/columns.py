@@ -1,0 +1,80 @@
+"""The strip of columns: one a pipeline, each drawn as soon as it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from rerank_lab.ui import cards, health, parts, run
+from rerank_lab.views import Card, Column, CompareView
+
+_MIN_WIDTH = 320
+
+
+def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> None:
+    """Up to three columns share the width; more scroll sideways in their own strip."""
+    wide = len(view.columns) > 3
+    strip = st.container(
+        horizontal=True, wrap=False, key="strip_wide" if wide else "strip", gap="medium"
+    )
+    for column in view.columns:
+        slot = slots[column.spec]
+        with strip.container(
+            key=f"col_{slot}", gap="small", width=_MIN_WIDTH if wide else "stretch"
+        ):
+            badge = cards.badge(health.of(checks, column.spec))
+            st.html(cards.column_head(column, f"var(--rl-p{slot})", badge))
+            if column.waiting:
+                _waiting(column, slot, view)
+            elif column.outcome.ranking is None:
+                _failed(column, slot)
+            for card in column.cards:
+                _card(card, slot)
+
+
+def _waiting(column: Column, slot: int, view: CompareView) -> None:
+    outcome = column.outcome
+    counted = f" {outcome.done:,} / {outcome.total:,}" if outcome.total else ""
+    took = f" · {outcome.elapsed_s:.1f} s" if outcome.elapsed_s else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{parts.literal(outcome.doing)}{counted}{took}")
+        st.button(
+            "Cancel",
+            key=f"stop_{slot}",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=run.cancel,
+            args=(column.spec,),
+        )
+    if outcome.total:
+        st.progress(min(1.0, outcome.done / outcome.total))
+    for height in (96, 96, 96):
+        st.skeleton(height=height)
+
+
+def _failed(column: Column, slot: int) -> None:
+    failure = column.failure
+    if failure is not None:
+        parts.error_card(failure, key=f"col_{slot}", retry=lambda: run.again(column.spec))
+
+
+def _card(card: Card, slot: int) -> None:
+    kind = "cardpin" if card.pinned else "card"
+    with st.container(key=f"{kind}_{slot}_{card.rank}", gap=None):
+        st.html(cards.card_head(card))
+        st.button(
+            parts.literal(card.title),
+            key=f"title_{slot}_{card.rank}",
+            type="tertiary",
+            on_click=open_document,
+            args=(card.doc_id,),
+            width="stretch",
+        )
+        st.html(cards.card_body(card))
+
+
+def open_document(doc_id: str) -> None:
+    """Show a document at the side. Call it from a callback only."""
+    st.session_state["doc"] = doc_id
+    st.rerun()

@@ -1,0 +1,78 @@
+"""One document at the side: full text, its place in every pipeline, its grade, and pinning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from rerank_lab.ui import cards, parts
+from rerank_lab.views import CompareView
+from rerank_lab.views.evidence import DocumentView, document
+from rerank_lab.views.labels import score
+
+
+def show(view: CompareView, doc_id: str, slots: Mapping[str, int]) -> None:
+    """Open the drawer for a document of the corpus."""
+    found = document(view, doc_id)
+    if found is None:
+        st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
+        return
+    _drawer(found, slots)
+
+
+def _closed() -> None:
+    st.session_state["doc"] = ""
+
+
+@st.dialog("Document", width="medium", position="right", on_dismiss=_closed)
+def _drawer(found: DocumentView, slots: Mapping[str, int]) -> None:
+    with st.container(key="document", gap="small"):
+        st.markdown(f"#### {parts.literal(found.title)}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            grade = cards.grade(found.grade) or (
+                '<span class="rl-note">not judged for this query</span>'
+            )
+            st.html(f"{grade} <span class='rl-note'>{cards.escape(found.doc_id)}</span>")
+            pinned = st.session_state.get("pin") == found.doc_id
+            st.button(
+                "Unpin" if pinned else "Pin",
+                key="pin_document",
+                icon=":material/keep_off:" if pinned else ":material/keep:",
+                help="A pinned document is followed in every pipeline and in the chart.",
+                on_click=_pin,
+                args=("" if pinned else found.doc_id,),
+            )
+        st.html(places_table(found))
+        for name, segments in found.parts:
+            note = f'<div class="rl-note">passage {cards.escape(name)}</div>' if name else ""
+            st.html(f'{note}<div class="rl-full" dir="auto">{cards.segments(segments)}</div>')
+        if found.cut_at is not None:
+            st.caption(f"The first {found.cut_at:,} characters are shown.")
+        if found.meta:
+            st.caption(" · ".join(f"{parts.literal(k)} {parts.literal(v)}" for k, v in found.meta))
+
+
+def _pin(doc_id: str) -> None:
+    st.session_state["pin"] = doc_id
+    st.rerun()
+
+
+def places_table(found: DocumentView) -> str:
+    """Rank and score in every stage of every pipeline, as an HTML table."""
+    rows = []
+    previous = ""
+    for place in found.places:
+        name = cards.escape(place.label) if place.label != previous else ""
+        previous = place.label
+        rank = f"{place.rank}" if place.rank else "not in the list"
+        shown = (
+            f"{score(place.score)} {cards.escape(place.scale)}" if place.score is not None else "–"
+        )
+        rows.append(
+            f"<tr><td>{name}</td><td>{cards.escape(place.stage)}</td>"
+            f'<td class="rl-n">{rank}</td><td class="rl-n">{place.of}</td>'
+            f'<td class="rl-n">{shown}</td></tr>'
+        )
+    head = "<tr><th>Pipeline</th><th>Stage</th><th>Rank</th><th>Of</th><th>Score</th></tr>"
+    return f'<table class="rl-table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'

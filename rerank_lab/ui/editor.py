@@ -1,0 +1,144 @@
+"""Edit one pipeline: its spec as text, and the same as a form made from its components' options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from rerank_lab.errors import LabError
+from rerank_lab.spec import PipelineSpec
+from rerank_lab.ui import parts, state
+from rerank_lab.views import form
+
+_TEXT = "editor_text"
+_VERSION = "editor_version"
+
+
+def put(now: state.Screen, old: str, new: str) -> None:
+    """Show `new` in the place of `old`, or at the end. The frame reads it at the next run."""
+    specs = [new if spec == old else spec for spec in now.pipelines]
+    st.session_state["p_next"] = specs if old in now.pipelines else [*specs, new]
+
+
+def show(now: state.Screen, spec: str) -> None:
+    """Open the dialog for a pipeline of the screen, or with "" for a new one."""
+    st.session_state[_TEXT] = spec or "bm25 >> ms-marco-minilm-l12"
+    st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
+    _dialog(now, spec)
+
+
+@st.dialog("Pipeline", width="large", icon=":material/tune:")
+def _dialog(now: state.Screen, old: str) -> None:
+    st.text_area(
+        "Spec",
+        key=_TEXT,
+        height=80,
+        on_change=_new_version,
+        help="First stage, then rerankers joined with >>. Options in brackets.",
+    )
+    spec, error = form.parsed(st.session_state[_TEXT])
+    if error is not None:
+        parts.error_card(error, key="editor")
+    if spec is not None:
+        for section in form.sections(spec):
+            _section(spec, section)
+        _add_stage()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
+            put(now, old, str(spec))
+            st.rerun()
+
+
+def _section(spec: PipelineSpec, section: form.Section) -> None:
+    name = ".".join(map(str, section.path))
+    version = st.session_state[_VERSION]
+    nested = len(section.path) > 1
+    with st.container(border=True, key=f"section_{name.replace('.', '_')}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"{'↳ ' if nested else ''}**{parts.literal(section.title)}** "
+                f":gray[{parts.literal(section.summary)}]"
+            )
+            if section.kind == "reranker":
+                st.button(
+                    "Remove stage",
+                    key=f"drop_{version}_{name}",
+                    type="tertiary",
+                    on_click=_drop,
+                    args=(section.path[0],),
+                )
+        with st.grid("auto", min_column_width=200):
+            for field in section.fields:
+                _field(field, f"f_{version}_{name}_{field.param.name}")
+
+
+def _field(field: form.Field, key: str) -> None:
+    param, value = field.param, field.value
+    label = param.label or param.name
+    label = f"{label} ({param.unit})" if param.unit else label
+    common: dict[str, Any] = {
+        "key": key,
+        "help": parts.literal(param.help),
+        "on_change": _changed,
+        "args": (field.path, param.name, key),
+    }
+    if param.choices:
+        options = list(param.choices)
+        st.selectbox(label, options, index=options.index(value), **common)
+    elif param.type is bool:
+        st.toggle(label, value=bool(value), **common)
+    elif param.type is int:
+        low = None if param.low is None else int(param.low)
+        high = None if param.high is None else int(param.high)
+        st.number_input(label, low, high, int(value), step=1, **common)
+    elif param.type is float:
+        st.number_input(label, param.low, param.high, float(value), step=0.05, **common)
+    else:
+        st.text_input(label, value=str(value), **common)
+
+
+def _add_stage() -> None:
+    names = form.rerankers()
+    st.selectbox(
+        "Add a reranker",
+        list(names),
+        index=None,
+        format_func=lambda name: f"{name}: {names[name]}",
+        key=f"editor_add_{st.session_state[_VERSION]}",
+        placeholder="Choose one to put at the end",
+        on_change=_add,
+    )
+
+
+def _new_version() -> None:
+    st.session_state[_VERSION] += 1
+
+
+def _changed(path: form.Path, name: str, key: str) -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    value = st.session_state[key]
+    if spec is not None and value is not None:
+        _try(lambda: form.with_option(spec, path, name, value))
+
+
+def _drop(stage: int) -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    if spec is not None:
+        _try(lambda: form.without_stage(spec, stage))
+        _new_version()
+
+
+def _add() -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    name = st.session_state.get(f"editor_add_{st.session_state[_VERSION]}")
+    if spec is not None and name:
+        _try(lambda: form.with_stage(spec, name))
+        _new_version()
+
+
+def _try(make: Any) -> None:
+    try:
+        st.session_state[_TEXT] = str(make())
+    except LabError as error:
+        st.toast(parts.literal(str(error)), icon=":material/error:")

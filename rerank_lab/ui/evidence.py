@@ -1,0 +1,130 @@
+"""What lies below the columns, drawn only when asked for: latency, agreement, raw data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from rerank_lab import charts
+from rerank_lab.ui import parts, run
+from rerank_lab.views import CompareView
+from rerank_lab.views.evidence import agreement, latency
+from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
+
+LATENCY, AGREEMENT, RAW = "Latency", "Agreement", "Raw"
+_MEASURES = {
+    "RBO": "Rank-biased overlap, p = 0.9: 1 is the same order, the top weighs most.",
+    "Overlap@10": "Share of the first ten documents that both have.",
+    "Kendall's tau": "Order of the shared documents: 1 the same, 0 unrelated, -1 reversed.",
+}
+
+
+def draw(view: CompareView, slots: Mapping[str, int]) -> None:
+    """The chooser and the part chosen."""
+    with st.container(key="evidence"):
+        chosen = st.segmented_control(
+            "Evidence", [LATENCY, AGREEMENT, RAW], key="evidence_tab", label_visibility="collapsed"
+        )
+        if not view.ready:
+            return
+        if chosen == LATENCY:
+            _latency(view, slots)
+        elif chosen == AGREEMENT:
+            _agreement(view)
+        elif chosen == RAW:
+            _raw(view)
+
+
+def _latency(view: CompareView, slots: Mapping[str, int]) -> None:
+    rows = latency(view.columns)
+    st.plotly_chart(
+        charts.latency_chart(rows, parts.tokens(), slots),
+        theme=None,
+        key="latency",
+        config={"displayModeBar": False},
+        alt="Seconds of each stage, by loading, waiting, computing and network",
+    )
+    st.dataframe(
+        [
+            {
+                "Pipeline": row.label,
+                "Stage": row.stage,
+                "Loading (ms)": row.load * 1000,
+                "Waiting (ms)": row.queue * 1000,
+                "Computing (ms)": row.compute * 1000,
+                "Network (ms)": row.network * 1000,
+                "Total (ms)": row.total * 1000,
+                "Documents": row.documents,
+                "From cache": row.cache_hits,
+                "State": row.note,
+            }
+            for row in rows
+        ],
+        hide_index=True,
+        key="latency_table",
+        column_config={
+            f"{name} (ms)": st.column_config.NumberColumn(format="%.1f")
+            for name in ("Loading", "Waiting", "Computing", "Network", "Total")
+        },
+    )
+    st.button(
+        "Measure afresh",
+        key="afresh_button",
+        icon=":material/timer:",
+        on_click=run.afresh,
+        args=(view.question,),
+        help="Runs these pipelines again without any cache. Models stay loaded.",
+    )
+
+
+def _agreement(view: CompareView) -> None:
+    if len(view.ready) < 2:
+        st.caption("Agreement needs two finished pipelines.")
+        return
+    found = agreement(view)
+    name = st.segmented_control(
+        "Measure",
+        list(_MEASURES),
+        default="RBO",
+        required=True,
+        key="agreement_measure",
+        label_visibility="collapsed",
+    )
+    values = {"RBO": found.rbo, "Overlap@10": found.overlap}.get(str(name), found.tau)
+    limits = (-1.0, 1.0) if name == "Kendall's tau" else (0.0, 1.0)
+    st.caption(_MEASURES[str(name)])
+    st.plotly_chart(
+        charts.agreement_chart(found.labels, values, parts.tokens(), limits),
+        theme=None,
+        key="agreement",
+        config={"displayModeBar": False},
+        alt=f"{name} between every two pipelines",
+    )
+
+
+def _raw(view: CompareView) -> None:
+    stem = file_stem(view)
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV", to_csv(view), f"{stem}.csv", "text/csv", key="csv", on_click="ignore",
+            icon=":material/download:",
+        )  # fmt: skip
+        st.download_button(
+            "JSON", to_json(view), f"{stem}.json", "application/json", key="json",
+            on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+        for place, column in enumerate(view.ready):
+            st.download_button(
+                f"TREC run, {parts.literal(column.label)}",
+                to_trec(view, column),
+                f"{stem}-{place + 1}.trec",
+                "text/plain",
+                key=f"trec_{place}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+    for column in view.columns:
+        st.markdown(f"**{parts.literal(column.label)}**")
+        st.code(column.spec, language=None)
+        st.json(column.trace.to_json(), expanded=False)

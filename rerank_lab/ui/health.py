@@ -1,0 +1,90 @@
+"""Health checks of the rerankers on screen, as jobs; results are kept for the process."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from rerank_lab.context import Context
+from rerank_lab.errors import LabError
+from rerank_lab.jobs import Job
+from rerank_lab.registry import expand
+from rerank_lab.spec import Node, parse
+from rerank_lab.ui import resources
+from rerank_lab.views.health import Badge, badge
+
+Checks = Mapping[str, tuple[Job, ...]]
+"""Canonical pipeline spec -> one job for each of its rerankers."""
+
+_MODULE = "rerank_lab.rerank.health"
+
+
+def available() -> bool:
+    return importlib.util.find_spec(_MODULE) is not None
+
+
+def submit(specs: tuple[str, ...]) -> Checks:
+    """Check each reranker once a process; the same model in two pipelines is one check."""
+    if not available():
+        return {spec: () for spec in specs}
+    known: dict[str, Job] = st.session_state.setdefault("health_jobs", {})
+    checks: dict[str, tuple[Job, ...]] = {}
+    for spec in specs:
+        jobs = []
+        for node in parse(spec).stages:
+            try:
+                key = _key(node)
+            except LabError:
+                continue
+            jobs.append(known.get(key) or _submit(key, node))
+            known[key] = jobs[-1]
+        checks[spec] = tuple(jobs)
+    return checks
+
+
+def jobs_of(spec: str) -> tuple[Job, ...]:
+    """The checks of a pipeline's rerankers that anybody has started; starts none."""
+    found = []
+    for node in parse(spec).stages:
+        try:
+            found.append(resources.jobs().get(_key(node)))
+        except LabError:
+            continue
+    return tuple(job for job in found if job is not None)
+
+
+def known(spec: str) -> Badge | None:
+    """The badge as far as checks were started; None when there was none."""
+    jobs = jobs_of(spec)
+    return of({spec: jobs}, spec) if jobs else None
+
+
+def _key(node: Node) -> str:
+    info, options = expand(node, "reranker")
+    shown = {k: v for k, v in sorted(options.items()) if k != "top"}
+    return f"health\x00{info.name}\x00{shown}"
+
+
+def _submit(key: str, node: Node) -> Job:
+    engine = resources.engine()
+
+    def work(ctx: Context) -> Any:
+        return importlib.import_module(_MODULE).check(engine.reranker(node), ctx)
+
+    name = str(expand(node, "reranker")[1].get("model") or node.name)
+    return resources.jobs().submit(key, work, lane="cpu", name=f"Checking {name}", detached=True)
+
+
+def pending(checks: Checks) -> bool:
+    return any(not job.finished.is_set() for jobs in checks.values() for job in jobs)
+
+
+def of(checks: Checks, spec: str) -> Badge | None:
+    """The badge of a pipeline: its least healthy reranker's; None for a first stage alone."""
+    jobs = checks.get(spec, ())
+    found = [badge(job.result if job.finished.is_set() else None, error=job.error) for job in jobs]
+    return max(found, key=lambda b: b.gravity, default=None)

@@ -1,0 +1,131 @@
+"""Pipelines of this session as jobs: submitted once a question, polled, released when replaced."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+
+from rerank_lab.context import Context
+from rerank_lab.errors import Cancelled
+from rerank_lab.jobs import Job
+from rerank_lab.pipeline import Pipeline, Result
+from rerank_lab.ui import resources
+from rerank_lab.views import Outcome, Question
+
+_FIRST_PAINT_S = 0.15
+"""How long a run waits for quick first stages, so that they are in the first picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One pipeline asked for one question."""
+
+    spec: str
+    job: Job
+
+
+def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task, ...]:
+    """The jobs of a question: those already there, new ones else. Older questions are let go.
+
+    What failed or was cancelled is not started again until `again` is called for it.
+    """
+    table, me = resources.jobs(), resources.waiter()
+    known: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    tasks: dict[str, Task] = {}
+    for spec in specs:
+        key = _key(question, spec, depth)
+        job = known.get(key) or _submit(question, Pipeline(spec).at_depth(depth), key)
+        tasks[key] = Task(spec, job)
+    for key in known.keys() - tasks.keys():
+        table.release(key, me)
+    st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
+    table.touch(me)
+    return tuple(tasks.values())
+
+
+def _submit(question: Question, pipeline: Pipeline, key: str) -> Job:
+    engine = resources.engine()
+    cache = None if _afresh(question) else engine.scores
+
+    def work(ctx: Context) -> Result:
+        return pipeline.run(question.query, question.corpus, ctx, engine)
+
+    return resources.jobs().submit(
+        key,
+        work,
+        lane=pipeline.lane,
+        name=str(pipeline),
+        waiter=resources.waiter(),
+        ctx=Context(cache=cache),
+    )
+
+
+def _key(question: Question, spec: str, depth: int) -> str:
+    attempts: dict[str, int] = st.session_state.get("attempts", {})
+    parts = (
+        "compare",
+        question.corpus.content_hash,
+        question.query.id,
+        question.query.text,
+        spec,
+        str(depth),
+        _afresh(question),
+        str(attempts.get(spec, 0)),
+    )
+    return "\x00".join(parts)
+
+
+def again(spec: str) -> None:
+    """Start this pipeline anew, whatever became of it. Call it from a callback only."""
+    attempts: dict[str, int] = st.session_state.get("attempts", {})
+    st.session_state["attempts"] = attempts | {spec: time.time_ns()}
+    st.rerun()
+
+
+def afresh(question: Question) -> None:
+    """Run this question without any cache, to measure. Call it from a callback only."""
+    st.session_state["afresh"] = (question.query.text, str(time.time_ns()))
+    st.rerun()
+
+
+def _afresh(question: Question) -> str:
+    """The mark of a run without cache, "" when this question may use it."""
+    text, mark = st.session_state.get("afresh", ("", ""))
+    return str(mark) if text == question.query.text else ""
+
+
+def wait_a_little(tasks: tuple[Task, ...]) -> None:
+    """Give retrieval-only pipelines a moment, so that they do not appear one poll later."""
+    until = time.monotonic() + _FIRST_PAINT_S
+    for task in tasks:
+        if task.job.lane == "light" or task.job.state.ended:
+            task.job.finished.wait(max(0.0, until - time.monotonic()))
+
+
+def outcome(task: Task) -> Outcome:
+    """What is known of a pipeline now."""
+    job = task.job
+    if job.finished.is_set():
+        result: Result | None = job.result
+        if result is not None and result.ranking is None and result.error is None:
+            return Outcome(task.spec, error=Cancelled())
+        return Outcome(task.spec, result=result, error=job.error)
+    now = job.progress
+    return Outcome(
+        task.spec, doing=now.message, done=now.done, total=now.total, elapsed_s=job.seconds
+    )
+
+
+def outcomes(tasks: tuple[Task, ...]) -> list[Outcome]:
+    """What is known of each pipeline now, in their order on screen."""
+    return [outcome(task) for task in tasks]
+
+
+def cancel(spec: str) -> None:
+    """Stop this session's pipeline; others that wait for the same job keep it."""
+    jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    for key, job in jobs.items():
+        if spec in key.split("\x00") and not job.finished.is_set():
+            resources.jobs().cancel(key)
