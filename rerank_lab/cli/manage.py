@@ -1,0 +1,202 @@
+"""`rerank-lab corpora`, `models` and `app`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from rerank_lab.cli.output import Output, cut
+from rerank_lab.context import Context
+from rerank_lab.errors import InvalidInput, MissingExtra
+
+
+def corpora(arguments: argparse.Namespace, output: Output) -> int:
+    """List, import or delete."""
+    if arguments.action == "import":
+        return _import(arguments, output)
+    if arguments.action == "delete":
+        return _delete(arguments, output)
+    from rerank_lab.corpora import list_corpora
+
+    entries = list_corpora()
+    if output.as_json:
+        names = ("name", "kind", "documents", "queries", "judgments", "error")
+        shown = [
+            {name: getattr(entry, name) for name in names} | {"languages": list(entry.languages)}
+            for entry in entries
+        ]
+        output.json({"corpora": shown})
+        return 0
+    rows = [
+        [
+            entry.name,
+            entry.kind,
+            f"{entry.documents:,}",
+            f"{entry.queries:,}",
+            f"{entry.judgments:,}",
+            ", ".join(entry.languages),
+            entry.error,
+        ]
+        for entry in entries
+    ]
+    heads = ["corpus", "kind", "documents", "queries", "judgments", "languages", ""]
+    output.table([heads, *rows], right=[2, 3, 4])
+    return 0
+
+
+def _import(arguments: argparse.Namespace, output: Output) -> int:
+    from rerank_lab.corpora import (
+        ImportOptions,
+        PassageOptions,
+        attach_qrels,
+        attach_queries,
+        import_corpus,
+    )
+
+    for given in (arguments.path, arguments.queries, arguments.qrels):
+        if given and not Path(given).expanduser().exists():
+            raise InvalidInput(f"There is no file or folder {given}.", hint="Check the path.")
+    passages = PassageOptions(max_tokens=arguments.passages) if arguments.passages else None
+    ctx = Context(progress=output.progress)
+    options = ImportOptions(passages=passages, replace=arguments.replace)
+    report = import_corpus(Path(arguments.path), arguments.name, options=options, ctx=ctx)
+    reports = [report]
+    if arguments.queries:
+        reports.append(attach_queries(report.name, Path(arguments.queries), ctx=ctx))
+    if arguments.qrels:
+        reports.append(attach_qrels(report.name, Path(arguments.qrels), ctx=ctx))
+    last = reports[-1]
+    problems = list(dict.fromkeys(one for each in reports for one in each.problems))
+    if output.as_json:
+        shown = report.to_json() | {
+            "queries": last.queries,
+            "judgments": last.judgments,
+            "problems": [problem.to_json() for problem in problems],
+        }
+        output.json(shown)
+        return 0
+    output.line(
+        f"{report.name}: {report.kept:,} documents kept, {report.skipped:,} rows skipped, "
+        f"{last.queries:,} queries, {last.judgments:,} judgments"
+    )
+    for problem in problems:
+        output.line(f"  {problem.severity.value}: {problem}")
+    output.line(f'next: rerank-lab rank "{report.name}" "your query" -p bm25')
+    return 0
+
+
+def _delete(arguments: argparse.Namespace, output: Output) -> int:
+    from rerank_lab.corpora import delete_corpus
+
+    delete_corpus(arguments.name)
+    if output.as_json:
+        output.json({"deleted": arguments.name})
+    else:
+        output.line(f"Deleted {arguments.name}.")
+    return 0
+
+
+def models(arguments: argparse.Namespace, output: Output) -> int:
+    """What there is, and what can run here now."""
+    from rerank_lab.registry import KINDS, Broken, infos
+
+    rows = _model_rows()
+    found = [one for kind in KINDS for one in infos(kind)]
+    if output.as_json:
+        components = [
+            {"name": one.name, "kind": one.kind, "error": one.error}
+            if isinstance(one, Broken)
+            else {
+                "name": one.name,
+                "kind": one.kind,
+                "family": one.family,
+                "summary": one.summary,
+                "scale": one.scale,
+                "options": {param.name: param.default for param in one.params},
+                "error": "",
+            }
+            for one in found
+        ]
+        output.json({"models": rows, "components": components})
+        return 0
+    heads = ["model", "state", "use as", "size", "licence", "languages", "what to do"]
+    table = [
+        [
+            row["name"],
+            row["state"],
+            " ".join(row["roles"]),
+            f"{row['size'] / 1e6:,.0f} MB" if row["size"] else "",
+            row["licence"],
+            cut(" ".join(row["languages"]), 24),
+            "" if row["state"] == "ready" else row["hint"],
+        ]
+        for row in rows
+    ]
+    output.table([heads, *table], right=[3])
+    output.line()
+    lines = [
+        [one.name, one.kind, f"cannot be loaded: {one.error}"]
+        if isinstance(one, Broken)
+        else [one.name, one.kind, one.summary]
+        for one in found
+    ]
+    output.table([["component", "kind", ""], *lines])
+    return 0
+
+
+def _model_rows() -> list[dict[str, Any]]:
+    from rerank_lab.catalogue import catalogue
+    from rerank_lab.inference import availability
+
+    rows: list[dict[str, Any]] = []
+    for name, model in catalogue().items():
+        here = availability(name)
+        rows.append(
+            {
+                "name": name,
+                "title": model.title,
+                "state": here.state,
+                "where": here.where,
+                "reason": here.reason,
+                "hint": here.hint,
+                "roles": [kind for kind in ("retriever", "reranker") if model.component(kind)],
+                "size": here.size or model.size,
+                "licence": model.licence,
+                "languages": list(model.languages),
+                "max_length": model.max_length,
+                "note": model.note,
+            }
+        )
+    return rows
+
+
+def app(arguments: argparse.Namespace, output: Output) -> int:
+    """Start streamlit on the project's app.py and wait for it."""
+    import importlib.util
+
+    script = app_script()
+    if not script.is_file():
+        raise InvalidInput(
+            f"The app's start file {script.name} is not beside the package.",
+            hint="Run this in a clone of the project, installed with pip install -e .",
+        )
+    if importlib.util.find_spec("streamlit") is None:
+        raise MissingExtra(
+            "The app needs streamlit.", hint="Install it with: pip install rerank-lab"
+        )
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments.rest]
+    # The app's own settings and theme are read from its folder.
+    with subprocess.Popen(command, cwd=script.parent) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.terminate()
+            child.wait(10)
+            return 0
+
+
+def app_script() -> Path:
+    return Path(__file__).resolve().parents[2] / "app.py"

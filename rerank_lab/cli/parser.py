@@ -1,0 +1,188 @@
+"""Which commands and options there are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from rerank_lab.errors import InvalidInput
+
+COMMANDS = {
+    "rank": ("rank", "rank"),
+    "evaluate": ("evaluate", "evaluate"),
+    "measure": ("evaluate", "measure"),
+    "corpora": ("manage", "corpora"),
+    "models": ("manage", "models"),
+    "doctor": ("doctor", "doctor"),
+    "app": ("manage", "app"),
+}
+"""Command -> module of this package and function in it."""
+
+_EXAMPLES = """examples:
+  rerank-lab rank helpdesk "turn off weekly emails" -p bm25 "bm25 >> ms-marco-minilm-l12"
+  rerank-lab evaluate helpdesk -p bm25 "rrf(bm25,dense)" -m nDCG@10 AP --json
+  rerank-lab measure qrels.txt run.trec -m nDCG@10
+  rerank-lab app
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"{self.prog}: {message}.", hint=f"See: {self.prog} --help")
+
+
+def read_arguments(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments of one command. Raises InvalidInput for what cannot be understood."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(given)
+    if arguments.command == "app":
+        arguments.rest = rest
+    elif rest:
+        raise InvalidInput(
+            f"rerank-lab {arguments.command}: unrecognized arguments: {' '.join(rest)}.",
+            hint=f"See: rerank-lab {arguments.command} --help",
+        )
+    return arguments
+
+
+def _parser() -> _Parser:
+    from rerank_lab import __version__
+
+    common = _Parser(add_help=False)
+    common.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,  # so that an inner parser does not undo an outer one
+        help="print JSON, errors too",
+    )
+    parser = _Parser(
+        prog="rerank-lab",
+        description="Explore, compare, judge and choose rerankers on your own corpus.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"rerank-lab {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+
+    def add(name: str, text: str) -> _Parser:
+        made = commands.add_parser(
+            name, help=text, description=text, parents=[common], allow_abbrev=False
+        )
+        return made
+
+    _add_rank(add("rank", "Rank a corpus for one query, by one or more pipelines."))
+    _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
+    _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
+    _add_corpora(add("corpora", "List, import or delete corpora."), common)
+    add("models", "List models and components, and what can run here now.")
+    add("doctor", "Check this installation: packages, data folder, models, processor.")
+    add("app", "Start the app. Further options go to streamlit, such as --server.port 8502.")
+    return parser
+
+
+_CORPUS = "a sample's name, an imported corpus' name, or a path in any accepted format"
+
+
+def _add_corpus(parser: _Parser) -> None:
+    parser.add_argument("corpus", metavar="CORPUS", help=_CORPUS)
+
+
+def _add_specs(parser: _Parser) -> None:
+    parser.add_argument(
+        "-p",
+        "--pipeline",
+        dest="pipelines",
+        metavar="SPEC",
+        nargs="+",
+        action="extend",
+        required=True,
+        help='a pipeline such as "bm25 >> ms-marco-minilm-l12(top=50)"; several may follow',
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="compute everything afresh, so that the times are true",
+    )
+
+
+def _add_measures(parser: _Parser) -> None:
+    parser.add_argument(
+        "-m",
+        "--measure",
+        dest="measures",
+        metavar="MEASURE",
+        nargs="+",
+        action="extend",
+        help="measures in ir_measures' notation, such as nDCG@10 'P(rel=2)@5' AP",
+    )
+
+
+def _add_rank(parser: _Parser) -> None:
+    _add_corpus(parser)
+    parser.add_argument("query", metavar="QUERY", help="the query's text")
+    _add_specs(parser)
+    parser.add_argument(
+        "-k",
+        "--top",
+        type=_positive,
+        metavar="N",
+        help="hits to show (default: 10, with --json all)",
+    )
+
+
+def _add_evaluate(parser: _Parser) -> None:
+    _add_corpus(parser)
+    _add_specs(parser)
+    _add_measures(parser)
+    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
+    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
+
+
+def _add_measure(parser: _Parser) -> None:
+    parser.add_argument("qrels", metavar="QRELS", help="judgments: TREC, or a table with a header")
+    parser.add_argument(
+        "run", metavar="RUN", help="a TREC run, or one exported as JSONL or Parquet"
+    )
+    _add_measures(parser)
+    parser.add_argument(
+        "--complete",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="average over every judged query, one without a ranking counting as 0 "
+        "(default, trec_eval -c); --no-complete: over those with a ranking (trec_eval)",
+    )
+    parser.add_argument("--per-query", action="store_true", help="show each query as well")
+
+
+def _add_corpora(parser: _Parser, common: _Parser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    importing = actions.add_parser("import", help="import a file or folder", parents=[common])
+    importing.add_argument("path", metavar="PATH")
+    importing.add_argument("--name", required=True, help="the name it is to have")
+    importing.add_argument("--queries", metavar="FILE", help="a query file to go with it")
+    importing.add_argument("--qrels", metavar="FILE", help="a judgment file to go with it")
+    importing.add_argument(
+        "--passages",
+        type=_positive,
+        metavar="TOKENS",
+        help="cut documents into passages of at most so many tokens",
+    )
+    importing.add_argument("--replace", action="store_true", help="take the place of one so named")
+    deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
+    deleting.add_argument("name", metavar="NAME")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return value
+
+
+_positive.__name__ = "whole number"

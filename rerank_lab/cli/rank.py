@@ -1,0 +1,133 @@
+"""`rerank-lab rank`: one query through one or more pipelines."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
+from rerank_lab.context import Context
+from rerank_lab.corpora import load_corpus
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.engine import default_engine
+from rerank_lab.errors import Cancelled, InvalidInput
+from rerank_lab.pipeline import Result, pipelines
+from rerank_lab.types import Hit, Query, Status
+
+SHOWN = 10
+
+
+def rank(arguments: argparse.Namespace, output: Output) -> int:
+    """Rank, print; 2 when any pipeline failed (the others are printed all the same)."""
+    if not arguments.query.strip():
+        raise InvalidInput("The query is empty.", hint="Give the words to search for.")
+    made = pipelines(arguments.pipelines)
+    corpus = load_corpus(arguments.corpus)
+    query = _query(corpus, arguments.query)
+    engine = default_engine()
+    ctx = Context(cache=None if arguments.no_cache else engine.scores, progress=output.progress)
+    results: list[Result] = []
+    for pipeline in made:
+        result = pipeline.run(query, corpus, ctx, engine)
+        if result.status is Status.CANCELLED:
+            raise Cancelled("Interrupted.", hint="Run the command again to go on.")
+        results.append(result)
+    failed = [result for result in results if result.error is not None]
+    if output.as_json and len(failed) < len(results):
+        output.json({"rankings": [to_json(result, arguments.top) for result in results]})
+    elif not output.as_json:
+        for result in results:
+            _print(result, corpus, arguments.top or SHOWN, output)
+    for result in failed:
+        if result.error is not None:
+            output.error(result.error)
+    return 2 if failed else 0
+
+
+def to_json(result: Result, top: int | None = None) -> dict[str, Any]:
+    """One ranking in the stable shape; a failed pipeline has no hits, and its error."""
+    ranking = result.ranking
+    hits = ranking.hits[:top] if ranking is not None else ()
+    shown: dict[str, Any] = {
+        "pipeline": result.spec,
+        "scale": ranking.scale if ranking is not None else None,
+        "hits": [{"rank": h.rank, "doc_id": h.doc_id, "score": h.score} for h in hits],
+        "trace": result.trace.to_json(),
+        "status": result.status.value,
+    }
+    error = result.error
+    if error is not None:
+        shown["error"] = {"error": error.kind, "message": error.message, "hint": error.hint}
+    return shown
+
+
+def _query(corpus: Corpus, text: str) -> Query:
+    """The corpus' own query of that text, which has judgments, or a new one."""
+    wanted = text.strip().casefold()
+    own = (query for query in corpus.queries if query.text.strip().casefold() == wanted)
+    return next(own, None) or Query.of(text.strip())
+
+
+def _print(result: Result, corpus: Corpus, top: int, output: Output) -> None:
+    output.line(result.spec)
+    if result.ranking is None:
+        output.line("  failed")
+        output.line()
+        return
+    trace = result.trace
+    facts = [f"{len(result.ranking)} documents", seconds(trace.warm_s)]
+    if trace.load_s >= 0.0005:
+        facts.append(f"loading {seconds(trace.load_s)}")
+    facts.append(f"score: {result.ranking.scale}")
+    if result.status is not Status.OK:
+        facts.append(result.status.value)
+    output.line("  " + " · ".join(facts))
+    for warning in trace.warnings:
+        output.line(f"  note: {warning}")
+    first = _first_ranks(result, corpus)
+    grades = corpus.qrels.get(result.query.id, {})
+    titles = _Titles(corpus, result.passages)
+    for hit in result.ranking.hits[:top]:
+        output.line(_line(hit, first, grades, titles))
+    output.line()
+
+
+def _first_ranks(result: Result, corpus: Corpus) -> Mapping[str, int]:
+    """Ranks after the first stage; none to compare with when there is no other stage."""
+    first = result.stages[0].ranking
+    if first is None or len(result.stages) < 2:
+        return {}
+    return (first.folded(corpus.parent_of)[0] if corpus.parent_of else first).ranks
+
+
+class _Titles:
+    """What to show of a document: its title and how its best passage begins."""
+
+    def __init__(self, corpus: Corpus, passages: Mapping[str, str]) -> None:
+        self.corpus = corpus
+        self.passages = passages
+
+    def of(self, doc_id: str) -> str:
+        document = self.corpus.by_id.get(self.passages.get(doc_id, doc_id))
+        if document is None:
+            return ""
+        return " — ".join(part for part in (document.title, document.text) if part)
+
+
+def _line(hit: Hit, first: Mapping[str, int], grades: Mapping[str, int], titles: _Titles) -> str:
+    before = first.get(hit.doc_id)
+    moved = ""
+    if before is not None:
+        step = before - hit.rank
+        moved = "=" if not step else f"{'▲' if step > 0 else '▼'}{abs(step)}"
+    grade = f"[{grades[hit.doc_id]}]" if hit.doc_id in grades else ""
+    cells = [
+        pad(str(hit.rank), 4, True),
+        pad(moved, 4) if first else "",
+        pad(number(hit.score, 3), 8, True),
+        pad(grade, 3) if grades else "",
+        pad(cut(hit.doc_id, 16), 12),
+    ]
+    head = "  ".join(cell for cell in cells if cell)
+    return f"{head}  {cut(titles.of(hit.doc_id), max(20, screen_width() - len(head) - 2))}"
