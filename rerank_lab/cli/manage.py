@@ -59,7 +59,8 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
     for given in (arguments.path, arguments.queries, arguments.qrels):
         if given and not Path(given).expanduser().exists():
             raise InvalidInput(f"There is no file or folder {given}.", hint="Check the path.")
-    passages = PassageOptions(max_tokens=arguments.passages) if arguments.passages else None
+    tokens = arguments.passages
+    passages = PassageOptions(tokens, overlap=min(32, tokens // 4)) if tokens else None
     ctx = Context(progress=output.progress)
     options = ImportOptions(passages=passages, replace=arguments.replace)
     report = import_corpus(Path(arguments.path), arguments.name, options=options, ctx=ctx)
