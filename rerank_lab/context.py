@@ -14,17 +14,21 @@ from rerank_lab.spend import SpendMeter
 
 
 class CancelToken:
-    """Set once from any thread; checked between batches by whoever is working."""
+    """Set once from any thread; checked between batches by whoever is working.
 
-    def __init__(self) -> None:
+    A token with a parent is cancelled with it, but can also be cancelled alone.
+    """
+
+    def __init__(self, parent: CancelToken | None = None) -> None:
         self._event = threading.Event()
+        self._parent = parent
 
     def cancel(self) -> None:
         self._event.set()
 
     @property
     def cancelled(self) -> bool:
-        return self._event.is_set()
+        return self._event.is_set() or (self._parent is not None and self._parent.cancelled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,100 @@
+"""Cohere v2 through its official SDK, which speaks to any server of the same format as well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rerank_lab.registry import Param
+from rerank_lab.rerank.hosted.base import Call, HostedReranker
+from rerank_lab.rerank.hosted.faults import Fault
+from rerank_lab.rerank.hosted.options import hosted_info
+from rerank_lab.rerank.hosted.providers import providers
+from rerank_lab.rerank.hosted.replies import Answer, answer_of, parsed
+
+
+class Cohere(HostedReranker):
+    """One SDK client per request: it holds the key, so it must not outlive the request.
+
+    The SDK's own retries are off (ours know the deadline, the cancel token and the spend limit),
+    and it sends through our transport, which checks addresses and keeps tapes.
+    """
+
+    provider = providers()["cohere"]
+    package = "cohere"
+    info = hosted_info(
+        "cohere",
+        Param(
+            "max_tokens_per_doc",
+            4096,
+            "Tokens of a document that are read; what is beyond is cut.",
+            low=1,
+            high=128_000,
+            unit="tokens",
+            label="Longest document",
+        ),
+        Param(
+            "priority",
+            0,
+            "Urgency when the service is busy; 0 is the most urgent.",
+            low=0,
+            high=999,
+            label="Priority",
+            execution=True,
+        ),
+    )
+
+    def send(self, call: Call) -> Answer:
+        from rerank_lab.rerank.hosted.transport import Line, client, faults
+
+        line = Line(
+            self.info.name,
+            call.timeout_s,
+            call.access.secrets,
+            call.ctx.tape,
+            call.access.own,
+            str(self.options["base_url"]),
+        )
+        with faults(), client(line) as http:
+            payload = self._reply(call, http)
+        return answer_of(payload, len(call.texts), self.provider)
+
+    def reads(self) -> int:
+        return int(self.options["max_tokens_per_doc"])
+
+    def _reply(self, call: Call, http: Any) -> Any:
+        import cohere
+        from cohere.core.api_error import ApiError
+        from cohere.core.parse_error import ParsingError
+
+        sdk = cohere.ClientV2(
+            call.access.key or "none",
+            base_url=call.access.base.rstrip("/"),
+            timeout=call.timeout_s,
+            max_retries=0,
+            httpx_client=http,
+            log_warning_experimental_features=False,
+        )
+        try:
+            reply = sdk.rerank(
+                model=self.model,
+                query=call.query,
+                documents=list(call.texts),
+                **self._extra(),
+            )
+        except ApiError as error:
+            body = error.body if isinstance(error.body, str) else json.dumps(error.body)
+            if 200 <= (error.status_code or 0) < 300:
+                return parsed(body, self.provider)
+            raise Fault(
+                "status", status=error.status_code or 0, headers=error.headers, body=body
+            ) from None
+        except ParsingError as error:
+            return error.body
+        return reply.model_dump(warnings=False)
+
+    def _extra(self) -> dict[str, Any]:
+        """The options that differ from the API's own defaults; others are not sent."""
+        names = ("max_tokens_per_doc", "priority")
+        shown = {name: int(self.options[name]) for name in names}
+        return {k: v for k, v in shown.items() if (p := self.info.param(k)) and v != p.default}

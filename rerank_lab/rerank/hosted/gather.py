@@ -1,0 +1,56 @@
+"""Several requests of one query side by side, in order, given up at once when the caller does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import cache
+from typing import TypeVar
+
+from rerank_lab.context import CancelToken, Context
+
+T = TypeVar("T")
+U = TypeVar("U")
+IN_FLIGHT = 64
+"""Requests that this process has in flight at most, all queries together."""
+_POLL_S = 0.05
+
+
+@cache
+def _executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="rerank-lab-hosted")
+
+
+def gather(
+    items: Sequence[T],
+    work: Callable[[T, Context], U],
+    ctx: Context,
+    width: int,
+    done: Callable[[U], None] = lambda _: None,
+) -> list[U]:
+    """`work` of every item, at most `width` at a time; results in the order of the items.
+
+    The first failure is raised and stops the others from waiting or asking again. A cancel or
+    deadline is noticed within 50 ms, even while a server takes its time.
+    """
+    token = CancelToken(ctx.cancel)
+    inner = replace(ctx, cancel=token)
+    results: dict[int, U] = {}
+    running: dict[Future[U], int] = {}
+    waiting = list(enumerate(items))[::-1]
+    try:
+        while waiting or running:
+            while waiting and len(running) < width:
+                index, item = waiting.pop()
+                running[_executor().submit(work, item, inner)] = index
+            finished, _ = wait(running, _POLL_S, FIRST_COMPLETED)
+            for future in finished:
+                results[running.pop(future)] = result = future.result()
+                done(result)
+            ctx.checkpoint()
+    finally:
+        token.cancel()
+        for future in running:
+            future.cancel()
+    return [results[index] for index in range(len(items))]
