@@ -7,6 +7,7 @@ shared between sessions and keeps none.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import time
 from abc import abstractmethod
@@ -63,7 +64,8 @@ class HostedReranker(PointwiseReranker):
     """A reranker behind an HTTP API. `send` makes one attempt; everything else is here."""
 
     provider: ClassVar[Provider]
-    package: ClassVar[str] = "httpx"
+    modules: ClassVar[tuple[str, ...]] = ("httpx",)
+    """What `load` imports, so that the first request is not slower than others. From the extra."""
     batch_size: ClassVar[int | None] = None
 
     @abstractmethod
@@ -92,7 +94,7 @@ class HostedReranker(PointwiseReranker):
 
     def problems(self) -> list[LabError]:
         found: list[LabError] = []
-        if importlib.util.find_spec(self.package) is None:
+        if not self._installed():
             found.append(MissingExtra.of(self.provider.title, "hosted"))
         try:
             self.base_url()
@@ -187,9 +189,14 @@ class HostedReranker(PointwiseReranker):
         return ranking, Status.TRUNCATED if cut else plain
 
     def _load(self, ctx: Context) -> None:
-        if importlib.util.find_spec(self.package) is None:
+        if not self._installed():
             raise MissingExtra.of(self.provider.title, "hosted")
-        importlib.import_module(self.package)
+        for module in (*self.modules, "rerank_lab.rerank.hosted.transport"):
+            importlib.import_module(module)
+
+    def _installed(self) -> bool:
+        wanted = {"httpx", *(module.split(".")[0] for module in self.modules)}
+        return all(importlib.util.find_spec(package) is not None for package in wanted)
 
     def _batches(self, query: str, texts: Sequence[str]) -> list[Batch]:
         batches = split(query, texts, self.limits, self.provider.title)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from rerank_lab.context import Context, Exchange
-from rerank_lab.errors import InvalidInput, MissingKey
+from rerank_lab.errors import BackendError, InvalidInput, MissingKey
 from rerank_lab.registry import Param
 from rerank_lab.rerank.hosted import urls
 from rerank_lab.rerank.hosted.access import NO_KEY, Access, access_of, checked_key
@@ -34,7 +34,7 @@ class Bedrock(HostedReranker):
     """
 
     provider = providers()["bedrock"]
-    package = "boto3"
+    modules = ("boto3", "botocore.config")
     info = hosted_info(
         "bedrock",
         Param("region", "us-east-1", "AWS region that offers the model.", label="Region"),
@@ -125,6 +125,7 @@ class Bedrock(HostedReranker):
 
     def _pages(self, call: Call, body: dict[str, Any]) -> list[Any]:
         from botocore import exceptions  # type: ignore[import-untyped]
+        from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
         results: list[Any] = []
         token: dict[str, str] = {}
@@ -147,6 +148,11 @@ class Bedrock(HostedReranker):
             ) from None
         except (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError) as error:
             raise Fault("timeout", body=str(error)) from None
+        except ResponseParserError as error:
+            raise BackendError(
+                f"{self.provider.title} sent something that is not JSON ({error}).",
+                hint="Check the base URL; without one, try again later.",
+            ) from None
         except exceptions.BotoCoreError as error:
             raise Fault("connection", body=str(error)) from None
         raise Fault("connection", body=f"more than {_MAX_PAGES} pages of results")

@@ -21,7 +21,7 @@ class Cohere(HostedReranker):
     """
 
     provider = providers()["cohere"]
-    package = "cohere"
+    modules = ("cohere.client_v2", "cohere.v2.raw_client", "cohere.core.http_client")
     info = hosted_info(
         "cohere",
         Param(
