@@ -90,11 +90,11 @@ def _documents(corpus: Corpus) -> None:
         st.pagination(pages, key=place)
 
 
-@st.dialog("Document", width="large", position="right")
+@st.dialog("Document", width=720, position="right")
 def _open(corpus: Corpus, doc_id: str) -> None:
     document = corpus.document(doc_id)
     if document.title:
-        st.markdown(f"### {parts.literal(document.title)}")
+        st.markdown(f"**{parts.literal(document.title)}**")
     st.caption(
         parts.literal(document.id)
         + (f" · passage of {parts.literal(document.parent)}" if document.parent else "")
@@ -250,6 +250,9 @@ def _attach(entry: CorpusEntry, what: str) -> None:
 
 def delete_button(entry: CorpusEntry) -> None:
     """Delete a corpus, after asking."""
+    error = st.session_state.pop("delete_problem", None)
+    if isinstance(error, LabError):
+        parts.error_card(error, key="delete")
     with st.container(key="delete_corpus_row"):
         if st.button("Delete this corpus", icon=":material/delete:", key="delete_corpus"):
             _confirm_delete(entry)
@@ -263,14 +266,17 @@ def _confirm_delete(entry: CorpusEntry) -> None:
         "The files it was imported from are not touched."
     )
     with st.container(horizontal=True):
-        if st.button("Delete", type="primary", key="delete_for_good"):
-            try:
-                delete_corpus(entry.name)
-                delete_indexes(resources.engine().home / "indexes", entry.content_hash)
-            except LabError as error:
-                parts.error_card(error, key="delete")
-                return
-            resources.refresh_corpora()
+        gone = st.button(
+            "Delete", type="primary", key="delete_for_good", on_click=_delete, args=(entry,)
+        )
+        if st.button("Keep it", key="keep") or gone:
             st.rerun()
-        if st.button("Keep it", key="keep"):
-            st.rerun()
+
+
+def _delete(entry: CorpusEntry) -> None:
+    try:
+        delete_corpus(entry.name)
+        delete_indexes(resources.engine().home / "indexes", entry.content_hash)
+    except LabError as error:
+        st.session_state["delete_problem"] = error
+    resources.refresh_corpora()

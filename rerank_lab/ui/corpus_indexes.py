@@ -8,7 +8,7 @@ from rerank_lab import registry
 from rerank_lab.catalogue import catalogue
 from rerank_lab.context import Context
 from rerank_lab.corpora import Corpus
-from rerank_lab.errors import InvalidInput, LabError
+from rerank_lab.errors import LabError
 from rerank_lab.registry import Broken
 from rerank_lab.retrieve.stored import delete_index, stored_indexes
 from rerank_lab.spec import Node
@@ -71,39 +71,23 @@ def _build_form(corpus: Corpus) -> None:
         st.form("build_index", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
-        chosen = st.selectbox(
-            "Build an index",
-            _first_stages(),
-            key="index_spec",
-            accept_new_options=True,
-            width=380,
-            help="A first stage as it is written in a pipeline, with options if you like: "
-            "bm25(k1=0.9,b=0.4)",
+        name = st.selectbox("Build an index", _first_stages(), key="index_name", width=260)
+        options = st.text_input(
+            "Options",
+            key="index_options",
+            placeholder="as they are, or k1=0.9,b=0.4",
+            width=260,
         )
         pressed = st.form_submit_button("Build", icon=":material/build:", key="build")
-    if pressed and chosen:
-        try:
-            _submit(corpus, chosen)
-        except LabError as error:
-            parts.error_card(error, key="build")
+    if not pressed or not name:
+        return
+    try:
+        _submit(corpus, registry.resolve(f"{name}({options})" if options else name).source)
+    except LabError as error:
+        parts.error_card(error, key="build")
 
 
-def _submit(corpus: Corpus, spec: str) -> None:
-    resolved = registry.resolve(spec)
-    if resolved.stages:
-        raise InvalidInput(
-            f"{spec} is a whole pipeline; only its first stage has an index.",
-            hint=f"Give the first stage alone: {resolved.source}",
-        )
-    for node in _leaves(resolved.source):
-        _submit_one(corpus, node)
-
-
-def _leaves(node: Node) -> list[Node]:
-    return [leaf for source in node.sources for leaf in _leaves(source)] or [node]
-
-
-def _submit_one(corpus: Corpus, node: Node) -> None:
+def _submit(corpus: Corpus, node: Node) -> None:
     engine = resources.engine()
     problems = engine.retriever(node).problems(corpus)
     if problems:

@@ -18,8 +18,7 @@ from rerank_lab.corpora import (
     inspect_upload,
 )
 from rerank_lab.corpora.formats import FORMATS
-from rerank_lab.errors import LabError
-from rerank_lab.jobs import Job
+from rerank_lab.jobs import Job, JobState
 from rerank_lab.ui import navigation, parts, resources, uploads
 from rerank_lab.ui.import_mapping import choose_mapping
 from rerank_lab.ui.import_report import draw_problems, draw_report
@@ -34,23 +33,25 @@ LIST_NAME = "pasted list.txt"
 
 def draw() -> None:
     """The whole flow; each step appears when the one before it is settled."""
-    done = resources.jobs().get(str(st.session_state.get("import_job", "")))
-    if done is not None:
-        _outcome(done)
+    job = resources.jobs().get(str(st.session_state.get("import_job", "")))
+    if job is not None and job.state is JobState.DONE:
+        _report(job)
         return
     given = _given()
     if given is None:
         _welcome()
         return
     options = _reading_options()
-    job = _inspect_job(given, options)
-    if not job.finished.wait(2.0):
-        watch(job)
+    looked = _inspect_job(given, options)
+    if not looked.finished.wait(2.0):
+        watch(looked)
         return
-    if job.error is not None:
-        parts.error_card(job.error, key="inspect")
+    if looked.error is not None:
+        parts.error_card(looked.error, key="inspect")
         return
-    _preview(given, job.result, options)
+    _preview(given, looked.result, options)
+    if job is not None:
+        _not_done(job)
 
 
 def _welcome() -> None:
@@ -246,13 +247,17 @@ def _start(
     st.session_state["import_job"] = job.key
 
 
-def _outcome(job: Job) -> None:
+def _not_done(job: Job) -> None:
+    """An import at work, or one that came to nothing; the form above is as it was."""
     if not job.state.ended:
         watch(job)
-        return
-    if job.error is not None:
-        _failed(job.error)
-        return
+    elif job.state is JobState.CANCELLED:
+        st.info("The import was cancelled; nothing was stored.", icon=":material/info:")
+    elif job.error is not None:
+        parts.error_card(job.error, key="import")
+
+
+def _report(job: Job) -> None:
     if first_time(job):
         resources.refresh_corpora()
         st.rerun()
@@ -267,26 +272,13 @@ def _outcome(job: Job) -> None:
             st.button("Bring another", key="import_again", type="tertiary", on_click=_again)
 
 
-def _failed(error: LabError) -> None:
-    if error.kind == "cancelled":
-        st.info("The import was cancelled; nothing was stored.", icon=":material/info:")
-    else:
-        parts.error_card(error, key="import")
-    st.button("Back to the upload", key="import_back", icon=":material/arrow_back:", on_click=_back)
-
-
 def _look(name: str) -> None:
     _again()
     st.session_state["view"] = "Look around"
     st.session_state["corpus"] = name
 
 
-def _back() -> None:
-    """The upload is still staged: another name or other columns can be tried."""
-    st.session_state.pop("import_job", None)
-
-
 def _again() -> None:
-    _back()
+    st.session_state.pop("import_job", None)
     st.session_state.pop("import_upload", None)
     st.session_state["import_version"] = int(st.session_state.get("import_version", 0)) + 1

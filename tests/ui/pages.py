@@ -1,0 +1,64 @@
+"""Pages driven without a browser: opened through the frame, with caches that belong to the test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from rerank_lab.engine import default_engine
+
+FRAME = Path(__file__).resolve().parents[2] / "pages" / "_frame.py"
+
+
+def fresh() -> Iterator[None]:
+    """Engine, jobs and opened corpora of this test alone."""
+    st.cache_resource.clear()
+    default_engine.cache_clear()
+    yield
+    st.cache_resource.clear()
+    default_engine.cache_clear()
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    """The page of that file, drawn once, with these parameters in the URL."""
+    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception, at.exception
+    at.switch_page(f"{name}.py")
+    for key, value in query.items():
+        at.query_params[key] = value
+    return drawn(at)
+
+
+def drawn(at: AppTest) -> AppTest:
+    """Run the page and make sure that nothing was raised."""
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def until(at: AppTest, wanted: str, seconds: float = 60) -> AppTest:
+    """Draw again and again until this text is on the page, as a polling browser does."""
+    end = time.monotonic() + seconds
+    while wanted not in words(at):
+        assert time.monotonic() < end, f"{wanted!r} did not appear in:\n{words(at)}"
+        time.sleep(0.1)
+        drawn(at)
+    return at
+
+
+def words(at: AppTest) -> str:
+    """Everything that can be read on the page, Markdown escapes taken out."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "metric", "info", "warning",
+             "error", "success", "button", "code")  # fmt: skip
+    shown: list[str] = []
+    for kind in kinds:
+        for element in getattr(at, kind):
+            shown += [str(getattr(element, "label", "")), str(getattr(element, "value", ""))]
+    return "\n".join(shown).replace("\\", "").replace("\u2060", "")
