@@ -13,8 +13,8 @@ from rerank_lab.corpora.judged import read_judgments
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions
 from rerank_lab.engine import default_engine
-from rerank_lab.errors import InvalidInput
-from rerank_lab.experiment import Evaluation, Outcome, asked_queries, plan, run
+from rerank_lab.errors import InvalidInput, LabError
+from rerank_lab.experiment import Evaluation, Failure, Outcome, asked_queries, plan, run
 from rerank_lab.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures
 from rerank_lab.measures import measure as measured
 from rerank_lab.problems import ProblemLog
@@ -38,11 +38,11 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     done = run(experiment, ctx, engine)
     if output.as_json:
         output.json(done.to_json())
-    else:
-        output.line(f"{corpus.name} · {len(corpus):,} documents · {len(queries):,} queries")
-        output.line()
-        _print(done, output)
     if any(outcome.answered for outcome in done.outcomes):
+        if not output.as_json:
+            output.line(f"{corpus.name} · {len(corpus):,} documents · {len(queries):,} queries")
+            output.line()
+            _print(done, output)
         return 0
     _complain(done, output)
     return 2
@@ -151,19 +151,21 @@ def _p(value: float) -> str:
 def _print_ledger(outcome: Outcome, output: Output) -> None:
     odd = {status: n for status, n in outcome.status.items() if status is not Status.OK}
     if odd:
-        counts = ", ".join(f"{n} {status.value}" for status, n in odd.items())
+        listed = ", ".join(f"{n} {status.value}" for status, n in odd.items())
         output.line()
         output.line(
-            f"{outcome.pipeline}: {outcome.answered} of {outcome.queries} answered ({counts})"
+            f"{outcome.pipeline}: {outcome.answered} of {outcome.queries} answered ({listed})"
         )
+    reasons: dict[Failure, list[str]] = {}
     for group in outcome.errors:
-        output.line(f"  {group.status.value} {len(group.query_ids)}: {group.failure.message}")
-        output.line(f"  hint: {group.failure.hint}")
+        count = f"{len(group.query_ids)} {group.status.value}"
+        reasons.setdefault(group.failure, []).append(count)
+    for failure, counts in reasons.items():
+        output.line(f"  {', '.join(counts)}: {failure.message}")
+        output.line(f"  hint: {failure.hint}")
 
 
 def _complain(done: Evaluation, output: Output) -> None:
-    from rerank_lab.errors import LabError
-
     for outcome in done.outcomes:
         failure = outcome.errors[0].failure if outcome.errors else None
         if failure is not None:

@@ -85,6 +85,8 @@ def _print(result: Result, corpus: Corpus, top: int, output: Output) -> None:
     output.line("  " + " · ".join(facts))
     for warning in trace.warnings:
         output.line(f"  note: {warning}")
+    if not result.ranking.hits:
+        output.line("  nothing found")
     first = _first_ranks(result, corpus)
     grades = corpus.qrels.get(result.query.id, {})
     titles = _Titles(corpus, result.passages)
