@@ -133,7 +133,10 @@ class Bedrock(HostedReranker):
             client = self._client(call)
             for _ in range(_MAX_PAGES):
                 page = client.rerank(**body, **token)
-                results += page.get("results", [])
+                if "results" not in page:
+                    # boto3 makes nothing of a reply that is cut off or not JSON, without a word.
+                    raise Fault("connection", body="the reply holds no readable results")
+                results += page["results"]
                 if not page.get("nextToken"):
                     return results
                 token = {"nextToken": page["nextToken"]}
