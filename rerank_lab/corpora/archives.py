@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from rerank_lab.corpora.limits import MB, Limits, readable_size
 from rerank_lab.corpora.source import Source
-from rerank_lab.errors import InvalidInput
+from rerank_lab.errors import InvalidInput, LabError
 
 _NESTED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst"}
 
@@ -29,7 +29,9 @@ def unpacked(source: Source, limits: Limits) -> Iterator[Path]:
             with source.open() as stream, zipfile.ZipFile(stream) as archive:
                 members = _checked_members(source.name, archive, limits)
                 _unpack(source.name, archive, members, Path(folder), limits)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        except LabError:
+            raise
+        except Exception as error:  # a damaged zip makes the parser raise anything
             raise InvalidInput(
                 f"{source.name} cannot be unpacked: {error}.",
                 hint="Zip the files again without a password, with the usual compression.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from rerank_lab.types import Document
 
 PEEK_ROWS = 200
 _CHECK_EVERY = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def peek(rows: Iterator[Row], count: int = PEEK_ROWS) -> tuple[list[Row], Iterator[Row]]:
@@ -145,9 +147,10 @@ def check_mapping(mapping: ColumnMapping, columns: Iterable[str], file: str) -> 
 
 
 def id_text(value: Any) -> str | None:
-    """An id as text: strings stripped, whole numbers as they print; None when it cannot be one."""
+    """An id as text: strings stripped, with spaces for tabs, line ends and other control characters
+    (no table could hold them); whole numbers as they print; None when it cannot be one."""
     if isinstance(value, str):
-        return clean_text(value).strip() or None
+        return _CONTROL.sub(" ", clean_text(value)).strip() or None
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

@@ -77,6 +77,12 @@ class ImportReport:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    slug: str
+    replace: bool
+
+
 def inspect_upload(name: str, data: bytes | Path, options: ImportOptions | None = None) -> Preview:
     """Format, encoding, columns, first rows and first problems of an upload; nothing is stored.
 
@@ -124,7 +130,8 @@ def import_corpus(
         "skipped": bundle.skipped,
     }
     corpus = _checked(name.strip(), bundle, log)
-    return _store(corpus, slug, about, log, kept=kept, ctx=ctx)
+    place = _Place(slug, options.replace)
+    return _store(corpus, place, about, log, kept=kept, ctx=ctx)
 
 
 def attach_queries(
@@ -172,7 +179,7 @@ def _attach(
     about = read_summary(entry.path)
     corpus = _checked(entry.name, bundle, log if what == "queries" else ProblemLog())
     kept = len(corpus.document_ids)
-    return _store(corpus, entry.slug, about, log, kept=kept, ctx=ctx)
+    return _store(corpus, _Place(entry.slug, True), about, log, kept=kept, ctx=ctx)
 
 
 def _source(given: Given) -> Source:
@@ -200,7 +207,7 @@ def _checked(name: str, bundle: Bundle, log: ProblemLog) -> Corpus:
 
 def _store(
     corpus: Corpus,
-    slug: str,
+    place: _Place,
     about: Mapping[str, Any],
     log: ProblemLog,
     *,
@@ -212,7 +219,7 @@ def _store(
     summary = summarise(corpus)
     problems = [problem.to_json() for problem in log.problems]
     shown = dict(about) | summary.to_json() | {"problems": problems}
-    path = save_corpus(corpus, shown, slug=slug, ctx=ctx)
+    path = save_corpus(corpus, shown, slug=place.slug, replace=place.replace, ctx=ctx)
     return ImportReport(
         name=corpus.name,
         path=path,

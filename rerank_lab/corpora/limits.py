@@ -23,7 +23,7 @@ class Limits:
     """Unpacked over packed size of one member. Real text stays well below 100."""
     archive_entries: int = 200_000
     page_file: int = 200 * MB
-    """The largest single HTML, PDF, DOCX, Markdown or text file; these are read whole."""
+    """The largest JSON array, HTML, PDF, DOCX, Markdown or text file; these are read whole."""
     problems: int = 50
     """How many problems of each severity are kept word for word; the rest are counted."""
 
@@ -39,7 +39,10 @@ def readable_size(size: int) -> str:
     return f"{size} bytes"
 
 
-def check_size(name: str, size: int, limit: int) -> None:
+SPLIT = "Split it, or keep a part of it: reranking is compared on a sample as well."
+
+
+def check_size(name: str, size: int, limit: int, hint: str = SPLIT) -> None:
     """Raise InvalidInput for an empty file or one over the limit, before anything is read."""
     if size == 0:
         raise InvalidInput(
@@ -48,5 +51,5 @@ def check_size(name: str, size: int, limit: int) -> None:
     if size > limit:
         raise InvalidInput(
             f"{name} is {readable_size(size)}; files of up to {readable_size(limit)} are read.",
-            hint="Split it, or keep a part of it: reranking is compared on a sample as well.",
+            hint=hint,
         )

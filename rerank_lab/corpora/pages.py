@@ -11,11 +11,12 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePath
+from typing import Any
 
 from rerank_lab.corpora.limits import MB, Limits, check_size
 from rerank_lab.corpora.source import Source, read_text
 from rerank_lab.corpora.tables import ReadOptions, Row
-from rerank_lab.errors import InvalidInput
+from rerank_lab.errors import InvalidInput, LabError
 from rerank_lab.problems import ProblemLog
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
@@ -53,33 +54,40 @@ def read_markdown(source: Source, options: ReadOptions, log: ProblemLog) -> Iter
 
 def read_html(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
     """The visible text, one line a block; scripts and styles are dropped."""
-    from lxml import etree, html
+    from lxml import html
 
     check_size(source.name, source.size, options.limits.page_file)
     encoding = options.encoding or _declared_encoding(source)
     text = re.sub(r"\A\s*<\?xml.*?\?>", "", read_text(source, log, encoding), flags=re.DOTALL)
     try:
         tree = html.document_fromstring(text) if text.strip() else None
-    except (etree.ParserError, ValueError, RecursionError):
+    except Exception:  # a damaged page makes the parser raise anything
         tree = None
     if tree is None:
         yield _row(source, _stem(source), "")
         return
     title = " ".join((tree.findtext(".//title") or tree.findtext(".//h1") or "").split())
-    for element in list(tree.iter(*_DROPPED, etree.Comment, etree.ProcessingInstruction)):
-        if element.getparent() is not None:
-            element.drop_tree()
-    for element in tree.iter(*_BLOCKS):
-        element.tail = "\n" + (element.tail or "")
-        element.text = "\n" + (element.text or "")
-    lines = (" ".join(line.split()) for line in str(tree.text_content()).split("\n"))
+    lines = (" ".join(line.split()) for line in "".join(_visible(tree)).split("\n"))
     yield _row(source, title or _stem(source), "\n".join(line for line in lines if line))
+
+
+def _visible(tree: Any) -> Iterator[str]:
+    """The text of a page in pieces, with a line end before and after every block."""
+    from lxml import etree
+
+    walker = etree.iterwalk(tree, events=("start", "end", "comment", "pi"))
+    for event, element in walker:
+        if event == "start" and element.tag in _DROPPED:
+            walker.skip_subtree()
+        elif event == "start":
+            yield ("\n" if element.tag in _BLOCKS else "") + (element.text or "")
+        else:
+            yield ("\n" if element.tag in _BLOCKS else "") + (element.tail or "")
 
 
 def read_pdf(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
     """The text layer, pages joined by an empty line. No layer or a password: InvalidInput."""
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
     check_size(source.name, source.size, options.limits.page_file)
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # its chatter on slightly broken files
@@ -92,9 +100,9 @@ def read_pdf(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[
             )
         pages = [page.extract_text() for page in reader.pages]
         title = str((reader.metadata.title if reader.metadata else "") or "").strip()
-    except InvalidInput:
+    except LabError:
         raise
-    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+    except Exception as error:  # a damaged PDF makes the parser raise anything
         raise _broken(source, "PDF", error) from error
     empty = [number for number, text in enumerate(pages, 1) if not text.strip()]
     if len(empty) == len(pages):
@@ -127,7 +135,7 @@ def read_docx(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator
             else:
                 lines.append(block.text)
         title = (document.core_properties.title or "").strip()
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, SyntaxError) as error:
+    except Exception as error:  # a damaged DOCX makes its parsers raise anything
         raise _broken(source, "DOCX", error) from error
     text = "\n".join(line for line in lines if line.strip())
     yield _row(source, title or _stem(source), text)
@@ -164,7 +172,7 @@ def _check_docx_volume(source: Source, limits: Limits) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(source.read())) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())
-    except zipfile.BadZipFile as error:
+    except Exception as error:
         raise _broken(source, "DOCX", error) from error
     if unpacked > max(10 * MB, min(source.size * limits.archive_ratio, limits.page_file)):
         raise InvalidInput(

@@ -25,6 +25,7 @@ from rerank_lab.types import Document, Qrels, Query
 
 CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
 _CHUNK = 2000
+_SET_ASIDE = ".old-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def slug_of(name: str) -> str:
 def list_corpora() -> tuple[CorpusEntry, ...]:
     """The samples, then the imported corpora, each by name."""
     samples = [_sample_entry(path) for path in _folders(samples_home())]
+    _recover(corpora_home())
     imported = [_imported_entry(path) for path in _folders(corpora_home())]
     return (*samples, *sorted(imported, key=lambda entry: entry.name.casefold()))
 
@@ -116,20 +118,32 @@ def check_name(name: str, *, replace: bool) -> str:
     if taken and taken.kind == "sample":
         raise InvalidInput(f"{name!r} is a sample's name.", hint="Choose another name.")
     if taken and not replace:
-        raise InvalidInput(
-            f"There is already a corpus called {taken.name!r}.",
-            hint="Choose another name, or replace it (replace=True).",
-        )
+        raise _taken(taken.name)
     return taken.slug if taken else slug
 
 
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"There is already a corpus called {name!r}.",
+        hint="Choose another name, or replace it (replace=True).",
+    )
+
+
 def save_corpus(
-    corpus: Corpus, summary: Mapping[str, Any], *, slug: str, ctx: Context | None = None
+    corpus: Corpus,
+    summary: Mapping[str, Any],
+    *,
+    slug: str,
+    replace: bool = False,
+    ctx: Context | None = None,
 ) -> Path:
-    """Write a corpus beside its place, then move it there in one step; give back its folder."""
+    """Write a corpus beside its place, then move it there; give back its folder.
+
+    Raises InvalidInput when there is one already and it is not to be replaced.
+    """
     ctx = ctx or Context()
     target = corpora_home() / slug
-    with _staged(target) as folder:
+    with _staged(target, replace=replace) as folder:
         with (folder / CORPUS).open("w", encoding="utf-8", newline="\n") as out:
             for start in range(0, len(corpus.documents), _CHUNK):
                 ctx.checkpoint()
@@ -184,15 +198,18 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def _staged(target: Path, *, replace: bool) -> Iterator[Path]:
     """A folder to write into that takes the target's place only when the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:8]
-    folder, old = target.with_name(f".new-{mark}"), target.with_name(f".old-{mark}")
+    folder = target.with_name(f".new-{uuid.uuid4().hex[:8]}")
+    old = target.with_name(f"{_SET_ASIDE}{target.name}")
     folder.mkdir()
     try:
         yield folder
         if target.exists():
+            if not replace:
+                raise _taken(target.name)
+            shutil.rmtree(old, ignore_errors=True)
             os.replace(target, old)
         try:
             os.replace(folder, target)
@@ -203,6 +220,14 @@ def _staged(target: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(home: Path) -> None:
+    """Put back what a replacement had set aside when the program died in the middle of it."""
+    for old in home.glob(f"{_SET_ASIDE}*"):
+        target = home / old.name.removeprefix(_SET_ASIDE)
+        if not target.exists():
+            os.replace(old, target)
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,11 +7,12 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.languages import detect_languages
-from rerank_lab.corpora.tokens import count_tokens, normalised
+from rerank_lab.corpora.tokens import count_tokens, normalised, terms
 from rerank_lab.types import Document, Query
 
 LENGTH_EDGES = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -152,19 +153,31 @@ def find_leaks(documents: Sequence[Document], queries: Sequence[Query]) -> list[
     """
     wanted = {query.id: normalised(query.text) for query in queries}
     wanted = {q: text for q, text in wanted.items() if len(text.split()) >= _LEAK_WORDS}
-    vocabulary = {word for text in wanted.values() for word in text.split()}
+    vocabulary = {term for text in wanted.values() for term in terms(text)}
     if not vocabulary:
         return []
     postings: dict[str, list[int]] = defaultdict(list)
     for index, document in enumerate(documents):
-        for word in vocabulary.intersection(normalised(document.content).split()):
-            postings[word].append(index)
+        for term in vocabulary & terms(normalised(document.content)):
+            postings[term].append(index)
+    content = cache(lambda index: normalised(documents[index].content))
     leaks: list[Leak] = []
     for query_id, text in wanted.items():
-        rarest = min(text.split(), key=lambda word: len(postings[word]))
-        inside = [i for i in postings[rarest] if text in normalised(documents[i].content)]
+        likely = _with_all(postings, terms(text))
+        inside = [index for index in likely if text in content(index)]
         leaks += [Leak(query_id, name) for name in _document_ids(documents, inside)]
     return leaks
+
+
+def _with_all(postings: Mapping[str, Sequence[int]], wanted: set[str]) -> list[int]:
+    """Indexes of documents that hold the rarest terms: few enough to look at each."""
+    lists = sorted((postings.get(term, ()) for term in wanted), key=len)
+    found = set(lists[0])
+    for more in lists[1:]:
+        if len(found) <= 2:
+            break
+        found.intersection_update(more)
+    return sorted(found)
 
 
 def _document_ids(documents: Sequence[Document], indexes: Sequence[int]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits
+from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
 from rerank_lab.corpora.source import Source, detect_decoding, read_lines, read_text
 from rerank_lab.errors import InvalidInput
 from rerank_lab.problems import ProblemLog
@@ -58,6 +58,8 @@ def read_jsonl(source: Source, options: ReadOptions, log: ProblemLog) -> Iterato
 
 def read_json(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
     """A JSON array of objects (or one object that holds such an array). Lines count the items."""
+    hint = "Write one object a line in a .jsonl file: those are read piece by piece."
+    check_size(source.name, source.size, options.limits.page_file, hint)
     try:
         value = json.loads(read_text(source, log, options.encoding))
     except (ValueError, RecursionError) as error:
@@ -106,19 +108,19 @@ def read_csv(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[
 
 def read_parquet(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
     """Columns by name; lines count the rows. Nested values are kept as lists and dictionaries."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    number = 0
     try:
         with pq.ParquetFile(source.path or io.BytesIO(source.data)) as table:
-            number = 0
             for batch in table.iter_batches(batch_size=2048):
                 for record in batch.to_pylist():
                     number += 1
                     yield number, record
-    except (pa.ArrowException, OSError) as error:
+    except Exception as error:  # a damaged file makes the parser raise anything
         raise InvalidInput(
-            f"{source.name} cannot be read as Parquet: {str(error).splitlines()[0]}",
+            f"{source.name} cannot be read as Parquet after row {number:,}: "
+            f"{(str(error).splitlines() or ['it is damaged'])[0]}",
             hint="Write it again, with pandas.DataFrame.to_parquet for example.",
         ) from error
 

@@ -49,3 +49,13 @@ def normalised(text: str) -> str:
     else:
         folded = _APART.sub(r" \g<0> ", _NOT_WORDS.sub(" ", folded))
     return f" {' '.join(folded.split())} "
+
+
+def terms(text: str) -> set[str]:
+    """What to look normalised text up by: its words, and in scripts without spaces, where single
+    characters say little, runs of three."""
+    found = text.split()
+    if text.isascii() or not _APART.search(text):
+        return set(found)
+    runs = zip(found, found[1:], found[2:], strict=False)
+    return set(found) | {a + b + c for a, b, c in runs if len(a) == len(b) == len(c) == 1}

@@ -70,7 +70,9 @@ def test_utf8_with_a_few_broken_bytes_stays_utf8_and_is_reported() -> None:
 
 def test_a_broken_end_of_utf8_is_noticed() -> None:
     log = ProblemLog()
-    assert read_text(Source("a.txt", data=GERMAN.encode() + "ü".encode()[:1]), log).startswith(GERMAN)
+    assert read_text(Source("a.txt", data=GERMAN.encode() + "ü".encode()[:1]), log).startswith(
+        GERMAN
+    )
     assert log.problems
 
 

@@ -79,7 +79,13 @@ def test_folder_of_documents_of_many_kinds(tmp_path: Path) -> None:
         },
     )
     corpus = load_corpus(folder)
-    assert [d.id for d in corpus.documents] == ["a.md", "d.docx", "e.txt", "sub/b.html", "sub/c.pdf"]
+    assert [d.id for d in corpus.documents] == [
+        "a.md",
+        "d.docx",
+        "e.txt",
+        "sub/b.html",
+        "sub/c.pdf",
+    ]
     assert [q.text for q in corpus.queries] == ["one query"]
     said = {problem.file or "-": problem for problem in corpus.meta["problems"]}
     assert said["scan.pdf"].severity is Severity.ERROR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,8 @@ from rerank_lab.errors import InvalidInput
 from rerank_lab.types import Document, Ranking
 
 prose = st.text(
-    st.sampled_from(list("ab cd. e!\n ไทย漢字。\"' éß-x")) | st.characters(exclude_categories=["Cs"]),
+    st.sampled_from(list("ab cd. e!\n ไทย漢字。\"' éß-x"))
+    | st.characters(exclude_categories=["Cs"]),
     max_size=600,
 )
 options = st.integers(8, 40).flatmap(
@@ -46,7 +49,7 @@ def test_neighbours_share_exactly_the_overlap(text: str, chosen: PassageOptions)
     spans = passage_spans(text, chosen)
     assert spans[0][0] == 0
     assert spans[-1][1] == len(text)
-    for (_, end), (begin, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (begin, _) in itertools.pairwise(spans):
         assert sum(begin <= start < end for start in starts) == chosen.overlap
         assert begin <= end
 

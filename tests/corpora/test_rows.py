@@ -71,7 +71,10 @@ def test_separators_of_unicode_do_not_end_a_json_line() -> None:
 
 
 def test_json_array_and_object_around_an_array() -> None:
-    assert [r for _, r in read("a.json", '[{"text": "x"}, "y"]')[0]] == [{"text": "x"}, {"text": "y"}]
+    assert [r for _, r in read("a.json", '[{"text": "x"}, "y"]')[0]] == [
+        {"text": "x"},
+        {"text": "y"},
+    ]
     assert [r for _, r in read("a.json", '{"docs": [{"text": "x"}]}')[0]] == [{"text": "x"}]
     with pytest.raises(InvalidInput, match=r"a\.json, line 2"):
         read("a.json", '[{"text": "x"},\n{"text": }]')
@@ -95,7 +98,7 @@ def test_csv_separator_and_quoted_cells_over_lines(delimiter: str) -> None:
 
 
 def test_csv_with_an_unclosed_quote_says_where_it_opens() -> None:
-    data = "id,text\n1,good\n2,also good\n3,\"never closed\n4,swallowed\n5,swallowed\n"
+    data = 'id,text\n1,good\n2,also good\n3,"never closed\n4,swallowed\n5,swallowed\n'
     rows, log = read("a.csv", data)
     assert [record["id"] for _, record in rows] == ["1", "2"]
     (problem,) = log.problems
@@ -114,7 +117,7 @@ def test_csv_without_header_gets_numbered_columns_unless_told_otherwise() -> Non
     data = "1,The first text is rather long\n2,The second text is long as well\n"
     assert list(read("a.csv", data)[0][0][1]) == ["column 1", "column 2"]
     assert len(read("a.csv", data)[0]) == 2
-    assert list(read("a.csv", data, header=True)[0][0][1])[0] == "1"
+    assert next(iter(read("a.csv", data, header=True)[0][0][1])) == "1"
 
 
 def test_csv_single_column_with_known_name() -> None:

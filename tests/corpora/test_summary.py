@@ -52,7 +52,9 @@ def test_summary_round_trips_as_json() -> None:
 
 
 def test_passages_count_once_and_are_no_duplicates_of_each_other() -> None:
-    documents = cut_passages([Document("a", "same word " * 100), DOCUMENTS[2]], PassageOptions(20, 0))
+    documents = cut_passages(
+        [Document("a", "same word " * 100), DOCUMENTS[2]], PassageOptions(20, 0)
+    )
     summary = summarise(Corpus("cut", tuple(documents), (), {"q": {"a": 1}}))
     assert summary.documents == 2
     assert summary.passages == 10
