@@ -16,7 +16,7 @@ PAGES = (
     ("models.py", "Models", ":material/memory:", "What can run here and now."),
 )
 
-st.set_page_config(page_title="Rerank Lab", page_icon=":material/swap_vert:", layout="wide")
+st.set_page_config(page_title="Rerank Lab", page_icon=frame.ICON, layout="wide")
 pages = [
     st.Page(HERE / file, title=title, icon=icon, help=about, default=file == "compare.py")
     for file, title, icon, about in PAGES
@@ -25,3 +25,4 @@ pages = [
 page = st.navigation(pages, position="top")
 frame.draw(page.title)
 page.run()
+frame.finish()

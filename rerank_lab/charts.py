@@ -7,6 +7,7 @@ a pipeline is named wherever its colour is used.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ class Tokens:
     still: str
     grades: tuple[str, str, str, str]
     grade_text: tuple[str, str, str, str]
+    grade_lines: tuple[str, str, str, str]
     pipelines: tuple[str, ...]
     mark: str
 
@@ -54,6 +56,7 @@ LIGHT = Tokens(
     still="#8a959f",
     grades=("#ece4f8", "#cbb6ea", "#8560c3", "#432579"),
     grade_text=("#432579", "#2b1559", "#ffffff", "#ffffff"),
+    grade_lines=("#cfc6e2", "#b39bdd", "#8560c3", "#432579"),
     pipelines=("#356fa8", "#b9770e", "#1f8a7f", "#9c4f96", "#7a7f35", "#5d6b78"),
     mark="#fdeeb5",
 )
@@ -70,6 +73,7 @@ DARK = Tokens(
     still="#7b8894",
     grades=("#2f2249", "#5f4793", "#a58edb", "#ddd0fa"),
     grade_text=("#cbb6ea", "#f1eafd", "#1b1030", "#1b1030"),
+    grade_lines=("#453866", "#6d55a3", "#a58edb", "#ddd0fa"),
     pipelines=("#6ea8dc", "#e0a13f", "#52b8ab", "#cf8ac8", "#b3b866", "#94a1ae"),
     mark="#5a4a12",
 )
@@ -100,11 +104,13 @@ def pipeline_colour(tokens: Tokens, slot: int) -> str:
     return tokens.pipelines[slot % len(tokens.pipelines)]
 
 
-def line_colour(tokens: Tokens, line: Line) -> str:
-    """By grade when the query is judged, else by direction of movement."""
+def line_colours(tokens: Tokens, line: Line) -> tuple[str, str, str]:
+    """Line, point and number: by grade when the query is judged, else by direction of movement."""
     if line.key.startswith("grade:"):
-        return tokens.grades[int(line.key.removeprefix("grade:"))]
-    return {"up": tokens.up, "down": tokens.down}.get(line.key, tokens.still)
+        grade = int(line.key.removeprefix("grade:"))
+        return tokens.grade_lines[grade], tokens.grades[grade], tokens.grade_text[grade]
+    colour = {"up": tokens.up, "down": tokens.down}.get(line.key, tokens.still)
+    return colour, colour, tokens.background
 
 
 def bump_chart(data: Bump, tokens: Tokens) -> Any:
@@ -115,7 +121,7 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
     """
     import plotly.graph_objects as go
 
-    floor = data.lowest + 2.5
+    floor = _height_of(data.lowest, data.k) + 1.2
     figure = go.Figure()
     drawn = sorted(data.lines, key=lambda line: (line.pinned, line.grade or 0))
     for line in drawn:
@@ -123,27 +129,36 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
     last = len(data.axes) - 1
     figure.update_layout(template(tokens))
     figure.update_layout(
-        height=int(min(640, 130 + 13 * floor)),
-        margin={"l": 36, "r": 8, "t": 44, "b": 8},
+        height=int(min(620, 80 + 20.5 * floor)),
+        margin={"l": 36, "r": 236, "t": 62, "b": 8},
         hovermode="closest",
         shapes=[_cut_line(data.k, last, tokens)],
         annotations=[_axis_title(place, axis) for place, axis in enumerate(data.axes)]
         + _end_labels(data, tokens, floor)
         + _floor_label(data, tokens, floor),
     )
-    figure.update_xaxes(range=[-0.35, last + 0.95], visible=False, fixedrange=True)
-    ticks = [1, *range(5, data.lowest + 1, 5)]
+    figure.update_xaxes(range=[-0.35, last + 0.12], visible=False, fixedrange=True)
+    ticks = [1, *range(5, data.k + 1, 5), *range(data.k + 10, data.lowest + 1, 10)]
     figure.update_yaxes(
-        range=[floor + 1, 0.2], tickvals=ticks, fixedrange=True, gridcolor=tokens.surface
+        range=[floor + 1, 0.2],
+        tickvals=[_height_of(tick, data.k) for tick in ticks],
+        ticktext=[str(tick) for tick in ticks],
+        fixedrange=True,
+        gridcolor=tokens.surface,
     )
     return figure
 
 
+def _height_of(rank: int, k: int) -> float:
+    """Where a rank is drawn: ranks below k are a quarter as far apart, so that the top is clear."""
+    return float(rank) if rank <= k else k + 0.8 + (rank - k) / 4
+
+
 def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[str, Any]:
-    colour = line_colour(tokens, line)
+    colour, fill, ink = line_colours(tokens, line)
     strong = line.pinned or (line.grade or 0) >= 2 or (not data.judged and line.key == "up")
-    y = [floor if place is None else place for place in line.places]
-    ink = _ink(line, tokens)
+    y = [floor if place is None else _height_of(place, data.k) for place in line.places]
+    below = [place is None or place > data.k for place in line.places]
     return {
         "x": list(range(len(y))),
         "y": y,
@@ -156,26 +171,20 @@ def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[st
             "dash": "dot" if line.key == "unjudged" else "solid",
         },
         "marker": {
-            "color": colour,
-            "size": 19,
+            "color": fill,
+            "size": [15 if low else 19 for low in below],
+            "opacity": 1.0,
             "line": {
-                "color": tokens.text if line.pinned else tokens.muted,
-                "width": 2.5 if line.pinned else 0.6,
+                "color": tokens.text if line.pinned else colour,
+                "width": 2.5 if line.pinned else 1.2,
             },
         },
         "text": ["–" if place is None else str(place) for place in line.places],
-        "textfont": {"size": 10, "color": ink},
+        "textfont": {"size": [8 if low else 10 for low in below], "color": ink},
         "textposition": "middle center",
         "customdata": [line.doc_id] * len(y),
         "hovertemplate": _hover(data, line) + "<extra></extra>",
-        "opacity": 1.0 if strong or not data.judged else 0.85,
     }
-
-
-def _ink(line: Line, tokens: Tokens) -> str:
-    if line.key.startswith("grade:"):
-        return tokens.grade_text[int(line.key.removeprefix("grade:"))]
-    return tokens.background
 
 
 def _hover(data: Bump, line: Line) -> str:
@@ -191,11 +200,25 @@ def _escaped(text: str) -> str:
 
 
 def _axis_title(place: int, axis: Axis) -> dict[str, Any]:
-    name = "<br>&gt;&gt; ".join(_escaped(part) for part in axis.label.split(" >> "))
+    name = "<br>".join(_escaped(row) for row in _rows(axis.label))
     return {
         "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 6,
         "text": f"<b>{name}</b>", "showarrow": False,
     }  # fmt: skip
+
+
+def _rows(label: str, width: int = 17) -> list[str]:
+    """A pipeline's name in short rows, broken before >> and after hyphens and commas."""
+    rows: list[str] = []
+    for place, part in enumerate(label.split(" >> ")):
+        row = ">> " if place else ""
+        for piece in re.findall(r"[^-,]*[-,]?", part):
+            if len(row) + len(piece) > width and row.strip(" >"):
+                rows.append(row)
+                row = ""
+            row += piece
+        rows.append(row)
+    return rows[:4]
 
 
 def _end_labels(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]]:
@@ -207,9 +230,10 @@ def _end_labels(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]
         if place is None or (place > data.k and not line.pinned) or place in taken:
             continue
         taken.add(place)
-        text = f"{_escaped(shorten(line.title, 42))}  {_arrow(line.change)}"
+        text = f"{_escaped(shorten(line.title, 30))}  {_arrow(line.change)}"
         labels.append({
-            "x": len(data.axes) - 1, "y": place, "xanchor": "left", "xshift": 16,
+            "x": len(data.axes) - 1, "y": _height_of(place, data.k),
+            "xanchor": "left", "xshift": 14,
             "text": f"<b>{text}</b>" if line.pinned else text, "showarrow": False,
             "font": {"size": 12, "color": tokens.text}, "align": "left",
         })  # fmt: skip
@@ -233,7 +257,7 @@ def _floor_label(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any
 
 def _cut_line(k: int, last: int, tokens: Tokens) -> dict[str, Any]:
     return {
-        "type": "line", "x0": -0.2, "x1": last + 0.2, "y0": k + 0.5, "y1": k + 0.5,
+        "type": "line", "x0": -0.2, "x1": last + 0.2, "y0": k + 0.6, "y1": k + 0.6,
         "line": {"color": tokens.muted, "width": 1, "dash": "dash"}, "layer": "below",
     }  # fmt: skip
 
@@ -278,12 +302,17 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
         height=60 + 42 * len(rows),
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin={"l": 8, "r": 16, "t": 30, "b": 32},
+        margin={"l": 8, "r": 16, "t": 30, "b": 8},
     )
     figure.update_yaxes(
         autorange="reversed", tickvals=keys, ticktext=names, automargin=True, fixedrange=True
     )
-    figure.update_xaxes(title="seconds", rangemode="tozero", fixedrange=True)
+    figure.update_xaxes(
+        title={"text": "seconds", "standoff": 8},
+        rangemode="tozero",
+        automargin=True,
+        fixedrange=True,
+    )
     return figure
 
 

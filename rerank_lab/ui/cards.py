@@ -65,14 +65,14 @@ def card_body(card: Card) -> str:
     return f'<div class="rl-snippet" dir="auto">{text}</div>{note}'
 
 
-def column_head(column: Column, colour: str, health: str) -> str:
+def column_head(column: Column, colour: str, health: str, query_id: str = "") -> str:
     """Name, health, time and the judged measures of one pipeline."""
     name = escape(column.label).replace(" &gt;&gt; ", " <wbr>&gt;&gt; ")
     facts = [health] if health else []
     if column.outcome.ranking is not None:
         facts.insert(0, time_line(column))
     return (
-        f'<div class="rl-colhead" title="{escape(column.spec)}">'
+        f'<div class="rl-colhead" title="{escape(column.spec)}" data-query="{escape(query_id)}">'
         f'<span class="rl-dot" style="background:{colour}"></span>'
         f'<span class="rl-name">{name}</span></div>'
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
@@ -85,18 +85,21 @@ def time_line(column: Column) -> str:
     """Seconds of this query, and how they came about: cold, from cache, ..."""
     trace = column.trace
     shown = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
+    cold = trace.load_s > 0.05 * max(trace.total_s, 1e-9) and trace.load_s > 0.02
+    tags = []
+    if cold:
+        tags.append(("cold", f"{seconds(trace.load_s)} of it is loading"))
     if column.cached:
-        return f'{shown} <span class="rl-tag">from cache</span>'
-    if trace.load_s > 0.05 * max(trace.total_s, 1e-9) and trace.load_s > 0.02:
-        warm = seconds(trace.warm_s)
-        return f'{shown} <span class="rl-tag" title="{warm} without loading">cold</span>'
-    return shown
+        tags.append(("cached", "scores from an earlier run"))
+    return shown + "".join(
+        f' <span class="rl-tag" title="{escape(why)}">{name}</span>' for name, why in tags
+    )
 
 
 def quality(found: Quality) -> str:
-    """nDCG@10 with the ceiling that these candidates allow."""
+    """nDCG@10 with the ceiling that these candidates allow; nothing for an unjudged query."""
     if found.ndcg is None:
-        return '<div class="rl-quality rl-note">not judged</div>'
+        return ""
     share = 0.0 if not found.ceiling else max(0.0, min(1.0, found.ndcg / found.ceiling))
     ceiling = 0.0 if found.ceiling is None else max(0.0, min(1.0, found.ceiling))
     judged = "" if found.judged == found.of else f" · {found.judged} of {found.of} judged"

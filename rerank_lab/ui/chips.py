@@ -9,7 +9,7 @@ import streamlit as st
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.presets import MAX_PIPELINES, PRESETS
 from rerank_lab.ui import editor, parts, state
-from rerank_lab.views.labels import short_labels
+from rerank_lab.views.labels import readable, short_labels
 
 _OWN = "Write your own…"
 
@@ -17,15 +17,14 @@ _OWN = "Write your own…"
 def draw(now: state.Screen, slots: Mapping[str, int]) -> None:
     """Draw the row."""
     labels = short_labels(now.pipelines)
-    with st.container(
-        horizontal=True, vertical_alignment="bottom", gap="small", key="pipelines", wrap=True
-    ):
-        for spec in now.pipelines:
-            _chip(now, spec, labels[spec], slots[spec])
-        if len(now.pipelines) < MAX_PIPELINES:
-            _add(now)
-        st.space("stretch")
-        state.size_boxes()
+    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="controls"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
+            for spec in now.pipelines:
+                _chip(now, spec, labels[spec], slots[spec])
+            if len(now.pipelines) < MAX_PIPELINES:
+                _add(now)
+        with st.container(horizontal=True, wrap=False, width=216, key="sizes"):
+            state.size_boxes()
 
 
 def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
@@ -47,7 +46,7 @@ def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
             type="tertiary",
             help="Remove this pipeline",
             on_click=state.set_pipelines,
-            args=([other for other in now.pipelines if other != spec],),
+            args=([readable(other) for other in now.pipelines if other != spec],),
         )
 
 
@@ -66,5 +65,5 @@ def _add(now: state.Screen) -> None:
     if picked == _OWN:
         editor.show(now, "")
     elif picked:
-        editor.put(now, "", picked)
+        editor.put(now, "", readable(picked))
         st.rerun()

@@ -24,7 +24,8 @@ def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> 
             key=f"col_{slot}", gap="small", width=_MIN_WIDTH if wide else "stretch"
         ):
             badge = cards.badge(health.of(checks, column.spec))
-            st.html(cards.column_head(column, f"var(--rl-p{slot})", badge))
+            query_id = view.question.query.id
+            st.html(cards.column_head(column, f"var(--rl-p{slot})", badge, query_id))
             if column.waiting:
                 _waiting(column, slot, view)
             elif column.outcome.ranking is None:

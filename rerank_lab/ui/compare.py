@@ -50,7 +50,7 @@ def _answers(now: Screen, question: Question, slots: Mapping[str, int]) -> None:
     draw(now, question, tasks, checks, slots, polling)
     if now.doc:
         view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
-        document.show(view, now.doc, slots)
+        document.show(view, now.doc)
 
 
 def _results(
@@ -103,7 +103,7 @@ def _bump(view: CompareView, now: Screen) -> None:
             st.toggle(
                 f"All of the top {data.k}",
                 key="bump_all",
-                help=f"Off: only documents that cross rank {data.k}. "
+                help=f"Off: only documents that cross rank {data.k} or are judged relevant; "
                 f"{data.left_out} more are in some top {data.k}.",
             )
 

@@ -11,7 +11,6 @@ from rerank_lab.charts import DARK, LIGHT
 
 _RULES = """
 .st-key-url_state, .st-key-query_bar_away { display: none; }
-.st-key-query_bar form, .st-key-query_bar [class*="st-key-"] { flex-grow: 1; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
 .rl-legend { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
 .rl-head { display: flex; align-items: baseline; gap: .45rem; font-size: .85rem;
@@ -33,7 +32,8 @@ _RULES = """
 .rl-full { font-size: 1rem; line-height: 1.65; overflow-wrap: anywhere; white-space: pre-wrap; }
 .rl-snippet mark, .rl-full mark { background: var(--rl-mark); color: inherit;
   border-radius: .2rem; padding: 0 .1rem; }
-.rl-colhead { display: flex; gap: .5rem; align-items: baseline; min-height: 2.9rem; }
+.rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.9rem; }
+.rl-colhead .rl-dot { margin-bottom: .35rem; }
 .rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }
 .rl-name { font-weight: 600; font-size: 1.05rem; line-height: 1.35; overflow-wrap: anywhere; }
 .rl-facts { color: var(--rl-muted); font-size: .9rem; min-height: 1.6rem;
@@ -43,18 +43,19 @@ _RULES = """
 .rl-badge.rl-broken { background: var(--rl-down); color: var(--rl-background);
   border-color: var(--rl-down); font-weight: 600; }
 .rl-badge.rl-suspect { border-color: var(--rl-down); color: var(--rl-down); font-weight: 600; }
-.rl-quality { font-variant-numeric: tabular-nums; margin-top: .35rem; min-height: 3rem; }
+.rl-quality { font-variant-numeric: tabular-nums; margin-top: .35rem; min-height: 2.6rem; }
 .rl-big { font-size: 1.2rem; font-weight: 600; }
 .rl-bar { height: .35rem; background: var(--rl-surface); border-radius: .2rem;
   margin-top: .3rem; overflow: hidden; }
 .rl-bar i { display: block; height: 100%; background: var(--rl-border); border-radius: .2rem; }
 .rl-bar b { display: block; height: 100%; background: var(--rl-accent); border-radius: .2rem; }
 .rl-warning { font-size: .85rem; color: var(--rl-down); margin-top: .3rem; }
+[class*="st-key-col_"] { min-width: 17rem; }
 [class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
 [class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
   box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
-[class*="st-key-title_"] button { text-align: left; justify-content: flex-start; padding: 0;
-  min-height: 0; }
+[class*="st-key-title_"] button { justify-content: flex-start; padding: 0; min-height: 0; }
+[class*="st-key-title_"] button > div { justify-content: flex-start; }
 [class*="st-key-title_"] button p { font-weight: 600; font-size: 1rem; line-height: 1.4;
   white-space: normal; overflow-wrap: anywhere; text-align: left; }
 .rl-table { width: 100%; border-collapse: collapse; font-size: .9rem;

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from rerank_lab.ui import cards, parts
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.labels import score
+from rerank_lab.views.text import shorten
 
 
-def show(view: CompareView, doc_id: str, slots: Mapping[str, int]) -> None:
+def show(view: CompareView, doc_id: str) -> None:
     """Open the drawer for a document of the corpus."""
     found = document(view, doc_id)
     if found is None:
         st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
         return
-    _drawer(found, slots)
+    title = parts.literal(shorten(found.title, 90))
+    st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(found)
 
 
 def _closed() -> None:
     st.session_state["doc"] = ""
 
 
-@st.dialog("Document", width="medium", position="right", on_dismiss=_closed)
-def _drawer(found: DocumentView, slots: Mapping[str, int]) -> None:
+def _drawer(found: DocumentView) -> None:
     with st.container(key="document", gap="small"):
-        st.markdown(f"#### {parts.literal(found.title)}")
         with st.container(horizontal=True, vertical_alignment="center"):
             grade = cards.grade(found.grade) or (
                 '<span class="rl-note">not judged for this query</span>'

@@ -10,6 +10,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.spec import PipelineSpec
 from rerank_lab.ui import parts, state
 from rerank_lab.views import form
+from rerank_lab.views.labels import readable
 
 _TEXT = "editor_text"
 _VERSION = "editor_version"
@@ -17,13 +18,13 @@ _VERSION = "editor_version"
 
 def put(now: state.Screen, old: str, new: str) -> None:
     """Show `new` in the place of `old`, or at the end. The frame reads it at the next run."""
-    specs = [new if spec == old else spec for spec in now.pipelines]
+    specs = [new if spec == old else readable(spec) for spec in now.pipelines]
     st.session_state["p_next"] = specs if old in now.pipelines else [*specs, new]
 
 
 def show(now: state.Screen, spec: str) -> None:
     """Open the dialog for a pipeline of the screen, or with "" for a new one."""
-    st.session_state[_TEXT] = spec or "bm25 >> ms-marco-minilm-l12"
+    st.session_state[_TEXT] = readable(spec or "bm25 >> ms-marco-minilm-l12")
     st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
     _dialog(now, spec)
 
@@ -46,7 +47,7 @@ def _dialog(now: state.Screen, old: str) -> None:
         _add_stage()
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
-            put(now, old, str(spec))
+            put(now, old, readable(str(spec)))
             st.rerun()
 
 
@@ -139,6 +140,6 @@ def _add() -> None:
 
 def _try(make: Any) -> None:
     try:
-        st.session_state[_TEXT] = str(make())
+        st.session_state[_TEXT] = readable(str(make()))
     except LabError as error:
         st.toast(parts.literal(str(error)), icon=":material/error:")

@@ -11,6 +11,7 @@ from rerank_lab.ui import parts, run
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import agreement, latency
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
+from rerank_lab.views.labels import readable
 
 LATENCY, AGREEMENT, RAW = "Latency", "Agreement", "Raw"
 _MEASURES = {
@@ -66,7 +67,8 @@ def _latency(view: CompareView, slots: Mapping[str, int]) -> None:
         column_config={
             f"{name} (ms)": st.column_config.NumberColumn(format="%.1f")
             for name in ("Loading", "Waiting", "Computing", "Network", "Total")
-        },
+        }
+        | {"Pipeline": st.column_config.TextColumn(width="medium")},
     )
     st.button(
         "Measure afresh",
@@ -126,5 +128,5 @@ def _raw(view: CompareView) -> None:
             )
     for column in view.columns:
         st.markdown(f"**{parts.literal(column.label)}**")
-        st.code(column.spec, language=None)
+        st.code(readable(column.spec), language=None)
         st.json(column.trace.to_json(), expanded=False)

@@ -12,6 +12,13 @@ from rerank_lab.paths import HOME_VARIABLE
 from rerank_lab.ui import parts, resources, state
 
 COMPARE = "Compare"
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<rect width="32" height="32" rx="7" fill="#1d5c96"/>'
+    '<path d="M8 22 L15 22 C20 22 18 10 24 10 M8 10 L12 10 M20 22 L24 22" '
+    'stroke="#fff" stroke-width="3" fill="none" stroke-linecap="round"/></svg>'
+)
+"""Drawn here: an icon by name would be fetched from the network."""
 JOBS_POLL_S = 1.0
 
 
@@ -34,9 +41,13 @@ def draw(page: str) -> None:
             state.size_boxes()
         elif corpus is not None and corpus.queries:
             state.sample_select(corpus.queries)
+
+
+def finish() -> None:
+    """Draw what depends on the page: running jobs. Call after the page has run."""
     with st.sidebar:
-        _jobs_panel()
         _data_folder()
+        _jobs_panel()
 
 
 def _corpus_facts(name: str | None) -> Corpus | None:

@@ -60,11 +60,12 @@ def hidden_widgets() -> None:
     """Bound state without a visible widget of its own: pipelines, pinned and opened document."""
     if "p_next" in st.session_state:
         st.session_state["p"] = st.session_state.pop("p_next")
+    elif "p" not in st.session_state and not st.query_params.get_all("p"):
+        st.session_state["p"] = list(DEFAULT_PIPELINES)
     with st.container(key="url_state"):
         st.multiselect(
             "Pipelines",
             DEFAULT_PIPELINES,
-            default=DEFAULT_PIPELINES,
             key="p",
             bind="query-params",
             accept_new_options=True,
@@ -121,7 +122,7 @@ def size_boxes() -> None:
         index=DEPTHS.index(DEFAULT_DEPTH),
         key="depth",
         bind="query-params",
-        width=110,
+        width=100,
         help="Candidates that a first stage hands over, unless the pipeline says its own number.",
     )
     st.selectbox(
@@ -181,24 +182,33 @@ def set_query(text: str) -> None:
 def remember_link() -> None:
     """Note what the link that opened this session asked for, before any widget corrects it."""
     if "link" not in st.session_state:
-        asked = {key: st.query_params.get(key, "") for key in ("corpus", "depth", "show")}
-        st.session_state["link"] = asked
+        st.session_state["link"] = {key: st.query_params.get(key, "") for key in _CHECKED}
+
+
+_CHECKED = ("corpus", "depth", "show")
 
 
 def _url_notices() -> list[str]:
+    """What of the link could not be had; forgotten as soon as the visitor goes on."""
     asked = st.session_state.get("link", {})
-    notices = []
+    first = st.session_state.setdefault("link_shown", _shown_now())
+    if not any(asked.values()) or first != _shown_now():
+        return []
     known = {
         "corpus": [entry.name for entry in resources.corpora()],
         "depth": [str(depth) for depth in DEPTHS],
         "show": [str(show) for show in SHOWS],
     }
-    for key, values in known.items():
-        wanted = asked.get(key)
-        if wanted and wanted not in values:
-            shown = st.session_state.get(key)
-            notices.append(f"This link asks for {key} {wanted!r}, which is not here: {shown!s} is.")
-    return notices
+    return [
+        f"This link asks for {key} {asked[key]!r}, which is not here. "
+        f"You see {key} {st.session_state.get(key)!s}."
+        for key, values in known.items()
+        if asked[key] and asked[key] not in values
+    ]
+
+
+def _shown_now() -> list[object]:
+    return [st.session_state.get(key) for key in ("q", *_CHECKED)]
 
 
 def _one_of(value: object, allowed: tuple[int, ...], default: int) -> int:

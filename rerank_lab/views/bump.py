@@ -62,8 +62,8 @@ class Bump:
 
 
 def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = False) -> Bump | None:
-    """Documents that cross rank `k` between the axes, and the pinned one; None with fewer than
-    two axes.
+    """Documents that cross rank `k` between the axes, those judged relevant (grade 2 or more) and
+    the pinned one; None with fewer than two axes.
 
     The first axis is the first stage of the first pipeline that reranks (or the first pipeline).
     With `everything`, all documents of any top k are drawn.
@@ -74,12 +74,13 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     places = [tied_ranks(ranking) for ranking in rankings]
     in_some_top = dict.fromkeys(d for ranking in rankings for d in ranking.doc_ids[:k])
     heads = [set(ranking.doc_ids[:k]) for ranking in rankings]
+    grades = view.question.grades
+    relevant = [d for place in places for d in place if grades.get(d, 0) >= 2]
     crossing = [d for d in in_some_top if not all(d in head for head in heads)]
-    chosen = list(in_some_top) if everything else crossing
-    chosen = chosen[:MAX_LINES]
+    wanted = dict.fromkeys([*relevant, *(in_some_top if everything else crossing)])
+    chosen = list(wanted)[:MAX_LINES]
     if pin and pin not in chosen and any(pin in place for place in places):
         chosen.append(pin)
-    grades = view.question.grades
     lines = tuple(
         _line(view.question, d, tuple(place.get(d) for place in places), pinned=d == pin)
         for d in chosen

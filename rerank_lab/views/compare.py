@@ -184,7 +184,7 @@ def column(question: Question, outcome: Outcome, label: str, options: Options) -
         cards=_cards(question, result, options) if result else (),
         quality=quality(question.grades, ranking) if ranking is not None else None,
         trace=result.trace if result else Trace(),
-        cached=bool(result and (result.status is Status.CACHED or result.reused)),
+        cached=bool(result and result.status is Status.CACHED),
         warnings=_warnings(result) if result else (),
         candidates=len(ranking) if ranking is not None else 0,
     )

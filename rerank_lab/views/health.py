@@ -12,7 +12,7 @@ _GRAVITY = {"healthy": 0, "unchecked": 1, "checking": 2, "suspect": 3, "broken":
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """`state` is healthy, checking, unchecked, suspect or broken; `reasons` say why and what to do."""
+    """`state`: healthy, checking, unchecked, suspect or broken; `reasons`: why and what to do."""
 
     state: str
     reasons: tuple[str, ...] = ()

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rerank_lab.catalogue import catalogue
 from rerank_lab.errors import LabError
 from rerank_lab.registry import Kind, expand, resolve
-from rerank_lab.spec import Node
+from rerank_lab.spec import Node, PipelineSpec
 
 
 def short_labels(specs: Sequence[str]) -> dict[str, str]:
     """A name for each spec: its last stage without options, or as much more as tells them apart."""
-    for make in (_last_name, _names, str):
+    for make in (_last_name, _names, readable):
         labels = {spec: make(spec) for spec in specs}
         if len(set(labels.values())) == len(labels):
             return labels
     return {spec: spec for spec in specs}
+
+
+def readable(spec: str) -> str:
+    """The spec with rerankers by the names of their models, where it stands for the same."""
+    try:
+        made = resolve(spec)
+        named = [_named(node) for node in made.stages]
+        shown = str(PipelineSpec((made.source, *named)))
+        return shown if resolve(shown) == made else spec
+    except LabError:
+        return spec
+
+
+def _named(node: Node) -> Node:
+    info, options = expand(node, "reranker")
+    model = str(options.get("model", ""))
+    kept = {key: value for key, value in node.values.items() if key != "model"}
+    return (
+        Node(model, tuple(kept.items()))
+        if info.name == node.name and model in catalogue()
+        else node
+    )
 
 
 def _last_name(spec: str) -> str:

@@ -16,6 +16,7 @@ SNIPPET_CHARS = 260
 _READ_CHARS = 40_000
 _MAX_WORD = 80
 _WORD = re.compile(r"[\w\u0300-\u036f\u200c\u200d]+(?:[.\-'’&+#_]+\w+)*(?:\+\+|#)?")
+_PART = re.compile(r"[^\W_]+")
 # Scripts written without spaces: marked by pairs of characters, as the first stages read them.
 _SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3\u3005\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
@@ -27,6 +28,15 @@ _SNOWBALL = {
     "no": "norwegian", "fi": "finnish", "tr": "turkish", "ro": "romanian", "hu": "hungarian",
     "ar": "arabic", "el": "greek", "hi": "hindi",
 }  # fmt: skip
+
+
+_QUIET = frozenset(
+    "a an and any are as at be but by can could did do does for from get had has have how i if in "
+    "into is it its me my no not of on or our out so some than that the their them then there "
+    "these they this to up was we what when where which who why will with without would you "
+    "your".split()  # noqa: SIM905
+)
+"""Words that say nothing about where to look; marked only when a query has no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,8 @@ class Marker:
 
     def __init__(self, query: str, language: str = "en") -> None:
         self._analyzer = _analyzer(_SNOWBALL.get(language, "none"))
-        self._terms = frozenset(self._analyzer.query_terms(query[:2000]))
+        terms = frozenset(self._analyzer.query_terms(query[:2000]))
+        self._terms = terms - _QUIET or terms
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Start and end of each query word in `text`, in order, not overlapping."""
@@ -53,8 +64,8 @@ class Marker:
             start, end = match.span()
             if _SPACELESS.search(text, start, end):
                 found += self._pair_spans(text, start, end)
-            elif end - start <= _MAX_WORD and self._is_query_word(match.group()):
-                found.append((start, end))
+            elif end - start <= _MAX_WORD:
+                found += self._word_spans(match.group(), start)
         return found
 
     def segments(self, text: str) -> tuple[Segment, ...]:
@@ -80,6 +91,16 @@ class Marker:
         if end < len(flat):
             shown.append(Segment(" …"))
         return tuple(shown)
+
+    def _word_spans(self, word: str, start: int) -> list[tuple[int, int]]:
+        """The word, or of something joined (`app.example.com`) only the parts that were asked."""
+        if not self._is_query_word(word):
+            return []
+        parts = list(_PART.finditer(word))
+        if len(parts) < 2 or word.casefold() in self._terms:
+            return [(start, start + len(word))]
+        asked = [p.span() for p in parts if self._is_query_word(p.group())]
+        return [(start + s, start + e) for s, e in asked] or [(start, start + len(word))]
 
     def _is_query_word(self, word: str) -> bool:
         return not self._terms.isdisjoint(self._analyzer.document_terms(word))
