@@ -85,5 +85,5 @@ def test_a_missing_file_is_found_before_any_work(path_given: str) -> None:
 def test_a_changed_file_is_another_first_stage(path: Path) -> None:
     before = RunFile(path=str(path)).fingerprint()
     assert RunFile(path=str(path)).fingerprint() == before
-    path.write_text("q1 Q0 c 1 9.5 es\n")
+    path.write_text(path.read_text().replace("q1 Q0 b", "q1 Q0 c"))
     assert RunFile(path=str(path)).fingerprint() != before
