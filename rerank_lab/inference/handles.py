@@ -56,6 +56,7 @@ class Handle:
         plan = self.plan
         held = store().hold(plan.key, lambda: plan.load(ctx), ctx, name=self.name, size=plan.size)
         with held as (engine, usage):
+            usage.warnings += [plan.warning] if plan.warning else []
             try:
                 yield engine, Call(ctx, usage, self.max_length, self.options.batch_tokens)
             finally:

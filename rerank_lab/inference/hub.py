@@ -1,10 +1,11 @@
-"""Fetching a model from the hub: size first, progress, cancel, and only files that are safe to read.
+"""Fetching a model from the hub: size first, progress, cancel, and only files safe to read.
 
 Only reached when somebody asks to load a model that is not on this machine.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,18 +55,17 @@ def download(hub: str, ctx: Context, usable: Sequence[str]) -> None:
     except Exception as error:
         raise ModelUnavailable(
             f"The model {hub} cannot be fetched: {_reason(error)}",
-            hint=f"Usable now: {', '.join(usable) or 'none'}. Or give a local folder with the model.",
+            hint=f"Usable now: {', '.join(usable) or 'none'}. A local folder works too.",
             details=repr(error),
         ) from error
 
 
 def _bar(ctx: Context, message: str, done: int, total: int) -> Any:
     """A progress bar for the hub's client that reports to the context and stops when cancelled."""
-    from tqdm.auto import tqdm
-
+    tqdm: Any = importlib.import_module("tqdm.auto").tqdm
     report: Callable[[int], None] = lambda n: ctx.report(message, done + n, total)  # noqa: E731
 
-    class ContextBar(tqdm):  # type: ignore[type-arg, misc]
+    class ContextBar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **(kwargs | {"disable": True}))

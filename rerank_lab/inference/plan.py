@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,7 @@ class Plan:
     dimension: int = 0
     prefixes: tuple[str, str] = ("", "")
     pooling: str = ""
+    warning: str = ""
 
     @property
     def key(self) -> str:
@@ -57,12 +58,15 @@ def make_plan(located: Located, task: Task, options: Options, ctx: Context) -> P
     graph = located.onnx_file
     if graph is not None and _prefers_onnx(located, options):
         return _onnx_plan(located, task, graph, head)
-    if not located.has_safetensors or (options.backend == "onnx" and task != "score"):
+    if not located.has_safetensors:
         raise ModelUnavailable(
             f"{located.name} has no weights for the backend {options.backend!r} here.",
             hint='Use backend="auto".',
         )
-    return _torch_plan(located, task, choose_device(options.device), head)
+    device = choose_device(options.device) if options.device != "cpu" else "cpu"
+    if task == "score" and device == "cpu" and options.backend != "torch":
+        return _converted_plan(located, head, ctx)
+    return _torch_plan(located, task, device, head)
 
 
 def _prefers_onnx(located: Located, options: Options) -> bool:
@@ -134,6 +138,29 @@ def _onnx_plan(located: Located, task: Task, graph: Path, head: Head) -> Plan:
         dimension=dimension_of(located),
         prefixes=prefixes,
         pooling=pooling,
+    )
+
+
+def _converted_plan(located: Located, head: Head, ctx: Context) -> Plan:
+    from rerank_lab.inference import onnx_tasks
+    from rerank_lab.inference.convert import convert, converted_folder, convertible
+
+    require_trained_head(located)
+    if not convertible(located):
+        return _torch_plan(located, "score", "cpu", head)
+    found = convert(located, head, ctx)
+    if found.precision == "none":
+        return replace(_torch_plan(located, "score", "cpu", head), warning=found.warning)
+    folder = converted_folder(located)
+    graph = folder / ("int8.onnx" if found.precision == "int8" else "full.onnx")
+    backend = f"onnx {found.precision}"
+    return Plan(
+        located,
+        "score",
+        backend,
+        lambda _: onnx_tasks.OnnxScorer(graph, folder / "tokenizer.json", backend, head),
+        size=int(graph.stat().st_size * 1.5),
+        warning=found.warning,
     )
 
 

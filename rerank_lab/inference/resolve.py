@@ -28,8 +28,9 @@ Where = Literal["folder", "package", "hub cache", "hub", ""]
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-_READ = (".safetensors", ".onnx", ".json", ".txt", ".model")
-"""File types that are read: weights as safetensors or ONNX, and the text files beside them."""
+_WEIGHTS = (".safetensors", ".onnx", ".gguf")
+_READ = (*_WEIGHTS, ".json", ".txt", ".model")
+"""File types that are read: weights, and the text files beside them. None of them is a pickle."""
 
 _hashes: dict[tuple[str, int, int], str] = {}
 _hashes_guard = threading.Lock()
@@ -71,13 +72,18 @@ class Located:
         return next((p for p in (self.folder / name for name in names) if p.is_file()), None)
 
     @property
+    def gguf_file(self) -> Path | None:
+        """The GGUF file, if there is one: only for language models that are asked questions."""
+        return next(iter(sorted(self.folder.glob("*.gguf"))), None)
+
+    @property
     def has_safetensors(self) -> bool:
         return any(self.folder.glob("*.safetensors")) or any(self.folder.glob("*/*.safetensors"))
 
     @property
     def weights_size(self) -> int:
         """Bytes of the weight files."""
-        found = [p for p in _read_files(self.folder) if p.suffix in (".safetensors", ".onnx")]
+        found = [p for p in _read_files(self.folder) if p.suffix in _WEIGHTS]
         return sum(path.stat().st_size for path in found)
 
     @property
@@ -169,7 +175,7 @@ def usable_now() -> list[str]:
 def unreadable(folder: Path) -> str:
     """Why no weights in this folder can be read, or "" when some can."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    if any(path.suffix in (".safetensors", ".onnx") for path in files):
+    if any(path.suffix in _WEIGHTS for path in files):
         return ""
     pickled = [path.name for path in files if path.suffix in _PICKLED]
     if pickled:
@@ -177,7 +183,7 @@ def unreadable(folder: Path) -> str:
             f"The weights in {folder.name} are pickled ({pickled[0]}), "
             "and unpickling can run any code."
         )
-    return f"The folder {folder.name} holds no weights (*.safetensors or *.onnx)."
+    return f"The folder {folder.name} holds no weights (*.safetensors, *.onnx or *.gguf)."
 
 
 def sha256_of(path: Path) -> str:

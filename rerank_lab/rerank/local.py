@@ -19,6 +19,7 @@ from rerank_lab.inference import (
     availability,
     model_digest,
 )
+from rerank_lab.inference.convert import RECIPE
 from rerank_lab.registry import Param
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
 
@@ -96,14 +97,16 @@ class LocalReranker(PointwiseReranker, Generic[H]):
         return availability(self.model)
 
     def weights_digest(self) -> str:
-        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
+        """Digest of the model's files and of how they are converted here.
+
+        The same before and after loading. Raises ModelUnavailable when the files are not here.
+        """
         if not self._digest:
-            self._digest = model_digest(self.model)
+            self._digest = f"{model_digest(self.model)}:{RECIPE}"
         return self._digest
 
     def _load(self, ctx: Context) -> None:
         self._handle = self._open(self.model, ctx, _options(self.options))
-        self._digest = model_digest(self.model)
 
     def _close(self) -> None:
         if self._handle is not None:

@@ -1,0 +1,95 @@
+"""A full-precision cross-encoder of MiniLM-L6 shape, made here because none is carried.
+
+The encoder of all-minilm-l6 with a relevance head, distilled from ms-marco-minilm-l12 on the
+questions of a sample corpus (seeded, a few minutes on two cores, kept for the next run). A randomly
+initialised model of the same shape would do for timing, but not for comparing orders: its scores
+hardly differ from one another.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from rerank_lab.context import Context
+from rerank_lab.inference import open_scorer
+from rerank_lab.inference.resolve import locate
+from rerank_lab.paths import data_home, samples_home
+
+STEPS, BATCH, SEED = 160, 24, 0
+
+
+def minilm_l6_cross_encoder() -> Path:
+    """The folder of the model, made at the first call."""
+    folder = data_home() / "benchmarks" / f"minilm-l6-cross-encoder-{STEPS}x{BATCH}"
+    if not (folder / "config.json").is_file():
+        _distil(folder)
+    return folder
+
+
+def _distil(folder: Path) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    torch.manual_seed(SEED)
+    source = str(locate("all-minilm-l6").folder)
+    config = AutoConfig.from_pretrained(source, num_labels=1)
+    model = AutoModelForSequenceClassification.from_pretrained(source, config=config)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    pairs = _pairs()
+    logits = _taught(pairs)
+    head = [p for n, p in model.named_parameters() if n.startswith(("classifier", "bert.pooler"))]
+    body = [p for n, p in model.named_parameters() if n.startswith("bert.e")]
+    optimiser = torch.optim.AdamW([{"params": head, "lr": 2e-3}, {"params": body, "lr": 2e-4}])
+    order = random.Random(SEED).sample(range(len(pairs)), len(pairs))
+    model.eval()  # no dropout: the teacher's scores carry no noise either
+    for step in range(STEPS):
+        chosen = [order[(step * BATCH + i) % len(order)] for i in range(BATCH)]
+        loss = _loss(model, tokenizer, [pairs[i] for i in chosen], [logits[i] for i in chosen])
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def _loss(model: Any, tokenizer: Any, pairs: list[tuple[str, str]], logits: list[float]) -> Any:
+    import torch
+
+    queries, texts = [q for q, _ in pairs], [t for _, t in pairs]
+    inputs = tokenizer(
+        queries, texts, padding=True, truncation=True, max_length=96, return_tensors="pt"
+    )
+    given = model(**inputs).logits[:, 0]
+    return torch.nn.functional.mse_loss(given, torch.tensor(logits) / 2)
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """Questions of the sample corpora, each with the texts most like it and some drawn by lot."""
+    chance = random.Random(SEED)
+    pairs = []
+    for name in ("helpdesk", "science-answers"):
+        texts = [f"{d.get('title', '')} {d['text']}".strip() for d in _lines(name, "corpus.jsonl")]
+        for query in _lines(name, "queries.jsonl"):
+            words = set(query["text"].lower().split())
+            ranked = sorted(texts, key=lambda t: -len(words & set(t.lower().split())))
+            chosen = ranked[:20] + chance.sample(ranked[20:], 12)
+            pairs += [(query["text"], text) for text in chosen]
+    return pairs
+
+
+def _taught(pairs: list[tuple[str, str]]) -> list[float]:
+    ctx = Context()
+    teacher = open_scorer("ms-marco-minilm-l12", ctx)
+    by_query: dict[str, list[str]] = {}
+    for query, text in pairs:
+        by_query.setdefault(query, []).append(text)
+    scores = {q: iter(teacher.score(q, texts, ctx)) for q, texts in by_query.items()}
+    return [next(scores[query]) for query, _ in pairs]
+
+
+def _lines(name: str, file: str) -> list[dict[str, Any]]:
+    text = (samples_home() / name / file).read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
