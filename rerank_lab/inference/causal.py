@@ -57,14 +57,21 @@ class CausalModel:
         self, turns: Turns, max_tokens: int, top: int, ctx: Context, usage: Usage
     ) -> Generated:
         """The likeliest answer, word by word (no sampling), by the model's own chat template."""
-        return self._use(lambda engine: engine.generate(turns, max_tokens, top, ctx, usage), ctx,
-                         usage)  # fmt: skip
+
+        def work(engine: CausalEngine) -> Generated:
+            return engine.generate(turns, max_tokens, top, ctx, usage)
+
+        return self._use(work, ctx, usage)
 
     def likelihood(self, before: str, text: str, ctx: Context, usage: Usage) -> float:
         """The mean log-probability of a token of `text` when it follows `before` and a blank."""
-        return self._use(lambda engine: engine.likelihood(before, text, usage), ctx, usage)
 
-    def _use(self, work: Callable[[Any], T], ctx: Context, into: Usage) -> T:
+        def work(engine: CausalEngine) -> float:
+            return engine.likelihood(before, text, usage)
+
+        return self._use(work, ctx, usage)
+
+    def _use(self, work: Callable[[CausalEngine], T], ctx: Context, into: Usage) -> T:
         located = locate(self.name)
         size = located.weights_size * (_UNPACKED if located.gguf_file else 1.0)
         held = store().hold(
@@ -128,7 +135,7 @@ class CausalEngine:
 
         prompt = f"{before} {text}"
         encoded = self.tokenizer(prompt, return_offsets_mapping=True, return_tensors="pt")
-        starts = [int(end) for _, end in encoded.pop("offset_mapping")[0].tolist()]
+        ends = [int(end) for _, end in encoded.pop("offset_mapping")[0].tolist()]
         ids = encoded["input_ids"].to(self.device)
         self._check(ids.shape[1])
         usage.tokens += ids.shape[1]
@@ -136,7 +143,7 @@ class CausalEngine:
             logits = self.model(input_ids=ids).logits[0, :-1].float()
         found = torch.log_softmax(logits, -1).gather(1, ids[0, 1:, None])[:, 0].tolist()
         # The token that crosses over from the prompt is the text's when it ends within it.
-        mine = [p for end, p in zip(starts[1:], found, strict=True) if end > len(before) + 1]
+        mine = [float(p) for end, p in zip(ends[1:], found, strict=True) if end > len(before) + 1]
         if not mine or not all(math.isfinite(p) for p in mine):
             raise BackendError(
                 "The model gives this text no probability.",

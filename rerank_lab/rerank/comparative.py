@@ -82,7 +82,7 @@ class _Comparative(Reranker):
             answer = ask()
         except UnusableAnswer as error:
             work.add(calls=1, retries=1)
-            work.problem = error.message
+            work.problem = error.details or error.message
             try:
                 answer = ask()
             finally:
@@ -226,11 +226,15 @@ class SetwiseReranker(_Comparative):
 
         keep = min(int(self.options.get("keep", KEEP.default)), len(docs))
         children = int(self.options.get("children", CHILDREN.default))
-        if self.options.get("sort", "bubblesort") == "heapsort":
+        if self.sort_name() == "heapsort":
             order = heap_top(docs, keep, children, best, placed)
         else:
             order = bubble_top(docs, keep, children + 1, best, placed)
         return Ranking.from_order(query.id, [doc.id for doc in order]), self._status(work)
+
+    def sort_name(self) -> str:
+        """Which sort makes an order of the picks."""
+        return str(self.options.get("sort", "bubblesort"))
 
     def _best(self, question: list[str], work: Work) -> list[int] | None:
         query, *texts = question

@@ -1,4 +1,4 @@
-"""Answers are read strictly: an order that the model gave, or none; never digits from a sentence."""
+"""Answers are read strictly: an order that the model gave, or none; never loose digits."""
 
 from __future__ import annotations
 
@@ -92,8 +92,10 @@ def test_every_permutation_comes_back(order: list[int], joiner: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["[", "]", ">", "1", "2", "３", "{", '"ranking"', ":", ",", "\n", "<think>", "</think>", "```"]
-    + ["A", "B", "[2]", "[1] > [2]", " ", "yes", ".", "٣", "①", "[99999]", "sorry", "“", "\x00"]
+    [
+        *("[", "]", ">", "1", "2", "３", "{", '"ranking"', ":", ",", "\n", "<think>", "</think>"),
+        *("```", "A", "B", "[2]", "[1] > [2]", " ", "yes", "٣", "①", "[99999]", "sorry", "\x00"),
+    ]
 )
 
 
