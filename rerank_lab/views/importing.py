@@ -168,10 +168,10 @@ def problems_csv(problems: Sequence[Problem]) -> str:
     writer.writerow(_PROBLEM_FIELDS)
     for problem in problems:
         shown = problem.to_json() | {"line": problem.line or ""}
-        writer.writerow([_not_a_formula(str(shown[name])) for name in _PROBLEM_FIELDS])
+        writer.writerow([not_a_formula(str(shown[name])) for name in _PROBLEM_FIELDS])
     return out.getvalue()
 
 
-def _not_a_formula(cell: str) -> str:
+def not_a_formula(cell: str) -> str:
     """Spreadsheets run what begins like a formula; the messages quote a stranger's file."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,319 @@
+"""What the Evaluate page shows, as plain values: the sentence, the table, the queries apart.
+
+Pipelines are told apart on the queries that all of them answered; each one's own means are over
+the judged queries that it answered itself. A query without an answer is counted, never scored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rerank_lab.experiment import Evaluation, Outcome
+from rerank_lab.stats import Paired, against, best_group
+from rerank_lab.types import Status
+from rerank_lab.views.labels import short_labels
+from rerank_lab.views.words import counted
+
+ALPHA = 0.05
+_UNJUDGED_DEPTH = 10
+_LEDGER = (
+    (Status.FALLBACK, "with a fallback"),
+    (Status.FAILED, "failed"),
+    (Status.SKIPPED, "skipped"),
+    (Status.CANCELLED, "cancelled"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pipeline. `values` are its means by measure (None: nothing measured).
+
+    `best` marks the best group: the best mean and those not shown to differ from it. `paired`
+    compares it with the baseline on the primary measure, None for the baseline itself. `unjudged`
+    is the share of its first 10 documents that nobody judged, 0 to 1. Latencies in seconds.
+    """
+
+    spec: str
+    label: str
+    baseline: bool
+    best: bool
+    values: Mapping[str, float | None]
+    paired: Paired | None
+    queries: int
+    measured: int
+    ledger: str
+    unjudged: float | None
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error of a pipeline, how many queries it cost, and the first of them."""
+
+    label: str
+    status: str
+    message: str
+    hint: str
+    queries: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLine:
+    """One query: the primary measure by pipeline (None without an answer), and how far apart."""
+
+    id: str
+    text: str
+    values: tuple[float | None, ...]
+    statuses: tuple[str, ...]
+    spread: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateView:
+    """Everything on the page. `primary` is the measure of sentence, order and comparison."""
+
+    sentence: str
+    notes: tuple[str, ...]
+    primary: str
+    measures: tuple[str, ...]
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+    common: int
+    done: int
+    size: int
+
+    @property
+    def pending(self) -> int:
+        """Cells that have not run."""
+        return self.size - self.done
+
+
+def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "") -> EvaluateView:
+    """The view of an experiment, finished or not. Unknown names fall back to the first."""
+    design = evaluation.design
+    primary = primary if primary in design.measures else design.measures[0]
+    baseline = baseline if baseline in design.pipelines else design.pipelines[0]
+    labels = short_labels(design.pipelines)
+    values = {spec: evaluation.values(spec, primary, common=True) for spec in design.pipelines}
+    values = {spec: found for spec, found in values.items() if found}
+    compared = against(baseline, values) if baseline in values else []
+    paired = {one.b: one for one in compared}
+    best = best_group(values) if len(values) > 1 else []
+    rows = tuple(
+        _row(evaluation, outcome, labels[outcome.pipeline], baseline, (best, paired))
+        for outcome in evaluation.outcomes
+    )
+    return EvaluateView(
+        _sentence(evaluation, primary, baseline, labels, paired),
+        _notes(evaluation, labels),
+        primary,
+        design.measures,
+        rows,
+        _problems(evaluation, labels),
+        len(evaluation.common),
+        len(evaluation.cells),
+        design.size,
+    )
+
+
+def query_lines(evaluation: Evaluation, primary: str) -> tuple[QueryLine, ...]:
+    """The queries, those on which the pipelines disagree most first, unanswered ones next.
+
+    Disagreement is the largest minus the smallest value of the measure. Ties keep the order asked.
+    """
+    lines = [_query_line(evaluation, query.id, query.text, primary)
+             for query in evaluation.design.queries]  # fmt: skip
+    return tuple(
+        sorted(
+            lines,
+            key=lambda line: (-(line.spread or 0.0), not any(v is None for v in line.values)),
+        )
+    )
+
+
+def p_words(p: float | None) -> str:
+    """`p < 0.001`, `p = 0.012`; "no p-value" for too few queries."""
+    if p is None:
+        return "no p-value"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
+
+
+def signed(value: float) -> str:
+    """`+0.21`, `−0.05`, `0.00`, with a true minus; two decimals, three when small."""
+    shown = f"{abs(value):.2f}" if abs(value) >= 0.095 else f"{abs(value):.3f}"
+    if not float(shown):
+        return shown
+    return f"+{shown}" if value > 0 else f"−{shown}"
+
+
+def interval(paired: Paired) -> str:
+    """`[+0.15, +0.27]`, empty when there are too few queries."""
+    if paired.low is None or paired.high is None:
+        return ""
+    return f"[{signed(paired.low)}, {signed(paired.high)}]"
+
+
+def interval_scale(rows: Sequence[Row]) -> float:
+    """The largest distance from 0 of any interval end: the half width that all bars share."""
+    ends = [
+        abs(end)
+        for row in rows
+        if row.paired is not None
+        for end in (row.paired.low, row.paired.high, row.paired.difference)
+        if end is not None and math.isfinite(end)
+    ]
+    return max(ends, default=0.0)
+
+
+def ledger(outcome: Outcome) -> str:
+    """`58 answered, 2 failed`: what became of every query asked."""
+    parts = [f"{outcome.answered:,} answered"]
+    parts += [f"{n:,} {word}" for status, word in _LEDGER if (n := outcome.status.get(status, 0))]
+    parts += [f"{outcome.pending:,} not asked yet"] if outcome.pending > 0 else []
+    return ", ".join(parts)
+
+
+def _row(
+    evaluation: Evaluation,
+    outcome: Outcome,
+    label: str,
+    baseline: str,
+    compared: tuple[Sequence[str], Mapping[str, Paired]],
+) -> Row:
+    best, paired = compared
+    return Row(
+        outcome.pipeline,
+        label,
+        outcome.pipeline == baseline,
+        outcome.pipeline in best,
+        outcome.measures,
+        paired.get(outcome.pipeline),
+        outcome.queries,
+        outcome.measured,
+        ledger(outcome),
+        _unjudged(evaluation, outcome.pipeline),
+        outcome.latency.p50,
+        outcome.latency.p95,
+    )
+
+
+def _unjudged(evaluation: Evaluation, spec: str) -> float | None:
+    seen = unknown = 0
+    qrels = evaluation.design.qrels
+    for query_id, row in evaluation.per_query.items():
+        cell = evaluation.cells.get((query_id, spec))
+        if spec not in row or cell is None or cell.ranking is None:
+            continue
+        first = cell.ranking.doc_ids[:_UNJUDGED_DEPTH]
+        seen += len(first)
+        unknown += sum(doc_id not in qrels[query_id] for doc_id in first)
+    return unknown / seen if seen else None
+
+
+def _sentence(
+    evaluation: Evaluation,
+    primary: str,
+    baseline: str,
+    labels: Mapping[str, str],
+    paired: Mapping[str, Paired],
+) -> str:
+    if not evaluation.design.qrels:
+        return "Nothing is judged here: rankings and times are kept, but there is nothing to score."
+    means = {
+        spec: found[primary]
+        for spec, found in evaluation.common_measures.items()
+        if found.get(primary) is not None
+    }
+    if not means:
+        if not evaluation.cells:
+            return "No query has been asked yet."
+        return "No query was answered by every pipeline, so they cannot be compared yet."
+    queries = _on_queries(evaluation)
+    if len(means) == 1 or baseline not in means:
+        best = max(means, key=lambda spec: means[spec] or 0.0)
+        return f"{queries}, {labels[best]} reaches {means[best]:.2f} {primary}."
+    challenger = max(paired.values(), key=lambda one: (one.difference, one.b))
+    return f"{queries}, {_verdict(challenger, labels, primary)}"
+
+
+def _on_queries(evaluation: Evaluation) -> str:
+    common = len(evaluation.common)
+    asked = len(evaluation.design.queries)
+    if common == asked:
+        return f"On {counted(common, 'query', 'queries')}"
+    return f"On the {common:,} of {counted(asked, 'query', 'queries')} that all pipelines answered"
+
+
+def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
+    a, b = labels[one.a], labels[one.b]
+    tally = (
+        f"{counted(one.wins, 'win')}, {counted(one.losses, 'loss', 'losses')}, "
+        f"{counted(one.ties, 'tie')}"
+    )
+    shown = f"{abs(one.difference):.2f} {primary} {interval(one)}".rstrip()
+    holm = f"Holm {p_words(one.p_holm)}" if one.p_holm is not None else p_words(one.p)
+    if one.p_holm is not None and one.p_holm < ALPHA and one.difference:
+        if one.difference > 0:
+            return f"{b} beats {a} by {shown}; {holm}; {tally}."
+        return f"nothing beats {a}: {b} comes next and is worse by {shown}; {holm}; {tally}."
+    lead = f"{b} is not shown to differ from {a}"
+    if one.difference > 0:
+        lead = f"{b} looks better than {a}, but that may be chance"
+    told = ""
+    if one.detectable:
+        told = f" So few queries hardly tell a difference below {one.detectable:.2f} from chance."
+    shown = f"{signed(one.difference)} {primary} {interval(one)}".rstrip()
+    return f"{lead}: {shown}; {holm}; {tally}.{told}"
+
+
+def _notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]:
+    notes = []
+    for outcome in evaluation.outcomes:
+        lost = outcome.queries - outcome.answered - max(0, outcome.pending)
+        if lost and not outcome.answered:
+            notes.append(
+                f"{labels[outcome.pipeline]} answered no query; it has no figures and takes no "
+                "part in the comparison."
+            )
+        elif lost:
+            notes.append(
+                f"{labels[outcome.pipeline]} gave no answer of its own to {lost:,} of "
+                f"{counted(outcome.queries, 'query', 'queries')}; its means are over the others."
+            )
+    unasked = len(evaluation.design.unasked)
+    if unasked:
+        notes.append(
+            f"{counted(unasked, 'judged query has', 'judged queries have')} no text here and "
+            f"{'was' if unasked == 1 else 'were'} not asked."
+        )
+    return tuple(notes)
+
+
+def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            labels[outcome.pipeline],
+            group.status.value,
+            group.failure.message,
+            group.failure.hint,
+            len(group.query_ids),
+            group.query_ids[:5],
+        )
+        for outcome in evaluation.outcomes
+        for group in outcome.errors
+    )
+
+
+def _query_line(evaluation: Evaluation, query_id: str, text: str, primary: str) -> QueryLine:
+    measured = evaluation.per_query.get(query_id, {})
+    specs = evaluation.design.pipelines
+    values = tuple(measured[s].get(primary) if s in measured else None for s in specs)
+    cells = [evaluation.cells.get((query_id, spec)) for spec in specs]
+    statuses = tuple(cell.status.value if cell else "not asked yet" for cell in cells)
+    known = [value for value in values if value is not None]
+    spread = max(known) - min(known) if len(known) > 1 else None
+    return QueryLine(query_id, text, values, statuses, spread)

@@ -1,0 +1,109 @@
+"""An evaluation as files: means and queries as CSV, JSON, TREC runs. Same input, same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+
+from rerank_lab.errors import InvalidInput
+from rerank_lab.experiment import Evaluation
+from rerank_lab.trec import trec_lines, write_run
+from rerank_lab.types import Run, Status
+from rerank_lab.views.importing import not_a_formula
+
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def results_csv(evaluation: Evaluation) -> str:
+    """One line a pipeline: means, how many queries they are over, statuses, latency in seconds."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    names = evaluation.design.measures
+    statuses = [status.value for status in Status]
+    rows.writerow(["pipeline", "queries", "measured", *names, *statuses, "p50_s", "p95_s"])
+    for outcome in evaluation.outcomes:
+        rows.writerow(
+            [
+                outcome.pipeline,
+                outcome.queries,
+                outcome.measured,
+                *(_number(outcome.measures[name]) for name in names),
+                *(outcome.status.get(status, 0) for status in Status),
+                _number(outcome.latency.p50),
+                _number(outcome.latency.p95),
+            ]
+        )
+    return out.getvalue()
+
+
+def queries_csv(evaluation: Evaluation) -> str:
+    """One line a query and pipeline: status, error, every measure (empty without an answer)."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    names = evaluation.design.measures
+    rows.writerow(["query_id", "query", "pipeline", "status", "seconds", "error", *names])
+    for query in evaluation.design.queries:
+        for spec in evaluation.design.pipelines:
+            cell = evaluation.cells.get((query.id, spec))
+            values = evaluation.per_query.get(query.id, {}).get(spec, {})
+            failure = cell.failure.message if cell and cell.failure else ""
+            rows.writerow(
+                [
+                    not_a_formula(query.id),
+                    not_a_formula(query.text),
+                    spec,
+                    cell.status.value if cell else "",
+                    _number(cell.seconds if cell else None),
+                    not_a_formula(failure),
+                    *(_number(values.get(name)) for name in names),
+                ]
+            )
+    return out.getvalue()
+
+
+def results_json(evaluation: Evaluation) -> str:
+    """The shape of `rerank-lab evaluate --json`, with corpus, design and single queries beside."""
+    design = evaluation.design
+    shown = {
+        "corpus": {"name": design.corpus, "content_hash": design.corpus_hash},
+        "experiment": design.id,
+        "created_at": design.created_at,
+        **evaluation.to_json(),
+        "per_query": {q: dict(rows) for q, rows in evaluation.per_query.items()},
+    }
+    return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
+
+
+def runs_zip(evaluation: Evaluation) -> bytes:
+    """One TREC run a pipeline that answered anything."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, spec in enumerate(evaluation.design.pipelines, 1):
+            run = evaluation.run(spec)
+            if run.rankings:
+                stem = f"{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', spec).strip('-')[:80]}"
+                suffix, data = _run_file(run)
+                entry = zipfile.ZipInfo(stem + suffix, _ZIP_DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, data)
+    return out.getvalue()
+
+
+def _run_file(run: Run) -> tuple[str, bytes]:
+    """As TREC lines, or as JSON lines when an id holds spaces, which TREC files cannot say."""
+    try:
+        return ".trec", "".join(trec_lines(run)).encode()
+    except InvalidInput:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "run.jsonl"
+            write_run(run, file)
+            return ".jsonl", file.read_bytes()
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)

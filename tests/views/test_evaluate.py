@@ -1,0 +1,185 @@
+"""The Evaluate page's view model: sentence, best group, ledger, disagreement, files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rerank_lab import trec
+from rerank_lab.stats import paired
+from rerank_lab.views import evaluate as views
+from rerank_lab.views import evaluate_export as export
+from tests.views.evaluations import evaluation
+
+CLEAR = {"bm25": [4] * 40, "bm25 >> identity": [1] * 34 + [4] * 4 + [5] * 2}
+
+
+def test_a_clear_winner_is_told_with_interval_p_and_tally() -> None:
+    found = evaluation(CLEAR)
+    shown = views.evaluate_view(found, "RR@10")
+    values = [found.values(spec, "RR@10") for spec in CLEAR]
+    stats = paired(values[0], values[1])
+    assert stats.difference == pytest.approx((34 * 0.75 - 2 * 0.05) / 40)
+    assert shown.sentence == (
+        f"On 40 queries, identity beats bm25 by {stats.difference:.2f} RR@10 "
+        f"[+{stats.low:.2f}, +{stats.high:.2f}]; Holm p < 0.001; 34 wins, 2 losses, 4 ties."
+    )
+    assert [row.best for row in shown.rows] == [False, True]
+    assert [row.baseline for row in shown.rows] == [True, False]
+
+
+def test_the_other_way_round_nothing_beats_the_baseline() -> None:
+    shown = views.evaluate_view(evaluation(CLEAR), "RR@10", "bm25 >> identity")
+    assert "nothing beats identity: bm25 comes next and is worse by" in shown.sentence
+    assert [row.baseline for row in shown.rows] == [False, True]
+
+
+def test_a_difference_that_may_be_chance_says_so_and_what_could_be_seen() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [2, 1, 2, 1], "dense": [1, 1, 2, 1]}))
+    assert "dense looks better than bm25, but that may be chance" in shown.sentence
+    assert "hardly tell a difference below" in shown.sentence
+    assert [row.best for row in shown.rows] == [True, True]
+
+
+def test_equal_pipelines_are_not_told_apart() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [1, 2], "dense": [1, 2]}))
+    assert "dense is not shown to differ from bm25: 0.000 RR@10" in shown.sentence
+    assert "0 wins, 0 losses, 2 ties" in shown.sentence
+
+
+def test_one_pipeline_alone() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [1, 2]}))
+    assert shown.sentence == "On 2 queries, bm25 reaches 0.75 RR@10."
+    assert shown.rows[0].paired is None
+
+
+def test_a_failed_query_is_counted_and_never_scored() -> None:
+    found = evaluation({"bm25": [2, 2, 2], "dense": [1, None, 1]})
+    shown = views.evaluate_view(found, "RR@10")
+    bm25, dense = shown.rows
+    assert dense.values["RR@10"] == 1.0
+    assert bm25.values["RR@10"] == 0.5
+    assert (dense.measured, dense.ledger) == (2, "2 answered, 1 failed")
+    assert shown.sentence.startswith("On the 2 of 3 queries that all pipelines answered, ")
+    assert shown.notes == (
+        "dense gave no answer of its own to 1 of 3 queries; its means are over the others.",
+    )
+    (problem,) = shown.problems
+    assert (problem.label, problem.message, problem.queries) == ("dense", "The model broke.", 1)
+    assert problem.examples == ("q1",)
+
+
+def test_a_pipeline_that_never_answered_takes_no_part() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [1, 2], "dense": [None, None]}))
+    assert shown.rows[1].values == {"RR@10": None, "nDCG@10": None}
+    assert shown.rows[1].ledger == "0 answered, 2 failed"
+    assert shown.sentence == "On 2 queries, bm25 reaches 0.75 RR@10."
+    assert "dense answered no query" in shown.notes[0]
+
+
+def test_an_unfinished_experiment_says_what_is_missing() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [1, 2, 3], "dense": [1]}))
+    assert (shown.done, shown.size, shown.pending) == (4, 6, 2)
+    assert shown.rows[1].ledger == "1 answered, 2 not asked yet"
+    assert "On the 1 of 3 queries" in shown.sentence
+
+
+def test_without_judgments_there_is_nothing_to_score() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [1, 2]}, judged=False))
+    assert shown.sentence.startswith("Nothing is judged here")
+    assert shown.rows[0].values == {"RR@10": None, "nDCG@10": None}
+
+
+def test_queries_nobody_gave_a_text_for_are_mentioned() -> None:
+    notes = views.evaluate_view(evaluation({"bm25": [1]}, unasked=("q8", "q9"))).notes
+    assert notes == ("2 judged queries have no text here and were not asked.",)
+
+
+def test_unjudged_share_and_latency_without_loading() -> None:
+    (row,) = views.evaluate_view(evaluation({"bm25": [1, 1, 1, 1]})).rows
+    assert row.unjudged == pytest.approx(0.9)
+    assert row.p50 == pytest.approx(0.15)
+    assert row.p95 == pytest.approx(0.2)
+
+
+def test_the_biggest_disagreement_comes_first_then_the_unanswered() -> None:
+    found = evaluation({"bm25": [1, 1, 4, 2], "dense": [1, None, 1, 1]})
+    lines = views.query_lines(found, "RR@10")
+    assert [line.id for line in lines] == ["q2", "q3", "q1", "q0"]
+    assert lines[0].spread == pytest.approx(0.75)
+    assert lines[2].values == (1.0, None)
+    assert lines[2].statuses == ("ok", "failed")
+
+
+def test_an_unknown_measure_or_baseline_falls_back_to_the_first() -> None:
+    shown = views.evaluate_view(evaluation({"bm25": [1], "dense": [2]}), "AP", "nope")
+    assert shown.primary == "RR@10"
+    assert shown.rows[0].baseline
+
+
+def test_numbers_in_words() -> None:
+    assert views.signed(0.2134) == "+0.21"
+    assert views.signed(-0.0517) == "−0.052"
+    assert views.signed(-0.0001) == "0.000"
+    assert views.p_words(0.0004) == "p < 0.001"
+    assert views.p_words(0.0123) == "p = 0.012"
+    assert views.p_words(0.5) == "p = 0.50"
+    assert views.p_words(None) == "no p-value"
+
+
+def test_intervals_share_one_scale() -> None:
+    shown = views.evaluate_view(evaluation(CLEAR), "RR@10")
+    scale = views.interval_scale(shown.rows)
+    one = shown.rows[1].paired
+    assert one is not None
+    assert one.high is not None
+    assert scale == one.high
+    assert views.interval_scale(()) == 0.0
+
+
+def test_results_as_csv_hold_counts_and_unrounded_means() -> None:
+    found = evaluation({"bm25": [3, 3], "dense": [1, None]})
+    rows = list(csv.DictReader(io.StringIO(export.results_csv(found))))
+    assert float(rows[0]["RR@10"]) == 1 / 3
+    assert (rows[1]["failed"], rows[1]["measured"], rows[1]["RR@10"]) == ("1", "1", "1.0")
+
+
+def test_queries_as_csv_leave_a_failure_empty() -> None:
+    found = evaluation({"bm25": [3, 3], "dense": [1, None]})
+    rows = list(csv.DictReader(io.StringIO(export.queries_csv(found))))
+    failed = next(r for r in rows if r["query_id"] == "q1" and r["pipeline"] == "dense")
+    assert (failed["status"], failed["RR@10"], failed["error"]) == (
+        "failed", "", "The model broke.",
+    )  # fmt: skip
+
+
+def test_json_has_the_shape_of_the_command_line() -> None:
+    found = evaluation({"bm25": [3, 3], "dense": [1, None]})
+    shown = json.loads(export.results_json(found))
+    assert shown["results"] == json.loads(json.dumps(found.to_json()["results"]))
+    assert shown["per_query"]["q1"].keys() == {"bm25"}
+
+
+def test_runs_read_back_as_they_were(tmp_path: Path) -> None:
+    found = evaluation({"bm25": [3, 3], "bm25 >> identity": [1, None]})
+    data = export.runs_zip(found)
+    assert data == export.runs_zip(found)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["1-bm25.trec", "2-bm25-identity.trec"]
+        archive.extractall(tmp_path)
+    run = trec.read_run(tmp_path / "2-bm25-identity.trec")
+    assert run.rankings["q0"].doc_ids[0] == "right"
+    assert "q1" not in run.rankings
+
+
+def test_ids_with_spaces_come_as_json_lines(tmp_path: Path) -> None:
+    data = export.runs_zip(evaluation({"bm25": [3, 3]}, gap=" "))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["1-bm25.jsonl"]
+        archive.extractall(tmp_path)
+    assert "wrong 0" in trec.read_run(tmp_path / "1-bm25.jsonl").rankings["q0"].doc_ids
