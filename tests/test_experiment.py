@@ -272,6 +272,24 @@ def test_the_id_belongs_to_documents_queries_and_pipelines(plugin: Calls) -> Non
     assert plan(other, [A, B]).id != base
 
 
+def test_a_changed_component_is_another_experiment(plugin: Calls, tmp_path: Path) -> None:
+    file = tmp_path / "given.run"
+    file.write_text("q0 Q0 d1 1 2.0 tag\n")
+    spec = f'run(path="{file}")'
+    before = plan(corpus(1), [spec]).id
+    file.write_text("q0 Q0 d2 1 2.0 tag\n")
+
+    assert plan(corpus(1), [spec], engine=Engine()).id != before
+
+
+def test_the_date_is_of_the_first_run(plugin: Calls) -> None:
+    planned = plan(corpus(1), [A])
+    run(replace(planned, design=replace(planned.design, created_at="2020-01-01T00:00:00+00:00")))
+    run(planned)
+
+    assert load_experiment(planned.id).design.created_at == "2020-01-01T00:00:00+00:00"
+
+
 def test_judged_queries_are_asked_and_the_rest_named(plugin: Calls) -> None:
     base = corpus(3)
     part = replace(base, qrels={"q1": {"d3": 1}, "q2": {}, "q9": {"d1": 1}})
