@@ -71,7 +71,7 @@ class Bedrock(HostedReranker):
         tape, body = call.ctx.tape, self.body(call.query, call.texts)
         digest = ""
         if tape is not None:
-            from rerank_lab.rerank.hosted.transport import cleaned, played
+            from rerank_lab.rerank.hosted.transport import played, redacted_exchange
             from rerank_lab.tapes import request_digest
 
             place = str(self.options["base_url"]) or str(self.options["region"])
@@ -82,7 +82,7 @@ class Bedrock(HostedReranker):
         payload = {"results": self._pages(call, body)}
         if tape is not None:
             exchange = Exchange(200, {}, json.dumps(payload))
-            tape.record(digest, self.info.name, cleaned(exchange, call.access.secrets))
+            tape.record(digest, self.info.name, redacted_exchange(exchange, call.access.secrets))
         return answer_of(payload, len(call.texts), self.provider)
 
     def body(self, query: str, texts: Sequence[str]) -> dict[str, Any]:

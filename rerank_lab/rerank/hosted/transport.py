@@ -7,6 +7,7 @@ functions only: httpx belongs to the extra `hosted`.
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 import threading
 import time
@@ -24,10 +25,13 @@ from rerank_lab.context import Exchange, TapeStore
 from rerank_lab.errors import BackendError
 from rerank_lab.rerank.hosted import urls
 from rerank_lab.rerank.hosted.faults import Fault, redacted
-from rerank_lab.tapes import kept_headers, request_digest
+from rerank_lab.tapes import request_digest
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 CONNECT_S = 10.0
+for _name in ("httpcore", "botocore"):
+    # At DEBUG they write headers into the log: those sent, or what a server repeats of a key.
+    logging.getLogger(_name).setLevel(logging.INFO)
 _ABOUT_THE_KEY = frozenset({401, 402, 403})
 _POOLS = 64
 _pools: OrderedDict[tuple[str, str, int], httpx.HTTPTransport] = OrderedDict()
@@ -65,7 +69,7 @@ class LabTransport(httpx.BaseTransport):
             return _response(played(tape, digest, self.line.provider), request)
         reply = self._sent(request)
         if tape is not None and keepable(reply.status):
-            tape.record(digest, self.line.provider, cleaned(reply, self.line.secrets))
+            tape.record(digest, self.line.provider, reply)
         return _response(reply, request)
 
     def _sent(self, request: httpx.Request) -> Exchange:
@@ -82,8 +86,9 @@ class LabTransport(httpx.BaseTransport):
         )
         response = _pool(target).handle_request(sent)
         try:
-            return Exchange(
-                response.status_code, dict(response.headers), self._body(response, sent, start)
+            headers, body = dict(response.headers), self._body(response, sent, start)
+            return redacted_exchange(
+                Exchange(response.status_code, headers, body), self.line.secrets
             )
         finally:
             response.close()
@@ -153,9 +158,9 @@ def keepable(status: int) -> bool:
     return status < 300 or (400 <= status < 500 and status not in _ABOUT_THE_KEY | {408, 409, 429})
 
 
-def cleaned(exchange: Exchange, secrets: Sequence[str]) -> Exchange:
-    """The exchange without keys, even if the server repeats them, and without other headers."""
-    headers = {k: redacted(v, secrets) for k, v in kept_headers(exchange.headers).items()}
+def redacted_exchange(exchange: Exchange, secrets: Sequence[str]) -> Exchange:
+    """The exchange without keys, should the server repeat them: so nothing later can show one."""
+    headers = {k: redacted(v, secrets) for k, v in exchange.headers.items()}
     return Exchange(exchange.status, headers, redacted(exchange.body, secrets))
 
 
