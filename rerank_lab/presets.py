@@ -43,8 +43,8 @@ DEFAULT_SHOW = 10
 """Documents shown in each column."""
 
 SAMPLE_QUERIES: dict[str, tuple[str, ...]] = {
-    "helpdesk": ("hd-q03", "hd-q02", "hd-q01"),
-    "science-answers": ("sa-q01", "sa-q02", "sa-q03"),
-    "multilingual-faq": ("faq-q01", "faq-q02", "faq-q03"),
+    "helpdesk": ("hd-q20", "hd-q24", "hd-q43", "hd-q17", "hd-q15"),
+    "science-answers": ("sa-q08", "sa-q23", "sa-q46", "sa-q39", "sa-q04"),
+    "multilingual-faq": ("faq-q03", "faq-q01", "faq-q08", "faq-q44", "faq-q36"),
 }
 """Ids of queries that show well what reranking does; others fill up the row."""
