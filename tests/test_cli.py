@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -479,6 +481,32 @@ def test_an_interrupted_evaluation_goes_on(
     assert json.loads(err)["error"] == "cancelled"
     done = subprocess.run([*given, "-m", "RR", "--json"], env=env, capture_output=True, timeout=60)
     assert json.loads(done.stdout)["results"][0]["status"]["ok"] == 2
+
+
+def test_app_starts_the_server_and_passes_options_on(home: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = ["app", "--server.port", str(port), "--server.headless", "true"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "rerank_lab", *given],
+        env=os.environ | {"RERANK_LAB_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        answer = b""
+        while time.monotonic() < deadline and child.poll() is None and not answer:
+            try:
+                answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health").read()
+            except OSError:
+                time.sleep(0.2)
+        assert answer == b"ok"
+    finally:
+        child.terminate()
+        out, _ = child.communicate(timeout=30)
+    assert b"Traceback" not in out
 
 
 @pytest.mark.data

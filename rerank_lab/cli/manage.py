@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -175,7 +176,7 @@ def _model_rows() -> list[dict[str, Any]]:
 
 
 def app(arguments: argparse.Namespace, output: Output) -> int:
-    """Start streamlit on the project's app.py and wait for it."""
+    """Start streamlit on the project's app.py."""
     import importlib.util
 
     script = app_script()
@@ -189,14 +190,11 @@ def app(arguments: argparse.Namespace, output: Output) -> int:
             "The app needs streamlit.", hint="Install it with: pip install rerank-lab"
         )
     command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments.rest]
-    # The app's own settings and theme are read from its folder.
-    with subprocess.Popen(command, cwd=script.parent) as child:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            child.terminate()
-            child.wait(10)
-            return 0
+    output.finish()
+    os.chdir(script.parent)  # the app's settings and theme are read from there
+    if os.name == "posix":  # this process becomes the server, so that signals reach it
+        os.execv(sys.executable, command)
+    return subprocess.run(command, check=False).returncode
 
 
 def app_script() -> Path:
