@@ -21,12 +21,12 @@ class Stage:
 def stages(n: int, size: int) -> list[Stage]:
     """The stages of one round over n documents, groups of at most `size`.
 
-    100 documents in groups of 20 give the published plan: 100, 50, 20, 10, 5, 2 in 13 groups. Two
-    documents meet once; one needs no stage.
+    100 documents in groups of 20 give the published plan, 100, 50, 20, 10, 5, 2 in 13 groups, and
+    a final: without it the last two would be level in every round. One document needs no stage.
     """
     found: list[Stage] = []
     left = n
-    while left > 2 or (left == 2 and not found):
+    while left > 1:
         after = _next(left)
         groups = _groups(left, after, size)
         found.append(Stage(_shared(left, groups), _shared(after, groups)))
