@@ -65,8 +65,9 @@ class Tape:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
         try:
-            with self._connection:
-                self._connection.executescript(_SCHEMA)
+            self._connection.execute("pragma journal_mode=wal")
+            self._connection.execute("pragma synchronous=normal")
+            self._connection.executescript(_SCHEMA)
         except sqlite3.DatabaseError as fault:
             self._connection.close()
             raise InvalidInput(
