@@ -20,10 +20,27 @@ from rerank_lab.corpora.tokens import count_tokens, normalised, token_spans
 from rerank_lab.errors import InvalidInput
 from rerank_lab.types import Document, Ranking
 
-prose = st.text(
-    st.sampled_from(list("ab cd. e!\n ไทย漢字。\"' éß-x"))
-    | st.characters(exclude_categories=["Cs"]),
-    max_size=600,
+pieces = st.sampled_from(
+    [
+        "word",
+        "end.",
+        " ",
+        "  ",
+        "\n",
+        "What?",
+        '"Stop!"',
+        "漢字。",
+        "ไทย",
+        "x-y",
+        "3.5",
+        "é" * 20,
+        "…",
+    ]
+)
+prose = st.one_of(
+    st.lists(pieces, min_size=30, max_size=120).map(" ".join),
+    st.lists(pieces, min_size=30, max_size=120).map("".join),
+    st.text(max_size=100),
 )
 options = st.integers(8, 40).flatmap(
     lambda size: st.builds(PassageOptions, st.just(size), st.integers(0, size // 2))
@@ -60,6 +77,12 @@ def test_cuts_fall_on_sentence_ends_when_there_are_any() -> None:
     assert len(passages) > 4
     assert all(passage.text.startswith("Sentence") for passage in passages)
     assert all(passage.text.rstrip().endswith(".") for passage in passages)
+
+
+def test_lines_end_sentences_too() -> None:
+    text = "\n".join(f"- item {n} without any full stop" for n in range(20))
+    passages = cut_passages([Document("x", text)], PassageOptions(24, 0))
+    assert all(passage.text.startswith("- item") for passage in passages)
 
 
 def test_a_decimal_point_is_no_sentence_end() -> None:
