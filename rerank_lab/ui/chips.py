@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.presets import MAX_PIPELINES, PRESETS
 from rerank_lab.ui import editor, parts, state
-from rerank_lab.views.labels import readable, short_labels
+from rerank_lab.views.labels import short_labels
 
 _OWN = "Write your own…"
 
 
-def draw(now: state.Screen, slots: Mapping[str, int]) -> None:
-    """Draw the row."""
+def draw(
+    now: state.Screen,
+    slots: Mapping[str, int],
+    sizes: Callable[[], None] = state.size_boxes,
+) -> None:
+    """Draw the row; `sizes` draws the boxes at its end."""
     labels = short_labels(now.pipelines)
     with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="controls"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
@@ -24,7 +28,8 @@ def draw(now: state.Screen, slots: Mapping[str, int]) -> None:
             if len(now.pipelines) < MAX_PIPELINES:
                 _add(now)
         with st.container(horizontal=True, wrap=False, width=216, key="sizes"):
-            state.size_boxes()
+            sizes()
+    editor.draw(now)
 
 
 def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
@@ -35,10 +40,14 @@ def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
             f'<span class="rl-dot" style="background:var(--rl-p{slot})"></span>',
             width="content",
         )
-        if st.button(
-            parts.literal(label), key=f"edit_{slot}", type="tertiary", help="Edit this pipeline"
-        ):
-            editor.show(now, spec)
+        st.button(
+            parts.literal(label),
+            key=f"edit_{slot}",
+            type="tertiary",
+            help="Edit this pipeline",
+            on_click=editor.edit,
+            args=(spec,),
+        )
         st.button(
             "",
             icon=":material/close:",
@@ -46,7 +55,7 @@ def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
             type="tertiary",
             help="Remove this pipeline",
             on_click=state.set_pipelines,
-            args=([readable(other) for other in now.pipelines if other != spec],),
+            args=([other for other in now.pipelines if other != spec],),
         )
 
 
@@ -63,7 +72,8 @@ def _add(now: state.Screen) -> None:
         ),
     )
     if picked == _OWN:
-        editor.show(now, "")
+        editor.edit("")
     elif picked:
-        editor.put(now, "", readable(picked))
+        state.next_pipelines([*now.pipelines, picked])
+    if picked:
         st.rerun()

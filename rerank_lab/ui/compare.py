@@ -11,7 +11,18 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
 from rerank_lab.presets import SAMPLE_QUERIES
 from rerank_lab.types import Query
-from rerank_lab.ui import cards, chips, columns, document, evidence, health, parts, resources, run
+from rerank_lab.ui import (
+    cards,
+    chips,
+    columns,
+    document,
+    editor,
+    evidence,
+    health,
+    parts,
+    resources,
+    run,
+)
 from rerank_lab.ui.state import Screen, screen, set_query
 from rerank_lab.views import CompareView, Options, Question, compare
 from rerank_lab.views.bump import bump
@@ -48,7 +59,7 @@ def _answers(now: Screen, question: Question, slots: Mapping[str, int]) -> None:
     polling = any(not task.job.finished.is_set() for task in tasks) or health.pending(checks)
     draw = st.fragment(_results, run_every=POLL_S if polling else None)
     draw(now, question, tasks, checks, slots, polling)
-    if now.doc:
+    if now.doc and not editor.is_open():
         view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
         document.show(view, now.doc)
 

@@ -14,22 +14,32 @@ from rerank_lab.views.labels import readable
 
 _TEXT = "editor_text"
 _VERSION = "editor_version"
+_OPEN = "editor_open"
 
 
-def put(now: state.Screen, old: str, new: str) -> None:
-    """Show `new` in the place of `old`, or at the end. The frame reads it at the next run."""
-    specs = [new if spec == old else readable(spec) for spec in now.pipelines]
-    st.session_state["p_next"] = specs if old in now.pipelines else [*specs, new]
-
-
-def show(now: state.Screen, spec: str) -> None:
-    """Open the dialog for a pipeline of the screen, or with "" for a new one."""
+def edit(spec: str) -> None:
+    """Open the editor for a pipeline on screen, or with "" for a new one. For callbacks."""
+    st.session_state[_OPEN] = spec
+    st.session_state["doc"] = ""
     st.session_state[_TEXT] = readable(spec or "bm25 >> ms-marco-minilm-l12")
-    st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
-    _dialog(now, spec)
+    _new_version()
 
 
-@st.dialog("Pipeline", width="large", icon=":material/tune:")
+def draw(now: state.Screen) -> None:
+    """The editor, when it is open; a run of the whole page in between does not close it."""
+    if is_open():
+        _dialog(now, st.session_state[_OPEN])
+
+
+def is_open() -> bool:
+    return st.session_state.get(_OPEN) is not None
+
+
+def _close() -> None:
+    st.session_state[_OPEN] = None
+
+
+@st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=_close)
 def _dialog(now: state.Screen, old: str) -> None:
     st.text_area(
         "Spec",
@@ -47,7 +57,9 @@ def _dialog(now: state.Screen, old: str) -> None:
         _add_stage()
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
-            put(now, old, readable(str(spec)))
+            specs = [str(spec) if other == old else other for other in now.pipelines]
+            state.next_pipelines(specs if old in now.pipelines else [*specs, str(spec)])
+            _close()
             st.rerun()
 
 
@@ -113,7 +125,7 @@ def _add_stage() -> None:
 
 
 def _new_version() -> None:
-    st.session_state[_VERSION] += 1
+    st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
 
 
 def _changed(path: form.Path, name: str, key: str) -> None:

@@ -11,7 +11,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.paths import HOME_VARIABLE
 from rerank_lab.ui import parts, resources, state
 
-COMPARE = "Compare"
+COMPARE, EVALUATE = "Compare", "Evaluate"
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
     '<rect width="32" height="32" rx="7" fill="#1d5c96"/>'
@@ -37,7 +37,9 @@ def draw(page: str) -> None:
         key="query_bar" if page == COMPARE else "query_bar_away",
     ):
         state.query_box()
-        if page != COMPARE:
+        if page == EVALUATE:
+            state.show_box()
+        elif page != COMPARE:
             state.size_boxes()
         elif corpus is not None and corpus.queries:
             state.sample_select(corpus.queries)
@@ -45,6 +47,7 @@ def draw(page: str) -> None:
 
 def finish() -> None:
     """Draw what depends on the page: running jobs. Call after the page has run."""
+    state.settle_link()
     with st.sidebar:
         _data_folder()
         _jobs_panel()

@@ -24,6 +24,7 @@ from rerank_lab.presets import (
 )
 from rerank_lab.types import Query
 from rerank_lab.ui import resources
+from rerank_lab.views.labels import readable
 
 MAX_QUERY_CHARS = 2000
 
@@ -116,6 +117,12 @@ def _sample_picked() -> None:
 
 def size_boxes() -> None:
     """How many candidates, and how many cards a column shows."""
+    depth_box()
+    show_box()
+
+
+def depth_box() -> None:
+    """How many candidates a first stage hands over."""
     st.selectbox(
         "Depth",
         DEPTHS,
@@ -125,6 +132,10 @@ def size_boxes() -> None:
         width=100,
         help="Candidates that a first stage hands over, unless the pipeline says its own number.",
     )
+
+
+def show_box() -> None:
+    """How many cards a column shows."""
     st.selectbox(
         "Show",
         SHOWS,
@@ -170,7 +181,12 @@ def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]
 
 def set_pipelines(specs: Sequence[str]) -> None:
     """Show these pipelines. Call it from a callback only: the widget is already drawn later."""
-    st.session_state["p"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
+    st.session_state["p"] = [readable(spec) for spec in dict.fromkeys(specs)][:MAX_PIPELINES]
+
+
+def next_pipelines(specs: Sequence[str]) -> None:
+    """Show these pipelines from the next run on; for code that runs after the widgets."""
+    st.session_state["p_next"] = [readable(spec) for spec in dict.fromkeys(specs)][:MAX_PIPELINES]
 
 
 def set_query(text: str) -> None:
@@ -182,17 +198,16 @@ def set_query(text: str) -> None:
 def remember_link() -> None:
     """Note what the link that opened this session asked for, before any widget corrects it."""
     if "link" not in st.session_state:
-        st.session_state["link"] = {key: st.query_params.get(key, "") for key in _CHECKED}
+        st.session_state["link"] = {key: st.query_params.get(key, "") for key in _DEFAULTS}
 
 
-_CHECKED = ("corpus", "depth", "show")
+_DEFAULTS = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_SHOW}
 
 
 def _url_notices() -> list[str]:
     """What of the link could not be had; forgotten as soon as the visitor goes on."""
     asked = st.session_state.get("link", {})
-    first = st.session_state.setdefault("link_shown", _shown_now())
-    if not any(asked.values()) or first != _shown_now():
+    if st.session_state.get("link_shown", _shown_now()) != _shown_now():
         return []
     known = {
         "corpus": [entry.name for entry in resources.corpora()],
@@ -201,14 +216,19 @@ def _url_notices() -> list[str]:
     }
     return [
         f"This link asks for {key} {asked[key]!r}, which is not here. "
-        f"You see {key} {st.session_state.get(key)!s}."
+        f"You see {key} {st.session_state.get(key) or _DEFAULTS[key]}."
         for key, values in known.items()
-        if asked[key] and asked[key] not in values
+        if asked.get(key) and asked[key] not in values
     ]
 
 
+def settle_link() -> None:
+    """Note what the link came to, once all widgets are drawn. The frame calls it last."""
+    st.session_state.setdefault("link_shown", _shown_now())
+
+
 def _shown_now() -> list[object]:
-    return [st.session_state.get(key) for key in ("q", *_CHECKED)]
+    return [st.session_state.get(key) for key in ("q", *_DEFAULTS)]
 
 
 def _one_of(value: object, allowed: tuple[int, ...], default: int) -> int:

@@ -31,10 +31,13 @@ _SNOWBALL = {
 
 
 _QUIET = frozenset(
-    "a an and any are as at be but by can could did do does for from get had has have how i if in "
-    "into is it its me my no not of on or our out so some than that the their them then there "
-    "these they this to up was we what when where which who why will with without would you "
-    "your".split()  # noqa: SIM905
+    re.findall(
+        r"\w+",
+        "a an and any are as at be but by can could did do does for from get had has have how i if "
+        "in into is it its me my no not of on or our out so some than that the their them then "
+        "there these they this to up was we what when where which who why will with without "
+        "would you your",
+    )
 )
 """Words that say nothing about where to look; marked only when a query has no others."""
 

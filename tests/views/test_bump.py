@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from rerank_lab.types import Ranking
+from rerank_lab.views import Outcome
+from rerank_lab.views.bump import bump
+from tests.views.made import corpus, ids, result, view
+
+TWO = "bm25 >> identity"
+FIRST = ids(*range(1, 13))
+SECOND = ids(12, *range(1, 12))
+
+
+def _made(grades: dict[str, int] | None = None, pin: str = "", everything: bool = False):
+    outcomes = [
+        Outcome("bm25", result("bm25", [FIRST])),
+        Outcome(TWO, result(TWO, [FIRST, SECOND])),
+    ]
+    return bump(view(outcomes, corpus(grades=grades)), pin=pin, everything=everything)
+
+
+def test_only_documents_that_cross_rank_ten_are_drawn() -> None:
+    data = _made()
+    assert data is not None
+    assert [(line.doc_id, line.places) for line in data.lines] == [
+        ("d10", (10, 11)),
+        ("d12", (12, 1)),
+    ]
+    assert data.left_out == 9
+
+
+def test_the_first_stage_is_drawn_once_when_it_is_a_pipeline_itself() -> None:
+    data = _made()
+    assert data is not None
+    assert [axis.spec for axis in data.axes] == ["bm25", TWO]
+
+
+def test_a_first_stage_that_is_no_pipeline_gets_an_upright_of_its_own() -> None:
+    data = bump(view([Outcome(TWO, result(TWO, [FIRST, SECOND]))], corpus()))
+    assert data is not None
+    assert [(axis.spec, axis.label) for axis in data.axes] == [("", "bm25"), (TWO, "identity")]
+
+
+def test_a_pinned_document_is_drawn_though_it_crosses_nothing() -> None:
+    data = _made(pin="d03")
+    assert data is not None
+    pinned = [line for line in data.lines if line.pinned]
+    assert [(line.doc_id, line.places) for line in pinned] == [("d03", (3, 4))]
+
+
+def test_relevant_documents_are_drawn_wherever_they_stay() -> None:
+    data = _made(grades={"d02": 3, "d12": 1})
+    assert data is not None
+    assert {line.doc_id: line.key for line in data.lines} == {
+        "d02": "grade:3",
+        "d10": "unjudged",
+        "d12": "grade:1",
+    }
+
+
+def test_without_judgments_colour_follows_movement() -> None:
+    data = _made()
+    assert data is not None
+    assert {line.doc_id: line.key for line in data.lines} == {"d10": "down", "d12": "up"}
+
+
+def test_everything_draws_the_whole_top() -> None:
+    data = _made(everything=True)
+    assert data is not None
+    assert len(data.lines) == 11
+    assert data.left_out == 0
+
+
+def test_ties_share_a_place() -> None:
+    tied = Ranking.from_scores("q1", dict.fromkeys(FIRST, 1.0), "logit")
+    shown = view([Outcome(TWO, result(TWO, [FIRST, tied]))], corpus())
+    data = bump(shown, everything=True)
+    assert data is not None
+    assert {line.places[-1] for line in data.lines} == {1}
+
+
+def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:
+    other = "rank-bm25 >> identity"
+    outcomes = [
+        Outcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
+        Outcome(other, result(other, [ids(1, 3), ids(3, 1)])),
+    ]
+    data = bump(view(outcomes, corpus()))
+    assert data is not None
+    assert {line.doc_id: line.places for line in data.lines} == {
+        "d02": (2, 1, None),
+        "d03": (None, None, 1),
+    }
+
+
+def test_one_list_alone_makes_no_chart() -> None:
+    assert bump(view([Outcome("bm25", result("bm25", [FIRST]))], corpus())) is None
+    assert bump(view([Outcome("bm25", doing="waiting")], corpus())) is None

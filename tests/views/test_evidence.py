@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from rerank_lab.corpora import Corpus
+from rerank_lab.pipeline import StageResult, result_of
+from rerank_lab.problems import ProblemLog
+from rerank_lab.registry import resolve
+from rerank_lab.trec import parse_run
+from rerank_lab.types import Document, Query, Status, Trace
+from rerank_lab.views import Options, Outcome, Question, compare
+from rerank_lab.views.evidence import agreement, document, followed, latency
+from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
+from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
+
+TWO = "bm25 >> identity"
+
+
+def test_latency_tells_the_parts_of_each_stage_apart() -> None:
+    cold = Trace(load_s=2.0, queue_s=0.1, compute_s=0.5, network_s=0.3, documents=50)
+    done = result(TWO, [ids(1, 2), ids(2, 1)], [Trace(compute_s=0.004), cold])
+    first, second = latency(view([Outcome(TWO, done)], corpus()).columns)
+    assert (first.stage, first.total, first.note) == ("bm25", 0.004, "warm")
+    assert (second.load, second.queue, second.compute, second.network) == (2.0, 0.1, 0.5, 0.3)
+    assert second.total == pytest.approx(2.9)
+    assert second.note == "cold"
+
+
+def test_the_sources_of_a_fusion_are_rows_of_their_own_and_not_counted_twice() -> None:
+    node = resolve("rrf(bm25,rank-bm25)").source
+    parts = tuple(
+        StageResult(source, Status.OK, Trace(compute_s=seconds), ranking(ids(1, 2)))
+        for source, seconds in zip(node.sources, (0.01, 0.2), strict=True)
+    )
+    stage = StageResult(node, Status.OK, Trace(compute_s=0.215), ranking(ids(1, 2)), parts=parts)
+    done = result_of("rrf(bm25,rank-bm25)", QUERY, [stage], corpus())
+    rows = latency(view([Outcome("rrf(bm25,rank-bm25)", done)], corpus()).columns)
+    assert [(row.stage, round(row.total, 4)) for row in rows] == [
+        ("bm25", 0.01),
+        ("rank-bm25", 0.2),
+        ("rrf(bm25,rank-bm25)", 0.005),
+    ]
+
+
+def test_a_failed_stage_is_named_so_in_the_latency_table() -> None:
+    rows = latency(view([Outcome(TWO, failed(TWO, ids(1, 2)))], corpus()).columns)
+    assert [row.note for row in rows] == ["warm", "failed"]
+
+
+def test_agreement_is_whole_with_itself_and_symmetric() -> None:
+    outcomes = [
+        Outcome("bm25", result("bm25", [ids(1, 2, 3, 4)])),
+        Outcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 3, 2, 1)])),
+        Outcome("dense", doing="waiting"),
+    ]
+    found = agreement(view(outcomes, corpus()), k=2)
+    assert found.labels == ("bm25", "identity")
+    assert found.overlap == ((1.0, 0.0), (0.0, 1.0))
+    assert found.tau == ((1.0, -1.0), (-1.0, 1.0))
+    assert found.rbo[0][0] == pytest.approx(1.0)
+    assert found.rbo[0][1] == found.rbo[1][0]
+
+
+def test_agreement_over_nothing_in_common_is_undefined_not_zero() -> None:
+    outcomes = [
+        Outcome("bm25", result("bm25", [ids(1)])),
+        Outcome(TWO, result(TWO, [ids(2), ids(2)])),
+    ]
+    assert agreement(view(outcomes, corpus())).tau[0][1] is None
+
+
+def test_a_document_is_shown_with_its_place_in_every_stage() -> None:
+    outcomes = [
+        Outcome("bm25", result("bm25", [ids(1, 2, 3)])),
+        Outcome(TWO, result(TWO, [ids(1, 2, 3), ids(3, 2, 1)])),
+        Outcome("dense", result("dense", [ids(5, 6)])),
+    ]
+    shown = view(outcomes, corpus(grades={"d03": 2}))
+    found = document(shown, "d03")
+    assert found is not None
+    assert (found.title, found.grade) == ("Title 3", 2)
+    assert [(p.stage, p.rank, p.score, p.scale) for p in found.places] == [
+        ("bm25", 3, 1.0, "bm25"),
+        ("bm25", 3, 1.0, "bm25"),
+        ("identity", 1, 3.0, "logit"),
+        ("dense", None, None, "bm25"),
+    ]
+    assert followed(shown, "d03") == (("bm25", "3"), ("identity", "3 → 1"), ("dense", "–"))
+
+
+def test_an_unknown_document_is_no_document() -> None:
+    assert document(view([], corpus()), "nope") is None
+
+
+def test_all_passages_of_a_cut_document_are_its_text() -> None:
+    cut = Corpus("c", (Document("a#1", "one", parent="a"), Document("a#2", "two", parent="a")))
+    shown = compare(Question(QUERY, cut), [], Options())
+    found = document(shown, "a")
+    assert found is not None
+    assert [(name, parts[0].text) for name, parts in found.parts] == [
+        ("a#1", "one"),
+        ("a#2", "two"),
+    ]
+
+
+def test_a_very_long_document_says_where_it_was_cut() -> None:
+    long = Corpus("c", (Document("a", "word " * 30_000),))
+    found = document(compare(Question(QUERY, long), [], Options()), "a")
+    assert found is not None
+    assert found.cut_at == 20_000
+    assert sum(len(part.text) for part in found.parts[0][1]) == 20_000
+
+
+def _shown():
+    made = Corpus(
+        "My corpus/é",
+        (Document("d01", "x", "=cmd()"), Document("d02", "y", 'Say "hi", ok')),
+        (Query("q1", "turn off weekly emails"),),
+        {"q1": {"d02": 3}},
+    )
+    outcomes = [
+        Outcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
+        Outcome("bm25", failed(TWO, ids(1))),
+    ]
+    return compare(Question(QUERY, made), outcomes, Options())
+
+
+def test_the_csv_holds_every_document_with_ranks_scores_and_grades() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(_shown()))))
+    assert [(r["doc_id"], r["rank"], r["first_stage_rank"], r["grade"]) for r in rows] == [
+        ("d02", "1", "2", "3"),
+        ("d01", "2", "1", ""),
+    ]
+    assert rows[0]["title"] == 'Say "hi", ok'
+    assert rows[0]["scale"] == "logit"
+
+
+def test_a_title_never_runs_as_a_spreadsheet_formula() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(_shown()))))
+    assert rows[1]["title"] == "'=cmd()"
+
+
+def test_the_json_has_the_shape_of_the_command_line() -> None:
+    shown = json.loads(to_json(_shown()))
+    assert shown["query"] == {"id": "q1", "text": "turn off weekly emails"}
+    good, bad = shown["rankings"]
+    assert good["hits"][0] == {"rank": 1, "doc_id": "d02", "score": 2.0}
+    assert good["scale"] == "logit"
+    assert bad["error"]["error"] == "backend_error"
+    assert "hits" not in bad
+
+
+def test_the_trec_run_reads_back_in_the_same_order() -> None:
+    shown = _shown()
+    lines = to_trec(shown, shown.columns[0]).splitlines()
+    run = parse_run(enumerate(lines, 1), ProblemLog(10), "run")
+    assert run.rankings["q1"].doc_ids == ("d02", "d01")
+    assert to_trec(shown, shown.columns[1]) == ""
+
+
+def test_the_same_view_gives_the_same_bytes() -> None:
+    assert to_csv(_shown()) == to_csv(_shown())
+    assert to_json(_shown()) == to_json(_shown())
+
+
+def test_file_names_hold_nothing_that_a_file_system_dislikes() -> None:
+    assert file_stem(_shown()) == "My-corpus--q1"
