@@ -99,6 +99,7 @@ class Engine:
     def built(self, node: Node, corpus: Corpus, ctx: Context) -> Retriever:
         """The retriever of a node, built for the corpus; built once, whoever asks."""
         wanted = self.retriever(node)
+        wanted.prepare(ctx)
         options = tuple((k, v) for k, v in sorted(wanted.options.items()) if k != "k")
         key = (corpus.content_hash, wanted.fingerprint(), options)
 

@@ -17,7 +17,8 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import Engine, default_engine, lab_errors
 from rerank_lab.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.registry import expand, info, load, resolve
-from rerank_lab.rerank.base import Reranked
+from rerank_lab.rerank.base import Reranked, Reranker
+from rerank_lab.retrieve.base import Retriever
 from rerank_lab.spec import Node, PipelineSpec, parse
 from rerank_lab.types import Query, Ranking, Status, Trace
 
@@ -234,10 +235,14 @@ class _Job:
         return (replace(found, reused=True) if reused else found), key
 
     def _key(self, key: str, node: Node, first: bool) -> str:
+        components: Sequence[Retriever | Reranker]
         if first:
-            parts = [self.engine.retriever(leaf).fingerprint() for leaf in _leaves(node)]
+            components = [self.engine.retriever(leaf) for leaf in _leaves(node)]
         else:
-            parts = [self.engine.reranker(node).fingerprint()]
+            components = [self.engine.reranker(node)]
+        for component in components:
+            component.prepare(self.ctx)
+        parts = [component.fingerprint() for component in components]
         return hashlib.sha256("\x00".join([key, str(node), *parts]).encode()).hexdigest()
 
     def _compute(self, node: Node, before: Ranking | None) -> StageResult:

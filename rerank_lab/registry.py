@@ -225,8 +225,10 @@ def _canonical(node: Node, kind: Kind, problems: list[str]) -> Node:
     full = found.complete(options)
     model = full.get("model")
     if isinstance(model, str) and (entry := _model(model, kind)) and entry.component(kind) == name:
+        # A reranker is known by its model; of first stages the default one is simply "dense".
         default = found.param("model")
-        name = name if default and default.default == model else model
+        by_name = kind == "reranker" or default is None or default.default != model
+        name = model if by_name else name
         full.pop("model")
     kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
     return Node(name, tuple(kept.items()))

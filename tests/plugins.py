@@ -41,6 +41,19 @@ class Short(PointwiseReranker):
     def score(self, query, texts, work):
         return [1.0] * (len(texts) - 1)
 
+class Fetched(ByLength):
+    info = Info("fetched", "reranker", "test", "Weights come on demand.", "characters", (TOP,))
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.here = False
+    def prepare(self, ctx):
+        self.here = True
+    def weights_digest(self):
+        assert self.here, "asked for the digest of weights that are not here"
+        return "digest"
+    def score(self, query, texts, work):
+        return [float(len(text)) for text in texts]
+
 class Loses(Reranker):
     info = Info("loses", "reranker", "test", "Loses documents.", "order", (TOP,))
     def _rank(self, query, docs, work):
@@ -65,6 +78,7 @@ by-length = lab_test_plugin:ByLength
 faulty = lab_test_plugin:Faulty
 not-a-number = lab_test_plugin:NotANumber
 short = lab_test_plugin:Short
+fetched = lab_test_plugin:Fetched
 loses = lab_test_plugin:Loses
 broken = lab_test_plugin:ThereIsNoSuchName
 

@@ -127,6 +127,13 @@ def test_a_failure_is_tried_again_the_next_time(
     assert isinstance(events[-1], StageFailed)
 
 
+def test_weights_are_fetched_before_results_are_kept_under_them(
+    corpus: Corpus, engine: Engine
+) -> None:
+    result = Pipeline("as-given >> fetched").run("q", corpus, engine=engine)
+    assert (result.status, result.error) == (Status.OK, None)
+
+
 def test_a_cancelled_query_says_so(corpus: Corpus, engine: Engine) -> None:
     token = CancelToken()
     token.cancel()

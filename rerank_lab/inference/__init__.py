@@ -37,6 +37,7 @@ __all__ = [
     "TokenEncoder",
     "Usage",
     "availability",
+    "fetch",
     "loaded_models",
     "model_digest",
     "open_encoder",

@@ -103,6 +103,12 @@ class Reranker(ABC):
                 self._close()
                 self._loaded = False
 
+    def prepare(self, ctx: Context) -> None:  # noqa: B027
+        """Fetch what its fingerprint depends on and is not here yet, such as weights.
+
+        Called before `fingerprint` by whoever keeps results under it.
+        """
+
     def fingerprint(self) -> str:
         """What its scores depend on: options (not those of execution only) and weights digest."""
         execution = {p.name for p in self.info.params if p.execution} | {"top"}

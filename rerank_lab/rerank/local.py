@@ -17,6 +17,7 @@ from rerank_lab.inference import (
     TokenEncoder,
     Usage,
     availability,
+    fetch,
     model_digest,
 )
 from rerank_lab.inference.convert import RECIPE
@@ -91,6 +92,11 @@ class LocalReranker(PointwiseReranker, Generic[H]):
     def note(self) -> str:
         """A standing remark to be shown beside every result of this model, or ""."""
         return self._handle.note if self._handle else ""
+
+    def prepare(self, ctx: Context) -> None:
+        """Download the model when it is not here; progress and cancel go through `ctx`."""
+        if not self._digest:
+            fetch(self.model, ctx)
 
     def availability(self) -> Availability:
         """Whether it can run here and now: cheap, without network."""

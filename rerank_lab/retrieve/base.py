@@ -66,6 +66,12 @@ class Retriever(ABC):
         execution = {p.name for p in self.info.params if p.execution} | {"k"}
         return {k: v for k, v in sorted(self.options.items()) if k not in execution}
 
+    def prepare(self, ctx: Context) -> None:  # noqa: B027
+        """Fetch what its fingerprint depends on and is not here yet, such as weights.
+
+        Called before `fingerprint` by whoever keeps indexes or results under it.
+        """
+
     def fingerprint(self) -> str:
         """What an index of this retriever is made with; part of its folder's name."""
         parts = [self.info.name, self.index_format, self.index_options, self.weights_digest()]

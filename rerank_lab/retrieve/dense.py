@@ -109,14 +109,14 @@ class Dense(Retriever):
         others = {name for names in _OF_KIND.values() for name in names} - mine
         return {k: v for k, v in super().index_options.items() if k not in others}
 
+    def prepare(self, ctx: Context) -> None:
+        """Download the model when it is not here; progress and cancel go through `ctx`."""
+        if inference.availability(self.model).state == "downloadable":
+            inference.fetch(self.model, ctx)
+
     def weights_digest(self) -> str:
-        """Digest of the model's files, "" while they are still to be fetched."""
-        try:
-            return inference.model_digest(self.model)
-        except ModelUnavailable:
-            if inference.availability(self.model).state == "downloadable":
-                return ""
-            raise
+        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
+        return inference.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None) -> list[LabError]:
         found = inference.availability(self.model)
