@@ -64,6 +64,18 @@ _RULES = """
 .rl-table th, .rl-table td { padding: .25rem .6rem .25rem 0; vertical-align: top;
   border-bottom: 1px solid var(--rl-border); overflow-wrap: anywhere; }
 .rl-table .rl-n, .rl-table th:nth-child(n+3) { text-align: right; white-space: nowrap; }
+.rl-strip { overflow-x: auto; }
+.rl-results td { vertical-align: middle; padding-right: .9rem; }
+.rl-results .rl-pipeline { min-width: 12rem; }
+.rl-results .rl-value-best { font-weight: 700; }
+.rl-ledger { color: var(--rl-muted); font-size: .82rem; }
+.rl-ci { display: inline-block; position: relative; width: 8rem; height: 1.1rem;
+  vertical-align: middle; }
+.rl-ci::before { content: ""; position: absolute; left: 50%; top: 0; bottom: 0;
+  border-left: 1px solid var(--rl-border); }
+.rl-ci i { position: absolute; top: .5rem; height: 2px; background: var(--rl-muted); }
+.rl-ci b { position: absolute; top: .27rem; width: .55rem; height: .55rem; margin-left: -.27rem;
+  border-radius: 50%; background: var(--rl-accent); }
 [class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
   padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
 [class*="st-key-chip_"] button { padding: 0 .3rem; min-height: 2rem; }

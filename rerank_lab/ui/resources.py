@@ -14,6 +14,8 @@ from rerank_lab.context import Context
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
 from rerank_lab.engine import Engine, default_engine
 from rerank_lab.errors import InvalidInput
+from rerank_lab.experiment import Evaluation, load_experiment
+from rerank_lab.experiment.store import experiment_folder
 from rerank_lab.jobs import Job, JobTable
 from rerank_lab.registry import resolve
 
@@ -61,6 +63,23 @@ def corpus(name: str) -> Corpus:
 @st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
 def _opened(name: str, content_hash: str) -> Corpus:
     return load_corpus(name)
+
+
+def evaluation(experiment_id: str) -> Evaluation:
+    """The results kept of an experiment, read once for everybody until a cell is added.
+
+    Raises InvalidInput for an unknown id.
+    """
+    folder = experiment_folder(engine().home, experiment_id)
+    design = folder.design()
+    return _evaluation(experiment_id, folder.count(), design.measures if design else ())
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the results")
+def _evaluation(
+    experiment_id: str, count: tuple[int, float], measures: tuple[str, ...]
+) -> Evaluation:
+    return load_experiment(experiment_id, engine().home)
 
 
 def waiter() -> str:

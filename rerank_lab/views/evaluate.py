@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from rerank_lab.experiment import Evaluation, Outcome
+from rerank_lab.experiment import Evaluation, ExperimentEntry, Outcome
 from rerank_lab.stats import Paired, against, best_group
 from rerank_lab.types import Status
-from rerank_lab.views.labels import short_labels
+from rerank_lab.views.labels import short_labels, without_depth
 from rerank_lab.views.words import counted
 
 ALPHA = 0.05
@@ -74,7 +75,10 @@ class QueryLine:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateView:
-    """Everything on the page. `primary` is the measure of sentence, order and comparison."""
+    """Everything on the page. `primary` is the measure of sentence, order and comparison.
+
+    `depth` is the number of candidates that all pipelines share, None when they differ.
+    """
 
     sentence: str
     notes: tuple[str, ...]
@@ -85,6 +89,7 @@ class EvaluateView:
     common: int
     done: int
     size: int
+    depth: int | None = None
 
     @property
     def pending(self) -> int:
@@ -92,12 +97,41 @@ class EvaluateView:
         return self.size - self.done
 
 
+@dataclass(frozen=True, slots=True)
+class ExperimentLine:
+    """One kept experiment in the list. `progress` in words, `when` the last change in UTC."""
+
+    id: str
+    corpus: str
+    pipelines: str
+    progress: str
+    when: str
+    finished: bool
+
+
+def experiment_line(entry: ExperimentEntry) -> ExperimentLine:
+    """`helpdesk`, `bm25 | dense`, `60 queries, all answers in`, `2026-11-21 08:40 UTC`."""
+    design = entry.design
+    finished = entry.cells >= design.size
+    asked = counted(len(design.queries), "query", "queries")
+    told = "all answers in" if finished else f"{entry.cells:,} of {design.size:,} answers in"
+    moment = datetime.fromtimestamp(entry.updated, UTC) if entry.updated else None
+    return ExperimentLine(
+        design.id,
+        design.corpus,
+        " | ".join(pipeline_labels(design.pipelines)[0].values()),
+        f"{asked}, {told}",
+        moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "not begun",
+        finished,
+    )
+
+
 def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "") -> EvaluateView:
     """The view of an experiment, finished or not. Unknown names fall back to the first."""
     design = evaluation.design
     primary = primary if primary in design.measures else design.measures[0]
     baseline = baseline if baseline in design.pipelines else design.pipelines[0]
-    labels = short_labels(design.pipelines)
+    labels, depth = pipeline_labels(design.pipelines)
     values = {spec: evaluation.values(spec, primary, common=True) for spec in design.pipelines}
     values = {spec: found for spec, found in values.items() if found}
     compared = against(baseline, values) if baseline in values else []
@@ -117,7 +151,15 @@ def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "")
         len(evaluation.common),
         len(evaluation.cells),
         design.size,
+        depth,
     )
+
+
+def pipeline_labels(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
+    """Short names, and the number of candidates when all pipelines share one (then left out)."""
+    plain, depth = without_depth(specs)
+    short = short_labels(list(plain.values()))
+    return {spec: short[plain[spec]] for spec in specs}, depth
 
 
 def query_lines(evaluation: Evaluation, primary: str) -> tuple[QueryLine, ...]:

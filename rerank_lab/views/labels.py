@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rerank_lab.catalogue import catalogue
 from rerank_lab.errors import LabError
+from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import Kind, expand, resolve
 from rerank_lab.spec import Node, PipelineSpec
 
@@ -39,6 +40,44 @@ def _named(node: Node) -> Node:
         if info.name == node.name and model in catalogue()
         else node
     )
+
+
+def without_depth(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
+    """Specs without the number of candidates that all of them share, and that number.
+
+    So pipelines made for a depth are called as they were before. None, and the specs as they are,
+    when they do not share one.
+    """
+    same = {spec: spec for spec in specs}
+    try:
+        made = {spec: resolve(spec) for spec in specs}
+        depths = {_depth(one.source) for one in made.values()}
+        depth = depths.pop() if len(depths) == 1 else None
+        if depth is None:
+            return same, None
+        shown = {
+            spec: str(PipelineSpec((_plain(one.source, depth), *one.stages)))
+            for spec, one in made.items()
+        }
+        fits = all(str(Pipeline(shown[spec]).at_depth(depth)) == spec for spec in specs)
+        return (shown, depth) if fits else (same, None)
+    except LabError:
+        return same, None
+
+
+def _depth(source: Node) -> int | None:
+    """The `k` of a first stage, that of the first one in a fusion."""
+    leaf = source
+    while leaf.sources:
+        leaf = leaf.sources[0]
+    found = expand(leaf, "retriever")[1].get("k")
+    return found if isinstance(found, int) else None
+
+
+def _plain(source: Node, depth: int) -> Node:
+    name = "top" if source.sources else "k"
+    kept = tuple((key, value) for key, value in source.options if (key, value) != (name, depth))
+    return Node(source.name, kept, tuple(_plain(one, depth) for one in source.sources))
 
 
 def _last_name(spec: str) -> str:

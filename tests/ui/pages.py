@@ -23,7 +23,7 @@ def fresh() -> Iterator[None]:
     default_engine.cache_clear()
 
 
-def open_page(name: str, **query: str) -> AppTest:
+def open_page(name: str, **query: str | list[str]) -> AppTest:
     """The page of that file, drawn once, with these parameters in the URL."""
     at = AppTest.from_file(str(FRAME), default_timeout=60)
     for key, value in query.items():
@@ -56,7 +56,7 @@ def until(at: AppTest, wanted: str, seconds: float = 60) -> AppTest:
 def words(at: AppTest) -> str:
     """Everything that can be read on the page, Markdown escapes taken out."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "metric", "info", "warning",
-             "error", "success", "button", "code")  # fmt: skip
+             "error", "success", "button", "code", "download_button")  # fmt: skip
     shown: list[str] = []
     for kind in kinds:
         for element in getattr(at, kind):

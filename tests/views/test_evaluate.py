@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab import trec
+from rerank_lab.experiment import ExperimentEntry
 from rerank_lab.stats import paired
 from rerank_lab.views import evaluate as views
 from rerank_lab.views import evaluate_export as export
@@ -183,3 +184,24 @@ def test_ids_with_spaces_come_as_json_lines(tmp_path: Path) -> None:
         assert archive.namelist() == ["1-bm25.jsonl"]
         archive.extractall(tmp_path)
     assert "wrong 0" in trec.read_run(tmp_path / "1-bm25.jsonl").rankings["q0"].doc_ids
+
+
+def test_a_depth_that_all_share_is_told_once() -> None:
+    found = evaluation({"bm25(k=50)": [1], "rrf(bm25(k=50),rank-bm25(k=50),top=50)": [2]})
+    shown = views.evaluate_view(found)
+    assert [row.label for row in shown.rows] == ["bm25", "rrf(bm25,rank-bm25)"]
+    assert shown.depth == 50
+    mixed = views.evaluate_view(evaluation({"bm25(k=50)": [1], "bm25(k=20)": [2]}))
+    assert [row.label for row in mixed.rows] == ["bm25(k=50)", "bm25(k=20)"]
+    assert mixed.depth is None
+
+
+def test_a_kept_experiment_in_one_line() -> None:
+    design = evaluation({"bm25": [1, 2], "dense": [1]}).design
+    line = views.experiment_line(ExperimentEntry(design, 3, 0.0))
+    assert (line.corpus, line.pipelines) == ("hand made", "bm25 | dense")
+    assert (line.progress, line.when, line.finished) == (
+        "2 queries, 3 of 4 answers in", "not begun", False,
+    )  # fmt: skip
+    done = views.experiment_line(ExperimentEntry(design, 4, 60.0))
+    assert (done.progress, done.when) == ("2 queries, all answers in", "1970-01-01 00:01 UTC")

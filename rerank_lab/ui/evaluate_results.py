@@ -1,0 +1,177 @@
+"""What came of an evaluation: sentence, table, problems, queries one by one, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from rerank_lab.experiment import Evaluation
+from rerank_lab.ui import cards, evaluate_html, parts, state
+from rerank_lab.ui.navigation import COMPARE_PAGE
+from rerank_lab.views import evaluate_export as export
+from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
+from rerank_lab.views.words import counted
+
+
+def draw(
+    found: Evaluation,
+    slots: Mapping[str, int],
+    links: Sequence[str],
+    resume: Callable[[str], None],
+) -> None:
+    """All of it. `links` are the pipelines that a click on a query opens in Compare."""
+    design = found.design
+    top = st.container(gap="xsmall", key="evaluate_top")
+    primary, baseline = _choices(found)
+    view = evaluate_view(found, primary, baseline)
+    depth = f" · {counted(view.depth, 'candidate')} each" if view.depth else ""
+    with top:
+        st.html(cards.verdict(view.sentence))
+        st.caption(
+            f"{parts.literal(design.corpus)} · {counted(len(design.queries), 'query', 'queries')}"
+            f"{depth} · {design.created_at[:16].replace('T', ' ')} UTC"
+        )
+    if view.pending:
+        _unfinished(view, design.id, resume)
+    st.html(evaluate_html.table(view, slots))
+    for note in view.notes:
+        st.caption(f":material/info: {parts.literal(note)}")
+    _problems(view)
+    st.fragment(_queries)(found, view, links, slots)
+    _downloads(found)
+
+
+def remember_changed(corpus: str) -> None:
+    """Say at the next run that the documents are not those of the experiment any more."""
+    st.session_state["evaluate_changed"] = corpus
+
+
+def _choices(found: Evaluation) -> tuple[str, str]:
+    design = found.design
+    changed = st.session_state.pop("evaluate_changed", "")
+    if changed:
+        st.warning(
+            f"{parts.literal(changed)} holds other documents now. Evaluate again to ask them.",
+            icon=":material/warning:",
+        )
+    if len(design.pipelines) == 1 and len(design.measures) == 1:
+        return design.measures[0], design.pipelines[0]
+    labels = {row.spec: row.label for row in evaluate_view(found).rows}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        primary = st.selectbox("Compare by", design.measures, key=f"by_{design.id}", width=180)
+        baseline = st.selectbox(
+            "Baseline",
+            design.pipelines,
+            format_func=lambda spec: labels[spec],
+            key=f"baseline_{design.id}",
+            width=300,
+        )
+    return str(primary), str(baseline)
+
+
+def _unfinished(view: EvaluateView, experiment_id: str, resume: Callable[[str], None]) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", border=True, key="evaluate_unfinished"
+    ):
+        st.markdown(
+            f":material/pause_circle: {view.done:,} of {view.size:,} answers are in. "
+            "Everything below is over these."
+        )
+        st.button(
+            "Go on",
+            key="evaluate_resume",
+            icon=":material/play_arrow:",
+            on_click=resume,
+            args=(experiment_id,),
+        )
+
+
+def _problems(view: EvaluateView) -> None:
+    for place, problem in enumerate(view.problems):
+        with st.container(border=True, key=f"evaluate_problem_{place}", gap="xsmall"):
+            st.markdown(
+                f":material/error: **{parts.literal(problem.label)}** {problem.status} on "
+                f"{counted(problem.queries, 'query', 'queries')}: {parts.literal(problem.message)}"
+            )
+            st.markdown(parts.literal(problem.hint))
+            st.caption("Such as " + parts.literal(", ".join(problem.examples)))
+
+
+def _queries(
+    found: Evaluation, view: EvaluateView, links: Sequence[str], slots: Mapping[str, int]
+) -> None:
+    lines = query_lines(found, view.primary)
+    st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
+
+    def compare() -> None:
+        clicked = st.session_state["to_compare"]
+        if clicked is not None:
+            state.set_query(lines[clicked["row"]].text)
+            st.session_state["corpus"] = found.design.corpus
+            state.set_pipelines(links)
+            st.session_state["leave_for_compare"] = True
+
+    columns: dict[str, list[Any]] = {
+        "Compare": [":material/compare_arrows:"] * len(lines),
+        "Query": [line.text for line in lines],
+        "Apart": [line.spread for line in lines],
+    }
+    for place, row in enumerate(view.rows):
+        columns[row.label] = [line.values[place] for line in lines]
+    columns["Not answered"] = [_unanswered(line, view) for line in lines]
+    hues = parts.tokens().pipelines
+    config: dict[str, Any] = {
+        row.label: st.column_config.ProgressColumn(
+            row.label, format="%.3f", min_value=0, max_value=1, color=hues[slots.get(row.spec, 0)]
+        )
+        for row in view.rows
+    }
+    config["Compare"] = st.column_config.ButtonColumn(
+        "", on_click=compare, key="to_compare", type="tertiary", width=60
+    )
+    config["Query"] = st.column_config.TextColumn("Query", width=330)
+    config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
+    if not any(columns["Not answered"]):
+        del columns["Not answered"]
+    st.dataframe(
+        columns,
+        hide_index=True,
+        height=min(520, 35 * (len(lines) + 1) + 3),
+        column_config=config,
+        key=f"query_table_{found.id}",
+        alt=f"{view.primary} of every query in every pipeline",
+    )
+    if st.session_state.pop("leave_for_compare", False):
+        st.switch_page(COMPARE_PAGE)
+
+
+def _unanswered(line: QueryLine, view: EvaluateView) -> str:
+    told = zip(view.rows, line.values, line.statuses, strict=True)
+    return ", ".join(
+        f"{row.label}: {status}"
+        for row, value, status in told
+        if value is None and status not in ("ok", "cached", "truncated", "repaired")
+    )
+
+
+def _downloads(found: Evaluation) -> None:
+    files: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
+        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(found)),
+        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(found)),
+        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(found)),
+        ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(found)),
+    )
+    with st.container(horizontal=True, key="evaluate_files"):
+        for label, name, mime, data in files:
+            st.download_button(
+                label,
+                data,
+                file_name=f"{found.id[:8]}-{name}",
+                mime=mime,
+                key=f"file_{name}",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+            )
