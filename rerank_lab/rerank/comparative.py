@@ -103,6 +103,11 @@ class _Comparative(Reranker):
             return None
 
     @staticmethod
+    def _earned(ranking: Ranking, work: Work) -> Ranking:
+        """The ranking, without its scores where some stand for answers that never came."""
+        return Ranking.from_order(ranking.query_id, ranking.doc_ids) if work.fallbacks else ranking
+
+    @staticmethod
     def _status(work: Work) -> Status:
         if work.fallbacks:
             return Status.FALLBACK
@@ -171,22 +176,27 @@ class PairwiseReranker(_Comparative):
             wins[a.id] += agreed
             wins[b.id] += 1 - agreed
             work.ctx.report("comparing", done, len(pairs))
-        previous = [doc.id for doc in docs]
-        return Ranking.from_scores(query.id, wins, "wins", previous), self._status(work)
+        ranking = Ranking.from_scores(query.id, wins, "wins", [doc.id for doc in docs])
+        return self._earned(ranking, work), self._status(work)
 
     def _sorted(self, sort: str, query: Query, docs: Sequence[Document], work: Work) -> Ranking:
         def best(group: list[Document]) -> int:
             leader = 0
             for i in range(1, len(group)):
-                if self._agreed(query.text, group[i].content, group[leader].content, work) == 1:
+                wins = self._agreed(query.text, group[i].content, group[leader].content, work)
+                # A heap stirs its items, so a draw there goes to the one that came first.
+                earlier = stirs and place[group[i].id] < place[group[leader].id]
+                if wins == 1 or (wins == 0.5 and earlier):
                     leader = i
             return leader
 
         def placed(places: int) -> None:
             work.ctx.report("comparing", places, keep)
 
+        stirs = sort == "heapsort"
+        place = {doc.id: i for i, doc in enumerate(docs)}
         keep = min(int(self.options.get("keep", KEEP.default)), len(docs))
-        top = heap_top if sort == "heapsort" else bubble_top
+        top = heap_top if stirs else bubble_top
         order = top(docs, keep, 2, best, placed)
         return Ranking.from_order(query.id, [doc.id for doc in order])
 
@@ -217,9 +227,9 @@ class SetwiseReranker(_Comparative):
         """The position in `texts` of the most relevant one. Raise UnusableAnswer when unclear."""
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        def best(group: list[Document]) -> int:
+        def best(group: list[Document]) -> int | None:
             answer = self._best([query.text, *(doc.content for doc in group)], work)
-            return answer[0] if answer else 0
+            return answer[0] if answer else None
 
         def placed(places: int) -> None:
             work.ctx.report("picking", places, keep)

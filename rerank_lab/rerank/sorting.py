@@ -1,7 +1,8 @@
 """Sorting by a model that can only say which of a few items is the best: bubble sort and heap sort.
 
 Both decide the first `keep` places and leave the other items in the order in which they came.
-`best(group)` gives the position of the best item of a group; 0 keeps the item that leads it.
+`best(group)` gives the position of the best item of a group, or None when that cannot be told: then
+the order from before decides, and where nothing can be told at all, it is the result.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
-Best = Callable[[list[T]], int]
+Best = Callable[[list[T]], int | None]
 Placed = Callable[[int], None]
 
 
@@ -31,7 +32,7 @@ def bubble_top(
         end, moved = len(current), False
         while end > place + 1:
             start = max(place, end - size)
-            found = best(current[start:end])
+            found = best(current[start:end]) or 0
             moved = moved or found > 0
             current.insert(start, current.pop(start + found))
             end = start + 1
@@ -72,7 +73,9 @@ def heap_top(
 def _sift(heap: list[int], at: int, children: int, items: Sequence[T], best: Best[T]) -> None:
     while (first := at * children + 1) < len(heap):
         places = [at, *range(first, min(first + children, len(heap)))]
-        found = places[best([items[heap[place]] for place in places])]
+        told = best([items[heap[place]] for place in places])
+        # A heap stirs its items, so the order from before is that of their first positions.
+        found = min(places, key=lambda place: heap[place]) if told is None else places[told]
         if found == at:
             return
         heap[at], heap[found] = heap[found], heap[at]

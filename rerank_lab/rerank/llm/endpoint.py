@@ -112,13 +112,13 @@ class Endpoint:
             1,
             work,
         )
-        choice = reply.choices[0] if reply.choices else None
-        told = getattr(choice, "logprobs", None)
+        choice = reply.choices[0]
+        told = choice.logprobs
         offsets = getattr(told, "text_offset", None) or []
         found = getattr(told, "token_logprobs", None) or []
         span = range(len(before), len(prompt))
         mine = [p for at, p in zip(offsets, found, strict=False) if at in span and p is not None]
-        if not mine or not (choice and str(choice.text).startswith(prompt)):
+        if not mine or not str(choice.text).startswith(prompt):
             raise no_probabilities(self.base_url(), "the probabilities of the prompt's own words")
         return mean_of(mine)
 
@@ -200,10 +200,8 @@ class Endpoint:
         return cost or 0.0
 
     def _cost(self, read: float, written: float) -> float | None:
-        if self.known.free:
-            return 0.0
         given = float(self.options["price_in"]), float(self.options["price_out"])
-        listed = self.known.prices.get(self.model)
+        listed = (0.0, 0.0) if self.known.free else self.known.prices.get(self.model)
         if min(given) < 0 and listed is None:
             return None
         prices = [g if g >= 0 else p for g, p in zip(given, listed or given, strict=True)]
@@ -237,8 +235,8 @@ class Endpoint:
                 raise Fault("connection", body=str(error)) from None
             except (openai.OpenAIError, ValueError) as error:
                 raise _unreadable(access.base, str(error)) from None
-        if not hasattr(reply, "choices"):
-            raise _unreadable(access.base, "it is not JSON")
+        if not getattr(reply, "choices", None):
+            raise _unreadable(access.base, "it holds no choices")
         return reply
 
     def _timeout(self, ctx: Context) -> float:
@@ -324,10 +322,10 @@ def _same_model(asked: str, served: str) -> bool:
 
 
 def _said(reply: Any) -> Said:
-    choice = reply.choices[0] if reply.choices else None
-    if choice is None or getattr(choice, "message", None) is None:
-        return Said("")
+    choice = reply.choices[0]
     message = choice.message
+    if message is None:
+        return Said("")
     told = getattr(choice.logprobs, "content", None) if choice.logprobs else None
     first = None
     if told:

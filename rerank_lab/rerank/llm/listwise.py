@@ -178,8 +178,8 @@ class Listwise(AskingOfMany, ListwiseReranker):
                     points[position] += 1
             work.ctx.report("tournament round", turn + 1, rounds)
         scores = {doc.id: float(points[i]) for i, doc in enumerate(docs)}
-        previous = [doc.id for doc in docs]
-        return Ranking.from_scores(query.id, scores, "points", previous), self._status(work)
+        ranking = Ranking.from_scores(query.id, scores, "points", [doc.id for doc in docs])
+        return self._earned(ranking, work), self._status(work)
 
     def _survivors(
         self, query: str, docs: Sequence[Document], group: list[int], keep: int, work: Work

@@ -331,6 +331,35 @@ def test_blank_documents_and_broken_characters_do_not_fail_the_request(fake: Sta
     assert "1 empty documents were sent as a dash." in done.trace.warnings
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "9", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 60.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 -0000"}, 60.0),
+        ({"retry-after": "Wed, 21 Oct 2015 09:28:00 +0200"}, 60.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:00:00 GMT"}, 0.0),
+    ],
+)
+def test_what_the_server_asks_to_wait(
+    headers: dict[str, str], seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        now = datetime(2015, 10, 21, 7, 27, tzinfo=UTC).timestamp()
+        assert faults.retry_after(headers, now) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_jitter_spreads_the_pauses() -> None:
     fault = faults.Fault("status", status=500)
     pauses = [faults.pause_before(3, fault) for _ in range(200)]
