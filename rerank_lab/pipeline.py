@@ -153,6 +153,9 @@ class Pipeline:
                     problems += engine.retriever(node).problems(corpus)
             except LabError as error:
                 problems.append(error)
+        for node in _fusions(self.spec.source):
+            component, options = expand(node, "retriever")
+            problems += load("fusion", component.name)(**options).problems(len(node.sources))
         return problems
 
     def events(
@@ -284,6 +287,11 @@ class _Job:
 
 def _leaves(node: Node) -> list[Node]:
     return [leaf for s in node.sources for leaf in _leaves(s)] if node.sources else [node]
+
+
+def _fusions(node: Node) -> list[Node]:
+    inner = [fusion for source in node.sources for fusion in _fusions(source)]
+    return [node, *inner] if node.sources else []
 
 
 def _deepened(node: Node, depth: int) -> Node:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rerank_lab.errors import ContractViolation, InvalidInput
 from rerank_lab.fuse import ReciprocalRankFusion, WeightedFusion, reciprocal_rank, weighted
+from rerank_lab.pipeline import Pipeline
 from rerank_lab.types import Ranking
 
 
@@ -118,6 +119,13 @@ def test_wrong_weights_are_named_before_any_work(text: str, problem: str) -> Non
     assert problem in found.message
     with pytest.raises(InvalidInput, match=problem):
         fusion.fuse([ranking(a=1.0), ranking(b=1.0)])
+
+
+def test_a_pipeline_with_wrong_weights_is_refused_before_it_runs() -> None:
+    inner = 'weighted(bm25,bm25(k=5),weights="1,2,3")'
+    [problem] = Pipeline(f"rrf(bm25,{inner})").check()
+    assert "3 weights for 2 sources" in problem.message
+    assert Pipeline('weighted(bm25,bm25(k=5),weights="1,2")').check() == []
 
 
 def test_registered_fusions_read_their_options() -> None:
