@@ -211,6 +211,8 @@ class JobTable:
     def _end(
         job: Job, state: JobState, *, result: Any = None, error: LabError | None = None
     ) -> None:
+        # A job is kept long after its session may have ended; the session's keys must not be.
+        job.ctx = replace(job.ctx, secrets={})
         job.result, job.error = result, error
         job.state, job.ended_at = state, time.monotonic()
         job.finished.set()
