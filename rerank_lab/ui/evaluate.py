@@ -16,6 +16,7 @@ from rerank_lab.jobs import Job, JobState
 from rerank_lab.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.ui import chips, evaluate_list, evaluate_results, parts, resources
+from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, depth_box, screen
 from rerank_lab.ui.waiting import watch
 from rerank_lab.views.labels import colour_slots
@@ -69,8 +70,7 @@ def _no_queries(corpus: Corpus) -> None:
             "query file and a judgment file to this corpus, or choose one of the samples."
         )
         if st.button("Add queries and judgments", key="to_change", icon=":material/upload:"):
-            corpora_page = {"corpus": corpus.name, "part": "Change"}
-            st.switch_page("corpora.py", query_params=corpora_page)
+            go_to("corpora.py", part="Change")
 
 
 def _hint(corpus: Corpus) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from rerank_lab.experiment import Evaluation
 from rerank_lab.ui import cards, evaluate_html, parts, state
-from rerank_lab.ui.navigation import COMPARE_PAGE
+from rerank_lab.ui.navigation import COMPARE_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
 from rerank_lab.views.words import counted
@@ -144,7 +144,7 @@ def _queries(
         alt=f"{view.primary} of every query in every pipeline",
     )
     if st.session_state.pop("leave_for_compare", False):
-        st.switch_page(COMPARE_PAGE)
+        go_to(COMPARE_PAGE)
 
 
 def _unanswered(line: QueryLine, view: EvaluateView) -> str:

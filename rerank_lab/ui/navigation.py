@@ -36,4 +36,9 @@ def compare_button(
         on_click=prepare,
     )
     if pressed:
-        st.switch_page(COMPARE_PAGE)
+        go_to(COMPARE_PAGE)
+
+
+def go_to(page: str, **unbound: str) -> None:
+    """Open another page. What the frame's widgets hold stays; `unbound` are its own parameters."""
+    st.switch_page(page, query_params=unbound)
