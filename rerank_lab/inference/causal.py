@@ -209,11 +209,14 @@ class _Checkpoint:
 def _load(located: Located) -> CausalEngine:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
     device = choose_device("auto")
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     packed = {"gguf_file": located.gguf_file.name} if located.gguf_file else {}
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(located.folder), **safe, **packed)
         model = AutoModelForCausalLM.from_pretrained(
@@ -225,4 +228,7 @@ def _load(located: Located) -> CausalEngine:
             hint="Choose a model for text generation; GGUF files need: "
             "pip install 'rerank-lab[llm]'",
         ) from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()
     return CausalEngine(tokenizer, model, device, str(dtype).removeprefix("torch."))

@@ -68,12 +68,14 @@ class PointwiseLLM(Asking, PointwiseReranker):
             part = Work(ctx)
             return self._score(query, text, part), part
 
-        width = 1 if self.local else int(self.options["concurrency"])
-        with work.timed("network_s"):
-            done = gather(texts, one, work.ctx, width)
-        # The wall time is what counts, not the sum over calls that ran side by side.
+        if self.local:
+            done = [one(text, work.ctx) for text in texts]
+        else:
+            with work.timed("network_s"):
+                done = gather(texts, one, work.ctx, int(self.options["concurrency"]))
+        # Calls run side by side: their wall time, measured here, is what counts, not their sum.
         for _, part in done:
-            work.trace = work.trace + replace(part.trace, network_s=0.0, queue_s=0.0, load_s=0.0)
+            work.trace = work.trace + replace(part.trace, network_s=0.0, queue_s=0.0)
         work.add(calls=len(texts) - 1)  # the base counts one a batch
         work.truncated |= {i for i, text in enumerate(texts) if self._seen(text)[1]}
         return [score for score, _ in done]
