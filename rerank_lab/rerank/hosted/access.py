@@ -11,8 +11,6 @@ from rerank_lab.errors import InvalidInput, MissingKey
 from rerank_lab.rerank.hosted import urls
 from rerank_lab.rerank.hosted.providers import Provider
 
-NO_KEY = "replay"
-
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -37,8 +35,6 @@ def access_of(provider: Provider, base_of: Callable[[str], str], ctx: Context) -
     operator names: else any visitor could have it sent to an address of theirs. Raises MissingKey
     or InvalidInput with the next step.
     """
-    if ctx.tape is not None and ctx.tape.replaying:
-        return Access(base_of(""), NO_KEY, False, ())
     key = checked_key(provider.key, ctx, required=not provider.key_optional)
     base = base_of(key)
     host = host_of(base)

@@ -13,7 +13,7 @@ from rerank_lab.context import Context, Exchange
 from rerank_lab.errors import BackendError, InvalidInput, MissingKey
 from rerank_lab.registry import Param
 from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.access import NO_KEY, Access, access_of, checked_key
+from rerank_lab.rerank.hosted.access import Access, access_of, checked_key
 from rerank_lab.rerank.hosted.base import Call, HostedReranker
 from rerank_lab.rerank.hosted.faults import Fault
 from rerank_lab.rerank.hosted.options import hosted_info
@@ -46,10 +46,10 @@ class Bedrock(HostedReranker):
         return super().base_url(key) if given else self._own_base()
 
     def access(self, ctx: Context) -> Access:
+        if ctx.tape is not None and ctx.tape.replaying:
+            return super().access(ctx)
         given = bool(str(self.options["base_url"]).strip())
         found = access_of(self.provider, self.base_url, ctx) if given else self._own_access(ctx)
-        if found.key == NO_KEY:
-            return found
         key_id, token = self._companions(ctx)
         return Access(found.base, found.key, found.own, (found.key, key_id, token))
 
@@ -118,8 +118,6 @@ class Bedrock(HostedReranker):
         return f"https://bedrock-agent-runtime.{self.options['region']}.amazonaws.com"
 
     def _own_access(self, ctx: Context) -> Access:
-        if ctx.tape is not None and ctx.tape.replaying:
-            return Access(self._own_base(), NO_KEY, True, ())
         key = checked_key(SECRET, ctx, required=True)
         return Access(self._own_base(), key, True, (key,))
 

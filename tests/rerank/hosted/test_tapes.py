@@ -12,6 +12,7 @@ import pytest
 from rerank_lab.cache import ScoreCache
 from rerank_lab.context import Context, Exchange
 from rerank_lab.errors import BackendError, InvalidInput
+from rerank_lab.rerank.hosted.urls import ALLOW_PRIVATE
 from rerank_lab.spend import SpendMeter
 from rerank_lab.tapes import Tape, request_digest
 from rerank_lab.testing_servers import KEY, FakeProvider, Switch
@@ -24,13 +25,14 @@ Start = Callable[..., FakeProvider]
 
 @pytest.mark.parametrize("provider", list(WIRES))
 def test_a_recording_replays_without_key_and_server(
-    provider: str, fake: Start, tmp_path: Path
+    provider: str, fake: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = fake(provider)
     reranker = made(provider, server, price=0.5)
     with Tape(tmp_path / "t.sqlite") as tape:
         first = reranker.rerank(QUERY, DOCS, keyed(tape=tape))
     server.__exit__(None, None, None)
+    monkeypatch.delenv(ALLOW_PRIVATE)
     meter = SpendMeter(0.0)
     with Tape(tmp_path / "t.sqlite", "replay") as tape:
         again = reranker.rerank(QUERY, DOCS, Context(tape=tape, spend=meter))
