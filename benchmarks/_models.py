@@ -38,7 +38,7 @@ def _distil(folder: Path) -> None:
     config = AutoConfig.from_pretrained(source, num_labels=1)
     model = AutoModelForSequenceClassification.from_pretrained(source, config=config)
     tokenizer = AutoTokenizer.from_pretrained(source)
-    pairs = _pairs()
+    pairs = sample_pairs()
     logits = _taught(pairs)
     head = [p for n, p in model.named_parameters() if n.startswith(("classifier", "bert.pooler"))]
     body = [p for n, p in model.named_parameters() if n.startswith("bert.e")]
@@ -66,7 +66,7 @@ def _loss(model: Any, tokenizer: Any, pairs: list[tuple[str, str]], logits: list
     return torch.nn.functional.mse_loss(given, torch.tensor(logits) / 2)
 
 
-def _pairs() -> list[tuple[str, str]]:
+def sample_pairs() -> list[tuple[str, str]]:
     """Questions of the sample corpora, each with the texts most like it and some drawn by lot."""
     chance = random.Random(SEED)
     pairs = []

@@ -25,6 +25,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rerank_lab.context import Context
+from rerank_lab.errors import Cancelled, DeadlineExceeded
 from rerank_lab.inference.call import Call
 from rerank_lab.inference.heads import Head
 from rerank_lab.inference.memory import Usage
@@ -101,7 +102,9 @@ def convert(located: Located, head: Head, ctx: Context) -> Conversion:
         ctx.report(f"converting {located.name} for this processor (once)")
         try:
             found = _convert_into(work, located, head, ctx)
-        except (ImportError, RuntimeError, ValueError, TypeError, OSError, AttributeError) as error:
+        except (Cancelled, DeadlineExceeded):
+            raise
+        except Exception as error:  # whatever an exporter stumbles over, torch can still run it
             reason = f"it cannot be exported: {str(error).strip().splitlines()[0][:200]}"
             found = Conversion("none", 0.0, 0.0, 0.0, 0, reason)
         (work / "conversion.json").write_text(json.dumps(asdict(found), indent=2), "utf-8")
@@ -121,10 +124,10 @@ def _convert_into(work: Path, located: Located, head: Head, ctx: Context) -> Con
     ctx.checkpoint()
     full, int8 = work / "full.onnx", work / "int8.onnx"
     with _quiet():
-        graphs.export(model, full)
+        graphs.export(model, located, full)
         ctx.checkpoint()
         graphs.smooth(model, graphs.largest_inputs(model, located, probes), _SMOOTHING)
-        graphs.export(model, work / "smooth.onnx")
+        graphs.export(model, located, work / "smooth.onnx")
         ctx.checkpoint()
         graphs.quantise(work / "smooth.onnx", int8)
     (work / "smooth.onnx").unlink()

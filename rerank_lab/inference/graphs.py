@@ -98,8 +98,11 @@ def smooth(model: Any, largest: dict[str, Any], strength: float) -> None:
         setattr(parent, child, Smoothed(linear, factor / factor.mean()))
 
 
-def export(model: Any, path: Path) -> None:
-    """Write the graph for one unpadded text: a batch of one, any number of tokens."""
+def export(model: Any, located: Located, path: Path) -> None:
+    """Write the graph for one unpadded text: a batch of one, any number of tokens.
+
+    Token types are an input only where the model's own tokenizer hands them over.
+    """
     import torch
 
     class Wrapped(torch.nn.Module):
@@ -113,7 +116,8 @@ def export(model: Any, path: Path) -> None:
 
     ids = torch.full((1, 24), 5, dtype=torch.long)
     names = ["input_ids"]
-    if getattr(model.config, "type_vocab_size", 0):
+    types = "token_type_ids" in _tokenizer(str(located.folder)).model_input_names
+    if types and (getattr(model.config, "type_vocab_size", 0) or 0) > 1:
         names.append("token_type_ids")
     sample = (ids, torch.zeros_like(ids))[: len(names)]
     with torch.inference_mode(), contextlib.redirect_stdout(None):

@@ -76,7 +76,7 @@ PROBES = (
     ),
     Probe(
         "refund policy for cancelled orders",
-        "If you cancel an order before dispatch, the full price is paid back within five days.",
+        "If you cancel an order before dispatch, we refund the full price within five days.",
         "Orders for our policy brochure are up; it was cancelled last year without a refund.",
     ),
 )

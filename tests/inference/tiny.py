@@ -11,7 +11,9 @@ SPECIAL = {"cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "unk": "[UNK]", "mask
 ARCHITECTURES = ("bert", "xlm-roberta", "deberta-v2", "modernbert")
 
 
-def save_tokenizer(folder: Path, pairs: str = "$A [SEP] $B:1", extra: tuple[str, ...] = ()) -> int:
+def save_tokenizer(
+    folder: Path, pairs: str = "$A [SEP] $B:1", extra: tuple[str, ...] = (), types: bool = True
+) -> int:
     """A word-level tokenizer over the words of the probes; the size of its vocabulary."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -37,6 +39,7 @@ def save_tokenizer(folder: Path, pairs: str = "$A [SEP] $B:1", extra: tuple[str,
         tokenizer_object=tokenizer,
         model_max_length=64,
         additional_special_tokens=list(extra),
+        model_input_names=["input_ids", *(["token_type_ids"] if types else []), "attention_mask"],
         **{f"{kind}_token": token for kind, token in SPECIAL.items()},
     )
     fast.save_pretrained(str(folder))
@@ -81,7 +84,7 @@ def save_cross_encoder(
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(7)
-    size = save_tokenizer(folder)
+    size = save_tokenizer(folder, types=architecture == "bert")
     config = config_of(architecture, size, labels)
     model = AutoModelForSequenceClassification.from_config(config).eval()
     with torch.no_grad():
