@@ -130,19 +130,19 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
     figure.update_layout(template(tokens))
     figure.update_layout(
         height=int(min(620, 80 + 20.5 * floor)),
-        margin={"l": 36, "r": 236, "t": 62, "b": 8},
+        margin={"l": 36, "r": 228, "t": 62, "b": 8},
         hovermode="closest",
         shapes=[_cut_line(data.k, last, tokens)],
         annotations=[_axis_title(place, axis) for place, axis in enumerate(data.axes)]
-        + _end_labels(data, tokens, floor)
-        + _floor_label(data, tokens, floor),
+        + _end_labels(data, tokens),
     )
     figure.update_xaxes(range=[-0.35, last + 0.12], visible=False, fixedrange=True)
     ticks = [1, *range(5, data.k + 1, 5), *range(data.k + 10, data.lowest + 1, 10)]
+    absent = any(place is None for line in data.lines for place in line.places)
     figure.update_yaxes(
         range=[floor + 1, 0.2],
-        tickvals=[_height_of(tick, data.k) for tick in ticks],
-        ticktext=[str(tick) for tick in ticks],
+        tickvals=[_height_of(tick, data.k) for tick in ticks] + [floor] * absent,
+        ticktext=[str(tick) for tick in ticks] + ["none"] * absent,
         fixedrange=True,
         gridcolor=tokens.surface,
     )
@@ -207,7 +207,7 @@ def _axis_title(place: int, axis: Axis) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rows(label: str, width: int = 17) -> list[str]:
+def _rows(label: str, width: int = 13) -> list[str]:
     """A pipeline's name in short rows, broken before >> and after hyphens and commas."""
     rows: list[str] = []
     for place, part in enumerate(label.split(" >> ")):
@@ -221,7 +221,7 @@ def _rows(label: str, width: int = 17) -> list[str]:
     return rows[:4]
 
 
-def _end_labels(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]]:
+def _end_labels(data: Bump, tokens: Tokens) -> list[dict[str, Any]]:
     """Titles beside the last axis, one a place, for the documents that end in the top k."""
     labels: list[dict[str, Any]] = []
     taken: set[int] = set()
@@ -230,7 +230,7 @@ def _end_labels(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]
         if place is None or (place > data.k and not line.pinned) or place in taken:
             continue
         taken.add(place)
-        text = f"{_escaped(shorten(line.title, 30))}  {_arrow(line.change)}"
+        text = f"{_escaped(shorten(line.title, 29))}  {_arrow(line.change)}"
         labels.append({
             "x": len(data.axes) - 1, "y": _height_of(place, data.k),
             "xanchor": "left", "xshift": 14,
@@ -244,15 +244,6 @@ def _arrow(change: int | None) -> str:
     if change is None:
         return "new"
     return "=" if change == 0 else f"▲ {change}" if change > 0 else f"▼ {-change}"
-
-
-def _floor_label(data: Bump, tokens: Tokens, floor: float) -> list[dict[str, Any]]:
-    if all(place is not None for line in data.lines for place in line.places):
-        return []
-    return [{
-        "x": -0.35, "y": floor, "xanchor": "left", "showarrow": False,
-        "text": "not<br>found", "font": {"size": 10, "color": tokens.muted}, "align": "left",
-    }]  # fmt: skip
 
 
 def _cut_line(k: int, last: int, tokens: Tokens) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rerank_lab.pipeline import result_of
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.views import Options, Outcome, Question, compare, moves
 from rerank_lab.views.health import badge
-from rerank_lab.views.labels import colour_slots, readable, seconds, short_labels
+from rerank_lab.views.labels import colour_slots, last_stages, seconds, short_labels
 from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
 
 TWO = "bm25 >> identity"
@@ -193,15 +193,11 @@ def test_titles_are_never_empty() -> None:
 
 def test_labels_are_as_short_as_they_can_be_told_apart() -> None:
     a, b = "bm25 >> ms-marco-minilm-l12", "rrf(bm25,dense) >> ms-marco-minilm-l12"
-    assert short_labels(["bm25", a]) == {"bm25": "bm25", a: "ms-marco-minilm-l12"}
+    assert last_stages(["bm25", a]) == {"bm25": "bm25", a: "ms-marco-minilm-l12"}
+    assert last_stages([a, b]) == {a: a, b: b}
     assert short_labels([a, b]) == {a: a, b: b}
     deep = "bm25(k=50) >> ms-marco-minilm-l12"
     assert short_labels([a, deep]) == {a: a, deep: deep}
-
-
-def test_a_spec_is_shown_with_the_names_of_its_models() -> None:
-    assert readable("bm25 >> cross-encoder(top=20)") == "bm25 >> ms-marco-minilm-l12(top=20)"
-    assert readable("nonsense >> more") == "nonsense >> more"
 
 
 def test_a_pipeline_keeps_its_colour_while_others_come_and_go() -> None:

@@ -68,7 +68,9 @@ def _add(now: state.Screen) -> None:
         key="add",
         icon=":material/add:",
         format_func=lambda spec: (
-            _OWN if spec == _OWN else f"{parts.literal(about[spec].spec)}  \n{about[spec].about}"
+            _OWN
+            if spec == _OWN
+            else f"{parts.literal(about[spec].spec)} :gray[· {about[spec].about}]"
         ),
     )
     if picked == _OWN:

@@ -9,20 +9,21 @@ import streamlit as st
 from rerank_lab.ui import cards, health, parts, run
 from rerank_lab.views import Card, Column, CompareView
 
-_MIN_WIDTH = 320
+_SIDE_BY_SIDE = 3
+_WIDTH = 330
 
 
 def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> None:
     """Up to three columns share the width; more scroll sideways in their own strip."""
-    wide = len(view.columns) > 3
-    strip = st.container(
-        horizontal=True, wrap=False, key="strip_wide" if wide else "strip", gap="medium"
-    )
-    for column in view.columns:
+    with st.container(key="strip"):
+        if len(view.columns) > _SIDE_BY_SIDE:
+            row = st.container(horizontal=True, wrap=False, gap="medium", key="strip_wide")
+            places = [row.container(width=_WIDTH) for _ in view.columns]
+        else:
+            places = list(st.columns(len(view.columns), gap="medium", wrap=False))
+    for column, place in zip(view.columns, places, strict=True):
         slot = slots[column.spec]
-        with strip.container(
-            key=f"col_{slot}", gap="small", width=_MIN_WIDTH if wide else "stretch"
-        ):
+        with place.container(key=f"col_{slot}", gap="small"):
             badge = cards.badge(health.of(checks, column.spec))
             query_id = view.question.query.id
             st.html(cards.column_head(column, f"var(--rl-p{slot})", badge, query_id))

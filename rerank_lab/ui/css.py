@@ -32,7 +32,7 @@ _RULES = """
 .rl-full { font-size: 1rem; line-height: 1.65; overflow-wrap: anywhere; white-space: pre-wrap; }
 .rl-snippet mark, .rl-full mark { background: var(--rl-mark); color: inherit;
   border-radius: .2rem; padding: 0 .1rem; }
-.rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.9rem; }
+.rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.3rem; }
 .rl-colhead .rl-dot { margin-bottom: .35rem; }
 .rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }
 .rl-name { font-weight: 600; font-size: 1.05rem; line-height: 1.35; overflow-wrap: anywhere; }
@@ -50,7 +50,6 @@ _RULES = """
 .rl-bar i { display: block; height: 100%; background: var(--rl-border); border-radius: .2rem; }
 .rl-bar b { display: block; height: 100%; background: var(--rl-accent); border-radius: .2rem; }
 .rl-warning { font-size: .85rem; color: var(--rl-down); margin-top: .3rem; }
-[class*="st-key-col_"] { min-width: 17rem; }
 [class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
 [class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
   box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
@@ -78,6 +77,8 @@ _RULES = """
   border-radius: 50%; background: var(--rl-accent); }
 [class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
   padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
+[class*="st-key-chip_"] { max-width: 100%; }
+[class*="st-key-edit_"] { min-width: 0; flex-shrink: 1; }
 [class*="st-key-chip_"] button { padding: 0 .3rem; min-height: 2rem; }
 """
 

@@ -10,7 +10,6 @@ from rerank_lab.errors import LabError
 from rerank_lab.spec import PipelineSpec
 from rerank_lab.ui import parts, state
 from rerank_lab.views import form
-from rerank_lab.views.labels import readable
 
 _TEXT = "editor_text"
 _VERSION = "editor_version"
@@ -21,7 +20,7 @@ def edit(spec: str) -> None:
     """Open the editor for a pipeline on screen, or with "" for a new one. For callbacks."""
     st.session_state[_OPEN] = spec
     st.session_state["doc"] = ""
-    st.session_state[_TEXT] = readable(spec or "bm25 >> ms-marco-minilm-l12")
+    st.session_state[_TEXT] = spec or "bm25 >> ms-marco-minilm-l12"
     _new_version()
 
 
@@ -152,6 +151,6 @@ def _add() -> None:
 
 def _try(make: Any) -> None:
     try:
-        st.session_state[_TEXT] = readable(str(make()))
+        st.session_state[_TEXT] = str(make())
     except LabError as error:
         st.toast(parts.literal(str(error)), icon=":material/error:")

@@ -11,7 +11,6 @@ from rerank_lab.ui import parts, run
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import agreement, latency
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
-from rerank_lab.views.labels import readable
 
 LATENCY, AGREEMENT, RAW = "Latency", "Agreement", "Raw"
 _MEASURES = {
@@ -128,5 +127,5 @@ def _raw(view: CompareView) -> None:
             )
     for column in view.columns:
         st.markdown(f"**{parts.literal(column.label)}**")
-        st.code(readable(column.spec), language=None)
+        st.code(column.spec, language=None)
         st.json(column.trace.to_json(), expanded=False)

@@ -68,14 +68,15 @@ def job_row(job: Job, table: JobTable) -> None:
     progress = job.progress
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(gap=None):
-            st.markdown(literal(job.name))
+            st.markdown(f":small[{literal(job.name)}]")
             st.caption(progress_line(job))
             if progress.total:
                 st.progress(min(1.0, progress.done / progress.total))
         st.button(
-            "Cancel",
+            "",
             key=f"cancel_{short}",
             icon=":material/close:",
+            help="Cancel this job",
             type="tertiary",
             on_click=table.cancel,
             args=(job.key,),

@@ -36,7 +36,7 @@ def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task
     tasks: dict[str, Task] = {}
     for spec in specs:
         key = _key(question, spec, depth)
-        job = known.get(key) or _submit(question, Pipeline(spec).at_depth(depth), key)
+        job = known.get(key) or _submit(question, spec, depth, key)
         tasks[key] = Task(spec, job)
     for key in known.keys() - tasks.keys():
         table.release(key, me)
@@ -45,8 +45,9 @@ def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task
     return tuple(tasks.values())
 
 
-def _submit(question: Question, pipeline: Pipeline, key: str) -> Job:
+def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
     engine = resources.engine()
+    pipeline = Pipeline(spec).at_depth(depth)
     cache = None if _afresh(question) else engine.scores
 
     def work(ctx: Context) -> Result:
@@ -56,7 +57,7 @@ def _submit(question: Question, pipeline: Pipeline, key: str) -> Job:
         key,
         work,
         lane=pipeline.lane,
-        name=str(pipeline),
+        name=spec,
         waiter=resources.waiter(),
         ctx=Context(cache=cache),
     )

@@ -24,7 +24,6 @@ from rerank_lab.presets import (
 )
 from rerank_lab.types import Query
 from rerank_lab.ui import resources
-from rerank_lab.views.labels import readable
 
 MAX_QUERY_CHARS = 2000
 
@@ -86,7 +85,6 @@ def query_box() -> None:
             key="q",
             bind="query-params",
             type="search",
-            max_chars=MAX_QUERY_CHARS,
             placeholder="Ask something of this corpus",
             label_visibility="collapsed",
         )
@@ -181,12 +179,12 @@ def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]
 
 def set_pipelines(specs: Sequence[str]) -> None:
     """Show these pipelines. Call it from a callback only: the widget is already drawn later."""
-    st.session_state["p"] = [readable(spec) for spec in dict.fromkeys(specs)][:MAX_PIPELINES]
+    st.session_state["p"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
 
 
 def next_pipelines(specs: Sequence[str]) -> None:
     """Show these pipelines from the next run on; for code that runs after the widgets."""
-    st.session_state["p_next"] = [readable(spec) for spec in dict.fromkeys(specs)][:MAX_PIPELINES]
+    st.session_state["p_next"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
 
 
 def set_query(text: str) -> None:

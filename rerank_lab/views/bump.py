@@ -9,6 +9,7 @@ from rerank_lab.compare import tied_ranks
 from rerank_lab.pipeline import Result
 from rerank_lab.types import Ranking
 from rerank_lab.views.compare import Column, CompareView, Question, first_stage, title_of
+from rerank_lab.views.labels import stage_label
 
 MAX_LINES = 40
 
@@ -96,10 +97,11 @@ def _axes(view: CompareView) -> tuple[tuple[Axis, ...], list[Ranking]]:
     source = first_stage(_result(start), view.question.corpus)
     axes: list[Axis] = []
     rankings: list[Ranking] = []
-    first = str(_result(start).stages[0].node)
+    node = _result(start).stages[0].node
+    first, name = str(node), stage_label(node, "retriever")
     if source is not None:
         own = next((c for c in ready if _result(c).spec == first), None)
-        axes.append(Axis(own.spec if own else "", own.label if own else first, len(source)))
+        axes.append(Axis(own.spec if own else "", own.label if own else name, len(source)))
         rankings.append(source)
     for column in ready:
         if column.outcome.ranking is not None and column.spec != (axes[0].spec if axes else None):

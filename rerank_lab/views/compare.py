@@ -14,7 +14,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.measures import ceiling, query_measures
 from rerank_lab.pipeline import Result
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
-from rerank_lab.views.labels import fraction, short_labels
+from rerank_lab.views.labels import fraction, last_stages, short_labels
 from rerank_lab.views.moves import Movement, moves, stage_ranking
 from rerank_lab.views.text import Segment, marker, shorten
 
@@ -211,7 +211,8 @@ def verdict(question: Question, columns: Sequence[Column]) -> str:
         return ""
     reranking = [c for c in ready if c.outcome.result and len(c.outcome.result.stages) > 1]
     best = max(reranking or ready, key=lambda c: (c.quality and c.quality.ndcg) or 0.0)
-    parts = [_moved(best, question)] if reranking else [f"{best.label} is a first stage"]
+    name = last_stages([c.spec for c in columns])[best.spec]
+    parts = [f"{name} {_moved(best, question)}" if reranking else f"{name} is a first stage"]
     if question.grades:
         parts.append(_best_answer(best, question, moved=bool(reranking)))
         parts += _measured(ready, best)
@@ -240,7 +241,7 @@ def _moved(column: Column, question: Question) -> str:
     assert column.outcome.result is not None
     head = moves(column.outcome.result, question.corpus)[:10]
     moved = sum(move.up != 0 for move in head)
-    return f"{column.label} moves {moved} of the top {len(head)}"
+    return f"moves {moved} of the top {len(head)}"
 
 
 def _best_answer(column: Column, question: Question, *, moved: bool) -> str:

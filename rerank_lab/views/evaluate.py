@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from rerank_lab.experiment import Evaluation, ExperimentEntry, Outcome
 from rerank_lab.stats import Paired, against, best_group
 from rerank_lab.types import Status
-from rerank_lab.views.labels import short_labels, without_depth
+from rerank_lab.views.labels import last_stages, without_depth
 from rerank_lab.views.words import counted
 
 ALPHA = 0.05
@@ -158,7 +158,7 @@ def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "")
 def pipeline_labels(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
     """Short names, and the number of candidates when all pipelines share one (then left out)."""
     plain, depth = without_depth(specs)
-    short = short_labels(list(plain.values()))
+    short = last_stages(list(plain.values()))
     return {spec: short[plain[spec]] for spec in specs}, depth
 
 

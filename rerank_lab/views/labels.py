@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rerank_lab.catalogue import catalogue
 from rerank_lab.errors import LabError
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import Kind, expand, resolve
@@ -12,34 +11,9 @@ from rerank_lab.spec import Node, PipelineSpec
 
 
 def short_labels(specs: Sequence[str]) -> dict[str, str]:
-    """A name for each spec: its last stage without options, or as much more as tells them apart."""
-    for make in (_last_name, _names, readable):
-        labels = {spec: make(spec) for spec in specs}
-        if len(set(labels.values())) == len(labels):
-            return labels
-    return {spec: spec for spec in specs}
-
-
-def readable(spec: str) -> str:
-    """The spec with rerankers by the names of their models, where it stands for the same."""
-    try:
-        made = resolve(spec)
-        named = [_named(node) for node in made.stages]
-        shown = str(PipelineSpec((made.source, *named)))
-        return shown if resolve(shown) == made else spec
-    except LabError:
-        return spec
-
-
-def _named(node: Node) -> Node:
-    info, options = expand(node, "reranker")
-    model = str(options.get("model", ""))
-    kept = {key: value for key, value in node.values.items() if key != "model"}
-    return (
-        Node(model, tuple(kept.items()))
-        if info.name == node.name and model in catalogue()
-        else node
-    )
+    """A name for each spec: its stages without options, unless only those tell them apart."""
+    labels = {spec: _names(spec) for spec in specs}
+    return labels if len(set(labels.values())) == len(labels) else {spec: spec for spec in specs}
 
 
 def without_depth(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
@@ -80,8 +54,12 @@ def _plain(source: Node, depth: int) -> Node:
     return Node(source.name, kept, tuple(_plain(one, depth) for one in source.sources))
 
 
-def _last_name(spec: str) -> str:
-    return _stage_names(spec)[-1]
+def last_stages(specs: Sequence[str]) -> dict[str, str]:
+    """The name of each spec's last stage where no other shares it, else the whole short label."""
+    labels = short_labels(specs)
+    ends = {spec: _stage_names(spec)[-1] for spec in specs}
+    shared = list(ends.values())
+    return {spec: end if shared.count(end) == 1 else labels[spec] for spec, end in ends.items()}
 
 
 def _names(spec: str) -> str:

@@ -37,7 +37,7 @@ def test_the_first_stage_is_drawn_once_when_it_is_a_pipeline_itself() -> None:
 def test_a_first_stage_that_is_no_pipeline_gets_an_upright_of_its_own() -> None:
     data = bump(view([Outcome(TWO, result(TWO, [FIRST, SECOND]))], corpus()))
     assert data is not None
-    assert [(axis.spec, axis.label) for axis in data.axes] == [("", "bm25"), (TWO, "identity")]
+    assert [(axis.spec, axis.label) for axis in data.axes] == [("", "bm25"), (TWO, TWO)]
 
 
 def test_a_pinned_document_is_drawn_though_it_crosses_nothing() -> None:

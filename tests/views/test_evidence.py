@@ -58,7 +58,7 @@ def test_agreement_is_whole_with_itself_and_symmetric() -> None:
         Outcome("dense", doing="waiting"),
     ]
     found = agreement(view(outcomes, corpus()), k=2)
-    assert found.labels == ("bm25", "identity")
+    assert found.labels == ("bm25", "bm25 >> identity")
     assert found.overlap == ((1.0, 0.0), (0.0, 1.0))
     assert found.tau == ((1.0, -1.0), (-1.0, 1.0))
     assert found.rbo[0][0] == pytest.approx(1.0)
@@ -89,7 +89,7 @@ def test_a_document_is_shown_with_its_place_in_every_stage() -> None:
         ("identity", 1, 3.0, "logit"),
         ("dense", None, None, "bm25"),
     ]
-    assert followed(shown, "d03") == (("bm25", "3"), ("identity", "3 → 1"), ("dense", "–"))
+    assert followed(shown, "d03") == (("bm25", "3"), ("bm25 >> identity", "3 → 1"), ("dense", "–"))
 
 
 def test_an_unknown_document_is_no_document() -> None:

@@ -15,7 +15,7 @@ def test_each_component_has_a_section_with_its_options() -> None:
         ("rrf", (0,)),
         ("bm25", (0, 0)),
         ("dense", (0, 1)),
-        ("cross-encoder", (1,)),
+        ("ms-marco-minilm-l12", (1,)),
     ]
     values = {field.param.name: field.value for field in found[3].fields}
     assert values["top"] == 20
@@ -40,7 +40,7 @@ def test_a_value_out_of_range_is_refused() -> None:
 
 def test_stages_come_and_go() -> None:
     longer = form.with_stage(SPEC, "identity")
-    assert [node.name for node in longer.stages] == ["cross-encoder", "identity"]
+    assert [node.name for node in longer.stages] == ["ms-marco-minilm-l12", "identity"]
     assert form.without_stage(longer, 2) == SPEC
     assert form.without_stage(SPEC, 1).stages == ()
 
