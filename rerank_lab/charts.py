@@ -127,10 +127,11 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
     for line in drawn:
         figure.add_trace(go.Scatter(**_bump_trace(data, line, tokens, floor)))
     last = len(data.axes) - 1
+    title_rows = max(len(_rows(axis.label)) for axis in data.axes)
     figure.update_layout(template(tokens))
     figure.update_layout(
-        height=int(min(620, 80 + 20.5 * floor)),
-        margin={"l": 36, "r": 228, "t": 62, "b": 8},
+        height=int(min(620, 40 + 18 * title_rows + 20.5 * floor)),
+        margin={"l": 36, "r": 228, "t": 12 + 18 * title_rows, "b": 8},
         hovermode="closest",
         shapes=[_cut_line(data.k, last, tokens)],
         annotations=[_axis_title(place, axis) for place, axis in enumerate(data.axes)]
@@ -147,6 +148,10 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
         gridcolor=tokens.surface,
     )
     return figure
+
+
+_MANY = 14
+"""With more lines than this, those that matter less step back."""
 
 
 def _height_of(rank: int, k: int) -> float:
@@ -184,6 +189,7 @@ def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[st
         "textposition": "middle center",
         "customdata": [line.doc_id] * len(y),
         "hovertemplate": _hover(data, line) + "<extra></extra>",
+        "opacity": 1.0 if strong or len(data.lines) <= _MANY else 0.55,
     }
 
 
@@ -261,7 +267,12 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
     import plotly.graph_objects as go
 
     shades = {"load": 0.45, "queue": 0.25, "compute": 1.0, "network": 0.7}
-    names = [f"{_escaped(row.stage)}<br><i>{_escaped(row.label)}</i>" for row in rows]
+    names = [
+        _escaped(row.stage)
+        if place and rows[place - 1].spec == row.spec
+        else f"<b>{_escaped(row.label)}</b><br>{_escaped(row.stage)}"
+        for place, row in enumerate(rows)
+    ]
     keys = [f"{place}" for place, _ in enumerate(rows)]
     figure = go.Figure()
     for part in PARTS:
@@ -296,7 +307,12 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
         margin={"l": 8, "r": 16, "t": 30, "b": 8},
     )
     figure.update_yaxes(
-        autorange="reversed", tickvals=keys, ticktext=names, automargin=True, fixedrange=True
+        autorange="reversed",
+        tickvals=keys,
+        ticktext=names,
+        automargin=True,
+        fixedrange=True,
+        showgrid=False,
     )
     figure.update_xaxes(
         title={"text": "seconds", "standoff": 8},
@@ -317,29 +333,33 @@ def agreement_chart(
     import plotly.graph_objects as go
 
     names = [_escaped(label) for label in labels]
-    low = tokens.surface if limits[0] == 0 else tokens.down
-    scale = (
-        [[0, low], [1, tokens.accent]]
-        if limits[0] == 0
-        else [[0, low], [0.5, tokens.surface], [1, tokens.up]]
-    )
-    shown = [["–" if v is None else f"{v:.2f}" for v in row] for row in values]
+    low, high = limits
+    middle = [[0.5, tokens.surface]] if low < 0 else []
+    start = tokens.down if low < 0 else tokens.surface
     figure = go.Figure(
         go.Heatmap(
             z=[list(row) for row in values],
             x=names,
             y=names,
-            text=shown,
-            texttemplate="%{text}",
-            zmin=limits[0],
-            zmax=limits[1],
-            colorscale=scale,
+            zmin=low,
+            zmax=high,
+            colorscale=[[0, start], *middle, [1, tokens.up]],
             xgap=3,
             ygap=3,
             showscale=False,
-            hovertemplate="%{y}<br>%{x}<br><b>%{text}</b><extra></extra>",
+            hovertemplate="%{y}<br>%{x}<br><b>%{z:.3f}</b><extra></extra>",
         )
     )
+    for place, row in enumerate(values):
+        for other, value in enumerate(row):
+            dark = value is not None and abs(value) > 0.55
+            figure.add_annotation(
+                x=names[other],
+                y=names[place],
+                text="–" if value is None else f"{value:.2f}",
+                showarrow=False,
+                font={"color": tokens.background if dark else tokens.text, "size": 14},
+            )
     figure.update_layout(template(tokens))
     figure.update_layout(height=110 + 54 * len(names), margin={"l": 8, "r": 8, "t": 8, "b": 8})
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, showgrid=False)

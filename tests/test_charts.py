@@ -118,7 +118,8 @@ def test_a_pipeline_has_its_colour_in_every_chart() -> None:
 
 def test_agreement_writes_its_numbers_and_leaves_the_undefined_empty() -> None:
     figure = charts.agreement_chart(["a", "b"], [[1.0, None], [None, 1.0]], LIGHT)
-    assert [list(row) for row in figure.data[0].text] == [["1.00", "–"], ["–", "1.00"]]
+    assert [note.text for note in figure.layout.annotations] == ["1.00", "–", "–", "1.00"]
+    assert list(figure.data[0].z[0]) == [1.0, None]
 
 
 def test_long_names_are_broken_into_rows() -> None:

@@ -15,12 +15,11 @@ _WIDTH = 330
 
 def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> None:
     """Up to three columns share the width; more scroll sideways in their own strip."""
-    with st.container(key="strip"):
-        if len(view.columns) > _SIDE_BY_SIDE:
-            row = st.container(horizontal=True, wrap=False, gap="medium", key="strip_wide")
-            places = [row.container(width=_WIDTH) for _ in view.columns]
-        else:
-            places = list(st.columns(len(view.columns), gap="medium", wrap=False))
+    wide = len(view.columns) > _SIDE_BY_SIDE
+    strip = st.container(
+        horizontal=True, wrap=False, gap="medium", key="strip_wide" if wide else "strip"
+    )
+    places = [strip.container(width=_WIDTH if wide else "stretch") for _ in view.columns]
     for column, place in zip(view.columns, places, strict=True):
         slot = slots[column.spec]
         with place.container(key=f"col_{slot}", gap="small"):

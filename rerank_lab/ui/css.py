@@ -50,6 +50,7 @@ _RULES = """
 .rl-bar i { display: block; height: 100%; background: var(--rl-border); border-radius: .2rem; }
 .rl-bar b { display: block; height: 100%; background: var(--rl-accent); border-radius: .2rem; }
 .rl-warning { font-size: .85rem; color: var(--rl-down); margin-top: .3rem; }
+.st-key-strip > * { min-width: 17rem; }
 [class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
 [class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
   box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }

@@ -128,4 +128,5 @@ def _raw(view: CompareView) -> None:
     for column in view.columns:
         st.markdown(f"**{parts.literal(column.label)}**")
         st.code(column.spec, language=None)
-        st.json(column.trace.to_json(), expanded=False)
+        with st.expander("Trace"):
+            st.json(column.trace.to_json())

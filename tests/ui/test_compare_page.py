@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -181,6 +182,41 @@ def test_measuring_afresh_runs_without_the_cache() -> None:
     at.button(key="afresh_button").click().run()
     settled(at)
     assert len(resources.jobs().jobs()) == before + 1
+
+
+@pytest.fixture
+def busy_cpu() -> Iterator[threading.Event]:
+    """The one CPU lane occupied until the event is set, so that rerankers have to queue."""
+    free = threading.Event()
+    resources.jobs().submit("busy", lambda ctx: free.wait(60), lane="cpu")
+    yield free
+    free.set()
+
+
+def jobs_named(word: str) -> list[str]:
+    return [job.state for job in resources.jobs().jobs() if word in job.name]
+
+
+def test_a_waiting_column_can_be_cancelled_and_started_again(busy_cpu: threading.Event) -> None:
+    at = opened(q=Q, p=["bm25", "bm25 >> bge-small-en"])
+    assert len(titles(at, 0)) == 10
+    assert "waiting" in words(at)
+    at.button(key="stop_1").click().run()
+    settled(at)
+    assert "Cancelled" in words(at)
+    assert jobs_named(">> bge-small-en") == ["cancelled"]
+    retry = next(b for b in at.button if str(b.key).startswith("retry_"))
+    retry.click().run()
+    drawn(at)
+    assert jobs_named(">> bge-small-en")[-1] == "queued"
+
+
+def test_a_new_query_lets_go_of_the_old_one(busy_cpu: threading.Event) -> None:
+    at = opened(q=Q, p=["bm25 >> bge-small-en"])
+    assert jobs_named(">> bge-small-en") == ["queued"]
+    at.text_input(key="q").set_value("another query")
+    at.button(key="compare").click().run()
+    assert jobs_named(">> bge-small-en") == ["cancelled", "queued"]
 
 
 def test_an_empty_answer_says_so() -> None:
