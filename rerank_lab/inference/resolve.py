@@ -21,13 +21,14 @@ from typing import Any, Literal
 
 from rerank_lab.catalogue import Carrier, Model, catalogue
 from rerank_lab.context import Context
-from rerank_lab.errors import InvalidInput, ModelUnavailable
+from rerank_lab.errors import ModelUnavailable
 
 State = Literal["ready", "downloadable", "missing"]
 Where = Literal["folder", "package", "hub cache", "hub", ""]
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 _WEIGHTS = (".safetensors", ".onnx", ".gguf")
 _READ = (*_WEIGHTS, ".json", ".txt", ".model")
 """File types that are read: weights, and the text files beside them. None of them is a pickle."""
@@ -148,7 +149,7 @@ def locate(model: str) -> Located:
     if where == "package" and entry is not None and entry.carrier is not None:
         digest = _verified(entry.name, entry.carrier, folder)
     else:
-        digest = _digest({_inside(p, folder): sha256_of(p) for p in _read_files(folder)})
+        digest = _digest({_inside(p, folder): _content_id(p) for p in _read_files(folder)})
     return Located(model, folder, where, digest, entry)
 
 
@@ -173,17 +174,19 @@ def usable_now() -> list[str]:
 
 
 def unreadable(folder: Path) -> str:
-    """Why no weights in this folder can be read, or "" when some can."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    if any(path.suffix in _WEIGHTS for path in files):
-        return ""
-    pickled = [path.name for path in files if path.suffix in _PICKLED]
+    """Why the weights in this folder cannot be read, or "" when they can.
+
+    A part of a model with pickled weights only is refused as well as a whole one.
+    """
+    files = _files(folder)
+    safe = {path.parent for path in files if path.suffix in (".safetensors", ".onnx")}
+    pickled = [p for p in files if _is_pickled(p) and (p.parent not in safe)]
     if pickled:
         return (
-            f"The weights in {folder.name} are pickled ({pickled[0]}), "
+            f"Weights of {folder.name} are pickled ({_inside(pickled[0], folder)}), "
             "and unpickling can run any code."
         )
-    return f"The folder {folder.name} holds no weights (*.safetensors, *.onnx or *.gguf)."
+    return "" if safe else f"{folder.name} holds no weights (*.safetensors or *.onnx)."
 
 
 def sha256_of(path: Path) -> str:
@@ -198,6 +201,12 @@ def sha256_of(path: Path) -> str:
         with _hashes_guard:
             _hashes[key] = known
     return known
+
+
+def _content_id(path: Path) -> str:
+    """SHA-256 of a file; the hub's cache names large files by it, which saves reading gigabytes."""
+    target = path.resolve().name if path.is_symlink() else ""
+    return target if _SHA256.fullmatch(target) else sha256_of(path)
 
 
 def _find(model: str) -> tuple[Path | None, Where]:
@@ -262,12 +271,19 @@ def _in_hub_cache(hub: str) -> Path | None:
 
 
 def _read_files(folder: Path) -> list[Path]:
-    files = (p for p in folder.rglob("*") if p.suffix in _READ and p.is_file())
-    return sorted(p for p in files if not any(part.startswith(".") for part in _parts(p, folder)))
+    return [path for path in _files(folder) if path.suffix in _READ]
 
 
-def _parts(path: Path, folder: Path) -> tuple[str, ...]:
-    return path.relative_to(folder).parts
+def _files(folder: Path) -> list[Path]:
+    """Files of a model: in its folder and one below, where the parts of a model are kept."""
+    found = [p for pattern in ("*", "*/*") for p in folder.glob(pattern) if p.is_file()]
+    return sorted(p for p in found if not _inside(p, folder).startswith("."))
+
+
+def _is_pickled(path: Path) -> bool:
+    # Other .bin files (training arguments, OpenVINO weights) are never read.
+    named = path.suffix == ".bin" and path.name.startswith(("pytorch_model", "model"))
+    return named or path.suffix in _PICKLED
 
 
 def _inside(path: Path, folder: Path) -> str:
@@ -317,14 +333,6 @@ def _hint_missing(model: str) -> str:
     if entry is not None or _HUB_ID.fullmatch(model):
         return f"Unset HF_HUB_OFFLINE to fetch it, or give a local folder. {usable}"
     return usable
-
-
-def require_text(model: str) -> None:
-    """Raises InvalidInput for an empty model reference."""
-    if not model.strip():
-        raise InvalidInput(
-            "No model was named.", hint=f"Usable now: {', '.join(usable_now()) or 'none'}."
-        )
 
 
 def _megabytes(size: int) -> str:

@@ -202,7 +202,5 @@ def test_maxsim_agrees_with_sentence_transformers(tmp_path: Path) -> None:
     question = encoder.encode([QUERY], "query", Context())[0]
     documents = encoder.encode(TEXTS, "passage", Context())
     reference = MultiVectorEncoder(str(folder), device="cpu")
-    theirs = reference.similarity(
-        reference.encode_query([QUERY]), reference.encode_document(TEXTS)
-    )
+    theirs = reference.similarity(reference.encode_query([QUERY]), reference.encode_document(TEXTS))
     np.testing.assert_allclose(maxsim(question, documents), theirs[0].numpy(), atol=1e-4)

@@ -95,7 +95,9 @@ def save_cross_encoder(
     return folder
 
 
-def save_bi_encoder(folder: Path, pooling: str = "mean", prompts: dict[str, str] | None = None) -> Path:
+def save_bi_encoder(
+    folder: Path, pooling: str = "mean", prompts: dict[str, str] | None = None
+) -> Path:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
