@@ -155,12 +155,20 @@ def screen() -> Screen:
         corpus=str(state.get("corpus") or ""),
         query=" ".join(str(state.get("q") or "").split())[:MAX_QUERY_CHARS],
         pipelines=specs,
-        depth=_one_of(state.get("depth"), DEPTHS, DEFAULT_DEPTH),
-        show=_one_of(state.get("show"), SHOWS, DEFAULT_SHOW),
+        depth=_one_of(_number("depth"), DEPTHS, DEFAULT_DEPTH),
+        show=_one_of(_number("show"), SHOWS, DEFAULT_SHOW),
         pin=str(state.get("pin") or ""),
         doc=str(state.get("doc") or ""),
         notices=tuple(notices),
     )
+
+
+def _number(key: str) -> object:
+    """A box's value; what the link says as long as the box has not been drawn in this session."""
+    if key in st.session_state:
+        return st.session_state[key]
+    asked = str(st.query_params.get(key, ""))
+    return int(asked) if asked.isdecimal() and asked.isascii() else None
 
 
 def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
