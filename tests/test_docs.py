@@ -1,0 +1,78 @@
+"""What the docs say is true: pages up to date, links alive, examples that run, settings named."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rerank_lab.cli.parser import read_arguments
+from rerank_lab.pipeline import Pipeline
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert generate.stale() == [], "run python docs/generate.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    local = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.models
+def test_the_python_example_runs_as_it_stands() -> None:
+    (example,) = blocks(README, "python")
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        exec(compile(example, "README.md", "exec"), {})
+    lines = shown.getvalue().splitlines()
+    assert lines[0].startswith("1 ")
+    assert "->" in shown.getvalue()
+    assert "nDCG@10" in lines[-1]
+
+
+def test_every_command_in_the_readme_is_a_command() -> None:
+    commands = [
+        line
+        for block in blocks(README, "sh")
+        for line in block.splitlines()
+        if line.startswith("rerank-lab ")
+    ]
+    assert len(commands) >= 4
+    for command in commands:
+        read_arguments(shlex.split(command)[1:])
+
+
+def test_every_pipeline_in_the_readme_parses() -> None:
+    specs = re.findall(r'Pipeline\("([^"]+)"\)|-p ("[^"]+"|\S+)', README)
+    found = [a or b.strip('"') for a, b in specs]
+    assert len(found) >= 3
+    for spec in found:
+        Pipeline(spec)
+
+
+def test_every_setting_is_documented() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in ROOT.glob("rerank_lab/**/*.py"))
+    named = set(re.findall(r"\bRERANK_LAB_[A-Z_]+\b", code))
+    told = "\n".join(page.read_text("utf-8") for page in PAGES)
+    assert sorted(name for name in named if name not in told) == []
