@@ -6,7 +6,9 @@ browser tab meet in the same cache and wait for the same jobs.
 
 from __future__ import annotations
 
+import importlib
 import uuid
+from contextlib import suppress
 
 import streamlit as st
 
@@ -29,7 +31,18 @@ def engine() -> Engine:
 @st.cache_resource
 def jobs() -> JobTable:
     """The one job table of this process."""
+    # Python 3.11 can fail when several threads import the same big packages for the first time
+    # (seen: a deadlock error from numpy, a standard module "not found"), so this one goes first.
+    for module in _SHARED_IMPORTS:
+        with suppress(ImportError):
+            importlib.import_module(module)
     return JobTable()
+
+
+_SHARED_IMPORTS = (
+    "numpy", "pandas", "psutil", "faiss", "onnxruntime", "tokenizers", "Stemmer", "ir_measures",
+    "plotly.graph_objects",
+)  # fmt: skip
 
 
 @st.cache_resource(max_entries=1, ttl=10, show_spinner=False)
