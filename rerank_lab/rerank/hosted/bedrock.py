@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from rerank_lab.context import Context, Exchange
-from rerank_lab.errors import BackendError, InvalidInput, MissingKey
+from rerank_lab.errors import InvalidInput, MissingKey
 from rerank_lab.registry import Param
 from rerank_lab.rerank.hosted import urls
 from rerank_lab.rerank.hosted.access import Access, access_of, checked_key
@@ -149,13 +149,11 @@ class Bedrock(HostedReranker):
             ) from None
         except (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError) as error:
             raise Fault("timeout", body=str(error)) from None
-        except ResponseParserError as error:
-            raise BackendError(
-                f"{self.provider.title} sent something that is not JSON ({error}).",
-                hint="Check the base URL; without one, try again later.",
-            ) from None
         except exceptions.BotoCoreError as error:
             raise Fault("connection", body=str(error)) from None
+        except (TypeError, AttributeError, ValueError, OverflowError, ResponseParserError) as odd:
+            # boto3 expects the shapes of its description and trips over any other.
+            raise Fault("connection", body=f"the reply cannot be read ({odd})") from None
         raise Fault("connection", body=f"more than {_MAX_PAGES} pages of results")
 
     def _client(self, call: Call) -> Any:

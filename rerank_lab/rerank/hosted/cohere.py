@@ -45,7 +45,7 @@ class Cohere(HostedReranker):
     )
 
     def send(self, call: Call) -> Answer:
-        from rerank_lab.rerank.hosted.transport import Line, client, faults
+        from rerank_lab.rerank.hosted.transport import LabTransport, Line, client, faults
 
         line = Line(
             self.info.name,
@@ -55,14 +55,21 @@ class Cohere(HostedReranker):
             call.access.own,
             str(self.options["base_url"]),
         )
-        with faults(), client(line) as http:
-            payload = self._reply(call, http)
-        return answer_of(payload, len(call.texts), self.provider)
+        transport = LabTransport(line)
+        with faults(), client(transport) as http:
+            self._through_sdk(call, http)
+        text = transport.reply.body if transport.reply else ""
+        return answer_of(parsed(text, self.provider), len(call.texts), self.provider)
 
     def reads(self) -> int:
         return int(self.options["max_tokens_per_doc"])
 
-    def _reply(self, call: Call, http: Any) -> Any:
+    def _through_sdk(self, call: Call, http: Any) -> None:
+        """Send one request. Raises Fault for a non-2xx answer; the reply is read elsewhere.
+
+        The SDK builds its objects without checking and trips over replies of another shape with
+        whatever Python raises; our own reading says what is wrong with them.
+        """
         import cohere
         from cohere.core.api_error import ApiError
         from cohere.core.parse_error import ParsingError
@@ -76,22 +83,16 @@ class Cohere(HostedReranker):
             log_warning_experimental_features=False,
         )
         try:
-            reply = sdk.rerank(
-                model=self.model,
-                query=call.query,
-                documents=list(call.texts),
-                **self._extra(),
+            sdk.rerank(
+                model=self.model, query=call.query, documents=list(call.texts), **self._extra()
             )
         except ApiError as error:
-            body = error.body if isinstance(error.body, str) else json.dumps(error.body)
-            if 200 <= (error.status_code or 0) < 300:
-                return parsed(body, self.provider)
-            raise Fault(
-                "status", status=error.status_code or 0, headers=error.headers, body=body
-            ) from None
-        except ParsingError as error:
-            return error.body
-        return reply.model_dump(warnings=False)
+            status = error.status_code or 0
+            if not 200 <= status < 300:
+                body = error.body if isinstance(error.body, str) else json.dumps(error.body)
+                raise Fault("status", status=status, headers=error.headers, body=body) from None
+        except (ParsingError, TypeError, AttributeError, ValueError):
+            return
 
     def _extra(self) -> dict[str, Any]:
         """The options that differ from the API's own defaults; others are not sent."""

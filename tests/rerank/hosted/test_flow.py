@@ -24,9 +24,12 @@ from rerank_lab.types import Document, Status
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]
-TEXT = st.text(max_size=300)
+TEXT = st.text(max_size=100)
 LIMITS = st.builds(
-    Limits, documents=st.integers(1, 9), tokens=st.integers(0, 400), bytes=st.integers(9000, 20000)
+    Limits,
+    documents=st.integers(1, 60),
+    tokens=st.integers(0, 400) | st.just(0),
+    bytes=st.integers(4000, 6000),
 )
 
 
@@ -34,7 +37,7 @@ def _many(n: int) -> list[Document]:
     return [Document(f"d{i:03}", f"{'capital ' * (i % 7)}of number {i}") for i in range(n)]
 
 
-@given(TEXT, st.lists(TEXT, max_size=40), LIMITS)
+@given(TEXT, st.lists(TEXT, max_size=60), LIMITS)
 def test_batches_cover_every_text_once_and_keep_to_the_limits(
     query: str, texts: list[str], limits: Limits
 ) -> None:
@@ -116,6 +119,16 @@ def test_the_first_failure_ends_the_query_and_no_half_ranking_comes_back(fake: S
         made("tei", server, batch=1, concurrency=2).rerank(QUERY, _many(60), keyed())
     time.sleep(0.1)
     assert len(server.requests) < 10
+
+
+def test_after_a_failure_the_other_requests_are_not_tried_again(fake: Start) -> None:
+    server = fake("tei")
+    server.always = Switch(status=503, headers={"retry-after": "0.5"})
+    server.queue(Switch(status=413, delay_s=0.2))
+    with pytest.raises(BackendError, match="413"):
+        made("tei", server, batch=1, concurrency=4).rerank(QUERY, _many(4), keyed())
+    time.sleep(1.0)
+    assert len(server.requests) == 4
 
 
 def test_what_was_answered_before_a_failure_is_not_paid_again(fake: Start, tmp_path: Path) -> None:

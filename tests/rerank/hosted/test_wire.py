@@ -99,6 +99,29 @@ def test_a_useless_reply_is_an_error_of_its_own_and_not_tried_again(
     assert len(server.requests) == 1
 
 
+ODD = [
+    "[]", "null", '"x"', "5", '{"results": 5}', '{"results": [5]}', '{"results": "abc"}',
+    '{"results": {"a": 1}}', '{"data": [[]]}', '{"results": [{"index": "x", "score": 1}]}',
+    '{"results": [{"index": 1e400, "relevance_score": 1, "relevanceScore": 1}]}',
+    '{"results": [{"index": 0, "relevance_score": "hi", "relevanceScore": "hi"}]}',
+    '{"results": [{"index": true, "relevance_score": 1, "relevanceScore": 1}]}',
+]  # fmt: skip
+
+
+@every
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_reply_of_any_other_shape_is_an_error_for_people(
+    provider: str, status: int, fake: Start
+) -> None:
+    server = fake(provider)
+    reranker = made(provider, server, retries=0)
+    for raw in ODD:
+        server.always = Switch(raw=raw, status=status)
+        with pytest.raises(BackendError) as caught:
+            reranker.rerank(QUERY, DOCS, keyed())
+        assert reranker.provider.title in caught.value.message
+
+
 PERMANENT = {
     400: "model name",
     401: "Check the key in",
