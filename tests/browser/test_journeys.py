@@ -1,0 +1,244 @@
+"""What people do with the app, in a real browser against a real server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Visitor
+from tests.browser.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+QUERY = "start work from my watch"
+SLOW = "bm25 >> slow(top=20)"
+Visit = Callable[..., Visitor]
+
+
+def titles(visitor: Visitor, slot: int) -> list[str]:
+    """The titles in one column, once they stand still."""
+    buttons = visitor.key(f"col_{slot}").locator("[class*='st-key-title_'] button")
+    buttons.first.wait_for()
+    shown: list[str] = []
+    while not shown or shown != (shown := buttons.all_inner_texts()):
+        shown = buttons.all_inner_texts()
+        visitor.page.wait_for_timeout(400)
+    return [title.strip() for title in shown]
+
+
+def corpus(visitor: Visitor) -> str:
+    """The corpus that is chosen at the side."""
+    return str(visitor.key("corpus").locator("input").input_value())
+
+
+def rows(tmp_path: Path, text: str, name: str = "notes.csv") -> str:
+    file = tmp_path / name
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def test_a_pasted_link_shows_the_same_screen_on_a_fresh_server(
+    visit: Visit, server: Server, servers: Callable[[], Server]
+) -> None:
+    link: dict[str, Any] = {
+        "corpus": "science-answers",
+        "q": "why is the sky blue",
+        "p": ["bm25", "bm25(b=0.0) >> identity"],
+        "depth": "20",
+        "show": "5",
+    }
+    first = visit(servers())
+    page = first.go(**link)
+    shown = [titles(first, 0), titles(first, 1)]
+    assert [len(column) for column in shown] == [5, 5]
+    assert page.locator(".st-key-q input").input_value() == "why is the sky blue"
+    assert corpus(first) == "science-answers"
+    second = visit(server)
+    second.go(**link)
+    assert [titles(second, 0), titles(second, 1)] == shown
+
+
+def test_enter_brings_the_bm25_column_at_once(visit: Visit, record_property: Any) -> None:
+    visitor = visit()
+    page = visitor.go(p=["bm25"])
+    box = page.locator(".st-key-q input")
+    box.fill("forgot password")
+    box.press("Enter")
+    titles(visitor, 0)
+    page.wait_for_timeout(500)
+    box.fill(QUERY)
+    head = page.locator(".st-key-col_0 .rl-name").first
+    began = time.perf_counter()
+    box.press("Enter")
+    page.wait_for_url("**q=start**")
+    page.locator(".st-key-col_0").get_by_text("watch").first.wait_for()
+    seconds = time.perf_counter() - began
+    record_property("bm25_column_s", round(seconds, 3))
+    assert head.inner_text() == "bm25"
+    assert seconds < 3
+
+
+def test_quick_columns_do_not_wait_for_slow_ones(visit: Visit, server: Server) -> None:
+    visitor = visit()
+    visitor.go(q="how do I export hours", p=["bm25", "bm25 >> slow(top=50)"])
+    slow = visitor.key("col_1")
+    visitor.key("col_0").locator("[class*='st-key-title_'] button").first.wait_for()
+    assert slow.locator("[class*='st-key-card']").count() == 0
+    slow.get_by_role("button", name="Cancel").wait_for()
+    assert len(titles(visitor, 1)) == 10
+    assert slow.get_by_role("button", name="Cancel").count() == 0
+
+
+def test_two_people_share_one_computation(visit: Visit, server: Server) -> None:
+    query = "who can see my phone number"
+    first, second = visit(), visit()
+    first.go(q=query, p=[SLOW])
+    shown = titles(first, 0)
+    calls = server.count_calls(query)
+    assert calls == 4
+    second.go(q=query, p=[SLOW])
+    assert titles(second, 0) == shown
+    assert server.count_calls(query) == calls
+
+
+def test_a_failing_pipeline_leaves_the_others(visit: Visit) -> None:
+    visitor = visit()
+    visitor.go(q=QUERY, p=["bm25", "bm25 >> faulty"])
+    assert len(titles(visitor, 0)) == 10
+    card = visitor.key("error_col_1")
+    card.wait_for()
+    assert "no such luck" in card.inner_text()
+    assert card.get_by_role("button", name="Try again").is_visible()
+
+
+def test_an_own_table_is_mapped_imported_and_compared(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit()
+    page = visitor.go("corpora", view="Bring your own")
+    table = "nr,head,story\n1,Pumps,Heat pumps move heat\n2,Boilers,Gas boilers burn gas\n"
+    page.locator("input[type=file]").set_input_files(rows(tmp_path, table))
+    visitor.wait_for_text("First documents")
+    choose(visitor, "Id", "nr")
+    choose(visitor, "Title", "head")
+    visitor.press("import_now")
+    visitor.wait_for_text("holds 2 documents")
+    visitor.press("import_compare")
+    page.locator(".st-key-q input").wait_for()
+    assert corpus(visitor) == "notes"
+    page.locator(".st-key-q input").fill("heat")
+    page.locator(".st-key-q input").press("Enter")
+    assert titles(visitor, 0)[0] == "Pumps"
+
+
+def choose(visitor: Visitor, label: str, option: str) -> None:
+    """Pick an option of the select box with that label."""
+    box = visitor.page.get_by_role("combobox", name=label, exact=True)
+    box.click()
+    visitor.page.get_by_role("option", name=option, exact=True).click()
+    visitor.page.wait_for_timeout(300)
+
+
+def test_hostile_documents_are_shown_as_text(visit: Visit, tmp_path: Path) -> None:
+    hostile = (
+        "<script>alert(1)</script><img src=x onerror=alert(2)> zebra $x^2$ :material/home: "
+        "[here](javascript:alert(3)) ‮backwards"
+    )
+    page_text = hostile.replace('"', '""')
+    visitor = visit()
+    page = visitor.go("corpora", view="Bring your own")
+    table = f'id,title,text\n<b>1</b>,"{page_text}","{page_text}"\n2,plain,zebra too\n'
+    page.locator("input[type=file]").set_input_files(
+        rows(tmp_path, table, "<img src=x onerror=alert(4)>.csv")
+    )
+    visitor.wait_for_text("First documents")
+    visitor.press("import_now")
+    visitor.wait_for_text("holds 2 documents")
+    visitor.press("import_compare")
+    page.locator(".st-key-q input").wait_for()
+    page.locator(".st-key-q input").fill("zebra")
+    page.locator(".st-key-q input").press("Enter")
+    assert any("<script>alert(1)</script>" in title for title in titles(visitor, 0))
+    assert "$x^2$" in visitor.key("col_0").inner_text()
+    page.locator("[class*='st-key-title_'] button").first.click()
+    visitor.key("document").wait_for()
+    page.wait_for_timeout(500)
+    assert page.locator("img[src='x']").count() == 0
+    assert page.locator("a[href^='javascript']").count() == 0
+    assert visitor.dialogs == []
+
+
+def test_an_evaluation_is_cancelled_reloaded_and_survives_a_crash(
+    visit: Visit, servers: Callable[[], Server]
+) -> None:
+    server = servers()
+    visitor = visit(server)
+    page = visitor.go("evaluate", p=["bm25", "bm25 >> slow(top=5)"])
+    visitor.press("evaluate")
+    visitor.wait_for_text("You may leave")
+    page.wait_for_function("document.body.innerText.match(/evaluating.* [1-9][0-9]* \\/ 120/)")
+    page.reload()
+    visitor.wait_for_text("You may leave")
+    page.locator("[class*='st-key-watch_'] button").click()
+    visitor.wait_for_text("answers are in")
+    link = page.url
+    visitor.press("evaluate_resume")
+    visitor.wait_for_text("You may leave")
+    page.wait_for_timeout(1500)
+    server.kill()
+    before = server.count_calls("forgot password iphone app")
+    server.start()
+    page.goto(link.replace(link.split("/evaluate")[0], server.url))
+    visitor.wait_for_text("answers are in")
+    visitor.press("evaluate_resume")
+    page.locator(".rl-results").wait_for(timeout=90_000)
+    visitor.wait_for_text("TREC runs", 90)
+    assert "60 answered" in page.locator(".rl-results").inner_text()
+    assert "answers are in" not in page.inner_text("body")
+    assert server.count_calls("forgot password iphone app") == before
+
+
+def test_a_query_of_an_evaluation_opens_in_compare_with_one_click(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.go("evaluate", p=["bm25", "bm25(b=0.0)"])
+    visitor.press("evaluate")
+    page.locator(".rl-results").wait_for(timeout=60_000)
+    table = page.locator("[data-testid='stDataFrame'] canvas").last
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box is not None
+    page.wait_for_timeout(1000)
+    page.mouse.click(box["x"] + 28, box["y"] + 52)
+    visitor.key("col_1").wait_for()
+    assert len(titles(visitor, 0)) == 10
+    assert page.locator(".st-key-q input").input_value()
+    assert "q=" in page.url
+
+
+@pytest.mark.models
+def test_a_model_is_checked_from_the_models_page(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.go("models", role="Rerankers")
+    table = page.locator("[data-testid='stDataFrame'] canvas").first
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 15, box["y"] + 52)
+    visitor.key("check_model").wait_for()
+    visitor.press("check_model")
+    visitor.key("model_card").get_by_text("Healthy").wait_for(timeout=90_000)
+
+
+@pytest.mark.parametrize("name", ["", "evaluate", "corpora", "models"])
+def test_no_page_scrolls_sideways_at_800_pixels(visit: Visit, name: str) -> None:
+    visitor = visit(width=800)
+    page = visitor.go(name, q=QUERY, p=["bm25", "bm25(b=0.0)", "bm25(k1=2.0)", "rank-bm25"])
+    page.wait_for_timeout(1500)
+    width = page.evaluate(
+        "Math.max(document.documentElement.scrollWidth,"
+        " ...[...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth"
+        " - e.clientWidth + innerWidth)) - innerWidth"
+    )
+    assert width <= 0
+    assert visitor.left == []
