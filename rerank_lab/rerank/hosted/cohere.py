@@ -91,7 +91,7 @@ class Cohere(HostedReranker):
             if not 200 <= status < 300:
                 body = error.body if isinstance(error.body, str) else json.dumps(error.body)
                 raise Fault("status", status=status, headers=error.headers, body=body) from None
-        except (ParsingError, TypeError, AttributeError, ValueError):
+        except (ParsingError, TypeError, ValueError):
             return
 
     def _extra(self) -> dict[str, Any]:

@@ -52,6 +52,15 @@ def test_batches_cover_every_text_once_and_keep_to_the_limits(
         assert len(json.dumps(body, ensure_ascii=False).encode()) <= limits.bytes
 
 
+def test_requests_stay_under_the_byte_limit_as_json_writes_them() -> None:
+    texts = ['line\n"quoted" \u00e9 \x01' * 12 for _ in range(50)]
+    batches = split("query", texts, Limits(documents=1000, bytes=5000), "X")
+    assert len(batches) > 1
+    for batch in batches:
+        body = {"query": "query", "documents": texts[batch.start : batch.end]}
+        assert len(json.dumps(body, ensure_ascii=False).encode()) <= 5000
+
+
 def test_a_text_over_the_byte_limit_is_refused_by_number() -> None:
     with pytest.raises(InvalidInput, match="Candidate 2 has"):
         split("q", ["fits", "x" * 5000], Limits(bytes=3000), "TEI")
