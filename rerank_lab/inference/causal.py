@@ -47,7 +47,7 @@ class CausalModel:
     def load(self, ctx: Context) -> None:
         """Fetch the files where they are missing, and load them. Raises ModelUnavailable."""
         fetch(self.name, ctx)
-        self._use(lambda _: None, ctx, Usage())
+        self.use(lambda _: None, ctx, Usage())
 
     def unload(self) -> bool:
         """Free its memory unless it is in use."""
@@ -61,7 +61,7 @@ class CausalModel:
         def work(engine: CausalEngine) -> Generated:
             return engine.generate(turns, max_tokens, top, ctx, usage)
 
-        return self._use(work, ctx, usage)
+        return self.use(work, ctx, usage)
 
     def likelihood(self, before: str, text: str, ctx: Context, usage: Usage) -> float:
         """The mean log-probability of a token of `text` when it follows `before` and a blank."""
@@ -69,9 +69,10 @@ class CausalModel:
         def work(engine: CausalEngine) -> float:
             return engine.likelihood(before, text, usage)
 
-        return self._use(work, ctx, usage)
+        return self.use(work, ctx, usage)
 
-    def _use(self, work: Callable[[CausalEngine], T], ctx: Context, into: Usage) -> T:
+    def use(self, work: Callable[[CausalEngine], T], ctx: Context, into: Usage) -> T:
+        """`work` with the loaded model, for this caller alone; what it took is added to `into`."""
         located = locate(self.name)
         size = located.weights_size * (_UNPACKED if located.gguf_file else 1.0)
         held = store().hold(

@@ -72,7 +72,8 @@ class PointwiseLLM(Asking, PointwiseReranker):
             done = [one(text, work.ctx) for text in texts]
         else:
             with work.timed("network_s"):
-                done = gather(texts, one, work.ctx, int(self.options["concurrency"]))
+                width = int(self.options["concurrency"])
+                done = gather(texts, one, work.ctx, width, lambda i, scored: None)
         # Calls run side by side: their wall time, measured here, is what counts, not their sum.
         for _, part in done:
             work.trace = work.trace + replace(part.trace, network_s=0.0, queue_s=0.0)

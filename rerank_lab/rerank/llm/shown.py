@@ -33,7 +33,11 @@ def shown(text: str) -> str:
     line = re.sub(r"^(?:\s*[>＞])+|(?:[>＞]\s*)+$", lambda m: "›" * len(m[0].split()), line).strip()
     if reads_as_answer(line):
         line = line.translate(_ALL_BRACKETS)
-    return f"“{line}”" if reads_as_answer(line) else line or EMPTY
+    if not line:
+        return EMPTY
+    # A mere full stop after an identifier would leave the identifier standing alone.
+    wordless = not any(char.isalnum() for char in line)
+    return f"“{line}”" if wordless or reads_as_answer(line) else line
 
 
 def reads_as_answer(text: str) -> bool:
