@@ -277,7 +277,7 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
     figure = go.Figure()
     for part in PARTS:
         values = [float(getattr(row, part)) for row in rows]
-        if not any(values):
+        if sum(values) < 0.0005:
             continue
         figure.add_trace(
             go.Bar(
@@ -352,7 +352,7 @@ def agreement_chart(
     )
     for place, row in enumerate(values):
         for other, value in enumerate(row):
-            dark = value is not None and abs(value) > 0.55
+            dark = value is not None and abs(value) > 0.7
             figure.add_annotation(
                 x=names[other],
                 y=names[place],

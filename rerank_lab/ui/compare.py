@@ -29,7 +29,7 @@ from rerank_lab.views.bump import bump
 from rerank_lab.views.labels import colour_slots
 from rerank_lab.views.text import shorten
 
-POLL_S = 0.3
+POLL_S = 0.4
 _EXAMPLES = 5
 
 

@@ -77,9 +77,10 @@ def warmth(status: Status, trace: Trace, *, reused: bool) -> str:
         return str(status)
     if reused:
         return "shared"
+    cold = trace.load_s > 0.05 * max(trace.total_s, 1e-9)
     if status is Status.CACHED:
-        return "cached"
-    return "cold" if trace.load_s > 0.05 * max(trace.total_s, 1e-9) else "warm"
+        return "cold, cached" if cold else "cached"
+    return "cold" if cold else "warm"
 
 
 @dataclass(frozen=True, slots=True)
