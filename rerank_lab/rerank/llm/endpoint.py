@@ -7,6 +7,7 @@ nothing that the SDK reads from the environment (organisation, custom headers) g
 
 from __future__ import annotations
 
+import json
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -233,7 +234,7 @@ class Endpoint:
                 if isinstance(error.__cause__, Exception):
                     raise error.__cause__ from None
                 raise Fault("connection", body=str(error)) from None
-            except (openai.OpenAIError, ValueError) as error:
+            except (openai.OpenAIError, json.JSONDecodeError) as error:
                 raise _unreadable(access.base, str(error)) from None
         if not getattr(reply, "choices", None):
             raise _unreadable(access.base, "it holds no choices")

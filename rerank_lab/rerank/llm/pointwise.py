@@ -15,6 +15,7 @@ from rerank_lab.rerank.hosted.gather import gather
 from rerank_lab.rerank.llm.asking import Asking
 from rerank_lab.rerank.llm.endpoint import no_probabilities
 from rerank_lab.rerank.llm.options import llm_info
+from rerank_lab.rerank.llm.shown import one_line
 from rerank_lab.rerank.llm.talk import plain
 from rerank_lab.types import Document, Query, Ranking, Status
 
@@ -85,7 +86,7 @@ class PointwiseLLM(Asking, PointwiseReranker):
         seen, _ = self._seen(text)
         messages = self._messages(query, [], {"passage": seen})
         if self.form == "likelihood":
-            return self.model.likelihood(plain(messages), " ".join(query.split()), work)
+            return self.model.likelihood(plain(messages), one_line(query), work)
         said = self._say(messages, 1, work, top=_TOP)
         if said.first is None:
             raise no_probabilities(str(self.options["base_url"]), "token probabilities")

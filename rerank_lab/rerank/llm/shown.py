@@ -22,13 +22,13 @@ _MARKERS = re.compile(
 )
 _INERT = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")"})
 _ALL_BRACKETS = str.maketrans(dict.fromkeys("[［﹇", "(") | dict.fromkeys("]］﹈", ")"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def shown(text: str) -> str:
     """One line of text that holds no identifier, no template marker and no answer."""
-    line = " ".join(text.split())
-    line = _MARKERS.sub(lambda m: m[0].translate(_INERT), line)
+    line = _MARKERS.sub(lambda m: m[0].translate(_INERT), one_line(text))
     line = _BRACKETED.sub(_without_id, line)
     line = re.sub(r"^(?:\s*[>＞])+|(?:[>＞]\s*)+$", lambda m: "›" * len(m[0].split()), line).strip()
     if reads_as_answer(line):
@@ -38,6 +38,12 @@ def shown(text: str) -> str:
     # A mere full stop after an identifier would leave the identifier standing alone.
     wordless = not any(char.isalnum() for char in line)
     return f"“{line}”" if wordless or reads_as_answer(line) else line
+
+
+def one_line(text: str) -> str:
+    """Text on one line that any endpoint can be sent: no control characters, no half surrogates."""
+    sendable = text.encode("utf-8", "replace").decode()
+    return " ".join(_CONTROL.sub(" ", sendable).split())
 
 
 def reads_as_answer(text: str) -> bool:
