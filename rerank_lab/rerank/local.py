@@ -11,20 +11,18 @@ from rerank_lab.inference import (
     BACKENDS,
     DEVICES,
     Availability,
-    Encoder,
     Options,
-    Scorer,
-    TokenEncoder,
     Usage,
     availability,
     fetch,
     model_digest,
 )
 from rerank_lab.inference.convert import RECIPE
+from rerank_lab.inference.handles import Handle
 from rerank_lab.registry import Param
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
 
-H = TypeVar("H", Scorer, Encoder, TokenEncoder)
+H = TypeVar("H", bound=Handle)
 
 
 def local_params(model: str) -> tuple[Param, ...]:
@@ -139,7 +137,7 @@ class LocalReranker(PointwiseReranker, Generic[H]):
 def _options(options: Mapping[str, object]) -> Options:
     return Options(
         device=str(options["device"]),
-        backend=str(options["backend"]),
+        backend=str(options.get("backend", "torch")),
         max_length=int(str(options["max_length"])),
         batch_tokens=int(str(options["batch_tokens"])),
     )

@@ -92,15 +92,18 @@ class Postings:
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(document number, score > 0) of the best k: by score, then by document id."""
-        wanted = Counter(self.terms[term] for term in terms if term in self.terms)
+        return self.weighted(Counter(term for term in terms if term in self.terms), k)
+
+    def weighted(self, terms: Mapping[str, float], k: int) -> list[tuple[int, float]]:
+        """Like `search`, for a query that gives each of its terms a weight > 0."""
         scores = np.zeros(len(self.order), dtype=np.float32)
         constant = np.float32(0)
-        for term, times in wanted.items():
-            place = slice(int(self.start[term]), int(self.start[term + 1]))
+        for number, times in ((self.terms[t], w) for t, w in terms.items() if t in self.terms):
+            place = slice(int(self.start[number]), int(self.start[number + 1]))
             weights = self.weights[place]
-            added = weights * np.float32(times) if times > 1 else weights
+            added = weights * np.float32(times) if times != 1 else weights
             np.add.at(scores, self.documents[place], added)
-            constant += self.absent[term] * np.float32(times)
+            constant += self.absent[number] * np.float32(times)
         found = _contenders(scores, k)
         best = found[np.lexsort((self.order[found], -scores[found]))][:k]
         return [(int(d), float(scores[d] + constant)) for d in best]

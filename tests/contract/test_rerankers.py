@@ -12,6 +12,7 @@ from rerank_lab.rerank.bi_encoder import BiEncoderReranker
 from rerank_lab.rerank.cross_encoder import CrossEncoderReranker
 from rerank_lab.rerank.identity import Identity
 from rerank_lab.rerank.late_interaction import LateInteractionReranker
+from rerank_lab.rerank.splade import SpladeReranker
 from rerank_lab.testing import (
     FailingReranker,
     FakeReranker,
@@ -27,6 +28,7 @@ TestIdentity = reranker_contract(Identity)
 TestCrossEncoder = pytest.mark.models(reranker_contract(CrossEncoderReranker))
 TestLateInteraction = pytest.mark.models(reranker_contract(LateInteractionReranker))
 TestBiEncoder = pytest.mark.models(reranker_contract(BiEncoderReranker))
+TestSplade = pytest.mark.models(reranker_contract(SpladeReranker))
 TestShortInputs = pytest.mark.models(reranker_contract(CrossEncoderReranker, max_length=32))
 TestFake = reranker_contract(FakeReranker)
 TestSlow = reranker_contract(SlowReranker, seconds=0.001)

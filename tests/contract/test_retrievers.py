@@ -41,7 +41,7 @@ Make = Callable[..., Retriever]
 
 @pytest.fixture(
     params=[
-        pytest.param(name, marks=pytest.mark.models if name == "dense" else [])
+        pytest.param(name, marks=pytest.mark.models if name in ("dense", "splade") else [])
         for name in registry.entry_points("retriever")
     ]
 )
