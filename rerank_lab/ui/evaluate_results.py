@@ -114,7 +114,7 @@ def _queries(
             st.session_state["leave_for_compare"] = True
 
     columns: dict[str, list[Any]] = {
-        "Compare": [":material/compare_arrows:"] * len(lines),
+        "Compare": ["Compare"] * len(lines),
         "Query": [line.text for line in lines],
         "Apart": [line.spread for line in lines],
     }
@@ -129,7 +129,13 @@ def _queries(
         for row in view.rows
     }
     config["Compare"] = st.column_config.ButtonColumn(
-        "", on_click=compare, key="to_compare", type="tertiary", width=60
+        "",
+        on_click=compare,
+        key="to_compare",
+        type="tertiary",
+        alignment="left",
+        width=90,
+        help="See this query side by side",
     )
     config["Query"] = st.column_config.TextColumn("Query", width=330)
     config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
