@@ -49,7 +49,7 @@ def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
             args=(spec,),
         )
         st.button(
-            "",
+            f"Remove {parts.literal(label)}",
             icon=":material/close:",
             key=f"remove_{slot}",
             type="tertiary",

@@ -99,16 +99,18 @@ def _bump(view: CompareView, now: Screen) -> None:
             if view.pending:
                 st.skeleton(height=320)
             return
-        figure = charts.bump_chart(data, parts.tokens())
-        st.plotly_chart(
-            figure,
-            theme=None,
-            key="bump",
-            on_select=_pin_clicked,
-            selection_mode="points",
-            config={"displayModeBar": False},
-            alt="How the rank of each document changes from the first stage to each pipeline",
-        )
+        if data.lines:
+            st.plotly_chart(
+                charts.bump_chart(data, parts.tokens()),
+                theme=None,
+                key="bump",
+                on_select=_pin_clicked,
+                selection_mode="points",
+                config={"displayModeBar": False},
+                alt="How the rank of each document changes from the first stage to each pipeline",
+            )
+        else:
+            st.caption(f"No document crosses rank {data.k}: all pipelines show the same ones.")
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             st.html(cards.legend(view.judged), width="content")
             st.toggle(

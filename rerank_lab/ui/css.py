@@ -78,6 +78,9 @@ _RULES = """
   border-radius: 50%; background: var(--rl-accent); }
 [class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
   padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
+/* Buttons that show an icon only keep their words for those who listen. */
+[class*="st-key-remove_"] button p, [class*="st-key-cancel_"] button p { position: absolute;
+  width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 [class*="st-key-chip_"] { max-width: 100%; }
 [class*="st-key-edit_"] { min-width: 0; flex-shrink: 1; }
 [class*="st-key-chip_"] button { padding: 0 .3rem; min-height: 2rem; }

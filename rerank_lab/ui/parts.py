@@ -14,6 +14,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.jobs import Job, JobTable
 from rerank_lab.ui.css import stylesheet
 
+_TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
 
 
@@ -30,7 +31,9 @@ def tokens() -> Tokens:
 def literal(text: str) -> str:
     """Text that Streamlit's Markdown shows as it stands: nothing in it is formatted or linked."""
     flat = " ".join(text.split())
-    # A joiner after each colon keeps :material/...:, :red[...] and emoji codes from being read.
+    # A joiner after each colon keeps :material/...:, :red[...] and emoji codes from being read, and
+    # one inside -> <= -- keeps these from becoming typography.
+    flat = _TYPOGRAPHY.sub("\\1\u2060", flat)
     return _MARKDOWN.sub(r"\\\1", flat).replace(":", ":\u2060")
 
 
@@ -73,7 +76,7 @@ def job_row(job: Job, table: JobTable) -> None:
             if progress.total:
                 st.progress(min(1.0, progress.done / progress.total))
         st.button(
-            "",
+            f"Cancel {literal(job.name)}",
             key=f"cancel_{short}",
             icon=":material/close:",
             help="Cancel this job",

@@ -133,6 +133,11 @@ def test_markdown_of_a_title_is_taken_literally(text: str) -> None:
     assert ":red" not in shown
 
 
+def test_signs_are_not_turned_into_typography() -> None:
+    for signs in ("->", "<-", "--", ">=", "<=", "~="):
+        assert literal(signs).replace("\\", "") == f"{signs[0]}\u2060{signs[1]}"
+
+
 def test_a_page_of_hostile_documents_can_be_compared() -> None:
     from rerank_lab.corpora import Corpus
     from rerank_lab.types import Document

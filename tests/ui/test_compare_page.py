@@ -224,6 +224,11 @@ def test_an_empty_answer_says_so() -> None:
     assert "no document matches" in html(at)
 
 
+def test_nothing_that_crosses_rank_ten_is_said_in_words() -> None:
+    at = settled(opened(q="payroll export spreadsheet", p=["bm25", "bm25 >> identity"]))
+    assert "No document crosses rank 10" in words(at)
+
+
 def test_no_pipeline_at_all_asks_for_one() -> None:
     at = opened(q=Q, p=["bm25"])
     at.button(key="remove_0").click().run()
