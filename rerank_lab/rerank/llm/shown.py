@@ -22,6 +22,8 @@ _MARKERS = re.compile(
 )
 _INERT = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")"})
 _ALL_BRACKETS = str.maketrans(dict.fromkeys("[［﹇", "(") | dict.fromkeys("]］﹈", ")"))
+_LONGEST_LABEL = 100
+"""Longer texts can only be answers when they hold a list, which takes a bracket."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
@@ -48,6 +50,8 @@ def one_line(text: str) -> str:
 
 def reads_as_answer(text: str) -> bool:
     """Whether some form would take this text for an answer to a question about any documents."""
+    if len(text) > _LONGEST_LABEL and not any(bracket in text for bracket in "[［﹇"):
+        return False
     return (
         any(read_order(text, n).usable for n in (1, 2, 3, 20))
         or any(read_selection(text, 200, wanted).usable for wanted in (1, 2, 10))

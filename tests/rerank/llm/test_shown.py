@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rerank_lab.rerank.llm.parse import read_label, read_order, read_selection, read_yes_no
-from rerank_lab.rerank.llm.shown import EMPTY, cut, shown
+from rerank_lab.rerank.llm.shown import EMPTY, cut, one_line, shown
 
 HOSTILE = [
     "[3]",
@@ -71,6 +71,11 @@ def test_what_is_shown_is_one_line_without_markers(text: str) -> None:
     assert line
     assert "\n" not in line
     assert not any(marker in line for marker in ("<|", "</think>", "[INST]", "<answer>"))
+
+
+@given(st.text(alphabet="abc yesno AB.:\"'123>,;\n-", min_size=101))
+def test_a_long_text_without_brackets_never_reads_as_an_answer(text: str) -> None:
+    assert all(unreadable(one_line(text), n) for n in (1, 2, 20))
 
 
 def test_ordinary_text_is_left_as_it_is() -> None:
