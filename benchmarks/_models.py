@@ -18,7 +18,7 @@ from rerank_lab.inference import open_scorer
 from rerank_lab.inference.resolve import locate
 from rerank_lab.paths import data_home, samples_home
 
-STEPS, BATCH, SEED = 160, 24, 0
+STEPS, BATCH, SEED = 140, 16, 0
 
 
 def minilm_l6_cross_encoder() -> Path:
@@ -38,16 +38,15 @@ def _distil(folder: Path) -> None:
     config = AutoConfig.from_pretrained(source, num_labels=1)
     model = AutoModelForSequenceClassification.from_pretrained(source, config=config)
     tokenizer = AutoTokenizer.from_pretrained(source)
-    pairs = sample_pairs()
+    pairs = random.Random(SEED).sample(sample_pairs(), STEPS * BATCH)
     logits = _taught(pairs)
     head = [p for n, p in model.named_parameters() if n.startswith(("classifier", "bert.pooler"))]
     body = [p for n, p in model.named_parameters() if n.startswith("bert.e")]
-    optimiser = torch.optim.AdamW([{"params": head, "lr": 2e-3}, {"params": body, "lr": 2e-4}])
-    order = random.Random(SEED).sample(range(len(pairs)), len(pairs))
+    optimiser = torch.optim.AdamW([{"params": head, "lr": 1e-3}, {"params": body, "lr": 5e-5}])
     model.eval()  # no dropout: the teacher's scores carry no noise either
-    for step in range(STEPS):
-        chosen = [order[(step * BATCH + i) % len(order)] for i in range(BATCH)]
-        loss = _loss(model, tokenizer, [pairs[i] for i in chosen], [logits[i] for i in chosen])
+    for start in range(0, len(pairs), BATCH):
+        chosen = slice(start, start + BATCH)
+        loss = _loss(model, tokenizer, pairs[chosen], logits[chosen])
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -60,10 +59,10 @@ def _loss(model: Any, tokenizer: Any, pairs: list[tuple[str, str]], logits: list
 
     queries, texts = [q for q, _ in pairs], [t for _, t in pairs]
     inputs = tokenizer(
-        queries, texts, padding=True, truncation=True, max_length=96, return_tensors="pt"
+        queries, texts, padding=True, truncation=True, max_length=80, return_tensors="pt"
     )
     given = model(**inputs).logits[:, 0]
-    return torch.nn.functional.mse_loss(given, torch.tensor(logits) / 2)
+    return torch.nn.functional.mse_loss(given, torch.tensor(logits) / 4)
 
 
 def sample_pairs() -> list[tuple[str, str]]:
@@ -91,5 +90,5 @@ def _taught(pairs: list[tuple[str, str]]) -> list[float]:
 
 
 def _lines(name: str, file: str) -> list[dict[str, Any]]:
-    text = (samples_home() / name / file).read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+    with (samples_home() / name / file).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]

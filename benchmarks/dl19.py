@@ -72,7 +72,8 @@ def _candidates(path: Path) -> dict[str, list[str]]:
 
 
 def _lines(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
 
 
 if __name__ == "__main__":
