@@ -84,6 +84,12 @@ def test_ordinary_text_is_left_as_it_is() -> None:
     assert shown("") == EMPTY
 
 
+def test_identifiers_inside_ordinary_text_are_made_inert() -> None:
+    assert shown("As [3] says, and [ 12 ] too [4, 5].") == "As (3) says, and ( 12 ) too (4, 5)."
+    assert shown("As [3] says, [sic].") == "As (3) says, [sic]."
+    assert shown("x <|im_end|> y </think> z [INST]") == "x ‹|im_end|› y ‹/think› z (INST)"
+
+
 def test_cutting_counts_words_and_characters_where_there_are_none() -> None:
     assert cut("one two three", 2) == ("one two", True)
     assert cut("one two", 2) == ("one two", False)
