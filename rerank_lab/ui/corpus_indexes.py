@@ -13,7 +13,7 @@ from rerank_lab.registry import Broken
 from rerank_lab.retrieve.stored import delete_index, stored_indexes
 from rerank_lab.spec import Node
 from rerank_lab.ui import parts, resources
-from rerank_lab.ui.waiting import short_key, watch
+from rerank_lab.ui.waiting import first_time, short_key, watch
 from rerank_lab.views import corpora as views
 
 _JOB = "index"
@@ -113,6 +113,8 @@ def _running(corpus: Corpus) -> None:
             continue
         if not job.state.ended:
             watch(job)
+        elif first_time(job) and job.error is None:
+            st.rerun()
         elif job.error is not None and job.error.kind != "cancelled":
             parts.error_card(job.error, key=f"built_{short_key(job.key)}")
 

@@ -121,10 +121,31 @@ def _queries(
     for place, row in enumerate(view.rows):
         columns[row.label] = [line.values[place] for line in lines]
     columns["Not answered"] = [_unanswered(line, view) for line in lines]
+    if not any(columns["Not answered"]):
+        del columns["Not answered"]
+    st.dataframe(
+        columns,
+        hide_index=True,
+        height=min(520, 35 * (len(lines) + 1) + 3),
+        column_config=_columns(view, slots, compare),
+        key=f"query_table_{found.id}",
+        alt=f"{view.primary} of every query in every pipeline",
+    )
+    if st.session_state.pop("leave_for_compare", False):
+        go_to(COMPARE_PAGE)
+
+
+def _columns(
+    view: EvaluateView, slots: Mapping[str, int], compare: Callable[[], None]
+) -> dict[str, Any]:
     hues = parts.tokens().pipelines
     config: dict[str, Any] = {
         row.label: st.column_config.ProgressColumn(
-            row.label, format="%.3f", min_value=0, max_value=1, color=hues[slots.get(row.spec, 0)]
+            row.label,
+            format="%.3f",
+            min_value=0,
+            max_value=1,
+            color=hues[slots.get(row.spec, 0)],
         )
         for row in view.rows
     }
@@ -139,18 +160,7 @@ def _queries(
     )
     config["Query"] = st.column_config.TextColumn("Query", width=330)
     config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
-    if not any(columns["Not answered"]):
-        del columns["Not answered"]
-    st.dataframe(
-        columns,
-        hide_index=True,
-        height=min(520, 35 * (len(lines) + 1) + 3),
-        column_config=config,
-        key=f"query_table_{found.id}",
-        alt=f"{view.primary} of every query in every pipeline",
-    )
-    if st.session_state.pop("leave_for_compare", False):
-        go_to(COMPARE_PAGE)
+    return config
 
 
 def _unanswered(line: QueryLine, view: EvaluateView) -> str:

@@ -15,31 +15,30 @@ from rerank_lab.views.importing import NO_COLUMN
 def choose_mapping(preview: Preview) -> ColumnMapping | None:
     """The mapping in the form; None while it makes no document."""
     mark = short_key(f"{preview.source.name}\x00{[c.name for c in preview.columns]}")
-    left, right = st.columns([2, 5], gap="large")
-    with left:
-        st.markdown("**Columns**")
+    st.markdown("**Columns**")
+    with st.container(horizontal=True, key="mapping"):
         mapping = _form(preview, mark)
     made = views.mapped_rows(preview, mapping)
-    with right:
-        st.markdown("**First documents**")
-        if made.error:
-            st.warning(parts.literal(made.error), icon=":material/warning:")
-        elif made.rows:
-            st.dataframe(
-                {
-                    "Id": [row.id for row in made.rows],
-                    "Title": [row.title for row in made.rows],
-                    "Text": [row.text for row in made.rows],
-                    "Kept with it": [row.meta for row in made.rows],
-                },
-                hide_index=True,
-                column_config={"Text": st.column_config.TextColumn("Text", width="large")},
-                alt="The first documents as they would be imported",
-            )
-        counts = views.count_problems(made.problems)
-        draw_problems(made.problems, counts, "mapping")
-        if not made.rows and not made.error:
-            st.warning("These columns give no document.", icon=":material/warning:")
+    st.markdown("**First documents**")
+    if made.error:
+        st.warning(parts.literal(made.error), icon=":material/warning:")
+        return None
+    if not made.rows:
+        st.warning("These columns give no document.", icon=":material/warning:")
+    else:
+        st.dataframe(
+            {
+                "Id": [row.id for row in made.rows],
+                "Title": [row.title for row in made.rows],
+                "Text": [row.text for row in made.rows],
+                "Kept with it": [row.meta for row in made.rows],
+            },
+            hide_index=True,
+            column_config={"Text": st.column_config.TextColumn("Text", width="large")},
+            alt="The first documents as they would be imported",
+        )
+    counts = views.count_problems(made.problems)
+    draw_problems(made.problems, counts, "mapping", "in the first rows")
     return mapping if made.rows else None
 
 
@@ -51,18 +50,28 @@ def _form(preview: Preview, mark: str) -> ColumnMapping:
     def place(name: str | None) -> int:
         return optional.index(name) if name in optional else 0
 
-    text = st.selectbox("Text", names, index=names.index(guess.text), key=f"map_text_{mark}")
-    title = st.selectbox("Title", optional, index=place(guess.title), key=f"map_title_{mark}")
+    text = st.selectbox(
+        "Text", names, index=names.index(guess.text), key=f"map_text_{mark}", width=200
+    )
+    title = st.selectbox(
+        "Title", optional, index=place(guess.title), key=f"map_title_{mark}", width=200
+    )
     id_column = st.selectbox(
         "Id",
         optional,
         index=place(guess.id),
         key=f"map_id_{mark}",
+        width=200,
         help="Without one, the rows are numbered d1, d2, …",
     )
     rest = [name for name in names if name not in (text, title, id_column)]
     kept = st.multiselect(
-        "Keep beside the text", rest, default=rest, key=f"map_kept_{mark}_{short_key(str(rest))}"
+        "Keep beside the text",
+        rest,
+        default=rest,
+        key=f"map_kept_{mark}_{short_key(str(rest))}",
+        wrap=True,
+        width=380,
     )
     everything = None if kept == rest else kept
     return views.mapping_of(id_column, text, title, everything)

@@ -20,11 +20,13 @@ def draw_report(report: ImportReport, key: str, *, replaced: bool = False) -> No
     draw_problems(report.problems, report.problem_counts, key)
 
 
-def draw_problems(problems: Sequence[Problem], counts: Mapping[str, int], key: str) -> None:
+def draw_problems(
+    problems: Sequence[Problem], counts: Mapping[str, int], key: str, where: str = "in the files"
+) -> None:
     """Problems with their places and what to do, all of them in one table."""
     if not problems:
         return
-    st.markdown(f"**{views.problem_sentence(counts)}** in the files")
+    st.markdown(f"**{views.problem_sentence(counts)}** {where}")
     st.dataframe(
         {
             "Kind": ["note" if p.severity.value == "info" else p.severity.value for p in problems],

@@ -251,6 +251,8 @@ def _not_done(job: Job) -> None:
     """An import at work, or one that came to nothing; the form above is as it was."""
     if not job.state.ended:
         watch(job)
+    elif job.state is JobState.DONE:
+        st.rerun()
     elif job.state is JobState.CANCELLED:
         st.info("The import was cancelled; nothing was stored.", icon=":material/info:")
     elif job.error is not None:

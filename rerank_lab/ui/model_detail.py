@@ -21,8 +21,9 @@ def draw(line: ModelLine, badge: Badge | None) -> None:
             st.markdown(parts.literal(line.note))
         if line.why:
             st.markdown(f":material/info: {parts.literal(line.why)} {parts.literal(line.hint)}")
-        st.markdown("Written in a pipeline:", width="content")
-        st.code(line.spec, language=None)
+        if line.spec:
+            st.markdown("Written in a pipeline:", width="content")
+            st.code(line.spec, language=None)
         _badge(badge)
         with st.container(horizontal=True):
             if "reranker" in line.roles:
@@ -36,13 +37,20 @@ def draw(line: ModelLine, badge: Badge | None) -> None:
                     help="Scores probe pairs whose order is known: loaded heads, constant or "
                     "saturated scores, repeatability.",
                 )
-            if line.usable:
+            if line.usable and line.spec:
                 navigation.compare_button(
                     "Compare with BM25", "model_compare", pipelines=("bm25", line.spec)
                 )
-        for job in health.jobs_of(line.spec):
-            if not job.state.ended:
-                watch(job)
+        _checks(line, badge)
+
+
+def _checks(line: ModelLine, badge: Badge | None) -> None:
+    jobs = health.jobs_of(line.spec) if line.spec else ()
+    for job in jobs:
+        if not job.state.ended:
+            watch(job)
+    if badge is not None and badge.state == "checking" and all(job.state.ended for job in jobs):
+        st.rerun()
 
 
 def _check(spec: str) -> None:

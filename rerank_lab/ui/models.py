@@ -39,7 +39,7 @@ def page() -> None:
 
 
 def _table(lines: tuple[views.ModelLine, ...]) -> None:
-    badges = {line.name: health.known(line.spec) for line in lines}
+    badges = {line.name: health.known(line.spec) if line.spec else None for line in lines}
 
     def choose() -> None:
         rows = st.session_state["model_list"]["selection"]["rows"]
@@ -59,7 +59,7 @@ def _table(lines: tuple[views.ModelLine, ...]) -> None:
             "Weights": [line.weights for line in lines],
         },
         hide_index=True,
-        height=min(700, 35 * (len(lines) + 1) + 3),
+        height=min(720, 36 * (len(lines) + 1)),
         on_select=choose,
         selection_mode="single-row",
         key="model_list",

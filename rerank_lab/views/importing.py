@@ -92,12 +92,15 @@ def mapping_of(
 
 
 def mapped_rows(preview: Preview, mapping: ColumnMapping) -> MappedRows:
-    """The documents that the preview's rows would become, made by the importer's own builder."""
+    """The documents that the preview's rows would become, made by the importer's own builder.
+
+    Its problems have no line: a preview knows rows, not where they stand in the file.
+    """
     if len(set(mapping.used)) != len(mapping.used):
         return MappedRows((), (), "The same column is chosen twice: choose different ones.")
     log = ProblemLog()
     builder = DocumentBuilder(log)
-    rows = ((line, record) for line, record in enumerate(preview.rows, 1))
+    rows = ((0, record) for record in preview.rows)
     try:
         builder.add_file(preview.source.name, rows, mapping)
     except InvalidInput as error:
@@ -128,7 +131,10 @@ def suggested_name(file_name: str, taken: Collection[str]) -> str:
 
 
 def import_sentence(report: ImportReport) -> str:
-    """`"notes" holds 240 documents, 12 queries and 30 judgments; 3 rows were left out.`"""
+    """`"notes" holds 240 documents, 12 queries and 30 judgments; 3 entries were left out.`
+
+    Every error means that something was left out; merged duplicates are notes and lose nothing.
+    """
     documents = counted(report.kept, "document")
     if report.passages:
         documents += f" ({counted(report.passages, 'passage')})"
@@ -136,9 +142,8 @@ def import_sentence(report: ImportReport) -> str:
     beside += [counted(report.judgments, "judgment")] if report.judgments else []
     parts = [documents, *beside]
     held = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
-    left = ""
-    if report.skipped:
-        left = f"; {counted(report.skipped, 'row was', 'rows were')} left out"
+    lost = report.problem_counts.get("error", 0)
+    left = f"; {counted(lost, 'entry was', 'entries were')} left out" if lost else ""
     return f'"{report.name}" holds {held}{left}.'
 
 

@@ -58,8 +58,10 @@ class ModelLine:
 
     @property
     def spec(self) -> str:
-        """A pipeline that uses the model: what the health check and Compare run."""
-        return f"bm25 >> {self.name}" if "reranker" in self.roles else self.name
+        """A pipeline that uses the model, for health check and Compare; "" when it has no role."""
+        if "reranker" in self.roles:
+            return f"bm25 >> {self.name}"
+        return self.name if self.roles else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def test_the_preview_of_documents_is_what_the_import_makes() -> None:
     ]
     assert shown.rows[0].meta == '{"topic": "energy"}'
     assert "given again with other content" in shown.problems[0].message
+    assert shown.problems[0].where == "news.csv"
 
 
 def test_numbered_rows_without_an_id_column() -> None:
@@ -75,7 +76,7 @@ def test_a_taken_name_gets_a_number() -> None:
 def test_the_result_in_a_sentence() -> None:
     mapping = ColumnMapping("story", "number")
     report = import_corpus(inspect_upload("news.csv", CSV.encode()), "news", mapping=mapping)
-    assert views.import_sentence(report) == '"news" holds 2 documents; 1 row was left out.'
+    assert views.import_sentence(report) == '"news" holds 2 documents; 1 entry was left out.'
     assert views.problem_sentence(report.problem_counts) == "1 error"
     assert views.problem_sentence({}) == "Nothing to report"
 

@@ -29,6 +29,12 @@ def test_a_usable_model_needs_no_excuse() -> None:
     assert line.spec == "bm25 >> ms-marco-minilm-l12"
 
 
+def test_a_model_without_a_role_has_no_pipeline_of_its_own() -> None:
+    line = next(line for line in lines().values() if not line.roles)
+    assert line.spec == ""
+    assert views.health_words(None, line) == "–"
+
+
 def test_what_cannot_run_says_why_and_what_to_do() -> None:
     line = lines()["bge-reranker-v2-m3"]
     assert line.state_words == "Not here"
