@@ -22,6 +22,8 @@ class ByLength(PointwiseReranker):
     """Longer texts first."""
     info = Info("by-length", "reranker", "test", "Longer first.", "characters",
                 (TOP, Param("sign", 1, "1 or -1", choices=(1, -1))))
+    def _load(self, ctx):
+        CALLS.append(("load", "by-length"))
     def score(self, query, texts, work):
         CALLS.append(("by-length", len(texts)))
         return [self.options["sign"] * float(len(text)) for text in texts]

@@ -83,6 +83,8 @@ class Reranker(ABC):
     """One reranker with its options. Instant to construct; `load` is heavy and idempotent."""
 
     info: ClassVar[Info]
+    loads_when_needed: ClassVar[bool] = False
+    """True for bases that call `_ready` themselves, once an answer is not in the cache."""
 
     def __init__(self, **options: Literal) -> None:
         self.options: Mapping[str, Literal] = self.info.complete(options)
@@ -131,10 +133,8 @@ class Reranker(ABC):
         work.checkpoint()
         if not docs:
             return Reranked(Ranking.from_order(query.id, ()), work.trace, Status.OK)
-        if not self._loaded:
-            ctx.report("loading model")
-            with work.timed("load_s"):
-                self.load(ctx)
+        if not self.loads_when_needed:
+            self._ready(work)
         start, waited = time.perf_counter(), work.trace.total_s
         ranking, status = self._rank(query, docs, work)
         other_s = work.trace.total_s - waited
@@ -149,6 +149,13 @@ class Reranker(ABC):
     def problems(self) -> list[LabError]:
         """What would stop it from running here, found without heavy work."""
         return []
+
+    def _ready(self, work: Work) -> None:
+        """Load the model if that has not been done, and note how long it took."""
+        if not self._loaded:
+            work.ctx.report("loading model")
+            with work.timed("load_s"):
+                self.load(work.ctx)
 
     @abstractmethod
     def _rank(
@@ -169,6 +176,7 @@ class Reranker(ABC):
 class PointwiseReranker(Reranker):
     """Scores each document by itself, so cached scores can be reused at any depth."""
 
+    loads_when_needed: ClassVar[bool] = True
     batch_size: ClassVar[int | None] = 32
     """Texts handed over at once; None hands over all (the model then makes its own batches)."""
 
@@ -201,6 +209,8 @@ class PointwiseReranker(Reranker):
         return ranking, Status.OK if missing else Status.CACHED
 
     def _score_all(self, query: str, texts: Sequence[str], work: Work) -> list[StoredScore]:
+        if texts:
+            self._ready(work)
         size = self.batch_size or max(1, len(texts))
         stored: list[StoredScore] = []
         for start in range(0, len(texts), size):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from rerank_lab.errors import BackendError, InvalidInput
 from rerank_lab.registry import Param
@@ -66,6 +67,8 @@ def repaired(answer: Sequence[int], n: int) -> tuple[list[int], int]:
 class _Comparative(Reranker):
     """Shared by the three: questions answered from the cache, asked once more when unusable."""
 
+    loads_when_needed: ClassVar[bool] = True
+
     def _ask(self, question: Sequence[str], ask: Callable[[], list[int]], work: Work) -> list[int]:
         """The answer to a question (its texts in order), from the cache or from the model."""
         work.checkpoint()
@@ -77,6 +80,7 @@ class _Comparative(Reranker):
         if known is not None:
             work.add(cache_hits=1)
             return known
+        self._ready(work)
         work.add(calls=1)
         try:
             answer = ask()
