@@ -20,7 +20,7 @@ from rerank_lab.inference import (
 from rerank_lab.inference.convert import RECIPE
 from rerank_lab.inference.handles import Handle
 from rerank_lab.registry import Param
-from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
+from rerank_lab.rerank.base import TOP, PointwiseReranker, Reranker, Work
 
 H = TypeVar("H", bound=Handle)
 
@@ -65,10 +65,9 @@ def local_params(model: str) -> tuple[Param, ...]:
     )
 
 
-class LocalReranker(PointwiseReranker, Generic[H]):
-    """A pointwise reranker over a handle that `_open` gives."""
+class UsesModel(Reranker, Generic[H]):
+    """A reranker of any kind over a handle that `_open` gives."""
 
-    batch_size: ClassVar[int | None] = None
     _handle: H | None = None
     _digest: str = ""
 
@@ -132,6 +131,12 @@ class LocalReranker(PointwiseReranker, Generic[H]):
                 model_served=self.model,
                 warnings=tuple(usage.warnings),
             )
+
+
+class LocalReranker(UsesModel[H], PointwiseReranker):
+    """A pointwise reranker over a local model, which makes its own batches."""
+
+    batch_size: ClassVar[int | None] = None
 
 
 def _options(options: Mapping[str, object]) -> Options:

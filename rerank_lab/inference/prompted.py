@@ -1,0 +1,275 @@
+"""Language models that read a template and answer with one logit: decoders and T5.
+
+One pass over the prompt, no generation. Decoders are padded on the left with positions counted
+from their first real token, encoders on the right, so that company in a batch changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rerank_lab.context import Context
+from rerank_lab.errors import InvalidInput, ModelUnavailable
+from rerank_lab.inference.adapter import Adapter, merge
+from rerank_lab.inference.call import Call, Options
+from rerank_lab.inference.device import choose_device
+from rerank_lab.inference.handles import Handle
+from rerank_lab.inference.memory import Usage
+from rerank_lab.inference.plan import Plan
+from rerank_lab.inference.resolve import Located, fetch
+from rerank_lab.inference.templates import BOS, EOS, Template
+from rerank_lab.inference.tokens import clipped
+from rerank_lab.inference.torch_backend import TorchEngine
+
+Values = Mapping[str, str]
+_WITH_HEAD = "AutoModelForSequenceClassification"
+_QUERY_SHARE = 0.75
+"""Of the room for query and document, what a very long query may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids, and whether a part of the query or document was left out."""
+
+    ids: list[int]
+    cut: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Prompter(Handle):
+    """A language model with its template: values for the template to scores."""
+
+    __slots__ = ()
+
+    def score(
+        self, prompts: Sequence[Values], ctx: Context, usage: Usage | None = None
+    ) -> list[float]:
+        """A logit, or a difference of two, for each set of values; higher is more relevant."""
+        if not prompts:
+            return []
+        with self.call(ctx, usage) as (engine, call):
+            scores: list[float] = engine.score(prompts, call)
+            return scores
+
+
+class Prompting:
+    """Values to token ids, by a template and a transformers tokenizer."""
+
+    def __init__(self, tokenizer: Any, template: Template) -> None:
+        self._tokenizer = tokenizer
+        self._template = template
+        self._special = [token for token in tokenizer.all_special_tokens if token.strip()]
+        self._ends = {BOS: tokenizer.bos_token_id, EOS: tokenizer.eos_token_id}
+        self._known: dict[str, list[int]] = {}
+
+    def prompt(self, values: Values, limit: int) -> Prompt:
+        """At most `limit` tokens. Raises InvalidInput when the template alone is longer."""
+        clean = {name: self._plain(text, limit) for name, text in values.items()}
+        cut = any(clipped(text, limit)[1] for text in values.values())
+        parts = [(self._ids(text), doc, query) for text, doc, query in self._template.filled(clean)]
+        fixed = sum(len(ids) for ids, doc, query in parts if not doc and not query)
+        room = limit - fixed
+        if room < len([1 for _, doc, query in parts if doc or query]):
+            raise InvalidInput(
+                f"The model's template alone takes {fixed} of {limit} tokens.",
+                hint="Choose a larger max_length, or 0 for the model's own limit.",
+            )
+        asked = [ids for ids, doc, query in parts if query and not doc]
+        kept = _shares([len(ids) for ids in asked], int(room * _QUERY_SHARE))
+        documents = [ids for ids, doc, _ in parts if doc]
+        kept_documents = _shares([len(ids) for ids in documents], room - sum(kept))
+        sizes, document_sizes = iter(kept), iter(kept_documents)
+        found: list[int] = []
+        for ids, doc, query in parts:
+            size = next(document_sizes) if doc else next(sizes) if query else len(ids)
+            cut = cut or size < len(ids)
+            found += ids[:size]
+        return Prompt(found, cut)
+
+    def token(self, word: str) -> int:
+        """The id of a word of the template. Raises ModelUnavailable when it is not one token."""
+        ids = self._ids(word)
+        if len(ids) != 1 or ids[0] == self._tokenizer.unk_token_id:
+            raise ModelUnavailable(
+                f"The model does not know {word!r} as one word, which its template asks for.",
+                hint="Choose the template that the model was trained with (option template).",
+            )
+        return ids[0]
+
+    def _ids(self, text: str) -> list[int]:
+        if text in self._ends:
+            end = self._ends[text]
+            return [] if end is None else [end]
+        if text not in self._known:
+            if len(self._known) > 64:
+                self._known.clear()
+            encoded = self._tokenizer(text, add_special_tokens=False, verbose=False)
+            self._known[text] = list(encoded["input_ids"])
+        return self._known[text]
+
+    def _plain(self, text: str, limit: int) -> str:
+        """Without the model's control tokens: a document cannot end its turn and answer itself."""
+        text = clipped(text, limit)[0]
+        for token in self._special:
+            text = text.replace(token, " ")
+        return text
+
+
+class TorchPrompted(TorchEngine):
+    """A transformers language model, or one with a classification head, and its template."""
+
+    def __init__(self, model: Any, prompting: Prompting, answers: list[int], dtype: str) -> None:
+        super().__init__(model, model.device.type, dtype)
+        self._prompting = prompting
+        self._answers = answers
+        self._encodes = bool(model.config.is_encoder_decoder)
+        if dtype != "float32":
+            # Logits in bf16 take few values: ties, decided by nobody.
+            head = model.get_output_embeddings() if answers else model.score
+            head.register_forward_hook(_in_full)
+
+    def score(self, prompts: Sequence[Values], call: Call) -> list[float]:
+        prepared = [self._prompting.prompt(values, call.max_length) for values in prompts]
+        call.usage.truncated |= {i for i, prompt in enumerate(prepared) if prompt.cut}
+        return self.batches(prepared, call, self._scores, call.max_length)
+
+    def _lengths(self, inputs: Sequence[Any]) -> list[int]:
+        return [len(prompt) for prompt in inputs]
+
+    def _scores(self, prompts: list[Prompt]) -> list[float]:
+        import torch
+
+        logits = self._logits(*self._padded(prompts)).float()
+        scores = logits[:, self._answers[0] if self._answers else 0]
+        if len(self._answers) == 2:
+            scores = scores - logits[:, self._answers[1]]
+        return [float(score) for score in scores.to(torch.float64).cpu()]
+
+    def _padded(self, prompts: list[Prompt]) -> tuple[Any, Any]:
+        import torch
+
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.zeros((len(prompts), width), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            place = slice(0, len(prompt)) if self._encodes else slice(width - len(prompt), width)
+            ids[row, place] = torch.tensor(prompt.ids)
+            mask[row, place] = 1
+        return ids.to(self.device), mask.to(self.device)
+
+    def _logits(self, ids: Any, mask: Any) -> Any:
+        """Shape (prompts, vocabulary), or (prompts, 1) from a head."""
+        import torch
+
+        given = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        if self._encodes:
+            start = torch.full_like(ids[:, :1], self.model.config.decoder_start_token_id)
+            return self.model(**given, decoder_input_ids=start).logits[:, 0]
+        # Positions from the first real token on: padding must not shift them.
+        given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
+        if self._answers:
+            return self.model(**given, logits_to_keep=1).logits[:, -1]
+        return self.model.score(self.model.base_model(**given).last_hidden_state[:, -1])
+
+
+def open_prompter(
+    model: str,
+    template: Template,
+    ctx: Context,
+    options: Options | None = None,
+    adapter: Adapter | None = None,
+) -> Prompter:
+    """A language model as reranker, loaded. Raises ModelUnavailable with what to do."""
+    options = options or Options()
+    located = fetch(model, ctx)
+    device = choose_device(options.device) if options.device != "cpu" else "cpu"
+    dtype = "bfloat16" if device == "cuda" else "float32"
+    plan = Plan(
+        located,
+        "prompt",
+        f"torch {dtype} {device}",
+        lambda _: _load(located, template, device, dtype, adapter),
+        size=int(located.weights_size * 1.3),
+        prefixes=(template.digest(), adapter.digest if adapter else ""),
+    )
+    handle = Prompter(plan, options)
+    handle.load(ctx)
+    return handle
+
+
+def _load(
+    located: Located, template: Template, device: str, dtype: str, adapter: Adapter | None
+) -> TorchPrompted:
+    import torch
+    import transformers
+
+    kind = _kind(located, template)
+    safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    head: dict[str, Any] = {"num_labels": 1} if kind == _WITH_HEAD else {}
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(located.folder), **safe)
+        loaded = getattr(transformers, kind).from_pretrained(
+            str(located.folder),
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **safe,
+            **head,
+        )
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        raise ModelUnavailable(
+            f"{located.name} cannot be loaded: {type(error).__name__}: {error}",
+            hint="Check that the folder is a complete transformers model with its tokenizer.",
+            details=repr(error),
+        ) from error
+    model, info = loaded
+    filled = merge(model, adapter) if adapter else set()
+    missing = sorted(set(info["missing_keys"]) - filled)
+    if missing:
+        raise ModelUnavailable(
+            f"The weights of {located.name} lack {', '.join(missing[:3])}: "
+            "they would be newly initialised, and its order random.",
+            hint="Choose a model that was trained as a reranker, or name its adapter.",
+        )
+    prompting = Prompting(tokenizer, template)
+    words = () if head else (template.true, template.false)
+    answers = [prompting.token(word) for word in words if word]
+    return TorchPrompted(model.to(device).eval(), prompting, answers, dtype)
+
+
+def _kind(located: Located, template: Template) -> str:
+    """The transformers class that loads it, when architecture and template go together."""
+    architecture = str((located.json("config.json").get("architectures") or [""])[0])
+    encodes = bool(located.json("config.json").get("is_encoder_decoder"))
+    reads_end = EOS in template.parts
+    if encodes and architecture.endswith("ForConditionalGeneration") and reads_end:
+        return "AutoModelForSeq2SeqLM"
+    if not encodes and not reads_end and architecture.endswith(("ForCausalLM", "Classification")):
+        by_head = architecture.endswith("Classification") or not template.true
+        return _WITH_HEAD if by_head else "AutoModelForCausalLM"
+    raise ModelUnavailable(
+        f"{located.name} ({architecture or 'of unknown architecture'}) does not fit its template.",
+        hint="Use decoder for causal language models, seq2seq and duot5 for T5 models.",
+    )
+
+
+def _in_full(module: Any, given: Any, _: Any) -> Any:
+    from torch.nn import functional
+
+    bias = None if module.bias is None else module.bias.float()
+    return functional.linear(given[0].float(), module.weight.float(), bias)
+
+
+def _shares(sizes: list[int], room: int) -> list[int]:
+    """How much of each may stay so that all fit: short ones leave their room to the rest."""
+    kept = [0] * len(sizes)
+    left = max(0, room)
+    for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        kept[index] = min(sizes[index], left // (len(sizes) - done))
+        left -= kept[index]
+    return kept
