@@ -16,8 +16,8 @@ import time
 from rerank_lab.context import Context
 from rerank_lab.jobs import JobTable
 from rerank_lab.registry import load
-from rerank_lab.rerank.hosted.providers import providers
 from rerank_lab.types import Document, Query, Ranking
+from rerank_lab.wire.providers import providers
 
 sys.path.insert(0, os.path.dirname(__file__))
 from _report import report

@@ -13,10 +13,10 @@ from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import expand, load
 from rerank_lab.rerank.hosted.base import HostedReranker
 from rerank_lab.rerank.hosted.bedrock import KEY_ID, SECRET, TOKEN
-from rerank_lab.rerank.hosted.providers import HostedModel, Provider, providers
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Status, Trace
 from rerank_lab.views.words import counted
+from rerank_lab.wire.providers import HostedModel, Provider, providers
 
 KEY_STATES = {
     "session": "entered in this session",

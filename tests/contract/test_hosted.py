@@ -16,10 +16,10 @@ from rerank_lab.context import CancelToken, Context
 from rerank_lab.errors import Cancelled, ContractViolation, DeadlineExceeded, InvalidInput
 from rerank_lab.registry import Info, load, resolve
 from rerank_lab.rerank.hosted.base import HostedReranker
-from rerank_lab.rerank.hosted.providers import providers
-from rerank_lab.rerank.hosted.urls import ALLOW_PRIVATE
 from rerank_lab.testing_servers import KEY, FakeProvider
 from rerank_lab.types import Document, Query, Status
+from rerank_lab.wire.providers import providers
+from rerank_lab.wire.urls import ALLOW_PRIVATE
 
 NAMES = list(providers())
 QUERY = Query.of("capital of France")

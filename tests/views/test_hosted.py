@@ -11,12 +11,12 @@ from rerank_lab.engine import Engine
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import load
 from rerank_lab.rerank.hosted.probe import probe
-from rerank_lab.rerank.hosted.providers import providers
-from rerank_lab.rerank.hosted.urls import ALLOW_PRIVATE
 from rerank_lab.spend import Estimate
 from rerank_lab.testing_servers import KEY, FakeProvider, Switch
 from rerank_lab.types import Document, Query, Status, Trace
 from rerank_lab.views import hosted
+from rerank_lab.wire.providers import providers
+from rerank_lab.wire.urls import ALLOW_PRIVATE
 
 
 def test_providers_that_could_be_used_now_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,13 @@ from typing import Any, ClassVar
 from rerank_lab.context import Context, StoredScore
 from rerank_lab.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.rerank.base import PointwiseReranker, Work
-from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.access import Access, access_of, host_of
-from rerank_lab.rerank.hosted.faults import (
+from rerank_lab.rerank.hosted.replies import Answer
+from rerank_lab.rerank.hosted.split import Batch, sendable, split, surely_longer
+from rerank_lab.spend import Estimate
+from rerank_lab.types import Document, Query, Ranking, Status
+from rerank_lab.wire import urls
+from rerank_lab.wire.access import Access, access_of, host_of
+from rerank_lab.wire.faults import (
     LONGEST_RETRY_AFTER_S,
     Fault,
     error_of,
@@ -28,13 +32,9 @@ from rerank_lab.rerank.hosted.faults import (
     pause_before,
     retry_after,
 )
-from rerank_lab.rerank.hosted.gather import gather
-from rerank_lab.rerank.hosted.limiter import limiter_of
-from rerank_lab.rerank.hosted.providers import HostedModel, Limits, Provider
-from rerank_lab.rerank.hosted.replies import Answer
-from rerank_lab.rerank.hosted.split import Batch, sendable, split, surely_longer
-from rerank_lab.spend import Estimate
-from rerank_lab.types import Document, Query, Ranking, Status
+from rerank_lab.wire.gather import gather
+from rerank_lab.wire.limiter import limiter_of
+from rerank_lab.wire.providers import HostedModel, Limits, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class HostedReranker(PointwiseReranker):
     def _load(self, ctx: Context) -> None:
         if not self._installed():
             raise MissingExtra.of(self.provider.title, "hosted")
-        for module in (*self.modules, "rerank_lab.rerank.hosted.transport"):
+        for module in (*self.modules, "rerank_lab.wire.transport"):
             importlib.import_module(module)
 
     def _installed(self) -> bool:

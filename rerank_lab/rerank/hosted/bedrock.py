@@ -12,13 +12,13 @@ from typing import Any
 from rerank_lab.context import Context, Exchange
 from rerank_lab.errors import InvalidInput, MissingKey
 from rerank_lab.registry import Param
-from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.access import Access, access_of, checked_key
 from rerank_lab.rerank.hosted.base import Call, HostedReranker
-from rerank_lab.rerank.hosted.faults import Fault
 from rerank_lab.rerank.hosted.options import hosted_info
-from rerank_lab.rerank.hosted.providers import providers
 from rerank_lab.rerank.hosted.replies import Answer, answer_of
+from rerank_lab.wire import urls
+from rerank_lab.wire.access import Access, access_of, checked_key
+from rerank_lab.wire.faults import Fault
+from rerank_lab.wire.providers import providers
 
 KEY_ID, SECRET, TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 _MAX_PAGES = 100
@@ -71,8 +71,8 @@ class Bedrock(HostedReranker):
         tape, body = call.ctx.tape, self.body(call.query, call.texts)
         digest = ""
         if tape is not None:
-            from rerank_lab.rerank.hosted.transport import played, redacted_exchange
             from rerank_lab.tapes import request_digest
+            from rerank_lab.wire.transport import played, redacted_exchange
 
             place = str(self.options["base_url"]) or str(self.options["region"])
             digest = request_digest(self.info.name, place, body)

@@ -7,10 +7,10 @@ from typing import Any
 
 from rerank_lab.registry import Param
 from rerank_lab.rerank.hosted.base import Call, HostedReranker
-from rerank_lab.rerank.hosted.faults import Fault
 from rerank_lab.rerank.hosted.options import hosted_info
-from rerank_lab.rerank.hosted.providers import providers
 from rerank_lab.rerank.hosted.replies import Answer, answer_of, parsed
+from rerank_lab.wire.faults import Fault
+from rerank_lab.wire.providers import providers
 
 
 class Cohere(HostedReranker):
@@ -45,7 +45,7 @@ class Cohere(HostedReranker):
     )
 
     def send(self, call: Call) -> Answer:
-        from rerank_lab.rerank.hosted.transport import LabTransport, Line, client, faults
+        from rerank_lab.wire.transport import LabTransport, Line, client, faults
 
         line = Line(
             self.info.name,

@@ -8,19 +8,19 @@ from typing import Any
 from urllib.parse import quote
 
 from rerank_lab.registry import Param
-from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.access import headers_of
 from rerank_lab.rerank.hosted.base import Call, HostedReranker
 from rerank_lab.rerank.hosted.options import hosted_info
-from rerank_lab.rerank.hosted.providers import providers
 from rerank_lab.rerank.hosted.replies import Answer, answer_of, parsed
+from rerank_lab.wire import urls
+from rerank_lab.wire.access import headers_of
+from rerank_lab.wire.providers import providers
 
 
 class MappedReranker(HostedReranker):
     """JSON over HTTP by the field map of `providers.toml`. Null fields are never sent."""
 
     def send(self, call: Call) -> Answer:
-        from rerank_lab.rerank.hosted.transport import Line, post
+        from rerank_lab.wire.transport import Line, post
 
         line = Line(
             self.info.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import TOP
-from rerank_lab.rerank.hosted.providers import Provider, providers
+from rerank_lab.wire.providers import Provider, providers
 
 MAX_CONCURRENCY = 16
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rerank_lab.errors import BackendError
-from rerank_lab.rerank.hosted.providers import Provider, ReplyMap
+from rerank_lab.wire.providers import Provider, ReplyMap
 
 _HINT = "The server does not keep to this provider's format: check the base URL and the model."
 

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from rerank_lab.registry import Param
-from rerank_lab.rerank.hosted import urls
 from rerank_lab.rerank.hosted.mapped import TRUNCATE, MappedReranker
 from rerank_lab.rerank.hosted.options import hosted_info
-from rerank_lab.rerank.hosted.providers import Limits, providers
 from rerank_lab.rerank.hosted.replies import Answer
+from rerank_lab.wire import urls
+from rerank_lab.wire.providers import Limits, providers
 
 BATCH = Param(
     "batch",

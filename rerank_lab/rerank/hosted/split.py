@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.errors import InvalidInput
-from rerank_lab.rerank.hosted.providers import Limits
+from rerank_lab.wire.providers import Limits
 
 BLANK = "-"
 _AROUND = 32

@@ -8,7 +8,7 @@ from __future__ import annotations
 import httpx
 import httpx2
 
-from rerank_lab.rerank.hosted.transport import LabTransport, Line
+from rerank_lab.wire.transport import LabTransport, Line
 
 
 class Bridge(httpx2.BaseTransport):

@@ -19,9 +19,12 @@ from typing import Any, TypeVar
 from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, LabError
 from rerank_lab.rerank.base import Work
-from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.access import Access, access_of, host_of
-from rerank_lab.rerank.hosted.faults import (
+from rerank_lab.rerank.llm.talk import Ask, Said, mean_of, tokens
+from rerank_lab.spec import Literal
+from rerank_lab.spend import Estimate
+from rerank_lab.wire import urls
+from rerank_lab.wire.access import Access, access_of, host_of
+from rerank_lab.wire.faults import (
     LONGEST_RETRY_AFTER_S,
     Fault,
     error_of,
@@ -29,11 +32,8 @@ from rerank_lab.rerank.hosted.faults import (
     pause_before,
     retry_after,
 )
-from rerank_lab.rerank.hosted.limiter import limiter_of
-from rerank_lab.rerank.hosted.providers import Provider, ReplyMap
-from rerank_lab.rerank.llm.talk import Ask, Said, mean_of, tokens
-from rerank_lab.spec import Literal
-from rerank_lab.spend import Estimate
+from rerank_lab.wire.limiter import limiter_of
+from rerank_lab.wire.providers import Provider, ReplyMap
 
 T = TypeVar("T")
 _MILLION = 1_000_000
@@ -211,8 +211,8 @@ class Endpoint:
     def _sent(self, send: Callable[[Any], T], access: Access, ctx: Context) -> T:
         import openai
 
-        from rerank_lab.rerank.hosted.transport import Line, faults
         from rerank_lab.rerank.llm.bridge import client
+        from rerank_lab.wire.transport import Line, faults
 
         timeout_s = self._timeout(ctx)
         line = Line(

@@ -11,13 +11,13 @@ from rerank_lab.context import Context
 from rerank_lab.errors import BackendError
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import PointwiseReranker, Work
-from rerank_lab.rerank.hosted.gather import gather
 from rerank_lab.rerank.llm.asking import Asking
 from rerank_lab.rerank.llm.endpoint import no_probabilities
 from rerank_lab.rerank.llm.options import llm_info
 from rerank_lab.rerank.llm.shown import one_line
 from rerank_lab.rerank.llm.talk import plain
 from rerank_lab.types import Document, Query, Ranking, Status
+from rerank_lab.wire.gather import gather
 
 FORMS = ("yesno", "likelihood")
 _TOP = 20

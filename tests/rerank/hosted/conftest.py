@@ -10,11 +10,11 @@ import pytest
 from rerank_lab.context import Context
 from rerank_lab.registry import load
 from rerank_lab.rerank.base import Reranked
-from rerank_lab.rerank.hosted import faults, limiter
 from rerank_lab.rerank.hosted.base import HostedReranker
-from rerank_lab.rerank.hosted.urls import ALLOW_PRIVATE
 from rerank_lab.testing_servers import KEY, FakeProvider
 from rerank_lab.types import Document, Query
+from rerank_lab.wire import faults, limiter
+from rerank_lab.wire.urls import ALLOW_PRIVATE
 
 QUERY = Query("q1", "capital of France")
 DOCS = [
@@ -55,7 +55,7 @@ def made(provider: str, server: FakeProvider, **options: Any) -> HostedReranker:
 
 def keyed(key: str = KEY, **fields: Any) -> Context:
     """A context whose session holds a key for every provider."""
-    from rerank_lab.rerank.hosted.providers import providers
+    from rerank_lab.wire.providers import providers
 
     secrets = {provider.key: key for provider in providers().values()}
     return Context(secrets=secrets | {"AWS_ACCESS_KEY_ID": key}, **fields)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rerank_lab.errors import BackendError, InvalidInput
-from rerank_lab.rerank.hosted import urls
 from rerank_lab.testing_servers import FakeProvider
+from rerank_lab.wire import urls
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]

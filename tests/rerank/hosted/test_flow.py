@@ -16,11 +16,11 @@ from rerank_lab.cache import ScoreCache
 from rerank_lab.context import CancelToken, Context
 from rerank_lab.errors import BackendError, Cancelled, DeadlineExceeded, InvalidInput
 from rerank_lab.registry import load
-from rerank_lab.rerank.hosted.limiter import RateLimiter, limiter_of
-from rerank_lab.rerank.hosted.providers import Limits
 from rerank_lab.rerank.hosted.split import estimated_tokens, sendable, split
 from rerank_lab.testing_servers import FakeProvider, Switch, scorer_of
 from rerank_lab.types import Document, Status
+from rerank_lab.wire.limiter import RateLimiter, limiter_of
+from rerank_lab.wire.providers import Limits
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]

@@ -15,11 +15,11 @@ from rerank_lab.cache import ScoreCache
 from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, InvalidInput, LabError, MissingKey
 from rerank_lab.registry import load
-from rerank_lab.rerank.hosted import limiter, urls
-from rerank_lab.rerank.hosted.providers import providers
 from rerank_lab.tapes import Tape
 from rerank_lab.testing_servers import KEY, FakeProvider, Switch
 from rerank_lab.testing_wires import WIRES
+from rerank_lab.wire import limiter, urls
+from rerank_lab.wire.providers import providers
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]

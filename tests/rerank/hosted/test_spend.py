@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rerank_lab.cache import ScoreCache
 from rerank_lab.errors import BackendError, SpendLimit
 from rerank_lab.registry import load
-from rerank_lab.rerank.hosted.providers import providers
 from rerank_lab.spend import Estimate, SpendMeter
 from rerank_lab.testing_servers import FakeProvider, Switch
 from rerank_lab.types import Document
+from rerank_lab.wire.providers import providers
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]

@@ -12,12 +12,12 @@ import pytest
 from rerank_lab.cache import ScoreCache
 from rerank_lab.context import Context, Exchange
 from rerank_lab.errors import BackendError, InvalidInput
-from rerank_lab.rerank.hosted.urls import ALLOW_PRIVATE
 from rerank_lab.spend import SpendMeter
 from rerank_lab.tapes import Tape, request_digest
 from rerank_lab.testing_servers import KEY, FakeProvider, Switch
 from rerank_lab.testing_wires import WIRES
 from rerank_lab.types import Document
+from rerank_lab.wire.urls import ALLOW_PRIVATE
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made
 
 Start = Callable[..., FakeProvider]

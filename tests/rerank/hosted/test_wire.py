@@ -11,10 +11,10 @@ from email.utils import format_datetime
 import pytest
 
 from rerank_lab.errors import BackendError, LabError
-from rerank_lab.rerank.hosted import faults
 from rerank_lab.testing_servers import FakeProvider, Switch
 from rerank_lab.testing_wires import WIRES
 from rerank_lab.types import Document, Status
+from rerank_lab.wire import faults
 from tests.rerank.hosted.conftest import DOCS, ORDER, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]
@@ -216,7 +216,7 @@ def test_nobody_listening_is_an_error_with_the_next_step(fake: Start) -> None:
 def test_an_enormous_reply_is_not_read_to_its_end(
     provider: str, fake: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rerank_lab.rerank.hosted import transport
+    from rerank_lab.wire import transport
 
     monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 2**20)
     server = fake(provider)

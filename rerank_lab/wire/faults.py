@@ -12,7 +12,7 @@ from datetime import UTC
 
 from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, DeadlineExceeded, LabError
-from rerank_lab.rerank.hosted.providers import Provider
+from rerank_lab.wire.providers import Provider
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 20.0

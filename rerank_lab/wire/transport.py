@@ -23,9 +23,9 @@ import httpx
 
 from rerank_lab.context import Exchange, TapeStore
 from rerank_lab.errors import BackendError
-from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.faults import Fault, redacted
 from rerank_lab.tapes import request_digest
+from rerank_lab.wire import urls
+from rerank_lab.wire.faults import Fault, redacted
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 CONNECT_S = 10.0

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict, deque
 
 from rerank_lab.context import Context
-from rerank_lab.rerank.hosted.faults import pause
+from rerank_lab.wire.faults import pause
 
 _SALT = os.urandom(16)
 _KEPT = 256

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from rerank_lab.context import Context
 from rerank_lab.errors import InvalidInput, MissingKey
-from rerank_lab.rerank.hosted import urls
-from rerank_lab.rerank.hosted.providers import Provider
+from rerank_lab.wire import urls
+from rerank_lab.wire.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)
