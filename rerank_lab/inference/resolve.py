@@ -267,7 +267,18 @@ def _in_hub_cache(hub: str) -> Path | None:
         return None
     folder = place / "snapshots" / revision
     complete = folder.is_dir() and (folder / "config.json").is_file() and not unreadable(folder)
-    return folder if complete else None
+    return folder if complete and _has_all_shards(folder) else None
+
+
+def _has_all_shards(folder: Path) -> bool:
+    """Weights come last in a download; one that stopped between two shards is not complete."""
+    try:
+        index = json.loads((folder / "model.safetensors.index.json").read_text("utf-8"))
+        return all((folder / shard).is_file() for shard in set(index["weight_map"].values()))
+    except FileNotFoundError:
+        return True
+    except (ValueError, KeyError, AttributeError):
+        return False
 
 
 def _read_files(folder: Path) -> list[Path]:

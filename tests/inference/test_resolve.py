@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,19 @@ def test_the_hub_cache_is_used_without_network(
     found = availability("someone/model")
     assert (found.state, found.where) == ("ready", "hub cache")
     assert model_digest("someone/model")
+
+
+def test_a_download_that_stopped_between_shards_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    folder = hub_cache_with(tmp_path, "someone/model", first, "config.json")
+    index = json.dumps({"weight_map": {"a": first, "b": second}})
+    (folder / "model.safetensors.index.json").write_text(index)
+    assert availability("someone/model").state == "missing"
+    (folder / second).write_bytes(b"")
+    assert availability("someone/model").state == "ready"
 
 
 def test_without_network_a_hub_model_is_missing_and_with_one_downloadable(
