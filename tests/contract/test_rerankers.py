@@ -9,9 +9,12 @@ import pytest
 from rerank_lab.registry import Info
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
 from rerank_lab.rerank.bi_encoder import BiEncoderReranker
+from rerank_lab.rerank.both_ends import BothEnds
 from rerank_lab.rerank.cross_encoder import CrossEncoderReranker
 from rerank_lab.rerank.identity import Identity
 from rerank_lab.rerank.late_interaction import LateInteractionReranker
+from rerank_lab.rerank.mmr import MMR
+from rerank_lab.rerank.overlap import Overlap
 from rerank_lab.rerank.splade import SpladeReranker
 from rerank_lab.testing import (
     FailingReranker,
@@ -30,6 +33,10 @@ TestLateInteraction = pytest.mark.models(reranker_contract(LateInteractionRerank
 TestBiEncoder = pytest.mark.models(reranker_contract(BiEncoderReranker))
 TestSplade = pytest.mark.models(reranker_contract(SpladeReranker))
 TestShortInputs = pytest.mark.models(reranker_contract(CrossEncoderReranker, max_length=32))
+TestBothEnds = reranker_contract(BothEnds)
+TestMMR = reranker_contract(MMR)
+TestMMROfVectors = pytest.mark.models(reranker_contract(MMR, model="bge-small-en"))
+TestOverlap = reranker_contract(Overlap)
 TestFake = reranker_contract(FakeReranker)
 TestSlow = reranker_contract(SlowReranker, seconds=0.001)
 
