@@ -17,9 +17,9 @@ from rerank_lab.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.ui import chips, evaluate_list, evaluate_results, parts, resources
 from rerank_lab.ui.navigation import go_to
-from rerank_lab.ui.state import Screen, depth_box, screen
+from rerank_lab.ui.state import Screen, depth_box, screen, set_pipelines
 from rerank_lab.ui.waiting import watch
-from rerank_lab.views.labels import colour_slots
+from rerank_lab.views.labels import colour_slots, without_depth
 from rerank_lab.views.words import counted
 
 SHOWN = "exp"
@@ -206,7 +206,27 @@ def _shown(experiment_id: str, now: Screen, slots: dict[str, int]) -> None:
     except LabError as problem:
         parts.error_card(problem, key="evaluation")
         return
-    evaluate_results.draw(found, _design_slots(found, now, slots), _links(found, now), resume)
+    links = _links(found, now)
+    if links is not now.pipelines:
+        _other_pipelines(found)
+    evaluate_results.draw(found, _design_slots(found, now, slots), links, resume)
+
+
+def _other_pipelines(found: Evaluation) -> None:
+    """Say that the results are not of the pipelines above, and offer to put theirs there."""
+    with st.container(horizontal=True, vertical_alignment="center", key="other_pipelines"):
+        st.caption(
+            ":material/info: Kept results of other pipelines or another depth than those above.",
+            width="content",
+        )
+        plain = list(without_depth(found.design.pipelines)[0].values())
+        st.button(
+            "Put theirs above",
+            key="use_theirs",
+            type="tertiary",
+            on_click=set_pipelines,
+            args=(plain,),
+        )
 
 
 def _links(found: Evaluation, now: Screen) -> Sequence[str]:

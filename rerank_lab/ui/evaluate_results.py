@@ -92,8 +92,8 @@ def _problems(view: EvaluateView) -> None:
     for place, problem in enumerate(view.problems):
         with st.container(border=True, key=f"evaluate_problem_{place}", gap="xsmall"):
             st.markdown(
-                f":material/error: **{parts.literal(problem.label)}** {problem.status} on "
-                f"{counted(problem.queries, 'query', 'queries')}: {parts.literal(problem.message)}"
+                f":material/error: **{parts.literal(problem.label)}** {problem.status}: "
+                f"{parts.literal(problem.message)}"
             )
             st.markdown(parts.literal(problem.hint))
             st.caption("Such as " + parts.literal(", ".join(problem.examples)))

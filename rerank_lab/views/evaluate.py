@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rerank_lab.experiment import Evaluation, ExperimentEntry, Outcome
+from rerank_lab.experiment import ErrorGroup, Evaluation, ExperimentEntry, Failure, Outcome
 from rerank_lab.stats import Paired, against, best_group
 from rerank_lab.types import Status
-from rerank_lab.views.labels import last_stages, without_depth
+from rerank_lab.views.labels import last_stages, short_labels, without_depth
 from rerank_lab.views.words import counted
 
 ALPHA = 0.05
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error of a pipeline, how many queries it cost, and the first of them."""
+    """One error of a pipeline, what it did (`failed on 2 queries`), and some of its queries."""
 
     label: str
     status: str
@@ -142,7 +142,9 @@ def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "")
         for outcome in evaluation.outcomes
     )
     return EvaluateView(
-        _sentence(evaluation, primary, baseline, labels, paired),
+        _sentence(
+            evaluation, primary, baseline, pipeline_labels(design.pipelines, brief=True)[0], paired
+        ),
         _notes(evaluation, labels),
         primary,
         design.measures,
@@ -155,10 +157,15 @@ def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "")
     )
 
 
-def pipeline_labels(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
-    """Short names, and the number of candidates when all pipelines share one (then left out)."""
+def pipeline_labels(
+    specs: Sequence[str], *, brief: bool = False
+) -> tuple[dict[str, str], int | None]:
+    """Names (`brief`: of the last stages, for sentences), and the number of candidates.
+
+    That number is left out of the names when all pipelines share it, else it is None.
+    """
     plain, depth = without_depth(specs)
-    short = last_stages(list(plain.values()))
+    short = (last_stages if brief else short_labels)(list(plain.values()))
     return {spec: short[plain[spec]] for spec in specs}, depth
 
 
@@ -336,18 +343,26 @@ def _notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]
 
 
 def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(
-            labels[outcome.pipeline],
-            group.status.value,
-            group.failure.message,
-            group.failure.hint,
-            len(group.query_ids),
-            group.query_ids[:5],
-        )
-        for outcome in evaluation.outcomes
-        for group in outcome.errors
-    )
+    """One for each pipeline and error, whether its queries failed by it or were skipped for it."""
+    found = []
+    for outcome in evaluation.outcomes:
+        alike: dict[Failure, list[ErrorGroup]] = {}
+        for group in outcome.errors:
+            alike.setdefault(group.failure, []).append(group)
+        for failure, groups in alike.items():
+            told = [f"{group.status.value} on {len(group.query_ids):,}" for group in groups]
+            ids = [query_id for group in groups for query_id in group.query_ids]
+            found.append(
+                Problem(
+                    labels[outcome.pipeline],
+                    " and ".join(told) + (" query" if len(ids) == 1 else " queries"),
+                    failure.message,
+                    failure.hint,
+                    len(ids),
+                    tuple(ids[:5]),
+                )
+            )
+    return tuple(found)
 
 
 def _query_line(evaluation: Evaluation, query_id: str, text: str, primary: str) -> QueryLine:

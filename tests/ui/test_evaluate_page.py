@@ -166,3 +166,13 @@ def test_a_large_query_set_is_shown_whole(tmp_path: Path) -> None:
     at = pressed("bm25", "bm25(b=0.0)", corpus="many", first=300)
     assert len(at.dataframe[-1].value) == 300
     assert "On 300 queries" in html(at)
+
+
+def test_kept_results_of_other_pipelines_say_so_and_can_be_put_above() -> None:
+    made = kept("bm25(k=50)", "bm25(b=0.0,k=50)", done=7)
+    at = open_page("evaluate", p=["rank-bm25"], exp=made.id)
+    assert "Kept results of other pipelines" in words(at)
+    at.button(key="use_theirs").click()
+    drawn(at)
+    assert at.session_state["p"] == ["bm25", "bm25(b=0.0)"]
+    assert "Kept results of other pipelines" not in words(drawn(at))

@@ -73,6 +73,7 @@ def test_a_failed_query_is_counted_and_never_scored() -> None:
     (problem,) = shown.problems
     assert (problem.label, problem.message, problem.queries) == ("dense", "The model broke.", 1)
     assert problem.examples == ("q1",)
+    assert problem.status == "failed on 1 query"
 
 
 def test_a_pipeline_that_never_answered_takes_no_part() -> None:
