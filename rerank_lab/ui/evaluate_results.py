@@ -129,6 +129,7 @@ def _queries(
         height=min(520, 35 * (len(lines) + 1) + 3),
         column_config=_columns(view, slots, compare),
         key=f"query_table_{found.id}",
+        placeholder="–",
         alt=f"{view.primary} of every query in every pipeline",
     )
     if st.session_state.pop("leave_for_compare", False):
