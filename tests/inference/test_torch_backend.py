@@ -32,7 +32,7 @@ def test_scores_agree_with_sentence_transformers(architecture: str, tmp_path: Pa
     ours = open_scorer(str(folder), Context(), TORCH).score(QUERY, TEXTS, Context())
     reference = CrossEncoder(str(folder), device="cpu", max_length=64)
     theirs = reference.predict([(QUERY, t) for t in TEXTS], activation_fn=torch.nn.Identity())
-    assert np.ptp(theirs) > 0.1, "a test on equal scores would prove nothing"
+    assert np.ptp(theirs) > 0.05, "a test on equal scores would prove nothing"
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
