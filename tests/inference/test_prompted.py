@@ -133,9 +133,18 @@ WRITTEN = {
 """The templates once more, whole, as the models' publishers print them."""
 
 
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_parts_make_up_the_published_template(name: str) -> None:
+    values = {"query": "{q}", "document": "{d}", "other": "{o}", "instruction": ""}
+    parts = [text for text, _, _ in ALL[name].filled(values)]
+    whole = (" " if "t5" in name else "").join(parts)
+    assert whole.replace("{bos}", "<s>").replace(" {eos}", "</s>") == WRITTEN[name]
+
+
 @pytest.mark.parametrize(
     ("name", "architecture"),
     [
+        ("zerank", "GPTBigCodeForCausalLM"),  # counts positions, which padding must not shift
         ("qwen3", "Qwen3ForCausalLM"),
         ("mxbai-v2", "Qwen2ForCausalLM"),
         ("zerank", "Qwen3ForCausalLM"),
