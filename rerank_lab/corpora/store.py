@@ -244,10 +244,25 @@ def _folders(home: Path) -> list[Path]:
     return [path for path in inside if (path / CORPUS).is_file()]
 
 
+# The samples come with the program, and finding this out anew takes a second for each.
+_SAMPLE_LANGUAGES = {
+    "helpdesk": ("en",),
+    "multilingual-faq": ("en", "de", "fr", "es", "pl", "tr", "ja", "ar"),
+    "science-answers": ("en",),
+}
+
+
 def _sample_entry(path: Path) -> CorpusEntry:
     counts = (_count_lines(path / CORPUS), _count_lines(path / QUERIES), _count_lines(path / QRELS))
     return CorpusEntry(
-        path.name, path.name, "sample", path, counts[0], counts[1], max(0, counts[2] - 1)
+        path.name,
+        path.name,
+        "sample",
+        path,
+        counts[0],
+        counts[1],
+        max(0, counts[2] - 1),
+        _SAMPLE_LANGUAGES.get(path.name, ()),
     )
 
 

@@ -13,6 +13,7 @@ from rerank_lab.corpora import CorpusEntry
 from rerank_lab.errors import LabError
 from rerank_lab.jobs import Job, JobTable
 from rerank_lab.ui.css import stylesheet
+from rerank_lab.views.words import language_names
 
 _TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
@@ -56,10 +57,10 @@ def notices(texts: tuple[str, ...]) -> None:
 
 
 def corpus_line(entry: CorpusEntry) -> str:
-    """`252 documents · en · 60 queries, 124 judgments`."""
+    """`252 documents · English · 60 queries, 124 judgments`."""
     shown = [f"{entry.documents:,} documents"]
     if entry.languages:
-        shown.append(", ".join(entry.languages[:4]) + ("…" if len(entry.languages) > 4 else ""))
+        shown.append(language_names(entry.languages))
     if entry.queries:
         shown.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
     return " · ".join(shown)

@@ -50,6 +50,12 @@ def test_the_faq_is_multilingual() -> None:
     assert len(summarise(load_corpus("multilingual-faq")).languages) == 8
 
 
+def test_the_list_tells_the_languages_that_the_samples_are_written_in() -> None:
+    for entry in list_corpora():
+        found = summarise(load_corpus(entry.name)).languages
+        assert set(entry.languages) == set(found), entry.name
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "documents", "queries", "judged"),
