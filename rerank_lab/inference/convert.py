@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -88,10 +88,15 @@ def read_conversion(folder: Path) -> Conversion | None:
 
 
 def convert(located: Located, head: Head, ctx: Context) -> Conversion:
-    """Convert, verify and keep. Never raises for a model that cannot be converted.
+    """Convert a cross-encoder, verify and keep. Never raises for one that cannot be converted.
 
     Raises Cancelled or DeadlineExceeded between steps.
     """
+    return kept(located, ctx, lambda work: _convert_into(work, located, head, ctx))
+
+
+def kept(located: Located, ctx: Context, make: Callable[[Path], Conversion]) -> Conversion:
+    """What `make` found when it filled a folder, done once and put in place whole."""
     target = converted_folder(located)
     done = read_conversion(target)
     if done is not None:
@@ -101,11 +106,13 @@ def convert(located: Located, head: Head, ctx: Context) -> Conversion:
     try:
         ctx.report(f"converting {located.name} for this processor (once)")
         try:
-            found = _convert_into(work, located, head, ctx)
+            with _quiet():
+                found = make(work)
         except (Cancelled, DeadlineExceeded):
             raise
         except Exception as error:  # whatever an exporter stumbles over, torch can still run it
-            reason = f"it cannot be exported: {str(error).strip().splitlines()[0][:200]}"
+            said = str(error).strip() or type(error).__name__
+            reason = f"it cannot be exported: {said.splitlines()[0][:200]}"
             found = Conversion("none", 0.0, 0.0, 0.0, 0, reason)
         (work / "conversion.json").write_text(json.dumps(asdict(found), indent=2), "utf-8")
         _move(work, target)
@@ -123,13 +130,12 @@ def _convert_into(work: Path, located: Located, head: Head, ctx: Context) -> Con
     exact = _torch_scores(model, located, head, probes)
     ctx.checkpoint()
     full, int8 = work / "full.onnx", work / "int8.onnx"
-    with _quiet():
-        graphs.export(model, located, full)
-        ctx.checkpoint()
-        graphs.smooth(model, graphs.largest_inputs(model, located, probes), _SMOOTHING)
-        graphs.export(model, located, work / "smooth.onnx")
-        ctx.checkpoint()
-        graphs.quantise(work / "smooth.onnx", int8)
+    graphs.export(model, located, full)
+    ctx.checkpoint()
+    graphs.smooth(model, graphs.largest_inputs(model, located, probes), _SMOOTHING)
+    graphs.export(model, located, work / "smooth.onnx")
+    ctx.checkpoint()
+    graphs.quantise(work / "smooth.onnx", int8)
     (work / "smooth.onnx").unlink()
     limit = located.max_length
     int8_scores = _onnx_scores(int8, Path(tokenizer), head, probes, limit, ctx)

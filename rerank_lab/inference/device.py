@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Literal
 
 from rerank_lab.errors import InvalidInput
@@ -24,11 +23,13 @@ def cpu_threads() -> int:
 
 
 def choose_device(asked: str) -> str:
-    """ "cuda" when there is one and it is not declined, else "cpu". Imports torch.
+    """ "cuda" when there is one and it is not declined, else "cpu".
+
+    Imports torch, which takes seconds, only where there may be a CUDA device.
 
     Raises InvalidInput when CUDA is asked for and there is none.
     """
-    if asked == "cpu":
+    if asked == "cpu" or (asked == "auto" and not has_cuda()):
         return "cpu"
     import torch
 
@@ -44,12 +45,3 @@ def choose_device(asked: str) -> str:
 def has_cuda() -> bool:
     """Whether a CUDA device is likely here, without importing torch (that takes seconds)."""
     return os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl") or os.name == "nt"
-
-
-def cpu_dtype() -> str:
-    """ "bfloat16" where the processor multiplies it in hardware, else "float32"."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return "float32"
-    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"

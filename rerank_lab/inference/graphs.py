@@ -15,17 +15,32 @@ _FLOOR = 1e-5
 
 def load_classifier(folder: Path) -> Any:
     """The full-precision model for export. Safetensors only, no code from the folder."""
-    import torch
     from transformers import AutoModelForSequenceClassification
+
+    return _load(AutoModelForSequenceClassification, folder)
+
+
+def load_encoder(folder: Path) -> Any:
+    """The full-precision encoder of an embedding model, for export."""
+    from transformers import AutoModel
+
+    return _load(AutoModel, folder)
+
+
+def _load(kind: Any, folder: Path) -> Any:
+    import torch
+    from transformers import AutoConfig
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = AutoModelForSequenceClassification.from_pretrained(
+    config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    sdpa = getattr(kind._model_mapping.get(type(config), None), "_supports_sdpa", False)
+    model = kind.from_pretrained(
         str(folder),
         local_files_only=True,
         use_safetensors=True,
         dtype=torch.float32,
-        attn_implementation="sdpa" if _has_sdpa(folder) else "eager",
+        attn_implementation="sdpa" if sdpa else "eager",
     )
     return model.eval()
 
@@ -98,8 +113,10 @@ def smooth(model: Any, largest: dict[str, Any], strength: float) -> None:
         setattr(parent, child, Smoothed(linear, factor / factor.mean()))
 
 
-def export(model: Any, located: Located, path: Path) -> None:
+def export(model: Any, located: Located, path: Path, output: str = "logits") -> None:
     """Write the graph for one unpadded text: a batch of one, any number of tokens.
+
+    `output` is the model's output that the graph gives: "logits" or "last_hidden_state".
 
     Token types are an input only where the model's own tokenizer hands them over.
     """
@@ -112,13 +129,14 @@ def export(model: Any, located: Located, path: Path) -> None:
 
         def forward(self, input_ids: Any, token_type_ids: Any = None) -> Any:
             types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-            return self.model(input_ids=input_ids, attention_mask=None, **types).logits
+            return getattr(self.model(input_ids=input_ids, attention_mask=None, **types), output)
 
     ids = torch.full((1, 24), 5, dtype=torch.long)
     names = ["input_ids"]
     types = "token_type_ids" in _tokenizer(str(located.folder)).model_input_names
     if types and (getattr(model.config, "type_vocab_size", 0) or 0) > 1:
         names.append("token_type_ids")
+    hidden = [output] if output != "logits" else []
     sample = (ids, torch.zeros_like(ids))[: len(names)]
     with torch.inference_mode(), contextlib.redirect_stdout(None):
         torch.onnx.export(
@@ -127,8 +145,8 @@ def export(model: Any, located: Located, path: Path) -> None:
             str(path),
             dynamo=False,
             input_names=names,
-            output_names=["logits"],
-            dynamic_axes={name: {1: "sequence"} for name in names},
+            output_names=[output],
+            dynamic_axes={name: {1: "sequence"} for name in [*names, *hidden]},
             opset_version=17,
         )
 
@@ -151,11 +169,3 @@ def _tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-
-
-def _has_sdpa(folder: Path) -> bool:
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    kind = AutoModelForSequenceClassification._model_mapping.get(type(config), None)
-    return bool(getattr(kind, "_supports_sdpa", False))

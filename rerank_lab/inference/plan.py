@@ -63,9 +63,12 @@ def make_plan(located: Located, task: Task, options: Options, ctx: Context) -> P
             f"{located.name} has no weights for the backend {options.backend!r} here.",
             hint='Use backend="auto".',
         )
-    device = choose_device(options.device) if options.device != "cpu" else "cpu"
-    if task == "score" and device == "cpu" and options.backend != "torch":
-        return _converted_plan(located, head, ctx)
+    device = choose_device(options.device)
+    if device == "cpu" and options.backend != "torch":
+        if task == "score":
+            return _converted_plan(located, head, ctx)
+        if task == "embed":
+            return _converted_encoder_plan(located, ctx)
     return _torch_plan(located, task, device, head)
 
 
@@ -142,16 +145,17 @@ def _onnx_plan(located: Located, task: Task, graph: Path, head: Head) -> Plan:
 
 
 def _converted_plan(located: Located, head: Head, ctx: Context) -> Plan:
-    from rerank_lab.inference import onnx_tasks
-    from rerank_lab.inference.convert import convert, converted_folder, convertible
+    from rerank_lab.inference import convert, onnx_tasks
 
-    require_trained_head(located)
-    if not convertible(located):
-        return _torch_plan(located, "score", "cpu", head)
-    found = convert(located, head, ctx)
+    folder = convert.converted_folder(located)
+    found = convert.read_conversion(folder)
+    if found is None:
+        require_trained_head(located)
+        if not convert.convertible(located):
+            return _torch_plan(located, "score", "cpu", head)
+        found = convert.convert(located, head, ctx)
     if found.precision == "none":
         return replace(_torch_plan(located, "score", "cpu", head), warning=found.warning)
-    folder = converted_folder(located)
     graph = folder / ("int8.onnx" if found.precision == "int8" else "full.onnx")
     backend = f"onnx {found.precision}"
     return Plan(
@@ -161,6 +165,29 @@ def _converted_plan(located: Located, head: Head, ctx: Context) -> Plan:
         lambda _: onnx_tasks.OnnxScorer(graph, folder / "tokenizer.json", backend, head),
         size=int(graph.stat().st_size * 1.5),
         warning=found.warning,
+    )
+
+
+def _converted_encoder_plan(located: Located, ctx: Context) -> Plan:
+    from rerank_lab.inference import convert, convert_encoder, onnx_tasks
+
+    pooling, prefixes = _embedding(located, "embed")
+    torch_plan = _torch_plan(located, "embed", "cpu", Head())
+    folder = convert.converted_folder(located)
+    found = convert.read_conversion(folder)
+    if found is None:
+        if not convert_encoder.convertible(located, pooling):
+            return torch_plan
+        found = convert_encoder.convert_encoder(located, pooling, ctx)
+    if found.precision == "none":
+        return torch_plan
+    graph, tokenizer = folder / "full.onnx", folder / "tokenizer.json"
+    backend = "onnx fp32"
+    return replace(
+        torch_plan,
+        backend=backend,
+        load=lambda _: onnx_tasks.OnnxEmbedder(graph, tokenizer, backend, pooling, prefixes),
+        size=int(graph.stat().st_size * 1.5),
     )
 
 

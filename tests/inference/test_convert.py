@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,12 @@ import pytest
 
 from rerank_lab.context import CancelToken, Context
 from rerank_lab.errors import Cancelled
-from rerank_lab.inference import Options, Usage, convert, graphs, open_scorer
+from rerank_lab.inference import Options, Usage, convert, graphs, open_encoder, open_scorer
 from rerank_lab.inference.convert import compare, converted_folder, read_conversion
 from rerank_lab.inference.heads import Head
 from rerank_lab.inference.probes import PROBES
 from rerank_lab.inference.resolve import locate
-from tests.inference.tiny import save_cross_encoder
+from tests.inference.tiny import save_bi_encoder, save_cross_encoder
 
 QUERY = PROBES[0].query
 TEXTS = [text for probe in PROBES for text in (probe.answer, probe.decoy)]
@@ -113,3 +116,36 @@ def test_comparing_orders() -> None:
     assert compare([[1.0, 2.0, 3.0]], [[10.0, 20.0, 30.5]]) == (1.0, 27.5)
     assert compare([[3.0, 2.0, 1.0]], [[1.0, 2.0, 3.0]])[0] == -1.0
     assert compare([[1.0, 1.0]], [[1.0, 1.0]])[0] == 0.0
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_converted_encoder_gives_the_same_vectors(pooling: str, tmp_path: Path) -> None:
+    prompts = {"query": "question ", "document": "text "}
+    folder = str(save_bi_encoder(tmp_path / "m", pooling, prompts))
+    converted = open_encoder(folder, Context())
+    exactly = open_encoder(folder, Context(), options=Options(device="cpu", backend="torch"))
+    assert (converted.backend, exactly.backend) == ("onnx fp32", "torch float32 cpu")
+    assert converted.dimension == 32
+    for kind in ("query", "passage"):
+        np.testing.assert_allclose(
+            converted.encode(TEXTS, kind, Context()),
+            exactly.encode(TEXTS, kind, Context()),
+            atol=1e-5,
+        )
+
+
+def test_a_converted_model_opens_without_torch(tmp_path: Path, home: Path) -> None:
+    folder = str(save_bi_encoder(tmp_path / "m"))
+    open_encoder(folder, Context())
+    program = (
+        "import sys\n"
+        "from rerank_lab.context import Context\n"
+        "from rerank_lab.inference import open_encoder\n"
+        f"open_encoder({folder!r}, Context()).encode(['Paris'], 'query', Context())\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"RERANK_LAB_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.strip() == "[]", done.stderr
