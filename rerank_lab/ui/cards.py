@@ -77,8 +77,13 @@ def column_head(column: Column, colour: str, health: str, query_id: str = "") ->
         f'<span class="rl-name">{name}</span></div>'
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
         f"{quality(column.quality) if column.quality else ''}"
+        f"{_calls(column.calls)}"
         + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in column.warnings)
     )
+
+
+def _calls(text: str) -> str:
+    return f'<div class="rl-note rl-calls">{escape(text)}</div>' if text else ""
 
 
 def time_line(column: Column) -> str:
@@ -87,7 +92,8 @@ def time_line(column: Column) -> str:
     shown = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
     cold = trace.load_s > 0.05 * max(trace.total_s, 1e-9) and trace.load_s > 0.02
     tags = []
-    if cold:
+    # Of cached scores, what was loaded is an index at most: the model was not.
+    if cold and not column.cached:
         tags.append(("cold", f"{seconds(trace.load_s)} of it is loading"))
     if column.cached:
         tags.append(("cached", "scores from an earlier run"))

@@ -56,7 +56,7 @@ def _answers(now: Screen, question: Question, slots: Mapping[str, int]) -> None:
     tasks = run.submit(question, now.pipelines, now.depth)
     run.wait_a_little(tasks)
     checks = health.submit(now.pipelines)
-    polling = any(not task.job.finished.is_set() for task in tasks) or health.pending(checks)
+    polling = any(not task.ended for task in tasks) or health.pending(checks)
     draw = st.fragment(_results, run_every=POLL_S if polling else None)
     draw(now, question, tasks, checks, slots, polling)
     if now.doc and not editor.is_open():

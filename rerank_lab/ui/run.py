@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from rerank_lab.context import Context
+from rerank_lab.context import Context, Progress
 from rerank_lab.errors import Cancelled
 from rerank_lab.jobs import Job
-from rerank_lab.pipeline import Pipeline, Result
-from rerank_lab.ui import resources
-from rerank_lab.views import Outcome, Question
+from rerank_lab.pipeline import Pipeline, Result, StageStarted, result_of
+from rerank_lab.ui import keys, resources
+from rerank_lab.views import Outcome, Question, hosted
 
 _FIRST_PAINT_S = 0.15
 """How long a run waits for quick first stages, so that they are in the first picture."""
@@ -25,6 +25,16 @@ class Task:
     spec: str
     job: Job
 
+    @property
+    def cancelled(self) -> bool:
+        """This session wants it no longer; others may."""
+        return self.job.key in _cancelled()
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come of it here."""
+        return self.cancelled or self.job.finished.is_set()
+
 
 def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task, ...]:
     """The jobs of a question: those already there, new ones else. Older questions are let go.
@@ -36,8 +46,9 @@ def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task
     tasks: dict[str, Task] = {}
     for spec in specs:
         key = _key(question, spec, depth)
-        job = known.get(key) or _submit(question, spec, depth, key)
-        tasks[key] = Task(spec, job)
+        if key not in known:
+            st.session_state["compare_cancelled"] = _cancelled() - {key}
+        tasks[key] = Task(spec, known.get(key) or _submit(question, spec, depth, key))
     for key in known.keys() - tasks.keys():
         table.release(key, me)
     st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
@@ -50,7 +61,11 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
     pipeline = Pipeline(spec).at_depth(depth)
     cache = None if _afresh(question) else engine.scores
 
+    calls = hosted.calls_out(pipeline)
+
     def work(ctx: Context) -> Result:
+        if calls:
+            return _run_with_estimates(pipeline, question, ctx)
         return pipeline.run(question.query, question.corpus, ctx, engine)
 
     return resources.jobs().submit(
@@ -59,13 +74,35 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
         lane=pipeline.lane,
         name=spec,
         waiter=resources.waiter(),
-        ctx=Context(cache=cache),
+        ctx=Context(cache=cache, secrets=keys.secrets() if calls else {}),
     )
+
+
+def _run_with_estimates(pipeline: Pipeline, question: Question, ctx: Context) -> Result:
+    """As `Pipeline.run`, telling before each hosted stage what it would take."""
+    engine, query, corpus = resources.engine(), question.query, question.corpus
+    ahead = ""
+
+    def progress(now: Progress) -> None:
+        ctx.progress(replace(now, message=f"{now.message} · {ahead}") if ahead else now)
+
+    stages = []
+    told = replace(ctx, progress=progress)
+    for event in pipeline.events(query, corpus, told, engine):
+        if not isinstance(event, StageStarted):
+            stages.append(event.result)
+            continue
+        before = stages[-1].ranking if stages else None
+        docs = [corpus.by_id[doc_id] for doc_id in before.doc_ids] if before else []
+        ahead = hosted.expected_words([event.node], query, docs, engine) if docs else ""
+        if ahead:
+            told.report("asking")
+    return result_of(str(pipeline), query, stages, corpus)
 
 
 def _key(question: Question, spec: str, depth: int) -> str:
     attempts: dict[str, int] = st.session_state.get("attempts", {})
-    parts = (
+    parts: tuple[str, ...] = (
         "compare",
         question.corpus.content_hash,
         question.query.id,
@@ -75,6 +112,9 @@ def _key(question: Question, spec: str, depth: int) -> str:
         _afresh(question),
         str(attempts.get(spec, 0)),
     )
+    if hosted.calls_out(Pipeline(spec)):
+        # Such a job works with this session's keys: it serves nobody else.
+        parts += (resources.waiter(), str(keys.version()))
     return "\x00".join(parts)
 
 
@@ -101,13 +141,15 @@ def wait_a_little(tasks: tuple[Task, ...]) -> None:
     """Give retrieval-only pipelines a moment, so that they do not appear one poll later."""
     until = time.monotonic() + _FIRST_PAINT_S
     for task in tasks:
-        if task.job.lane == "light" or task.job.state.ended:
+        if task.job.lane == "light" and not task.ended:
             task.job.finished.wait(max(0.0, until - time.monotonic()))
 
 
 def outcome(task: Task) -> Outcome:
     """What is known of a pipeline now."""
     job = task.job
+    if task.cancelled:
+        return Outcome(task.spec, error=Cancelled())
     if job.finished.is_set():
         result: Result | None = job.result
         if result is not None and result.ranking is None and result.error is None:
@@ -125,8 +167,15 @@ def outcomes(tasks: tuple[Task, ...]) -> list[Outcome]:
 
 
 def cancel(spec: str) -> None:
-    """Stop this session's pipeline; others that wait for the same job keep it."""
+    """Stop waiting for this session's pipeline; others that wait for the same job keep it."""
     jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
         if spec in key.split("\x00") and not job.finished.is_set():
-            resources.jobs().cancel(key)
+            st.session_state["compare_cancelled"] = _cancelled() | {key}
+            resources.jobs().release(key, resources.waiter())
+
+
+def _cancelled() -> frozenset[str]:
+    """Keys of the jobs that this session no longer wants."""
+    found: frozenset[str] = st.session_state.get("compare_cancelled", frozenset())
+    return found

@@ -14,6 +14,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.measures import ceiling, query_measures
 from rerank_lab.pipeline import Result
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.views.hosted import facts_line
 from rerank_lab.views.labels import fraction, last_stages, short_labels
 from rerank_lab.views.moves import Movement, moves, stage_ranking
 from rerank_lab.views.text import Segment, marker, shorten
@@ -135,6 +136,8 @@ class Column:
     cached: bool
     warnings: tuple[str, ...]
     candidates: int
+    calls: str = ""
+    """What calls to providers took, in words."""
 
     @property
     def waiting(self) -> bool:
@@ -187,6 +190,7 @@ def column(question: Question, outcome: Outcome, label: str, options: Options) -
         cached=bool(result and result.status is Status.CACHED),
         warnings=_warnings(result) if result else (),
         candidates=len(ranking) if ranking is not None else 0,
+        calls=facts_line(result) if result else "",
     )
 
 

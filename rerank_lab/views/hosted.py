@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from rerank_lab.context import Context
 from rerank_lab.engine import Engine
 from rerank_lab.errors import LabError
-from rerank_lab.pipeline import Pipeline
+from rerank_lab.pipeline import Pipeline, Result
 from rerank_lab.registry import expand, load
+from rerank_lab.rerank.base import Reranker
 from rerank_lab.rerank.hosted.base import HostedReranker
 from rerank_lab.rerank.hosted.bedrock import KEY_ID, SECRET, TOKEN
+from rerank_lab.rerank.llm.asking import Asking
+from rerank_lab.spec import Node
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Status, Trace
 from rerank_lab.views.words import counted
@@ -110,14 +113,44 @@ def estimate(
 
     Raises LabError when a stage could not run on them at all.
     """
+    return _estimates(pipeline.spec.stages, query, docs, engine)
+
+
+def _estimates(
+    nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
+) -> tuple[Estimate, ...]:
     found = []
-    for node in pipeline.spec.stages:
+    for node in nodes:
         reranker = engine.reranker(node)
-        if isinstance(reranker, HostedReranker):
+        if isinstance(reranker, HostedReranker | Asking) and _outside(reranker):
             # Of the node, not of the reranker: one serves every depth.
             top = int(expand(node, "reranker")[1]["top"])
             found.append(reranker.estimate(query, docs[:top]))
     return tuple(found)
+
+
+def _outside(reranker: Reranker) -> bool:
+    return not (isinstance(reranker, Asking) and reranker.local)
+
+
+def calls_out(pipeline: Pipeline) -> bool:
+    """Whether a stage sends texts to a provider or server, perhaps with a key."""
+    lanes = (expand(node, "reranker")[0].lane for node in pipeline.spec.stages)
+    return "network" in lanes
+
+
+def expected_words(
+    nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
+) -> str:
+    """What these stages would take for these candidates, in words; "" for local ones.
+
+    Also "" when a stage cannot run on them: its own error says why when it does.
+    """
+    try:
+        found = _estimates(nodes, query, docs, engine)
+    except LabError:
+        return ""
+    return "; ".join(estimate_words(one) for one in found)
 
 
 def estimate_words(estimate: Estimate, queries: int = 1) -> str:
@@ -146,11 +179,29 @@ def call_facts(trace: Trace, status: Status) -> CallFacts:
         retries=counted(trace.retries, "retry", "retries") if trace.retries else "",
         repairs=counted(trace.repairs, "repair") if trace.repairs else "",
         tokens=f"{trace.tokens_in:,} tokens" if trace.tokens_in else "",
-        units=f"{trace.units:,g} {trace.unit}" if trace.units else "",
+        units=_units_words(trace),
         cost=_cost_words(trace),
         server=f"{trace.server_s * 1000:.0f} ms of it at the server" if trace.server_s else "",
         cache=f"{trace.cache_hits} of {trace.documents} from cache" if trace.cache_hits else "",
     )
+
+
+def facts_line(result: Result) -> str:
+    """`rerank-v4.0-fast · 1 request · 1 search unit · price not known`, or "" without any call.
+
+    What was cut, repaired or left as it was is told among the warnings.
+    """
+    lines = []
+    for stage in result.stages:
+        trace = stage.trace
+        if not (trace.units or trace.network_s or trace.model_asked):
+            continue
+        facts = call_facts(trace, stage.status)
+        units = "" if facts.units == facts.tokens else facts.units
+        told = (facts.model, facts.calls, facts.retries, facts.tokens, units, facts.cost,
+                facts.server, facts.cache)  # fmt: skip
+        lines.append(" · ".join(fact for fact in told if fact))
+    return "; ".join(line for line in lines if line)
 
 
 def money(amount: float, currency: str = "USD") -> str:
@@ -159,6 +210,13 @@ def money(amount: float, currency: str = "USD") -> str:
     if amount == 0 or amount >= 1:
         return f"{sign}{amount:,.2f}"
     return f"{sign}{float(f'{amount:.2g}'):.10f}".rstrip("0")
+
+
+def _units_words(trace: Trace) -> str:
+    if not trace.units:
+        return ""
+    unit = trace.unit.removesuffix("s") if trace.units == 1 else trace.unit
+    return f"{trace.units:,g} {unit}"
 
 
 def _cost_words(trace: Trace) -> str:

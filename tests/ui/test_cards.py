@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.types import Trace
+from rerank_lab.types import Status, Trace
 from rerank_lab.ui import cards
 from rerank_lab.ui.document import places_table
 from rerank_lab.ui.parts import literal
@@ -112,6 +113,15 @@ def test_a_column_head_tells_cold_from_warm_and_carries_its_warnings() -> None:
     assert "2.50 s cold" in shown.text
     assert "healthy" in shown.text
     assert "⚠ old <b>" in shown.text
+
+
+def test_cached_scores_are_not_called_cold() -> None:
+    done = result("bm25 >> identity", [ids(1, 2), ids(2, 1)], [Trace(load_s=1.0), Trace()])
+    stages = tuple(replace(stage, status=Status.CACHED) for stage in done.stages)
+    column = view([Outcome("bm25 >> identity", replace(done, stages=stages))], corpus()).columns[0]
+    shown = cards.column_head(column, "#123456", "", "q1")
+    assert ">cached<" in shown
+    assert ">cold<" not in shown
 
 
 def test_the_places_of_a_document_are_a_table() -> None:

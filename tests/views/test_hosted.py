@@ -17,6 +17,7 @@ from rerank_lab.types import Document, Query, Status, Trace
 from rerank_lab.views import hosted
 from rerank_lab.wire.providers import providers
 from rerank_lab.wire.urls import ALLOW_PRIVATE
+from tests.views.made import ids, result
 
 
 def test_providers_that_could_be_used_now_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +117,25 @@ def test_the_estimate_of_a_pipeline_counts_its_hosted_stages_only(tmp_path: Path
     assert (voyage.calls, voyage.unit) == (1, "tokens")
     assert (cohere.units, cohere.unit) == (2, "search units")
     assert hosted.estimate(Pipeline("bm25"), Query.of("x"), docs, Engine(tmp_path)) == ()
+
+
+def test_which_pipelines_call_out_and_what_they_would_take(tmp_path: Path) -> None:
+    engine, docs = Engine(tmp_path), [Document(str(i), f"text {i}") for i in range(30)]
+    plain, rented = Pipeline("bm25 >> identity"), Pipeline("bm25 >> identity >> cohere(top=7)")
+    assert not hosted.calls_out(plain)
+    assert hosted.calls_out(rented)
+    words = hosted.expected_words(rented.spec.stages, Query.of("x"), docs, engine)
+    assert words == "1 request, about 1 search units, price not known"
+    asked = Pipeline("bm25 >> listwise(top=20)")
+    assert "request" in hosted.expected_words(asked.spec.stages, Query.of("x"), docs, engine)
+    assert hosted.expected_words(plain.spec.stages, Query.of("x"), docs, engine) == ""
+
+
+def test_the_facts_of_a_column_in_a_line() -> None:
+    own = Trace(calls=1, network_s=0.2, units=1, unit="search units", retries=2, model_asked="m")
+    done = result("bm25 >> identity", [ids(1, 2), ids(2, 1)], [Trace(compute_s=0.1), own])
+    assert hosted.facts_line(done) == "m · 1 request · 2 retries · 1 search unit · price not known"
+    assert hosted.facts_line(result("bm25 >> identity", [ids(1, 2), ids(2, 1)])) == ""
 
 
 def test_one_click_tells_whether_key_and_model_work(monkeypatch: pytest.MonkeyPatch) -> None:
