@@ -22,9 +22,10 @@ from rerank_lab.inference.memory import Usage
 from rerank_lab.inference.probes import PROBES
 from rerank_lab.inference.prompted import open_prompter
 from rerank_lab.inference.templates import DECODERS, DUOT5, SEQ2SEQ, Template, choose
-from rerank_lab.rerank.base import Work
+from rerank_lab.rerank.base import Reranker, Work
 from rerank_lab.rerank.duot5 import DuoT5
 from rerank_lab.rerank.prompted import DecoderReranker, Seq2SeqReranker
+from rerank_lab.testing import reranker_contract
 
 CTX = Context()
 CPU = Options(device="cpu")
@@ -334,3 +335,21 @@ def test_duot5_asks_both_orders_and_keeps_every_document(tmp_path: Path) -> None
     assert done.trace.calls == 4 * 3
     assert sorted(done.ranking.doc_ids) == ["d0", "d1", "d2", "d3"]
     assert sum(hit.score or 0 for hit in done.ranking) == 4 * 3 / 2
+
+
+@pytest.mark.parametrize(
+    ("reranker", "architecture", "options"),
+    [
+        (DecoderReranker, "Qwen3ForCausalLM", {"template": "qwen3"}),
+        (Seq2SeqReranker, "T5ForConditionalGeneration", {"template": "monot5"}),
+        (DuoT5, "T5ForConditionalGeneration", {}),
+    ],
+)
+def test_they_keep_the_contract(
+    reranker: type[Reranker], architecture: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    folder = save_model(tmp_path, architecture)
+    contract = reranker_contract(reranker, model=str(folder), device="cpu", **options)()
+    for name in dir(contract):
+        if name.startswith("test_"):
+            getattr(contract, name)()
