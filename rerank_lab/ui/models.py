@@ -8,7 +8,7 @@ from rerank_lab import registry
 from rerank_lab.catalogue import catalogue
 from rerank_lab.inference import availability, loaded_models
 from rerank_lab.inference.memory import store
-from rerank_lab.ui import health, model_detail, parts, state
+from rerank_lab.ui import health, model_detail, parts, providers, state
 from rerank_lab.views import models as views
 
 ALL, RERANKERS, FIRST_STAGES = "All", "Rerankers", "First stages"
@@ -34,6 +34,7 @@ def page() -> None:
     )
     role = _ROLES.get(str(chosen), "")
     _table(tuple(line for line in lines if not role or role in line.roles))
+    providers.draw()
     _memory()
     _components()
 

@@ -15,6 +15,7 @@ from rerank_lab.rerank.base import Reranker
 from rerank_lab.rerank.hosted.base import HostedReranker
 from rerank_lab.rerank.hosted.bedrock import KEY_ID, SECRET, TOKEN
 from rerank_lab.rerank.llm.asking import Asking
+from rerank_lab.rerank.llm.endpoint import Known, endpoints
 from rerank_lab.spec import Node
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Status, Trace
@@ -26,6 +27,16 @@ KEY_STATES = {
     "environment": "set where the app runs",
     "optional": "not needed by every server",
     "missing": "not set",
+}
+
+
+LANGUAGE_MODEL = "language models"
+OWN_SERVER = "your own server"
+SHORT_STATES = {
+    "session": "This session",
+    "environment": "Environment",
+    "optional": "Optional",
+    "missing": "Missing",
 }
 
 
@@ -68,10 +79,32 @@ class ProviderLine:
     source: str
     problem: str
     hint: str
+    role: str = "hosted reranker"
+    free: bool = False
 
     @property
     def ready(self) -> bool:
         return not self.problem
+
+    @property
+    def key_variables(self) -> str:
+        """`COHERE_API_KEY`; several with commas."""
+        return ", ".join(field.variable for field in self.keys)
+
+    @property
+    def key_state(self) -> str:
+        """In words, of all keys together: the one that is missing counts, if any is."""
+        states = [field.state for field in self.keys]
+        first = next((s for s in ("missing", "session", "environment") if s in states), "optional")
+        return SHORT_STATES[first]
+
+    @property
+    def price(self) -> str:
+        """Of the default model, with its date, or that none is known."""
+        if self.free:
+            return OWN_SERVER
+        found = next((m.price for m in self.models if m.id == self.default_model), "")
+        return found or "price not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +128,28 @@ def provider_lines(ctx: Context) -> tuple[ProviderLine, ...]:
     """Every provider, those that could be used now first. Nothing is sent."""
     lines = [_line(name, provider, ctx) for name, provider in providers().items()]
     return tuple(sorted(lines, key=lambda line: not line.ready))
+
+
+def endpoint_lines(ctx: Context) -> tuple[ProviderLine, ...]:
+    """The known endpoints of language models, and any other that speaks the same format."""
+    return tuple(_endpoint_line(known, ctx) for known in endpoints())
+
+
+def testable(line: ProviderLine, model: str, address: str) -> Reranker:
+    """The reranker that a test of this provider asks; "" for what the provider's own are.
+
+    Raises LabError for a model or address that cannot be used.
+    """
+    options = {"model": model.strip(), "base_url": address.strip()}
+    name = line.name
+    if line.role == LANGUAGE_MODEL:
+        name = "listwise"
+        options["base_url"] = options["base_url"] or line.address
+        options["key_variable"] = line.keys[0].variable
+    found = load("reranker", name)
+    given = {k: v for k, v in options.items() if v and found.info.param(k) is not None}
+    reranker: Reranker = found(**given)
+    return reranker
 
 
 def key_fields(provider: Provider, ctx: Context) -> tuple[KeyField, ...]:
@@ -191,17 +246,19 @@ def facts_line(result: Result) -> str:
 
     What was cut, repaired or left as it was is told among the warnings.
     """
-    lines = []
-    for stage in result.stages:
-        trace = stage.trace
-        if not (trace.units or trace.network_s or trace.model_asked):
-            continue
-        facts = call_facts(trace, stage.status)
-        units = "" if facts.units == facts.tokens else facts.units
-        told = (facts.model, facts.calls, facts.retries, facts.tokens, units, facts.cost,
-                facts.server, facts.cache)  # fmt: skip
-        lines.append(" · ".join(fact for fact in told if fact))
+    lines = (facts_of(stage.trace, stage.status) for stage in result.stages)
     return "; ".join(line for line in lines if line)
+
+
+def facts_of(trace: Trace, status: Status = Status.OK) -> str:
+    """The same of one stage."""
+    if not (trace.units or trace.network_s or trace.model_asked):
+        return ""
+    facts = call_facts(trace, status)
+    units = "" if facts.units == facts.tokens else facts.units
+    told = (facts.model, facts.calls, facts.retries, facts.tokens, units, facts.cost, facts.server,
+            facts.cache)  # fmt: skip
+    return " · ".join(fact for fact in told if fact)
 
 
 def money(amount: float, currency: str = "USD") -> str:
@@ -241,6 +298,39 @@ def _line(name: str, provider: Provider, ctx: Context) -> ProviderLine:
         source=provider.source,
         problem=problem.message if problem else "",
         hint=problem.hint if problem else "",
+        free=provider.free,
+    )
+
+
+def _endpoint_line(known: Known, ctx: Context) -> ProviderLine:
+    provider, info = known.provider, load("reranker", "listwise").info
+    default = info.param("model")
+    models = [
+        HostedModelLine(
+            name,
+            "",
+            "",
+            f"{money(read)} read, {money(written)} written for 1,000,000 tokens "
+            f"({provider.source}, {provider.as_of})",
+        )
+        for name, (read, written) in known.prices.items()
+    ]
+    keys = key_fields(provider, ctx)
+    problem = keys[0].state == "missing"
+    return ProviderLine(
+        name=provider.name,
+        title=provider.title,
+        summary="Language models that rerank: listwise, setwise, pairwise, pointwise-llm.",
+        address=provider.base_url,
+        keys=keys,
+        models=tuple(models),
+        default_model=str(default.default) if default and default.default in known.prices else "",
+        unit="tokens",
+        as_of=provider.as_of,
+        source=provider.source,
+        problem=f"No key is set: {keys[0].variable}." if problem else "",
+        hint="Enter it here, or set it in the environment." if problem else "",
+        role=LANGUAGE_MODEL,
     )
 
 
@@ -255,7 +345,7 @@ def _model_line(provider: Provider, model: HostedModel) -> HostedModelLine:
     price = provider.price(model.id)
     words = "price not known"
     if provider.free:
-        words = "your own server"
+        words = OWN_SERVER
     elif price:
         words = f"{money(price.amount, price.currency)} for {price.per:,.0f} {provider.unit}"
         words += f" ({price.source}, {price.as_of})"

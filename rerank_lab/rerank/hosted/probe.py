@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from rerank_lab.context import Context
 from rerank_lab.errors import LabError
-from rerank_lab.rerank.hosted.base import HostedReranker
-from rerank_lab.types import Document, Query, Trace
+from rerank_lab.rerank.base import Reranker
+from rerank_lab.types import Document, Query, Status, Trace
 
 _QUERY = Query("probe", "What is the capital of France?")
 _DOCS = (
@@ -30,8 +30,11 @@ class Probe:
     kind: str = ""
 
 
-def probe(reranker: HostedReranker, ctx: Context, timeout_s: float = 20.0) -> Probe:
-    """Rerank two sentences, without cache and tape. Never raises a LabError; counts as spending."""
+def probe(reranker: Reranker, ctx: Context, timeout_s: float = 20.0, title: str = "") -> Probe:
+    """Rerank two sentences, without cache and tape. Never raises a LabError; counts as spending.
+
+    `title` is what is said to work: by itself the provider of a hosted reranker, else its name.
+    """
     end = time.monotonic() + timeout_s
     deadline = min(end, ctx.deadline) if ctx.deadline is not None else end
     start = time.perf_counter()
@@ -43,7 +46,17 @@ def probe(reranker: HostedReranker, ctx: Context, timeout_s: float = 20.0) -> Pr
         seconds = time.perf_counter() - start
         return Probe(False, False, seconds, Trace(), error.message, error.hint, error.kind)
     seconds = done.trace.network_s
-    title = reranker.provider.title
+    title = title or getattr(getattr(reranker, "provider", None), "title", reranker.info.name)
+    if done.status is Status.FALLBACK:
+        return Probe(
+            True,
+            False,
+            seconds,
+            done.trace,
+            f"{title} answers, but not with an order that can be read.",
+            "Use a stronger model, or one that follows instructions.",
+            "no_order",
+        )
     if done.ranking.doc_ids[0] != "on":
         return Probe(
             True,
@@ -54,7 +67,7 @@ def probe(reranker: HostedReranker, ctx: Context, timeout_s: float = 20.0) -> Pr
             "The model may be no reranker, or be served without its template.",
             "odd_order",
         )
-    served = done.trace.model_served or reranker.model
+    served = done.trace.model_served or done.trace.model_asked
     return Probe(
         True, True, seconds, done.trace, f"{title} works{f': {served}' if served else ''}."
     )

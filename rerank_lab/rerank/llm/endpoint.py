@@ -286,6 +286,11 @@ def _endpoints() -> Mapping[str, Known]:
     return found
 
 
+def endpoints() -> tuple[Known, ...]:
+    """The endpoints that the data names."""
+    return tuple(_endpoints().values())
+
+
 def known_of(base_url: str, key_variable: str) -> Known:
     """What is known of the endpoint at an address; "" stands for OpenAI's own.
 
