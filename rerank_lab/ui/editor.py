@@ -7,9 +7,11 @@ from typing import Any
 import streamlit as st
 
 from rerank_lab.errors import LabError
+from rerank_lab.pipeline import Pipeline
 from rerank_lab.spec import PipelineSpec
-from rerank_lab.ui import parts, state
-from rerank_lab.views import form
+from rerank_lab.types import Query
+from rerank_lab.ui import parts, resources, state
+from rerank_lab.views import form, hosted
 
 _TEXT = "editor_text"
 _VERSION = "editor_version"
@@ -54,12 +56,25 @@ def _dialog(now: state.Screen, old: str) -> None:
         for section in form.sections(spec):
             _section(spec, section)
         _add_stage()
+        _estimate(spec, now)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
             specs = [str(spec) if other == old else other for other in now.pipelines]
             state.next_pipelines(specs if old in now.pipelines else [*specs, str(spec)])
             _close()
             st.rerun()
+
+
+def _estimate(spec: PipelineSpec, now: state.Screen) -> None:
+    """What a hosted stage would send and cost, before anything is sent."""
+    try:
+        corpus = resources.corpus(now.corpus)
+    except LabError:
+        return
+    query = Query.of(now.query or "a query of a few words")
+    words = hosted.editor_words(Pipeline(spec), query, corpus, now.depth, resources.engine())
+    if words:
+        st.caption(f":material/payments: {parts.literal(words)}")
 
 
 def _section(spec: PipelineSpec, section: form.Section) -> None:

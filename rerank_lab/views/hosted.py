@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.context import Context
+from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import Engine
 from rerank_lab.errors import LabError
 from rerank_lab.pipeline import Pipeline, Result
@@ -239,6 +240,18 @@ def call_facts(trace: Trace, status: Status) -> CallFacts:
         server=f"{trace.server_s * 1000:.0f} ms of it at the server" if trace.server_s else "",
         cache=f"{trace.cache_hits} of {trace.documents} from cache" if trace.cache_hits else "",
     )
+
+
+def editor_words(
+    pipeline: Pipeline, question: Query, corpus: Corpus, depth: int, engine: Engine
+) -> str:
+    """What one query would take, judged by evenly spaced documents of the corpus; "" if nothing."""
+    if not calls_out(pipeline) or not corpus.documents:
+        return ""
+    step = max(1, len(corpus.documents) // depth)
+    docs = corpus.documents[::step][:depth]
+    words = expected_words(pipeline.spec.stages, question, docs, engine)
+    return f"A query here takes up to {words}." if words else ""
 
 
 def facts_line(result: Result) -> str:

@@ -98,3 +98,10 @@ def test_cancelling_here_leaves_the_same_job_to_others() -> None:
         free.set()
     assert len(titles(settled(visits[1]), 0)) == 10
     assert "Cancelled" in words(drawn(visits[0]))
+
+
+def test_the_editor_tells_what_a_query_would_take(server: FakeProvider) -> None:
+    at = settled(asked(server))
+    at.button(key="edit_1").click().run()
+    assert "up to 1 request, about 1 search units, price not known" in words(at)
+    assert server.requests == []
