@@ -14,6 +14,7 @@ from rerank_lab.ui import keys, parts, resources
 from rerank_lab.ui.waiting import watch
 from rerank_lab.views import hosted as views
 
+_ROW = 33
 _CHOSEN, _TESTS = "provider_chosen", "provider_tests"
 
 
@@ -44,12 +45,18 @@ def _table(lines: tuple[views.ProviderLine, ...]) -> None:
             "Model": [line.default_model or "any" for line in lines],
             "Key variable": [line.key_variables for line in lines],
             "Price": [line.price for line in lines],
+            "Price as of": [line.price_as_of or "–" for line in lines],
         },
         hide_index=True,
-        height=36 * (len(lines) + 1),
+        row_height=_ROW,
+        height=_ROW * (len(lines) + 1) + 2,
         on_select=choose,
         selection_mode="single-row",
         key="provider_list",
+        column_config={
+            "Model": st.column_config.TextColumn("Model", width=210),
+            "Key variable": st.column_config.TextColumn("Key variable", width=180),
+        },
         alt="Hosted providers and endpoints of language models, and whether a key is set",
     )
 
@@ -61,7 +68,7 @@ def _detail(line: views.ProviderLine) -> None:
             st.badge("Ready" if line.ready else "Not ready", color="blue" if line.ready else "gray")
             st.caption(f"{parts.literal(line.source)}, {line.as_of}", width="content")
         st.caption(parts.literal(line.summary))
-        if line.problem:
+        if line.problem and all(field.state != "missing" for field in line.keys):
             st.markdown(f":material/info: {parts.literal(line.problem)} {parts.literal(line.hint)}")
         for field in line.keys:
             keys.field(field.variable, field.state_words)
@@ -70,6 +77,9 @@ def _detail(line: views.ProviderLine) -> None:
             "put into a link or a log, nor used for anybody else; it ends with the session."
         )
         model, address = _where(line)
+        if line.models:
+            known = "; ".join(f"{model.id}: {model.price}" for model in line.models)
+            st.caption(parts.literal(f"Known here: {known}. Any other name can be typed."))
         st.button(
             "Test",
             key="test_provider",

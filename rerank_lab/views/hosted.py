@@ -101,7 +101,16 @@ class ProviderLine:
 
     @property
     def price(self) -> str:
-        """Of the default model, with its date, or that none is known."""
+        """Of the default model, without its source, or that none is known."""
+        return self._priced.partition(" (")[0]
+
+    @property
+    def price_as_of(self) -> str:
+        """Where and when the price was read: `openrouter.ai, 2026-07-27`; "" without one."""
+        return self._priced.partition(" (")[2].removesuffix(")")
+
+    @property
+    def _priced(self) -> str:
         if self.free:
             return OWN_SERVER
         found = next((m.price for m in self.models if m.id == self.default_model), "")
@@ -279,7 +288,8 @@ def money(amount: float, currency: str = "USD") -> str:
     sign = "$" if currency == "USD" else f"{currency} "
     if amount == 0 or amount >= 1:
         return f"{sign}{amount:,.2f}"
-    return f"{sign}{float(f'{amount:.2g}'):.10f}".rstrip("0")
+    whole, _, part = f"{float(f'{amount:.2g}'):.10f}".rstrip("0").partition(".")
+    return f"{sign}{whole}.{part:0<2}"
 
 
 def _units_words(trace: Trace) -> str:

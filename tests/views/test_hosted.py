@@ -83,6 +83,7 @@ def test_an_estimate_in_words(estimate: Estimate, queries: int, words: str) -> N
     [
         (0, "$0.00"),
         (1.2, "$1.20"),
+        (0.4, "$0.40"),
         (0.021, "$0.021"),
         (0.0000012, "$0.0000012"),
         (12345, "$12,345.00"),

@@ -144,6 +144,7 @@ class HostedReranker(PointwiseReranker):
         asked = sendable(query)
         batches = self._batches(asked, sent)
         access = self.access(work.ctx)
+        work.ctx.report(f"asking {self.provider.title}", 0, len(batches))
         start = time.perf_counter()
         paid: dict[int, Done] = {}
 
