@@ -32,7 +32,10 @@ def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     path = chromium()
     if not path or not Path(path).exists():
-        pytest.skip("no Chromium here: install it, or name its path in CHROMIUM")
+        reason = "no Chromium here: install it, or name its path in CHROMIUM"
+        if os.environ.get("RERANK_LAB_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield started
