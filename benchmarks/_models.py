@@ -19,6 +19,7 @@ from rerank_lab.inference.resolve import locate
 from rerank_lab.paths import data_home, samples_home
 
 STEPS, BATCH, SEED = 140, 16, 0
+SAMPLES = ("helpdesk", "science-answers")
 
 
 def minilm_l6_cross_encoder() -> Path:
@@ -69,14 +70,29 @@ def sample_pairs() -> list[tuple[str, str]]:
     """Questions of the sample corpora, each with the texts most like it and some drawn by lot."""
     chance = random.Random(SEED)
     pairs = []
-    for name in ("helpdesk", "science-answers"):
-        texts = [f"{d.get('title', '')} {d['text']}".strip() for d in _lines(name, "corpus.jsonl")]
+    for name in SAMPLES:
+        texts = _texts(name)
         for query in _lines(name, "queries.jsonl"):
-            words = set(query["text"].lower().split())
-            ranked = sorted(texts, key=lambda t: -len(words & set(t.lower().split())))
+            ranked = _by_shared_words(query["text"], texts)
             chosen = ranked[:20] + chance.sample(ranked[20:], 12)
             pairs += [(query["text"], text) for text in chosen]
     return pairs
+
+
+def ranked_documents() -> tuple[str, list[str]]:
+    """A question of a sample, and all documents of the samples by the words they share with it."""
+    query = _lines(SAMPLES[0], "queries.jsonl")[0]["text"]
+    texts = [text for name in SAMPLES for text in _texts(name)]
+    return query, _by_shared_words(query, texts)
+
+
+def _by_shared_words(query: str, texts: list[str]) -> list[str]:
+    words = set(query.lower().split())
+    return sorted(texts, key=lambda text: -len(words & set(text.lower().split())))
+
+
+def _texts(name: str) -> list[str]:
+    return [f"{d.get('title', '')} {d['text']}".strip() for d in _lines(name, "corpus.jsonl")]
 
 
 def _taught(pairs: list[tuple[str, str]]) -> list[float]:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _models import minilm_l6_cross_encoder, sample_pairs
+from _models import minilm_l6_cross_encoder, ranked_documents
 from _report import report
 
 from rerank_lab.context import Context
@@ -67,20 +67,25 @@ def main(rounds: int) -> None:
 
 
 def candidates() -> tuple[str, list[str]]:
-    """A question, and texts of 40 to 230 tokens, question included, `TOKENS` on average."""
-    pairs = sample_pairs()
-    query = pairs[0][0]
-    sentences = list(dict.fromkeys(s.strip() for _, t in pairs for s in t.split(". ") if s.strip()))
+    """A question, and texts of 40 to 230 tokens, question included, `TOKENS` on average.
+
+    The texts are what a first stage would hand over: sample documents by the words they share with
+    the question, each lengthened with sentences of others, or cut, to its share of tokens.
+    """
+    query, documents = ranked_documents()
+    sentences = [s.strip() for text in documents for s in text.split(". ") if s.strip()]
     tokens = Tokens(locate("all-minilm-l6").folder / "tokenizer.json")
     chance = random.Random(SEED)
+    lengths = [2 * TOKENS * (n + 20) / (CANDIDATES + 39) for n in range(CANDIDATES)]
+    chance.shuffle(lengths)
     texts = []
-    for number in range(CANDIDATES):
-        wanted = 2 * TOKENS * (number + 20) / (CANDIDATES + 39)
-        text = chance.choice(sentences)
+    for document, wanted in zip(documents, lengths, strict=False):
+        text = document
         while len(tokens.pairs(query, [text], 512)[0]) < wanted - 8:
-            text = f"{text}. {chance.choice(sentences)}"
+            text = f"{text} {chance.choice(sentences)}."
+        while len(tokens.pairs(query, [text], 512)[0]) > wanted + 8:
+            text = text.rsplit(" ", 4)[0]
         texts.append(text)
-    chance.shuffle(texts)
     return query, texts
 
 
