@@ -54,8 +54,11 @@ def _table(lines: tuple[views.ProviderLine, ...]) -> None:
         selection_mode="single-row",
         key="provider_list",
         column_config={
+            "Name": st.column_config.TextColumn("Name", width=155),
+            "Key": st.column_config.TextColumn("Key", width=90),
             "Model": st.column_config.TextColumn("Model", width=210),
-            "Key variable": st.column_config.TextColumn("Key variable", width=180),
+            "Key variable": st.column_config.TextColumn("Key variable", width=160),
+            "Price": st.column_config.TextColumn("Price", width=270),
         },
         alt="Hosted providers and endpoints of language models, and whether a key is set",
     )

@@ -84,7 +84,7 @@ def _run_with_estimates(pipeline: Pipeline, question: Question, ctx: Context) ->
     ahead = ""
 
     def progress(now: Progress) -> None:
-        ctx.progress(replace(now, message=f"{now.message} · {ahead}") if ahead else now)
+        ctx.progress(replace(now, message=f"{now.message} ({ahead})") if ahead else now)
 
     stages = []
     told = replace(ctx, progress=progress)

@@ -106,8 +106,8 @@ class ProviderLine:
 
     @property
     def price_as_of(self) -> str:
-        """Where and when the price was read: `openrouter.ai, 2026-07-27`; "" without one."""
-        return self._priced.partition(" (")[2].removesuffix(")")
+        """When the price was read: `2026-07-27`; "" without one."""
+        return self._priced.partition(" (")[2].removesuffix(")").rpartition(", ")[2]
 
     @property
     def _priced(self) -> str:
@@ -221,7 +221,8 @@ def expected_words(
 def estimate_words(estimate: Estimate, queries: int = 1) -> str:
     """`300 requests, about 420,000 tokens, about $0.021 at prices of 2026-07-27`."""
     calls, units = estimate.calls * queries, estimate.units * queries
-    parts = [counted(calls, "request"), f"about {units:,.0f} {estimate.unit}"]
+    unit = estimate.unit.removesuffix("s") if round(units) == 1 else estimate.unit
+    parts = [counted(calls, "request"), f"about {units:,.0f} {unit}"]
     if estimate.unit == "requests":
         parts.pop()
     if estimate.cost is None:

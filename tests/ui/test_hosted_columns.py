@@ -74,7 +74,7 @@ def test_the_key_of_one_visitor_serves_no_other(server: FakeProvider) -> None:
 
 def test_while_a_provider_is_asked_its_column_says_what_that_takes(server: FakeProvider) -> None:
     server.always = Switch(delay_s=2.0)
-    at = until(asked(server, KEY), "1 request, about 1 search units, price not known")
+    at = until(asked(server, KEY), "1 request, about 1 search unit, price not known")
     until(at, "asking Cohere")
     settled(at)
 
@@ -103,5 +103,5 @@ def test_cancelling_here_leaves_the_same_job_to_others() -> None:
 def test_the_editor_tells_what_a_query_would_take(server: FakeProvider) -> None:
     at = settled(asked(server))
     at.button(key="edit_1").click().run()
-    assert "up to 1 request, about 1 search units, price not known" in words(at)
+    assert "up to 1 request, about 1 search unit, price not known" in words(at)
     assert server.requests == []

@@ -44,7 +44,7 @@ def test_every_provider_has_a_row_with_its_key_and_price() -> None:
     assert row(at, "Cohere")["Key"] == "Missing"
     assert row(at, "Cohere")["Key variable"] == "COHERE_API_KEY"
     assert row(at, "Voyage AI")["Price"] == "$0.05 for 1,000,000 tokens"
-    assert row(at, "Voyage AI")["Price as of"] == "openrouter.ai, 2026-07-27"
+    assert row(at, "Voyage AI")["Price as of"] == "2026-07-27"
     assert row(at, "OpenAI")["Price"].startswith("$0.40 read, $1.60 written")
     assert row(at, "Cohere")["Price as of"] == "–"
 

@@ -69,7 +69,7 @@ def test_prices_are_dated_or_not_known() -> None:
         (
             Estimate(1, 1, "search units", None),
             1,
-            "1 request, about 1 search units, price not known",
+            "1 request, about 1 search unit, price not known",
         ),
         (Estimate(4, 4, "requests", 0.0), 1, "4 requests, no charge"),
     ],
@@ -126,7 +126,7 @@ def test_which_pipelines_call_out_and_what_they_would_take(tmp_path: Path) -> No
     assert not hosted.calls_out(plain)
     assert hosted.calls_out(rented)
     words = hosted.expected_words(rented.spec.stages, Query.of("x"), docs, engine)
-    assert words == "1 request, about 1 search units, price not known"
+    assert words == "1 request, about 1 search unit, price not known"
     asked = Pipeline("bm25 >> listwise(top=20)")
     assert "request" in hosted.expected_words(asked.spec.stages, Query.of("x"), docs, engine)
     assert hosted.expected_words(plain.spec.stages, Query.of("x"), docs, engine) == ""
