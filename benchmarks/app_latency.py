@@ -3,7 +3,7 @@
     python benchmarks/app_latency.py [--documents 100000] [--rounds 7]
 
 A server process of its own with an empty data folder, the helpdesk sample, and Chromium driven by
-Playwright (its path in CHROMIUM, or /usr/bin/chromium). "bm25_column_s" is from pressing Enter to the
+Playwright (its path in CHROMIUM, or /usr/bin/chromium). "bm25_column_s" is from Enter to the
 first card of a BM25 column, for queries never asked before; "repeated_s" the same for queries asked
 before. With --documents, a synthetic corpus of that size is imported first, opened in the app and
 searched, and the memory of the app's process is read.
