@@ -2,9 +2,11 @@
 
 The weights are quantised per output channel; activations are quantised while running, after the
 channels that are far larger than the rest have been scaled down and the weights up by as much
-(Xiao et al. 2023, "SmoothQuant"). The result is compared with full precision on probe texts; when
-Kendall's tau falls below `MIN_TAU`, the full-precision graph is kept instead, and when even that
-differs, torch runs the model. Kept under the data home's `models/`, written whole or not at all.
+(Xiao et al. 2023, "SmoothQuant"), and tokens to one size where a layer narrows.
+
+The result is compared with full precision on probe texts. When Kendall's tau falls below `MIN_TAU`,
+the full-precision graph is kept instead, and when even that differs, torch runs the model. Kept
+under the data home's `models/`, written whole or not at all.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from rerank_lab.inference.probes import probe_texts
 from rerank_lab.inference.resolve import Located
 from rerank_lab.paths import data_home
 
-RECIPE = "1"
+RECIPE = "2"
 """Part of a converted model's place: changes whenever the way of converting does."""
 
 MIN_TAU = 0.95

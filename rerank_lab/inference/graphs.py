@@ -86,31 +86,45 @@ def largest_inputs(
 
 
 def smooth(model: Any, largest: dict[str, Any], strength: float) -> None:
-    """Divide each linear layer's input channels by a factor that its weights take over, in place.
+    """Even out what each linear layer of the encoder is given, in place; its output stays the same.
 
-    The function computed stays the same; the inputs' range, which decides how finely int8 can
-    tell them apart, becomes more even.
+    Input channels are divided by a factor that the weights take over. Where a layer narrows (the
+    second half of a feed-forward block), each token is also divided by its largest value and the
+    result multiplied by it: there a single token, often [CLS] or [SEP], is ten times larger than
+    all others, and int8 would spend its 256 steps on that token alone.
     """
-    import torch
-
-    class Smoothed(torch.nn.Module):
-        def __init__(self, linear: Any, factor: Any) -> None:
-            super().__init__()
-            self.linear = linear
-            self.register_buffer("inverse", 1.0 / factor)
-            with torch.no_grad():
-                linear.weight.mul_(factor[None])
-
-        def forward(self, hidden: Any) -> Any:
-            return self.linear(hidden * self.inverse)
-
     for name, peak in largest.items():
         parent_name, _, child = name.rpartition(".")
         parent = model.get_submodule(parent_name)
         linear = getattr(parent, child)
         weights = linear.weight.detach().abs().amax(0).clamp(min=_FLOOR)
         factor = peak.clamp(min=_FLOOR) ** strength / weights ** (1.0 - strength)
-        setattr(parent, child, Smoothed(linear, factor / factor.mean()))
+        setattr(parent, child, _evened(linear, factor / factor.mean()))
+
+
+def _evened(linear: Any, factor: Any) -> Any:
+    import torch
+
+    class Evened(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = torch.nn.Linear(linear.in_features, linear.out_features, bias=False)
+            self.bias = linear.bias
+            self.register_buffer("inverse", 1.0 / factor)
+            self.narrows = linear.in_features > linear.out_features
+            with torch.no_grad():
+                self.inner.weight.copy_(linear.weight * factor[None])
+
+        def forward(self, hidden: Any) -> Any:
+            hidden = hidden * self.inverse
+            if self.narrows:
+                largest = hidden.abs().amax(-1, keepdim=True).clamp(min=_FLOOR)
+                result = self.inner(hidden / largest) * largest
+            else:
+                result = self.inner(hidden)
+            return result if self.bias is None else result + self.bias
+
+    return Evened().eval()
 
 
 def export(model: Any, located: Located, path: Path, output: str = "logits") -> None:

@@ -33,16 +33,16 @@ def exact(folder: Path) -> list[float]:
 def test_a_converted_model_keeps_its_scores(
     architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(convert, "MIN_TAU", 0.8)
+    monkeypatch.setattr(convert, "MIN_TAU", 0.6)
     folder = save_cross_encoder(tmp_path / "m", architecture)
     scorer = open_scorer(str(folder), Context())
     assert scorer.backend == "onnx int8"
     tau, difference = compare([scorer.score(QUERY, TEXTS, Context())], [exact(folder)])
-    assert tau > 0.8
+    assert tau > 0.6
     assert difference < 0.5 * np.ptp(exact(folder))
     found = read_conversion(converted_folder(locate(str(folder))))
     assert found is not None
-    assert found.tau >= 0.8
+    assert found.tau >= 0.6
     assert found.probes > 100
 
 
