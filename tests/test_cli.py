@@ -84,8 +84,12 @@ def test_rank_gives_the_promised_json(
 
 
 def test_rank_for_people_shows_moves_grades_titles_and_the_scale(
-    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+    capsys: pytest.CaptureFixture[str],
+    folder: Path,
+    plugin: Calls,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     specs = ["as-given >> by-length(top=2)", "as-given"]
     code = main(["rank", str(folder), " Loud dogs", "-p", specs[0], "-p", specs[1]])
     lines = capsys.readouterr().out.splitlines()
