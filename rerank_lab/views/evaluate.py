@@ -19,6 +19,7 @@ from rerank_lab.views.words import counted
 
 ALPHA = 0.05
 _UNJUDGED_DEPTH = 10
+_HANDFUL = 5
 _LEDGER = (
     (Status.FALLBACK, "with a fallback"),
     (Status.FAILED, "failed"),
@@ -272,21 +273,44 @@ def _sentence(
 ) -> str:
     if not evaluation.design.qrels:
         return "Nothing is judged here: rankings and times are kept, but there is nothing to score."
-    means = {
-        spec: found[primary]
-        for spec, found in evaluation.common_measures.items()
-        if found.get(primary) is not None
-    }
-    if not means:
-        if not evaluation.cells:
-            return "No query has been asked yet."
-        return "No query was answered by every pipeline, so they cannot be compared yet."
+    common = evaluation.common_measures
+    means = {spec: m[primary] for spec, m in common.items() if m.get(primary) is not None}
+    if not evaluation.cells:
+        return "No query has been asked yet."
+    if not means or _incomparable(evaluation):
+        return _too_few(evaluation, labels)
     queries = _on_queries(evaluation)
     if len(means) == 1 or baseline not in means:
         best = max(means, key=lambda spec: means[spec] or 0.0)
         return f"{queries}, {labels[best]} reaches {means[best]:.2f} {primary}."
     challenger = max(paired.values(), key=lambda one: (one.difference, one.b))
     return f"{queries}, {_verdict(challenger, labels, primary)}"
+
+
+def _incomparable(evaluation: Evaluation) -> bool:
+    """True when a pipeline answered nothing, or all of them only a handful of what was asked."""
+    if len(evaluation.outcomes) < 2:
+        return False
+    few = len(evaluation.common) < min(_HANDFUL, _judged_asked(evaluation))
+    return few or not all(one.measured for one in evaluation.outcomes)
+
+
+def _too_few(evaluation: Evaluation, labels: Mapping[str, str]) -> str:
+    """`Not finished: bm25 answered 3 of 60 queries, dense 0; nothing to compare yet.`"""
+    asked = counted(_judged_asked(evaluation), "query", "queries")
+    first, *others = evaluation.outcomes
+    told = [f"{labels[first.pipeline]} answered {first.measured:,} of {asked}"]
+    told += [f"{labels[outcome.pipeline]} {outcome.measured:,}" for outcome in others]
+    cancelled = any(one.status.get(Status.CANCELLED) for one in evaluation.outcomes)
+    pending = any(one.pending > 0 for one in evaluation.outcomes)
+    begun = "Cancelled: " if cancelled else "Not finished: " if pending else ""
+    silent = not all(outcome.measured for outcome in evaluation.outcomes)
+    what = "too few in common" if evaluation.common and not silent else "nothing"
+    return f"{begun}{', '.join(told)}; {what} to compare{' yet' if begun else ''}."
+
+
+def _judged_asked(evaluation: Evaluation) -> int:
+    return sum(query.id in evaluation.design.qrels for query in evaluation.design.queries)
 
 
 def _on_queries(evaluation: Evaluation) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from rerank_lab import trec
-from rerank_lab.experiment import ExperimentEntry
+from rerank_lab.experiment import Cell, ExperimentEntry, score
 from rerank_lab.stats import paired
+from rerank_lab.types import Status
 from rerank_lab.views import evaluate as views
 from rerank_lab.views import evaluate_export as export
 from tests.views.evaluations import evaluation
@@ -60,15 +61,15 @@ def test_one_pipeline_alone() -> None:
 
 
 def test_a_failed_query_is_counted_and_never_scored() -> None:
-    found = evaluation({"bm25": [2, 2, 2], "dense": [1, None, 1]})
+    found = evaluation({"bm25": [2] * 6, "dense": [1, None, 1, 1, 1, 1]})
     shown = views.evaluate_view(found, "RR@10")
     bm25, dense = shown.rows
     assert dense.values["RR@10"] == 1.0
     assert bm25.values["RR@10"] == 0.5
-    assert (dense.measured, dense.ledger) == (2, "2 answered, 1 failed")
-    assert shown.sentence.startswith("On the 2 of 3 queries that all pipelines answered, ")
+    assert (dense.measured, dense.ledger) == (5, "5 answered, 1 failed")
+    assert shown.sentence.startswith("On the 5 of 6 queries that all pipelines answered, ")
     assert shown.notes == (
-        "dense gave no answer of its own to 1 of 3 queries; its means are over the others.",
+        "dense gave no answer of its own to 1 of 6 queries; its means are over the others.",
     )
     (problem,) = shown.problems
     assert (problem.label, problem.message, problem.queries) == ("dense", "The model broke.", 1)
@@ -80,7 +81,7 @@ def test_a_pipeline_that_never_answered_takes_no_part() -> None:
     shown = views.evaluate_view(evaluation({"bm25": [1, 2], "dense": [None, None]}))
     assert shown.rows[1].values == {"RR@10": None, "nDCG@10": None}
     assert shown.rows[1].ledger == "0 answered, 2 failed"
-    assert shown.sentence == "On 2 queries, bm25 reaches 0.75 RR@10."
+    assert shown.sentence == "bm25 answered 2 of 2 queries, dense 0; nothing to compare."
     assert "dense answered no query" in shown.notes[0]
 
 
@@ -88,7 +89,21 @@ def test_an_unfinished_experiment_says_what_is_missing() -> None:
     shown = views.evaluate_view(evaluation({"bm25": [1, 2, 3], "dense": [1]}))
     assert (shown.done, shown.size, shown.pending) == (4, 6, 2)
     assert shown.rows[1].ledger == "1 answered, 2 not asked yet"
-    assert "On the 1 of 3 queries" in shown.sentence
+    assert shown.sentence == (
+        "Not finished: bm25 answered 3 of 3 queries, dense 1; too few in common to compare yet."
+    )
+
+
+def test_cancelled_before_the_second_pipeline_answered_compares_nothing() -> None:
+    begun = evaluation({"bm25": [1, 2, 1, *[1] * 57], "dense": []})
+    cells = [cell for cell in begun.cells.values() if cell.query_id in ("q0", "q1", "q2")]
+    shown = views.evaluate_view(score(begun.design, cells))
+    assert shown.sentence == (
+        "Not finished: bm25 answered 3 of 60 queries, dense 0; nothing to compare yet."
+    )
+    cells.append(Cell("q0", "dense", Status.CANCELLED))
+    shown = views.evaluate_view(score(begun.design, cells))
+    assert shown.sentence.startswith("Cancelled: bm25 answered 3 of 60 queries, dense 0;")
 
 
 def test_without_judgments_there_is_nothing_to_score() -> None:
