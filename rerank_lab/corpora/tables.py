@@ -93,6 +93,13 @@ def read_csv(source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[
     header = _is_header(first, [cells for _, cells in ahead[1:]])
     if options.header is not None:
         header = options.header
+    elif not header and _could_name(first) and len(ahead) > 1:
+        log.note(
+            "The first row was taken as data, because it does not look like a header.",
+            "If it names the columns, call one of them text, title or id.",
+            file=source.name,
+            line=ahead[0][0],
+        )
     names = _column_names(first) if header else [f"column {n}" for n in range(1, len(first) + 1)]
     for number, cells in _chain(ahead[1:] if header else ahead, rows):
         if len(cells) > len(names):
@@ -230,16 +237,25 @@ def _delimiter(name: str, head: list[str]) -> str:
 
 
 def _is_header(first: list[str], others: list[list[str]]) -> bool:
-    """A header has short, distinct, non-numeric names; one word known to us settles it."""
+    """A header has short, distinct, non-numeric names, over numbers or far longer texts.
+
+    One word known to us settles it.
+    """
     from rerank_lab.corpora.roles import is_known_name
 
     if any(is_known_name(cell) for cell in first) and all(len(cell) < 64 for cell in first):
         return True
-    named = all(cell and len(cell) < 40 and not _numeric(cell) for cell in first)
-    if len(first) < 2 or not named or len(set(first)) < len(first) or not others:
+    if len(first) < 2 or not _could_name(first) or not others:
         return False
+    if any(all(map(_numeric, column)) for column in zip(*others, strict=False)):
+        return True
     longest = max(len(cell) for row in others for cell in row)
     return longest > 3 * max(len(cell) for cell in first)
+
+
+def _could_name(cells: list[str]) -> bool:
+    distinct = len(set(cells)) == len(cells)
+    return distinct and all(cell and len(cell) < 40 and not _numeric(cell) for cell in cells)
 
 
 def _numeric(cell: str) -> bool:

@@ -120,6 +120,22 @@ def test_csv_without_header_gets_numbered_columns_unless_told_otherwise() -> Non
     assert next(iter(read("a.csv", data, header=True)[0][0][1])) == "1"
 
 
+def test_csv_words_over_numbers_are_a_header() -> None:
+    rows, log = read("a.csv", "foo,bar\n1,2\n3,4\n")
+    assert [record for _, record in rows] == [{"foo": "1", "bar": "2"}, {"foo": "3", "bar": "4"}]
+    assert log.problems == ()
+
+
+def test_csv_first_row_that_may_be_a_header_is_kept_as_data_and_told() -> None:
+    rows, log = read("a.csv", "foo,bar\nred,blue\nnear,far\n")
+    assert rows[0][1] == {"column 1": "foo", "column 2": "bar"}
+    (problem,) = log.problems
+    assert (problem.severity, problem.line) == (Severity.INFO, 1)
+    assert "first row was taken as data" in problem.message
+    assert read("a.csv", "foo,bar\nred,blue\n", header=False)[1].problems == ()
+    assert read("a.csv", "1,red car\n2,blue car\n")[1].problems == ()
+
+
 def test_csv_single_column_with_known_name() -> None:
     rows, _ = read("a.csv", "text\nfirst\nsecond\n")
     assert [record for _, record in rows] == [{"text": "first"}, {"text": "second"}]
