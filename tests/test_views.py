@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rerank_lab.corpora import Corpus
+from rerank_lab.corpora.load import corpus_from_texts
 from rerank_lab.errors import BackendError, InvalidInput
 from rerank_lab.pipeline import result_of
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
@@ -57,6 +58,13 @@ def test_a_card_carries_what_is_known_of_the_document() -> None:
     assert (first.score, first.scale) == (4.0, "logit")
     assert (second.grade, second.pinned, first.pinned) == (0, True, False)
     assert third.grade is None
+
+
+def test_a_card_without_a_title_shows_the_id_and_the_text_once() -> None:
+    pasted = corpus_from_texts("Heat pumps move heat\nGas burns")
+    shown = view([Outcome("bm25", result("bm25", [["d2", "d1"]], corpus=pasted))], pasted)
+    card = shown.columns[0].cards[0]
+    assert (card.title, "".join(part.text for part in card.snippet)) == ("d2", "Gas burns")
 
 
 def test_a_first_stage_alone_shows_no_movement() -> None:
@@ -188,7 +196,7 @@ def test_titles_are_never_empty() -> None:
     shown = compare(
         Question(QUERY, made), [Outcome("bm25", result("bm25", [ids(1, 2)]))], Options()
     )
-    assert [c.title for c in shown.columns[0].cards] == ["Some words without a title", "d02"]
+    assert [c.title for c in shown.columns[0].cards] == ["d01", "d02"]
 
 
 def test_labels_are_as_short_as_they_can_be_told_apart() -> None:

@@ -22,7 +22,7 @@ from rerank_lab.corpora.preview import Preview, preview_parts
 from rerank_lab.corpora.roles import ColumnMapping
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import check_name, imported_entry, read_summary, save_corpus
-from rerank_lab.corpora.summary import CorpusSummary, summarise
+from rerank_lab.corpora.summary import CorpusSummary, duplicate_groups, summarise
 from rerank_lab.corpora.tables import ReadOptions
 from rerank_lab.errors import InvalidInput
 from rerank_lab.problems import Problem, ProblemLog, Severity
@@ -130,6 +130,7 @@ def import_corpus(
         "skipped": bundle.skipped,
     }
     corpus = _checked(name.strip(), bundle, log)
+    _tell_repeats(corpus, log)
     place = _Place(slug, options.replace)
     return _store(corpus, place, about, log, kept=kept, ctx=ctx)
 
@@ -203,6 +204,14 @@ def _checked(name: str, bundle: Bundle, log: ProblemLog) -> Corpus:
     """The corpus with the judgments of unknown queries too: these may be attached later."""
     corpus = finished(name, bundle, {}, log)
     return replace(corpus, qrels=bundle.qrels if corpus.qrels else {})
+
+
+def _tell_repeats(corpus: Corpus, log: ProblemLog) -> None:
+    groups = duplicate_groups(corpus.documents)
+    if repeats := sum(len(group) - 1 for group in groups):
+        told = "1 document repeats" if repeats == 1 else f"{repeats:,} documents repeat"
+        shown = "; ".join(" = ".join(group[:4]) for group in groups[:3])
+        log.note(f"{told} the content of another; all are kept ({shown}).")
 
 
 def _store(

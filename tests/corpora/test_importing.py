@@ -31,6 +31,7 @@ from rerank_lab.types import Document, Query
 
 from . import make
 
+LINES = ImportOptions(format="lines")
 CSV = "sku,blurb,name,year\n1,A very fine kettle for tea,Kettle,2020\n2,A pan for eggs,Pan,2021\n"
 
 
@@ -52,6 +53,16 @@ def test_preview_shows_columns_roles_and_first_rows() -> None:
     assert preview.columns[0].samples == ("1", "2")
     assert preview.rows[1]["blurb"] == "A pan for eggs"
     assert (preview.looked_at, preview.complete) == (2, True)
+
+
+def test_a_line_pasted_twice_is_kept_and_reported() -> None:
+    preview = inspect_upload("list.txt", b"One line\nAnother\nOne line\n", LINES)
+    report = import_corpus(preview, "list", options=LINES)
+    assert [document.title for document in load_corpus("list").documents] == ["", "", ""]
+    assert [problem.message for problem in report.problems] == [
+        "1 document repeats the content of another; all are kept (d1 = d3)."
+    ]
+    assert report.problem_counts["info"] == 1
 
 
 def test_import_with_a_mapping_and_load_again(home: Path) -> None:
