@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from rerank_lab.ui import editor, parts, state
 from rerank_lab.views.labels import short_labels
 
 _OWN = "Write your own…"
+_ADD = "add"
 
 
 def draw(
@@ -62,20 +63,25 @@ def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
 def _add(now: state.Screen) -> None:
     about = {str(Pipeline(preset.spec)): preset for preset in PRESETS}
     offered = [spec for spec in about if spec not in now.pipelines]
-    picked = st.menu_button(
+    st.menu_button(
         "Add pipeline",
         [*offered, _OWN],
-        key="add",
+        key=_ADD,
         icon=":material/add:",
+        on_click=_added,
+        args=(now.pipelines,),
         format_func=lambda spec: (
             _OWN
             if spec == _OWN
             else f"{parts.literal(about[spec].spec)} :gray[· {about[spec].about}]"
         ),
     )
+
+
+def _added(shown: Sequence[str]) -> None:
+    """What was picked from the menu: a callback, as both ways set values of drawn widgets."""
+    picked = st.session_state[_ADD]
     if picked == _OWN:
         editor.edit("")
     elif picked:
-        state.next_pipelines([*now.pipelines, picked])
-    if picked:
-        st.rerun()
+        state.set_pipelines([*shown, picked])
