@@ -109,6 +109,8 @@ def _bump(view: CompareView, now: Screen) -> None:
                 config={"displayModeBar": False},
                 alt="How the rank of each document changes from the first stage to each pipeline",
             )
+        elif view.pending:
+            st.caption(f"No document crosses rank {data.k} so far.")
         else:
             st.caption(f"No document crosses rank {data.k}: all pipelines show the same ones.")
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

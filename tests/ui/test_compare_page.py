@@ -229,6 +229,16 @@ def test_nothing_that_crosses_rank_ten_is_said_in_words() -> None:
     assert "No document crosses rank 10" in words(at)
 
 
+def test_pipelines_are_not_called_alike_before_all_have_ended(busy_cpu: threading.Event) -> None:
+    pipelines = ["bm25", "bm25 >> identity", "bm25 >> bge-small-en"]
+    at = opened(q="payroll export spreadsheet", p=pipelines)
+    end = time.monotonic() + 60
+    while len(titles(at, 1)) < 10 and time.monotonic() < end:
+        drawn(at)
+    assert "No document crosses rank 10 so far" in words(at)
+    assert "all pipelines show the same" not in words(at)
+
+
 def test_no_pipeline_at_all_asks_for_one() -> None:
     at = opened(q=Q, p=["bm25"])
     at.button(key="remove_0").click().run()
