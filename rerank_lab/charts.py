@@ -236,7 +236,7 @@ def _end_labels(data: Bump, tokens: Tokens) -> list[dict[str, Any]]:
         if place is None or (place > data.k and not line.pinned) or place in taken:
             continue
         taken.add(place)
-        text = f"{_escaped(shorten(line.title, 29))}  {_arrow(line.change)}"
+        text = f"{_escaped(shorten(line.title, 29))}  {_arrow(line)}".rstrip()
         labels.append({
             "x": len(data.axes) - 1, "y": _height_of(place, data.k),
             "xanchor": "left", "xshift": 14,
@@ -246,10 +246,8 @@ def _end_labels(data: Bump, tokens: Tokens) -> list[dict[str, Any]]:
     return labels
 
 
-def _arrow(change: int | None) -> str:
-    if change is None:
-        return "new"
-    return "=" if change == 0 else f"▲ {change}" if change > 0 else f"▼ {-change}"
+def _arrow(line: Line) -> str:
+    return line.movement.shown if line.movement else ""
 
 
 def _cut_line(k: int, last: int, tokens: Tokens) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from rerank_lab import charts
 from rerank_lab.charts import DARK, LIGHT, Tokens
 from rerank_lab.views.bump import Axis, Bump, Line
 from rerank_lab.views.evidence import StageTime
+from rerank_lab.views.moves import Movement
 
 CONFIG = Path(__file__).parent.parent / ".streamlit" / "config.toml"
 
 
 def line(doc_id: str, *places: int | None, key: str = "up", pinned: bool = False) -> Line:
     grade = int(key[-1]) if key.startswith("grade") else None
-    return Line(doc_id, f"Title of {doc_id}", places, key, grade, pinned)
+    movement = Movement(doc_id, places[0], places[-1])
+    return Line(doc_id, f"Title of {doc_id}", places, key, grade, pinned, movement)
 
 
 def bump(*lines: Line, judged: bool = False) -> Bump:

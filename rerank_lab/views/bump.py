@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rerank_lab.compare import tied_ranks
 from rerank_lab.pipeline import Result
 from rerank_lab.types import Ranking
 from rerank_lab.views.compare import Column, CompareView, Question, first_stage, title_of
 from rerank_lab.views.labels import stage_label
+from rerank_lab.views.moves import Movement, moves
 
 MAX_LINES = 40
 
@@ -28,7 +29,8 @@ class Line:
     """One document. `places` are its ranks by axis (tied documents share a rank), None if absent.
 
     `key` is what decides its colour: `grade:0` to `grade:3`, `unjudged`, or without judgments
-    `up`, `down`, `still`.
+    `up`, `down`, `still`. `movement` is what its card in the last axis' column says: against that
+    pipeline's own first stage, which need not be the first axis; None where no card says any.
     """
 
     doc_id: str
@@ -37,12 +39,7 @@ class Line:
     key: str
     grade: int | None
     pinned: bool
-
-    @property
-    def change(self) -> int | None:
-        """Ranks gained from the first axis to the last, None when it is missing on one of them."""
-        first, last = self.places[0], self.places[-1]
-        return None if first is None or last is None else first - last
+    movement: Movement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +79,9 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     chosen = list(wanted)[:MAX_LINES]
     if pin and pin not in chosen and any(pin in place for place in places):
         chosen.append(pin)
+    movements = _movements(view, axes[-1])
     lines = tuple(
-        _line(view.question, d, tuple(place.get(d) for place in places), pinned=d == pin)
+        _line(view.question, d, [place.get(d) for place in places], movements.get(d), d == pin)
         for d in chosen
     )
     return Bump(axes, lines, k, len(in_some_top.keys() - set(chosen)), bool(grades))
@@ -110,21 +108,37 @@ def _axes(view: CompareView) -> tuple[tuple[Axis, ...], list[Ranking]]:
     return tuple(axes), rankings
 
 
+def _movements(view: CompareView, axis: Axis) -> dict[str, Movement]:
+    """Movement by document in the pipeline of this axis; empty when it does not rerank."""
+    result = next((_result(c) for c in view.ready if c.spec == axis.spec), None)
+    if result is None or len(result.stages) < 2:
+        return {}
+    return {move.doc_id: move for move in moves(result, view.question.corpus)}
+
+
 def _result(column: Column) -> Result:
     assert column.outcome.result is not None
     return column.outcome.result
 
 
-def _line(question: Question, doc_id: str, places: Sequence[int | None], *, pinned: bool) -> Line:
+def _line(
+    question: Question,
+    doc_id: str,
+    places: Sequence[int | None],
+    movement: Movement | None,
+    pinned: bool,
+) -> Line:
     grade = question.grades.get(doc_id)
-    line = Line(doc_id, _title(question, doc_id), tuple(places), "", grade, pinned)
-    return Line(doc_id, line.title, line.places, _key(question, line), grade, pinned)
+    line = Line(doc_id, _title(question, doc_id), tuple(places), "", grade, pinned, movement)
+    return replace(line, key=_key(question, line))
 
 
 def _key(question: Question, line: Line) -> str:
     if question.grades:
         return "unjudged" if line.grade is None else f"grade:{max(0, min(3, line.grade))}"
     first, last = line.places[0], line.places[-1]
+    if line.movement is not None:
+        first, last = line.movement.before, line.movement.after
     if first == last:
         return "still"
     return "up" if last is not None and (first is None or last < first) else "down"

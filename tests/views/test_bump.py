@@ -95,3 +95,32 @@ def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:
 def test_one_list_alone_makes_no_chart() -> None:
     assert bump(view([Outcome("bm25", result("bm25", [FIRST]))], corpus())) is None
     assert bump(view([Outcome("bm25", doing="waiting")], corpus())) is None
+
+
+def test_movement_at_the_end_is_what_the_cards_of_the_last_column_say() -> None:
+    last = "dense >> identity"
+    outcomes = [
+        Outcome(TWO, result(TWO, [FIRST, SECOND])),
+        Outcome(last, result(last, [ids(13, 12, *range(1, 9)), ids(12, 13, *range(1, 9))])),
+    ]
+    shown = view(outcomes, corpus())
+    data = bump(shown, everything=True)
+    assert data is not None
+    cards = {card.doc_id: card.movement for card in shown.columns[-1].cards}
+    lines = {line.doc_id: line for line in data.lines}
+    assert {d: lines[d].movement for d in cards} == cards
+    movement = lines["d12"].movement
+    assert movement is not None
+    assert movement.shown == "▲ 1"
+    assert lines["d12"].places == (12, 1, 1)
+    assert lines["d01"].key == "still"
+
+
+def test_a_last_column_that_reranks_nothing_has_no_movement() -> None:
+    outcomes = [
+        Outcome(TWO, result(TWO, [FIRST, SECOND])),
+        Outcome("dense", result("dense", [SECOND])),
+    ]
+    data = bump(view(outcomes, corpus()))
+    assert data is not None
+    assert {line.movement for line in data.lines} == {None}
