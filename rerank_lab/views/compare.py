@@ -214,8 +214,12 @@ def verdict(question: Question, columns: Sequence[Column]) -> str:
     if not ready:
         return ""
     reranking = [c for c in ready if c.outcome.result and len(c.outcome.result.stages) > 1]
-    best = max(reranking or ready, key=lambda c: (c.quality and c.quality.ndcg) or 0.0)
+    best = max(reranking or ready, key=_worth)
     name = last_stages([c.spec for c in columns])[best.spec]
+    if not best.candidates:
+        if not reranking:
+            return f"{name} found no document."
+        return f"The first stage found no document, so there is nothing for {name} to rerank."
     parts = [f"{name} {_moved(best, question)}" if reranking else f"{name} is a first stage"]
     if question.grades:
         parts.append(_best_answer(best, question, moved=bool(reranking)))
@@ -228,6 +232,11 @@ def verdict(question: Question, columns: Sequence[Column]) -> str:
     elif not question.grades:
         sentence += " This query is not judged, so nothing says which order is better."
     return sentence
+
+
+def _worth(column: Column) -> tuple[bool, float]:
+    """A pipeline that found documents before one that found none, then by nDCG@10."""
+    return column.candidates > 0, (column.quality and column.quality.ndcg) or 0.0
 
 
 def _measured(ready: Sequence[Column], best: Column) -> list[str]:

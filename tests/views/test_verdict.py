@@ -1,0 +1,26 @@
+"""The verdict when a first stage finds nothing."""
+
+from __future__ import annotations
+
+from rerank_lab.views import Outcome
+from tests.views.made import corpus, ids, result, view
+
+TWO = "bm25 >> identity"
+
+
+def test_a_first_stage_that_found_nothing_is_told_in_plain_words() -> None:
+    nothing = [Outcome("bm25", result("bm25", [[]])), Outcome(TWO, result(TWO, [[], []]))]
+    for grades in (None, {"d01": 3}):
+        assert view(nothing, corpus(grades=grades)).verdict == (
+            "The first stage found no document, so there is nothing for identity to rerank."
+        )
+    assert view(nothing[:1], corpus()).verdict == "bm25 found no document."
+
+
+def test_a_pipeline_that_found_documents_is_told_of_before_one_that_found_none() -> None:
+    other = "dense >> identity"
+    outcomes = [
+        Outcome(TWO, result(TWO, [[], []])),
+        Outcome(other, result(other, [ids(1, 2), ids(2, 1)])),
+    ]
+    assert "moves 2 of the top 2" in view(outcomes, corpus()).verdict
