@@ -85,7 +85,7 @@ class Info:
         problems = self.problems(options)
         if problems:
             raise InvalidInput(
-                f"{self.name}: {'; '.join(problems)}.",
+                f"{self.name}: {_sentence(problems)}",
                 hint=f"Options of {self.name}: {', '.join(p.name for p in self.params) or 'none'}.",
                 problems=problems,
             )
@@ -176,7 +176,7 @@ def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
     nodes += [_canonical(node, "reranker", problems) for node in given.stages]
     if problems:
         raise InvalidInput(
-            f"The pipeline {str(given)!r} has {_count(len(problems))}: {'; '.join(problems)}.",
+            f"The pipeline {str(given)!r} has {_count(len(problems))}: {_sentence(problems)}",
             hint="Correct these; `rerank-lab models` lists the names that exist.",
             problems=problems,
         )
@@ -253,6 +253,12 @@ def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
     full = found.complete(node.values)
     kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
     return Node(node.name, tuple(kept.items()), sources)
+
+
+def _sentence(problems: Iterable[str]) -> str:
+    """Problems in one line, ended by one mark."""
+    told = "; ".join(problems)
+    return told if told.endswith("?") else f"{told}."
 
 
 def _count(n: int) -> str:

@@ -96,9 +96,7 @@ def test_relevance_level_and_gains() -> None:
 
 def test_every_bad_name_is_reported_with_the_nearest_good_one() -> None:
     with pytest.raises(InvalidInput) as caught:
-        parse_measures(
-            ["nDGC@10", "ndcg@10", "P", "AP", "R(foo=1)@3", "nDCG@x", "os.system('x')"]
-        )
+        parse_measures(["nDGC@10", "ndcg@10", "P", "AP", "R(foo=1)@3", "nDCG@x", "os.system('x')"])
 
     problems = caught.value.problems
     assert len(problems) == 6

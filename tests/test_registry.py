@@ -57,6 +57,7 @@ def test_every_mistake_is_listed_at_once_with_the_nearest_names() -> None:
     assert "ms-marco-minilm-l12" in problems
     assert "'tpo'; did you mean top" in problems
     assert "top must be at least 1, not 0" in problems
+    assert "?." not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,10 @@ def fetch(model: str, ctx: Context) -> Located:
 
 
 def usable_now() -> list[str]:
-    """Catalogue names that run here without any download."""
-    return [name for name in catalogue() if _find(name)[0] is not None]
+    """Catalogue names that fill a component and run here without any download."""
+    entries = catalogue().items()
+    usable = [name for name, entry in entries if entry.retriever or entry.reranker]
+    return [name for name in usable if _find(name)[0] is not None]
 
 
 def unreadable(folder: Path) -> str:
