@@ -1,7 +1,8 @@
 """Rank fusion: several rankings of one query made into one. Pure, and blind to input order.
 
 A document that a ranking lacks gets nothing from it. Sums are exact (`math.fsum`), so that the
-order in which sources are named cannot change a result; ties go to the smaller document id.
+order in which sources are named cannot change a result; ties go to the earlier place before the
+fusion where there is one (a fusion of rerankers), else to the smaller document id.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ NORMALISERS = ("min-max", "z-score", "none")
 _WEIGHTS_HINT = 'Write one weight for each source, such as weights="0.7,0.3".'
 
 
-def reciprocal_rank(rankings: Sequence[Ranking], k: int = 60, limit: int | None = None) -> Ranking:
+def reciprocal_rank(
+    rankings: Sequence[Ranking],
+    k: int = 60,
+    limit: int | None = None,
+    previous: Sequence[str] = (),
+) -> Ranking:
     """Sum of 1 / (k + rank) over the rankings that hold the document (Cormack et al. 2009)."""
-    return _sum(rankings, [{h.doc_id: 1 / (k + h.rank) for h in r} for r in rankings], "rrf", limit)
+    parts = [{hit.doc_id: 1 / (k + hit.rank) for hit in ranking} for ranking in rankings]
+    return _sum(rankings, parts, "rrf", limit, previous)
 
 
 def weighted(
@@ -30,6 +37,7 @@ def weighted(
     weights: Sequence[float] = (),
     normalise: str = "min-max",
     limit: int | None = None,
+    previous: Sequence[str] = (),
 ) -> Ranking:
     """Weighted sum of normalised scores; weights are divided by their sum, and equal by default.
 
@@ -55,7 +63,7 @@ def weighted(
         {doc_id: share * value for doc_id, value in normaliser(_scores(ranking)).items()}
         for ranking, share in zip(rankings, shares, strict=True)
     ]
-    return _sum(rankings, parts, "weighted", limit)
+    return _sum(rankings, parts, "weighted", limit, previous)
 
 
 class Fusion:
@@ -70,15 +78,18 @@ class Fusion:
         """What is wrong with the options for that many sources, found before any work."""
         return []
 
-    def fuse(self, rankings: Sequence[Ranking]) -> Ranking:
-        """One ranking of at most `top` documents. Raises InvalidInput for unusable options."""
+    def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
+        """One ranking of at most `top` documents; ties go by place in `previous`, then by id.
+
+        Raises InvalidInput for unusable options.
+        """
         raise NotImplementedError
 
 
 _TOP = Param(
     "top",
     100,
-    "How many of the fused documents are kept.",
+    "First: how many of the fused documents are kept. As a stage: how many candidates it reranks.",
     low=1,
     high=10_000,
     unit="documents",
@@ -108,8 +119,9 @@ class ReciprocalRankFusion(Fusion):
         ),
     )
 
-    def fuse(self, rankings: Sequence[Ranking]) -> Ranking:
-        return reciprocal_rank(rankings, int(self.options["k"]), int(self.options["top"]))
+    def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
+        k, top = int(self.options["k"]), int(self.options["top"])
+        return reciprocal_rank(rankings, k, top, previous)
 
 
 class WeightedFusion(Fusion):
@@ -145,9 +157,9 @@ class WeightedFusion(Fusion):
         except InvalidInput as error:
             return [error]
 
-    def fuse(self, rankings: Sequence[Ranking]) -> Ranking:
-        weights = parse_weights(str(self.options["weights"]))
-        return weighted(rankings, weights, str(self.options["normalise"]), int(self.options["top"]))
+    def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
+        weights, normalise = parse_weights(str(self.options["weights"])), self.options["normalise"]
+        return weighted(rankings, weights, str(normalise), int(self.options["top"]), previous)
 
 
 def parse_weights(text: str) -> tuple[float, ...]:
@@ -185,6 +197,7 @@ def _sum(
     parts: Sequence[Mapping[str, float]],
     scale: str,
     limit: int | None,
+    previous: Sequence[str],
 ) -> Ranking:
     queries = sorted({ranking.query_id for ranking in rankings})
     if len(queries) != 1:
@@ -197,7 +210,7 @@ def _sum(
         for doc_id, value in part.items():
             terms[doc_id].append(value)
     scores = {doc_id: math.fsum(values) for doc_id, values in terms.items()}
-    return Ranking.from_scores(queries[0], scores, scale, limit=limit)
+    return Ranking.from_scores(queries[0], scores, scale, previous, limit)
 
 
 def _scores(ranking: Ranking) -> dict[str, float]:

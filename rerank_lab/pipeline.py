@@ -16,7 +16,8 @@ from rerank_lab.context import Context
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import Engine, default_engine, lab_errors
 from rerank_lab.errors import Cancelled, InvalidInput, LabError
-from rerank_lab.registry import expand, info, load, resolve
+from rerank_lab.fuse import Fusion
+from rerank_lab.registry import Kind, expand, fusions, info, leaves, load, resolve, source_kind
 from rerank_lab.rerank.base import Reranked, Reranker
 from rerank_lab.retrieve.base import Retriever
 from rerank_lab.spec import Node, PipelineSpec, parse
@@ -78,11 +79,7 @@ class Result:
     @property
     def status(self) -> Status:
         """The gravest status among the stages; cached only when every model stage was."""
-        found = {stage.status for stage in self.stages}
-        for status in _GRAVEST_FIRST:
-            if status in found:
-                return status
-        return Status.CACHED if self.stages[-1].status is Status.CACHED else Status.OK
+        return _gravest(self.stages)
 
     @property
     def trace(self) -> Trace:
@@ -97,6 +94,9 @@ class Result:
         return next((stage.error for stage in self.stages if stage.error), None)
 
 
+_STAGE_DEPTH = 1000
+"""How deep a first stage looks when its scores take part in a later stage, unless it says."""
+
 _GRAVEST_FIRST = (
     Status.CANCELLED,
     Status.FAILED,
@@ -105,6 +105,14 @@ _GRAVEST_FIRST = (
     Status.REPAIRED,
     Status.TRUNCATED,
 )
+
+
+def _gravest(stages: Sequence[StageResult]) -> Status:
+    found = {stage.status for stage in stages}
+    for status in _GRAVEST_FIRST:
+        if status in found:
+            return status
+    return Status.CACHED if stages[-1].status is Status.CACHED else Status.OK
 
 
 class Pipeline:
@@ -138,25 +146,30 @@ class Pipeline:
         """The kind of resource it occupies: light (retrieval only), cpu, gpu or network."""
         if not self.spec.stages:
             return "light"
-        lanes = {expand(node, "reranker")[0].lane for node in self.spec.stages}
+        lanes = {expand(*leaf)[0].lane for node in self.spec.stages for leaf in _stage(node)}
         return "cpu" if "cpu" in lanes else sorted(lanes)[0]
 
     def check(self, corpus: Corpus | None = None, engine: Engine | None = None) -> list[LabError]:
         """Everything that would stop it from running here, found without doing any work."""
         engine = engine or default_engine()
         problems: list[LabError] = []
-        for node in (*_leaves(self.spec.source), *self.spec.stages):
+        for node, kind in self.leaves:
             try:
-                if node in self.spec.stages:
+                if kind == "reranker":
                     problems += engine.reranker(node).problems()
                 else:
                     problems += engine.retriever(node).problems(corpus)
             except LabError as error:
                 problems.append(error)
-        for node in _fusions(self.spec.source):
-            component, options = expand(node, "retriever")
-            problems += load("fusion", component.name)(**options).problems(len(node.sources))
+        for node in (fusion for one in self.spec.nodes for fusion in fusions(one)):
+            problems += _fusion(node).problems(len(node.sources))
         return problems
+
+    @property
+    def leaves(self) -> list[tuple[Node, Kind]]:
+        """Its components in order, fusions opened, each with what it is used as."""
+        found = leaves(self.spec.source, "retriever")
+        return found + [leaf for node in self.spec.stages for leaf in _stage(node)]
 
     def events(
         self,
@@ -223,14 +236,15 @@ class _Job:
 
     def stage(self, node: Node, before: Ranking | None, key: str) -> tuple[StageResult, str]:
         """The stage's result and the key of the prefix that ends with it."""
+        prefix = key
         try:
             with lab_errors(f"The stage {node}"):
                 self.ctx.checkpoint()
                 key = self._key(key, node, before is None)
                 if self.ctx.cache is None or self.ctx.tape is not None:
-                    return self._compute(node, before), key
+                    return self._compute(node, before, prefix), key
                 found, reused = self.engine.results.get(
-                    key, lambda: self._compute(node, before), self.ctx
+                    key, lambda: self._compute(node, before, prefix), self.ctx
                 )
         except LabError as error:
             status = Status.CANCELLED if isinstance(error, Cancelled) else Status.FAILED
@@ -238,22 +252,23 @@ class _Job:
         return (replace(found, reused=True) if reused else found), key
 
     def _key(self, key: str, node: Node, first: bool) -> str:
-        components: Sequence[Retriever | Reranker]
-        if first:
-            components = [self.engine.retriever(leaf) for leaf in _leaves(node)]
-        else:
-            components = [self.engine.reranker(node)]
+        components: list[Retriever | Reranker] = []
+        for leaf, kind in leaves(node, "retriever" if first else "reranker"):
+            one = self.engine.reranker if kind == "reranker" else self.engine.retriever
+            components.append(one(leaf))
         for component in components:
             component.prepare(self.ctx)
         parts = [component.fingerprint() for component in components]
         return hashlib.sha256("\x00".join([key, str(node), *parts]).encode()).hexdigest()
 
-    def _compute(self, node: Node, before: Ranking | None) -> StageResult:
-        return self._retrieve(node) if before is None else self._rerank(node, before)
+    def _compute(self, node: Node, before: Ranking | None, prefix: str) -> StageResult:
+        if before is None:
+            return self._fuse(node) if node.sources else self._retrieve(node)
+        return (
+            self._fuse_stage(node, before, prefix) if node.sources else self._rerank(node, before)
+        )
 
     def _retrieve(self, node: Node) -> StageResult:
-        if node.sources:
-            return self._fuse(node)
         start = time.perf_counter()
         retriever = self.engine.built(node, self.corpus, self.ctx)
         load_s = time.perf_counter() - start
@@ -262,36 +277,72 @@ class _Job:
         return StageResult(node, Status.OK, found.trace + Trace(load_s=load_s), found.ranking)
 
     def _fuse(self, node: Node) -> StageResult:
-        parts: list[StageResult] = []
-        for source in node.sources:
-            part, _ = self.stage(source, None, self.start)
-            if part.error is not None:
-                raise part.error
-            parts.append(part)
-        component, options = expand(node, "retriever")
-        start = time.perf_counter()
-        fusion = load("fusion", component.name)(**options)
-        ranking = fusion.fuse([part.ranking for part in parts])
-        own = Trace(compute_s=time.perf_counter() - start)
-        trace = sum((part.trace for part in parts), own)
-        return StageResult(node, Status.OK, trace, ranking, parts=tuple(parts))
+        found = [self._part(source, None, self.start) for source in node.sources]
+        parts = tuple(part for part, _ in found)
+        ranking, trace = _fused(node, parts, [ranking for _, ranking in found])
+        return StageResult(node, Status.OK, trace, ranking, parts=parts)
 
     def _rerank(self, node: Node, before: Ranking) -> StageResult:
         reranker = self.engine.reranker(node)
-        top = int(expand(node, "reranker")[1].get("top", len(before)))
-        head, tail = before.doc_ids[:top], before.doc_ids[top:]
-        docs = [self.corpus.by_id[doc_id] for doc_id in head]
-        done: Reranked = reranker.rerank(self.query, docs, self.ctx)
+        head, tail = _cut(node, before)
+        docs = [self.corpus.by_id[doc_id] for doc_id in head.doc_ids]
+        done: Reranked = reranker.rerank(self.query, docs, self.ctx, head)
         return StageResult(node, done.status, done.trace, done.ranking.followed_by(tail))
 
+    def _fuse_stage(self, node: Node, before: Ranking, prefix: str) -> StageResult:
+        """Several rerankers, or scores of first stages, over the same candidates."""
+        head, tail = _cut(node, before)
+        key = f"{prefix}\x00{len(head)}" if tail else prefix
+        parts: list[StageResult] = []
+        rankings: list[Ranking] = []
+        for source in node.sources:
+            if source_kind(source) == "reranker":
+                part, ranking = self._part(source, head, key)
+                ranking, _ = _cut(source, ranking)
+            else:
+                part, ranking = self._part(_deepened(source, _STAGE_DEPTH), None, self.start)
+                ranking = ranking.among(head.doc_ids)
+            parts.append(part)
+            rankings.append(ranking)
+        fused, trace = _fused(node, parts, rankings, head.doc_ids)
+        missed = [doc_id for doc_id in head.doc_ids if doc_id not in fused.ranks]
+        ranking = fused.followed_by([*missed, *tail])
+        return StageResult(node, _gravest(parts), trace, ranking, parts=tuple(parts))
 
-def _leaves(node: Node) -> list[Node]:
-    return [leaf for s in node.sources for leaf in _leaves(s)] if node.sources else [node]
+    def _part(self, source: Node, before: Ranking | None, key: str) -> tuple[StageResult, Ranking]:
+        """A source's result. Raises its error when it has none: the fusion fails with it."""
+        part, _ = self.stage(source, before, key)
+        if part.ranking is None:
+            raise part.error or Cancelled()
+        return part, part.ranking
 
 
-def _fusions(node: Node) -> list[Node]:
-    inner = [fusion for source in node.sources for fusion in _fusions(source)]
-    return [node, *inner] if node.sources else []
+def _stage(node: Node) -> list[tuple[Node, Kind]]:
+    return leaves(node, "reranker")
+
+
+def _fusion(node: Node) -> Fusion:
+    component = info("fusion", node.name)
+    made: Fusion = load("fusion", node.name)(**component.complete(node.values))
+    return made
+
+
+def _cut(node: Node, ranking: Ranking) -> tuple[Ranking, tuple[str, ...]]:
+    """The candidates that a stage reranks, and the ids of those below."""
+    top = int(expand(node, "reranker")[1].get("top", len(ranking)))
+    return ranking.top(top), ranking.doc_ids[top:]
+
+
+def _fused(
+    node: Node,
+    parts: Sequence[StageResult],
+    rankings: Sequence[Ranking],
+    previous: Sequence[str] = (),
+) -> tuple[Ranking, Trace]:
+    start = time.perf_counter()
+    ranking = _fusion(node).fuse(rankings, previous)
+    own = Trace(compute_s=time.perf_counter() - start)
+    return ranking, sum((part.trace for part in parts), own)
 
 
 def _deepened(node: Node, depth: int) -> Node:

@@ -192,6 +192,36 @@ def expand(node: Node, kind: Kind) -> tuple[Info, dict[str, Value]]:
     return found, found.complete(options)
 
 
+def source_kind(node: Node) -> Kind:
+    """What a source inside a stage's fusion is: a reranker, unless only a first stage has its name.
+
+    A first stage's scores of the same candidates then take part. A fusion of such is one itself.
+    """
+    if node.sources:
+        kinds = {source_kind(source) for source in node.sources}
+        return "reranker" if "reranker" in kinds else "retriever"
+    only_first = node.name in _known("retriever") - _known("reranker")
+    return "retriever" if only_first else "reranker"
+
+
+def leaves(node: Node, kind: Kind) -> list[tuple[Node, Kind]]:
+    """The components that do the work of a canonical node, fusions opened, each with its kind."""
+    if not node.sources:
+        return [(node, kind)]
+    inner = [(s, source_kind(s) if kind == "reranker" else kind) for s in node.sources]
+    return [leaf for source, of in inner for leaf in leaves(source, of)]
+
+
+def fusions(node: Node) -> list[Node]:
+    """The fusions of a canonical node, itself among them, outermost first."""
+    inner = [fusion for source in node.sources for fusion in fusions(source)]
+    return [node, *inner] if node.sources else []
+
+
+def _known(kind: Kind) -> set[str]:
+    return set(entry_points(kind)) | {n for n, m in catalogue().items() if m.component(kind)}
+
+
 def _component_of(node: Node, kind: Kind) -> tuple[str, dict[str, Value]]:
     model = _model(node.name, kind)
     if model is None or node.name in entry_points(kind):
@@ -205,9 +235,9 @@ def _model(name: str, kind: Kind) -> Model | None:
 
 
 def _canonical(node: Node, kind: Kind, problems: list[str]) -> Node:
-    if node.sources or (kind == "retriever" and node.name in entry_points("fusion")):
+    if node.sources or node.name in entry_points("fusion"):
         return _canonical_fusion(node, kind, problems)
-    known = set(entry_points(kind)) | {n for n, m in catalogue().items() if m.component(kind)}
+    known = _known(kind)
     if node.name not in known:
         place = "first stage" if kind == "retriever" else "reranker"
         problems.append(f"there is no {place} {node.name!r}{nearest(node.name, known)}")
@@ -235,16 +265,17 @@ def _canonical(node: Node, kind: Kind, problems: list[str]) -> Node:
 
 
 def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
-    fusions = entry_points("fusion")
-    if kind != "retriever":
-        problems.append(f"{node.name} takes no sources as a stage; a fusion can only come first")
+    known = entry_points("fusion")
+    if node.name not in known:
+        problems.append(f"there is no fusion {node.name!r}{nearest(node.name, known)}")
         return node
-    if node.name not in fusions:
-        problems.append(f"there is no fusion {node.name!r}{nearest(node.name, fusions)}")
-        return node
-    sources = tuple(_canonical(source, "retriever", problems) for source in node.sources)
+    sources = tuple(
+        _canonical(source, source_kind(source) if kind == "reranker" else kind, problems)
+        for source in node.sources
+    )
     if len(sources) < 2:
-        problems.append(f"{node.name} needs at least two sources, such as {node.name}(bm25,dense)")
+        such = "bm25,dense" if kind == "retriever" else "cross-encoder,late-interaction"
+        problems.append(f"{node.name} needs at least two sources, such as {node.name}({such})")
     found = info("fusion", node.name)
     wrong = found.problems(node.values)
     problems += [f"{node.name}: {problem}" for problem in wrong]

@@ -2,7 +2,7 @@
 
     pipeline  := source (">>" stage)*
     source    := component | fusion "(" source ("," source)* ("," option)* ")"
-    stage     := component
+    stage     := component | fusion "(" stage ("," stage)* ("," option)* ")"
     component := name | name "(" option ("," option)* ")"
     option    := key "=" literal            literal := number | "text" | true | false
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -120,6 +120,13 @@ class Ranking:
     def from_order(cls, query_id: str, doc_ids: Sequence[str]) -> Ranking:
         """An order without scores, as listwise models give it."""
         return cls(query_id, tuple(Hit(d, r, None) for r, d in enumerate(doc_ids, 1)), "order")
+
+    def among(self, doc_ids: Collection[str]) -> Ranking:
+        """The part of this ranking that `doc_ids` names, ranks counted anew."""
+        wanted = set(doc_ids)
+        kept = [hit for hit in self.hits if hit.doc_id in wanted]
+        hits = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(kept, 1))
+        return Ranking(self.query_id, hits, self.scale)
 
     def followed_by(self, doc_ids: Sequence[str]) -> Ranking:
         """This ranking with `doc_ids` below it, unscored, in the order given."""

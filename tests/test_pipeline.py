@@ -173,6 +173,78 @@ def test_fusion_keeps_its_parts_for_the_picture(corpus: Corpus, engine: Engine) 
     assert result.ranking.scale == "rrf"
 
 
+def test_rerankers_are_fused_over_the_same_candidates(corpus: Corpus, engine: Engine) -> None:
+    spec = "as-given >> rrf(by-length,by-length(sign=-1),top=4)"
+    result = Pipeline(spec).run("q", corpus, engine=engine)
+    assert result.ranking is not None
+    # d0..d3 are 1 to 4 long, so the orders are opposite: the ends tie, and the middle ties below.
+    assert result.ranking.doc_ids == ("d0", "d3", "d1", "d2", "d4", "d5", "d6", "d7")
+    assert result.ranking.scale == "rrf"
+    assert [hit.score for hit in result.ranking][4:] == [None] * 4
+    parts = result.stages[1].parts
+    assert [part.ranking.doc_ids for part in parts if part.ranking] == [
+        ("d3", "d2", "d1", "d0"),
+        ("d0", "d1", "d2", "d3"),
+    ]
+
+
+def test_a_fused_reranker_counts_only_with_what_it_reranked(corpus: Corpus, engine: Engine) -> None:
+    spec = "as-given >> weighted(by-length,by-length(top=2))"
+    result = Pipeline(spec).run("q", corpus, engine=engine)
+    assert result.ranking is not None, result.error
+    # The second list holds d1 and d0 only: d1 gains half a point by it, d0 nothing.
+    assert dict(zip(result.ranking.doc_ids, result.ranking, strict=True))["d1"].score == (
+        pytest.approx(0.5 * (1 / 3) + 0.5)
+    )
+
+
+def test_scores_of_a_first_stage_take_part_in_a_fusion_of_rerankers(
+    corpus: Corpus, engine: Engine
+) -> None:
+    spec = "as-given(k=4) >> rrf(by-length,as-given)"
+    result = Pipeline(spec).run("q", corpus, engine=engine)
+    assert result.ranking is not None
+    assert sorted(result.ranking.doc_ids) == ["d0", "d1", "d2", "d3"]
+    searched = result.stages[1].parts[1].ranking
+    assert searched is not None
+    assert len(searched) == 8  # deeper than the candidates, so that all of them are found
+
+
+def test_a_fusion_shares_the_work_of_its_rerankers(
+    corpus: Corpus, engine: Engine, plugin: Calls
+) -> None:
+    Pipeline("as-given >> by-length").run("q", corpus, engine=engine)
+    assert plugin.count(("by-length", 4)) == 1
+    result = Pipeline("as-given >> rrf(by-length,by-length(sign=-1))").run(
+        "q", corpus, engine=engine
+    )
+    assert [part.reused for part in result.stages[1].parts] == [True, False]
+    assert plugin.count(("by-length", 4)) == 2  # only the other sign scored anew
+
+
+def test_a_fusion_fails_with_the_reranker_that_failed(corpus: Corpus, engine: Engine) -> None:
+    result = Pipeline("as-given >> rrf(by-length,loses)").run("q", corpus, engine=engine)
+    assert result.ranking is None
+    assert result.status is Status.FAILED
+    assert isinstance(result.error, ContractViolation)
+
+
+def test_leaves_tell_what_each_component_is_used_as() -> None:
+    spec = "rrf(as-given,as-given(k=3)) >> weighted(by-length,rrf(as-given,as-given(k=9)))"
+    assert [(str(node), kind) for node, kind in Pipeline(spec).leaves] == [
+        ("as-given", "retriever"),
+        ("as-given(k=3)", "retriever"),
+        ("by-length", "reranker"),
+        ("as-given", "retriever"),
+        ("as-given(k=9)", "retriever"),
+    ]
+
+
+def test_what_is_unknown_inside_a_fusion_of_rerankers_is_called_a_reranker() -> None:
+    with pytest.raises(InvalidInput, match="there is no reranker 'by-lenth'"):
+        Pipeline("as-given >> rrf(by-length,by-lenth)")
+
+
 def test_an_empty_corpus_is_explained(engine: Engine) -> None:
     result = Pipeline("as-given").run("q", Corpus("void", ()), engine=engine)
     assert isinstance(result.error, InvalidInput)

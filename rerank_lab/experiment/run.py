@@ -220,18 +220,12 @@ def _identity(
 
 def _fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:
     """Of every component; "" for one that cannot be made here, which fails when it is run."""
-    made: list[tuple[Node, Callable[[Node], Retriever | Reranker]]] = [
-        (node, engine.retriever) for node in _leaves(pipeline.spec.source)
-    ]
-    made += [(node, engine.reranker) for node in pipeline.spec.stages]
     found: list[str] = []
-    for node, make in made:
+    for node, kind in pipeline.leaves:
+        make: Callable[[Node], Retriever | Reranker]
+        make = engine.reranker if kind == "reranker" else engine.retriever
         try:
             found.append(make(node).fingerprint())
         except LabError:
             found.append("")
     return found
-
-
-def _leaves(node: Node) -> list[Node]:
-    return [leaf for s in node.sources for leaf in _leaves(s)] if node.sources else [node]

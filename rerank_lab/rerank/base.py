@@ -50,6 +50,8 @@ class Work:
     """One call's context and counts, handed to the family's method. One thread uses it."""
 
     ctx: Context
+    before: Ranking | None = None
+    """The candidates as the stage before ranked and scored them, when there was one."""
     trace: Trace = field(default_factory=Trace)
     truncated: set[int] = field(default_factory=set)
     """Indexes, into the texts handed over, of those that the model saw only a part of."""
@@ -118,8 +120,16 @@ class Reranker(ABC):
         parts = [self.info.name, options, self.weights_digest()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def rerank(self, query: Query, docs: Sequence[Document], ctx: Context) -> Reranked:
+    def rerank(
+        self,
+        query: Query,
+        docs: Sequence[Document],
+        ctx: Context,
+        before: Ranking | None = None,
+    ) -> Reranked:
         """Order `docs` for `query`. An empty list gives an empty ranking.
+
+        `before` is the ranking that `docs` come from, for those who read its scores.
 
         Raises LabError when the model cannot answer; never returns a part of the documents.
         """
@@ -129,7 +139,7 @@ class Reranker(ABC):
                 f"{self.info.name} was handed the same document id twice.",
                 hint="Give each document an id of its own.",
             )
-        work = Work(ctx)
+        work = Work(ctx, before)
         work.checkpoint()
         if not docs:
             return Reranked(Ranking.from_order(query.id, ()), work.trace, Status.OK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -55,7 +56,7 @@ def _dialog(now: state.Screen, old: str) -> None:
     if spec is not None:
         for section in form.sections(spec):
             _section(spec, section)
-        _add_stage()
+        _add_stage(can_fuse=len(spec.nodes) > 1)
         _estimate(spec, now)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
@@ -87,7 +88,7 @@ def _section(spec: PipelineSpec, section: form.Section) -> None:
                 f"{'↳ ' if nested else ''}**{parts.literal(section.title)}** "
                 f":gray[{parts.literal(section.summary)}]"
             )
-            if section.kind == "reranker":
+            if section.path[0] and not nested:
                 st.button(
                     "Remove stage",
                     key=f"drop_{version}_{name}",
@@ -125,17 +126,32 @@ def _field(field: form.Field, key: str) -> None:
         st.text_input(label, value=str(value), **common)
 
 
-def _add_stage() -> None:
+def _add_stage(*, can_fuse: bool) -> None:
     names = form.rerankers()
-    st.selectbox(
-        "Add a reranker",
-        list(names),
-        index=None,
-        format_func=lambda name: f"{name}: {names[name]}",
-        key=f"editor_add_{st.session_state[_VERSION]}",
-        placeholder="Choose one to put at the end",
-        on_change=_add,
-    )
+    version = st.session_state[_VERSION]
+    with st.grid("auto", min_column_width=240):
+        st.selectbox(
+            "Add a reranker",
+            list(names),
+            index=None,
+            format_func=lambda name: f"{name}: {names[name]}",
+            key=f"editor_add_{version}",
+            placeholder="Choose one to put at the end",
+            on_change=_add,
+            args=(f"editor_add_{version}", form.with_stage),
+        )
+        if can_fuse:
+            st.selectbox(
+                "Fuse the last reranker with",
+                list(names),
+                index=None,
+                format_func=lambda name: f"{name}: {names[name]}",
+                key=f"editor_fuse_{version}",
+                placeholder="Choose a second opinion",
+                help="Both rerank the same candidates; reciprocal rank fusion joins their orders.",
+                on_change=_add,
+                args=(f"editor_fuse_{version}", form.fused_with),
+            )
 
 
 def _new_version() -> None:
@@ -156,11 +172,11 @@ def _drop(stage: int) -> None:
         _new_version()
 
 
-def _add() -> None:
+def _add(key: str, change: Callable[[PipelineSpec, str], PipelineSpec]) -> None:
     spec, _ = form.parsed(st.session_state[_TEXT])
-    name = st.session_state.get(f"editor_add_{st.session_state[_VERSION]}")
+    name = st.session_state.get(key)
     if spec is not None and name:
-        _try(lambda: form.with_stage(spec, name))
+        _try(lambda: change(spec, name))
         _new_version()
 
 

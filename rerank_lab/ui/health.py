@@ -12,8 +12,9 @@ import streamlit as st
 from rerank_lab.context import Context
 from rerank_lab.errors import LabError
 from rerank_lab.jobs import Job
+from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import expand
-from rerank_lab.spec import Node, parse
+from rerank_lab.spec import Node
 from rerank_lab.ui import resources
 from rerank_lab.views.health import Badge, badge
 
@@ -35,7 +36,7 @@ def submit(specs: tuple[str, ...]) -> Checks:
     checks: dict[str, tuple[Job, ...]] = {}
     for spec in specs:
         jobs = []
-        for node in parse(spec).stages:
+        for node in _rerankers(spec):
             try:
                 key = _key(node)
             except LabError:
@@ -49,7 +50,7 @@ def submit(specs: tuple[str, ...]) -> Checks:
 def jobs_of(spec: str) -> tuple[Job, ...]:
     """The checks of a pipeline's rerankers that anybody has started; starts none."""
     found = []
-    for node in parse(spec).stages:
+    for node in _rerankers(spec):
         try:
             found.append(resources.jobs().get(_key(node)))
         except LabError:
@@ -61,6 +62,10 @@ def known(spec: str) -> Badge | None:
     """The badge as far as checks were started; None when there was none."""
     jobs = jobs_of(spec)
     return of({spec: jobs}, spec) if jobs else None
+
+
+def _rerankers(spec: str) -> list[Node]:
+    return [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
 
 
 def _key(node: Node) -> str:

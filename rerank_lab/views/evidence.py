@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rerank_lab.compare import kendall_tau, overlap_at, rbo
 from rerank_lab.pipeline import StageResult
+from rerank_lab.registry import source_kind
 from rerank_lab.types import Status, Trace
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
 from rerank_lab.views.labels import stage_label
@@ -42,9 +43,8 @@ def latency(columns: Sequence[Column]) -> tuple[StageTime, ...]:
     rows: list[StageTime] = []
     for column in columns:
         for stage in column.outcome.result.stages if column.outcome.result else ():
-            rows += [
-                _time(column, part, stage_label(part.node, "retriever")) for part in stage.parts
-            ]
+            for part in stage.parts:
+                rows.append(_time(column, part, _part(column.outcome, stage, part)))
             rows.append(_time(column, stage, _stage(column.outcome, stage)))
     return tuple(rows)
 
@@ -170,10 +170,9 @@ def document(view: CompareView, doc_id: str) -> DocumentView | None:
 def _places(view: CompareView, column: Column, doc_id: str) -> list[Place]:
     found = []
     for stage in column.outcome.result.stages if column.outcome.result else ():
-        found += [
-            _place(view, column, part, stage_label(part.node, "retriever"), doc_id)
-            for part in stage.parts
-        ]
+        for part in stage.parts:
+            label = _part(column.outcome, stage, part)
+            found.append(_place(view, column, part, label, doc_id))
         found.append(_place(view, column, stage, _stage(column.outcome, stage), doc_id))
     return [place for place in found if place is not None]
 
@@ -190,8 +189,17 @@ def _place(
 
 
 def _stage(outcome: Outcome, stage: StageResult) -> str:
-    first = outcome.result is not None and outcome.result.stages[0] is stage
-    return stage_label(stage.node, "retriever" if first else "reranker")
+    return stage_label(stage.node, "retriever" if _is_first(outcome, stage) else "reranker")
+
+
+def _part(outcome: Outcome, stage: StageResult, part: StageResult) -> str:
+    """The label of a fusion's source."""
+    kind = "retriever" if _is_first(outcome, stage) else source_kind(part.node)
+    return stage_label(part.node, kind)
+
+
+def _is_first(outcome: Outcome, stage: StageResult) -> bool:
+    return outcome.result is not None and outcome.result.stages[0] is stage
 
 
 def followed(view: CompareView, doc_id: str) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rerank_lab.catalogue import catalogue
 from rerank_lab.errors import LabError
-from rerank_lab.registry import Broken, Kind, Param, expand, infos, resolve
+from rerank_lab.registry import Broken, Kind, Param, expand, infos, resolve, source_kind
 from rerank_lab.spec import Literal, Node, PipelineSpec
 
 Path = tuple[int, ...]
@@ -37,19 +37,18 @@ class Section:
 
 def sections(spec: PipelineSpec) -> tuple[Section, ...]:
     """The form of a canonical pipeline, component by component."""
-    found = list(_source_sections(spec.source, (0,)))
+    found = _sections(spec.source, "retriever", (0,))
     for place, node in enumerate(spec.stages, 1):
-        found.append(_section(node, "reranker", (place,)))
+        found += _sections(node, "reranker", (place,))
     return tuple(found)
 
 
-def _source_sections(node: Node, path: Path) -> list[Section]:
-    inner = [
-        section
-        for place, source in enumerate(node.sources)
-        for section in _source_sections(source, (*path, place))
-    ]
-    return [_section(node, "retriever", path), *inner]
+def _sections(node: Node, kind: Kind, path: Path) -> list[Section]:
+    found = [_section(node, kind, path)]
+    for place, source in enumerate(node.sources):
+        inner = source_kind(source) if kind == "reranker" else kind
+        found += _sections(source, inner, (*path, place))
+    return found
 
 
 def _section(node: Node, kind: Kind, path: Path) -> Section:
@@ -64,7 +63,7 @@ def with_option(spec: PipelineSpec, path: Path, name: str, value: Literal) -> Pi
     Choosing another model for a catalogue name renames the component.
     """
     node = _at(spec, path)
-    kind: Kind = "retriever" if path[0] == 0 else "reranker"
+    kind: Kind = "retriever" if path[0] == 0 else source_kind(node)
     info, options = expand(node, kind)
     changed = {**options, name: value}
     made = Node(info.name, tuple(changed.items()), node.sources)
@@ -79,6 +78,14 @@ def without_stage(spec: PipelineSpec, stage: int) -> PipelineSpec:
 def with_stage(spec: PipelineSpec, name: str) -> PipelineSpec:
     """The pipeline with one more reranker at its end."""
     return resolve(PipelineSpec((*spec.nodes, Node(name))))
+
+
+def fused_with(spec: PipelineSpec, name: str) -> PipelineSpec:
+    """The pipeline whose last reranker is fused with one more, by reciprocal rank."""
+    last = spec.nodes[-1]
+    sources = (*last.sources, Node(name)) if last.sources else (last, Node(name))
+    fusion = replace(last, sources=sources) if last.sources else Node("rrf", (), sources)
+    return resolve(PipelineSpec((*spec.nodes[:-1], fusion)))
 
 
 def parsed(text: str) -> tuple[PipelineSpec | None, LabError | None]:

@@ -11,7 +11,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import Engine
 from rerank_lab.errors import LabError
 from rerank_lab.pipeline import Pipeline, Result
-from rerank_lab.registry import expand, load
+from rerank_lab.registry import expand, leaves, load
 from rerank_lab.rerank.base import Reranker
 from rerank_lab.rerank.hosted.base import HostedReranker
 from rerank_lab.rerank.hosted.bedrock import KEY_ID, SECRET, TOKEN
@@ -185,7 +185,8 @@ def _estimates(
     nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
 ) -> tuple[Estimate, ...]:
     found = []
-    for node in nodes:
+    within = [leaf for node in nodes for leaf in leaves(node, "reranker")]
+    for node in (leaf for leaf, kind in within if kind == "reranker"):
         reranker = engine.reranker(node)
         if isinstance(reranker, HostedReranker | Asking) and _outside(reranker):
             # Of the node, not of the reranker: one serves every depth.
@@ -200,8 +201,7 @@ def _outside(reranker: Reranker) -> bool:
 
 def calls_out(pipeline: Pipeline) -> bool:
     """Whether a stage sends texts to a provider or server, perhaps with a key."""
-    lanes = (expand(node, "reranker")[0].lane for node in pipeline.spec.stages)
-    return "network" in lanes
+    return "network" in (expand(node, kind)[0].lane for node, kind in pipeline.leaves)
 
 
 def expected_words(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rerank_lab.errors import LabError
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import Kind, expand, resolve
+from rerank_lab.registry import Kind, expand, resolve, source_kind
 from rerank_lab.spec import Node, PipelineSpec
 
 
@@ -79,7 +79,9 @@ def _stage_names(spec: str) -> list[str]:
 def stage_label(node: Node, kind: Kind) -> str:
     """A stage in a word: a reranker by its model, a first stage by its name, a fusion in full."""
     if node.sources:
-        inside = ",".join(stage_label(source, "retriever") for source in node.sources)
+        kinds = [source_kind(source) if kind == "reranker" else kind for source in node.sources]
+        pairs = zip(node.sources, kinds, strict=True)
+        inside = ",".join(stage_label(source, of) for source, of in pairs)
         return f"{node.name}({inside})"
     if kind == "retriever":
         return node.name

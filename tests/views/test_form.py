@@ -45,6 +45,23 @@ def test_stages_come_and_go() -> None:
     assert form.without_stage(SPEC, 1).stages == ()
 
 
+def test_a_second_opinion_is_fused_with_the_last_reranker() -> None:
+    fused = form.fused_with(SPEC, "colbert-small-encoder")
+    assert str(fused.stages[0]) == "rrf(ms-marco-minilm-l12(top=20),colbert-small-encoder)"
+    third = form.fused_with(fused, "overlap")
+    assert [source.name for source in third.stages[0].sources][-1] == "overlap"
+    titles = [(section.title, section.path) for section in form.sections(fused)][3:]
+    assert titles == [
+        ("rrf", (1,)),
+        ("ms-marco-minilm-l12", (1, 0)),
+        ("colbert-small-encoder", (1, 1)),
+    ]
+    changed = form.with_option(fused, (1, 0), "top", 30)
+    assert str(changed.stages[0].sources[0]) == "ms-marco-minilm-l12(top=30)"
+    weighed = form.with_option(fused, (1,), "k", 10)
+    assert weighed.stages[0].values == {"k": 10}
+
+
 def test_a_spec_typed_wrong_comes_back_as_an_error_with_a_hint() -> None:
     spec, error = form.parsed("bm25 >> nothing-like-this")
     assert spec is None
