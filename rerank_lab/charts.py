@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rerank_lab.views.bump import Axis, Bump, Line
-from rerank_lab.views.evidence import PARTS, StageTime
+from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.labels import seconds
 from rerank_lab.views.text import shorten
+from rerank_lab.views.times import PART_NAMES, PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +258,12 @@ def _cut_line(k: int, last: int, tokens: Tokens) -> dict[str, Any]:
     }  # fmt: skip
 
 
-PART_NAMES = {"load": "Loading", "queue": "Waiting", "compute": "Computing", "network": "Network"}
-
-
 def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str, int]) -> Any:
     """Seconds of each stage as one bar, its parts side by side; stages of a pipeline together."""
     import plotly.graph_objects as go
 
-    shades = {"load": 0.45, "queue": 0.25, "compute": 1.0, "network": 0.7}
+    shades = {"load": 0.45, "build": 0.45, "queue": 0.25, "compute": 1.0, "network": 0.7}
+    patterns = {"load": "/", "build": "x"}
     names = [
         _escaped(row.stage)
         if place and rows[place - 1].spec == row.spec
@@ -286,7 +285,7 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
                 marker={
                     "color": [pipeline_colour(tokens, slots.get(row.spec, 0)) for row in rows],
                     "opacity": shades[part],
-                    "pattern": {"shape": "/" if part == "load" else ""},
+                    "pattern": {"shape": patterns.get(part, "")},
                     "line": {"width": 0},
                 },
                 hovertemplate=[

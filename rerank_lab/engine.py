@@ -6,6 +6,7 @@ One `Engine` serves many threads. Work on the same key is done once; others wait
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
@@ -23,6 +24,7 @@ from rerank_lab.registry import expand, load
 from rerank_lab.rerank.base import Reranker
 from rerank_lab.retrieve.base import Retriever
 from rerank_lab.spec import Node
+from rerank_lab.types import Trace
 
 T = TypeVar("T")
 _POLL_S = 0.05
@@ -98,6 +100,14 @@ class Engine:
 
     def built(self, node: Node, corpus: Corpus, ctx: Context) -> Retriever:
         """The retriever of a node, built for the corpus; built once, whoever asks."""
+        return self.opened(node, corpus, ctx)[0]
+
+    def opened(self, node: Node, corpus: Corpus, ctx: Context) -> tuple[Retriever, Trace]:
+        """As `built`, and the time until it was there: loading, building, waiting for a model.
+
+        Who waits for another's building waits for the same things, in the same proportions.
+        """
+        start = time.perf_counter()
         wanted = self.retriever(node)
         wanted.prepare(ctx)
         options = tuple((k, v) for k, v in sorted(wanted.options.items()) if k != "k")
@@ -107,7 +117,13 @@ class Engine:
             wanted.build(corpus, ctx, self.home / "indexes")
             return wanted
 
-        return self._retrievers.get(key, build, ctx)[0]
+        ready, was_there = self._retrievers.get(key, build, ctx)
+        seconds, took = time.perf_counter() - start, ready.build_trace
+        share = seconds / max(took.total_s, seconds, 1e-9) if was_there else 1.0
+        build_s, queue_s = took.build_s * share, took.queue_s * share
+        return ready, Trace(
+            load_s=max(0.0, seconds - build_s - queue_s), build_s=build_s, queue_s=queue_s
+        )
 
     def reranker(self, node: Node) -> Reranker:
         """The reranker of a canonical node; equal nodes (whatever their `top`) share one."""

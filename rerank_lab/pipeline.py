@@ -269,12 +269,10 @@ class _Job:
         )
 
     def _retrieve(self, node: Node) -> StageResult:
-        start = time.perf_counter()
-        retriever = self.engine.built(node, self.corpus, self.ctx)
-        load_s = time.perf_counter() - start
+        retriever, opening = self.engine.opened(node, self.corpus, self.ctx)
         depth = int(expand(node, "retriever")[1].get("k", retriever.depth))
         found = retriever.search(self.query, depth, self.ctx)
-        return StageResult(node, Status.OK, found.trace + Trace(load_s=load_s), found.ranking)
+        return StageResult(node, Status.OK, opening + found.trace, found.ranking)
 
     def _fuse(self, node: Node) -> StageResult:
         found = [self._part(source, None, self.start) for source in node.sources]

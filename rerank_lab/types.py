@@ -208,12 +208,16 @@ class Status(StrEnum):
 class Trace:
     """What one stage did, in seconds and counts. Adds with `+`; holds no secret or text.
 
+    `load_s` is bringing a model or a finished index into memory, `build_s` making an index over
+    the corpus, its embeddings included.
+
     `cost` is in the currency `cost_unit`; `units` counts what a provider bills, such as search
     units. `server_s` is what a server says it spent: a part of `network_s`, never added to it.
     `counts` holds what only some families count, such as the kinds of faults in LLM answers.
     """
 
     load_s: float = 0.0
+    build_s: float = 0.0
     queue_s: float = 0.0
     compute_s: float = 0.0
     network_s: float = 0.0
@@ -238,12 +242,12 @@ class Trace:
 
     @property
     def total_s(self) -> float:
-        return self.load_s + self.queue_s + self.compute_s + self.network_s
+        return self.load_s + self.build_s + self.queue_s + self.compute_s + self.network_s
 
     @property
     def warm_s(self) -> float:
-        """Seconds without loading: what a second call of the same kind would take."""
-        return self.total_s - self.load_s
+        """Seconds without loading and building: what a second call of the same kind would take."""
+        return self.total_s - self.load_s - self.build_s
 
     def __add__(self, other: Trace) -> Trace:
         merged: dict[str, Any] = {}

@@ -99,15 +99,21 @@ def test_titles_cannot_bring_markup_or_placeholders_into_a_chart() -> None:
     assert "%{y}" not in shown
 
 
-def _row(spec: str, stage: str, load: float, compute: float) -> StageTime:
-    return StageTime(spec, spec, stage, load, 0.0, compute, 0.0, 50, 0, "warm")
+def _row(spec: str, stage: str, load: float, compute: float, build: float = 0.0) -> StageTime:
+    return StageTime(spec, spec, stage, load, build, 0.0, compute, 0.0, 50, 0, "warm")
 
 
 def test_latency_bars_stack_the_parts_of_a_stage() -> None:
-    rows = [_row("bm25", "bm25", 0.0, 0.004), _row("x", "l12", 1.5, 0.9)]
+    rows = [_row("bm25", "bm25", 0.0, 0.004), _row("x", "l12", 1.5, 0.9, build=12.0)]
     figure = charts.latency_chart(rows, LIGHT, {"bm25": 0, "x": 3})
     parts = {trace.name: list(trace.x) for trace in figure.data}
-    assert parts == {"Loading": [0.0, 1.5], "Computing": [0.004, 0.9]}
+    assert parts == {
+        "Loading": [0.0, 1.5],
+        "Building the index": [0.0, 12.0],
+        "Computing": [0.004, 0.9],
+    }
+    looks = {trace.name: trace.marker.pattern.shape for trace in figure.data}
+    assert len(set(looks.values())) == 3
     assert figure.layout.barmode == "stack"
     assert "seconds" in figure.layout.xaxis.title.text
 

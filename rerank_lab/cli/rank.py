@@ -79,6 +79,8 @@ def _print(result: Result, corpus: Corpus, top: int, output: Output) -> None:
     facts = [f"{len(result.ranking)} documents", seconds(trace.warm_s)]
     if trace.load_s >= 0.0005:
         facts.append(f"loading {seconds(trace.load_s)}")
+    if trace.build_s >= 0.0005:
+        facts.append(f"building the index {seconds(trace.build_s)}")
     facts.append(f"score: {result.ranking.scale}")
     if result.status is not Status.OK:
         facts.append(result.status.value)

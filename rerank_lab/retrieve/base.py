@@ -54,6 +54,9 @@ class Retriever(ABC):
     def __init__(self, **options: Literal) -> None:
         self.options: Mapping[str, Literal] = self.info.complete(options)
         self._built_for: str | None = None
+        self.build_trace = Trace()
+        """What the last `build` took: `build_s` where it made the index, `load_s` where it opened
+        one, and what the family told of its model."""
 
     @property
     def depth(self) -> int:
@@ -100,7 +103,11 @@ class Retriever(ABC):
         folder = self.index_folder(corpus, indexes) if indexes else None
         if folder is not None and (folder / MANIFEST).exists():
             self._check_manifest(folder, corpus)
+        opens = folder is not None and (folder / MANIFEST).exists()
+        start, self.build_trace = time.perf_counter(), Trace()
         self._build(corpus, folder, ctx)
+        seconds = max(0.0, time.perf_counter() - start - self.build_trace.total_s)
+        self.build_trace += Trace(load_s=seconds) if opens else Trace(build_s=seconds)
         if folder is not None and folder.exists() and not (folder / MANIFEST).exists():
             write_manifest(folder, self._manifest(corpus))
         self._built_for = corpus.content_hash
@@ -135,7 +142,10 @@ class Retriever(ABC):
 
     @abstractmethod
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
-        """Open the index in `folder` when it is complete there, else build it there."""
+        """Open the index in `folder` when it is complete there, else build it there.
+
+        Add to `build_trace` what of the time was not the index: loading a model, waiting for it.
+        """
 
     @abstractmethod
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:

@@ -182,18 +182,21 @@ class Dense(Retriever):
             done = len(texts) - len(missing) + start
             batch = missing[start : start + _BATCH]
             truncated: set[int] = set()
+            usage = inference.Usage()
             made = self._encoder.encode(
                 [texts[content] for content in batch],
                 "passage",
                 replace(ctx, progress=_counting(ctx, done, len(texts))),
                 truncated.add,
+                usage,
             )
+            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
             if store:
                 store.add(batch, made, truncated)
             else:
                 kept |= zip(batch, made, strict=True)
                 cut |= {batch[row] for row in truncated}
-            ctx.report("embedding", done + len(batch), len(texts))
+            ctx.report("embedding documents", done + len(batch), len(texts))
         if store:
             return store.read(list(texts))
         return np.stack([kept[content] for content in texts]), len(cut)
@@ -209,7 +212,9 @@ class Dense(Retriever):
         asked = [query.text for query in corpus.queries]
         if asked:
             sample = rng.sample(asked, min(_SAMPLE, len(asked)))
-            queries = self._encoder.encode(sample, "query", ctx)
+            usage = inference.Usage()
+            queries = self._encoder.encode(sample, "query", ctx, None, usage)
+            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
         else:
             queries = vectors[rng.sample(range(len(vectors)), min(_SAMPLE, len(vectors)))]
         found = {
@@ -257,7 +262,7 @@ _FACTS = {"dimension", "truncated", "recall@10", "recall@100", "recall_queries",
 
 def _counting(ctx: Context, done: int, total: int) -> Any:
     """Progress inside a batch, counted over all passages."""
-    return lambda inside: ctx.report("embedding", done + inside.done, total)
+    return lambda inside: ctx.report("embedding documents", done + inside.done, total)
 
 
 def _ignore(_: Progress) -> None:

@@ -86,12 +86,14 @@ class Splade(Retriever):
         waiting = list(texts)
         for start in range(0, len(waiting), _BATCH):
             ctx.checkpoint()
-            ctx.report("embedding", start, len(waiting))
+            ctx.report("embedding documents", start, len(waiting))
             batch = waiting[start : start + _BATCH]
             quiet = replace(ctx, progress=_ignore)
-            made = self._encoder.encode([texts[h] for h in batch], "passage", quiet)
+            usage = inference.Usage()
+            made = self._encoder.encode([texts[h] for h in batch], "passage", quiet, usage)
+            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
             vectors |= zip(batch, made, strict=True)
-        ctx.report("embedding", len(waiting), len(waiting))
+        ctx.report("embedding documents", len(waiting), len(waiting))
         return [vectors[h] for h in hashes]
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:

@@ -10,6 +10,7 @@ from rerank_lab.views.health import Badge
 from rerank_lab.views.labels import fraction, score, seconds
 from rerank_lab.views.moves import Movement
 from rerank_lab.views.text import Segment
+from rerank_lab.views.times import tags, warm_words
 
 GRADE_NAMES = {0: "not relevant", 1: "slightly", 2: "relevant", 3: "perfect"}
 
@@ -89,16 +90,15 @@ def _calls(text: str) -> str:
 def time_line(column: Column) -> str:
     """Seconds of this query, and how they came about: cold, from cache, ..."""
     trace = column.trace
+    warm = warm_words(trace, cached=column.cached)
     shown = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
-    cold = trace.load_s > 0.05 * max(trace.total_s, 1e-9) and trace.load_s > 0.02
-    tags = []
-    # Of cached scores, what was loaded is an index at most: the model was not.
-    if cold and not column.cached:
-        tags.append(("cold", f"{seconds(trace.load_s)} of it is loading"))
-    if column.cached:
-        tags.append(("cached", "scores from an earlier run"))
-    return shown + "".join(
-        f' <span class="rl-tag" title="{escape(why)}">{name}</span>' for name, why in tags
+    return (
+        shown
+        + "".join(
+            f' <span class="rl-tag" title="{escape(tag.why)}">{tag.name}</span>'
+            for tag in tags(trace, cached=column.cached)
+        )
+        + (f' <span class="rl-note">{escape(warm)}</span>' if warm else "")
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from rerank_lab import charts
 from rerank_lab.ui import parts, run
 from rerank_lab.views import CompareView
-from rerank_lab.views.evidence import agreement, latency
+from rerank_lab.views.evidence import agreement, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
 
 LATENCY, AGREEMENT, RAW = "Latency", "Agreement", "Raw"
@@ -43,29 +43,17 @@ def _latency(view: CompareView, slots: Mapping[str, int]) -> None:
         theme=None,
         key="latency",
         config={"displayModeBar": False},
-        alt="Seconds of each stage, by loading, waiting, computing and network",
+        alt="Seconds of each stage, by loading, building, waiting, computing and network",
     )
+    shown = table(rows)
     st.dataframe(
-        [
-            {
-                "Pipeline": row.label,
-                "Stage": row.stage,
-                "Loading (ms)": row.load * 1000,
-                "Waiting (ms)": row.queue * 1000,
-                "Computing (ms)": row.compute * 1000,
-                "Network (ms)": row.network * 1000,
-                "Total (ms)": row.total * 1000,
-                "Documents": row.documents,
-                "From cache": row.cache_hits,
-                "State": row.note,
-            }
-            for row in rows
-        ],
+        shown,
         hide_index=True,
         key="latency_table",
         column_config={
-            f"{name} (ms)": st.column_config.NumberColumn(format="%.1f")
-            for name in ("Loading", "Waiting", "Computing", "Network", "Total")
+            name: st.column_config.NumberColumn(format="%.1f")
+            for name in shown[0]
+            if name.endswith("(ms)")
         }
         | {"Pipeline": st.column_config.TextColumn(width="medium")},
     )

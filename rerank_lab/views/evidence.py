@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rerank_lab.compare import kendall_tau, overlap_at, rbo
 from rerank_lab.pipeline import StageResult
 from rerank_lab.registry import source_kind
-from rerank_lab.types import Status, Trace
+from rerank_lab.types import Trace
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.moves import stage_ranking
 from rerank_lab.views.text import Segment, marker
+from rerank_lab.views.times import PART_NAMES, PARTS, warmth
 
-PARTS = ("load", "queue", "compute", "network")
 _FULL_CHARS = 20_000
 
 
@@ -26,6 +27,7 @@ class StageTime:
     label: str
     stage: str
     load: float
+    build: float
     queue: float
     compute: float
     network: float
@@ -35,7 +37,7 @@ class StageTime:
 
     @property
     def total(self) -> float:
-        return self.load + self.queue + self.compute + self.network
+        return self.load + self.build + self.queue + self.compute + self.network
 
 
 def latency(columns: Sequence[Column]) -> tuple[StageTime, ...]:
@@ -59,6 +61,7 @@ def _time(column: Column, done: StageResult, stage: str) -> StageTime:
         column.label,
         stage,
         trace.load_s,
+        trace.build_s,
         trace.queue_s,
         trace.compute_s,
         trace.network_s,
@@ -68,19 +71,16 @@ def _time(column: Column, done: StageResult, stage: str) -> StageTime:
     )
 
 
-def warmth(status: Status, trace: Trace, *, reused: bool) -> str:
-    """`cold` when loading is part of the time, `warm` when not, `cached` when nothing was scored.
-
-    `shared` means that another pipeline did this stage; its times then are shown.
-    """
-    if not status.answered:
-        return str(status)
-    if reused:
-        return "shared"
-    cold = trace.load_s > 0.05 * max(trace.total_s, 1e-9)
-    if status is Status.CACHED:
-        return "cold, cached" if cold else "cached"
-    return "cold" if cold else "warm"
+def table(rows: Sequence[StageTime]) -> list[dict[str, Any]]:
+    """The latency table: milliseconds by part; parts that took no time anywhere are left out."""
+    used = [part for part in PARTS if any(getattr(row, part) >= 0.00005 for row in rows)]
+    return [
+        {"Pipeline": row.label, "Stage": row.stage}
+        | {f"{PART_NAMES[part]} (ms)": getattr(row, part) * 1000 for part in used}
+        | {"Total (ms)": row.total * 1000}
+        | {"Documents": row.documents, "From cache": row.cache_hits, "State": row.note}
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +18,10 @@ import pytest
 from rerank_lab import inference
 from rerank_lab.context import CancelToken, Context, Progress
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.engine import Engine
 from rerank_lab.errors import BackendError, Cancelled, ModelUnavailable
+from rerank_lab.pipeline import Pipeline
+from rerank_lab.registry import resolve
 from rerank_lab.retrieve.dense import Dense
 from rerank_lab.types import Document, Query
 
@@ -121,6 +128,55 @@ def test_an_index_is_opened_again(encoder: WordEncoder, tmp_path: Path) -> None:
     assert again.facts == first.facts
 
 
+def test_loading_the_model_building_the_index_and_searching_are_told_apart(
+    encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain, loading = encoder.encode, iter([0.3])
+
+    def encode(texts: Sequence[str], kind: str, ctx: Context, *more: Any) -> np.ndarray:
+        if kind == "passage":
+            time.sleep(0.2)
+            if wait := next(loading, 0.0):
+                time.sleep(wait)
+                more[1].load_s += wait
+        return plain(texts, kind, ctx)
+
+    monkeypatch.setattr(encoder, "encode", encode)
+    corpus, node = corpus_of(20), resolve(f'dense(model="{MODEL}")').source
+    engine = Engine(tmp_path)
+    first = Pipeline(node).run("topic3", corpus, Context(), engine).trace
+    assert first.build_s >= 0.2
+    assert first.load_s >= 0.3
+    assert first.build_s + first.load_s < first.total_s
+    assert first.warm_s == pytest.approx(first.compute_s + first.queue_s)
+    again = Pipeline(node).run("topic4", corpus, Context(), engine).trace
+    assert again.build_s + again.load_s < 0.1
+    reopened = Pipeline(node).run("topic4", corpus, Context(), Engine(tmp_path)).trace
+    assert reopened.build_s == 0
+    assert reopened.load_s > 0
+
+
+def test_who_waits_for_the_building_of_another_waits_for_building(
+    encoder: WordEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain, begun = encoder.encode, threading.Event()
+
+    def encode(texts: Sequence[str], kind: str, ctx: Context, *more: Any) -> np.ndarray:
+        begun.set()
+        time.sleep(0.3)
+        return plain(texts, kind, ctx)
+
+    monkeypatch.setattr(encoder, "encode", encode)
+    corpus, node = corpus_of(20), resolve(f'dense(model="{MODEL}")').source
+    engine = Engine(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(engine.opened, node, corpus, CTX)
+        assert begun.wait(10)
+        waited = engine.opened(node, corpus, CTX)[1]
+        assert building.result()[1].build_s >= 0.3
+    assert waited.build_s > 0.1
+
+
 def test_options_of_another_kind_of_index_do_not_build_it_anew(
     encoder: WordEncoder, tmp_path: Path
 ) -> None:
@@ -156,14 +212,14 @@ def test_cancel_keeps_what_is_done(encoder: WordEncoder, tmp_path: Path) -> None
 
     def watch(progress: Progress) -> None:
         seen.append(progress)
-        if progress.message == "embedding" and progress.done >= 512:
+        if progress.message == "embedding documents" and progress.done >= 512:
             cancel.cancel()
 
     corpus, indexes = corpus_of(1000), tmp_path / "indexes"
     with pytest.raises(Cancelled):
         Dense(model=MODEL).build(corpus, Context(cancel=cancel, progress=watch), indexes)
     assert len(encoder.encoded) == 512
-    assert seen[-1] == Progress("embedding", 512, 1000)
+    assert seen[-1] == Progress("embedding documents", 512, 1000)
     encoder.encoded.clear()
     built(corpus, indexes)
     assert len(encoder.encoded) == 488

@@ -110,7 +110,7 @@ def test_a_column_head_tells_cold_from_warm_and_carries_its_warnings() -> None:
     cold = result("bm25", [ids(1, 2)], [Trace(load_s=2.0, compute_s=0.5, warnings=("old <b>",))])
     column = view([Outcome("bm25", cold)], corpus()).columns[0]
     shown = safe(cards.column_head(column, "#123456", cards.badge(Badge("healthy")), "q1"))
-    assert "2.50 s cold" in shown.text
+    assert "2.50 s cold 0.50 s once ready" in shown.text
     assert "healthy" in shown.text
     assert "⚠ old <b>" in shown.text
 

@@ -13,7 +13,7 @@ from rerank_lab.registry import resolve
 from rerank_lab.trec import parse_run
 from rerank_lab.types import Document, Query, Status, Trace
 from rerank_lab.views import Options, Outcome, Question, compare
-from rerank_lab.views.evidence import agreement, document, followed, latency
+from rerank_lab.views.evidence import agreement, document, followed, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
 from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
 
@@ -28,6 +28,20 @@ def test_latency_tells_the_parts_of_each_stage_apart() -> None:
     assert (second.load, second.queue, second.compute, second.network) == (2.0, 0.1, 0.5, 0.3)
     assert second.total == pytest.approx(2.9)
     assert second.note == "cold"
+
+
+def test_building_an_index_is_a_part_of_its_own() -> None:
+    built = Trace(load_s=0.5, build_s=15.0, compute_s=0.02)
+    (row,) = latency(
+        view([Outcome("dense", result("dense", [ids(1, 2)], [built]))], corpus()).columns
+    )
+    assert (row.load, row.build, row.compute, row.note) == (0.5, 15.0, 0.02, "cold")
+    assert row.total == pytest.approx(15.52)
+    (line,) = table([row])
+    assert line["Building the index (ms)"] == 15_000
+    assert line["Total (ms)"] == pytest.approx(15_520)
+    assert "Network (ms)" not in line
+    assert "Waiting (ms)" not in line
 
 
 def test_the_sources_of_a_fusion_are_rows_of_their_own_and_not_counted_twice() -> None:

@@ -139,6 +139,18 @@ def test_the_facts_of_a_column_in_a_line() -> None:
     assert hosted.facts_line(result("bm25 >> identity", [ids(1, 2), ids(2, 1)])) == ""
 
 
+def test_a_model_on_this_machine_is_not_told_as_a_request() -> None:
+    own = Trace(
+        calls=2, compute_s=0.2, tokens_in=1025, model_asked="bge-small-en", documents=50,
+        model_served="bge-small-en", backend="onnx int8", cache_hits=3,
+    )  # fmt: skip
+    assert hosted.facts_of(own) == (
+        "bge-small-en · on this machine, onnx int8 · 1,025 tokens · 3 of 50 from cache"
+    )
+    done = result("dense", [ids(1, 2)], [own])
+    assert "request" not in hosted.facts_line(done)
+
+
 def test_one_click_tells_whether_key_and_model_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
     ctx = Context(secrets={"COHERE_API_KEY": KEY})
