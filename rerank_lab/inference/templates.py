@@ -36,6 +36,11 @@ class Template:
     instructed: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
 
+    @property
+    def takes_instruction(self) -> bool:
+        """Whether an instruction has a place in it."""
+        return any("{instruction}" in part for part in (*self.parts, *self.instructed))
+
     def filled(self, values: Mapping[str, str]) -> list[tuple[str, bool, bool]]:
         """(text, holds a document, holds the query) of each part, `values` put in once each."""
         given = values.get("instruction") or self.instruction

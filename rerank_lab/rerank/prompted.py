@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rerank_lab.context import Context
-from rerank_lab.errors import LabError, ModelUnavailable
+from rerank_lab.errors import InvalidInput, LabError, ModelUnavailable
 from rerank_lab.inference import Options
 from rerank_lab.inference.adapter import find_adapter
 from rerank_lab.inference.prompted import Prompter, open_prompter
@@ -26,19 +26,29 @@ class _Prompted(LocalReranker[Prompter]):
 
     @property
     def template(self) -> Template:
-        """The template in use. Raises ModelUnavailable when the model's name does not tell."""
+        """The template in use. Raises ModelUnavailable when the model's name does not tell.
+
+        Raises InvalidInput for an instruction that it has no place for.
+        """
         name = choose(str(self.options["template"]), self.model, self.templates)
         if not name:
             raise ModelUnavailable(
                 f"Nothing is known of how {self.model} was trained to be asked.",
                 hint=f"Name its template: {', '.join(self.templates)}.",
             )
-        return self.templates[name]
+        found = self.templates[name]
+        if str(self.options.get("instruction", "")).strip() and not found.takes_instruction:
+            taking = [key for key, one in self.templates.items() if one.takes_instruction]
+            raise InvalidInput(
+                f"Models asked by the template {name!r} take no instruction.",
+                hint=f"Leave it out, or choose a model of one of these: {', '.join(taking)}.",
+            )
+        return found
 
     def problems(self) -> list[LabError]:
         try:
             _ = self.template
-        except ModelUnavailable as error:
+        except (InvalidInput, ModelUnavailable) as error:
             return [*super().problems(), error]
         return super().problems()
 

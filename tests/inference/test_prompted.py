@@ -298,6 +298,15 @@ def test_an_instruction_reaches_the_models_that_take_one(tmp_path: Path) -> None
         assert given[0].fingerprint() != given[1].fingerprint()
 
 
+def test_an_instruction_for_a_template_without_a_place_for_it_is_refused(tmp_path: Path) -> None:
+    folder = str(save_model(tmp_path, "Qwen3ForCausalLM"))
+    told = DecoderReranker(model=folder, template="zerank", instruction="only Berlin")
+    assert "take no instruction" in [str(p) for p in told.problems()][-1]
+    with pytest.raises(InvalidInput, match="qwen3, mxbai-v2"):
+        told.load(CTX)
+    assert not DecoderReranker(model=folder, template="qwen3", instruction="Berlin").problems()
+
+
 def test_the_template_goes_by_the_name_or_is_asked_for(tmp_path: Path) -> None:
     names = {
         "Qwen/Qwen3-Reranker-4B": "qwen3",

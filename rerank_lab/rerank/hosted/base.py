@@ -137,11 +137,15 @@ class HostedReranker(PointwiseReranker):
     def estimate(self, query: Query, docs: Sequence[Document]) -> Estimate:
         """What reranking these would take, nothing being cached. Raises as `rerank` would."""
         texts = [sendable(text) for text in {d.content_hash: d.content for d in docs}.values()]
-        return self._estimate(self._batches(query.text, texts))
+        return self._estimate(self._batches(self.instructed(query.text), texts))
+
+    def instructed(self, query: str) -> str:
+        """The query as it is sent; where a provider has no field for it, with an instruction."""
+        return query
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         sent = [sendable(text) for text in texts]
-        asked = sendable(query)
+        asked = sendable(self.instructed(query))
         batches = self._batches(asked, sent)
         access = self.access(work.ctx)
         work.ctx.report(f"asking {self.provider.title}", 0, len(batches))

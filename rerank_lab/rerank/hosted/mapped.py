@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from rerank_lab.registry import Param
@@ -55,14 +56,54 @@ class MappedReranker(HostedReranker):
         """Fields from this provider's own options; leave out what is at its default."""
         return {}
 
+    @property
+    def instruction(self) -> str:
+        """On one line, "" for none."""
+        return " ".join(str(self.options.get("instruction", "")).split())
+
     def read(self, payload: Any, sent: int, headers: Any) -> Answer:
         """The answer in a parsed reply."""
         return answer_of(payload, sent, self.provider)
 
 
-class Voyage(MappedReranker):
+INSTRUCTION = Param(
+    "instruction",
+    "",
+    "What to prefer, in a sentence: prefer recent documents.",
+    label="Instruction",
+)
+
+
+class Instructed(MappedReranker):
+    """A provider that has no field for instructions: its models read one inside the query.
+
+    `layout` holds {instruction} and {query}; `instructable` are the listed models that were
+    trained to follow one. Another listed model reads it as more words, which a warning tells.
+    """
+
+    layout: ClassVar[str]
+    instructable: ClassVar[frozenset[str]]
+
+    def instructed(self, query: str) -> str:
+        if not self.instruction:
+            return query
+        parts = {"query": query, "instruction": self.instruction}
+        return re.sub(r"\{(query|instruction)\}", lambda m: parts[m[1]], self.layout)
+
+    def read(self, payload: Any, sent: int, headers: Any) -> Answer:
+        answer = super().read(payload, sent, headers)
+        listed = {model.id for model in self.provider.models}
+        if self.instruction and self.model in listed - self.instructable:
+            return with_notes(answer, f"{self.model} follows no instruction: it is only more words "
+                              "of the query to it.")  # fmt: skip
+        return answer
+
+
+class Voyage(Instructed):
     provider = providers()["voyage"]
-    info = hosted_info("voyage")
+    info = hosted_info("voyage", INSTRUCTION)
+    layout = "{instruction}\n{query}"
+    instructable = frozenset({"rerank-2.5", "rerank-2.5-lite"})
 
 
 class Jina(MappedReranker):
@@ -87,9 +128,11 @@ LATENCY = Param(
 )
 
 
-class ZeroEntropy(MappedReranker):
+class ZeroEntropy(Instructed):
     provider = providers()["zeroentropy"]
-    info = hosted_info("zeroentropy", LATENCY)
+    info = hosted_info("zeroentropy", INSTRUCTION, LATENCY)
+    layout = "<query>{query}</query>\n<instructions>{instruction}</instructions>"
+    instructable = frozenset({"zerank-2"})
 
     def extra(self) -> dict[str, Any]:
         return {"latency": self.options["latency"]}
@@ -132,21 +175,12 @@ class Isaacus(MappedReranker):
     info = hosted_info("isaacus", summary="Isaacus' rerank API, for legal texts.")
 
 
-INSTRUCTION = Param(
-    "instruction",
-    "",
-    "What to prefer, in a sentence: prefer recent documents.",
-    label="Instruction",
-)
-
-
 class Contextual(MappedReranker):
     provider = providers()["contextual"]
     info = hosted_info("contextual", INSTRUCTION)
 
     def extra(self) -> dict[str, Any]:
-        given = str(self.options["instruction"]).strip()
-        return {"instruction": given} if given else {}
+        return {"instruction": self.instruction} if self.instruction else {}
 
 
 def with_notes(answer: Answer, *notes: str) -> Answer:

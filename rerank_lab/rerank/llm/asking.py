@@ -18,7 +18,7 @@ from rerank_lab.rerank.comparative import UnusableAnswer
 from rerank_lab.rerank.llm.endpoint import Endpoint
 from rerank_lab.rerank.llm.local import LocalModel
 from rerank_lab.rerank.llm.parse import Fault, Reading, describe
-from rerank_lab.rerank.llm.prompts import Messages, Prompt, load_prompt
+from rerank_lab.rerank.llm.prompts import KINDS, Messages, Prompt, load_prompt
 from rerank_lab.rerank.llm.shown import cut, shown
 from rerank_lab.rerank.llm.talk import Ask, Model, Said, tokens
 from rerank_lab.spend import Estimate
@@ -71,6 +71,9 @@ class Asking(Reranker):
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
     def problems(self) -> list[LabError]:
+        return self._problems(Context())
+
+    def _problems(self, ctx: Context) -> list[LabError]:
         found: list[LabError] = []
         needed = ("yaml", "transformers") if self.local else ("yaml", "openai", "httpx")
         if any(importlib.util.find_spec(name) is None for name in needed):
@@ -82,7 +85,7 @@ class Asking(Reranker):
         try:
             if self.local:
                 LocalModel(self.options).digest()
-            else:
+            elif ctx.tape is None or not ctx.tape.replaying:
                 Endpoint(self.options).base_url()
         except LabError as error:
             found.append(error)
@@ -123,12 +126,26 @@ class Asking(Reranker):
             return Estimate(calls, read + written, "tokens", 0.0)
         return Endpoint(self.options).estimate(calls, read, written)
 
+    def example(self, query: str, texts: Sequence[str], prompt: Prompt | None = None) -> Messages:
+        """The first question about these texts, as it would be sent, by this prompt or its own.
+
+        A kind that shows one passage at a time is shown the first text. A tournament's example
+        asks for the better half.
+        """
+        seen = [self._seen(text)[0] for text in texts]
+        if KINDS[self.kind].one:
+            more = {"passage": seen[0] if seen else ""}
+            return self._messages(query, [], more, prompt=prompt)
+        labelled = numbered(seen) if self.kind in ("listwise", "select") else lettered(seen)
+        more = {"keep": str(max(1, len(seen) // 2))}
+        return self._messages(query, labelled, more, prompt=prompt)
+
     def answer_tokens(self, size: int) -> int:
         """The longest answer that is waited for, in tokens, reasoning apart."""
         return 16
 
     def _load(self, ctx: Context) -> None:
-        problems = self.problems()
+        problems = self._problems(ctx)
         if problems:
             raise problems[0]
         if self.local:
@@ -148,7 +165,12 @@ class Asking(Reranker):
         return shown(kept), was_cut
 
     def _messages(
-        self, query: str, passages: Sequence[tuple[str, str]], more: dict[str, str], again: str = ""
+        self,
+        query: str,
+        passages: Sequence[tuple[str, str]],
+        more: dict[str, str],
+        again: str = "",
+        prompt: Prompt | None = None,
     ) -> Messages:
         values = {
             "query": shown(query),
@@ -156,7 +178,7 @@ class Asking(Reranker):
             "count": str(len(passages)),
             **more,
         }
-        return self.prompt.messages(values, passages, again)
+        return (prompt or self.prompt).messages(values, passages, again)
 
     def _say(self, messages: Messages, size: int, work: Work, **extra: Any) -> Said:
         return self.model.ask(Ask(messages, self.answer_tokens(size), **extra), work)

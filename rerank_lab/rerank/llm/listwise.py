@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rerank_lab.compare import kendall_tau
+from rerank_lab.context import Context
 from rerank_lab.errors import LabError
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import Work
@@ -70,8 +71,8 @@ class Listwise(AskingOfMany, ListwiseReranker):
         """Documents shown at once: as asked for, or fewer where FIRST cannot tell more apart."""
         return min(int(self.options["window"]), self._tellable() or WINDOW_LIMIT)
 
-    def problems(self) -> list[LabError]:
-        found = super().problems()
+    def _problems(self, ctx: Context) -> list[LabError]:
+        found = super()._problems(ctx)
         try:
             self.spans(0)
         except LabError as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -157,8 +158,30 @@ def save_prompt(name: str, text: str) -> Path:
     parse_prompt(text, f"{name}.yaml")
     own_folder().mkdir(parents=True, exist_ok=True)
     path = own_folder() / f"{name}.yaml"
-    path.write_text(text, "utf-8")
+    # In one step, so that a pipeline at work reads the old prompt or the new one, never half.
+    part = path.with_name(f".{name}.{uuid.uuid4().hex}.part")
+    part.write_text(text, "utf-8")
+    part.replace(path)
     return path
+
+
+def delete_prompt(name: str) -> None:
+    """Remove an edited prompt from the data folder. Raises InvalidInput for any other name."""
+    if not is_own(name):
+        raise InvalidInput(
+            f"There is no edited prompt {name!r}.", hint="The project's own prompts stay."
+        )
+    (own_folder() / f"{name}.yaml").unlink(missing_ok=True)
+
+
+def is_own(name: str) -> bool:
+    """Whether this is the name of a prompt that was edited here, and not one of the project's."""
+    return bool(_NAME.fullmatch(name)) and (own_folder() / f"{name}.yaml").is_file()
+
+
+def is_file(name: str) -> bool:
+    """Whether `load_prompt` would take this for the path of a file instead of a name."""
+    return bool(name) and not _NAME.fullmatch(name)
 
 
 def own_folder() -> Path:

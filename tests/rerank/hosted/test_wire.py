@@ -391,3 +391,32 @@ def test_jitter_spreads_the_pauses() -> None:
     assert max(pauses) <= bound
     assert min(pauses) < bound / 4
     assert max(pauses) > bound / 2
+
+
+@pytest.mark.parametrize(
+    ("provider", "sent"),
+    [
+        ("voyage", "prefer recent\ncapital of France"),
+        (
+            "zeroentropy",
+            "<query>capital of France</query>\n<instructions>prefer recent</instructions>",
+        ),
+    ],
+)
+def test_an_instruction_stands_in_the_query_where_there_is_no_field_for_it(
+    provider: str, sent: str, fake: Start
+) -> None:
+    server = fake(provider)
+    told = run(provider, server, instruction=" prefer\n recent")
+    assert server.requests[0].body["query"] == sent
+    assert not any("instruction" in warning for warning in told.trace.warnings)
+    run(provider, server)
+    assert server.requests[1].body["query"] == QUERY.text
+    plain, asked = made(provider, server), made(provider, server, instruction="prefer recent")
+    assert plain.fingerprint() != asked.fingerprint()
+    assert asked.estimate(QUERY, DOCS).units > plain.estimate(QUERY, DOCS).units
+
+
+def test_a_model_that_follows_no_instruction_is_told(fake: Start) -> None:
+    told = run("voyage", fake("voyage"), model="rerank-2", instruction="prefer recent")
+    assert "rerank-2 follows no instruction" in told.trace.warnings[0]

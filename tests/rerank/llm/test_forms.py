@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from rerank_lab.rerank.llm.listwise import Listwise, label_order, position_bias
 from rerank_lab.rerank.llm.pairwise import Pairwise
 from rerank_lab.rerank.llm.pointwise import PointwiseLLM
 from rerank_lab.rerank.llm.setwise import Setwise
+from rerank_lab.tapes import Tape
 from rerank_lab.testing_chat import Question, Reply, sorter
+from rerank_lab.testing_servers import KEY
 from rerank_lab.types import Document, Query, Status
 
 from .conftest import QUERY, Serve, by_value, documents, make
@@ -30,6 +34,7 @@ COMPARATIVE: list[tuple[Any, dict[str, Any]]] = [
     *((Pairwise, {"sort": sort}) for sort in ("heapsort", "bubblesort", "allpairs")),
 ]
 EVERY = [*COMPARATIVE, (PointwiseLLM, {"form": "yesno"}), (PointwiseLLM, {"form": "likelihood"})]
+SMALL: dict[Any, dict[str, int]] = {Listwise: {"window": 2, "step": 1}, Setwise: {"children": 1}}
 NAMES = [f"{kind.info.name}-{next(iter(options.values()))}" for kind, options in EVERY]
 
 
@@ -355,3 +360,46 @@ def test_pairs_that_follow_their_place_are_draws(serve: Serve, ctx: Context) -> 
     assert [hit.score for hit in result.ranking] == [1.0, 1.0, 1.0]
     assert result.ranking.doc_ids == ("d1", "d2", "d3")
     assert result.ranking.scale == "wins"
+
+
+@pytest.mark.parametrize(("kind", "options"), EVERY, ids=NAMES)
+def test_the_example_is_a_question_that_is_sent(
+    serve: Serve, ctx: Context, kind: Any, options: dict[str, Any]
+) -> None:
+    server, docs = serve(), documents([1, 2, 3])
+    told = make(kind, server, instruction="Prefer short ones.", **SMALL.get(kind, {}), **options)
+    told.rerank(QUERY, docs, ctx)
+    sent = [questions(received.body) for received in server.requests]
+    texts = [doc.content for doc in docs]
+    size = 1 if kind is PointwiseLLM else 2
+    shown = [
+        "\n\n".join(text for _, text in told.example(QUERY.text, list(some)))
+        for some in permutations(texts, size)
+    ]
+    assert any(one.startswith(example) for one in sent for example in shown)
+
+
+def questions(body: Any) -> str:
+    """What a request says, turns one after another."""
+    turns = [turn["content"] for turn in body.get("messages", ())]
+    return body.get("prompt") or "\n\n".join(turns)
+
+
+def test_answers_replay_without_key_and_server(
+    serve: Serve, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs, tape_file = documents([3, 1, 4, 2, 5]), tmp_path / "t.sqlite"
+    server = serve()
+
+    def made() -> list[Any]:
+        return [make(kind, server, **options) for kind, options in EVERY]
+
+    with Tape(tape_file) as tape:
+        first = [one.rerank(QUERY, docs, replace(ctx, tape=tape)) for one in made()]
+        assert KEY not in "".join(tape.lines())
+    server.__exit__(None, None, None)
+    monkeypatch.delenv("RERANK_LAB_ALLOW_PRIVATE_URLS")
+    with Tape(tape_file, "replay") as tape:
+        again = [one.rerank(QUERY, docs, Context(tape=tape)) for one in made()]
+    assert [one.ranking for one in again] == [one.ranking for one in first]
+    assert [one.status for one in again] == [one.status for one in first]
