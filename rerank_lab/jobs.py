@@ -149,6 +149,23 @@ class JobTable:
             if job is not None and job.waiters.pop(waiter, None) is not None:
                 self._cancel_if_alone(job)
 
+    def join(self, key: str, waiter: str) -> None:
+        """`waiter` waits for this job too, as long as it is at work."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and not job.state.ended:
+                job.waiters[waiter] = time.monotonic()
+                self._start_reaper()
+
+    def leave(self, key: str, waiter: str) -> None:
+        """`waiter` asks for it to be stopped: cancelled, detached or not, unless others wait."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None:
+                job.waiters.pop(waiter, None)
+                if not job.waiters:
+                    self.cancel(key)
+
     def cancel(self, key: str) -> None:
         """Cancel for everybody. A queued job ends at once, a running one between two batches."""
         with self._lock:

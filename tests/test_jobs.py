@@ -107,6 +107,37 @@ def test_a_detached_job_goes_on_without_anybody() -> None:
     assert job.wait(5) is True
 
 
+def test_leaving_stops_a_job_for_the_last_who_waits_only() -> None:
+    table = JobTable()
+    job = table.submit("k", cancellable, waiter="anna", detached=True)
+    until(lambda: job.state is JobState.RUNNING)
+    table.join("k", "ben")
+    table.leave("k", "anna")
+    time.sleep(0.05)
+    assert job.state is JobState.RUNNING
+    assert set(job.waiters) == {"ben"}
+    table.leave("k", "ben")
+    with pytest.raises(Cancelled):
+        job.wait(5)
+
+
+def test_a_job_that_nobody_waits_for_is_stopped_by_who_asks() -> None:
+    table = JobTable()
+    job = table.submit("k", cancellable, detached=True)
+    until(lambda: job.state is JobState.RUNNING)
+    table.leave("k", "anna")
+    with pytest.raises(Cancelled):
+        job.wait(5)
+
+
+def test_nobody_joins_a_job_that_has_ended() -> None:
+    table = JobTable()
+    job = table.submit("k", lambda ctx: 1)
+    job.wait(5)
+    table.join("k", "anna")
+    assert job.waiters == {}
+
+
 def test_a_closed_tab_stops_paying_for_its_lease() -> None:
     table = JobTable(lease_s=0.15)
     left = table.submit("left", cancellable, waiter="gone", lane="light")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from rerank_lab.ui import cards, health, parts, run
 from rerank_lab.views import Card, Column, CompareView
+from rerank_lab.views.jobs import doing
 
 _SIDE_BY_SIDE = 3
 _WIDTH = 330
@@ -36,10 +37,9 @@ def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> 
 
 def _waiting(column: Column, slot: int, view: CompareView) -> None:
     outcome = column.outcome
-    counted = f" {outcome.done:,} / {outcome.total:,}" if outcome.total else ""
-    took = f" · {outcome.elapsed_s:.1f} s" if outcome.elapsed_s else ""
+    told = doing(outcome.doing, outcome.done, outcome.total, outcome.elapsed_s or None)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{parts.literal(outcome.doing)}{counted}{took}")
+        st.caption(parts.literal(told))
         st.button(
             "Cancel",
             key=f"stop_{slot}",

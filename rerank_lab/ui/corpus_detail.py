@@ -230,6 +230,7 @@ def _attach(entry: CorpusEntry, what: str) -> None:
             work,
             lane="light",
             name=f"Adding {upload.name}",
+            waiter=resources.waiter(),
             detached=True,
         )
         st.session_state[f"job_{place}"] = job.key

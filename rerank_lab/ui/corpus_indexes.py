@@ -102,6 +102,7 @@ def _submit(corpus: Corpus, node: Node) -> None:
         lane="light" if node.name == "bm25" else "cpu",
         name=f"Building {node} for {corpus.name}",
         ctx=Context(cache=engine.scores),
+        waiter=resources.waiter(),
         detached=True,
     )
 

@@ -139,6 +139,7 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
     """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
     working = running(made.id)
     if working is not None:
+        resources.jobs().join(working.key, resources.waiter())
         return working
     engine = resources.engine()
     lines, changed = experiment_folder(engine.home, made.id).count()
@@ -155,6 +156,7 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
         lane="batch",
         name=f"Evaluating {count} on {made.corpus.name}",
         ctx=Context(cache=None if afresh else engine.scores),
+        waiter=resources.waiter(),
         detached=True,
     )
 

@@ -9,7 +9,7 @@ import streamlit as st
 from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
 from rerank_lab.paths import HOME_VARIABLE
-from rerank_lab.ui import parts, resources, state
+from rerank_lab.ui import parts, resources, state, waiting
 
 COMPARE, EVALUATE = "Compare", "Evaluate"
 ICON = (
@@ -91,11 +91,12 @@ def _jobs_panel() -> None:
 
 def _jobs(polling: bool) -> None:
     """Running jobs with progress and cancel. Polls only while there are any."""
+    resources.jobs().touch(resources.waiter())
     with st.container(key="jobs", gap="xsmall"):
         running = [job for job in resources.jobs().jobs() if not job.state.ended]
         if not running:
             st.caption(":material/check: No jobs running")
         for job in running:
-            parts.job_row(job, resources.jobs())
+            waiting.row(job)
     if polling and not running:
         st.rerun()

@@ -81,7 +81,14 @@ def _submit(key: str, node: Node) -> Job:
         return importlib.import_module(_MODULE).check(engine.reranker(node), ctx)
 
     name = str(expand(node, "reranker")[1].get("model") or node.name)
-    return resources.jobs().submit(key, work, lane="cpu", name=f"Checking {name}", detached=True)
+    return resources.jobs().submit(
+        key,
+        work,
+        lane="cpu",
+        name=f"Checking {name}",
+        waiter=resources.waiter(),
+        detached=True,
+    )
 
 
 def pending(checks: Checks) -> bool:

@@ -242,6 +242,7 @@ def _start(
         work,
         lane="light",
         name=f"Importing {name}",
+        waiter=resources.waiter(),
         detached=True,
     )
     st.session_state["import_job"] = job.key

@@ -1,17 +1,15 @@
-"""Small Streamlit parts that every page uses: error cards, job rows, empty states, plain text."""
+"""Small Streamlit parts that every page uses: error cards, empty states, plain text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from hashlib import sha256
 
 import streamlit as st
 
 from rerank_lab.charts import DARK, LIGHT, Tokens
 from rerank_lab.corpora import CorpusEntry
 from rerank_lab.errors import LabError
-from rerank_lab.jobs import Job, JobTable
 from rerank_lab.ui.css import stylesheet
 from rerank_lab.views.words import language_names
 
@@ -64,37 +62,3 @@ def corpus_line(entry: CorpusEntry) -> str:
     if entry.queries:
         shown.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
     return " · ".join(shown)
-
-
-def job_row(job: Job, table: JobTable) -> None:
-    """One running job: name, what is happening, how far, cancel."""
-    short = sha256(job.key.encode()).hexdigest()[:8]
-    progress = job.progress
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(gap=None):
-            st.markdown(f":small[{literal(job.name)}]")
-            st.caption(progress_line(job))
-            if progress.total:
-                st.progress(min(1.0, progress.done / progress.total))
-        st.button(
-            f"Cancel {literal(job.name)}",
-            key=f"cancel_{short}",
-            icon=":material/close:",
-            help="Cancel this job",
-            type="tertiary",
-            on_click=table.cancel,
-            args=(job.key,),
-            width="content",
-        )
-
-
-def progress_line(job: Job) -> str:
-    """`scoring 40 / 100 · 2.1 s · about 3 s left`."""
-    now = job.progress
-    counted = f" {now.done:,} / {now.total:,}" if now.total else ""
-    parts = [f"{literal(now.message)}{counted}"]
-    if job.started_at is not None:
-        parts.append(f"{job.seconds:.1f} s")
-    if job.remaining_s is not None and job.remaining_s >= 1:
-        parts.append(f"about {job.remaining_s:.0f} s left")
-    return " · ".join(parts)

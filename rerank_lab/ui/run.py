@@ -11,7 +11,7 @@ from rerank_lab.context import Context, Progress
 from rerank_lab.errors import Cancelled
 from rerank_lab.jobs import Job
 from rerank_lab.pipeline import Pipeline, Result, StageStarted, result_of
-from rerank_lab.ui import keys, resources
+from rerank_lab.ui import keys, resources, waiting
 from rerank_lab.views import Outcome, Question, hosted
 
 _FIRST_PAINT_S = 0.15
@@ -28,7 +28,7 @@ class Task:
     @property
     def cancelled(self) -> bool:
         """This session wants it no longer; others may."""
-        return self.job.key in _cancelled()
+        return self.job.key in waiting.left()
 
     @property
     def ended(self) -> bool:
@@ -47,7 +47,7 @@ def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task
     for spec in specs:
         key = _key(question, spec, depth)
         if key not in known:
-            st.session_state["compare_cancelled"] = _cancelled() - {key}
+            waiting.come_back(key)
         tasks[key] = Task(spec, known.get(key) or _submit(question, spec, depth, key))
     for key in known.keys() - tasks.keys():
         table.release(key, me)
@@ -171,11 +171,4 @@ def cancel(spec: str) -> None:
     jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
         if spec in key.split("\x00") and not job.finished.is_set():
-            st.session_state["compare_cancelled"] = _cancelled() | {key}
-            resources.jobs().release(key, resources.waiter())
-
-
-def _cancelled() -> frozenset[str]:
-    """Keys of the jobs that this session no longer wants."""
-    found: frozenset[str] = st.session_state.get("compare_cancelled", frozenset())
-    return found
+            waiting.leave(key)

@@ -100,6 +100,31 @@ def test_cancelling_here_leaves_the_same_job_to_others() -> None:
     assert "Cancelled" in words(drawn(visits[0]))
 
 
+def test_the_cancel_at_the_side_leaves_the_same_job_to_others_too() -> None:
+    free = threading.Event()
+    resources.jobs().submit("busy", lambda ctx: free.wait(60), lane="cpu")
+    try:
+        visits = []
+        for _ in range(2):
+            at = AppTest.from_file(str(FRAME), default_timeout=60)
+            at.query_params["q"] = Q
+            at.query_params["p"] = ["bm25 >> identity"]
+            visits.append(drawn(at))
+        stop = next(b for b in visits[0].button if "Cancel bm25 >> identity" in plain(b.label))
+        stop.click().run()
+        assert "Cancelled" in words(visits[0])
+        assert "goes on for another visitor" in words(visits[0])
+        assert not any("Cancel bm25" in plain(b.label) for b in visits[0].button)
+        assert "Cancelled" not in words(drawn(visits[1]))
+    finally:
+        free.set()
+    assert len(titles(settled(visits[1]), 0)) == 10
+
+
+def plain(label: str) -> str:
+    return label.replace("\\", "").replace("\u2060", "")
+
+
 def test_the_editor_tells_what_a_query_would_take(server: FakeProvider) -> None:
     at = settled(asked(server))
     at.button(key="edit_1").click().run()
