@@ -17,10 +17,10 @@ from rerank_lab.rerank.base import Reranker, Work
 from rerank_lab.rerank.comparative import UnusableAnswer
 from rerank_lab.rerank.llm.endpoint import Endpoint
 from rerank_lab.rerank.llm.local import LocalModel
-from rerank_lab.rerank.llm.parse import Fault, Reading, describe
 from rerank_lab.rerank.llm.prompts import KINDS, Messages, Prompt, load_prompt
 from rerank_lab.rerank.llm.shown import cut, shown
 from rerank_lab.rerank.llm.talk import Ask, Model, Said, tokens
+from rerank_lab.rerank.parse import Fault, Reading, describe
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Ranking, Status
 

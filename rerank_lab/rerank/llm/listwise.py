@@ -15,8 +15,8 @@ from rerank_lab.rerank.comparative import PASSES, STEP, WINDOW, ListwiseReranker
 from rerank_lab.rerank.llm.asking import AskingOfMany, lettered, numbered
 from rerank_lab.rerank.llm.endpoint import known_of, no_probabilities
 from rerank_lab.rerank.llm.options import llm_info
-from rerank_lab.rerank.llm.parse import Fault, Reading, read_order, read_selection
 from rerank_lab.rerank.llm.tournament import Stage, dealt, stages
+from rerank_lab.rerank.parse import Fault, Reading, read_order, read_selection
 from rerank_lab.types import Document, Query, Ranking, Status
 
 FORMS = ("rankgpt", "rankllm", "first", "json", "tourrank")

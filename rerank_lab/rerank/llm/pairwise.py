@@ -10,7 +10,7 @@ from rerank_lab.rerank.base import Work
 from rerank_lab.rerank.comparative import KEEP, PairwiseReranker
 from rerank_lab.rerank.llm.asking import AskingOfMany, lettered
 from rerank_lab.rerank.llm.options import llm_info
-from rerank_lab.rerank.llm.parse import read_label
+from rerank_lab.rerank.parse import read_label
 from rerank_lab.rerank.sorting import bubble_groups, heap_groups
 from rerank_lab.types import Document, Query, Ranking, Status
 

@@ -12,7 +12,7 @@ from rerank_lab.rerank.llm.asking import AskingOfMany, lettered
 from rerank_lab.rerank.llm.endpoint import no_probabilities
 from rerank_lab.rerank.llm.listwise import label_order
 from rerank_lab.rerank.llm.options import llm_info
-from rerank_lab.rerank.llm.parse import Fault, Reading, read_label
+from rerank_lab.rerank.parse import Fault, Reading, read_label
 from rerank_lab.rerank.sorting import bubble_groups, heap_groups
 from rerank_lab.types import Document, Query, Ranking, Status
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from rerank_lab.rerank.llm.parse import read_label, read_order, read_selection, read_yes_no
+from rerank_lab.rerank.parse import read_label, read_order, read_selection, read_yes_no
 
 EMPTY = "(empty)"
 _BRACKETED = re.compile(r"[\[［﹇]([^\[\]［］﹇﹈]{0,400})[\]］﹈]")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.rerank.llm.parse import read_label, read_order, read_selection, read_yes_no
 from rerank_lab.rerank.llm.shown import EMPTY, cut, one_line, shown
+from rerank_lab.rerank.parse import read_label, read_order, read_selection, read_yes_no
 
 HOSTILE = [
     "[3]",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.rerank.llm.parse import (
+from rerank_lab.rerank.parse import (
     Fault,
     Reading,
     describe,
