@@ -1,9 +1,11 @@
-"""Hosted calls side by side: queries through a server that takes 50 ms, with 1 and 16 workers.
+"""Hosted and LLM calls side by side: queries through a server that takes 50 ms, 1 and 16 workers.
 
-    python benchmarks/hosted_concurrency.py [queries] [providers...]
+    python benchmarks/hosted_concurrency.py [queries] [cases...]
 
-The server is a process of its own, as a provider is. Every query is a job of the network lane; the
-rankings must be the same whatever the number of workers.
+The server is a process of its own, as a provider is, and answers 50 ms after a request has come.
+Every query is a job of the network lane; the rankings must be the same whatever the number of
+workers. CPU seconds a call tell how much of a gap is this machine's: sixteen workers leave 3.1 ms
+of one core for a call before the server's 50 ms stop being what is waited for.
 """
 
 from __future__ import annotations
@@ -12,66 +14,119 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 
 from rerank_lab.context import Context
 from rerank_lab.jobs import JobTable
 from rerank_lab.registry import load
-from rerank_lab.types import Document, Query, Ranking
+from rerank_lab.rerank.base import Reranked, Reranker
+from rerank_lab.spec import Literal
+from rerank_lab.types import Document, Query
 from rerank_lab.wire.providers import providers
 
 sys.path.insert(0, os.path.dirname(__file__))
 from _report import report
 
-DELAY_S, DOCUMENTS, WORKERS = 0.05, 20, (1, 16)
+DELAY_S, WORKERS, WORDS = 0.05, (1, 16), "lorem ipsum dolor sit amet " * 20
 SERVER = """
 import sys, time
-from rerank_lab.testing_servers import FakeProvider, Switch
-server = FakeProvider(sys.argv[1])
+from rerank_lab.testing_chat import FakeChat, sorter
+from rerank_lab.testing_servers import FakeProvider, Switch, overlap
+chat = sys.argv[1] == "chat"
+server = FakeChat(sorter(overlap)) if chat else FakeProvider(sys.argv[1])
 server.always = Switch(delay_s=float(sys.argv[2]))
 with server:
     print(server.url, flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        print(time.process_time(), flush=True)
 """
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reranker over so many documents a query, and the share of the queries that it is given."""
+
+    name: str
+    documents: int = 20
+    share: float = 1.0
+    options: dict[str, Literal] = field(default_factory=dict)
+
+
+CASES = {
+    "voyage": Case("voyage"),
+    "cohere": Case("cohere"),
+    "listwise": Case("listwise"),
+    "listwise, 3 windows": Case("listwise", 40, 1 / 3),
+    "listwise, one turn": Case("listwise", options={"form": "rankllm"}),
+    "pointwise-llm": Case("pointwise-llm", 4, 1 / 4, {"concurrency": 1}),
+}
 
 
 def main(queries: int, names: list[str]) -> None:
     os.environ["RERANK_LAB_ALLOW_PRIVATE_URLS"] = "1"
-    report("hosted_concurrency", {name: measured(name, queries) for name in names})
+    found = {name: measured(CASES[name], queries) for name in names}
+    report("hosted_concurrency", {**found, "load_average": os.getloadavg()[0]})
 
 
-def measured(name: str, queries: int) -> dict[str, object]:
-    """Seconds with each number of workers, and whether the rankings agree."""
+def measured(case: Case, queries: int) -> dict[str, object]:
+    """Seconds with each number of workers, CPU a call, and whether the rankings agree."""
+    kind = case.name if case.name in providers() else "chat"
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, name, str(DELAY_S)],
+        [sys.executable, "-c", SERVER, kind, str(DELAY_S)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert server.stdout is not None
     assert server.stdin is not None
+
+    def cpu() -> tuple[float, float]:
+        print(file=server.stdin, flush=True)
+        return time.process_time(), float(server.stdout.readline())  # type: ignore[union-attr]
+
+    asked = 16 * max(1, round(queries * case.share / 16))  # full rounds for sixteen workers
     try:
-        url = server.stdout.readline().strip()
-        through(name, url, 32, 16)  # connections and imports
-        runs = {workers: through(name, url, queries, workers) for workers in WORKERS}
+        reranker = made(case, server.stdout.readline().strip())
+        through(case, reranker, 32, 16)  # connections and imports
+        runs: dict[int, tuple[float, list[Reranked]]] = {}
+        spent: dict[int, list[float]] = {}
+        for workers in WORKERS:
+            before = cpu()
+            runs[workers] = through(case, reranker, asked, workers)
+            spent[workers] = [after - b for after, b in zip(cpu(), before, strict=True)]
     finally:
         server.stdin.close()
         server.wait(5)
     (one_s, one), (many_s, many) = runs[1], runs[16]
+    calls = sum(done.trace.calls for done in many)
     return {
-        "queries": queries,
+        "calls": calls,
         "server_delay_s": DELAY_S,
         "seconds": {str(workers): seconds for workers, (seconds, _) in runs.items()},
-        "queries_per_s": {str(workers): queries / s for workers, (s, _) in runs.items()},
+        "calls_per_s": {str(workers): calls / s for workers, (s, _) in runs.items()},
         "times_faster_16_than_1": one_s / many_s,
-        "identical": one == many,
+        "client_cpu_ms_a_call": {str(w): 1000 * s[0] / calls for w, s in spent.items()},
+        "server_cpu_ms_a_call": {str(w): 1000 * s[1] / calls for w, s in spent.items()},
+        "identical": [done.ranking for done in one] == [done.ranking for done in many],
     }
 
 
-def through(name: str, url: str, queries: int, workers: int) -> tuple[float, list[Ranking]]:
-    """Wall seconds of all queries, each a job, and their rankings."""
+def made(case: Case, url: str) -> Reranker:
+    options = {"base_url": url, "requests_per_minute": 1_000_000, **case.options}
+    found: Reranker = load("reranker", case.name)(**options)
+    return found
+
+
+def through(
+    case: Case, reranker: Reranker, queries: int, workers: int
+) -> tuple[float, list[Reranked]]:
+    """Wall seconds of all queries, each a job, and what came of them."""
     table = JobTable({"network": workers})
-    reranker = load("reranker", name)(base_url=url, requests_per_minute=1_000_000)
-    docs = [Document(f"d{i}", f"word{i % 7} word{i % 11} text {i}") for i in range(DOCUMENTS)]
+    docs = [
+        Document(f"d{i}", f"word{i % 7} word{i % 11} text {i} {WORDS}")
+        for i in range(case.documents)
+    ]
     secrets = {provider.key: "test-key" for provider in providers().values()}
-    ctx = Context(secrets=secrets | {"AWS_ACCESS_KEY_ID": "test-key"})
+    more = {"AWS_ACCESS_KEY_ID": "test-key", "OPENAI_API_KEY": "test-key"}
+    ctx = Context(secrets=secrets | more)
     asked = [Query(f"q{i}", f"word{i % 7} text {i}") for i in range(queries)]
     start = time.perf_counter()
     jobs = [
@@ -84,10 +139,10 @@ def through(name: str, url: str, queries: int, workers: int) -> tuple[float, lis
         )
         for query in asked
     ]
-    rankings = [job.wait(120).ranking for job in jobs]
-    return time.perf_counter() - start, rankings
+    done = [job.wait(120) for job in jobs]
+    return time.perf_counter() - start, done
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[2:] or ["voyage", "cohere"]
+    chosen = sys.argv[2:] or list(CASES)
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 240, chosen)

@@ -21,7 +21,7 @@ from rerank_lab.errors import Cancelled, LabError
 
 _log = logging.getLogger(__name__)
 
-LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 16, "batch": 1}
+LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1}
 LEASE_S = 30.0
 _KEPT = 256
 

@@ -146,7 +146,8 @@ class Pipeline:
         """The kind of resource it occupies: light (retrieval only), cpu, gpu or network."""
         if not self.spec.stages:
             return "light"
-        lanes = {expand(*leaf)[0].lane for node in self.spec.stages for leaf in _stage(node)}
+        expanded = [expand(*leaf) for node in self.spec.stages for leaf in _stage(node)]
+        lanes = {component.lane_of(options) for component, options in expanded}
         return "cpu" if "cpu" in lanes else sorted(lanes)[0]
 
     def check(self, corpus: Corpus | None = None, engine: Engine | None = None) -> list[LabError]:

@@ -74,11 +74,18 @@ class Info:
     extra: str = ""
     key_variable: str = ""
     lane: str = "cpu"
+    lanes: tuple[tuple[str, Value, str], ...] = ()
+    """(option, value, lane): where an option decides what kind of resource is occupied."""
     deterministic: bool = True
     max_concurrency: int = 1
 
     def param(self, name: str) -> Param | None:
         return next((p for p in self.params if p.name == name), None)
+
+    def lane_of(self, options: Mapping[str, Value]) -> str:
+        """The kind of resource that it occupies with these (complete) options."""
+        decided = (lane for name, value, lane in self.lanes if options.get(name) == value)
+        return next(decided, self.lane)
 
     def complete(self, options: Mapping[str, Value]) -> dict[str, Value]:
         """All options with defaults filled in. Raises InvalidInput with every problem at once."""

@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import math
 import re
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
-from rerank_lab.testing_servers import KEY, Received, Scorer, Switch, _Handler
+from rerank_lab.testing_servers import KEY, FakeServer, Received, Scorer, Switch, words_of
 
 _CHAT_FIELDS = {
     "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs",
@@ -118,8 +114,8 @@ def question_of(body: Mapping[str, Any]) -> Question:
     return Question(body, query[1], tuple(passages), kind, int(keep[1]) if keep else 0)
 
 
-class FakeChat:
-    """A server on a free port of 127.0.0.1; use it with `with`. `requests` holds what arrived."""
+class FakeChat(FakeServer):
+    """A server for the OpenAI format, with any `mind`."""
 
     def __init__(
         self,
@@ -134,32 +130,19 @@ class FakeChat:
 
         No `keys`: none is asked for.
         """
+        super().__init__()
         self.mind = mind
         self.keys = set(keys)
         self.logprobs, self.echo, self.schema = logprobs, echo, schema
-        self.requests: list[Received] = []
-        self.always = Switch()
-        self._queue: deque[Switch] = deque()
-        self._lock = threading.Lock()
-        fake: Any = self
+        self.url = f"{self.root}/v1"
 
-        class Handler(_ChatHandler):
-            provider = fake
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def queue(self, switch: Switch, times: int = 1) -> None:
-        """Answer the next requests so; after these, as `always` says."""
-        with self._lock:
-            self._queue.extend([switch] * times)
-
-    def received(self, request: Received) -> Switch:
-        with self._lock:
-            self.requests.append(request)
-            return self._queue.popleft() if self._queue else self.always
+    def reply(self, request: Received, switch: Switch) -> tuple[int, Any]:
+        if switch.status != 200:
+            return switch.status, _error(words_of(switch, request), "error")
+        status, payload = self.answer(request.path, request.headers, request.body)
+        if status == 200 and switch.model:
+            payload["model"] = switch.model
+        return status, payload
 
     def answer(self, path: str, headers: Mapping[str, str], body: Any) -> tuple[int, Any]:
         """Status and payload of a request, checked as strictly as the strictest servers do."""
@@ -230,33 +213,6 @@ class FakeChat:
             },
         }
         return _completion(body, "text_completion", choice, len(parts), 1)
-
-    def __enter__(self) -> FakeChat:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
-
-
-class _ChatHandler(_Handler):
-    def _answer(self, headers: Mapping[str, str], body: Any, switch: Switch) -> tuple[int, Any]:
-        if switch.status != 200:
-            words = (switch.words or f"error {switch.status}") + (
-                f" {dict(headers)}" if switch.echo_key else ""
-            )
-            return switch.status, _error(words, "error")
-        status, payload = self.provider.answer(self.path, headers, body)  # type: ignore[attr-defined]
-        if status == 200 and switch.model:
-            payload["model"] = switch.model
-        return status, payload
 
 
 def _completion(body: Any, kind: str, choice: Any, read: int, written: int) -> Any:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from rerank_lab.context import Context
 from rerank_lab.rerank.base import Reranker
@@ -91,13 +91,10 @@ def scorer_of(reranker: Reranker) -> Scorer:
     return score
 
 
-class FakeProvider:
-    """A server for one provider's format on a free port of 127.0.0.1; use it with `with`."""
+class FakeServer:
+    """A server on a free port of 127.0.0.1; use it with `with`. `requests` holds what arrived."""
 
-    def __init__(self, provider: str, scorer: Scorer = overlap, *, keys: Sequence[str] = (KEY,)):
-        self.wire = WIRES[provider]
-        self.scorer = scorer
-        self.keys = set(keys)
+    def __init__(self) -> None:
         self.always = Switch()
         self.requests: list[Received] = []
         self._queue: deque[Switch] = deque()
@@ -105,17 +102,11 @@ class FakeProvider:
         fake = self
 
         class Handler(_Handler):
-            provider = fake
+            server_of_tests = fake
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Listening(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        """The base URL to give to the reranker: with /v1 where the format's path has it."""
-        return self.root + ("/v1" if self.wire.path.startswith("/v1/") else "")
 
     def queue(self, switch: Switch, times: int = 1) -> None:
         """Answer the next requests so; after these, as `always` says."""
@@ -128,7 +119,11 @@ class FakeProvider:
             self.requests.append(request)
             return self._queue.popleft() if self._queue else self.always
 
-    def __enter__(self) -> FakeProvider:
+    def reply(self, request: Received, switch: Switch) -> tuple[int, Any]:
+        """Status and payload for a request."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -143,44 +138,32 @@ class FakeProvider:
         self._thread.join(5)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    provider: FakeProvider
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one write a reply: two would meet delayed acknowledgements, 40 ms each
+class FakeProvider(FakeServer):
+    """A server for one hosted provider's format."""
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
+    def __init__(self, provider: str, scorer: Scorer = overlap, *, keys: Sequence[str] = (KEY,)):
+        super().__init__()
+        self.wire = WIRES[provider]
+        self.scorer = scorer
+        self.keys = set(keys)
 
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            body = None
-        switch = self.provider.received(Received(self.path, headers, body))
-        time.sleep(switch.delay_s)
-        if switch.drop:
-            self.close_connection = True
-            return
-        status, payload = self._answer(headers, body, switch)
-        text = switch.raw or (" " * _HUGE if switch.huge else json.dumps(payload))
-        self._send(status, text.encode(), switch)
+    @property
+    def url(self) -> str:
+        """The base URL to give to the reranker: with /v1 where the format's path has it."""
+        return self.root + ("/v1" if self.wire.path.startswith("/v1/") else "")
 
-    def _answer(self, headers: Mapping[str, str], body: Any, switch: Switch) -> tuple[int, Any]:
-        wire = self.provider.wire
+    def reply(self, request: Received, switch: Switch) -> tuple[int, Any]:
         if switch.status != 200:
-            words = switch.words or f"error {switch.status}"
-            return switch.status, wire.error(
-                switch.status, words + (f" {dict(headers)}" if switch.echo_key else "")
-            )
-        status, words = checked(wire, self.path, headers, body, self.provider.keys)
-        return (status, wire.error(status, words)) if status else (200, self._good(body, switch))
+            return switch.status, self.wire.error(switch.status, words_of(switch, request))
+        status, words = checked(self.wire, request.path, request.headers, request.body, self.keys)
+        if status:
+            return status, self.wire.error(status, words)
+        return 200, self._good(request.body, switch)
 
     def _good(self, body: Any, switch: Switch) -> Any:
-        wire = self.provider.wire
+        wire = self.wire
         query, texts = query_of(body), [text_of(item) for item in body[wire.texts]]
-        scores = self.provider.scorer(query, texts)
+        scores = self.scorer(query, texts)
         results = [{"index": i, wire.score: s} for i, s in enumerate(scores)]
         results.sort(key=lambda item: -item[wire.score])
         results = _broken(results, wire.score, len(texts), switch)
@@ -196,6 +179,44 @@ class _Handler(BaseHTTPRequestHandler):
         if switch.mode:
             payload["actual_latency_mode"] = switch.mode
         return payload
+
+
+def words_of(switch: Switch, request: Received) -> str:
+    """The message of an error, with the headers that came where the switch wants them repeated."""
+    words = switch.words or f"error {switch.status}"
+    return words + (f" {dict(request.headers)}" if switch.echo_key else "")
+
+
+class _Listening(ThreadingHTTPServer):
+    daemon_threads = True
+    # Many connect at once; one that finds the queue full would come back a second later.
+    request_queue_size = 128
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_of_tests: FakeServer
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one write a reply: two would meet delayed acknowledgements, 40 ms each
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = None
+        request = Received(self.path, headers, body)
+        switch = self.server_of_tests.received(request)
+        time.sleep(switch.delay_s)
+        if switch.drop:
+            self.close_connection = True
+            return
+        status, payload = self.server_of_tests.reply(request, switch)
+        text = switch.raw or (" " * _HUGE if switch.huge else json.dumps(payload))
+        self._send(status, text.encode(), switch)
 
     def _send(self, status: int, text: bytes, switch: Switch) -> None:
         self.send_response(status)

@@ -201,7 +201,8 @@ def _outside(reranker: Reranker) -> bool:
 
 def calls_out(pipeline: Pipeline) -> bool:
     """Whether a stage sends texts to a provider or server, perhaps with a key."""
-    return "network" in (expand(node, kind)[0].lane for node, kind in pipeline.leaves)
+    expanded = (expand(node, kind) for node, kind in pipeline.leaves)
+    return any(component.lane_of(options) == "network" for component, options in expanded)
 
 
 def expected_words(

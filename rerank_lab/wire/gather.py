@@ -12,7 +12,7 @@ from rerank_lab.context import CancelToken, Context
 
 T = TypeVar("T")
 U = TypeVar("U")
-IN_FLIGHT = 64
+IN_FLIGHT = 128
 """Requests that this process has in flight at most, all queries together."""
 _POLL_S = 0.05
 

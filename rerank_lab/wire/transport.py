@@ -26,6 +26,7 @@ from rerank_lab.errors import BackendError
 from rerank_lab.tapes import request_digest
 from rerank_lab.wire import urls
 from rerank_lab.wire.faults import Fault, redacted
+from rerank_lab.wire.gather import IN_FLIGHT
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 CONNECT_S = 10.0
@@ -191,7 +192,7 @@ def _pool(target: urls.Target) -> httpx.HTTPTransport:
 
 
 def _new_pool(target: urls.Target) -> httpx.HTTPTransport:
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+    limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=32)
     proxy = urllib.request.getproxies().get(target.scheme)
     if proxy and not urllib.request.proxy_bypass(target.host):
         return httpx.HTTPTransport(proxy=proxy, limits=limits, verify=_certificates())

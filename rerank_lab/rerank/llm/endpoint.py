@@ -87,6 +87,7 @@ class Endpoint:
     def ask(self, ask: Ask, work: Work) -> Said:
         limit = {self.known.limit_field: ask.max_tokens + int(self.options["reasoning_tokens"])}
         body: dict[str, Any] = {
+            "model": self.model,
             "messages": [{"role": role, "content": text} for role, text in ask.messages],
             **limit,
             **self._sampling(),
@@ -95,8 +96,12 @@ class Endpoint:
             body |= {"logprobs": True, "top_logprobs": ask.top}
         if ask.schema is not None:
             body["response_format"] = {"type": "json_schema", "json_schema": ask.schema}
+        from openai.types.chat import ChatCompletion
+
+        # `chat.completions.create` checks every turn against the SDK's types, two thirds of a
+        # call's time where each passage has turns of its own; ours are plain already.
         reply = self._call(
-            lambda sdk: sdk.chat.completions.create(model=self.model, **body),
+            lambda sdk: sdk.post("/chat/completions", cast_to=ChatCompletion, body=body),
             tokens(ask.messages),
             ask.max_tokens,
             work,

@@ -54,6 +54,7 @@ def llm_info(name: str, summary: str, scale: str, *own: Param) -> Info:
         extra="llm",
         key_variable="OPENAI_API_KEY",
         lane="network",
+        lanes=(("backend", "local", "cpu"),),
         deterministic=False,
         max_concurrency=16,
     )
