@@ -4,7 +4,7 @@
     open_encoder(model, ctx)        bi-encoder: texts to vectors of length 1
     open_token_encoder(model, ctx)  late interaction: texts to one vector a token
     availability(model)             ready, downloadable or missing, and why: cheap, no network
-    model_digest(model)             digest of the files, without loading
+    model_digest(model)             digest of files and recipe, without loading
     loaded_models()                 what is in memory now
 
 Opening fetches the files when they are not here, and loads them. A handle stays valid when its
@@ -21,7 +21,8 @@ from rerank_lab.inference.device import DEVICES, Device
 from rerank_lab.inference.handles import Encoder, Handle, Scorer, TokenEncoder
 from rerank_lab.inference.memory import LoadedModel, Usage, loaded_models
 from rerank_lab.inference.plan import Task, make_plan
-from rerank_lab.inference.resolve import Availability, availability, fetch, model_digest
+from rerank_lab.inference.recipe import RECIPE
+from rerank_lab.inference.resolve import Availability, availability, fetch, locate
 
 __all__ = [
     "BACKENDS",
@@ -65,6 +66,15 @@ def open_token_encoder(
 ) -> TokenEncoder:
     """A late-interaction encoder, loaded. Raises ModelUnavailable with what to do."""
     return _open(TokenEncoder, "tokens", model, ctx, options or Options(device=device))
+
+
+def model_digest(model: str) -> str:
+    """Digest of a model's files and of how they are run here, without loading it.
+
+    Fine for cache keys: the same before and after loading, and on every machine. Raises
+    ModelUnavailable when the files are not here.
+    """
+    return f"{locate(model).digest}:{RECIPE}"
 
 
 def _open(kind: type[H], task: Task, model: str, ctx: Context, options: Options) -> H:

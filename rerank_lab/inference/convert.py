@@ -4,9 +4,9 @@ The weights are quantised per output channel; activations are quantised while ru
 channels that are far larger than the rest have been scaled down and the weights up by as much
 (Xiao et al. 2023, "SmoothQuant"), and tokens to one size where a layer narrows.
 
-The result is compared with full precision on probe texts. When Kendall's tau falls below `MIN_TAU`,
-the full-precision graph is kept instead, and when even that differs, torch runs the model. Kept
-under the data home's `models/`, written whole or not at all.
+Attention becomes one operator. The result is compared with full precision on probe texts. When
+Kendall's tau falls below `MIN_TAU`, the full-precision graph is kept instead, and when even that
+differs, torch runs the model. Kept under the data home's `models/`, written whole or not at all.
 """
 
 from __future__ import annotations
@@ -33,23 +33,25 @@ from rerank_lab.inference.heads import Head
 from rerank_lab.inference.memory import Usage
 from rerank_lab.inference.onnx_tasks import OnnxScorer
 from rerank_lab.inference.probes import probe_texts
+from rerank_lab.inference.recipe import RECIPE
 from rerank_lab.inference.resolve import Located
 from rerank_lab.paths import data_home
-
-RECIPE = "2"
-"""Part of a converted model's place: changes whenever the way of converting does."""
 
 MIN_TAU = 0.95
 _MAX_BYTES = 1_400_000_000
 """An ONNX file holds less than 2 GB; larger models stay with torch."""
 _SMOOTHING = 0.75
 
-Precision = Literal["int8", "fp32", "none"]
+Precision = Literal["int8", "fp32", "fused", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What came of it. `tau` and `max_difference` (in logits) compare with full precision."""
+    """What came of it. `tau` and `max_difference` (in logits) compare with full precision.
+
+    Of a graph that came as a file and had its attention fused, both compare with that file, and
+    `tau` is the correlation of the outputs.
+    """
 
     precision: Precision
     tau: float
@@ -125,6 +127,7 @@ def kept(located: Located, ctx: Context, make: Callable[[Path], Conversion]) -> 
 
 def _convert_into(work: Path, located: Located, head: Head, ctx: Context) -> Conversion:
     from rerank_lab.inference import graphs
+    from rerank_lab.inference.attention import fuse_attention
 
     probes = probe_texts()
     tokenizer = shutil.copy(located.folder / "tokenizer.json", work / "tokenizer.json")
@@ -133,11 +136,13 @@ def _convert_into(work: Path, located: Located, head: Head, ctx: Context) -> Con
     ctx.checkpoint()
     full, int8 = work / "full.onnx", work / "int8.onnx"
     graphs.export(model, located, full)
+    fuse_attention(full)
     ctx.checkpoint()
     graphs.smooth(model, graphs.largest_inputs(model, located, probes), _SMOOTHING)
     graphs.export(model, located, work / "smooth.onnx")
     ctx.checkpoint()
     graphs.quantise(work / "smooth.onnx", int8)
+    fuse_attention(int8)
     (work / "smooth.onnx").unlink()
     limit = located.max_length
     int8_scores = _onnx_scores(int8, Path(tokenizer), head, probes, limit, ctx)

@@ -49,12 +49,14 @@ def convert_encoder(located: Located, pooling: str, ctx: Context) -> Conversion:
 
 def _convert_into(work: Path, located: Located, pooling: str, ctx: Context) -> Conversion:
     from rerank_lab.inference import graphs, torch_backend
+    from rerank_lab.inference.attention import fuse_attention
 
     graph = work / "full.onnx"
     tokenizer = Path(shutil.copy(located.folder / "tokenizer.json", work / "tokenizer.json"))
     sentences = [text for probe in PROBES for text in (probe.query, probe.answer)]
     texts = [*sentences, " ".join(sentences), " ".join(sentences * 4)]
     graphs.export(graphs.load_encoder(located.folder), located, graph, output="last_hidden_state")
+    fuse_attention(graph)
     ctx.checkpoint()
     call = Call(ctx, Usage(), located.max_length)
     exact = torch_backend.load_embedder(located, "cpu", "float32", ("", ""))

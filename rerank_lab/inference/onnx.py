@@ -28,6 +28,9 @@ T = TypeVar("T")
 Floats = NDArray[np.float32]
 
 _POLL_S = 0.02
+SLOWER_FUSIONS = ["SkipLayerNormFusion"]
+"""On a CPU the fused operator is slower than its two parts (benchmarks/graph_forms.py)."""
+
 _OVERHEAD = 1.5
 """Memory of a session for each byte of its file: weights, packed weights, one run's activations."""
 
@@ -116,7 +119,12 @@ def _session(graph: Path) -> Any:
     options.log_severity_level = 3
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(graph),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=SLOWER_FUSIONS,
+        )
     except Exception as error:
         raise ModelUnavailable(
             f"ONNX Runtime cannot read {graph.name}: {error}",

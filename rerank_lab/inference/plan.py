@@ -57,7 +57,7 @@ def make_plan(located: Located, task: Task, options: Options, ctx: Context) -> P
     head = head_of(located) if task == "score" else Head()
     graph = located.onnx_file
     if graph is not None and _prefers_onnx(located, options):
-        return _onnx_plan(located, task, graph, head)
+        return _onnx_plan(located, task, graph, head, ctx)
     if not located.has_safetensors:
         raise ModelUnavailable(
             f"{located.name} has no weights for the backend {options.backend!r} here.",
@@ -115,8 +115,8 @@ def dimension_of(located: Located) -> int:
     return 0
 
 
-def _onnx_plan(located: Located, task: Task, graph: Path, head: Head) -> Plan:
-    from rerank_lab.inference import onnx_tasks
+def _onnx_plan(located: Located, task: Task, graph: Path, head: Head, ctx: Context) -> Plan:
+    from rerank_lab.inference import fused, onnx_tasks
 
     tokenizer = located.folder / "tokenizer.json"
     if not tokenizer.is_file():
@@ -124,6 +124,7 @@ def _onnx_plan(located: Located, task: Task, graph: Path, head: Head) -> Plan:
             f"{located.name} lacks tokenizer.json.",
             hint="An ONNX model needs model.onnx and tokenizer.json in its folder.",
         )
+    graph = fused.fused_graph(located, graph, tokenizer, ctx)
     entry = located.entry
     backend = entry.weights if entry and entry.weights.startswith("onnx") else "onnx"
     pooling, prefixes = _embedding(located, task)

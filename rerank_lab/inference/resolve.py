@@ -125,14 +125,6 @@ def availability(model: str) -> Availability:
     return Availability("missing", "", _why_missing(model), _hint_missing(model), size)
 
 
-def model_digest(model: str) -> str:
-    """Digest of a model's files, without loading it. Raises ModelUnavailable when it is not here.
-
-    Fine for cache keys: the same files give the same digest on every machine.
-    """
-    return locate(model).digest
-
-
 def locate(model: str) -> Located:
     """The model's files on this machine, checked, without network.
 

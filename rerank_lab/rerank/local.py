@@ -17,7 +17,6 @@ from rerank_lab.inference import (
     fetch,
     model_digest,
 )
-from rerank_lab.inference.convert import RECIPE
 from rerank_lab.inference.handles import Handle
 from rerank_lab.registry import Param
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Reranker, Work
@@ -105,7 +104,7 @@ class UsesModel(Reranker, Generic[H]):
         The same before and after loading. Raises ModelUnavailable when the files are not here.
         """
         if not self._digest:
-            self._digest = f"{model_digest(self.model)}:{RECIPE}"
+            self._digest = model_digest(self.model)
         return self._digest
 
     def _load(self, ctx: Context) -> None:
