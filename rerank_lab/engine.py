@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,9 @@ from typing import Any, Generic, TypeVar
 from rerank_lab.cache import ScoreCache
 from rerank_lab.context import Context
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.errors import BackendError, Cancelled, LabError
-from rerank_lab.paths import data_home
-from rerank_lab.registry import expand, load
+from rerank_lab.errors import BackendError, Cancelled, InvalidInput, LabError
+from rerank_lab.paths import FOLDERS_VARIABLE, data_home, is_within, names_a_path
+from rerank_lab.registry import Info, expand, load
 from rerank_lab.rerank.base import Reranker
 from rerank_lab.retrieve.base import Retriever
 from rerank_lab.spec import Node
@@ -78,14 +78,32 @@ class SingleFlight(Generic[T]):
 
 
 class Engine:
-    """Components ready to work, and the memo of stage results. `home` holds indexes and cache."""
+    """Components ready to work, and the memo of stage results. `home` holds indexes and cache.
+
+    `readable` are the folders whose files a pipeline may name; None, as on the command line and in
+    Python, means all: whoever writes the pipeline there reads with rights of their own.
+    """
 
     def __init__(self, home: Path | None = None, *, indexes: int = 12, results: int = 512) -> None:
         self.home = home or data_home()
+        self.readable: Sequence[Path] | None = None
         self.scores = ScoreCache(self.home / "scores.sqlite")
         self.results: SingleFlight[Any] = SingleFlight(results)
         self._retrievers: SingleFlight[Retriever] = SingleFlight(indexes)
         self._rerankers: SingleFlight[Reranker] = SingleFlight(64, Reranker.close)
+
+    def _check_places(self, info: Info, options: Mapping[str, object]) -> None:
+        """Raises InvalidInput for a file or folder that a visitor may not have read."""
+        if self.readable is None or options.get("backend") == "endpoint":
+            return
+        for param in info.params:
+            value = str(options.get(param.name, "")) if param.local else ""
+            if names_a_path(value) and not is_within(value, self.readable):
+                raise InvalidInput(
+                    f"The app may not read {value!r}, which {info.name} names as its {param.name}.",
+                    hint="Put it into the data folder, or start the app with "
+                    f"{FOLDERS_VARIABLE} naming the folder it is in.",
+                )
 
     def context(self, ctx: Context | None = None) -> Context:
         """The context given, or a plain one that uses this engine's score cache."""
@@ -94,6 +112,7 @@ class Engine:
     def retriever(self, node: Node) -> Retriever:
         """A new, unbuilt retriever for a canonical node."""
         info, options = expand(node, "retriever")
+        self._check_places(info, options)
         with lab_errors(f"The first stage {node}"):
             made: Retriever = load("retriever", info.name)(**options)
         return made
@@ -128,6 +147,7 @@ class Engine:
     def reranker(self, node: Node) -> Reranker:
         """The reranker of a canonical node; equal nodes (whatever their `top`) share one."""
         info, options = expand(node, "reranker")
+        self._check_places(info, options)
         key = (info.name, tuple((k, v) for k, v in sorted(options.items()) if k != "top"))
 
         def make() -> Reranker:

@@ -38,6 +38,9 @@ class Param:
     label: str = ""
     execution: bool = False
     """True when the option changes how fast an answer comes, never which answer."""
+    local: bool = False
+    """True when the value may name a file or folder of this machine; the app then asks whether it
+    may be read."""
 
     @property
     def type(self) -> type[Value]:

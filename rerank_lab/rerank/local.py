@@ -33,7 +33,9 @@ def local_params(model: str) -> tuple[Param, ...]:
     """
     return (
         TOP,
-        Param("model", model, "Catalogue name, local folder, or hub id.", label="Model"),
+        Param(
+            "model", model, "Catalogue name, local folder, or hub id.", label="Model", local=True
+        ),
         Param("device", "auto", "Where it runs.", choices=DEVICES, label="Device"),
         Param(
             "backend",

@@ -100,7 +100,13 @@ class DecoderReranker(_Prompted):
                 "What relevance means here, for templates that take one; empty for the model's.",
                 label="Instruction",
             ),
-            Param("adapter", "", "Local folder of a LoRA adapter, or empty.", label="Adapter"),
+            Param(
+                "adapter",
+                "",
+                "Local folder of a LoRA adapter, or empty.",
+                label="Adapter",
+                local=True,
+            ),
         ),
     )
 

@@ -50,6 +50,7 @@ class Dense(Retriever):
                 "bge-small-en",
                 "A catalogue name, a hub id, or a folder with a sentence-transformers bi-encoder.",
                 label="Model",
+                local=True,
             ),
             Param(
                 "index",

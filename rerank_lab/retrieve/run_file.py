@@ -32,7 +32,13 @@ class RunFile(Retriever):
         scale=TREC_SCALE,
         params=(
             DEPTH,
-            Param("path", "", "A TREC run file: query Q0 document rank score tag.", label="File"),
+            Param(
+                "path",
+                "",
+                "A TREC run file: query Q0 document rank score tag.",
+                label="File",
+                local=True,
+            ),
         ),
         max_concurrency=8,
     )

@@ -36,7 +36,11 @@ class Splade(Retriever):
         params=(
             DEPTH,
             Param(
-                "model", "splade-tiny", "Catalogue name, local folder, or hub id.", label="Model"
+                "model",
+                "splade-tiny",
+                "Catalogue name, local folder, or hub id.",
+                label="Model",
+                local=True,
             ),
             Param("device", "auto", "Where it runs.", choices=DEVICES, label="Device"),
         ),

@@ -19,13 +19,16 @@ from rerank_lab.errors import InvalidInput
 from rerank_lab.experiment import Evaluation, load_experiment
 from rerank_lab.experiment.store import experiment_folder
 from rerank_lab.jobs import Job, JobTable
+from rerank_lab.paths import app_folders
 from rerank_lab.registry import resolve
 
 
 @st.cache_resource
 def engine() -> Engine:
-    """The engine over the data folder."""
-    return default_engine()
+    """The engine over the data folder, reading only where a visitor's pipeline may."""
+    made = default_engine()
+    made.readable = app_folders(st.get_option("server.address"))
+    return made
 
 
 @st.cache_resource

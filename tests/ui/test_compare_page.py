@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.store import save_corpus
+from rerank_lab.paths import FOLDERS_VARIABLE
 from rerank_lab.types import Document
 from rerank_lab.ui import resources
 from tests.ui import pages
@@ -262,3 +264,16 @@ def test_the_default_pipelines_answer_with_real_models() -> None:
     at = settled(opened(q="stop asking me to type a code every single morning"), seconds=200)
     assert [len(titles(at, slot)) for slot in range(3)] == [10, 10, 10]
     assert "moves" in html(at)
+
+
+def test_a_link_does_not_have_any_file_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "theirs.trec"
+    run.write_text("q Q0 hd-001 1 1 secret\n")
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "elsewhere"))
+    at = settled(opened(q=Q, p=["bm25", f'run(path="{run}")']))
+    assert "The app may not read" in words(at)
+    assert FOLDERS_VARIABLE in words(at)
+    assert "secret" not in words(at) + html(at)
+    assert len(titles(at, 0)) == 10

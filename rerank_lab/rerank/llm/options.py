@@ -8,7 +8,7 @@ TOP = Param(
     "top", 20, "How many candidates are reranked; those below keep their order.", 1, 10_000,
     unit="documents", label="Candidates to rerank",
 )  # fmt: skip
-MODEL = Param("model", "gpt-4.1-mini", "The model's name, as its endpoint writes it.")
+MODEL = Param("model", "gpt-4.1-mini", "The model's name, as its endpoint writes it.", local=True)
 _CONNECTION = (
     MODEL,
     Param("backend", "endpoint", "An OpenAI-compatible endpoint, or a local transformers model.",
