@@ -4,7 +4,9 @@
 
 A pool is the top 10 of a preset for every query of a sample, over 50 candidates (the app's default)
 and over 100 (the command line's). Prints nDCG@10 and Judged@10 of the latter by sample and preset,
-and the number of (query, document) pairs that nobody judged, which must be 0.
+and the number of (query, document) pairs that nobody judged, which must be 0. The pools are kept in
+`benchmarks/pools/`, where a test compares them with the judgments. Scores are kept in the data
+folder: a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,33 +14,75 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from _pools import DEPTHS, SAMPLES, TOP, unjudged_pairs, write_pool
 from _report import report
 
 from rerank_lab.corpora import Corpus, load_corpus
+from rerank_lab.inference import Encoder, TokenEncoder
 from rerank_lab.measures import measure
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.presets import DEFAULT_DEPTH, PRESETS
+from rerank_lab.presets import PRESETS
 from rerank_lab.types import Ranking
 
-SAMPLES = ("helpdesk", "science-answers", "multilingual-faq")
-DEPTH = 10
+MEASURES = ("nDCG@10", "Judged@10")
 
 
-def pool(corpus: Corpus, pipeline: Pipeline, unjudged: dict[str, set[str]]) -> dict[str, Any]:
-    """Measures of one pipeline on one sample; adds what is unjudged to `unjudged`."""
+def encode_once(encode: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep what a model makes of a document: every query meets the same few hundred of them.
+
+    Graphs run one text at a time, so that the vectors are those of a fresh run to the last bit.
+    """
+    kept: dict[tuple[int, str], Any] = {}
+
+    def encoded(self: Any, texts: Sequence[str], kind: str, *rest: Any, **named: Any) -> Any:
+        if kind == "query":
+            return encode(self, texts, kind, *rest, **named)
+        new = [text for text in dict.fromkeys(texts) if (id(self), text) not in kept]
+        if new:
+            made = encode(self, new, kind, *rest, **named)
+            kept.update(zip(((id(self), text) for text in new), made, strict=True))
+        vectors = [kept[id(self), text] for text in texts]
+        return np.stack(vectors) if isinstance(self, Encoder) else vectors
+
+    return encoded
+
+
+def rankings_of(corpus: Corpus, pipeline: Pipeline) -> dict[str, Ranking]:
+    """Rankings of one pipeline by query."""
     rankings: dict[str, Ranking] = {}
     for query in corpus.queries:
         result = pipeline.run(query, corpus)
         if result.ranking is None:
             raise SystemExit(f"{pipeline} on {query.id}: {result.error}")
         rankings[query.id] = result.ranking
-        judged = corpus.qrels.get(query.id, {})
-        missing = {hit.doc_id for hit in result.ranking.top(DEPTH)} - set(judged)
-        unjudged.setdefault(query.id, set()).update(missing)
-    return dict(measure(corpus.qrels, rankings, ["nDCG@10", "Judged@10"]).measures)
+    return rankings
+
+
+def add_to(pool: dict[str, dict[str, int]], rankings: dict[str, Ranking]) -> None:
+    for query_id, ranking in rankings.items():
+        best = pool.setdefault(query_id, {})
+        for hit in ranking.top(TOP):
+            best[hit.doc_id] = min(hit.rank, best.get(hit.doc_id, TOP))
+
+
+def run_presets(name: str, corpus: Corpus) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+    """Measures by preset over the largest depth, and the pool over all depths."""
+    measured: dict[str, Any] = {}
+    pool: dict[str, dict[str, int]] = {}
+    for preset in PRESETS:
+        for depth in DEPTHS:
+            rankings = rankings_of(corpus, Pipeline(preset.spec).at_depth(depth))
+            add_to(pool, rankings)
+            if depth == max(DEPTHS):
+                means = measure(corpus.qrels, rankings, MEASURES).measures
+                measured[preset.spec] = dict(means)
+        sys.stderr.write(f"{name}: {preset.spec}: {measured[preset.spec]}\n")
+    return measured, pool
 
 
 def main() -> None:
@@ -46,19 +90,17 @@ def main() -> None:
     parser.add_argument("samples", nargs="*", default=SAMPLES)
     parser.add_argument("--unjudged", type=Path, help="write the unjudged pairs there as JSON")
     arguments = parser.parse_args()
+    for kind in (Encoder, TokenEncoder):
+        kind.encode = encode_once(kind.encode)  # type: ignore[method-assign]
     figures: dict[str, Any] = {}
     left: dict[str, dict[str, list[str]]] = {}
     for name in arguments.samples:
-        corpus, unjudged = load_corpus(name), {}
-        by_preset = {}
-        for preset in PRESETS:
-            pipeline = Pipeline(preset.spec)
-            by_preset[preset.spec] = pool(corpus, pipeline, unjudged)
-            pool(corpus, pipeline.at_depth(DEFAULT_DEPTH), unjudged)
-            sys.stderr.write(f"{name}: {preset.spec}: {by_preset[preset.spec]}\n")
-        left[name] = {query: sorted(docs) for query, docs in unjudged.items() if docs}
+        corpus = load_corpus(name)
+        measured, pool = run_presets(name, corpus)
+        write_pool(name, corpus, pool)
+        left[name] = unjudged_pairs(corpus, pool)
         pairs = sum(map(len, left[name].values()))
-        figures[name] = {"presets": by_preset, "unjudged pairs": pairs}
+        figures[name] = {"presets": measured, "unjudged pairs": pairs}
     if arguments.unjudged:
         arguments.unjudged.write_text(json.dumps(left, indent=1), "utf-8")
     report("sample_pools", figures)
