@@ -58,6 +58,12 @@ def test_plain_lines_get_ids_from_their_text(name: str) -> None:
     assert found == [Query.of("how to reset it"), Query.of("what is new")]
 
 
+def test_queries_that_differ_in_case_only_stay_apart() -> None:
+    found = queries("q.txt", "Nike\nnike\nNIKE, shoes\n")
+    assert [q.text for q in found] == ["Nike", "nike", "NIKE, shoes"]
+    assert len({q.id for q in found}) == 3
+
+
 def test_queries_keep_what_else_is_known() -> None:
     (query,) = queries("q.jsonl", make.jsonl({"_id": "1", "text": "a", "lang": "de"}))
     assert query.meta == {"lang": "de"}
