@@ -242,7 +242,8 @@ class _Job:
             with lab_errors(f"The stage {node}"):
                 self.ctx.checkpoint()
                 key = self._key(key, node, before is None)
-                if self.ctx.cache is None or self.ctx.tape is not None:
+                tape = self.ctx.tape
+                if self.ctx.cache is None or (tape is not None and tape.whole):
                     return self._compute(node, before, prefix), key
                 found, reused = self.engine.results.get(
                     key, lambda: self._compute(node, before, prefix), self.ctx

@@ -5,6 +5,8 @@ JSON body, never a header), the provider's name, the status, the body and a few 
 
     with Tape(path, "record") as tape: Pipeline(...).run(query, corpus, Context(tape=tape))
     with Tape(path, "replay") as tape: ...      # neither key nor network
+
+A tape in memory (`path=MEMORY`) is the one that a saved comparison carries as lines.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ KEPT_HEADERS = frozenset(
     | {"x-inference-time", "retry-after"}
 )
 MAX_LINE = 64 * 1024 * 1024
+MAX_MEMORY = 16 * 1024 * 1024
+MEMORY = Path(":memory:")
 _SCHEMA = """
 create table if not exists exchanges (
   key text primary key, provider text not null, status int not null,
@@ -51,18 +55,22 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class Tape:
-    """A tape in a file; safe for many threads. `path` defaults to one in the data folder."""
+    """A tape in a file; safe for many threads. `path` defaults to one in the data folder.
 
-    def __init__(self, path: Path | None = None, mode: Mode = "record") -> None:
+    A `whole` tape holds all that its pipelines asked, so caches stay unused meanwhile. Another
+    one keeps what happens to be asked. In memory, exchanges beyond MAX_MEMORY bytes are not kept.
+    """
+
+    def __init__(
+        self, path: Path | None = None, mode: Mode = "record", *, whole: bool = True
+    ) -> None:
         self.path = path or data_home() / "tapes" / "tape.sqlite"
         self.mode: Mode = mode
+        self.whole = whole
         self._lock = threading.Lock()
-        if mode == "replay" and not self.path.exists():
-            raise InvalidInput(
-                f"There is no tape {self.path.name}.",
-                hint="Record one first: run the same comparison with a key and mode record.",
-            )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._left = MAX_MEMORY if self.path == MEMORY else None
+        if self.path != MEMORY:
+            self._find()
         self._connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
         try:
             self._connection.execute("pragma journal_mode=wal")
@@ -74,6 +82,14 @@ class Tape:
                 f"The tape {self.path.name} cannot be read ({fault}).",
                 hint="Choose a tape that this app recorded, or record a new one.",
             ) from fault
+
+    def _find(self) -> None:
+        if self.mode == "replay" and not self.path.exists():
+            raise InvalidInput(
+                f"There is no tape {self.path.name}.",
+                hint="Record one first: run the same comparison with a key and mode record.",
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
 
     @property
     def replaying(self) -> bool:
@@ -92,6 +108,10 @@ class Tape:
         headers = json.dumps(kept_headers(exchange.headers), sort_keys=True)
         row = (key, provider, exchange.status, headers, exchange.body, at)
         with self._lock, self._connection:
+            if self._left is not None:
+                self._left -= len(exchange.body) + len(headers)
+                if self._left < 0:
+                    return
             self._connection.execute("insert or replace into exchanges values (?,?,?,?,?,?)", row)
 
     def __len__(self) -> int:

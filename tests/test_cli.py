@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from rerank_lab import saved
 from rerank_lab.cli import main
 from rerank_lab.engine import default_engine
+from rerank_lab.testing_servers import KEY, FakeProvider
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 Calls = list[tuple[str, object]]
@@ -533,3 +535,27 @@ def test_measure_agrees_with_trec_eval_from_the_command_line(
     )
     assert round(shown["measures"]["AP"], 4) == 0.1785
     assert round(shown["per_query"]["302"]["nDCG@10"], 4) == 0.7530
+
+
+def test_a_comparison_is_recorded_with_a_key_and_replayed_without(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("RERANK_LAB_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("COHERE_API_KEY", KEY)
+    kept = tmp_path / "kept.jsonl"
+    with FakeProvider("cohere") as server:
+        asked = ("rank", str(folder), "loud dogs", "-p", f'bm25 >> cohere(base_url="{server.url}")')
+        first = run_json(capsys, *asked, "--record", str(kept))
+    monkeypatch.delenv("COHERE_API_KEY")
+    monkeypatch.delenv("RERANK_LAB_ALLOW_PRIVATE_URLS")
+    default_engine.cache_clear()
+    again = run_json(capsys, *asked, "--replay", str(kept))
+    assert again["rankings"][0]["hits"] == first["rankings"][0]["hits"]
+    assert KEY.encode() not in kept.read_bytes()
+    assert saved.find(saved.add(kept.read_bytes())) is not None
+    other = fail_json(capsys, "rank", "helpdesk", "loud dogs", "-p", "bm25", "--replay", str(kept))
+    assert "other documents" in other["message"]
+    assert "both" in fail_json(capsys, *asked, "--record", "a", "--replay", "b")["message"]
+    assert "cannot be read" in fail_json(capsys, *asked, "--replay", "no/such")["message"]

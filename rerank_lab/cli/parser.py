@@ -127,6 +127,19 @@ def _add_rank(parser: _Parser) -> None:
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     _add_specs(parser)
     parser.add_argument(
+        "--record",
+        metavar="FILE",
+        default="",
+        help="keep the results and every provider's answer in a file, without any key; the app "
+        "opens it under Saved comparisons",
+    )
+    parser.add_argument(
+        "--replay",
+        metavar="FILE",
+        default="",
+        help="take providers' answers from such a file: neither key nor network is used for them",
+    )
+    parser.add_argument(
         "-k",
         "--top",
         type=_positive,

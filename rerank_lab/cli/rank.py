@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
@@ -13,7 +16,12 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import default_engine
 from rerank_lab.errors import Cancelled, InvalidInput
 from rerank_lab.pipeline import Result, pipelines
+from rerank_lab.presets import DEFAULT_DEPTH
+from rerank_lab.saved import MAX_BYTES, comparison_of, known_secrets, to_bytes
+from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.types import Hit, Query, Status
+from rerank_lab.views import Outcome, Question
+from rerank_lab.views.saved import comparison
 
 SHOWN = 10
 
@@ -28,11 +36,14 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
     ctx = Context(cache=None if arguments.no_cache else engine.scores, progress=output.progress)
     results: list[Result] = []
-    for pipeline in made:
-        result = pipeline.run(query, corpus, ctx, engine)
-        if result.status is Status.CANCELLED:
-            raise Cancelled("Interrupted.", hint="Run the command again to go on.")
-        results.append(result)
+    with _tape(arguments, corpus) as tape:
+        for pipeline in made:
+            result = pipeline.run(query, corpus, replace(ctx, tape=tape), engine)
+            if result.status is Status.CANCELLED:
+                raise Cancelled("Interrupted.", hint="Run the command again to go on.")
+            results.append(result)
+        if tape is not None and not tape.replaying:
+            _save(arguments, Question(query, corpus), results, tape)
     failed = [result for result in results if result.error is not None]
     if output.as_json and len(failed) < len(results):
         output.json({"rankings": [to_json(result, arguments.top) for result in results]})
@@ -43,6 +54,50 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
         if result.error is not None:
             output.error(result.error)
     return 2 if failed else 0
+
+
+@contextmanager
+def _tape(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Tape | None]:
+    """The tape to record on or to replay, None for neither."""
+    if arguments.record and arguments.replay:
+        raise InvalidInput(
+            "A comparison is recorded or replayed, not both.", hint="Leave one of them out."
+        )
+    if not (arguments.record or arguments.replay):
+        yield None
+        return
+    with Tape(MEMORY) as tape:
+        if arguments.replay:
+            kept = comparison_of(_read(Path(arguments.replay)))
+            kept.check_against(corpus)
+            tape.add_lines(kept.tape)
+            tape.mode = "replay"
+        yield tape
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as fault:
+        raise InvalidInput(
+            f"{path} cannot be read ({fault.strerror}).", hint="Name a file made by --record."
+        ) from None
+
+
+def _save(
+    arguments: argparse.Namespace, question: Question, results: Sequence[Result], tape: Tape
+) -> None:
+    """The results and all answers as one file, which the app opens as well."""
+    outcomes = [Outcome(result.spec, result) for result in results]
+    kept = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [tape])
+    data = to_bytes(kept, known_secrets({}, [outcome.spec for outcome in outcomes]))
+    try:
+        Path(arguments.record).write_bytes(data)
+    except OSError as fault:
+        raise InvalidInput(
+            f"{arguments.record} cannot be written ({fault.strerror}).", hint="Name another file."
+        ) from None
 
 
 def to_json(result: Result, top: int | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
@@ -14,8 +14,16 @@ _SIDE_BY_SIDE = 3
 _WIDTH = 330
 
 
-def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> None:
-    """Up to three columns share the width; more scroll sideways in their own strip."""
+def draw(
+    view: CompareView,
+    slots: Mapping[str, int],
+    checks: health.Checks,
+    kept: Collection[str] = (),
+) -> None:
+    """Up to three columns share the width; more scroll sideways in their own strip.
+
+    What failed in a column that is `kept` is not offered to be tried again.
+    """
     wide = len(view.columns) > _SIDE_BY_SIDE
     strip = st.container(
         horizontal=True, wrap=False, gap="medium", key="strip_wide" if wide else "strip"
@@ -30,7 +38,7 @@ def draw(view: CompareView, slots: Mapping[str, int], checks: health.Checks) -> 
             if column.waiting:
                 _waiting(column, slot, view)
             elif column.outcome.ranking is None:
-                _failed(column, slot)
+                _failed(column, slot, can_retry=column.spec not in kept)
             for card in column.cards:
                 _card(card, slot)
 
@@ -54,10 +62,11 @@ def _waiting(column: Column, slot: int, view: CompareView) -> None:
         st.skeleton(height=height)
 
 
-def _failed(column: Column, slot: int) -> None:
+def _failed(column: Column, slot: int, *, can_retry: bool) -> None:
     failure = column.failure
     if failure is not None:
-        parts.error_card(failure, key=f"col_{slot}", retry=lambda: run.again(column.spec))
+        retry = (lambda: run.again(column.spec)) if can_retry else None
+        parts.error_card(failure, key=f"col_{slot}", retry=retry)
 
 
 def _card(card: Card, slot: int) -> None:

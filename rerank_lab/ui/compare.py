@@ -22,6 +22,7 @@ from rerank_lab.ui import (
     parts,
     resources,
     run,
+    saved,
 )
 from rerank_lab.ui.state import Screen, screen, set_query
 from rerank_lab.views import CompareView, Options, Question, compare
@@ -44,22 +45,28 @@ def page() -> None:
     except LabError as error:
         parts.error_card(error, key="corpus_main")
         return
-    if not now.query:
+    saved.draw()
+    replay = saved.replayed(now, corpus)
+    if replay.problem is not None:
+        saved.problem_card(replay.problem)
+    elif not now.query:
         _welcome(corpus)
     elif not now.pipelines:
         st.info("Add a pipeline to see what it makes of this query.", icon=":material/add:")
     else:
-        _answers(now, Question.of(now.query, corpus), slots)
+        _answers(now, Question.of(now.query, corpus), slots, replay)
 
 
-def _answers(now: Screen, question: Question, slots: Mapping[str, int]) -> None:
-    tasks = run.submit(question, now.pipelines, now.depth)
+def _answers(
+    now: Screen, question: Question, slots: Mapping[str, int], replay: saved.Replay
+) -> None:
+    tasks = run.submit(question, now.pipelines, now.depth, replay.outcomes)
     run.wait_a_little(tasks)
-    checks = health.submit(now.pipelines)
+    checks = health.submit(tuple(task.spec for task in tasks if task.job is not None))
     polling = any(not task.ended for task in tasks) or health.pending(checks)
     draw = st.fragment(_results, run_every=POLL_S if polling else None)
-    draw(now, question, tasks, checks, slots, polling)
-    if now.doc and not editor.is_open():
+    draw(now, question, tasks, checks, slots, polling, replay)
+    if now.doc and not editor.is_open() and not saved.is_open():
         view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
         document.show(view, now.doc)
 
@@ -71,14 +78,21 @@ def _results(
     checks: health.Checks,
     slots: Mapping[str, int],
     polling: bool,
+    replay: saved.Replay,
 ) -> None:
     """All results known so far. While something is pending this runs again every POLL_S."""
     resources.jobs().touch(resources.waiter())
     view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
+    saved.banner(replay, now.pipelines)
     _verdict(view)
     _bump(view, now)
-    columns.draw(view, slots, checks)
-    evidence.draw(view, slots)
+    columns.draw(view, slots, checks, replay.outcomes)
+    evidence.draw(
+        view,
+        slots,
+        beside=lambda: saved.controls(view, now, tasks, replay),
+        can_measure=not replay.outcomes,
+    )
     if polling and not view.pending and not health.pending(checks):
         st.rerun()
 
@@ -155,6 +169,7 @@ def _welcome(corpus: Corpus) -> None:
                 on_click=set_query,
                 args=(query.text,),
             )
+        saved.latest()
         st.caption("Your own documents: import them on the Corpora page.")
 
 

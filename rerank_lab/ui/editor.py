@@ -37,11 +37,11 @@ def is_open() -> bool:
     return st.session_state.get(_OPEN) is not None
 
 
-def _close() -> None:
+def close() -> None:
     st.session_state[_OPEN] = None
 
 
-@st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=_close)
+@st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
 def _dialog(now: state.Screen, old: str) -> None:
     st.text_area(
         "Spec",
@@ -62,7 +62,7 @@ def _dialog(now: state.Screen, old: str) -> None:
         if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
             specs = [str(spec) if other == old else other for other in now.pipelines]
             state.next_pipelines(specs if old in now.pipelines else [*specs, str(spec)])
-            _close()
+            close()
             st.rerun()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -20,16 +20,31 @@ _MEASURES = {
 }
 
 
-def draw(view: CompareView, slots: Mapping[str, int]) -> None:
-    """The chooser and the part chosen."""
+def draw(
+    view: CompareView,
+    slots: Mapping[str, int],
+    beside: Callable[[], None],
+    *,
+    can_measure: bool,
+) -> None:
+    """The chooser, `beside` it what can be done with the whole, and the part chosen."""
     with st.container(key="evidence"):
-        chosen = st.segmented_control(
-            "Evidence", [LATENCY, AGREEMENT, RAW], key="evidence_tab", label_visibility="collapsed"
-        )
+        with st.container(horizontal=True, vertical_alignment="center", key="evidence_row"):
+            chosen = st.segmented_control(
+                "Evidence",
+                [LATENCY, AGREEMENT, RAW],
+                key="evidence_tab",
+                label_visibility="collapsed",
+            )
+            st.space("stretch")
+            with st.container(horizontal=True, gap="small", width="content"):
+                beside()
         if not view.ready:
             return
         if chosen == LATENCY:
             _latency(view, slots)
+            if can_measure:
+                _measure_afresh(view)
         elif chosen == AGREEMENT:
             _agreement(view)
         elif chosen == RAW:
@@ -57,6 +72,9 @@ def _latency(view: CompareView, slots: Mapping[str, int]) -> None:
         }
         | {"Pipeline": st.column_config.TextColumn(width="medium")},
     )
+
+
+def _measure_afresh(view: CompareView) -> None:
     st.button(
         "Measure afresh",
         key="afresh_button",

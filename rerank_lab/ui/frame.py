@@ -9,7 +9,7 @@ import streamlit as st
 from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
 from rerank_lab.paths import HOME_VARIABLE
-from rerank_lab.ui import parts, resources, state, waiting
+from rerank_lab.ui import parts, resources, saved, state, waiting
 
 COMPARE, EVALUATE = "Compare", "Evaluate"
 ICON = (
@@ -25,6 +25,7 @@ JOBS_POLL_S = 1.0
 def draw(page: str) -> None:
     """Draw the frame for the page of that title; call before the page runs."""
     state.remember_link()
+    saved.follow_link()
     parts.style()
     with st.sidebar:
         st.markdown("### :material/swap_vert: Rerank Lab")

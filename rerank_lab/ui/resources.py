@@ -21,6 +21,7 @@ from rerank_lab.experiment.store import experiment_folder
 from rerank_lab.jobs import Job, JobTable
 from rerank_lab.paths import app_folders
 from rerank_lab.registry import resolve
+from rerank_lab.saved import Comparison, Entry, load
 
 
 @st.cache_resource
@@ -79,6 +80,16 @@ def corpus(name: str) -> Corpus:
 @st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
 def _opened(name: str, content_hash: str) -> Corpus:
     return load_corpus(name)
+
+
+def comparison(entry: Entry) -> Comparison:
+    """A saved comparison, read once for everybody. Raises InvalidInput when it cannot be read."""
+    return _comparison(entry.id, entry.changed)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Opening the comparison")
+def _comparison(comparison_id: str, changed: int) -> Comparison:
+    return load(comparison_id)
 
 
 def evaluation(experiment_id: str) -> Evaluation:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -11,6 +13,7 @@ from rerank_lab.context import Context, Progress
 from rerank_lab.errors import Cancelled
 from rerank_lab.jobs import Job
 from rerank_lab.pipeline import Pipeline, Result, StageStarted, result_of
+from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.ui import keys, resources, waiting
 from rerank_lab.views import Outcome, Question, hosted
 
@@ -20,31 +23,40 @@ _FIRST_PAINT_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One pipeline asked for one question."""
+    """One pipeline asked for one question: a job, or what was kept of an earlier one."""
 
     spec: str
-    job: Job
+    job: Job | None = None
+    kept: Outcome | None = None
 
     @property
     def cancelled(self) -> bool:
         """This session wants it no longer; others may."""
-        return self.job.key in waiting.left()
+        return self.job is not None and self.job.key in waiting.left()
 
     @property
     def ended(self) -> bool:
         """Nothing more will come of it here."""
-        return self.cancelled or self.job.finished.is_set()
+        return self.cancelled or self.job is None or self.job.finished.is_set()
 
 
-def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task, ...]:
+def submit(
+    question: Question,
+    specs: tuple[str, ...],
+    depth: int,
+    kept: Mapping[str, Outcome] = MappingProxyType({}),
+) -> tuple[Task, ...]:
     """The jobs of a question: those already there, new ones else. Older questions are let go.
 
-    What failed or was cancelled is not started again until `again` is called for it.
+    What failed or was cancelled is not started again until `again` is called for it. Nothing is
+    started for what is `kept`.
     """
     table, me = resources.jobs(), resources.waiter()
     known: dict[str, Job] = st.session_state.get("compare_jobs", {})
     tasks: dict[str, Task] = {}
     for spec in specs:
+        if spec in kept:
+            continue
         key = _key(question, spec, depth)
         if key not in known:
             waiting.come_back(key)
@@ -53,7 +65,14 @@ def submit(question: Question, specs: tuple[str, ...], depth: int) -> tuple[Task
         table.release(key, me)
     st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
     table.touch(me)
-    return tuple(tasks.values())
+    by_spec = {task.spec: task for task in tasks.values()}
+    return tuple(by_spec.get(spec) or Task(spec, kept=kept[spec]) for spec in specs)
+
+
+def tapes(tasks: Sequence[Task]) -> list[Tape]:
+    """What providers answered to these tasks, as far as they were asked and not a cache."""
+    found = [task.job.ctx.tape for task in tasks if task.job is not None]
+    return [tape for tape in found if isinstance(tape, Tape)]
 
 
 def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
@@ -74,7 +93,9 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
         lane=pipeline.lane,
         name=spec,
         waiter=resources.waiter(),
-        ctx=Context(cache=cache, secrets=keys.secrets() if calls else {}),
+        ctx=Context(cache=cache, secrets=keys.secrets(), tape=Tape(MEMORY, whole=False))
+        if calls
+        else Context(cache=cache),
     )
 
 
@@ -141,13 +162,15 @@ def wait_a_little(tasks: tuple[Task, ...]) -> None:
     """Give retrieval-only pipelines a moment, so that they do not appear one poll later."""
     until = time.monotonic() + _FIRST_PAINT_S
     for task in tasks:
-        if task.job.lane == "light" and not task.ended:
+        if task.job is not None and task.job.lane == "light" and not task.ended:
             task.job.finished.wait(max(0.0, until - time.monotonic()))
 
 
 def outcome(task: Task) -> Outcome:
     """What is known of a pipeline now."""
     job = task.job
+    if job is None:
+        return task.kept or Outcome(task.spec, error=Cancelled())
     if task.cancelled:
         return Outcome(task.spec, error=Cancelled())
     if job.finished.is_set():
@@ -161,7 +184,7 @@ def outcome(task: Task) -> Outcome:
     )
 
 
-def outcomes(tasks: tuple[Task, ...]) -> list[Outcome]:
+def outcomes(tasks: Sequence[Task]) -> list[Outcome]:
     """What is known of each pipeline now, in their order on screen."""
     return [outcome(task) for task in tasks]
 

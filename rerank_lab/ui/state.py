@@ -40,6 +40,8 @@ class Screen:
     pin: str
     doc: str
     notices: tuple[str, ...] = ()
+    saved: str = ""
+    """The id of a saved comparison that is shown again where it fits, "" for none."""
 
 
 def corpus_select() -> str | None:
@@ -72,6 +74,7 @@ def hidden_widgets() -> None:
         )
         st.text_input("Pinned document", key="pin", bind="query-params")
         st.text_input("Opened document", key="doc", bind="query-params")
+        st.text_input("Saved comparison", key="saved", bind="query-params")
 
 
 def query_box() -> None:
@@ -153,14 +156,20 @@ def screen() -> Screen:
     notices += wrong
     return Screen(
         corpus=str(state.get("corpus") or ""),
-        query=" ".join(str(state.get("q") or "").split())[:MAX_QUERY_CHARS],
+        query=flat(str(state.get("q") or "")),
         pipelines=specs,
         depth=_one_of(_number("depth"), DEPTHS, DEFAULT_DEPTH),
         show=_one_of(_number("show"), SHOWS, DEFAULT_SHOW),
         pin=str(state.get("pin") or ""),
         doc=str(state.get("doc") or ""),
         notices=tuple(notices),
+        saved=str(state.get("saved") or ""),
     )
+
+
+def flat(query: str) -> str:
+    """A query as it is asked here: on one line, and not endless."""
+    return " ".join(query.split())[:MAX_QUERY_CHARS]
 
 
 def _number(key: str) -> object:

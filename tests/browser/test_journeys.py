@@ -105,6 +105,27 @@ def test_two_people_share_one_computation(visit: Visit, server: Server) -> None:
     assert server.count_calls(query) == calls
 
 
+def test_a_saved_comparison_is_shown_again_and_nothing_is_asked(
+    visit: Visit, server: Server
+) -> None:
+    query = "change my phone number"
+    first = visit()
+    page = first.go(q=query, p=["bm25", SLOW], show="5")
+    shown = [titles(first, 0), titles(first, 1)]
+    calls = server.count_calls(query)
+    page.locator(".st-key-save_comparison button:not([disabled])").first.click()
+    first.wait_for_text("It opens without a key")
+    page.locator("[class*='st-key-saved_open_'] button").first.click()
+    first.wait_for_text("nothing was asked")
+    page.wait_for_url("**saved=*")
+    second = visit(width=800)
+    second.go(saved=page.url.rpartition("saved=")[2][:16])
+    second.wait_for_text("nothing was asked")
+    assert [titles(second, 0), titles(second, 1)] == shown
+    assert server.count_calls(query) == calls
+    assert second.left == []
+
+
 def test_a_failing_pipeline_leaves_the_others(visit: Visit) -> None:
     visitor = visit()
     visitor.go(q=QUERY, p=["bm25", "bm25 >> faulty"])

@@ -184,7 +184,7 @@ class HostedReranker(PointwiseReranker):
             work.ctx.cache.put_many(kept)
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        if work.ctx.tape is not None:
+        if work.ctx.tape is not None and work.ctx.tape.whole:
             # A tape must hold, and is asked for, whole requests: not what a cache left over.
             work.ctx = replace(work.ctx, cache=None)
         if self.listwise:

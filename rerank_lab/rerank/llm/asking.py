@@ -203,7 +203,7 @@ class AskingOfMany(Asking):
     """Shows several documents at once; what is cut of them is counted once a query."""
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        if work.ctx.tape is not None:
+        if work.ctx.tape is not None and work.ctx.tape.whole:
             # A tape must hold, and is asked for, every question: not what a cache left over.
             work.ctx = replace(work.ctx, cache=None)
         ranking, status = self._ranked(query, docs, work)

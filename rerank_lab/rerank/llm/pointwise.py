@@ -115,7 +115,7 @@ class PointwiseLLM(Asking, PointwiseReranker):
         return math.log(yes) - math.log(no)
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        if work.ctx.tape is not None:
+        if work.ctx.tape is not None and work.ctx.tape.whole:
             work.ctx = replace(work.ctx, cache=None)
         ranking, status = PointwiseReranker._rank(self, query, docs, work)
         return replace(ranking, scale=self.scale), status

@@ -1,0 +1,122 @@
+"""Saved comparisons as values: made from what is on screen, listed, and shown again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import rerank_lab
+from rerank_lab.errors import InvalidInput, LabError
+from rerank_lab.pipeline import Pipeline
+from rerank_lab.saved import Column, Comparison, Entry, Header, default_title
+from rerank_lab.tapes import MEMORY, Tape
+from rerank_lab.views.compare import Outcome, Question
+from rerank_lab.views.labels import short_labels
+from rerank_lab.views.text import shorten
+from rerank_lab.views.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class SavedLine:
+    """One line of the list, in words."""
+
+    id: str
+    title: str
+    about: str
+    file_name: str
+
+
+def comparison(
+    question: Question,
+    outcomes: Sequence[Outcome],
+    depth: int,
+    show: int,
+    tapes: Sequence[Tape] = (),
+    now: datetime | None = None,
+) -> Comparison:
+    """What is on screen as a comparison to keep. Raises InvalidInput while something is waiting."""
+    if any(outcome.waiting for outcome in outcomes):
+        raise InvalidInput(
+            "Some pipelines are still at work.", hint="Save the comparison once they have ended."
+        )
+    lines = _joined(tapes)
+    corpus = question.corpus
+    header = Header(
+        title=default_title(question.query.text),
+        created_at=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
+        corpus=corpus.name,
+        content_hash=corpus.content_hash,
+        documents=len(corpus),
+        query=question.query,
+        depth=depth,
+        show=show,
+        pipelines=tuple(outcome.spec for outcome in outcomes),
+        answers=max(0, len(lines) - 1),
+        versions={"rerank-lab": rerank_lab.__version__, "python": platform.python_version()},
+    )
+    columns = tuple(Column(o.spec, o.result, o.error) for o in outcomes)
+    return Comparison(header, columns, lines)
+
+
+def outcomes(kept: Comparison) -> dict[str, Outcome]:
+    """By canonical spec, what each column came to. Pipelines that do not exist here are left out.
+
+    Their results could be shown, but nothing could be told of what made them.
+    """
+    found: dict[str, Outcome] = {}
+    for column in kept.columns:
+        try:
+            spec = str(Pipeline(column.pipeline))
+        except LabError:
+            continue
+        found[spec] = Outcome(spec, column.result, column.error)
+    return found
+
+
+def line(entry: Entry) -> SavedLine:
+    """`helpdesk · bm25 | bm25 >> cohere · 24 November 2026, 15:40 UTC · 3 answers on tape`."""
+    header = entry.header
+    shown = [
+        header.corpus,
+        shorten(" | ".join(_labels(header.pipelines).values()), 90),
+        when(header),
+    ]
+    if header.answers:
+        shown.append(f"{counted(header.answers, 'answer')} on tape")
+    stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in header.title).strip("-")
+    return SavedLine(
+        entry.id, header.title, " · ".join(shown), f"{stem[:60] or 'comparison'}.rerank-lab.jsonl"
+    )
+
+
+def when(header: Header) -> str:
+    """`24 November 2026, 15:40 UTC`."""
+    at = datetime.fromisoformat(header.created_at)
+    at = at.astimezone(UTC) if at.tzinfo else at
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def banner(header: Header, shown: int, specs: Sequence[str]) -> str:
+    """What is said above a comparison that is shown again."""
+    if shown == len(specs):
+        return f"Replayed from {when(header)}; nothing was asked."
+    return (
+        f"{shown} of {len(specs)} columns are replayed from {when(header)}; the others were asked "
+        "now."
+    )
+
+
+def _labels(specs: Sequence[str]) -> Mapping[str, str]:
+    try:
+        return short_labels(specs)
+    except LabError:
+        return {spec: spec for spec in specs}
+
+
+def _joined(tapes: Sequence[Tape]) -> tuple[str, ...]:
+    with Tape(MEMORY) as joined:
+        for tape in tapes:
+            joined.add_lines(tape.lines())
+        return tuple(joined.lines()) if len(joined) else ()
