@@ -38,6 +38,9 @@ class Param:
     label: str = ""
     execution: bool = False
     """True when the option changes how fast an answer comes, never which answer."""
+    automatic: str = ""
+    """What the default really does, when it is a number that only stands for something: forms show
+    these words in place of the number."""
     local: bool = False
     """True when the value may name a file or folder of this machine; the app then asks whether it
     may be read."""

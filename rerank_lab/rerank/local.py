@@ -52,6 +52,7 @@ def local_params(model: str) -> tuple[Param, ...]:
             high=131_072,
             unit="tokens",
             label="Longest input",
+            automatic="automatic",
         ),
         Param(
             "batch_tokens",
@@ -62,6 +63,7 @@ def local_params(model: str) -> tuple[Param, ...]:
             unit="tokens",
             label="Batch",
             execution=True,
+            automatic="automatic, by device",
         ),
     )
 

@@ -68,6 +68,7 @@ class Dense(Retriever):
                 low=0,
                 high=65_536,
                 label="IVF clusters",
+                automatic="automatic, by corpus size",
             ),
             Param(
                 "nprobe",

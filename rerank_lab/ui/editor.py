@@ -9,7 +9,7 @@ import streamlit as st
 
 from rerank_lab.errors import LabError
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.spec import PipelineSpec
+from rerank_lab.spec import Literal, PipelineSpec
 from rerank_lab.types import Query
 from rerank_lab.ui import parts, resources, state
 from rerank_lab.views import form, hosted
@@ -54,7 +54,7 @@ def _dialog(now: state.Screen, old: str) -> None:
     if error is not None:
         parts.error_card(error, key="editor")
     if spec is not None:
-        for section in form.sections(spec):
+        for section in form.sections(spec, now.depth):
             _section(spec, section)
         _add_stage(can_fuse=len(spec.nodes) > 1)
         _estimate(spec, now)
@@ -102,26 +102,41 @@ def _section(spec: PipelineSpec, section: form.Section) -> None:
 
 
 def _field(field: form.Field, key: str) -> None:
-    param, value = field.param, field.value
+    param = field.param
+    value: Literal | None = field.value
     label = param.label or param.name
     label = f"{label} ({param.unit})" if param.unit else label
     common: dict[str, Any] = {
         "key": key,
         "help": parts.literal(param.help),
         "on_change": _changed,
-        "args": (field.path, param.name, key),
+        "args": (field, key),
     }
+    if field.automatic:
+        # An empty box that says what will happen, not a number that means something else. A number
+        # goes in by the state: a box with a number as its default can never be emptied.
+        if field.chosen and key not in st.session_state:
+            st.session_state[key] = value
+        value = None
+        common["placeholder"] = field.automatic
     if param.choices:
         options = list(param.choices)
-        st.selectbox(label, options, index=options.index(value), **common)
+        st.selectbox(label, options, index=options.index(field.value), **common)
     elif param.type is bool:
         st.toggle(label, value=bool(value), **common)
     elif param.type is int:
         low = None if param.low is None else int(param.low)
         high = None if param.high is None else int(param.high)
-        st.number_input(label, low, high, int(value), step=1, **common)
+        st.number_input(label, low, high, None if value is None else int(value), step=1, **common)
     elif param.type is float:
-        st.number_input(label, param.low, param.high, float(value), step=0.05, **common)
+        st.number_input(
+            label,
+            param.low,
+            param.high,
+            None if value is None else float(value),
+            step=0.05,
+            **common,
+        )
     else:
         st.text_input(label, value=str(value), **common)
 
@@ -158,11 +173,16 @@ def _new_version() -> None:
     st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
 
 
-def _changed(path: form.Path, name: str, key: str) -> None:
+def _changed(field: form.Field, key: str) -> None:
     spec, _ = form.parsed(st.session_state[_TEXT])
     value = st.session_state[key]
-    if spec is not None and value is not None:
-        _try(lambda: form.with_option(spec, path, name, value))
+    if spec is None:
+        return
+    _try(lambda: form.with_option(spec, field.path, field.param.name, value))
+    if value is None or value == field.param.default:
+        _new_version()
+        if value is not None and field.automatic:
+            st.toast(parts.literal(f"{value} is what stands for {field.automatic}."))
 
 
 def _drop(stage: int) -> None:

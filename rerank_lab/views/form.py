@@ -16,11 +16,20 @@ Path = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One option of one component: what is declared, and its value now."""
+    """One option of one component: what is declared, and its value now.
+
+    `automatic` says what really happens when no number is chosen; "" when the default means itself.
+    """
 
     path: Path
     param: Param
     value: Literal
+    automatic: str = ""
+
+    @property
+    def chosen(self) -> bool:
+        """Whether a value was chosen that is not the default."""
+        return self.value != self.param.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +44,56 @@ class Section:
     fields: tuple[Field, ...]
 
 
-def sections(spec: PipelineSpec) -> tuple[Section, ...]:
-    """The form of a canonical pipeline, component by component."""
-    found = _sections(spec.source, "retriever", (0,))
+def sections(spec: PipelineSpec, depth: int | None = None) -> tuple[Section, ...]:
+    """The form of a canonical pipeline, component by component.
+
+    `depth` is what the page hands to first stages that do not say their own number.
+    """
+    found = _sections(spec.source, "retriever", (0,), depth)
     for place, node in enumerate(spec.stages, 1):
-        found += _sections(node, "reranker", (place,))
+        found += _sections(node, "reranker", (place,), None)
     return tuple(found)
 
 
-def _sections(node: Node, kind: Kind, path: Path) -> list[Section]:
-    found = [_section(node, kind, path)]
+def _sections(node: Node, kind: Kind, path: Path, depth: int | None) -> list[Section]:
+    found = [_section(node, kind, path, depth)]
     for place, source in enumerate(node.sources):
         inner = source_kind(source) if kind == "reranker" else kind
-        found += _sections(source, inner, (*path, place))
+        found += _sections(source, inner, (*path, place), depth)
     return found
 
 
-def _section(node: Node, kind: Kind, path: Path) -> Section:
+def _section(node: Node, kind: Kind, path: Path, depth: int | None) -> Section:
     info, options = expand(node, kind)
-    fields = tuple(Field(path, param, options[param.name]) for param in info.params)
+    fields = tuple(
+        Field(path, param, options[param.name], _automatic(node, param, options, depth))
+        for param in info.params
+    )
     return Section(path, node, "fusion" if node.sources else kind, node.name, info.summary, fields)
 
 
-def with_option(spec: PipelineSpec, path: Path, name: str, value: Literal) -> PipelineSpec:
-    """The pipeline with one option changed, canonical again. Raises InvalidInput for a bad value.
+def _automatic(node: Node, param: Param, options: Mapping[str, Literal], depth: int | None) -> str:
+    """What stands in for a number that nobody chose: the page's depth, the model's own limit."""
+    if depth is not None and param.name == ("top" if node.sources else "k"):
+        return f"{depth}, from the page's depth"
+    model = catalogue().get(str(options.get("model", "")))
+    if param.name == "max_length" and param.automatic and model is not None:
+        return f"{param.automatic} ({model.max_length:,})"
+    return param.automatic
 
-    Choosing another model for a catalogue name renames the component.
+
+def with_option(spec: PipelineSpec, path: Path, name: str, value: Literal | None) -> PipelineSpec:
+    """The pipeline with one option changed, canonical again; None puts back the default.
+
+    Choosing another model for a catalogue name renames the component. Raises InvalidInput for a
+    bad value.
     """
     node = _at(spec, path)
     kind: Kind = "retriever" if path[0] == 0 else source_kind(node)
     info, options = expand(node, kind)
-    changed = {**options, name: value}
+    changed = {key: kept for key, kept in options.items() if key != name}
+    if value is not None:
+        changed[name] = value
     made = Node(info.name, tuple(changed.items()), node.sources)
     return resolve(_replaced(spec, path, made))
 

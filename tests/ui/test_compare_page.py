@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -277,3 +278,21 @@ def test_a_link_does_not_have_any_file_read(
     assert FOLDERS_VARIABLE in words(at)
     assert "secret" not in words(at) + html(at)
     assert len(titles(at, 0)) == 10
+
+
+def test_the_editor_shows_the_depth_of_the_page_until_a_number_is_chosen() -> None:
+    at = settled(opened(q=Q, p=["bm25"], depth="20"))
+    at.button(key="edit_0").click().run()
+
+    def box() -> Any:
+        return next(n for n in at.number_input if n.label.startswith("Candidates"))
+
+    assert (box().value, box().placeholder) == (None, "20, from the page's depth")
+    box().set_value(30).run()
+    assert at.text_area(key="editor_text").value == "bm25(k=30)"
+    assert box().value == 30
+    box().set_value(None).run()
+    assert at.text_area(key="editor_text").value == "bm25"
+    box().set_value(100).run()
+    assert (box().value, box().placeholder) == (None, "20, from the page's depth")
+    assert "100" in at.toast[0].value

@@ -33,6 +33,52 @@ def test_another_model_keeps_the_other_options() -> None:
     assert str(changed.stages[0]) == "bge-reranker-base(top=20)"
 
 
+def fields(spec: str, depth: int | None) -> dict[str, str]:
+    """`component.option` -> what happens without a number, where it is not the number shown."""
+    return {
+        f"{section.title}.{field.param.name}": field.automatic
+        for section in form.sections(resolve(spec), depth)
+        for field in section.fields
+        if field.automatic and not field.chosen
+    }
+
+
+def test_a_form_says_what_will_really_happen() -> None:
+    found = fields("rrf(bm25,dense(k=30)) >> ms-marco-minilm-l12", 50)
+    assert found["bm25.k"] == "50, from the page's depth"
+    assert found["rrf.top"] == "50, from the page's depth"
+    assert "dense.k" not in found
+    assert found["ms-marco-minilm-l12.max_length"] == "automatic (512)"
+    assert found["ms-marco-minilm-l12.batch_tokens"] == "automatic, by device"
+    assert "ms-marco-minilm-l12.top" not in found
+
+
+def test_what_is_chosen_is_not_automatic() -> None:
+    found = fields("bm25 >> ms-marco-minilm-l12(max_length=128)", 50)
+    assert "ms-marco-minilm-l12.max_length" not in found
+
+
+def test_a_model_whose_limit_is_not_known_has_its_own() -> None:
+    found = fields('bm25 >> cross-encoder(model="somebody/model")', 50)
+    assert found["cross-encoder.max_length"] == "automatic"
+
+
+def test_sources_of_a_fused_stage_do_not_take_the_depth_of_the_page() -> None:
+    assert "rrf.top" not in fields("bm25 >> rrf(overlap,bge-small-en)", 50)
+
+
+def test_limits_and_prices_of_a_provider_are_told_in_words() -> None:
+    found = fields("bm25 >> cohere", 50)
+    assert found["cohere.requests_per_minute"].endswith("the provider's")
+    assert found["cohere.price"] == "by the price list"
+
+
+def test_an_emptied_box_puts_back_the_default() -> None:
+    spec = resolve("bm25(k=30) >> ms-marco-minilm-l12(max_length=128)")
+    assert str(form.with_option(spec, (0,), "k", None).source) == "bm25"
+    assert str(form.with_option(spec, (1,), "max_length", None).stages[0]) == "ms-marco-minilm-l12"
+
+
 def test_a_value_out_of_range_is_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 1"):
         form.with_option(SPEC, (1,), "top", 0)

@@ -35,6 +35,10 @@ def _connection(provider: Provider) -> tuple[Param, ...]:
     )
 
 
+def _most(limit: int) -> str:
+    return f"{limit:,}, the provider's" if limit else "no limit"
+
+
 def _execution(provider: Provider) -> tuple[Param, ...]:
     limits = provider.limits
     return (
@@ -46,11 +50,12 @@ def _execution(provider: Provider) -> tuple[Param, ...]:
               label="Side by side", execution=True),
         Param("requests_per_minute", 0,
               f"Your plan's limit; 0 for {limits.rpm or 'none'}.", 0, 1_000_000,
-              label="Requests a minute", execution=True),
+              label="Requests a minute", execution=True, automatic=_most(limits.rpm)),
         Param("tokens_per_minute", 0,
               f"Your plan's limit; 0 for {limits.tpm or 'none'}.", 0, 1_000_000_000,
-              label="Tokens a minute", execution=True),
+              label="Tokens a minute", execution=True, automatic=_most(limits.tpm)),
         Param("price", -1.0,
               f"USD for one of the {provider.unit} billed; -1 for the dated price list.",
-              -1.0, 1000.0, unit="USD", label="Price", execution=True),
+              -1.0, 1000.0, unit="USD", label="Price", execution=True,
+              automatic="by the price list"),
     )  # fmt: skip

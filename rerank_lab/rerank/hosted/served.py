@@ -57,6 +57,7 @@ class VLLM(MappedReranker):
             high=1_000_000,
             unit="tokens",
             label="Longest input",
+            automatic="left to the server",
         ),
         summary="A vLLM server of your own.",
     )
