@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rerank_lab.measures import headroom, measure
     from rerank_lab.pipeline import Pipeline, Result
     from rerank_lab.spec import parse
+    from rerank_lab.stages import Stages, rerank_documents
     from rerank_lab.types import Document, Hit, Judgment, Query, Ranking, Run, Status, Trace
     from rerank_lab.views import moves
 
@@ -42,6 +43,7 @@ _HOME = {
     "headroom": "measures", "measure": "measures",
     "Pipeline": "pipeline", "Result": "pipeline",
     "parse": "spec",
+    "Stages": "stages", "rerank_documents": "stages",
     "Document": "types", "Hit": "types", "Judgment": "types", "Query": "types", "Ranking": "types",
     "Run": "types", "Status": "types", "Trace": "types",
     "moves": "views",

@@ -221,14 +221,39 @@ def result_of(spec: str, query: Query, stages: Sequence[StageResult], corpus: Co
     return Result(spec, query, tuple(stages), folded, passages)
 
 
+CANDIDATES = Node("candidates")
+"""What stands for the first stage where the candidates are given."""
+
+
+def rerank_candidates(
+    nodes: Sequence[Node], query: Query, corpus: Corpus, ctx: Context, engine: Engine
+) -> list[StageResult]:
+    """Reranking stages alone; the corpus' documents, in their order, are the candidates.
+
+    The first result stands for the candidates. Whole stages are not kept for a next time: a
+    document's text says nothing of its metadata, which some rerankers read.
+    """
+    job = _Job(query, corpus, ctx, engine, kept=False)
+    before: Ranking | None = Ranking.from_order(query.id, [doc.id for doc in corpus.documents])
+    done = [StageResult(CANDIDATES, Status.OK, ranking=before)]
+    for node in nodes:
+        if before is None:
+            done.append(StageResult(node, Status.SKIPPED))
+            continue
+        done.append(job.stage(node, before, job.start)[0])
+        before = done[-1].ranking
+    return done
+
+
 @dataclass(slots=True)
 class _Job:
-    """One query on its way through one pipeline."""
+    """One query on its way through one pipeline. `kept`: stage results are kept and reused."""
 
     query: Query
     corpus: Corpus
     ctx: Context
     engine: Engine
+    kept: bool = True
 
     @property
     def start(self) -> str:
@@ -243,7 +268,8 @@ class _Job:
                 self.ctx.checkpoint()
                 key = self._key(key, node, before is None)
                 tape = self.ctx.tape
-                if self.ctx.cache is None or (tape is not None and tape.whole):
+                whole = tape is not None and tape.whole
+                if not self.kept or self.ctx.cache is None or whole:
                     return self._compute(node, before, prefix), key
                 found, reused = self.engine.results.get(
                     key, lambda: self._compute(node, before, prefix), self.ctx

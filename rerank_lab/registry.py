@@ -196,6 +196,48 @@ def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
     return PipelineSpec(tuple(nodes))
 
 
+def resolve_stages(given: str | Node | PipelineSpec) -> PipelineSpec:
+    """The canonical rerankers of a text without a first stage, for candidates that are given.
+
+    Raises InvalidInput for a first stage, alone or in a fusion: that needs the whole corpus.
+    """
+    if isinstance(given, str):
+        given = parse(given)
+    if isinstance(given, Node):
+        given = PipelineSpec((given,))
+    hint = "Correct these; `rerank-lab models` lists the names that exist."
+    problems: list[str] = []
+    nodes: list[Node] = []
+    for node in given.nodes:
+        wrong: list[str] = []
+        nodes.append(_canonical(node, "reranker", wrong))
+        first = _first_stages(node) if wrong else _first_stages(nodes[-1], inside=True)
+        if first:
+            wrong = [f"{', '.join(first)} is a first stage, not a reranker"]
+            rest = [str(other) for other in given.nodes if other != node] or ["ms-marco-minilm-l12"]
+            hint = (
+                f"The candidates are given here. Write rerankers alone: {' >> '.join(rest)} - or "
+                "pass a Pipeline, whose own first stage is left out."
+            )
+        problems += wrong
+    if problems:
+        raise InvalidInput(
+            f"The stages {str(given)!r} have {_count(len(problems))}: {_sentence(problems)}",
+            hint=hint,
+            problems=problems,
+        )
+    return PipelineSpec(tuple(nodes))
+
+
+def _first_stages(node: Node, inside: bool = False) -> list[str]:
+    """The first stages that a stage is, or with `inside` has in its fusions."""
+    if inside:
+        return [str(leaf) for leaf, kind in leaves(node, "reranker") if kind == "retriever"]
+    wrong: list[str] = []
+    _canonical(node, "retriever", wrong)
+    return [] if wrong else [str(node)]
+
+
 def expand(node: Node, kind: Kind) -> tuple[Info, dict[str, Value]]:
     """The component and full options that a canonical node stands for."""
     name, options = _component_of(node, kind)
