@@ -213,7 +213,8 @@ def resolve_stages(given: str | Node | PipelineSpec) -> PipelineSpec:
         nodes.append(_canonical(node, "reranker", wrong))
         first = _first_stages(node) if wrong else _first_stages(nodes[-1], inside=True)
         if first:
-            wrong = [f"{', '.join(first)} is a first stage, not a reranker"]
+            what = "is a first stage, not a reranker" if len(first) == 1 else "are first stages"
+            wrong = [f"{' and '.join(first)} {what}"]
             rest = [str(other) for other in given.nodes if other != node] or ["ms-marco-minilm-l12"]
             hint = (
                 f"The candidates are given here. Write rerankers alone: {' >> '.join(rest)} - or "

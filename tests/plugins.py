@@ -11,6 +11,9 @@ import pytest
 from rerank_lab import registry
 
 MODULE = '''
+import time
+
+from rerank_lab.errors import LabError
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Reranker
 from rerank_lab.retrieve.base import Retriever
@@ -27,6 +30,20 @@ class ByLength(PointwiseReranker):
     def score(self, query, texts, work):
         CALLS.append(("by-length", len(texts)))
         return [self.options["sign"] * float(len(text)) for text in texts]
+
+class Slow(PointwiseReranker):
+    """Takes five seconds; notes whether it was stopped before."""
+    info = Info("slow", "reranker", "test", "Takes its time.", "logit", (TOP,))
+    def score(self, query, texts, work):
+        CALLS.append(("slow", "started"))
+        for _ in range(500):
+            try:
+                work.checkpoint()
+            except LabError:
+                CALLS.append(("slow", "stopped"))
+                raise
+            time.sleep(0.01)
+        return [0.0] * len(texts)
 
 class Faulty(PointwiseReranker):
     info = Info("faulty", "reranker", "test", "Always raises.", "logit", (TOP,))
@@ -77,6 +94,7 @@ class AsGiven(Retriever):
 ENTRY_POINTS = """
 [rerank_lab.rerankers]
 by-length = lab_test_plugin:ByLength
+slow = lab_test_plugin:Slow
 faulty = lab_test_plugin:Faulty
 not-a-number = lab_test_plugin:NotANumber
 short = lab_test_plugin:Short

@@ -13,6 +13,7 @@ import pytest
 
 from rerank_lab.cli.parser import read_arguments
 from rerank_lab.pipeline import Pipeline
+from rerank_lab.stages import Stages
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -49,6 +50,28 @@ def test_the_python_example_runs_as_it_stands() -> None:
     assert lines[0].startswith("1 ")
     assert "->" in shown.getvalue()
     assert "nDCG@10" in lines[-1]
+
+
+INTEGRATIONS = (ROOT / "docs" / "integrations.md").read_text("utf-8")
+FRAMEWORKS = blocks(INTEGRATIONS, "python")
+
+
+def test_every_example_of_stages_can_be_had() -> None:
+    specs = re.findall(r"^    (\S.*)$", INTEGRATIONS.split("```")[0], re.M)
+    assert len(specs) == 3
+    for spec in specs:
+        assert str(Stages(spec)) == spec
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("example", FRAMEWORKS, ids=lambda text: text.split()[1])
+def test_the_examples_for_frameworks_run_and_find_the_answer(example: str) -> None:
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        exec(compile(example, "integrations.md", "exec"), {})
+    first = shown.getvalue().splitlines()[0]
+    assert "heat from outside" in first
+    assert "logit" in first
 
 
 def test_every_command_in_the_readme_is_a_command() -> None:

@@ -15,10 +15,14 @@ HEAVY = {
     "torch", "transformers", "sentence_transformers", "onnxruntime", "streamlit", "pandas",
     "pyarrow", "openai", "cohere", "ray", "faiss", "bm25s", "numba", "scipy", "sklearn",
 }  # fmt: skip
+# The wrappers for frameworks import their framework; nothing else imports them.
+APART = {f"rerank_lab.integrations.{name}" for name in ("haystack", "langchain", "llama_index")}
 CORE = sorted(
     module.name
     for module in pkgutil.walk_packages(rerank_lab.__path__, "rerank_lab.")
-    if not module.name.startswith("rerank_lab.ui") and not module.name.endswith("__main__")
+    if not module.name.startswith("rerank_lab.ui")
+    and not module.name.endswith("__main__")
+    and module.name not in APART
 )
 
 
