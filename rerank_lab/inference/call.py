@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rerank_lab.context import Context
 from rerank_lab.inference.memory import Usage
@@ -36,3 +36,16 @@ class Call:
         """Note the tokens of this call's texts, and which texts were cut."""
         self.usage.tokens += sum(lengths)
         self.usage.truncated |= {index for index, was_cut in enumerate(cut) if was_cut}
+
+
+class StopOnCancel:
+    """A transformers stopping criterion: a cancel or deadline ends a generation between tokens."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        self.ctx.checkpoint()
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, ModelUnavailable
+from rerank_lab.inference.call import StopOnCancel
 from rerank_lab.inference.device import choose_device
 from rerank_lab.inference.memory import Usage, store
 from rerank_lab.inference.resolve import Located, fetch, locate
@@ -122,7 +123,7 @@ class CausalEngine:
                 pad_token_id=self.tokenizer.pad_token_id or self.tokenizer.eos_token_id,
                 return_dict_in_generate=True,
                 output_logits=top > 0,
-                stopping_criteria=StoppingCriteriaList([_Checkpoint(ctx)]),
+                stopping_criteria=StoppingCriteriaList([StopOnCancel(ctx)]),
             )
         ids = made.sequences[0, inputs["input_ids"].shape[1] :].tolist()
         usage.tokens += inputs["input_ids"].shape[1]
@@ -192,19 +193,6 @@ class CausalEngine:
         ends = self.model.generation_config.eos_token_id
         found = {ends} if isinstance(ends, int) else set(ends or ())
         return found | {self.tokenizer.eos_token_id}
-
-
-class _Checkpoint:
-    """Lets a cancel or deadline end a generation between two tokens."""
-
-    def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        import torch
-
-        self.ctx.checkpoint()
-        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
 def _load(located: Located) -> CausalEngine:

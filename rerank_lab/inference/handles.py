@@ -149,5 +149,6 @@ def _add(usage: Usage, into: Usage) -> None:
     into.load_s += usage.load_s
     into.tokens += usage.tokens
     into.truncated |= usage.truncated
+    into.cut |= usage.cut
     into.warnings += usage.warnings
     into.backend = usage.backend

@@ -40,12 +40,15 @@ class LoadedModel:
 
 @dataclass(slots=True)
 class Usage:
-    """What one call took, filled in while it runs. `truncated` holds indexes into its texts."""
+    """What one call took, filled in while it runs. `truncated` holds indexes into its inputs, and
+    `cut` (input, document) where an input shows several documents.
+    """
 
     queue_s: float = 0.0
     load_s: float = 0.0
     tokens: int = 0
     truncated: set[int] = field(default_factory=set)
+    cut: set[tuple[int, int]] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     backend: str = ""
 

@@ -20,7 +20,7 @@ from rerank_lab.inference.device import choose_device, has_cuda
 from rerank_lab.inference.heads import Head, head_of, require_trained_head
 from rerank_lab.inference.resolve import Located
 
-Task = Literal["score", "embed", "tokens", "sparse", "prompt"]
+Task = Literal["score", "embed", "tokens", "sparse", "prompt", "fused", "context"]
 
 MARKERS = ("[unused0]", "[unused1]")
 """Query and document markers of ColBERT models trained from BERT vocabularies."""

@@ -18,6 +18,12 @@ from rerank_lab.inference.device import choose_device
 from rerank_lab.inference.handles import Handle
 from rerank_lab.inference.memory import Usage
 from rerank_lab.inference.plan import Plan
+from rerank_lab.inference.pretrained import (
+    control_tokens,
+    load_pretrained,
+    require_all_weights,
+    without,
+)
 from rerank_lab.inference.resolve import Located, fetch
 from rerank_lab.inference.templates import BOS, EOS, Template
 from rerank_lab.inference.tokens import clipped
@@ -25,16 +31,18 @@ from rerank_lab.inference.torch_backend import TorchEngine
 
 Values = Mapping[str, str]
 _WITH_HEAD = "AutoModelForSequenceClassification"
+_DOCUMENTS = ("document", "other")
 _QUERY_SHARE = 0.75
 """Of the room for query and document, what a very long query may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Token ids, and whether a part of the query or document was left out."""
+    """Token ids, whether anything was left out, and of which documents of the template it was."""
 
     ids: list[int]
     cut: bool
+    documents: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,7 +70,7 @@ class Prompting:
     def __init__(self, tokenizer: Any, template: Template) -> None:
         self._tokenizer = tokenizer
         self._template = template
-        self._special = [token for token in tokenizer.all_special_tokens if token.strip()]
+        self._special = control_tokens(tokenizer)
         self._ends = {BOS: tokenizer.bos_token_id, EOS: tokenizer.eos_token_id}
         self._known: dict[str, list[int]] = {}
 
@@ -82,13 +90,18 @@ class Prompting:
         kept = _shares([len(ids) for ids in asked], int(room * _QUERY_SHARE))
         documents = [ids for ids, doc, _ in parts if doc]
         kept_documents = _shares([len(ids) for ids in documents], room - sum(kept))
+        clips = [clipped(values[name], limit)[1] for name in _DOCUMENTS if name in values]
+        shorter = [k < len(ids) for k, ids in zip(kept_documents, documents, strict=True)]
+        cut_documents = [
+            i for i, was_cut in enumerate(shorter) if was_cut or (i < len(clips) and clips[i])
+        ]
         sizes, document_sizes = iter(kept), iter(kept_documents)
         found: list[int] = []
         for ids, doc, query in parts:
             size = next(document_sizes) if doc else next(sizes) if query else len(ids)
             cut = cut or size < len(ids)
             found += ids[:size]
-        return Prompt(found, cut)
+        return Prompt(found, cut, tuple(cut_documents))
 
     def token(self, word: str) -> int:
         """The id of a word of the template. Raises ModelUnavailable when it is not one token."""
@@ -113,10 +126,7 @@ class Prompting:
 
     def _plain(self, text: str, limit: int) -> str:
         """Without the model's control tokens: a document cannot end its turn and answer itself."""
-        text = clipped(text, limit)[0]
-        for token in self._special:
-            text = text.replace(token, " ")
-        return text
+        return without(clipped(text, limit)[0], self._special)
 
 
 class TorchPrompted(TorchEngine):
@@ -135,6 +145,7 @@ class TorchPrompted(TorchEngine):
     def score(self, prompts: Sequence[Values], call: Call) -> list[float]:
         prepared = [self._prompting.prompt(values, call.max_length) for values in prompts]
         call.usage.truncated |= {i for i, prompt in enumerate(prepared) if prompt.cut}
+        call.usage.cut |= {(i, j) for i, prompt in enumerate(prepared) for j in prompt.documents}
         return self.batches(prepared, call, self._scores, call.max_length)
 
     def _lengths(self, inputs: Sequence[Any]) -> list[int]:
@@ -204,38 +215,10 @@ def open_prompter(
 def _load(
     located: Located, template: Template, device: str, dtype: str, adapter: Adapter | None
 ) -> TorchPrompted:
-    import torch
-    import transformers
-
     kind = _kind(located, template)
-    safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     head: dict[str, Any] = {"num_labels": 1} if kind == _WITH_HEAD else {}
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(located.folder), **safe)
-        loaded = getattr(transformers, kind).from_pretrained(
-            str(located.folder),
-            dtype=getattr(torch, dtype),
-            use_safetensors=True,
-            output_loading_info=True,
-            **safe,
-            **head,
-        )
-    except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise ModelUnavailable(
-            f"{located.name} cannot be loaded: {type(error).__name__}: {error}",
-            hint="Check that the folder is a complete transformers model with its tokenizer.",
-            details=repr(error),
-        ) from error
-    model, info = loaded
-    filled = merge(model, adapter) if adapter else set()
-    missing = sorted(set(info["missing_keys"]) - filled)
-    if missing:
-        raise ModelUnavailable(
-            f"The weights of {located.name} lack {', '.join(missing[:3])}: "
-            "they would be newly initialised, and its order random.",
-            hint="Choose a model that was trained as a reranker, or name its adapter.",
-        )
+    tokenizer, model, report = load_pretrained(located, kind, dtype, **head)
+    require_all_weights(located, report, merge(model, adapter) if adapter else ())
     prompting = Prompting(tokenizer, template)
     words = () if head else (template.true, template.false)
     answers = [prompting.token(word) for word in words if word]

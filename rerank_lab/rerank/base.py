@@ -55,6 +55,8 @@ class Work:
     trace: Trace = field(default_factory=Trace)
     truncated: set[int] = field(default_factory=set)
     """Indexes, into the texts handed over, of those that the model saw only a part of."""
+    cut_texts: set[str] = field(default_factory=set)
+    """Such texts themselves, where several are shown at once and in changing company."""
     problem: str = ""
     """When a question is asked again: why the first answer could not be used."""
     fallbacks: int = 0
@@ -178,6 +180,24 @@ class Reranker(ABC):
     def _close(self) -> None:  # noqa: B027
         """Override when `_load` holds memory."""
 
+    @property
+    def name(self) -> str:
+        """The model's name where there is one, else the component's."""
+        return str(self.options.get("model") or self.info.name)
+
+    def _check(self, scores: Sequence[float], expected: int) -> None:
+        if len(scores) != expected:
+            raise ContractViolation(
+                f"{self.info.name} returned {len(scores)} scores for {expected} documents.",
+                hint="The component has a defect; choose another reranker and report this one.",
+            )
+        bad = sum(not math.isfinite(score) for score in scores)
+        if bad:
+            raise BackendError(
+                f"{self.name} gave {bad} of {expected} documents a score that is not a number.",
+                hint="The model or its number format is faulty here: try another backend or dtype.",
+            )
+
     def weights_digest(self) -> str:
         """Digest or revision of the weights, so that a changed model never meets old scores."""
         return ""
@@ -233,24 +253,6 @@ class PointwiseReranker(Reranker):
             work.ctx.report("scoring", len(stored), len(texts))
         work.add(calls=math.ceil(len(texts) / size))
         return stored
-
-    def _check(self, scores: Sequence[float], expected: int) -> None:
-        if len(scores) != expected:
-            raise ContractViolation(
-                f"{self.info.name} returned {len(scores)} scores for {expected} documents.",
-                hint="The component has a defect; choose another reranker and report this one.",
-            )
-        bad = sum(not math.isfinite(score) for score in scores)
-        if bad:
-            raise BackendError(
-                f"{self.name} gave {bad} of {expected} documents a score that is not a number.",
-                hint="The model or its number format is faulty here: try another backend or dtype.",
-            )
-
-    @property
-    def name(self) -> str:
-        """The model's name where there is one, else the component's."""
-        return str(self.options.get("model") or self.info.name)
 
     def cache_key(self, query: str, content_hash: str) -> str:
         parts = (self.fingerprint(), query, content_hash)

@@ -14,6 +14,7 @@ from typing import ClassVar
 from rerank_lab.errors import BackendError, InvalidInput
 from rerank_lab.registry import Param
 from rerank_lab.rerank.base import Reranker, Work
+from rerank_lab.rerank.parse import Reading, describe
 from rerank_lab.rerank.sorting import bubble_top, heap_top
 from rerank_lab.types import Document, Query, Ranking, Status
 
@@ -28,6 +29,17 @@ class UnusableAnswer(BackendError):
     """The model answered, but not the question: no order can be read from its words."""
 
     kind = "unusable_answer"
+
+
+def accepted(reading: Reading, model: str, hint: str, work: Work) -> list[int]:
+    """The positions of a usable reading. Counts every fault; raises UnusableAnswer."""
+    counts = {"answers": 1.0} | {fault.value: 1.0 for fault in reading.faults}
+    counts |= {} if reading.usable else {"unusable": 1.0}
+    work.add(counts=counts)
+    if reading.usable:
+        return list(reading.positions)
+    what = describe(reading.faults)
+    raise UnusableAnswer(f"{model} gave no usable answer: {what}.", hint=hint, details=what)
 
 
 def windows(n: int, size: int, step: int) -> list[tuple[int, int]]:
@@ -64,27 +76,40 @@ def repaired(answer: Sequence[int], n: int) -> tuple[list[int], int]:
     return kept + missing, len(answer) - len(kept) + len(missing)
 
 
+def question_digest(fingerprint: str, question: Sequence[str]) -> str:
+    """Stands for the texts of a question in the order in which they are shown, and who is asked."""
+    digest = hashlib.sha256(fingerprint.encode())
+    for text in question:
+        digest.update(b"\x00" + text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
 class _Comparative(Reranker):
     """Shared by the three: questions answered from the cache, asked once more when unusable."""
 
     loads_when_needed: ClassVar[bool] = True
+    asks_again: ClassVar[bool] = True
+    """False where the same question always gets the same answer."""
+    marks_cut: ClassVar[bool] = False
+    """True where `work.truncated` is filled with positions among the texts of a question."""
 
     def _ask(self, question: Sequence[str], ask: Callable[[], list[int]], work: Work) -> list[int]:
         """The answer to a question (its texts in order), from the cache or from the model."""
         work.checkpoint()
-        digest = hashlib.sha256(self.fingerprint().encode())
-        for text in question:
-            digest.update(b"\x00" + text.encode("utf-8", "surrogatepass"))
-        cache, key = work.ctx.cache, digest.hexdigest()
+        cache, key = work.ctx.cache, question_digest(self.fingerprint(), question)
         known = cache.get_order(key) if cache else None
         if known is not None:
             work.add(cache_hits=1)
+            self._mark(question, work, key)
             return known
+        work.truncated.clear()
         self._ready(work)
         work.add(calls=1)
         try:
             answer = ask()
         except UnusableAnswer as error:
+            if not self.asks_again:
+                raise
             work.add(calls=1, retries=1)
             work.problem = error.details or error.message
             try:
@@ -93,7 +118,17 @@ class _Comparative(Reranker):
                 work.problem = ""
         if cache:
             cache.put_order(key, answer)
+            if work.truncated:
+                cache.put_order(_cut_key(key), sorted(work.truncated))
+        self._mark(question, work)
         return answer
+
+    def _mark(self, question: Sequence[str], work: Work, key: str = "") -> None:
+        """Note which texts of a question were cut; of an answer from the cache, by its key."""
+        if self.marks_cut:
+            cache = work.ctx.cache if key else None
+            cut = (cache.get_order(_cut_key(key)) or []) if cache else work.truncated
+            work.cut_texts |= {question[1 + position] for position in cut}
 
     def _answer(
         self, question: Sequence[str], ask: Callable[[], list[int]], work: Work
@@ -112,11 +147,15 @@ class _Comparative(Reranker):
         return Ranking.from_order(ranking.query_id, ranking.doc_ids) if work.fallbacks else ranking
 
     @staticmethod
-    def _status(work: Work) -> Status:
+    def _status(work: Work, docs: Sequence[Document] = ()) -> Status:
+        cut = sum(doc.content in work.cut_texts for doc in docs)
+        work.add(truncated=cut)
         if work.fallbacks:
             return Status.FALLBACK
         if work.trace.repairs:
             return Status.REPAIRED
+        if cut:
+            return Status.TRUNCATED
         cached_only = work.trace.cache_hits and not work.trace.calls
         return Status.CACHED if cached_only else Status.OK
 
@@ -153,7 +192,7 @@ class ListwiseReranker(_Comparative):
             current[start:end] = [current[start + position] for position in positions]
             work.ctx.report("ordering", done, len(spans))
         ranking = Ranking.from_order(query.id, [doc.id for doc in current])
-        return ranking, self._status(work)
+        return ranking, self._status(work, docs)
 
 
 class PairwiseReranker(_Comparative):
@@ -172,7 +211,7 @@ class PairwiseReranker(_Comparative):
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         sort = str(self.options.get("sort", "allpairs"))
         if sort != "allpairs":
-            return self._sorted(sort, query, docs, work), self._status(work)
+            return self._sorted(sort, query, docs, work), self._status(work, docs)
         wins = dict.fromkeys((doc.id for doc in docs), 0.0)
         pairs = [(a, b) for i, a in enumerate(docs) for b in docs[i + 1 :]]
         for done, (a, b) in enumerate(pairs, 1):
@@ -181,7 +220,7 @@ class PairwiseReranker(_Comparative):
             wins[b.id] += 1 - agreed
             work.ctx.report("comparing", done, len(pairs))
         ranking = Ranking.from_scores(query.id, wins, "wins", [doc.id for doc in docs])
-        return self._earned(ranking, work), self._status(work)
+        return self._earned(ranking, work), self._status(work, docs)
 
     def _sorted(self, sort: str, query: Query, docs: Sequence[Document], work: Work) -> Ranking:
         def best(group: list[Document]) -> int:
@@ -263,3 +302,7 @@ class SetwiseReranker(_Comparative):
             return [best]
 
         return self._answer(question, ask, work)
+
+
+def _cut_key(key: str) -> str:
+    return hashlib.sha256(f"{key} cut".encode()).hexdigest()

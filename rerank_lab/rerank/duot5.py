@@ -43,6 +43,8 @@ class DuoT5(UsesModel[Prompter], PairwiseReranker):
         ),
     )
 
+    marks_cut: ClassVar[bool] = True
+
     def _open(self, model: str, ctx: Context, options: Options) -> Prompter:
         return open_prompter(model, DUOT5, ctx, options)
 
@@ -54,6 +56,5 @@ class DuoT5(UsesModel[Prompter], PairwiseReranker):
         with self._used(work) as usage:
             values = {"query": query, "document": first, "other": second}
             (logit,) = self.handle.score([values], work.ctx, usage)
-        if usage.truncated:
-            work.add(truncated=1)
+        work.truncated |= {document for _, document in usage.cut}
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))

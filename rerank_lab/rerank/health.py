@@ -115,8 +115,10 @@ def _why_unchecked(reranker: Reranker) -> list[Finding] | None:
         return []
     if reranker.info.key_variable or reranker.info.lane != "cpu":
         reason = "Checking it would send requests that may cost money."
-    elif not isinstance(reranker, PointwiseReranker):
+    elif reranker.info.scale == "order":
         reason = "It gives an order without scores, which this check does not read."
+    elif not isinstance(reranker, PointwiseReranker):
+        reason = "Its scores depend on what stands beside a document: this check reads others."
     else:
         return None
     return [Finding("unchecked", reason, "Compare it on judged queries instead.", "unchecked")]

@@ -14,13 +14,13 @@ from typing import Any
 from rerank_lab.context import Context
 from rerank_lab.errors import InvalidInput, LabError, MissingExtra
 from rerank_lab.rerank.base import Reranker, Work
-from rerank_lab.rerank.comparative import UnusableAnswer
+from rerank_lab.rerank.comparative import accepted
 from rerank_lab.rerank.llm.endpoint import Endpoint
 from rerank_lab.rerank.llm.local import LocalModel
 from rerank_lab.rerank.llm.prompts import KINDS, Messages, Prompt, load_prompt
 from rerank_lab.rerank.llm.shown import cut, shown
 from rerank_lab.rerank.llm.talk import Ask, Model, Said, tokens
-from rerank_lab.rerank.parse import Fault, Reading, describe
+from rerank_lab.rerank.parse import Fault, Reading
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Ranking, Status
 
@@ -185,18 +185,10 @@ class Asking(Reranker):
 
     def _read(self, reading: Reading, said: Said, work: Work) -> list[int]:
         """The positions of a usable reading. Counts every fault; raises UnusableAnswer."""
-        faults = (Fault.REFUSED,) if said.refused and not reading.usable else reading.faults
-        counts = {"answers": 1.0} | {fault.value: 1.0 for fault in faults}
-        counts |= {} if reading.usable else {"unusable": 1.0}
-        work.add(counts=counts)
-        if reading.usable:
-            return list(reading.positions)
-        what = describe(faults)
-        raise UnusableAnswer(
-            f"{self.options['model']} gave no usable answer: {what}.",
-            hint="Use a stronger model, another form, or more tokens for reasoning.",
-            details=what,
-        )
+        if said.refused and not reading.usable:
+            reading = replace(reading, faults=(Fault.REFUSED,))
+        hint = "Use a stronger model, another form, or more tokens for reasoning."
+        return accepted(reading, str(self.options["model"]), hint, work)
 
 
 class AskingOfMany(Asking):
