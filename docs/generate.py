@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rerank_lab.catalogue import Model, catalogue
+from rerank_lab.catalogue import Model, catalogue, elsewhere
 from rerank_lab.registry import KINDS, Broken, Info, Param, infos
 from rerank_lab.spec import format_literal
 
@@ -75,7 +75,20 @@ def models() -> str:
         *(_model(model) for model in catalogue().values()),
     ]
     notes = [f"- `{model.name}`: {model.note}" for model in catalogue().values() if model.note]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    others = [f"| {row.systems} | {row.missing} | {row.instead} |" for row in elsewhere()]
+    return "\n".join([*lines, "", *notes, *_ELSEWHERE, *others]) + "\n"
+
+
+_ELSEWHERE = (
+    "",
+    "Each of these runs once what it needs is there: packages by pip, models of the hub by the",
+    "first use, a local folder as it stands. Only safetensors, ONNX and GGUF are read.",
+    "",
+    "## Systems that are not in the table",
+    "",
+    "| System | What is missing | Instead |",
+    "|---|---|---|",
+)
 
 
 def _model(model: Model) -> str:

@@ -56,11 +56,31 @@ class Model:
         return {"retriever": self.retriever, "reranker": self.reranker}.get(kind, "")
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Systems of the field that are no models of the catalogue: what is missing, what to use."""
+
+    systems: str
+    missing: str
+    instead: str
+
+
+@cache
+def _read() -> Mapping[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text("utf-8"))
+
+
+@cache
+def elsewhere() -> tuple[Elsewhere, ...]:
+    """What the field names and the catalogue does not, in the order of the file."""
+    return tuple(Elsewhere(**row) for row in _read()["elsewhere"])
+
+
 @cache
 def catalogue() -> Mapping[str, Model]:
     """All models by name, in the order of the file."""
-    raw = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text("utf-8"))
-    return MappingProxyType({name: _model(name, entry) for name, entry in raw["models"].items()})
+    models = _read()["models"].items()
+    return MappingProxyType({name: _model(name, dict(entry)) for name, entry in models})
 
 
 def _model(name: str, entry: dict[str, Any]) -> Model:

@@ -48,7 +48,7 @@ def test_windows_climb_and_each_shows_the_published_words(
         f"Search Query: {QUERY} Passage: [{i}] {doc.text} Relevance Ranking: "
         for i, doc in enumerate(DOCS[3:], 1)
     ]
-    # Windows [3,6), [2,5), [1,4), [0,3), each turning a b c into b c a: the two last climb to the top.
+    # Windows [3,6), [2,5), [1,4), [0,3), each turning a b c into b c a.
     assert done.ranking.doc_ids == ("d4", "d5", "d0", "d1", "d2", "d3")
     assert [hit.score for hit in done.ranking] == [None] * 6
     assert done.status is Status.OK
