@@ -58,6 +58,8 @@ _RULES = """
 [class*="st-key-title_"] button > div { justify-content: flex-start; }
 [class*="st-key-title_"] button p { font-weight: 600; font-size: 1rem; line-height: 1.4;
   white-space: normal; overflow-wrap: anywhere; text-align: left; }
+.st-key-prompt_text textarea { font-family: var(--rl-mono, ui-monospace, monospace);
+  font-size: .85rem; line-height: 1.5; white-space: pre; overflow-x: auto; }
 .rl-table { width: 100%; border-collapse: collapse; font-size: .9rem;
   font-variant-numeric: tabular-nums; }
 .rl-table th { text-align: left; font-weight: 600; color: var(--rl-muted); font-size: .85rem; }

@@ -9,10 +9,12 @@ import streamlit as st
 
 from rerank_lab.errors import LabError
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.spec import Literal, PipelineSpec
+from rerank_lab.rerank.llm.asking import Asking
+from rerank_lab.spec import Literal, Node, PipelineSpec
 from rerank_lab.types import Query
-from rerank_lab.ui import parts, resources, state
+from rerank_lab.ui import parts, prompts, resources, state
 from rerank_lab.views import form, hosted
+from rerank_lab.views import prompts as form_prompts
 
 _TEXT = "editor_text"
 _VERSION = "editor_version"
@@ -29,7 +31,15 @@ def edit(spec: str) -> None:
 
 def draw(now: state.Screen) -> None:
     """The editor, when it is open; a run of the whole page in between does not close it."""
-    if is_open():
+    if not is_open():
+        return
+    asking = _edited() if prompts.is_open() else None
+    if asking is not None:
+        # Streamlit forgets what a widget holds that is not drawn.
+        st.session_state[_TEXT] = st.session_state[_TEXT]
+        prompts.draw(now, asking, _use_prompt)
+    else:
+        prompts.close()
         _dialog(now, st.session_state[_OPEN])
 
 
@@ -39,6 +49,22 @@ def is_open() -> bool:
 
 def close() -> None:
     st.session_state[_OPEN] = None
+    prompts.close()
+
+
+def _edited() -> Asking | None:
+    """The stage whose prompt is edited, as the pipeline's text has it now."""
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    path = st.session_state[prompts.OPEN].path
+    found = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
+    return form_prompts.asking_of(found[path], resources.engine()) if path in found else None
+
+
+def _use_prompt(path: form.Path, name: str) -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    if spec is not None:
+        _try(lambda: form.with_option(spec, path, "prompt", name))
+        _new_version()
 
 
 @st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
@@ -98,10 +124,10 @@ def _section(spec: PipelineSpec, section: form.Section) -> None:
                 )
         with st.grid("auto", min_column_width=200):
             for field in section.fields:
-                _field(field, f"f_{version}_{name}_{field.param.name}")
+                _field(field, section.node, f"f_{version}_{name}_{field.param.name}")
 
 
-def _field(field: form.Field, key: str) -> None:
+def _field(field: form.Field, node: Node, key: str) -> None:
     param = field.param
     value: Literal | None = field.value
     label = param.label or param.name
@@ -119,7 +145,10 @@ def _field(field: form.Field, key: str) -> None:
             st.session_state[key] = value
         value = None
         common["placeholder"] = field.automatic
-    if param.choices:
+    asking = form_prompts.asking_of(node, resources.engine()) if param.name == "prompt" else None
+    if asking is not None:
+        prompts.field(asking, field.path, key, common)
+    elif param.choices:
         options = list(param.choices)
         st.selectbox(label, options, index=options.index(field.value), **common)
     elif param.type is bool:

@@ -15,7 +15,7 @@ import streamlit as st
 from rerank_lab.context import Context
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
 from rerank_lab.engine import Engine, default_engine
-from rerank_lab.errors import InvalidInput
+from rerank_lab.errors import InvalidInput, LabError
 from rerank_lab.experiment import Evaluation, load_experiment
 from rerank_lab.experiment.store import experiment_folder
 from rerank_lab.jobs import Job, JobTable
@@ -107,6 +107,16 @@ def _evaluation(
     experiment_id: str, count: tuple[int, float], measures: tuple[str, ...]
 ) -> Evaluation:
     return load_experiment(experiment_id, engine().home)
+
+
+def lab_error(error: LabError | OSError) -> LabError:
+    """For people: what went wrong while something was kept in the data folder."""
+    if isinstance(error, LabError):
+        return error
+    return InvalidInput(
+        f"The data folder cannot be written ({type(error).__name__}).",
+        hint="Make room there, or choose another folder; see the foot of the side bar.",
+    )
 
 
 def waiter() -> str:

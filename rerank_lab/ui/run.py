@@ -10,12 +10,14 @@ from types import MappingProxyType
 import streamlit as st
 
 from rerank_lab.context import Context, Progress
+from rerank_lab.corpora import Corpus
 from rerank_lab.errors import Cancelled
 from rerank_lab.jobs import Job
 from rerank_lab.pipeline import Pipeline, Result, StageStarted, result_of
 from rerank_lab.tapes import MEMORY, Tape
+from rerank_lab.types import Query
 from rerank_lab.ui import keys, resources, waiting
-from rerank_lab.views import Outcome, Question, hosted
+from rerank_lab.views import Outcome, Question, hosted, prompts
 
 _FIRST_PAINT_S = 0.15
 """How long a run waits for quick first stages, so that they are in the first picture."""
@@ -132,6 +134,7 @@ def _key(question: Question, spec: str, depth: int) -> str:
         str(depth),
         _afresh(question),
         str(attempts.get(spec, 0)),
+        *prompts.digests(spec, resources.engine()),
     )
     if hosted.calls_out(Pipeline(spec)):
         # Such a job works with this session's keys: it serves nobody else.
@@ -156,6 +159,18 @@ def _afresh(question: Question) -> str:
     """The mark of a run without cache, "" when this question may use it."""
     text, mark = st.session_state.get("afresh", ("", ""))
     return str(mark) if text == question.query.text else ""
+
+
+def first_documents(corpus: Corpus, query: Query, count: int) -> tuple[str, ...]:
+    """What stands on top of the first finished column of this query here; () without one."""
+    jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    for key, job in jobs.items():
+        result: Result | None = job.result
+        if result is None or not result.stages or result.stages[-1].ranking is None:
+            continue
+        if key.split("\x00")[1] == corpus.content_hash and result.query.text == query.text:
+            return result.stages[-1].ranking.doc_ids[:count]
+    return ()
 
 
 def wait_a_little(tasks: tuple[Task, ...]) -> None:

@@ -244,7 +244,7 @@ def _save(view: CompareView, now: state.Screen, tasks: Sequence[run.Task]) -> No
         _ = saved.keep(made, secrets)
         st.session_state["saved_told"] = "Saved. It opens without a key or a network."
     except (LabError, OSError) as error:
-        st.session_state["saved_told"] = _as_lab_error(error)
+        st.session_state["saved_told"] = resources.lab_error(error)
     _show()
 
 
@@ -258,7 +258,7 @@ def _add() -> None:
         title = entry.header.title if entry else file.name
         st.session_state["saved_told"] = f"Added: {title}."
     except (LabError, OSError) as error:
-        st.session_state["saved_told"] = _as_lab_error(error)
+        st.session_state["saved_told"] = resources.lab_error(error)
     st.session_state["saved_turn"] = turn + 1
 
 
@@ -318,7 +318,7 @@ def _rename(comparison_id: str) -> None:
     try:
         saved.rename(comparison_id, str(st.session_state.get(f"saved_name_{comparison_id}", "")))
     except (LabError, OSError) as error:
-        st.session_state["saved_told"] = _as_lab_error(error)
+        st.session_state["saved_told"] = resources.lab_error(error)
         return
     _ask("", "")
 
@@ -331,12 +331,3 @@ def _delete(comparison_id: str) -> None:
 def _ask_again() -> None:
     st.session_state["saved"] = ""
     st.rerun()
-
-
-def _as_lab_error(error: Exception) -> LabError:
-    if isinstance(error, LabError):
-        return error
-    return InvalidInput(
-        f"The data folder cannot be written ({type(error).__name__}).",
-        hint="Make room there, or choose another folder; see the foot of the side bar.",
-    )

@@ -17,7 +17,8 @@ _CONNECTION = (
     Param("key_variable", "OPENAI_API_KEY", "Environment variable of the key.", label="Key"),
 )  # fmt: skip
 _PROMPT = (
-    Param("prompt", "", "Name or .yaml path of another prompt; empty for the form's own."),
+    Param("prompt", "", "Name or .yaml file of another prompt; empty for the form's own.",
+          label="Prompt", local=True),
     Param("instruction", "", "A wish such as: prefer recent documents.", label="Instruction"),
     Param("passage_words", 300, "Words of a passage that are shown; the rest is cut.", 1, 20_000,
           unit="words", label="Passage budget"),

@@ -1,0 +1,222 @@
+"""Prompts on screen: which there are, what is wrong with a draft, and what it would send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rerank_lab.engine import Engine
+from rerank_lab.errors import InvalidInput, LabError
+from rerank_lab.pipeline import Pipeline
+from rerank_lab.rerank.llm.asking import Asking
+from rerank_lab.rerank.llm.prompts import (
+    KINDS,
+    Prompt,
+    is_file,
+    is_own,
+    parse_prompt,
+    prompt_names,
+    prompt_text,
+    save_prompt,
+)
+from rerank_lab.rerank.llm.talk import tokens
+from rerank_lab.spec import Node
+from rerank_lab.types import Document, Query
+from rerank_lab.views.words import counted
+
+SHOWN = 2
+"""Documents in a preview."""
+_FILE = "prompt"
+_AT = re.compile(rf"{_FILE}:(\d+): (.*)", re.DOTALL)
+ABOUT = {
+    "query": "the query",
+    "instruction": "the stage's instruction; a line that holds nothing else is left out without",
+    "count": "how many passages are shown",
+    "keep": "how many passages to choose",
+    "passages": "all passages, a line each, in the form that `passage` gives",
+    "id": "a passage's number or letter, in turns with `each: true` and in `passage`",
+    "passage": "a passage's text, likewise",
+    "problem": "what was wrong with the last answer, in `again`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a draft, and in which line (0 for the whole)."""
+
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """One that a kind of prompt knows. `needed` ones must be used."""
+
+    name: str
+    needed: bool
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The prompts that a stage could use. `names` begin with "" for the form's own."""
+
+    kind: str
+    default: str
+    names: tuple[str, ...]
+    current: str
+    own: bool
+    """Whether the current one was edited here."""
+
+    @property
+    def source(self) -> str:
+        """The name whose text a copy begins with."""
+        return self.current or self.default
+
+    def words(self, name: str) -> str:
+        """An option of the select box."""
+        if not name:
+            return f"{self.default} (the form's own)"
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent for a query and the first documents: turns as (role, text)."""
+
+    turns: tuple[tuple[str, str], ...]
+    about: str
+
+
+def asking_of(node: Node, engine: Engine) -> Asking | None:
+    """The language model's reranker of a stage; None for any other, or one that cannot be made."""
+    if node.sources:
+        return None
+    try:
+        found = engine.reranker(node)
+    except LabError:
+        return None
+    return found if isinstance(found, Asking) else None
+
+
+def choices(asking: Asking) -> Choices:
+    """Every prompt of the kind that this stage needs, the current one whatever it is."""
+    current, default = str(asking.options["prompt"]), asking.default_prompt
+    names = ["", *(name for name in prompt_names(asking.kind) if name != default)]
+    if current not in names:
+        names.append(current)
+    return Choices(asking.kind, default, tuple(names), current, is_own(current))
+
+
+def placeholders(kind: str) -> tuple[Placeholder, ...]:
+    """What a prompt of that kind must use, then what it may."""
+    rules = KINDS[kind]
+    needed = set(rules.required) | (set() if rules.one else {"passages"})
+    known = needed | rules.optional | (set() if rules.one else {"id", "passage"})
+    return tuple(
+        Placeholder(name, name in needed, ABOUT[name])
+        for name in sorted(known, key=lambda name: (name not in needed, name))
+    )
+
+
+def draft_of(name: str) -> str:
+    """The text that a copy or another edit begins with. Raises InvalidInput when it is gone."""
+    return prompt_text(name)
+
+
+def check(text: str, kind: str) -> tuple[Prompt | None, tuple[Problem, ...]]:
+    """The prompt, or every problem of the draft by line."""
+    try:
+        return parse_prompt(text, _FILE, kind), ()
+    except InvalidInput as error:
+        return None, tuple(sorted(map(_problem, error.problems), key=lambda p: p.line))
+    except LabError as error:
+        return None, (Problem(0, str(error)),)
+
+
+def _problem(told: str) -> Problem:
+    at = _AT.fullmatch(told)
+    return Problem(int(at[1]), at[2]) if at else Problem(0, told.removeprefix(f"{_FILE}: "))
+
+
+def preview(asking: Asking, prompt: Prompt, query: Query, docs: Sequence[Document]) -> Preview:
+    """What a question to the model would say, with roles, as it would be sent."""
+    shown = [doc.content for doc in docs[:SHOWN]]
+    if asking.instruction and not prompt.takes_instruction:
+        return Preview((), "The stage has an instruction, and this prompt no {instruction}.")
+    messages = asking.example(query.text, shown, prompt)
+    size = sum(len(text) for _, text in messages)
+    seen = counted(1 if KINDS[prompt.kind].one else len(shown), "document")
+    about = f"With {seen}: {size:,} characters, about {tokens(messages):,} tokens."
+    if prompt.kind == "likelihood":
+        about += " The query follows, and its probability is the score."
+    return Preview(messages, about)
+
+
+def free_name(source: str) -> str:
+    """A name that is not taken, made from the copied prompt's."""
+    stem = "" if is_file(source) else re.sub(r"-copy(-\d+)?$", "", source)[:50]
+    base = f"{stem or 'prompt'}-copy"
+    number, name = 1, base
+    while _taken(name):
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
+def save(name: str, text: str, editing: str) -> None:
+    """Keep a draft; `editing` is the prompt that is edited again, "" for a copy.
+
+    Raises InvalidInput for a name that is taken by another prompt or is none, and for the text.
+    """
+    if name != editing and is_own(name):
+        raise InvalidInput(
+            f"There is a prompt {name!r} already.", hint="Use another name, or edit that one."
+        )
+    save_prompt(name, text)
+
+
+def users(name: str, specs: Sequence[str], engine: Engine) -> tuple[str, ...]:
+    """Those of these pipelines that use a prompt."""
+    return tuple(
+        spec
+        for spec in specs
+        if any(str(one.options["prompt"]) == name for one in _askings(spec, engine))
+    )
+
+
+def loss(using: Sequence[str]) -> str:
+    """What a deletion does to the pipelines on screen that use the prompt."""
+    if not using:
+        return "Pipelines that use it will say that it is missing."
+    one = len(using) == 1
+    return (
+        f"{counted(len(using), 'pipeline')} on screen {'uses' if one else 'use'} it and will say "
+        "that it is missing."
+    )
+
+
+def digests(spec: str, engine: Engine) -> tuple[str, ...]:
+    """Of the edited prompts that a pipeline uses: they change with the words, not the name."""
+    found = []
+    for one in _askings(spec, engine):
+        if is_own(str(one.options["prompt"])):
+            try:
+                found.append(one.prompt.digest)
+            except LabError as error:
+                found.append(error.message)
+    return tuple(found)
+
+
+def _askings(spec: str, engine: Engine) -> list[Asking]:
+    made = [asking_of(node, engine) for node, kind in Pipeline(spec).leaves if kind == "reranker"]
+    return [one for one in made if one is not None]
+
+
+def _taken(name: str) -> bool:
+    try:
+        prompt_text(name)
+    except InvalidInput:
+        return False
+    return True
