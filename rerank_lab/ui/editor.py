@@ -17,6 +17,8 @@ from rerank_lab.views import form, hosted
 from rerank_lab.views import prompts as form_prompts
 
 _TEXT = "editor_text"
+_KEPT = "editor_kept"
+"""The same text, not forgotten when another dialog stands in the place of the field."""
 _VERSION = "editor_version"
 _OPEN = "editor_open"
 
@@ -35,8 +37,6 @@ def draw(now: state.Screen) -> None:
         return
     asking = _edited() if prompts.is_open() else None
     if asking is not None:
-        # Streamlit forgets what a widget holds that is not drawn.
-        st.session_state[_TEXT] = st.session_state[_TEXT]
         prompts.draw(now, asking, _use_prompt)
     else:
         prompts.close()
@@ -54,14 +54,14 @@ def close() -> None:
 
 def _edited() -> Asking | None:
     """The stage whose prompt is edited, as the pipeline's text has it now."""
-    spec, _ = form.parsed(st.session_state[_TEXT])
+    spec, _ = form.parsed(st.session_state[_KEPT])
     path = st.session_state[prompts.OPEN].path
     found = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
     return form_prompts.asking_of(found[path], resources.engine()) if path in found else None
 
 
 def _use_prompt(path: form.Path, name: str) -> None:
-    spec, _ = form.parsed(st.session_state[_TEXT])
+    spec, _ = form.parsed(st.session_state[_KEPT])
     if spec is not None:
         _try(lambda: form.with_option(spec, path, "prompt", name))
         _new_version()
@@ -69,6 +69,8 @@ def _use_prompt(path: form.Path, name: str) -> None:
 
 @st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
 def _dialog(now: state.Screen, old: str) -> None:
+    if _TEXT not in st.session_state:
+        st.session_state[_TEXT] = st.session_state[_KEPT]
     st.text_area(
         "Spec",
         key=_TEXT,
@@ -76,6 +78,7 @@ def _dialog(now: state.Screen, old: str) -> None:
         on_change=_new_version,
         help="First stage, then rerankers joined with >>. Options in brackets.",
     )
+    st.session_state[_KEPT] = st.session_state[_TEXT]
     spec, error = form.parsed(st.session_state[_TEXT])
     if error is not None:
         parts.error_card(error, key="editor")

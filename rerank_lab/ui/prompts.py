@@ -17,7 +17,7 @@ from rerank_lab.views import form
 from rerank_lab.views import prompts as views
 
 OPEN, _TEXT, _NAME = "prompt_open", "prompt_text", "prompt_name"
-_TOLD, _SURE = "prompt_told", "prompt_sure"
+_TOLD, _SURE, _KEPT = "prompt_told", "prompt_sure", "prompt_kept"
 
 Use = Callable[[form.Path, str], None]
 """Takes a stage's place and the name of the prompt that it uses from now on, "" for its own."""
@@ -39,7 +39,7 @@ def field(asking: Asking, path: form.Path, key: str, common: dict[str, Any]) -> 
             "Prompt",
             found.names,
             index=found.names.index(found.current),
-            format_func=lambda name: parts.literal(found.words(name)),
+            format_func=found.words,
             **common,
         )
         with st.container(horizontal=True, gap="small"):
@@ -150,8 +150,6 @@ def _ends(editing: Editing, use: Use, *, can_save: bool) -> None:
 
 
 def _confirm(now: state.Screen, editing: Editing, use: Use) -> None:
-    # Streamlit forgets what a widget holds that is not drawn.
-    st.session_state[_NAME] = st.session_state.get(_NAME, editing.name)
     using = views.users(editing.name, now.pipelines, resources.engine())
     st.markdown(f"Delete the prompt **{parts.literal(editing.name)}**? {views.loss(using)}")
     with st.container(horizontal=True):
@@ -183,6 +181,11 @@ def _save(editing: Editing, use: Use) -> None:
 
 def _ask(sure: bool) -> None:
     st.session_state[_SURE] = sure
+    # Streamlit forgets what a field holds that is not drawn.
+    if sure:
+        st.session_state[_KEPT] = st.session_state[_NAME]
+    else:
+        st.session_state[_NAME] = st.session_state[_KEPT]
 
 
 def _delete(editing: Editing, use: Use) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from rerank_lab.testing_chat import FakeChat, sorter
+from rerank_lab.testing_servers import overlap
 from tests.browser.conftest import Visitor
 from tests.browser.server import Server
 
@@ -124,6 +126,46 @@ def test_a_saved_comparison_is_shown_again_and_nothing_is_asked(
     assert [titles(second, 0), titles(second, 1)] == shown
     assert server.count_calls(query) == calls
     assert second.left == []
+
+
+def test_a_prompt_is_copied_edited_used_and_deleted(
+    visit: Visit, servers: Callable[[], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RERANK_LAB_ALLOW_PRIVATE_URLS", "1")
+    with FakeChat(sorter(overlap), keys=()) as chat:
+        visitor = visit(servers(), width=800)
+        spec = f'bm25 >> listwise(base_url="{chat.url}",model="m",top=4,form="rankllm")'
+        page = visitor.go(q=QUERY, p=["bm25", spec], show="5")
+        assert len(titles(visitor, 1)) == 5
+        visitor.press("edit_1")
+        page.locator("[class*='_prompt_copy'] button").first.click()
+        visitor.wait_for_text("What would be sent")
+        page.wait_for_timeout(500)
+        box = visitor.key("prompt_text").locator("textarea")
+        text = box.input_value()
+        box.fill(text.replace("{query}", "{quary}"))
+        box.press("Control+Enter")
+        visitor.wait_for_text("unknown placeholder {quary}")
+        box.fill(text.replace("You order", "You, a librarian, order"))
+        box.press("Control+Enter")
+        visitor.wait_for_text("Nothing is wrong with it.")
+        visitor.press("prompt_save")
+        visitor.press("editor_use")
+        page.wait_for_url("**rankllm-copy**")
+        visitor.key("editor_use").wait_for(state="detached")
+        assert len(titles(visitor, 1)) == 5
+        assert "You, a librarian, order" in str(chat.requests[-1].body)
+        visitor.press("edit_1")
+        page.locator("[class*='_prompt_edit'] button").first.click()
+        visitor.press("prompt_delete")
+        visitor.wait_for_text("1 pipeline on screen uses it")
+        visitor.press("prompt_keep")
+        assert visitor.key("prompt_name").locator("input").input_value() == "rankllm-copy"
+        visitor.press("prompt_delete")
+        visitor.press("prompt_delete_now")
+        visitor.press("editor_use")
+        page.wait_for_url(lambda url: "rankllm-copy" not in url)
+    assert visitor.left == []
 
 
 def test_a_failing_pipeline_leaves_the_others(visit: Visit) -> None:
