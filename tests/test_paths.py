@@ -73,7 +73,7 @@ def test_links_and_dots_do_not_lead_out(tmp_path: Path) -> None:
         'bm25 >> seq2seq(model="{outside}")',
         'bm25 >> listwise(backend="local",model="{outside}")',
         'bm25 >> listwise(base_url="http://127.0.0.1:1",prompt="{outside}")',
-        'bm25 >> setwise(prompt="../../secret.yaml")',
+        'bm25 >> setwise(prompt="../../other.yaml")',
     ],
 )
 def test_a_pipeline_does_not_read_where_it_may_not(spec: str, tmp_path: Path) -> None:
