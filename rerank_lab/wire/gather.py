@@ -22,6 +22,23 @@ def _executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="rerank-lab-hosted")
 
 
+@cache
+def _watched() -> ThreadPoolExecutor:
+    # Of its own: what `gather` runs may wait for this, so it must not wait in the same queue.
+    return ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="rerank-lab-watched")
+
+
+def watched(work: Callable[[], U], ctx: Context) -> U:
+    """`work()`, which raises as `ctx` says within 50 ms of a cancel or deadline.
+
+    What was begun then goes on to its end unheeded, so that what it spends is still counted.
+    """
+    future = _watched().submit(work)
+    while not wait([future], _POLL_S).done:
+        ctx.checkpoint()
+    return future.result()
+
+
 def gather(
     items: Sequence[T],
     work: Callable[[T, Context], U],

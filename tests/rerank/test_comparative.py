@@ -91,6 +91,7 @@ class Setwise(SetwiseReranker):
 def test_windows_reach_every_document(n: int) -> None:
     covered = {i for start, end in windows(n, 20, 10) for i in range(start, end)}
     assert covered == set(range(n))
+    assert windows(0, 20, 10) == []
 
 
 @given(st.integers(0, 300), st.integers(2, 40), st.data())
@@ -168,6 +169,16 @@ def test_picking_the_best_of_a_few_finds_the_top_places(values: list[int]) -> No
     result = Setwise(keep=5).rerank(QUERY, documents(values), Context())
     top = [values[int(doc_id[1:])] for doc_id in result.ranking.doc_ids[:5]]
     assert top == sorted(values, reverse=True)[:5]
+
+
+def test_a_pick_that_does_not_exist_is_no_answer() -> None:
+    class Wild(Setwise):
+        def pick(self, query: str, texts: Sequence[str], work: Work) -> int:
+            return len(texts)
+
+    result = Wild().rerank(QUERY, documents([1, 3, 2]), Context())
+    assert result.status is Status.FALLBACK
+    assert result.ranking.doc_ids == ("d0", "d1", "d2")
 
 
 @pytest.mark.parametrize("model", [Listwise(), Pairwise(), Setwise()])

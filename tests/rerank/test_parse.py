@@ -21,6 +21,7 @@ ORDERS = {
     "1. [2]\n2. [3]\n3. [1]": (1, 2, 0),
     "- [2]\n- [3]\n- [1]": (1, 2, 0),
     "[2]\n[3]\n[1]": (1, 2, 0),
+    "[1]\n[2]\nOn reflection:\n[2]\n[3]\n[1]": (1, 2, 0),
     "[2]>[3]>[1].": (1, 2, 0),
     "[2] >\n[3] >\n[1]": (1, 2, 0),
     "First I thought [1] > [2] > [3].\nOn reflection: [2] > [3] > [1]": (1, 2, 0),
@@ -122,6 +123,8 @@ def test_a_selection_tells_when_it_is_not_as_long_as_asked() -> None:
     assert read_selection("[4] > [2] > [1]", 5, 2) == Reading((3, 1), (Fault.WRONG_FORMAT,))
     assert read_selection("[4, 4]", 5, 2) == Reading((3,), (Fault.REPETITION, Fault.MISSING))
     assert not read_selection("4 and 2", 5, 2).usable
+    assert read_selection("I'm sorry, I can't choose.", 5, 2).faults == (Fault.REFUSED,)
+    assert read_selection("[4, 2]", 20, 10).faults[-1] is Fault.TOO_FEW
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from rerank_lab.wire.faults import (
     pause_before,
     retry_after,
 )
+from rerank_lab.wire.gather import watched
 from rerank_lab.wire.limiter import limiter_of
 from rerank_lab.wire.providers import Provider, ReplyMap
 
@@ -150,12 +151,13 @@ class Endpoint:
             int(self.options["requests_per_minute"]),
             int(self.options["tokens_per_minute"]),
         )
+        expected = self.estimate(1, read, written)
         for attempt in range(attempts):
             if not replaying:
                 work.add(queue_s=limiter.acquire(read + written, ctx))
             try:
                 with work.timed("network_s"):
-                    return self._metered(send, access, self.estimate(1, read, written), work)
+                    return watched(lambda: self._metered(send, access, expected, work), ctx)
             except Fault as fault:
                 asked = retry_after(fault.headers) or 0.0
                 last = attempt + 1 == attempts or asked > LONGEST_RETRY_AFTER_S
@@ -240,9 +242,8 @@ class Endpoint:
             except openai.APIStatusError as error:
                 raise _fault_of(error.response) from None
             except openai.APIConnectionError as error:
-                if isinstance(error.__cause__, Exception):
-                    raise error.__cause__ from None
-                raise Fault("connection", body=str(error)) from None
+                # What our own transport raised: the SDK only wraps it.
+                raise (error.__cause__ or error) from None
             except (openai.OpenAIError, json.JSONDecodeError) as error:
                 raise _unreadable(access.base, str(error)) from None
         if not getattr(reply, "choices", None):

@@ -27,7 +27,8 @@ def stages(n: int, size: int) -> list[Stage]:
     found: list[Stage] = []
     left = n
     while left > 1:
-        after = _next(left)
+        # Every group sends somebody on: nobody is asked for the best none.
+        after = max(_next(left), -(-left // size))
         groups = _groups(left, after, size)
         found.append(Stage(_shared(left, groups), _shared(after, groups)))
         left = after

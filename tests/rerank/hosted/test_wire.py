@@ -362,6 +362,8 @@ def test_blank_documents_and_broken_characters_do_not_fail_the_request(fake: Sta
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e400"}, None),
+        ({"retry-after": ""}, None),
         ({"retry-after": "0"}, 0.0),
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": "9", "retry-after-ms": "250"}, 0.25),

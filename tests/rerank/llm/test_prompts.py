@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from rerank_lab.errors import InvalidInput
+from rerank_lab.errors import InvalidInput, MissingExtra
 from rerank_lab.rerank.llm.prompts import (
     FOLDER,
     KINDS,
+    delete_prompt,
     load_prompt,
     parse_prompt,
     prompt_names,
@@ -97,6 +99,36 @@ def test_a_wrong_prompt_says_what_is_wrong(text: str, said: str) -> None:
 
 def test_a_prompt_of_another_kind_is_refused() -> None:
     assert any("'setwise' is wanted" in problem for problem in problems(GOOD, "setwise"))
+
+
+def test_a_file_that_is_no_text_or_enormous_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("kind: lïstwise".encode("latin-1"))
+    with pytest.raises(InvalidInput, match="not UTF-8"):
+        load_prompt(str(path), "listwise")
+    path.write_bytes(b"\xff" * 70_000)  # refused for its size: nobody reads it to its end
+    with pytest.raises(InvalidInput, match="longer than"):
+        load_prompt(str(path), "listwise")
+
+
+def test_a_turn_with_a_field_that_is_unknown_is_told() -> None:
+    wrong = GOOD.replace("  - role: user\n", "  - role: user\n    colour: red\n")
+    assert problems(wrong) == ("mine.yaml:6: unknown field 'colour' of a turn",)
+
+
+def test_only_edited_prompts_can_be_deleted() -> None:
+    save_prompt("mine", GOOD)
+    delete_prompt("mine")
+    assert "mine" not in prompt_names("listwise")
+    for name in ("mine", "rankgpt", "../../etc"):
+        with pytest.raises(InvalidInput, match="no edited prompt"):
+            delete_prompt(name)
+
+
+def test_without_yaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(MissingExtra, match="Reading prompts"):
+        parse_prompt(GOOD, "mine.yaml")
 
 
 def test_the_digest_changes_with_the_words_only() -> None:

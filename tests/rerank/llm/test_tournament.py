@@ -24,6 +24,7 @@ def test_every_stage_fits_the_window_and_hands_all_its_survivors_on(n: int, size
     for stage in plan:
         assert sum(stage.sizes) == left
         assert max(stage.sizes) <= size
+        assert min(stage.keeps) >= 1
         assert all(keep <= seats for keep, seats in zip(stage.keeps, stage.sizes, strict=True))
         left = sum(stage.keeps)
     assert left == min(n, 1)
