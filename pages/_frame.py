@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PAGES = (
     ("compare.py", "Compare", ":material/compare_arrows:", "One query, several pipelines."),
     ("evaluate.py", "Evaluate", ":material/monitoring:", "A query set through pipelines."),
+    ("calibrate.py", "Calibrate", ":material/speed:", "What a score is worth."),
     ("corpora.py", "Corpora", ":material/library_books:", "Bring and look at documents."),
     ("models.py", "Models", ":material/memory:", "What can run here and now."),
 )

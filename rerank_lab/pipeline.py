@@ -313,7 +313,8 @@ class _Job:
         head, tail = _cut(node, before)
         docs = [self.corpus.by_id[doc_id] for doc_id in head.doc_ids]
         done: Reranked = reranker.rerank(self.query, docs, self.ctx, head)
-        return StageResult(node, done.status, done.trace, done.ranking.followed_by(tail))
+        below = () if reranker.may_drop else tail
+        return StageResult(node, done.status, done.trace, done.ranking.followed_by(below))
 
     def _fuse_stage(self, node: Node, before: Ranking, prefix: str) -> StageResult:
         """Several rerankers, or scores of first stages, over the same candidates."""
@@ -331,7 +332,8 @@ class _Job:
             parts.append(part)
             rankings.append(ranking)
         fused, trace = _fused(node, parts, rankings, head.doc_ids)
-        missed = [doc_id for doc_id in head.doc_ids if doc_id not in fused.ranks]
+        found = set(fused.doc_ids)
+        missed = [doc_id for doc_id in head.doc_ids if doc_id not in found]
         ranking = fused.followed_by([*missed, *tail])
         return StageResult(node, _gravest(parts), trace, ranking, parts=tuple(parts))
 

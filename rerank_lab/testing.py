@@ -21,7 +21,7 @@ from rerank_lab.errors import BackendError, Cancelled, ContractViolation, LabErr
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Reranked, Reranker, Work
 from rerank_lab.spec import Literal, Node, parse
-from rerank_lab.types import Document, Query
+from rerank_lab.types import Document, Query, Ranking
 
 QUERY = Query("q", "how many people live in Berlin?")
 TEXTS = (
@@ -80,7 +80,7 @@ class ReferenceContract:
             return
         whole = _scores(self._rank(reranker, TEXTS))
         docs = _docs(TEXTS)[::-1][1:]
-        part = _scores(reranker.rerank(QUERY, docs, Context()))
+        part = _scores(_asked(reranker, docs))
         spread = max(whole.values()) - min(whole.values())
         for doc_id, score in part.items():
             assert abs(score - whole[doc_id]) <= _TOLERANCE * max(spread, 1e-9), doc_id
@@ -97,7 +97,7 @@ class ReferenceContract:
         reranker.load(Context())
         token = CancelledAfter(1)
         try:
-            reranker.rerank(QUERY, _docs(TEXTS * 4), Context(cancel=token))
+            _asked(reranker, _docs(TEXTS * 4), Context(cancel=token))
         except Cancelled:
             return
         assert token.checks <= 1, "the cancel token was set while working, and nobody looked"
@@ -106,14 +106,14 @@ class ReferenceContract:
         token = CancelToken()
         token.cancel()
         try:
-            self.make().rerank(QUERY, _docs(TEXTS), Context(cancel=token))
+            _asked(self.make(), _docs(TEXTS), Context(cancel=token))
         except Cancelled:
             return
         raise AssertionError("a cancelled call gave a ranking")
 
     def test_the_same_document_twice_is_refused(self) -> None:
         try:
-            self.make().rerank(QUERY, [Document("a", "x"), Document("a", "y")], Context())
+            _asked(self.make(), [Document("a", "x"), Document("a", "y")])
         except ContractViolation:
             return
         raise AssertionError("two documents with one id were ranked")
@@ -159,7 +159,7 @@ class ReferenceContract:
         assert self.make().fingerprint() == self.make().fingerprint()
 
     def _rank(self, reranker: Reranker, texts: Sequence[str]) -> Reranked:
-        return reranker.rerank(QUERY, _docs(texts), Context())
+        return _asked(reranker, _docs(texts))
 
 
 def reranker_contract(reranker: type[Reranker], **options: Literal) -> type[ReferenceContract]:
@@ -260,10 +260,18 @@ class NonFiniteReranker(PointwiseReranker):
 def failure_of(reranker: Reranker, texts: Sequence[str] = TEXTS, ctx: Context | None = None) -> Any:
     """The LabError that reranking `texts` ends with, None when it works."""
     try:
-        reranker.rerank(QUERY, _docs(texts), ctx or Context())
+        _asked(reranker, _docs(texts), ctx)
     except LabError as error:
         return error
     return None
+
+
+def _asked(reranker: Reranker, docs: Sequence[Document], ctx: Context | None = None) -> Reranked:
+    """As a pipeline asks: the documents come from a stage that ranked and scored them."""
+    places = {doc.text: place for place, doc in enumerate(docs)}
+    scored = {doc.id: 1.0 - places[doc.text] / 100 for doc in docs}
+    before = Ranking.from_scores(QUERY.id, scored, "bm25", previous=[doc.id for doc in docs])
+    return reranker.rerank(QUERY, docs, ctx or Context(), before)
 
 
 def _docs(texts: Sequence[str]) -> list[Document]:

@@ -89,6 +89,8 @@ class Reranker(ABC):
     info: ClassVar[Info]
     loads_when_needed: ClassVar[bool] = False
     """True for bases that call `_ready` themselves, once an answer is not in the cache."""
+    may_drop: ClassVar[bool] = False
+    """True for one that leaves out documents on purpose, those below its `top` among them."""
 
     def __init__(self, **options: Literal) -> None:
         self.options: Mapping[str, Literal] = self.info.complete(options)
@@ -151,7 +153,8 @@ class Reranker(ABC):
         ranking, status = self._rank(query, docs, work)
         other_s = work.trace.total_s - waited
         work.add(compute_s=max(0.0, time.perf_counter() - start - other_s), documents=len(docs))
-        if sorted(ranking.doc_ids) != sorted(ids):
+        kept = set(ranking.doc_ids)
+        if not (kept <= set(ids) if self.may_drop else kept == set(ids)):
             raise ContractViolation(
                 f"{self.info.name} did not return a permutation of the documents it was given.",
                 hint="The component has a defect; choose another reranker and report this one.",

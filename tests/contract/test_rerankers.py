@@ -15,6 +15,7 @@ from rerank_lab.rerank.identity import Identity
 from rerank_lab.rerank.late_interaction import LateInteractionReranker
 from rerank_lab.rerank.mmr import MMR
 from rerank_lab.rerank.overlap import Overlap
+from rerank_lab.rerank.score_stages import Isotonic, Platt, Threshold
 from rerank_lab.rerank.splade import SpladeReranker
 from rerank_lab.testing import (
     FailingReranker,
@@ -36,6 +37,9 @@ TestShortInputs = pytest.mark.models(reranker_contract(CrossEncoderReranker, max
 TestBothEnds = reranker_contract(BothEnds)
 TestMMR = reranker_contract(MMR)
 TestMMROfVectors = pytest.mark.models(reranker_contract(MMR, model="bge-small-en"))
+TestPlatt = reranker_contract(Platt, slope=0.8, intercept=-1.0)
+TestIsotonic = reranker_contract(Isotonic, points="0:0.1 0.5:0.1 1:0.9")
+TestThreshold = reranker_contract(Threshold)
 TestOverlap = reranker_contract(Overlap)
 TestFake = reranker_contract(FakeReranker)
 TestSlow = reranker_contract(SlowReranker, seconds=0.001)

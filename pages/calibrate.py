@@ -1,0 +1,7 @@
+"""Calibrate: what a score is worth, and a threshold on it."""
+
+from __future__ import annotations
+
+from rerank_lab.ui import calibrate
+
+calibrate.page()

@@ -1,0 +1,112 @@
+"""What the Calibrate page says: pure, from a calibration and what the visitor wants of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rerank_lab.calibration import Calibration, Cut, Fitted, Method, threshold_for
+from rerank_lab.pipeline import Pipeline
+from rerank_lab.registry import expand, resolve
+from rerank_lab.views.labels import fraction
+from rerank_lab.views.words import counted
+
+NAMES: dict[Method, str] = {"platt": "Platt (logistic)", "isotonic": "Isotonic (steps)"}
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationView:
+    """Everything on the page below the controls. `spec` and `cut_spec` can be run as they are."""
+
+    answer: str
+    cut_answer: str
+    ground: str
+    fitted: Fitted
+    cut: Cut | None
+    spec: str
+    cut_spec: str
+    rows: tuple[tuple[str, str, str, str], ...]
+
+
+def view(found: Calibration, method: Method | None, precision: float) -> CalibrationView:
+    """The page for a curve (None for the better one) and a wanted precision (0 to 1)."""
+    fitted = found.of(method) if method else found.chosen
+    cut = threshold_for(fitted, precision)
+    spec = f"{found.judged.pipeline} >> {fitted.stage}"
+    cut_spec = f"{spec} >> threshold(min={cut.threshold!r})" if cut else ""
+    return CalibrationView(
+        _answer(found, fitted),
+        _cut_answer(fitted, cut, precision),
+        _ground(found),
+        fitted,
+        cut,
+        str(resolve(spec)),
+        str(resolve(cut_spec)) if cut_spec else "",
+        tuple(
+            (NAMES[one.method], fraction(one.brier), fraction(one.log_loss), fraction(one.ece))
+            for one in found.fitted
+        ),
+    )
+
+
+def _answer(found: Calibration, fitted: Fitted) -> str:
+    better = 1 - fitted.brier / found.base_brier
+    base = f"always saying the base rate ({percent(found.base_rate)})"
+    figures = f"Brier score {fraction(fitted.brier)} against {fraction(found.base_brier)} for {base}"
+    if better < 0.02:
+        return f"The score says little about relevance here: {figures}."
+    off = f"it is off by {percent(fitted.ece)} on average"
+    return f"The score can be read as a probability; {off}. {figures}."
+
+
+def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
+    if cut is None or cut.precision is None:
+        reached = [c.precision for c in fitted.cuts if c.precision is not None]
+        best = percent(max(reached)) if reached else "nothing"
+        return (
+            f"No threshold keeps a precision of {percent(precision)} here; the most that one "
+            f"reaches is {best}. Ask for less, or take a better reranker."
+        )
+    kept = f"{cut.kept_a_query:.1f} documents a query"
+    words = (
+        f"From a probability of {cut.threshold:.2f} on, {percent(cut.precision)} of what is kept is "
+        f"relevant (at least {percent(cut.precision_low)} with 95 % confidence), {kept}, "
+        f"{percent(cut.recall)} of the relevant candidates. {percent(cut.empty)} of queries keep "
+        "nothing"
+    )
+    if cut.rightly_empty is None:
+        return f"{words}; every query has a relevant candidate, so that none should."
+    return f"{words}; of those without a relevant candidate, {percent(cut.rightly_empty)} do."
+
+
+def _ground(found: Calibration) -> str:
+    judged = found.judged
+    told = [
+        f"{counted(judged.query_count, 'judged query', 'judged queries')}, "
+        f"{counted(len(judged.scores), 'judged candidate')}, of which "
+        f"{sum(judged.relevant):,} with grade {judged.grade} or more count as relevant",
+        f"each query's probabilities come from a curve fitted without it ({found.folds} folds)",
+    ]
+    if judged.unjudged:
+        told.append(
+            f"{counted(judged.unjudged, 'candidate')} without a judgment took no part: if judged "
+            "ones are the better ones, probabilities are too high"
+        )
+    if judged.failed:
+        told.append(f"{counted(judged.failed, 'query', 'queries')} failed and took no part")
+    return "; ".join(told) + "."
+
+
+def percent(share: float) -> str:
+    """`0 %`, `3.4 %`, `81 %`."""
+    value = 100 * share
+    return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
+
+
+def offered(specs: tuple[str, ...]) -> tuple[str, ...]:
+    """The pipelines whose last stage gives scores that are no probabilities yet."""
+    return tuple(spec for spec in specs if _scale(spec) not in ("order", "probability"))
+
+
+def _scale(spec: str) -> str:
+    last = Pipeline(spec).spec.nodes[-1]
+    return expand(last, "reranker" if len(Pipeline(spec).spec.nodes) > 1 else "retriever")[0].scale
