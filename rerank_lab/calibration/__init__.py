@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab.calibration.curves import FITS, METHODS, Method
-from rerank_lab.calibration.figures import Bin, Cut, Fitted, tested, threshold_for
+from rerank_lab.calibration.figures import MIN_KEPT, Bin, Cut, Fitted, measured, threshold_for
 from rerank_lab.context import Context
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import Engine, default_engine
@@ -29,6 +29,7 @@ from rerank_lab.types import Query
 
 __all__ = [
     "METHODS",
+    "MIN_KEPT",
     "Bin",
     "Calibration",
     "Cut",
@@ -185,7 +186,7 @@ def calibrate(judged: JudgedScores, *, folds: int = FOLDS, seed: int = 0) -> Cal
             held = fold_of == fold
             said[held] = FITS[method](scores[~held], truth[~held]).apply(scores[held])
         stage = FITS[method](scores, truth).stage
-        fitted.append(tested(method, stage, said, truth, judged.queries))
+        fitted.append(measured(method, stage, said, truth, judged.queries))
     base = float(truth.mean())
     return Calibration(judged, base, base * (1 - base), folds, seed, tuple(fitted))
 

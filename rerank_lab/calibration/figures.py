@@ -11,6 +11,9 @@ import numpy as np
 from rerank_lab.calibration.curves import Floats, Method
 
 BINS = 10
+MIN_KEPT = 10
+"""Candidates that a threshold must keep before its precision is believed."""
+
 _Z = 1.96
 
 
@@ -27,13 +30,14 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a threshold on the probability keeps; `precision` is None when it keeps nothing.
+    """What a threshold on the probability keeps: `kept` candidates in all; None for no precision.
 
     `precision_low` is the lower end of its 95 % Wilson interval; `empty` the share of queries that
     keep nothing, `rightly_empty` that share among queries without a relevant candidate.
     """
 
     threshold: float
+    kept: int
     precision: float | None
     precision_low: float
     recall: float
@@ -59,7 +63,7 @@ class Fitted:
     cuts: tuple[Cut, ...]
 
 
-def tested(
+def measured(
     method: Method, stage: str, said: Floats, truth: Floats, queries: Sequence[str]
 ) -> Fitted:
     clipped = np.clip(said, 1e-6, 1 - 1e-6)
@@ -103,6 +107,7 @@ def cut_at(threshold: float, said: Floats, truth: Floats, queries: Sequence[str]
     hopeless = [any_kept for any_kept, any_true in by_query.values() if not any_true]
     return Cut(
         threshold,
+        total,
         right / total if total else None,
         wilson(right, total)[0],
         right / max(1.0, float(truth.sum())),
@@ -112,14 +117,15 @@ def cut_at(threshold: float, said: Floats, truth: Floats, queries: Sequence[str]
     )
 
 
-def threshold_for(fitted: Fitted, precision: float) -> Cut | None:
+def threshold_for(fitted: Fitted, precision: float, least: int = MIN_KEPT) -> Cut | None:
     """The lowest threshold from which on precision reaches the target; None when none does.
 
     From there on, not merely there: a curve that dips below the target again is not trusted.
+    Thresholds that keep fewer than `least` candidates in all say too little to count.
     """
     chosen = None
     for cut in reversed(fitted.cuts):
-        if cut.precision is None:
+        if cut.kept < least or cut.precision is None:
             continue
         if cut.precision < precision:
             break

@@ -12,6 +12,7 @@ COMMANDS = {
     "rank": ("rank", "rank"),
     "evaluate": ("evaluate", "evaluate"),
     "measure": ("evaluate", "measure"),
+    "calibrate": ("calibrate", "calibrate"),
     "corpora": ("manage", "corpora"),
     "models": ("manage", "models"),
     "doctor": ("doctor", "doctor"),
@@ -78,6 +79,7 @@ def _parser() -> _Parser:
     _add_rank(add("rank", "Rank a corpus for one query, by one or more pipelines."))
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
+    _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")
@@ -171,6 +173,28 @@ def _add_measure(parser: _Parser) -> None:
         "(default, trec_eval -c); --no-complete: over those with a ranking (trec_eval)",
     )
     parser.add_argument("--per-query", action="store_true", help="show each query as well")
+
+
+def _add_calibrate(parser: _Parser) -> None:
+    _add_corpus(parser)
+    parser.add_argument(
+        "-p",
+        "--pipeline",
+        metavar="SPEC",
+        required=True,
+        help="a pipeline whose last stage gives scores",
+    )
+    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
+    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    parser.add_argument(
+        "--grade", type=_positive, default=1, help="grade from which on a document is relevant"
+    )
+    parser.add_argument("--method", choices=("platt", "isotonic"), help="default: the better one")
+    parser.add_argument(
+        "--precision", type=float, default=0.8, help="wanted of what is kept, 0 to 1 (default 0.8)"
+    )
+    parser.add_argument("--folds", type=_positive, default=5, help="default 5, by query")
+    parser.add_argument("--seed", type=int, default=0, help="of the folds (default 0)")
 
 
 def _add_corpora(parser: _Parser, common: _Parser) -> None:

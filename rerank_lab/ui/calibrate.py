@@ -31,6 +31,9 @@ from rerank_lab.views.words import counted
 
 SHOWN, GRADE = "cal", "grade"
 """URL parameters: the pipeline whose calibration is on screen, and the grade that counts."""
+_ASKED = "calibrate_asked"
+"""In the session: the calibration that was pressed for, so that one that failed is tried anew."""
+
 _PLOT = {"displayModeBar": False}
 
 
@@ -64,9 +67,10 @@ def _too_little(corpus: Corpus, judged: int) -> None:
         have = counted(judged, "judged query", "judged queries") if judged else "no judged queries"
         st.markdown(f"**{parts.literal(corpus.name)} has {have}**")
         st.markdown(
-            "Calibrating means to learn from judgments how likely a document with a given score is "
-            f"relevant. That takes at least {MIN_QUERIES} judged queries, and {MIN_EACH} candidates "
-            "each that are relevant and that are not. Add judgments, or choose one of the samples."
+            "Calibrating means to learn from judgments how likely a document with a given score "
+            f"is relevant. That takes at least {MIN_QUERIES} judged queries, and {MIN_EACH} "
+            "candidates each that are relevant and that are not. Add judgments, or choose one of "
+            "the samples."
         )
         if st.button("Add queries and judgments", key="to_change", icon=":material/upload:"):
             go_to("corpora.py", part="Change")
@@ -104,7 +108,9 @@ def _setup(now: Screen, judged: int) -> None:
         chosen = str(Pipeline(spec).at_depth(now.depth))
         st.query_params[SHOWN] = chosen
         st.query_params[GRADE] = str(grade)
-        waiting.come_back(_key(resources.corpus(now.corpus), chosen, int(grade or 1)))
+        key = _key(resources.corpus(now.corpus), chosen, int(grade or 1))
+        waiting.come_back(key)
+        st.session_state[_ASKED] = key
 
 
 def _grade() -> int:
@@ -113,7 +119,9 @@ def _grade() -> int:
 
 
 def _key(corpus: Corpus, spec: str, grade: int) -> str:
-    judgments = sha256(repr(sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())).encode())
+    judgments = sha256(
+        repr(sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())).encode()
+    )
     parts_of_key = ("calibrate", corpus.content_hash, judgments.hexdigest(), spec, str(grade))
     return "\x00".join(parts_of_key)
 
@@ -124,7 +132,8 @@ def _job(corpus: Corpus, spec: str, grade: int) -> Job:
     pipeline = Pipeline(spec)
     key = _key(corpus, spec, grade)
     known = resources.jobs().get(key)
-    if known is not None and known.state in (JobState.DONE, JobState.QUEUED, JobState.RUNNING):
+    asked_anew = st.session_state.pop(_ASKED, "") == key
+    if known is not None and known.state is JobState.FAILED and not asked_anew:
         return known
 
     def work(ctx: Context) -> Calibration:

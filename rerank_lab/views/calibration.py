@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rerank_lab.calibration import Calibration, Cut, Fitted, Method, threshold_for
+from rerank_lab.calibration import MIN_KEPT, Calibration, Cut, Fitted, Method, threshold_for
 from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import expand, resolve
 from rerank_lab.views.labels import fraction
@@ -51,7 +51,9 @@ def view(found: Calibration, method: Method | None, precision: float) -> Calibra
 def _answer(found: Calibration, fitted: Fitted) -> str:
     better = 1 - fitted.brier / found.base_brier
     base = f"always saying the base rate ({percent(found.base_rate)})"
-    figures = f"Brier score {fraction(fitted.brier)} against {fraction(found.base_brier)} for {base}"
+    figures = (
+        f"Brier score {fraction(fitted.brier)} against {fraction(found.base_brier)} for {base}"
+    )
     if better < 0.02:
         return f"The score says little about relevance here: {figures}."
     off = f"it is off by {percent(fitted.ece)} on average"
@@ -60,18 +62,18 @@ def _answer(found: Calibration, fitted: Fitted) -> str:
 
 def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
     if cut is None or cut.precision is None:
-        reached = [c.precision for c in fitted.cuts if c.precision is not None]
-        best = percent(max(reached)) if reached else "nothing"
+        reached = [c.precision or 0.0 for c in fitted.cuts if c.kept >= MIN_KEPT]
         return (
-            f"No threshold keeps a precision of {percent(precision)} here; the most that one "
-            f"reaches is {best}. Ask for less, or take a better reranker."
+            f"No threshold keeps a precision of {percent(precision)} here; the most that one with "
+            f"at least {MIN_KEPT} candidates reaches is {percent(max(reached, default=0.0))}. Ask "
+            "for less, or take a better reranker."
         )
     kept = f"{cut.kept_a_query:.1f} documents a query"
     words = (
-        f"From a probability of {cut.threshold:.2f} on, {percent(cut.precision)} of what is kept is "
-        f"relevant (at least {percent(cut.precision_low)} with 95 % confidence), {kept}, "
-        f"{percent(cut.recall)} of the relevant candidates. {percent(cut.empty)} of queries keep "
-        "nothing"
+        f"From a probability of {cut.threshold:.2f} on, {percent(cut.precision)} of what is kept "
+        f"is relevant (at least {percent(cut.precision_low)} with 95 % confidence): {kept}, "
+        f"{percent(cut.recall)} of the relevant candidates. {percent(cut.empty)} of queries "
+        "keep nothing"
     )
     if cut.rightly_empty is None:
         return f"{words}; every query has a relevant candidate, so that none should."
