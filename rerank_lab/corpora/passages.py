@@ -61,14 +61,18 @@ def cut_passages(
     return out
 
 
-def passage_spans(text: str, options: PassageOptions) -> list[tuple[int, int]]:
+def passage_spans(
+    text: str, options: PassageOptions, tokens: Sequence[tuple[int, int]] | None = None
+) -> list[tuple[int, int]]:
     """Where to cut: [start, end) character spans that together cover the whole text.
 
     Each holds at most `max_tokens` tokens; the next starts exactly `overlap` tokens before its end.
+    `tokens` are the spans of another tokenizer, their starts in ascending order.
     """
-    if len(text) <= options.max_tokens:
-        return [(0, len(text))]
-    tokens = token_spans(text)
+    if tokens is None:
+        if len(text) <= options.max_tokens:
+            return [(0, len(text))]
+        tokens = token_spans(text)
     if len(tokens) <= options.max_tokens:
         return [(0, len(text))]
     spans: list[tuple[int, int]] = []
@@ -105,7 +109,9 @@ def whole_documents(documents: Iterable[Document]) -> list[Document]:
     ]
 
 
-def _best_end(text: str, tokens: list[tuple[int, int]], first: int, options: PassageOptions) -> int:
+def _best_end(
+    text: str, tokens: Sequence[tuple[int, int]], first: int, options: PassageOptions
+) -> int:
     """The token that starts the last sentence which begins in the budget's second half."""
     furthest = first + options.max_tokens
     nearest = first + max(options.max_tokens // 2, options.overlap) + 1
@@ -115,7 +121,7 @@ def _best_end(text: str, tokens: list[tuple[int, int]], first: int, options: Pas
     return furthest
 
 
-def _starts_sentence(text: str, tokens: list[tuple[int, int]], index: int) -> bool:
+def _starts_sentence(text: str, tokens: Sequence[tuple[int, int]], index: int) -> bool:
     gap = text[tokens[index - 1][1] : tokens[index][0]]
     if "\n" in gap:
         return True

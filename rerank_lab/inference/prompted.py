@@ -79,17 +79,10 @@ class Prompting:
         clean = {name: self._plain(text, limit) for name, text in values.items()}
         cut = any(clipped(text, limit)[1] for text in values.values())
         parts = [(self._ids(text), doc, query) for text, doc, query in self._template.filled(clean)]
-        fixed = sum(len(ids) for ids, doc, query in parts if not doc and not query)
-        room = limit - fixed
-        if room < len([1 for _, doc, query in parts if doc or query]):
-            raise InvalidInput(
-                f"The model's template alone takes {fixed} of {limit} tokens.",
-                hint="Choose a larger max_length, or 0 for the model's own limit.",
-            )
-        asked = [ids for ids, doc, query in parts if query and not doc]
-        kept = _shares([len(ids) for ids in asked], int(room * _QUERY_SHARE))
+        asked_room, room = rooms([(len(ids), doc, query) for ids, doc, query in parts], limit)
+        kept = _shares([len(ids) for ids, doc, query in parts if query and not doc], asked_room)
         documents = [ids for ids, doc, _ in parts if doc]
-        kept_documents = _shares([len(ids) for ids in documents], room - sum(kept))
+        kept_documents = _shares([len(ids) for ids in documents], room)
         clips = [clipped(values[name], limit)[1] for name in _DOCUMENTS if name in values]
         shorter = [k < len(ids) for k, ids in zip(kept_documents, documents, strict=True)]
         cut_documents = [
@@ -246,6 +239,24 @@ def _in_full(module: Any, given: Any, _: Any) -> Any:
 
     bias = None if module.bias is None else module.bias.float()
     return functional.linear(given[0].float(), module.weight.float(), bias)
+
+
+def rooms(parts: Sequence[tuple[int, bool, bool]], limit: int) -> tuple[int, int]:
+    """Tokens that the query's own parts may take, and those left to the parts with a document.
+
+    `parts` are (tokens, holds a document, holds the query). Raises InvalidInput when the template
+    alone is longer than `limit`.
+    """
+    fixed = sum(size for size, doc, query in parts if not doc and not query)
+    room = limit - fixed
+    if room < len([1 for _, doc, query in parts if doc or query]):
+        raise InvalidInput(
+            f"The model's template alone takes {fixed} of {limit} tokens.",
+            hint="Choose a larger max_length, or 0 for the model's own limit.",
+        )
+    asked_room = int(room * _QUERY_SHARE)
+    asked = [size for size, doc, query in parts if query and not doc]
+    return asked_room, room - sum(_shares(asked, asked_room))
 
 
 def _shares(sizes: list[int], room: int) -> list[int]:

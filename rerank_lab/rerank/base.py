@@ -15,12 +15,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from rerank_lab.context import Context, StoredScore
+from rerank_lab.context import Context, ScoreStore, StoredScore
 from rerank_lab.errors import BackendError, ContractViolation, LabError
+from rerank_lab.inference.reach import Reach
 from rerank_lab.registry import Info, Param
+from rerank_lab.rerank import long
 from rerank_lab.spec import Literal
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
 
@@ -118,9 +120,12 @@ class Reranker(ABC):
         """
 
     def fingerprint(self) -> str:
-        """What its scores depend on: options (not those of execution only) and weights digest."""
-        execution = {p.name for p in self.info.params if p.execution} | {"top"}
-        options = {k: v for k, v in sorted(self.options.items()) if k not in execution}
+        """What its rankings depend on: options (not those of execution only), weights digest."""
+        return self._fingerprint()
+
+    def _fingerprint(self, *without: str) -> str:
+        left_out = {p.name for p in self.info.params if p.execution} | {"top", *without}
+        options = {k: v for k, v in sorted(self.options.items()) if k not in left_out}
         parts = [self.info.name, options, self.weights_digest()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -164,6 +169,13 @@ class Reranker(ABC):
     def problems(self) -> list[LabError]:
         """What would stop it from running here, found without heavy work."""
         return []
+
+    def seen(self, query: str, document: Document, ctx: Context) -> long.Seen | None:
+        """What the model reads of a document beside this query; None when that is not known.
+
+        Cheap: nothing is scored, no model is loaded or fetched.
+        """
+        return None
 
     def _ready(self, work: Work) -> None:
         """Load the model if that has not been done, and note how long it took."""
@@ -217,20 +229,47 @@ class PointwiseReranker(Reranker):
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         """One finite score a text, higher is better, on the scale that `info` names."""
 
+    def reach(self, query: str) -> Reach | None:
+        """How much of a text the model reads beside this query, by its tokenizer alone.
+
+        None when it reads texts whole, or nobody knows. Raises LabError when it cannot be told.
+        """
+        return None
+
+    @property
+    def scores_alone(self) -> bool:
+        """True when a text's score does not depend on the others, so that it can be kept."""
+        return True
+
+    @property
+    def policy(self) -> str:
+        """What becomes of documents that do not fit: one of `long.POLICIES`."""
+        return str(self.options.get(long.LONG.name, long.HEAD))
+
+    def seen(self, query: str, document: Document, ctx: Context) -> long.Seen | None:
+        try:
+            found = long.seen(document, self.reach(query), self.policy)
+            if self.policy == long.MAX and found.passages and ctx.cache:
+                return replace(found, decided=self._decided(query, document, ctx.cache))
+        except LabError:
+            return None
+        return found
+
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        texts = {doc.content_hash: doc.content for doc in docs}
-        keys = {digest: self.cache_key(query.text, digest) for digest in texts}
+        units = {self.unit(doc): doc for doc in docs}
+        keys = {unit: self.cache_key(query.text, unit) for unit in units}
         cache = work.ctx.cache
         found = cache.get_many(list(keys.values())) if cache else {}
-        missing = [digest for digest, key in keys.items() if key not in found]
-        fresh = self._score_all(query.text, [texts[digest] for digest in missing], work)
-        new = {keys[digest]: stored for digest, stored in zip(missing, fresh, strict=True)}
+        missing = [unit for unit, key in keys.items() if key not in found]
+        fresh, known = self._score_documents(query.text, [units[unit] for unit in missing], work)
+        new = {keys[unit]: stored for unit, stored in zip(missing, fresh, strict=True)}
         if cache and new:
             cache.put_many(new)
         found = found | new
-        by_id = {doc.id: found[keys[doc.content_hash]] for doc in docs}
+        by_id = {doc.id: found[keys[self.unit(doc)]] for doc in docs}
         cut = sum(stored.truncated for stored in by_id.values())
-        work.add(cache_hits=len(texts) - len(missing), truncated=cut)
+        scored = len(missing) - known
+        work.add(cache_hits=len(units) - scored, truncated=cut)
         ranking = Ranking.from_scores(
             query.id,
             {doc_id: stored.score for doc_id, stored in by_id.items()},
@@ -239,7 +278,63 @@ class PointwiseReranker(Reranker):
         )
         if cut:
             return ranking, Status.TRUNCATED
-        return ranking, Status.OK if missing else Status.CACHED
+        return ranking, Status.OK if scored else Status.CACHED
+
+    def unit(self, document: Document) -> str:
+        """What a document's score is kept under, beside model and query."""
+        if self.policy == long.HEAD:
+            return document.content_hash
+        # Passages repeat the title, so it matters where it ends.
+        return f"{document.content_hash} {self.policy} {len(document.title)} {long.CUTTING}"
+
+    def cuts(self, query: str, docs: Sequence[Document], work: Work) -> list[long.Cut]:
+        """The texts to score of each document."""
+        reach = None if self.policy == long.HEAD else self.reach(query)
+        if reach is None and self.policy != long.HEAD:
+            work.warn(f"How much {self.name} reads is not known: no document was cut for it.")
+        made = []
+        for doc in docs:
+            work.checkpoint()
+            made.append(long.cut(doc, reach, self.policy))
+        return made
+
+    def _score_documents(
+        self, query: str, docs: Sequence[Document], work: Work
+    ) -> tuple[list[StoredScore], int]:
+        """A score for each document, and how many of them took no new score of any text.
+
+        Texts are kept by themselves, so that policies share the passages that they both score.
+        """
+        if docs and self.policy != long.HEAD:
+            self._ready(work)
+        cuts = self.cuts(query, docs, work)
+        keys = {text: self._text_key(query, text) for cut in cuts for text in cut.texts}
+        cache = work.ctx.cache if self.policy != long.HEAD and self.scores_alone else None
+        found = cache.get_many(list(keys.values())) if cache else {}
+        missing = [text for text, key in keys.items() if key not in found]
+        fresh = self._score_all(query, missing, work)
+        new = {keys[text]: stored for text, stored in zip(missing, fresh, strict=True)}
+        if cache and new:
+            cache.put_many(new)
+        found = found | new
+        long_ones = [cut for cut in cuts if len(cut.texts) > 1 or cut.partial]
+        passages = {keys[text] for cut in long_ones for text in cut.texts} & set(new)
+        if passages and self.policy != long.HEAD_TAIL:
+            work.add(counts={"passages": len(passages), "long_documents": len(long_ones)})
+        stored = [self._folded(cut, [found[keys[text]] for text in cut.texts]) for cut in cuts]
+        return stored, sum(not any(keys[text] in new for text in cut.texts) for cut in cuts)
+
+    def _folded(self, cut: long.Cut, parts: Sequence[StoredScore]) -> StoredScore:
+        score = long.folded(self.policy, [part.score for part in parts])
+        return StoredScore(score, cut.partial or any(part.truncated for part in parts))
+
+    def _decided(self, query: str, document: Document, cache: ScoreStore) -> int | None:
+        """The passage with the best score, when the scores of all are known."""
+        texts = long.cut(document, self.reach(query), self.policy).texts
+        keys = [self._text_key(query, text) for text in texts]
+        found = cache.get_many(keys)
+        scores = [found[key].score for key in keys if key in found]
+        return scores.index(max(scores)) if len(scores) == len(keys) else None
 
     def _score_all(self, query: str, texts: Sequence[str], work: Work) -> list[StoredScore]:
         if texts:
@@ -258,5 +353,9 @@ class PointwiseReranker(Reranker):
         return stored
 
     def cache_key(self, query: str, content_hash: str) -> str:
-        parts = (self.fingerprint(), query, content_hash)
+        """Where the score of a text is kept: the same under every policy for long documents."""
+        parts = (self._fingerprint(long.LONG.name), query, content_hash)
         return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _text_key(self, query: str, text: str) -> str:
+        return self.cache_key(query, Document("", text).content_hash)

@@ -7,9 +7,12 @@ from typing import ClassVar
 
 from rerank_lab.context import Context
 from rerank_lab.inference import Encoder, Options, open_encoder
+from rerank_lab.inference.plan import prefixes_of
+from rerank_lab.inference.reach import Reach, single_reach
+from rerank_lab.inference.resolve import Located
 from rerank_lab.registry import Info
 from rerank_lab.rerank.base import Work
-from rerank_lab.rerank.local import LocalReranker, local_params
+from rerank_lab.rerank.local import LocalReranker, pointwise_params
 
 
 class BiEncoderReranker(LocalReranker[Encoder]):
@@ -24,11 +27,14 @@ class BiEncoderReranker(LocalReranker[Encoder]):
         family="bi-encoder",
         summary="Compares one vector of the query with one vector of each document.",
         scale="cosine",
-        params=local_params("bge-small-en"),
+        params=pointwise_params("bge-small-en"),
     )
 
     def _open(self, model: str, ctx: Context, options: Options) -> Encoder:
         return open_encoder(model, ctx, options=options)
+
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        return single_reach(located.folder, limit, prefixes_of(located)[1])
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:

@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from rerank_lab.context import Context
 from rerank_lab.inference import Options, Scorer, open_scorer
+from rerank_lab.inference.reach import Reach, pair_reach
+from rerank_lab.inference.resolve import Located
 from rerank_lab.registry import Info
 from rerank_lab.rerank.base import Work
-from rerank_lab.rerank.local import LocalReranker, local_params
+from rerank_lab.rerank.local import LocalReranker, pointwise_params
 
 
 class CrossEncoderReranker(LocalReranker[Scorer]):
@@ -25,11 +27,14 @@ class CrossEncoderReranker(LocalReranker[Scorer]):
         family="cross-encoder",
         summary="A network that reads query and document together and gives one score.",
         scale="logit",
-        params=local_params("ms-marco-minilm-l12"),
+        params=pointwise_params("ms-marco-minilm-l12"),
     )
 
     def _open(self, model: str, ctx: Context, options: Options) -> Scorer:
         return open_scorer(model, ctx, options)
+
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        return pair_reach(located.folder, query, limit)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as usage:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from rerank_lab.context import Context
 from rerank_lab.inference import Options, TokenEncoder, open_token_encoder
+from rerank_lab.inference.reach import Reach, single_reach
+from rerank_lab.inference.resolve import Located
 from rerank_lab.registry import Info
 from rerank_lab.rerank.base import Work
-from rerank_lab.rerank.local import LocalReranker, local_params
+from rerank_lab.rerank.local import LocalReranker, pointwise_params
 
 Floats = NDArray[np.float32]
 
@@ -28,11 +30,16 @@ class LateInteractionReranker(LocalReranker[TokenEncoder]):
         family="late-interaction",
         summary="Matches every query token with its best document token (MaxSim).",
         scale="maxsim",
-        params=local_params("colbert-small-encoder"),
+        params=pointwise_params("colbert-small-encoder"),
     )
 
     def _open(self, model: str, ctx: Context, options: Options) -> TokenEncoder:
         return open_token_encoder(model, ctx, options=options)
+
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        own = located.json("config_sentence_transformers.json").get("document_length")
+        limit = min(limit, own) if isinstance(own, int) and own > 0 else limit
+        return single_reach(located.folder, limit, markers=1)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:

@@ -18,8 +18,11 @@ from rerank_lab.inference import (
     model_digest,
 )
 from rerank_lab.inference.handles import Handle
+from rerank_lab.inference.reach import Reach, single_reach
+from rerank_lab.inference.resolve import Located, locate
 from rerank_lab.registry import Param
 from rerank_lab.rerank.base import TOP, PointwiseReranker, Reranker, Work
+from rerank_lab.rerank.long import LONG, estimated_reach
 
 H = TypeVar("H", bound=Handle)
 
@@ -66,6 +69,11 @@ def local_params(model: str) -> tuple[Param, ...]:
             automatic="automatic, by device",
         ),
     )
+
+
+def pointwise_params(model: str) -> tuple[Param, ...]:
+    """Those options, and what becomes of a document that does not fit."""
+    return (*local_params(model), LONG)
 
 
 class UsesModel(Reranker, Generic[H]):
@@ -140,6 +148,18 @@ class LocalReranker(UsesModel[H], PointwiseReranker):
     """A pointwise reranker over a local model, which makes its own batches."""
 
     batch_size: ClassVar[int | None] = None
+
+    def reach(self, query: str) -> Reach:
+        """Raises ModelUnavailable when the model's files are not here."""
+        located = locate(self.model)
+        limit = int(self.options["max_length"]) or located.max_length
+        found = self._reach(located, query, limit)
+        # Without a tokenizer of the fast kind: room for special tokens, and a guess at the query.
+        return found or estimated_reach(limit - 8 - len(query.encode("utf-8", "replace")) // 3)
+
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        """By the model's own tokenizer; by default that of a model which reads each text alone."""
+        return single_reach(located.folder, limit)
 
 
 def _options(options: Mapping[str, object]) -> Options:

@@ -10,10 +10,13 @@ from rerank_lab.errors import InvalidInput, LabError, ModelUnavailable
 from rerank_lab.inference import Options
 from rerank_lab.inference.adapter import find_adapter
 from rerank_lab.inference.prompted import Prompter, open_prompter
+from rerank_lab.inference.reach import Reach, prompt_reach
+from rerank_lab.inference.resolve import Located
 from rerank_lab.inference.templates import DECODERS, SEQ2SEQ, Template, choose
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import Work
 from rerank_lab.rerank.local import LocalReranker, local_params
+from rerank_lab.rerank.long import LONG
 
 
 def prompted_params(model: str, *more: Param) -> tuple[Param, ...]:
@@ -62,6 +65,10 @@ class _Prompted(LocalReranker[Prompter]):
         adapter = find_adapter(name) if name else None
         return open_prompter(model, self.template, ctx, options, adapter)
 
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        instruction = str(self.options.get("instruction", ""))
+        return prompt_reach(located.folder, self.template, query, instruction, limit)
+
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         instruction = str(self.options.get("instruction", ""))
         given = {"query": query, "instruction": instruction}
@@ -87,6 +94,7 @@ class DecoderReranker(_Prompted):
         scale="logit",
         params=prompted_params(
             "qwen3-reranker-0.6b",
+            LONG,
             Param(
                 "template",
                 "auto",
@@ -123,6 +131,7 @@ class Seq2SeqReranker(_Prompted):
         scale="logit",
         params=prompted_params(
             "monot5-base",
+            LONG,
             Param(
                 "template",
                 "auto",

@@ -12,7 +12,7 @@ from rerank_lab.inference import Options
 from rerank_lab.inference.sparse import Sparse, SparseEncoder, open_sparse_encoder
 from rerank_lab.registry import Info
 from rerank_lab.rerank.base import Work
-from rerank_lab.rerank.local import LocalReranker, local_params
+from rerank_lab.rerank.local import LocalReranker, pointwise_params
 
 
 class SpladeReranker(LocalReranker[SparseEncoder]):
@@ -26,7 +26,7 @@ class SpladeReranker(LocalReranker[SparseEncoder]):
         family="sparse",
         summary="Matches learned word weights, expanded to related words, of query and document.",
         scale="splade",
-        params=tuple(p for p in local_params("splade-tiny") if p.name != "backend"),
+        params=tuple(p for p in pointwise_params("splade-tiny") if p.name != "backend"),
     )
 
     def _open(self, model: str, ctx: Context, options: Options) -> SparseEncoder:

@@ -45,6 +45,7 @@ TestPairwiseHeap = served(Pairwise, keep=2)
 TestPairwiseBubble = served(Pairwise, sort="bubblesort", keep=2)
 TestAllPairs = served(Pairwise, sort="allpairs")
 TestYesNo = served(PointwiseLLM)
+TestYesNoByPassages = served(PointwiseLLM, long="mean", passage_words=40)
 TestLikelihood = served(PointwiseLLM, form="likelihood")
 
 

@@ -34,6 +34,12 @@ TestLateInteraction = pytest.mark.models(reranker_contract(LateInteractionRerank
 TestBiEncoder = pytest.mark.models(reranker_contract(BiEncoderReranker))
 TestSplade = pytest.mark.models(reranker_contract(SpladeReranker))
 TestShortInputs = pytest.mark.models(reranker_contract(CrossEncoderReranker, max_length=32))
+TestBestPassage = pytest.mark.models(
+    reranker_contract(CrossEncoderReranker, long="max", max_length=64)
+)
+TestHeadAndTail = pytest.mark.models(
+    reranker_contract(BiEncoderReranker, long="head+tail", max_length=64)
+)
 TestBothEnds = reranker_contract(BothEnds)
 TestMMR = reranker_contract(MMR)
 TestMMROfVectors = pytest.mark.models(reranker_contract(MMR, model="bge-small-en"))

@@ -17,9 +17,11 @@ from typing import Any, ClassVar
 
 from rerank_lab.context import Context, StoredScore
 from rerank_lab.errors import BackendError, InvalidInput, LabError, MissingExtra
+from rerank_lab.inference.reach import Reach
 from rerank_lab.rerank.base import PointwiseReranker, Work
 from rerank_lab.rerank.hosted.replies import Answer
-from rerank_lab.rerank.hosted.split import Batch, sendable, split, surely_longer
+from rerank_lab.rerank.hosted.split import Batch, estimated_tokens, sendable, split, surely_longer
+from rerank_lab.rerank.long import estimated_reach
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Ranking, Status
 from rerank_lab.wire import urls
@@ -87,6 +89,10 @@ class HostedReranker(PointwiseReranker):
         return self.provider.is_listwise(self.model)
 
     @property
+    def scores_alone(self) -> bool:
+        return not self.listwise
+
+    @property
     def limits(self) -> Limits:
         """Of one request, the model's own where it has some."""
         limits = self.provider.limits
@@ -136,7 +142,9 @@ class HostedReranker(PointwiseReranker):
 
     def estimate(self, query: Query, docs: Sequence[Document]) -> Estimate:
         """What reranking these would take, nothing being cached. Raises as `rerank` would."""
-        texts = [sendable(text) for text in {d.content_hash: d.content for d in docs}.values()]
+        once = {self.unit(doc): doc for doc in docs}.values()
+        cuts = self.cuts(query.text, list(once), Work(Context()))
+        texts = [sendable(text) for text in dict.fromkeys(t for cut in cuts for t in cut.texts)]
         return self._estimate(self._batches(self.instructed(query.text), texts))
 
     def instructed(self, query: str) -> str:
@@ -195,14 +203,13 @@ class HostedReranker(PointwiseReranker):
         self, query: Query, docs: Sequence[Document], work: Work
     ) -> tuple[Ranking, Status]:
         """Scores that hold only among these documents, so they are kept for this list only."""
-        every = hashlib.sha256("".join(doc.content_hash for doc in docs).encode()).hexdigest()
+        every = hashlib.sha256("".join(self.unit(doc) for doc in docs).encode()).hexdigest()
         keys = [self.cache_key(query.text, f"{every} {i}") for i in range(len(docs))]
         cache = work.ctx.cache
         found = cache.get_many(keys) if cache else {}
         hit = all(key in found for key in keys)
         if not hit:
-            texts = [doc.content for doc in docs]
-            fresh = self._score_all(query.text, texts, work)
+            fresh, _ = self._score_documents(query.text, docs, work)
             found = dict(zip(keys, fresh, strict=True))
             if cache:
                 cache.put_many(found)
@@ -364,3 +371,12 @@ class HostedReranker(PointwiseReranker):
     def reads(self) -> int:
         """Tokens of a document that the model reads, 0 when not known."""
         return self.known.context
+
+    def reach(self, query: str) -> Reach | None:
+        """An estimate: providers keep their tokenizers to themselves."""
+        longest = self.reads()
+        return estimated_reach(longest - self.beside(self.instructed(query))) if longest else None
+
+    def beside(self, query: str) -> int:
+        """Tokens that a query takes of what `reads` says, at most."""
+        return estimated_tokens(query)

@@ -64,11 +64,14 @@ class Cohere(HostedReranker):
     def reads(self) -> int:
         return int(self.options["max_tokens_per_doc"])
 
+    def beside(self, query: str) -> int:
+        return 0
+
     def _through_sdk(self, call: Call, http: Any) -> None:
         """Send one request. Raises Fault for a non-2xx answer; the reply is read elsewhere.
 
         The SDK builds its objects without checking and trips over replies of another shape with
-        whatever Python raises; our own reading says what is wrong with them.
+        whatever Python raises; our own reach says what is wrong with them.
         """
         import cohere
         from cohere.core.api_error import ApiError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rerank_lab.registry import Info, Param
 from rerank_lab.rerank.base import TOP
+from rerank_lab.rerank.long import LONG
 from rerank_lab.wire.providers import Provider, providers
 
 MAX_CONCURRENCY = 16
@@ -18,7 +19,7 @@ def hosted_info(name: str, *own: Param, summary: str = "") -> Info:
         family="hosted",
         summary=summary or f"{provider.title}'s rerank API.",
         scale=provider.scale,
-        params=(TOP, *_connection(provider), *own, *_execution(provider)),
+        params=(TOP, *_connection(provider), LONG, *own, *_execution(provider)),
         extra="hosted",
         key_variable=provider.key,
         lane="network",

@@ -13,12 +13,14 @@ from typing import Any
 
 from rerank_lab.context import Context
 from rerank_lab.errors import InvalidInput, LabError, MissingExtra
+from rerank_lab.inference.reach import Reach
+from rerank_lab.rerank import long
 from rerank_lab.rerank.base import Reranker, Work
 from rerank_lab.rerank.comparative import accepted
 from rerank_lab.rerank.llm.endpoint import Endpoint
 from rerank_lab.rerank.llm.local import LocalModel
 from rerank_lab.rerank.llm.prompts import KINDS, Messages, Prompt, load_prompt
-from rerank_lab.rerank.llm.shown import cut, shown
+from rerank_lab.rerank.llm.shown import cut, shown, word_spans
 from rerank_lab.rerank.llm.talk import Ask, Model, Said, tokens
 from rerank_lab.rerank.parse import Fault, Reading
 from rerank_lab.spend import Estimate
@@ -115,10 +117,10 @@ class Asking(Reranker):
 
     def estimate(self, query: Query, docs: Sequence[Document]) -> Estimate:
         """What reranking these would take at most, nothing being cached and no answer unusable."""
-        texts = [self._seen(doc.content)[0] for doc in docs]
+        texts = [self._seen(text)[0] for text in self.texts(query.text, docs)]
         mean = sum(tokens((("", text),)) for text in texts) / max(1, len(texts))
         frame = tokens(self._messages(query.text, [], {}))
-        groups = self.groups(len(docs))
+        groups = self.groups(len(texts))
         read = sum(most * (frame + size * mean) for size, _, most in groups)
         written = sum(most * self.answer_tokens(size) for size, _, most in groups)
         calls = sum(most for _, _, most in groups)
@@ -139,6 +141,10 @@ class Asking(Reranker):
         labelled = numbered(seen) if self.kind in ("listwise", "select") else lettered(seen)
         more = {"keep": str(max(1, len(seen) // 2))}
         return self._messages(query, labelled, more, prompt=prompt)
+
+    def texts(self, query: str, docs: Sequence[Document]) -> list[str]:
+        """What is asked about: a text for each document, or for each of its passages."""
+        return [doc.content for doc in docs]
 
     def answer_tokens(self, size: int) -> int:
         """The longest answer that is waited for, in tokens, reasoning apart."""
@@ -163,6 +169,10 @@ class Asking(Reranker):
         """What the model is shown of a text, and whether something was cut off."""
         kept, was_cut = cut(text, int(self.options["passage_words"]))
         return shown(kept), was_cut
+
+    def reach(self, query: str) -> Reach:
+        """The words of a text that are shown; the query takes nothing of them."""
+        return Reach(int(self.options["passage_words"]), word_spans)
 
     def _messages(
         self,
@@ -205,6 +215,9 @@ class AskingOfMany(Asking):
         if was_cut and status in (Status.OK, Status.CACHED):
             return ranking, Status.TRUNCATED
         return ranking, status
+
+    def seen(self, query: str, document: Document, ctx: Context) -> long.Seen:
+        return long.seen(document, self.reach(query), long.HEAD)
 
     @abstractmethod
     def _ranked(

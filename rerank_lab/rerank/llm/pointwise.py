@@ -16,6 +16,7 @@ from rerank_lab.rerank.llm.endpoint import no_probabilities
 from rerank_lab.rerank.llm.options import llm_info
 from rerank_lab.rerank.llm.shown import one_line
 from rerank_lab.rerank.llm.talk import plain
+from rerank_lab.rerank.long import LONG
 from rerank_lab.types import Document, Query, Ranking, Status
 from rerank_lab.wire.gather import gather
 
@@ -37,6 +38,7 @@ class PointwiseLLM(Asking, PointwiseReranker):
         "A language model's probabilities score each document by itself.",
         "logit or logprob",
         Param("form", "yesno", "What is scored.", choices=FORMS, label="Form"),
+        LONG,
         Param("concurrency", 4, "Calls of one query side by side.", 1, 16, execution=True),
     )
     batch_size: ClassVar[int | None] = _BATCH
@@ -60,6 +62,10 @@ class PointwiseLLM(Asking, PointwiseReranker):
 
     def groups(self, n: int) -> list[tuple[int, int, int]]:
         return [(1, n, n)]
+
+    def texts(self, query: str, docs: Sequence[Document]) -> list[str]:
+        made = self.cuts(query, docs, Work(Context()))
+        return [text for cut in made for text in cut.texts]
 
     def answer_tokens(self, size: int) -> int:
         return 1

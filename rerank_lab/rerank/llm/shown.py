@@ -25,6 +25,7 @@ _ALL_BRACKETS = str.maketrans(dict.fromkeys("[［﹇", "(") | dict.fromkeys("]�
 _LONGEST_LABEL = 100
 """Longer texts can only be answers when they hold a list, which takes a bracket."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WORD = re.compile(r"\S+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
@@ -69,6 +70,13 @@ def cut(text: str, words: int) -> tuple[str, bool]:
         return text[:words], len(text) > words
     found = text.split()
     return (" ".join(found[:words]), True) if len(found) > words else (text, False)
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """[start, end) of what `cut` counts in a text: its words, or its characters."""
+    if 2 * len(_CJK.findall(text)) > len("".join(text.split())):
+        return [(at, at + 1) for at in range(len(text))]
+    return [found.span() for found in _WORD.finditer(text)]
 
 
 def _without_id(group: re.Match[str]) -> str:
