@@ -21,9 +21,16 @@ def escape(text: str) -> str:
 
 
 def segments(parts: Sequence[Segment]) -> str:
-    return "".join(
-        f"<mark>{escape(part.text)}</mark>" if part.marked else escape(part.text) for part in parts
-    )
+    return "".join(_segment(part) for part in parts)
+
+
+def _segment(part: Segment) -> str:
+    text = f"<mark>{escape(part.text)}</mark>" if part.marked else escape(part.text)
+    if part.unread:
+        return f'<span class="rl-unread" title="not read by the model">{text}</span>'
+    if part.decided:
+        return f'<span class="rl-decided" title="the passage that decided">{text}</span>'
+    return text
 
 
 def grade(value: int | None) -> str:

@@ -32,6 +32,10 @@ _RULES = """
 .rl-full { font-size: 1rem; line-height: 1.65; overflow-wrap: anywhere; white-space: pre-wrap; }
 .rl-snippet mark, .rl-full mark { background: var(--rl-mark); color: inherit;
   border-radius: .2rem; padding: 0 .1rem; }
+.rl-unread { color: var(--rl-muted); opacity: .75; }
+.rl-unread mark { background: none; text-decoration: underline dotted; }
+.rl-decided { background: var(--rl-surface); border-bottom: 2px solid var(--rl-accent);
+  box-decoration-break: clone; -webkit-box-decoration-break: clone; }
 .rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.3rem; }
 .rl-colhead .rl-dot { margin-bottom: .35rem; }
 .rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }
@@ -90,7 +94,8 @@ _RULES = """
 
 
 @cache
-def stylesheet() -> str:
+def stylesheet(*, dark: bool) -> str:
+    """The sheet; `dark` is the theme that the visitor sees."""
     names = ("accent", "background", "surface", "text", "muted", "border", "up", "down", "mark")
     pairs = {name: (getattr(LIGHT, name), getattr(DARK, name)) for name in names}
     for i in range(4):
@@ -99,4 +104,6 @@ def stylesheet() -> str:
     for i, pair in enumerate(zip(LIGHT.pipelines, DARK.pipelines, strict=True)):
         pairs[f"p{i}"] = pair
     values = "".join(f"--rl-{k}: light-dark({a}, {b});" for k, (a, b) in pairs.items())
-    return f"<style>:root {{{values}}}{_RULES}</style>"
+    # Dialogs stand outside of the app's own element, which knows which theme was chosen.
+    scheme = f'[data-testid="stDialog"] {{ color-scheme: {"dark" if dark else "light"}; }}'
+    return f"<style>:root {{{values}}}{_RULES}{scheme}</style>"

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
-from rerank_lab.ui import cards, parts
+from rerank_lab.context import Context
+from rerank_lab.engine import lab_errors
+from rerank_lab.errors import LabError
+from rerank_lab.rerank.long import Seen
+from rerank_lab.spec import Node
+from rerank_lab.types import Document
+from rerank_lab.ui import cards, parts, resources
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.labels import score
+from rerank_lab.views.seen import Read, SeenBy
 from rerank_lab.views.text import shorten
 
 
 def show(view: CompareView, doc_id: str) -> None:
     """Open the drawer for a document of the corpus."""
-    found = document(view, doc_id)
+    found = document(view, doc_id, _seen_by(view.question.query.text))
     if found is None:
         st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
         return
     title = parts.literal(shorten(found.title, 90))
     st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(found)
+
+
+def _seen_by(query: str) -> SeenBy:
+    """Asks this process' rerankers what they read of a document; nothing is loaded for it."""
+    made = resources.engine()
+    ctx = Context(cache=made.scores)
+
+    def ask(node: Node, document: Document) -> Seen | None:
+        with suppress(LabError), lab_errors(f"The reranker {node}"):
+            return made.reranker(node).seen(query, document, ctx)
+        return None
+
+    return ask
 
 
 def _closed() -> None:
@@ -42,13 +64,33 @@ def _drawer(found: DocumentView) -> None:
                 args=("" if pinned else found.doc_id,),
             )
         st.html(places_table(found))
-        for name, segments in found.parts:
+        read = _chosen(found)
+        for name, segments in found.read_by(read) if read else found.parts:
             note = f'<div class="rl-note">passage {cards.escape(name)}</div>' if name else ""
             st.html(f'{note}<div class="rl-full" dir="auto">{cards.segments(segments)}</div>')
         if found.cut_at is not None:
             st.caption(f"The first {found.cut_at:,} characters are shown.")
         if found.meta:
             st.caption(" · ".join(f"{parts.literal(k)} {parts.literal(v)}" for k, v in found.meta))
+
+
+def _chosen(found: DocumentView) -> Read | None:
+    """Whose reading of the text is shown: of those that did not read it whole, in one piece."""
+    if not found.reads:
+        return None
+    place = st.segmented_control(
+        "As read by",
+        range(len(found.reads)),
+        default=0,
+        format_func=lambda i: parts.literal(found.reads[i].label),
+        key=f"read_by_{found.doc_id}",
+        help="Grey text never reached the model. Click again to show the plain text.",
+    )
+    if place is None:
+        return None
+    for told in found.reads[place].told:
+        st.caption(parts.literal(told[:1].upper() + told[1:]))
+    return found.reads[place]
 
 
 def _pin(doc_id: str) -> None:

@@ -19,7 +19,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
 
 def style() -> None:
     """The app's own style sheet, by `.st-key-*` only. Draw once a run, in the frame."""
-    st.html(stylesheet())
+    st.html(stylesheet(dark=tokens() is DARK))
 
 
 def tokens() -> Tokens:

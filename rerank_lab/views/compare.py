@@ -18,6 +18,7 @@ from rerank_lab.views.hosted import facts_line
 from rerank_lab.views.labels import fraction, last_stages, short_labels
 from rerank_lab.views.moves import Movement, moves, stage_ranking
 from rerank_lab.views.text import Segment, marker, shorten
+from rerank_lab.views.words import counted
 
 MEASURE = "nDCG@10"
 _TITLE_CHARS = 140
@@ -137,7 +138,7 @@ class Column:
     warnings: tuple[str, ...]
     candidates: int
     calls: str = ""
-    """What calls to providers took, in words."""
+    """What calls to providers took, and how many passages were scored, in words."""
 
     @property
     def waiting(self) -> bool:
@@ -190,7 +191,7 @@ def column(question: Question, outcome: Outcome, label: str, options: Options) -
         cached=bool(result and result.status is Status.CACHED),
         warnings=_warnings(result) if result else (),
         candidates=len(ranking) if ranking is not None else 0,
-        calls=facts_line(result) if result else "",
+        calls=_calls(result) if result else "",
     )
 
 
@@ -313,11 +314,19 @@ def title_of(document: Document) -> str:
     return title or shorten(document.text, 70) or document.id
 
 
+def _calls(result: Result) -> str:
+    counts = result.trace.counts
+    passages, documents = int(counts.get("passages", 0)), int(counts.get("long_documents", 0))
+    read = f"{counted(passages, 'passage')} of {counted(documents, 'long document')} scored"
+    return "; ".join(line for line in (facts_line(result), read if passages else "") if line)
+
+
 def _warnings(result: Result) -> tuple[str, ...]:
     trace = result.trace
     found = list(trace.warnings)
     if trace.truncated:
-        found.append(f"{trace.truncated} of {trace.documents} texts were cut to the model's length")
+        given = sum(stage.trace.documents for stage in result.stages if stage.trace.truncated)
+        found.append(f"{trace.truncated} of {given} texts were cut to the model's length")
     if trace.repairs:
         found.append(f"{trace.repairs} answers of the model were repaired")
     if result.status is Status.FALLBACK:

@@ -13,6 +13,7 @@ from rerank_lab.types import Trace
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.moves import stage_ranking
+from rerank_lab.views.seen import Read, SeenBy, reads
 from rerank_lab.views.text import Segment, marker
 from rerank_lab.views.times import PART_NAMES, PARTS, warmth
 
@@ -127,7 +128,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """One document in full. `cut_at` is the number of characters shown when there are more."""
+    """One document in full. `cut_at` is the number of characters shown when there are more.
+
+    `parts` are (passage id, text), the id being "" for a document that is not cut; `reads` tells
+    of each reranker that did not read it whole and in one piece.
+    """
 
     doc_id: str
     title: str
@@ -137,10 +142,18 @@ class DocumentView:
     places: tuple[Place, ...]
     meta: tuple[tuple[str, str], ...]
     cut_at: int | None
+    reads: tuple[Read, ...] = ()
+
+    def read_by(self, read: Read) -> tuple[tuple[str, tuple[Segment, ...]], ...]:
+        """The parts as that reranker read them."""
+        return tuple((name, read.shade(name or self.doc_id, text)) for name, text in self.parts)
 
 
-def document(view: CompareView, doc_id: str) -> DocumentView | None:
-    """A document with its rank and score in every stage of every pipeline; None if unknown."""
+def document(view: CompareView, doc_id: str, seen_by: SeenBy | None = None) -> DocumentView | None:
+    """A document with its rank and score in every stage of every pipeline; None if unknown.
+
+    `seen_by` tells what each reranker read of it.
+    """
     question = view.question
     corpus = question.corpus
     units = [corpus.by_id[doc_id]] if doc_id in corpus.by_id else []
@@ -164,6 +177,7 @@ def document(view: CompareView, doc_id: str) -> DocumentView | None:
         tuple(place for column in view.columns for place in _places(view, column, doc_id)),
         tuple((str(key), str(value)[:200]) for key, value in sorted(units[0].meta.items())),
         _FULL_CHARS if left < 0 else None,
+        tuple(reads(view.ready, units, seen_by)) if seen_by else (),
     )
 
 

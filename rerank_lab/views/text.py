@@ -44,10 +44,15 @@ _QUIET = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of text; `marked` when it is a word of the query (same stem, any case)."""
+    """A piece of text; `marked` when it is a word of the query (same stem, any case).
+
+    `unread` when the model chosen did not see it, `decided` when its score came from there.
+    """
 
     text: str
     marked: bool = False
+    unread: bool = False
+    decided: bool = False
 
 
 class Marker:

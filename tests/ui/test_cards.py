@@ -17,7 +17,7 @@ from rerank_lab.views import Movement, Options, Outcome, Question, compare
 from rerank_lab.views.compare import Card, Quality
 from rerank_lab.views.evidence import document
 from rerank_lab.views.health import Badge
-from rerank_lab.views.text import Marker
+from rerank_lab.views.text import Marker, Segment
 from tests.views.made import QUERY, corpus, ids, result, view
 
 HOSTILE = [
@@ -87,6 +87,18 @@ def test_any_text_stays_text(text: str) -> None:
 def test_a_card_shows_rank_movement_grade_and_score_with_its_scale() -> None:
     shown = safe(cards.card_head(card("d", scale="logit"))).text
     assert shown == "1▲ 13grade 3◆9.39 logit"
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_text_that_was_not_read_or_that_decided_stays_text(text: str) -> None:
+    made = [
+        Segment(text, unread=True),
+        Segment(text, True, unread=True),
+        Segment(text, decided=True),
+    ]
+    shown = cards.segments(made)
+    assert safe(shown).text == safe(cards.escape(text)).text * 3
+    assert (shown.count("rl-unread"), shown.count("rl-decided")) == (2, 1)
 
 
 def test_an_unscored_unjudged_unmoved_document_shows_its_rank_only() -> None:

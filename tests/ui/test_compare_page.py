@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -149,6 +150,29 @@ def test_clicking_a_title_opens_the_document_and_puts_it_in_the_link() -> None:
     at.button(key="pin_document").click().run()
     drawn(at)
     assert at.session_state["pin"] == "hd-002"
+
+
+@pytest.mark.models
+def test_an_open_document_shows_what_each_model_read_of_it() -> None:
+    filler = "The museum opens at nine. Tickets are sold at the door of the old building. " * 20
+    answer = "Berlin has a population of 3,520,031 inhabitants."
+    docs = (Document("guide", filler + answer, "<b>Guide</b>"), Document("short", "In Berlin."))
+    save_corpus(Corpus("longer", docs), {"name": "longer"}, slug="longer")
+    head, best = (
+        f'bm25 >> ms-marco-minilm-l12(long="{policy}",max_length=128)' for policy in ("head", "max")
+    )
+    at = settled(opened(corpus="longer", q="population of Berlin", p=[head, best], doc="guide"))
+    shown = html(at)
+    grey = re.findall(r'<span class="rl-unread"[^>]*>(.*?)</span>', shown)
+    assert 'class="rl-decided"' not in shown
+    assert "3,520,031" in "".join(grey)
+    assert "The grey part never reached the model" in words(at)
+    control = next(c for c in at.get("button_group") if str(c.proto.id).find("read_by_") >= 0)
+    control.set_value(1).run()
+    decided = re.findall(r'<span class="rl-decided"[^>]*>(.*?)</span>', html(at))
+    assert "3,520,031" in "".join(decided)
+    assert 'class="rl-unread"' not in html(at)
+    assert "decided" in words(at)
 
 
 def test_the_editor_changes_a_pipeline_by_its_form() -> None:
