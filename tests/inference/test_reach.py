@@ -13,7 +13,7 @@ from rerank_lab.inference.reach import pair_reach, prompt_reach, single_reach
 from rerank_lab.inference.resolve import locate
 from rerank_lab.inference.templates import DECODERS, SEQ2SEQ
 from rerank_lab.inference.tokens import Tokens
-from tests.inference.test_prompted import save_tokenizer
+from tests.inference.tiny_lm import save_tokenizer
 
 TEXT = st.lists(
     st.sampled_from(["word", "population", "3,520", "é", "漢字", "😀", "\ud83d", "\n", "x-y"]),
