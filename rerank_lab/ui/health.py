@@ -65,7 +65,9 @@ def known(spec: str) -> Badge | None:
 
 
 def _rerankers(spec: str) -> list[Node]:
-    return [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
+    """The rerankers with something to check: stages that only read scores have no model."""
+    found = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
+    return [node for node in found if expand(node, "reranker")[0].family != "scores"]
 
 
 def _key(node: Node) -> str:

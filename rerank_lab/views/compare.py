@@ -220,6 +220,8 @@ def verdict(question: Question, columns: Sequence[Column]) -> str:
     if not best.candidates:
         if not reranking:
             return f"{name} found no document."
+        if best.outcome.result is not None and _cut_off(best.outcome.result):
+            return f"{name} left nothing: no document scored high enough for this query."
         return f"The first stage found no document, so there is nothing for {name} to rerank."
     parts = [f"{name} {_moved(best, question)}" if reranking else f"{name} is a first stage"]
     if question.grades:
@@ -321,6 +323,11 @@ def _calls(result: Result) -> str:
     return "; ".join(line for line in (facts_line(result), read if passages else "") if line)
 
 
+def _cut_off(result: Result) -> bool:
+    """Whether the first stage of an empty result had found something: a threshold took it away."""
+    return bool(result.stages[0].ranking)
+
+
 def _warnings(result: Result) -> tuple[str, ...]:
     trace = result.trace
     found = list(trace.warnings)
@@ -332,7 +339,8 @@ def _warnings(result: Result) -> tuple[str, ...]:
     if result.status is Status.FALLBACK:
         found.append("the model did not answer; this is the order of the stage before")
     if result.ranking is not None and not len(result.ranking):
-        found.append("no document matches")
+        cut_off = _cut_off(result)
+        found.append("no document scored high enough" if cut_off else "no document matches")
     return tuple(dict.fromkeys(found))
 
 

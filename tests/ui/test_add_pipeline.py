@@ -35,3 +35,16 @@ def test_a_pipeline_of_ones_own_is_written_in_the_editor(page: str) -> None:
 def test_a_preset_is_added_from_the_menu(page: str) -> None:
     at = added(page, "bm25 >> ms-marco-minilm-l12")
     assert at.session_state["p"] == ["bm25", "bm25 >> ms-marco-minilm-l12"]
+
+
+def test_a_second_opinion_is_fused_in_the_editor() -> None:
+    at = added("compare", "Write your own…")
+    fuse = next(box for box in at.selectbox if box.label == "Fuse the last reranker with")
+    fuse.set_value("overlap").run()
+    assert at.text_area(key="editor_text").value == "bm25 >> rrf(ms-marco-minilm-l12,overlap)"
+    labels = [box.label for box in at.number_input]
+    assert "Rank constant k" in labels
+    fuse = next(box for box in at.selectbox if box.label == "Fuse the last reranker with")
+    fuse.set_value("identity").run()
+    at.button(key="editor_use").click().run()
+    assert drawn(at).session_state["p"][1] == ("bm25 >> rrf(ms-marco-minilm-l12,overlap,identity)")

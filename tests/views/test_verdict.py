@@ -17,6 +17,15 @@ def test_a_first_stage_that_found_nothing_is_told_in_plain_words() -> None:
     assert view(nothing[:1], corpus()).verdict == "bm25 found no document."
 
 
+def test_a_threshold_that_nothing_reached_is_not_taken_for_a_search_without_result() -> None:
+    spec = "bm25 >> threshold(min=9.0)"
+    shown = view([Outcome(spec, result(spec, [ids(1, 2), []]))], corpus())
+    assert shown.verdict == (
+        "threshold left nothing: no document scored high enough for this query."
+    )
+    assert shown.columns[0].warnings == ("no document scored high enough",)
+
+
 def test_a_pipeline_that_found_documents_is_told_of_before_one_that_found_none() -> None:
     other = "dense >> identity"
     outcomes = [
