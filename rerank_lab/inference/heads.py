@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from rerank_lab.errors import ModelUnavailable
 from rerank_lab.inference.resolve import Located
 
-_RELEVANT = ("relevant", "relevance", "yes", "true", "positive")
-_INFERENCE = ("entailment", "contradiction", "neutral")
+_RELEVANT = ("relevant", "relevance", "yes", "true")
+"""Not "positive": that is how most models for sentiment name an output of theirs."""
+_INFERENCE = ("entail", "contradict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _is_bi_encoder(located: Located) -> bool:
 
 
 def _why_not(name: str, labels: list[str], count: int) -> str:
-    if any(label.lower() in _INFERENCE for label in labels):
+    if any(word in label.lower() for word in _INFERENCE for label in labels):
         return f"{name} judges whether one text follows from another, not relevance."
     shown = ", ".join(labels) or "unnamed"
     return f"{name} has {count} outputs ({shown}), and none is named as the relevant one."

@@ -96,7 +96,7 @@ DECODERS: Mapping[str, Template] = {
         "Given a web search query, retrieve relevant passages that answer the query",
         hints=("qwen3-reranker",),
     ),
-    # The publisher's package, mxbai_rerank_v2.py.
+    # The publisher's package mxbai-rerank 0.1.6, mxbai_rerank_v2.py.
     "mxbai-v2": Template(
         (_MXBAI_BEFORE, "query: {query}", *_MXBAI_AFTER),
         "1",
@@ -108,7 +108,9 @@ DECODERS: Mapping[str, Template] = {
         ),
         hints=("mxbai-rerank-base-v2", "mxbai-rerank-large-v2"),
     ),
-    # The model card: the query is the system's turn, the document the user's.
+    # The code beside zerank-1-small's weights: a chat whose system's turn is the query and whose
+    # user's turn the document, the logit of Yes at its end (there divided by 5 and squashed). That
+    # zerank-2 gives that raw logit is its card's word; its template has not been seen.
     "zerank": Template(
         (
             "<|im_start|>system\n{query}<|im_end|>\n<|im_start|>user\n",
@@ -118,7 +120,7 @@ DECODERS: Mapping[str, Template] = {
         "Yes",
         hints=("zerank",),
     ),
-    # The model card of bge-reranker-v2-gemma.
+    # FlagEmbedding's decoder_only/base.py and the model card, which agree.
     "bge-gemma": Template(
         (
             BOS,

@@ -98,7 +98,8 @@ class DecoderReranker(_Prompted):
             Param(
                 "template",
                 "auto",
-                "How query and document are shown; auto goes by the model's name.",
+                "How query and document are shown; auto goes by the model's name. For zerank-2 the "
+                "template is that of zerank-1: its own has not been confirmed.",
                 choices=("auto", *DECODERS),
                 label="Template",
             ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from rerank_lab.errors import InvalidInput, ModelUnavailable
 from rerank_lab.inference.adapter import find_adapter
 from rerank_lab.inference.call import Options
 from rerank_lab.inference.memory import Usage
-from rerank_lab.inference.prompted import open_prompter
+from rerank_lab.inference.prompted import Prompting, open_prompter
 from rerank_lab.inference.templates import DECODERS, SEQ2SEQ, Template, choose
 from rerank_lab.rerank.base import Reranker, Work
 from rerank_lab.rerank.duot5 import DuoT5
@@ -117,20 +118,116 @@ def test_scores_agree_with_transformers_one_prompt_at_a_time(
         np.testing.assert_allclose(scores_of(folder, template, options), theirs, atol=2e-4)
 
 
-def test_scores_agree_with_the_logit_score_of_sentence_transformers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("qwen3", "Qwen3ForCausalLM"),
+        ("mxbai-v2", "Qwen2ForCausalLM"),
+        ("zerank", "Qwen3ForCausalLM"),
+        ("bge-gemma", "GemmaForCausalLM"),
+    ],
+)
+def test_scores_agree_with_the_logit_score_of_sentence_transformers(
+    name: str, architecture: str, tmp_path: Path
+) -> None:
     import torch
     from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.cross_encoder.modules import LogitScore
 
-    folder = save_model(tmp_path, "Qwen3ForCausalLM")
-    ours = scores_of(folder, DECODERS["qwen3"])
+    folder, template = save_model(tmp_path, architecture), DECODERS[name]
+    ours = scores_of(folder, template)
     tokenizer = loaded(folder, "AutoModelForCausalLM")[1]
-    chat = WRITTEN["qwen3"].replace("{q}", "{{ messages[0]['content'] }}")
+    chat = WRITTEN[name].replace("{q}", "{{ messages[0]['content'] }}")
     tokenizer.chat_template = chat.replace("{d}", "{{ messages[1]['content'] }}")
     tokenizer.pad_token = "</s>"
     tokenizer.save_pretrained(str(folder))
-    reference = CrossEncoder(str(folder), device="cpu", max_length=512)
-    theirs = reference.predict([(QUERY, t) for t in TEXTS], activation_fn=torch.nn.Identity())
+    yes, no = (
+        tokenizer.convert_tokens_to_ids(w) if w else None for w in (template.true, template.false)
+    )
+    first = Transformer(str(folder), transformer_task="text-generation")
+    reference = CrossEncoder(modules=[first, LogitScore(yes, no)], device="cpu", max_length=512)
+    pairs = [(QUERY, text) for text in TEXTS]
+    theirs = reference.predict(pairs, batch_size=len(pairs), activation_fn=torch.nn.Identity())
+    assert np.ptp(theirs) > 0.01
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+def cut_as_published(
+    tokenizer: Any, before: list[int], query: str, document: str, after: list[int], limit: int
+) -> list[int]:
+    """As FlagEmbedding and mxbai-rerank do: a line feed between the parts, the document cut."""
+    feed = tokenizer("\n", add_special_tokens=False)["input_ids"]
+    asked = tokenizer(query, add_special_tokens=False)["input_ids"]
+    told = feed + tokenizer(document, add_special_tokens=False)["input_ids"]
+    room = limit - len(before) - len(feed) - len(after) - len(asked)
+    return [*before, *asked, *told[:room], *feed, *after]
+
+
+@pytest.mark.parametrize("limit", [512, 120])
+def test_bge_gemma_and_mxbai_are_cut_where_their_publishers_cut(limit: int, tmp_path: Path) -> None:
+    folder = save_model(tmp_path, "GemmaForCausalLM")
+    tokenizer = loaded(folder, "AutoModelForCausalLM")[1]
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    long = "Paris is the capital and largest city of France . " * 20
+    head, tail = WRITTEN["mxbai-v2"].split("query: {q}\ndocument: {d}\n")
+    system, task = head, tail.removesuffix("<|im_end|>\n<|im_start|>assistant\n")
+    frames: dict[str, tuple[list[int], str, str, list[int]]] = {
+        "bge-gemma": (
+            [tokenizer.bos_token_id],
+            f"A: {QUERY}",
+            "B: {d}",
+            ids(WRITTEN["bge-gemma"].split("\n")[-1]),
+        ),
+        "mxbai-v2": (
+            ids(system),
+            f"query: {QUERY}",
+            "document: {d}",
+            [*ids(task), *ids("<|im_end|>\n<|im_start|>assistant\n")],
+        ),
+    }
+    for name, (before, query, document, after) in frames.items():
+        for text in (TEXTS[0], long):
+            ours = Prompting(tokenizer, DECODERS[name]).prompt(values_of([text])[0], limit)
+            whole = document.format(d=text)
+            assert ours.ids == cut_as_published(tokenizer, before, query, whole, after, limit)
+            assert ours.cut == (len(ours.ids) == limit)
+
+
+def test_zerank_is_asked_by_the_chat_template_and_padded_without_effect(tmp_path: Path) -> None:
+    """Its publisher fills a chat template, query as system, document as user, and pads right."""
+    import torch
+
+    folder = save_model(tmp_path, "Qwen3ForCausalLM")
+    model, tokenizer = loaded(folder, "AutoModelForCausalLM")
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    tokenizer.pad_token, tokenizer.padding_side = "</s>", "right"
+    asked = [
+        tokenizer.apply_chat_template(
+            [{"role": "system", "content": QUERY}, {"role": "user", "content": text}],
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+        for text in TEXTS
+    ]
+    given = tokenizer(asked, add_special_tokens=False, padding=True, return_tensors="pt")
+    prompting = Prompting(tokenizer, DECODERS["zerank"])
+    for row, mask, values in zip(
+        given["input_ids"], given["attention_mask"], values_of(TEXTS), strict=True
+    ):
+        assert prompting.prompt(values, 512).ids == row[mask == 1].tolist()
+    with torch.inference_mode():
+        logits = model(input_ids=given["input_ids"], attention_mask=given["attention_mask"]).logits
+    last = given["attention_mask"].sum(dim=1) - 1
+    yes = tokenizer.convert_tokens_to_ids("Yes")
+    theirs = logits[torch.arange(len(TEXTS)), last, yes].numpy()
+    np.testing.assert_allclose(scores_of(folder, DECODERS["zerank"]), theirs, atol=2e-4)
 
 
 def test_rankllama_with_its_adapter_agrees_with_peft(tmp_path: Path) -> None:

@@ -138,15 +138,29 @@ def test_cancel_is_heard_between_batches(tmp_path: Path) -> None:
     assert seen == [1]
 
 
-def test_a_model_for_inference_between_sentences_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (("contradiction", "entailment", "neutral"), "follows from another"),
+        (("ENTAILMENT", "not_entailment"), "follows from another"),
+        (("negative", "neutral", "positive"), "none is named as the relevant one"),
+        (("1 star", "2 stars", "3 stars", "4 stars", "5 stars"), "5 outputs"),
+        (("NEGATIVE", "POSITIVE"), "none is named as the relevant one"),
+        (("yes", "relevant"), "none is named as the relevant one"),
+    ],
+)
+def test_heads_for_other_questions_are_refused_with_the_reason(
+    labels: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
     import json
 
-    folder = save_cross_encoder(tmp_path, labels=3)
+    folder = save_cross_encoder(tmp_path, labels=len(labels))
     config = json.loads((folder / "config.json").read_text())
-    config["id2label"] = {"0": "contradiction", "1": "entailment", "2": "neutral"}
+    config["id2label"] = {str(i): label for i, label in enumerate(labels)}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelUnavailable, match="follows from another"):
+    with pytest.raises(ModelUnavailable, match=reason) as caught:
         open_scorer(str(folder), Context())
+    assert "labelled relevant" in caught.value.hint
 
 
 def test_two_unnamed_labels_are_refused(tmp_path: Path) -> None:
@@ -159,6 +173,16 @@ def test_an_embedding_model_is_refused_as_cross_encoder(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="no trained relevance head") as caught:
         open_scorer(str(save_bi_encoder(tmp_path)), Context())
     assert "bi-encoder(model=" in caught.value.hint
+
+
+def test_an_embedding_model_made_of_a_language_model_is_refused_too(tmp_path: Path) -> None:
+    import json
+
+    folder = save_bi_encoder(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "architectures": ["XForCausalLM"]}))
+    with pytest.raises(ModelUnavailable, match="no trained relevance head"):
+        open_scorer(str(folder), Context())
 
 
 def test_weights_without_their_head_are_refused(tmp_path: Path) -> None:
