@@ -5,14 +5,38 @@ Not in the URL, a cache, a log or the page: a field is emptied as soon as its ke
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 _KEYS, _VERSION = "session_keys", "session_keys_version"
+_STRANGERS = "session_keys_strangers"
 
 
 def secrets() -> dict[str, str]:
     """The keys of this session by variable, for `Context(secrets=...)`."""
     return dict(st.session_state.get(_KEYS, {}))
+
+
+def secrets_for(hosts: Collection[str]) -> dict[str, str]:
+    """The keys for a pipeline that names these hosts: none when one of them is a stranger's."""
+    return {} if strangers().intersection(hosts) else secrets()
+
+
+def strangers() -> frozenset[str]:
+    """Hosts that came with somebody's saved comparison: nobody here typed them."""
+    return frozenset(st.session_state.get(_STRANGERS, ()))
+
+
+def distrust(hosts: Collection[str]) -> None:
+    """Send keys of this session to none of these hosts until they are trusted."""
+    st.session_state[_STRANGERS] = strangers().union(hosts)
+
+
+def trust(hosts: Collection[str]) -> None:
+    """Send keys to these hosts from now on; what failed for want of one is tried again."""
+    st.session_state[_STRANGERS] = strangers().difference(hosts)
+    st.session_state[_VERSION] = version() + 1
 
 
 def version() -> int:

@@ -18,6 +18,7 @@ from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.types import Query
 from rerank_lab.ui import keys, resources, waiting
 from rerank_lab.views import Outcome, Question, hosted, prompts
+from rerank_lab.views.saved import addresses
 
 _FIRST_PAINT_S = 0.15
 """How long a run waits for quick first stages, so that they are in the first picture."""
@@ -95,7 +96,9 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
         lane=pipeline.lane,
         name=spec,
         waiter=resources.waiter(),
-        ctx=Context(cache=cache, secrets=keys.secrets(), tape=Tape(MEMORY, whole=False))
+        ctx=Context(
+            cache=cache, secrets=keys.secrets_for(addresses([spec])), tape=Tape(MEMORY, whole=False)
+        )
         if calls
         else Context(cache=cache),
     )

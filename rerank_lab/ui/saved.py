@@ -44,6 +44,7 @@ def follow_link() -> None:
     entry = saved.find(wanted)
     if entry is None:
         return
+    keys.distrust(views.addresses(entry.header.pipelines))
     defaults = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_SHOW}
     for name, value in _screen_of(entry).items():
         # A widget with a default of its own is told only what differs from it.
@@ -84,13 +85,33 @@ def problem_card(problem: LabError) -> None:
 
 
 def banner(replay: Replay, specs: Sequence[str]) -> None:
-    """The quiet line above a comparison that is shown again."""
+    """The quiet line above a comparison that is shown again; what it may not be sent."""
+    _strangers(specs)
     if replay.header is None or not replay.outcomes:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="replayed"):
         words = views.banner(replay.header, len(replay.outcomes), specs)
         st.caption(f":material/history: {parts.literal(words)}", width="content")
         st.button("Ask again", key="ask_again", type="tertiary", on_click=_ask_again)
+
+
+def _strangers(specs: Sequence[str]) -> None:
+    """Keys are withheld from addresses that came with a saved comparison, until allowed."""
+    hosts = sorted(views.addresses(specs) & keys.strangers())
+    if not hosts or not keys.secrets():
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="strangers"):
+        st.caption(
+            f":material/key_off: Keys of this session are not sent to "
+            f"{parts.literal(', '.join(hosts))}, which came with a saved comparison.",
+            width="content",
+        )
+        st.button("Send them", key="trust_hosts", type="tertiary", on_click=_trust, args=(hosts,))
+
+
+def _trust(hosts: Sequence[str]) -> None:
+    keys.trust(hosts)
+    st.rerun()
 
 
 def controls(
@@ -285,6 +306,8 @@ def _open(comparison_id: str) -> None:
 
 def _put(entry: saved.Entry) -> None:
     """Put a saved comparison's corpus, query and pipelines on screen, to be replayed."""
+    typed_here = views.addresses(list(map(str, st.session_state.get("p") or ())))
+    keys.distrust(views.addresses(entry.header.pipelines) - typed_here)
     st.session_state.update({k: v for k, v in _screen_of(entry).items() if v})
     st.session_state["doc"] = st.session_state["pin"] = ""
 

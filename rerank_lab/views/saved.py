@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 import rerank_lab
 from rerank_lab.errors import InvalidInput, LabError
 from rerank_lab.pipeline import Pipeline
+from rerank_lab.registry import expand
 from rerank_lab.saved import Column, Comparison, Entry, Header, default_title
 from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.views.compare import Outcome, Question
 from rerank_lab.views.labels import short_labels
 from rerank_lab.views.text import shorten
 from rerank_lab.views.words import counted
+from rerank_lab.wire.access import host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,19 @@ def banner(header: Header, shown: int, specs: Sequence[str]) -> str:
         f"{shown} of {len(specs)} columns are replayed from {when(header)}; the others were asked "
         "now."
     )
+
+
+def addresses(specs: Sequence[str]) -> frozenset[str]:
+    """The hosts that pipelines name themselves, in place of a provider's own."""
+    found = set()
+    for spec in specs:
+        try:
+            leaves = Pipeline(spec).leaves
+        except LabError:
+            continue
+        for node, kind in leaves:
+            found.add(host_of(str(expand(node, kind)[1].get("base_url", "")).strip()))
+    return frozenset(found - {""})
 
 
 def _labels(specs: Sequence[str]) -> Mapping[str, str]:

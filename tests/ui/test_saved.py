@@ -175,3 +175,25 @@ def test_a_link_to_nothing_says_so_and_asks_nothing() -> None:
     at = opened(saved="../../etc/passwd", q=Q, p=["bm25"])
     assert "The saved comparison of this link is not here" in words(at)
     assert titles(at, 0) == []
+
+
+def test_a_key_goes_to_no_address_that_came_with_a_comparison_until_allowed() -> None:
+    with FakeProvider("cohere") as provider:
+        spec = f'bm25 >> cohere(base_url="{provider.url}",top=20)'
+        saved_with_a_key(["bm25", spec])
+        entry = saved.list_saved()[0]
+        next(pages.fresh())
+        provider.requests.clear()
+        at = AppTest.from_file(str(FRAME), default_timeout=60)
+        at.session_state["session_keys"] = KEYS
+        drawn(at).button(key=f"latest_{entry.id}").click().run()
+        assert "nothing was asked" in words(drawn(at))
+        assert "not sent to 127.0.0.1" in words(at)
+        at.text_input(key="q").set_value("export my hours")
+        settled(at.button(key="compare").click().run())
+        assert "No key is set: COHERE_API_KEY" in words(at)
+        assert provider.requests == []
+        at.button(key="trust_hosts").click().run()
+        settled(drawn(at))
+        assert len(provider.requests) == 1
+        assert "not sent to" not in words(at)
