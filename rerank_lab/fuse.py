@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rerank_lab.errors import ContractViolation, InvalidInput, LabError
 from rerank_lab.registry import Info, Param
-from rerank_lab.spec import Literal
-from rerank_lab.types import Ranking
+from rerank_lab.rerank.base import Work
+from rerank_lab.spec import Literal, Node
+from rerank_lab.types import Document, Query, Ranking
 
 NORMALISERS = ("min-max", "z-score", "none")
 _WEIGHTS_HINT = 'Write one weight for each source, such as weights="0.7,0.3".'
@@ -66,17 +68,40 @@ def weighted(
     return _sum(rankings, parts, "weighted", limit, previous)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a fusion that is a stage works on.
+
+    `docs` are the documents that the stage before left, in the order of its ranking `before`;
+    `rankings` what each source makes of them, in the order of the sources.
+    """
+
+    query: Query
+    docs: tuple[Document, ...]
+    before: Ranking
+    rankings: tuple[Ranking, ...]
+
+
 class Fusion:
     """What the registered fusions have in common. Instant to construct, without state."""
 
     info: ClassVar[Info]
 
-    def __init__(self, **options: Literal) -> None:
+    def __init__(self, sources: Sequence[Node] = (), **options: Literal) -> None:
+        self.sources = tuple(sources)
         self.options: Mapping[str, Literal] = self.info.complete(options)
 
-    def problems(self, sources: int) -> list[LabError]:
-        """What is wrong with the options for that many sources, found before any work."""
+    def problems(self) -> list[LabError]:
+        """What is wrong with the options for these sources, found before any work."""
         return []
+
+    def fingerprint(self) -> str:
+        """What its results depend on beside sources and options, such as the digest of a model."""
+        return ""
+
+    def rerank(self, candidates: Candidates, work: Work) -> Ranking:
+        """As a stage: one ranking of the candidates. Override to read more than rankings."""
+        return self.fuse(candidates.rankings, candidates.before.doc_ids)
 
     def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
         """One ranking of at most `top` documents; ties go by place in `previous`, then by id.
@@ -86,7 +111,7 @@ class Fusion:
         raise NotImplementedError
 
 
-_TOP = Param(
+TOP = Param(
     "top",
     100,
     "First: how many of the fused documents are kept. As a stage: how many candidates it reranks.",
@@ -107,7 +132,7 @@ class ReciprocalRankFusion(Fusion):
         summary="Adds up 1 / (k + rank): documents that several lists rank high come first.",
         scale="rrf",
         params=(
-            _TOP,
+            TOP,
             Param(
                 "k",
                 60,
@@ -134,7 +159,7 @@ class WeightedFusion(Fusion):
         summary="Adds up normalised scores, each source with a weight of its own.",
         scale="weighted",
         params=(
-            _TOP,
+            TOP,
             Param(
                 "weights",
                 "",
@@ -151,9 +176,10 @@ class WeightedFusion(Fusion):
         ),
     )
 
-    def problems(self, sources: int) -> list[LabError]:
+    def problems(self) -> list[LabError]:
         try:
-            return list(weight_problems(parse_weights(str(self.options["weights"])), sources))
+            weights = parse_weights(str(self.options["weights"]))
+            return list(weight_problems(weights, len(self.sources)))
         except InvalidInput as error:
             return [error]
 

@@ -16,9 +16,10 @@ from rerank_lab.context import Context
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import Engine, default_engine, lab_errors
 from rerank_lab.errors import Cancelled, InvalidInput, LabError
-from rerank_lab.fuse import Fusion
-from rerank_lab.registry import Kind, expand, fusions, info, leaves, load, resolve, source_kind
-from rerank_lab.rerank.base import Reranked, Reranker
+from rerank_lab.fuse import Candidates, Fusion
+from rerank_lab.nodes import STAGE_DEPTH, cut, deepened, fusion_of
+from rerank_lab.registry import Kind, expand, fusions, leaves, resolve, source_kind
+from rerank_lab.rerank.base import Reranked, Reranker, Work
 from rerank_lab.retrieve.base import Retriever
 from rerank_lab.spec import Node, PipelineSpec, parse
 from rerank_lab.types import Query, Ranking, Status, Trace
@@ -94,9 +95,6 @@ class Result:
         return next((stage.error for stage in self.stages if stage.error), None)
 
 
-_STAGE_DEPTH = 1000
-"""How deep a first stage looks when its scores take part in a later stage, unless it says."""
-
 _GRAVEST_FIRST = (
     Status.CANCELLED,
     Status.FAILED,
@@ -139,14 +137,15 @@ class Pipeline:
 
     def at_depth(self, depth: int) -> Pipeline:
         """With `depth` candidates wherever a first stage or fusion does not say its own number."""
-        return Pipeline(PipelineSpec((_deepened(self.spec.source, depth), *self.spec.stages)))
+        return Pipeline(PipelineSpec((deepened(self.spec.source, depth), *self.spec.stages)))
 
     @property
     def lane(self) -> str:
         """The kind of resource it occupies: light (retrieval only), cpu, gpu or network."""
         if not self.spec.stages:
             return "light"
-        expanded = [expand(*leaf) for node in self.spec.stages for leaf in _stage(node)]
+        inside = [leaf for node in self.spec.stages for leaf in leaves(node, "reranker")]
+        expanded = [expand(*leaf) for leaf in inside]
         lanes = {component.lane_of(options) for component, options in expanded}
         return "cpu" if "cpu" in lanes else sorted(lanes)[0]
 
@@ -162,15 +161,20 @@ class Pipeline:
                     problems += engine.retriever(node).problems(corpus)
             except LabError as error:
                 problems.append(error)
-        for node in (fusion for one in self.spec.nodes for fusion in fusions(one)):
-            problems += _fusion(node).problems(len(node.sources))
+        for fusion in self.fusions:
+            problems += fusion.problems()
         return problems
+
+    @property
+    def fusions(self) -> list[Fusion]:
+        """Its fusions in order, outermost first."""
+        return [fusion_of(node) for one in self.spec.nodes for node in fusions(one)]
 
     @property
     def leaves(self) -> list[tuple[Node, Kind]]:
         """Its components in order, fusions opened, each with what it is used as."""
         found = leaves(self.spec.source, "retriever")
-        return found + [leaf for node in self.spec.stages for leaf in _stage(node)]
+        return found + [leaf for node in self.spec.stages for leaf in leaves(node, "reranker")]
 
     def events(
         self,
@@ -210,6 +214,20 @@ class Pipeline:
             if not isinstance(event, StageStarted)
         ]
         return result_of(str(self), asked, done, corpus)
+
+    def candidates(self, query: Query, corpus: Corpus, ctx: Context, engine: Engine) -> Candidates:
+        """What its last stage, a fusion, works on for this query; that stage is not run.
+
+        Raises the LabError of the stage or source that failed.
+        """
+        job = _Job(query, corpus, ctx, engine)
+        before, key = Ranking.from_order(query.id, ()), job.start
+        for place, node in enumerate(self.spec.nodes[:-1]):
+            result, key = job.stage(node, before if place else None, key)
+            before = _ranking_of(result)
+        node = self.spec.nodes[-1]
+        head, tail = cut(node, before)
+        return job.candidates(node, head, _below(key, head, tail))[0]
 
 
 def result_of(spec: str, query: Query, stages: Sequence[StageResult], corpus: Corpus) -> Result:
@@ -287,6 +305,7 @@ class _Job:
         for component in components:
             component.prepare(self.ctx)
         parts = [component.fingerprint() for component in components]
+        parts += [fusion_of(fusion).fingerprint() for fusion in fusions(node)]
         return hashlib.sha256("\x00".join([key, str(node), *parts]).encode()).hexdigest()
 
     def _compute(self, node: Node, before: Ranking | None, prefix: str) -> StageResult:
@@ -303,14 +322,17 @@ class _Job:
         return StageResult(node, Status.OK, opening + found.trace, found.ranking)
 
     def _fuse(self, node: Node) -> StageResult:
-        found = [self._part(source, None, self.start) for source in node.sources]
-        parts = tuple(part for part, _ in found)
-        ranking, trace = _fused(node, parts, [ranking for _, ranking in found])
+        asked = (self.stage(source, None, self.start)[0] for source in node.sources)
+        parts, rankings = zip(*((part, _ranking_of(part)) for part in asked), strict=True)
+        start = time.perf_counter()
+        ranking = fusion_of(node).fuse(rankings)
+        own = Trace(compute_s=time.perf_counter() - start)
+        trace = sum((part.trace for part in parts), own)
         return StageResult(node, Status.OK, trace, ranking, parts=parts)
 
     def _rerank(self, node: Node, before: Ranking) -> StageResult:
         reranker = self.engine.reranker(node)
-        head, tail = _cut(node, before)
+        head, tail = cut(node, before)
         docs = [self.corpus.by_id[doc_id] for doc_id in head.doc_ids]
         done: Reranked = reranker.rerank(self.query, docs, self.ctx, head)
         below = () if reranker.may_drop else tail
@@ -318,69 +340,46 @@ class _Job:
 
     def _fuse_stage(self, node: Node, before: Ranking, prefix: str) -> StageResult:
         """Several rerankers, or scores of first stages, over the same candidates."""
-        head, tail = _cut(node, before)
-        key = f"{prefix}\x00{len(head)}" if tail else prefix
+        head, tail = cut(node, before)
+        candidates, parts = self.candidates(node, head, _below(prefix, head, tail))
+        work, start = Work(self.ctx, head), time.perf_counter()
+        fused = fusion_of(node).rerank(candidates, work)
+        work.add(compute_s=time.perf_counter() - start)
+        found = set(fused.doc_ids)
+        missed = [doc_id for doc_id in head.doc_ids if doc_id not in found]
+        ranking = fused.followed_by([*missed, *tail])
+        trace = sum((part.trace for part in parts), work.trace)
+        return StageResult(node, _gravest(parts), trace, ranking, parts=parts)
+
+    def candidates(
+        self, node: Node, head: Ranking, key: str
+    ) -> tuple[Candidates, tuple[StageResult, ...]]:
+        """The documents of `head` with what each source makes of them, and the sources' results."""
         parts: list[StageResult] = []
         rankings: list[Ranking] = []
         for source in node.sources:
             if source_kind(source) == "reranker":
-                part, ranking = self._part(source, head, key)
-                ranking, _ = _cut(source, ranking)
+                part, _ = self.stage(source, head, key)
+                ranking, _ = cut(source, _ranking_of(part))
             else:
-                part, ranking = self._part(_deepened(source, _STAGE_DEPTH), None, self.start)
-                ranking = ranking.among(head.doc_ids)
+                part, _ = self.stage(deepened(source, STAGE_DEPTH), None, self.start)
+                ranking = _ranking_of(part).among(head.doc_ids)
             parts.append(part)
             rankings.append(ranking)
-        fused, trace = _fused(node, parts, rankings, head.doc_ids)
-        found = set(fused.doc_ids)
-        missed = [doc_id for doc_id in head.doc_ids if doc_id not in found]
-        ranking = fused.followed_by([*missed, *tail])
-        return StageResult(node, _gravest(parts), trace, ranking, parts=tuple(parts))
-
-    def _part(self, source: Node, before: Ranking | None, key: str) -> tuple[StageResult, Ranking]:
-        """A source's result. Raises its error when it has none: the fusion fails with it."""
-        part, _ = self.stage(source, before, key)
-        if part.ranking is None:
-            raise part.error or Cancelled()
-        return part, part.ranking
+        docs = tuple(self.corpus.by_id[doc_id] for doc_id in head.doc_ids)
+        return Candidates(self.query, docs, head, tuple(rankings)), tuple(parts)
 
 
-def _stage(node: Node) -> list[tuple[Node, Kind]]:
-    return leaves(node, "reranker")
+def _ranking_of(result: StageResult) -> Ranking:
+    """Raises the error of a stage that has none: a fusion fails with its source."""
+    if result.ranking is None:
+        raise result.error or Cancelled()
+    return result.ranking
 
 
-def _fusion(node: Node) -> Fusion:
-    component = info("fusion", node.name)
-    made: Fusion = load("fusion", node.name)(**component.complete(node.values))
-    return made
-
-
-def _cut(node: Node, ranking: Ranking) -> tuple[Ranking, tuple[str, ...]]:
-    """The candidates that a stage reranks, and the ids of those below."""
-    top = int(expand(node, "reranker")[1].get("top", len(ranking)))
-    return ranking.top(top), ranking.doc_ids[top:]
-
-
-def _fused(
-    node: Node,
-    parts: Sequence[StageResult],
-    rankings: Sequence[Ranking],
-    previous: Sequence[str] = (),
-) -> tuple[Ranking, Trace]:
-    start = time.perf_counter()
-    ranking = _fusion(node).fuse(rankings, previous)
-    own = Trace(compute_s=time.perf_counter() - start)
-    return ranking, sum((part.trace for part in parts), own)
-
-
-def _deepened(node: Node, depth: int) -> Node:
-    kind_option = "top" if node.sources else "k"
-    component = info("fusion", node.name) if node.sources else expand(node, "retriever")[0]
-    sources = tuple(_deepened(source, depth) for source in node.sources)
-    made = replace(node, sources=sources)
-    if kind_option in node.values or component.param(kind_option) is None:
-        return made
-    return made.with_options(**{kind_option: depth})
+def _below(key: str, head: Ranking, tail: Sequence[str]) -> str:
+    """The key under which the sources of a stage work: on all candidates, or on the first ones."""
+    return f"{key}\x00{len(head)}" if tail else key
 
 
 def pipelines(specs: Sequence[str]) -> list[Pipeline]:

@@ -84,6 +84,10 @@ class Info:
     """(option, value, lane): where an option decides what kind of resource is occupied."""
     deterministic: bool = True
     max_concurrency: int = 1
+    min_sources: int = 2
+    """Of a fusion: how many sources it needs."""
+    stage_only: bool = False
+    """Of a fusion: True when it works on candidates only, and cannot be a first stage."""
 
     def param(self, name: str) -> Param | None:
         return next((p for p in self.params if p.name == name), None)
@@ -251,9 +255,12 @@ def expand(node: Node, kind: Kind) -> tuple[Info, dict[str, Value]]:
 def source_kind(node: Node) -> Kind:
     """What a source inside a stage's fusion is: a reranker, unless only a first stage has its name.
 
-    A first stage's scores of the same candidates then take part. A fusion of such is one itself.
+    A first stage's scores of the same candidates then take part. A fusion of such is one itself,
+    unless it needs candidates to work on.
     """
     if node.sources:
+        if node.name in entry_points("fusion") and info("fusion", node.name).stage_only:
+            return "reranker"
         kinds = {source_kind(source) for source in node.sources}
         return "reranker" if "reranker" in kinds else "retriever"
     only_first = node.name in _known("retriever") - _known("reranker")
@@ -329,10 +336,16 @@ def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
         _canonical(source, source_kind(source) if kind == "reranker" else kind, problems)
         for source in node.sources
     )
-    if len(sources) < 2:
-        such = "bm25,dense" if kind == "retriever" else "cross-encoder,late-interaction"
-        problems.append(f"{node.name} needs at least two sources, such as {node.name}({such})")
     found = info("fusion", node.name)
+    if len(sources) < found.min_sources:
+        least = "a source" if found.min_sources == 1 else "at least two sources"
+        such = "bm25,dense" if kind == "retriever" else "cross-encoder,late-interaction"
+        problems.append(f"{node.name} needs {least}, such as {node.name}({such})")
+    if found.stage_only and kind == "retriever":
+        problems.append(
+            f"{node.name} reranks and cannot be a first stage; put one before it, "
+            f"such as bm25 >> {node.name}({','.join(map(str, node.sources)) or 'bm25,dense'})"
+        )
     wrong = found.problems(node.values)
     problems += [f"{node.name}: {problem}" for problem in wrong]
     if wrong:

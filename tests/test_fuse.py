@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rerank_lab.errors import ContractViolation, InvalidInput
 from rerank_lab.fuse import ReciprocalRankFusion, WeightedFusion, reciprocal_rank, weighted
 from rerank_lab.pipeline import Pipeline
+from rerank_lab.spec import Node
 from rerank_lab.types import Ranking
 
 
@@ -114,8 +115,8 @@ def test_rankings_of_different_queries_are_not_mixed() -> None:
     ],
 )
 def test_wrong_weights_are_named_before_any_work(text: str, problem: str) -> None:
-    fusion = WeightedFusion(weights=text)
-    [found] = fusion.problems(2)
+    fusion = WeightedFusion((Node("bm25"), Node("dense")), weights=text)
+    [found] = fusion.problems()
     assert problem in found.message
     with pytest.raises(InvalidInput, match=problem):
         fusion.fuse([ranking(a=1.0), ranking(b=1.0)])
@@ -133,4 +134,4 @@ def test_registered_fusions_read_their_options() -> None:
     assert ReciprocalRankFusion(k=0, top=1).fuse(lists) == reciprocal_rank(lists, 0, 1)
     fused = WeightedFusion(weights="0.9, 0.1", normalise="z-score").fuse(lists)
     assert fused == weighted(lists, (0.9, 0.1), "z-score")
-    assert WeightedFusion().problems(5) == []
+    assert WeightedFusion([Node("bm25")] * 5).problems() == []

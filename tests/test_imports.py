@@ -14,6 +14,7 @@ import rerank_lab
 HEAVY = {
     "torch", "transformers", "sentence_transformers", "onnxruntime", "streamlit", "pandas",
     "pyarrow", "openai", "cohere", "ray", "faiss", "bm25s", "numba", "scipy", "sklearn",
+    "lightgbm", "xgboost",
 }  # fmt: skip
 # The wrappers for frameworks import their framework; nothing else imports them.
 APART = {f"rerank_lab.integrations.{name}" for name in ("haystack", "langchain", "llama_index")}

@@ -156,6 +156,8 @@ def _print_ledger(outcome: Outcome, output: Output) -> None:
         output.line(
             f"{outcome.pipeline}: {outcome.answered} of {outcome.queries} answered ({listed})"
         )
+    for text, warned in outcome.warnings.items():
+        output.line(f"  note, on {warned} of {outcome.queries}: {text}")
     reasons: dict[Failure, list[str]] = {}
     for group in outcome.errors:
         count = f"{len(group.query_ids)} {group.status.value}"

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from rerank_lab.errors import InvalidInput
+from rerank_lab.ltr.settings import LEARNERS
+from rerank_lab.retrieve.text import LANGUAGES
 
 COMMANDS = {
     "rank": ("rank", "rank"),
     "evaluate": ("evaluate", "evaluate"),
     "measure": ("evaluate", "measure"),
     "calibrate": ("calibrate", "calibrate"),
+    "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "models": ("manage", "models"),
     "doctor": ("doctor", "doctor"),
@@ -24,6 +27,7 @@ _EXAMPLES = """examples:
   rerank-lab rank helpdesk "turn off weekly emails" -p bm25 "bm25 >> ms-marco-minilm-l12"
   rerank-lab evaluate helpdesk -p bm25 "rrf(bm25,dense)" -m nDCG@10 AP --json
   rerank-lab measure qrels.txt run.trec -m nDCG@10
+  rerank-lab train helpdesk -p "bm25 >> ltr(bm25,dense,overlap)" --name my-model
   rerank-lab app
 """
 
@@ -80,6 +84,7 @@ def _parser() -> _Parser:
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
+    _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")
@@ -195,6 +200,32 @@ def _add_calibrate(parser: _Parser) -> None:
     )
     parser.add_argument("--folds", type=_positive, default=5, help="default 5, by query")
     parser.add_argument("--seed", type=int, default=0, help="of the folds (default 0)")
+
+
+def _add_train(parser: _Parser) -> None:
+    _add_corpus(parser)
+    parser.add_argument(
+        "-p",
+        "--pipeline",
+        metavar="SPEC",
+        required=True,
+        help='what to train, as in "bm25 >> ltr(bm25,dense,overlap)"',
+    )
+    parser.add_argument("--name", required=True, help="the name the model is to have")
+    parser.add_argument("--learner", choices=LEARNERS, default=LEARNERS[0])
+    parser.add_argument("--folds", type=_positive, default=5, metavar="N", help="default: 5")
+    parser.add_argument("--rounds", type=_positive, metavar="N", help="trees (default: 100)")
+    parser.add_argument("--leaves", type=_positive, metavar="N", help="of a tree (default: 7)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default=LANGUAGES[0],
+        metavar="NAME",
+        help="whose stemmer the word features use (default: english)",
+    )
+    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
+    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
 
 
 def _add_corpora(parser: _Parser, common: _Parser) -> None:

@@ -6,8 +6,9 @@ Pipelines are compared with each other on the queries that all of them answered.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +58,8 @@ class Outcome:
     status: Mapping[Status, int]
     latency: Latency
     errors: tuple[ErrorGroup, ...]
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    """What its answers warn of, and how many of them do."""
 
     @property
     def pending(self) -> int:
@@ -199,6 +202,7 @@ def _outcome(
         status=status,
         latency=_latency(mine),
         errors=tuple(ErrorGroup(f, s, tuple(ids)) for (f, s), ids in errors.items()),
+        warnings=Counter(text for cell in mine for text in cell.trace.warnings),
     )
 
 

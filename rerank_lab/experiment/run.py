@@ -219,13 +219,21 @@ def _identity(
 
 
 def _fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:
-    """Of every component; "" for one that cannot be made here, which fails when it is run."""
+    """Of every component and of fusions that were trained.
+
+    "" stands for one that cannot be made here, which fails when it is run.
+    """
     found: list[str] = []
     for node, kind in pipeline.leaves:
         make: Callable[[Node], Retriever | Reranker]
         make = engine.reranker if kind == "reranker" else engine.retriever
         try:
             found.append(make(node).fingerprint())
+        except LabError:
+            found.append("")
+    for fusion in pipeline.fusions:
+        try:
+            found += [one for one in [fusion.fingerprint()] if one]
         except LabError:
             found.append("")
     return found

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from rerank_lab.experiment import ErrorGroup, Evaluation, ExperimentEntry, Failure, Outcome
 from rerank_lab.stats import Paired, against, best_group
 from rerank_lab.types import Status
+from rerank_lab.views.evaluate_notes import notes
 from rerank_lab.views.labels import last_stages, short_labels, without_depth
 from rerank_lab.views.words import counted
 
@@ -146,7 +147,7 @@ def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "")
         _sentence(
             evaluation, primary, baseline, pipeline_labels(design.pipelines, brief=True)[0], paired
         ),
-        _notes(evaluation, labels),
+        notes(evaluation, labels),
         primary,
         design.measures,
         rows,
@@ -341,29 +342,6 @@ def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
         told = f" So few queries hardly tell a difference below {one.detectable:.2f} from chance."
     shown = f"{signed(one.difference)} {primary} {interval(one)}".rstrip()
     return f"{lead}: {shown}; {holm}; {tally}.{told}"
-
-
-def _notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]:
-    notes = []
-    for outcome in evaluation.outcomes:
-        lost = outcome.queries - outcome.answered - max(0, outcome.pending)
-        if lost and not outcome.answered:
-            notes.append(
-                f"{labels[outcome.pipeline]} answered no query; it has no figures and takes no "
-                "part in the comparison."
-            )
-        elif lost:
-            notes.append(
-                f"{labels[outcome.pipeline]} gave no answer of its own to {lost:,} of "
-                f"{counted(outcome.queries, 'query', 'queries')}; its means are over the others."
-            )
-    unasked = len(evaluation.design.unasked)
-    if unasked:
-        notes.append(
-            f"{counted(unasked, 'judged query has', 'judged queries have')} no text here and "
-            f"{'was' if unasked == 1 else 'were'} not asked."
-        )
-    return tuple(notes)
 
 
 def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[Problem, ...]:

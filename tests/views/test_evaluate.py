@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,14 @@ def test_a_kept_experiment_in_one_line() -> None:
     )  # fmt: skip
     done = views.experiment_line(ExperimentEntry(design, 4, 60.0))
     assert (done.progress, done.when) == ("2 queries, all answers in", "1970-01-01 00:01 UTC")
+
+
+def test_what_answers_warn_of_is_told_with_the_number_of_queries() -> None:
+    made = evaluation({"bm25": [1, 2, 3]})
+    cells = dict(made.cells)
+    for query in ("q0", "q1"):
+        cell = cells[query, "bm25"]
+        trace = replace(cell.trace, warnings=("It was trained on this query.",))
+        cells[query, "bm25"] = replace(cell, trace=trace)
+    notes = views.evaluate_view(score(made.design, cells.values())).notes
+    assert notes == ("bm25, on 2 of 3 queries: It was trained on this query.",)

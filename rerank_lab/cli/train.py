@@ -1,0 +1,67 @@
+"""`rerank-lab train`: a learned fusion from judgments."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from rerank_lab.cli.output import Output, number
+from rerank_lab.context import Context
+from rerank_lab.corpora import load_corpus
+from rerank_lab.engine import default_engine
+from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Model
+from rerank_lab.ltr.settings import DEFAULT_SETTINGS
+from rerank_lab.training import plan
+from rerank_lab.training import train as trained
+from rerank_lab.views.train import train_view
+
+_SHOWN = 10
+
+
+def train(arguments: argparse.Namespace, output: Output) -> int:
+    """Train, keep, and print what validation says."""
+    engine = default_engine()
+    corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
+    given = {"rounds": arguments.rounds, "leaves": arguments.leaves}
+    settings = replace(
+        DEFAULT_SETTINGS,
+        learner=arguments.learner,
+        seed=arguments.seed,
+        **{name: value for name, value in given.items() if value},
+    )
+    made = plan(
+        corpus,
+        arguments.pipeline,
+        arguments.name,
+        settings=settings,
+        folds=arguments.folds,
+        language=arguments.language,
+    )
+    model = trained(made, Context(cache=engine.scores, progress=output.progress), engine)
+    if output.as_json:
+        shown = model.to_json()
+        output.json({"model": shown | {"trees": len(model.trees)}, "pipeline": model.spec})
+    else:
+        _print(model, output)
+    return 0
+
+
+def _print(model: Model, output: Output) -> None:
+    view = train_view(model)
+    output.line(view.sentence)
+    for note in view.notes:
+        output.line(f"  note: {note}")
+    output.line()
+    rows = [
+        [str(place), str(fold.queries), *map(number, (fold.model, fold.signal, fold.before))]
+        for place, fold in enumerate(model.validation.folds, 1)
+    ]
+    means = [number(model.validation.mean(name)) for name in (MODEL, SIGNAL, FIRST)]
+    rows.append(["all", str(len(model.origin.query_ids)), *means])
+    head = ["fold", "queries", "model", view.best, "order before"]
+    output.table([head, *rows], right=range(1, 5))
+    output.line()
+    gains = [[one.feature, f"{one.gain:.1%}"] for one in model.importances[:_SHOWN] if one.gain]
+    output.table([["feature", "share of gain"], *gains], right=[1])
+    output.line()
+    output.line(f"kept as {model.name}; use it as: {model.spec}")

@@ -1,0 +1,165 @@
+"""What the Train page shows, as plain values: the sentence, folds, importances, kept models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model
+from rerank_lab.stats import Paired, against
+from rerank_lab.views.evaluate import ALPHA, interval, p_words, signed
+from rerank_lab.views.words import counted
+
+_LEARNERS = {"lightgbm": "LightGBM LambdaMART", "xgboost": "XGBoost rank:ndcg"}
+_FEW = 50
+_UNJUDGED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One line of the comparison: mean of the measure, and the model against it (None: itself)."""
+
+    name: str
+    mean: float
+    paired: Paired | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainView:
+    """Everything about one model. `features` are those with the mean of each as a ranker."""
+
+    sentence: str
+    notes: tuple[str, ...]
+    rungs: tuple[Rung, ...]
+    folds: tuple[Fold, ...]
+    importances: tuple[Importance, ...]
+    features: tuple[tuple[str, float], ...]
+    measure: str
+    best: str
+    facts: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """One kept model in the list."""
+
+    name: str
+    sources: str
+    figure: str
+    made: str
+
+
+def train_view(model: Model) -> TrainView:
+    """The view of a trained model. Differences are the model's over the other, by query."""
+    found = model.validation
+    compared = {name: _over(model, name) for name in (SIGNAL, FIRST) if found.values.get(name)}
+    rungs = [Rung(f"learned: {model.name}", found.mean(MODEL), None)]
+    told = {SIGNAL: f"best single signal: {signal_name(found.best)}"}
+    told[FIRST] = f"order before: {model.origin.before}"
+    rungs += [Rung(told[name], found.mean(name), one) for name, one in compared.items()]
+    ranked = sorted(found.features.items(), key=lambda item: (-item[1], item[0]))
+    return TrainView(
+        _sentence(model, compared.get(SIGNAL), compared.get(FIRST)),
+        _notes(model),
+        tuple(rungs),
+        found.folds,
+        tuple(one for one in model.importances if one.gain > 0),
+        tuple(ranked),
+        found.measure,
+        signal_name(found.best),
+        _facts(model),
+    )
+
+
+def model_line(model: Model) -> ModelLine:
+    """`my-model`, `bm25 >> ltr(...)`, `nDCG@10 0.64 on helpdesk, cross-validated`, a date."""
+    found = model.validation
+    figure = f"{found.measure} {found.mean(MODEL):.2f} on {model.origin.corpus}, cross-validated"
+    made = model.origin.created_at[:16].replace("T", " ")
+    return ModelLine(model.name, model.spec, figure, f"{made} UTC")
+
+
+def free_name(corpus: str, taken: Sequence[str]) -> str:
+    """A name for the next model: that of the corpus, numbered when it is taken."""
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-"
+                    for letter in corpus.lower()).strip("-")[:40]  # fmt: skip
+    name = f"{plain or 'model'}-ltr"
+    number = 2
+    while name in taken:
+        name = f"{plain or 'model'}-ltr-{number}"
+        number += 1
+    return name
+
+
+def _over(model: Model, name: str) -> Paired:
+    values = model.validation.values
+    return against(name, {name: values[name], MODEL: values[MODEL]})[0]
+
+
+def signal_name(feature: str) -> str:
+    """A source by its score is called by its own name."""
+    return feature.removesuffix(" score")
+
+
+def _sentence(model: Model, signal: Paired | None, first: Paired | None) -> str:
+    found = model.validation
+    asked = counted(len(found.values[MODEL]), "query", "queries")
+    if signal is None or first is None:
+        return f"On {asked}, the learned model reaches {found.mean(MODEL):.2f} {found.measure}."
+    won, best = _clear(signal), signal_name(found.best)
+    verdict = {
+        1: f"Yes: together they rank better than {best} alone",
+        0: f"Not shown: together they do not clearly rank better than {best} alone",
+        -1: f"No: {best} alone ranks better than all of them together",
+    }[won]
+    lead = f"the model reaches {signal.mean_b:.2f} {found.measure} on {asked} that it did not see"
+    return (
+        f"{verdict}; {lead}, {best} {signal.mean_a:.2f} "
+        f"({signed(signal.difference)} {interval(signal)}, {p_words(signal.p)}), "
+        f"{model.origin.before} {first.mean_a:.2f} ({signed(first.difference)} {interval(first)})."
+    )
+
+
+def _clear(one: Paired) -> int:
+    """1 or -1 when the difference is hardly chance, else 0."""
+    if one.p is None or one.p >= ALPHA or not one.difference:
+        return 0
+    return 1 if one.difference > 0 else -1
+
+
+def _notes(model: Model) -> tuple[str, ...]:
+    origin = model.origin
+    notes = []
+    if not any(one.gain > 0 for one in model.importances):
+        notes.append(
+            "The model found nothing to go by: it keeps the order before it. More judged queries "
+            "or other sources may help."
+        )
+    queries = len(origin.query_ids)
+    if queries < _FEW:
+        notes.append(
+            f"{counted(queries, 'query', 'queries')} teach little: with {_FEW} or more the figures "
+            "would be firmer."
+        )
+    share = origin.unjudged / origin.documents if origin.documents else 0.0
+    if share >= _UNJUDGED:
+        notes.append(
+            f"{share:.0%} of the candidates were never judged and count as not relevant, in "
+            "training as in the measure."
+        )
+    return tuple(notes)
+
+
+def _facts(model: Model) -> str:
+    origin, settings = model.origin, model.settings
+    learner = _LEARNERS[settings.learner]
+    version = origin.versions.get(settings.learner, "")
+    return " · ".join([
+        origin.corpus,
+        counted(len(origin.query_ids), "query", "queries"),
+        f"{origin.documents:,} candidates, {origin.relevant:,} of them relevant",
+        f"{learner} {version}".strip(),
+        f"{settings.rounds} trees of {settings.leaves} leaves",
+        f"seed {settings.seed}",
+        f"{origin.created_at[:16].replace('T', ' ')} UTC",
+    ])  # fmt: skip
