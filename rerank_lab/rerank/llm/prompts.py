@@ -250,6 +250,7 @@ class _Reader:
         self.file = file
         self.problems: list[str] = []
         self.used: dict[str, int] = {}
+        self.last_turn = 1
 
     def say(self, line: int, what: str) -> None:
         self.problems.append(f"{self.file}:{line}: {what}")
@@ -303,12 +304,13 @@ class _Reader:
             if not rules.one and not turn.each and inside & {"id", "passage"}:
                 self.say(line, "{id} and {passage} belong into turns with each: true")
         if turns and (turns[-1].role != "user" or turns[-1].each):
-            self.say(line, "the last turn must be one user turn: it asks the question")
+            self.say(self.last_turn, "the last turn must be one user turn: it asks the question")
 
     def turns(self, node: Any) -> list[Turn]:
         found = []
         for item in self.items(node, "turns"):
             fields = self.mapping(item, "a turn")
+            self.last_turn = _line(item)
             role = self.text(fields.get("role"), "role")
             if role not in ROLES:
                 self.say(_line(item), f"role must be one of {', '.join(ROLES)}, not {role!r}")

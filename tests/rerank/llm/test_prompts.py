@@ -71,7 +71,7 @@ def test_all_problems_are_told_at_once_with_their_lines() -> None:
         "mine.yaml:7: unknown placeholder {quary}",
         "mine.yaml:2: the placeholder {query} is declared but not used",
         "mine.yaml:2: the placeholder {query} is missing: a listwise prompt needs it",
-        "mine.yaml:2: the last turn must be one user turn: it asks the question",
+        "mine.yaml:5: the last turn must be one user turn: it asks the question",
     )
 
 
