@@ -70,6 +70,9 @@ def _drawer(found: DocumentView) -> None:
             st.html(f'{note}<div class="rl-full" dir="auto">{cards.segments(segments)}</div>')
         if found.cut_at is not None:
             st.caption(f"The first {found.cut_at:,} characters are shown.")
+        for place, segments in read.beyond if read else ():
+            st.caption(f"Decided by {parts.literal(place)}:")
+            st.html(f'<div class="rl-full" dir="auto">{cards.segments(segments)}</div>')
         if found.meta:
             st.caption(" · ".join(f"{parts.literal(k)} {parts.literal(v)}" for k, v in found.meta))
 

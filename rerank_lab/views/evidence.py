@@ -177,7 +177,10 @@ def document(view: CompareView, doc_id: str, seen_by: SeenBy | None = None) -> D
         tuple(place for column in view.columns for place in _places(view, column, doc_id)),
         tuple((str(key), str(value)[:200]) for key, value in sorted(units[0].meta.items())),
         _FULL_CHARS if left < 0 else None,
-        tuple(reads(view.ready, units, seen_by)) if seen_by else (),
+        tuple(
+            read.with_beyond(units, _FULL_CHARS, mark)
+            for read in (reads(view.ready, units, seen_by) if seen_by else ())
+        ),
     )
 
 

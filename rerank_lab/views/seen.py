@@ -15,7 +15,7 @@ from rerank_lab.spec import Node
 from rerank_lab.types import Document, Ranking
 from rerank_lab.views.compare import Column
 from rerank_lab.views.labels import stage_label
-from rerank_lab.views.text import Segment
+from rerank_lab.views.text import Marker, Segment
 
 SeenBy = Callable[[Node, Document], Seen | None]
 """What the reranker of a stage read of a document, for the query on screen; None if not known."""
@@ -26,12 +26,14 @@ class Read:
     """One reranker that did not read the document in one piece, or not all of it.
 
     `told` says so in sentences, `shaded` holds by unit id the spans that it did not read and the
-    one that decided, in characters of the unit's text.
+    one that decided, in characters of the unit's text. `beyond` are passages that decided and lie
+    behind what is shown of the text, each with its place in words.
     """
 
     label: str
     told: tuple[str, ...]
     shaded: tuple[tuple[str, tuple[Span, ...], Span | None], ...]
+    beyond: tuple[tuple[str, tuple[Segment, ...]], ...] = ()
 
     def shade(self, unit_id: str, segments: Sequence[Segment]) -> tuple[Segment, ...]:
         """The segments of a unit's text, with what was unread and what decided marked as such."""
@@ -39,6 +41,18 @@ class Read:
             if found == unit_id:
                 return shaded(segments, unread, decided)
         return tuple(segments)
+
+    def with_beyond(self, units: Sequence[Document], shown: int, mark: Marker) -> Read:
+        """With what decided behind the first `shown` characters of all units together."""
+        found = []
+        for unit in units:
+            decided = next((span for key, _, span in self.shaded if key == unit.id), None)
+            if decided is not None and decided[0] >= shown:
+                parts = mark.segments(unit.text[slice(*decided)])
+                place = f"{unit.id}, {_range(decided)}" if unit.parent else _range(decided)
+                found.append((place, shaded(parts, (), (0, decided[1] - decided[0]))))
+            shown = max(0, shown - len(unit.text))
+        return replace(self, beyond=tuple(found))
 
 
 def reads(columns: Sequence[Column], units: Sequence[Document], seen_by: SeenBy) -> list[Read]:

@@ -136,3 +136,21 @@ def test_of_a_document_in_passages_each_says_what_was_read_of_it() -> None:
     (read,) = found.reads
     assert [told.split(":")[0] for told in read.told] == ["d01", "d02", "d03"]
     assert all(text[-1].unread for _, text in found.read_by(read))
+
+
+def test_what_decided_behind_the_text_that_is_shown_is_shown_apart() -> None:
+    long = Document("d01", "x " * 12_000 + "weekly emails are here", "Title")
+    made = Corpus("c", (long, *CORPUS.documents[1:]))
+    whole = LEAD + len(long.text)
+    passages = ((0, LEAD + 10), (LEAD + 24_000, whole))
+
+    def decided(number: int) -> SeenBy:
+        return lambda node, unit: Seen(((0, whole),), whole, passages, number)
+
+    (read,) = opened(decided(1), BEST, corpus=made).reads
+    ((place, parts),) = read.beyond
+    assert place == "characters 24,001–24,022"
+    assert "".join(part.text for part in parts) == "weekly emails are here"
+    assert all(part.decided for part in parts)
+    assert any(part.marked for part in parts)
+    assert opened(decided(0), BEST, corpus=made).reads[0].beyond == ()
