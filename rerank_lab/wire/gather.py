@@ -34,9 +34,13 @@ def watched(work: Callable[[], U], ctx: Context) -> U:
     What was begun then goes on to its end unheeded, so that what it spends is still counted.
     """
     future = _watched().submit(work)
-    while not wait([future], _POLL_S).done:
-        ctx.checkpoint()
-    return future.result()
+    while True:
+        try:
+            return future.result(_POLL_S)
+        except TimeoutError:
+            if future.done():  # in the meantime, or with a TimeoutError of its own
+                return future.result()
+            ctx.checkpoint()
 
 
 def gather(

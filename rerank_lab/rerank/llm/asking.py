@@ -8,6 +8,7 @@ import importlib.util
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any
 
@@ -167,8 +168,7 @@ class Asking(Reranker):
 
     def _seen(self, text: str) -> tuple[str, bool]:
         """What the model is shown of a text, and whether something was cut off."""
-        kept, was_cut = cut(text, int(self.options["passage_words"]))
-        return shown(kept), was_cut
+        return _shown_of(text, int(self.options["passage_words"]))
 
     def reach(self, query: str) -> Reach:
         """The words of a text that are shown; the query takes nothing of them."""
@@ -223,6 +223,13 @@ class AskingOfMany(Asking):
     def _ranked(
         self, query: Query, docs: Sequence[Document], work: Work
     ) -> tuple[Ranking, Status]: ...
+
+
+@lru_cache(maxsize=1024)
+def _shown_of(text: str, words: int) -> tuple[str, bool]:
+    """Kept, because windows overlap and sorts ask about the same documents again and again."""
+    kept, was_cut = cut(text, words)
+    return shown(kept), was_cut
 
 
 def numbered(texts: Sequence[str]) -> list[tuple[str, str]]:
