@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from rerank_lab.catalogue import catalogue, elsewhere
 from rerank_lab.cli.parser import read_arguments
 from rerank_lab.pipeline import Pipeline
+from rerank_lab.registry import KINDS, infos
 from rerank_lab.stages import Stages
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +94,14 @@ def test_every_pipeline_in_the_readme_parses() -> None:
     assert len(found) >= 3
     for spec in found:
         Pipeline(spec)
+
+
+def test_what_to_use_instead_exists() -> None:
+    named = {word for row in elsewhere() for word in re.findall(r"`([a-z0-9.-]+)`", row.instead)}
+    assert len(named) > 5
+    known = set(catalogue()) | {info.name for kind in KINDS for info in infos(kind)}
+    assert named - known - {"template"} == set()
+    assert all(row.systems and row.missing for row in elsewhere())
 
 
 def test_every_setting_is_documented() -> None:

@@ -32,8 +32,9 @@ class JinaV3(UsesModel[ContextScorer], TogetherReranker):
         family="language model, many documents in one context",
         summary="A language model reads query and documents together; a cosine scores each.",
         scale="cosine",
-        params=prompted_params(
-            "jina-reranker-v3",
+        params=(
+            # One context is one batch, whatever its size.
+            *(p for p in prompted_params("jina-reranker-v3") if p.name != "batch_tokens"),
             Param(
                 "block",
                 64,

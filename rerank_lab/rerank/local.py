@@ -167,5 +167,5 @@ def _options(options: Mapping[str, object]) -> Options:
         device=str(options["device"]),
         backend=str(options.get("backend", "torch")),
         max_length=int(str(options["max_length"])),
-        batch_tokens=int(str(options["batch_tokens"])),
+        batch_tokens=int(str(options.get("batch_tokens", 0))),
     )
