@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rerank_lab.stages import Stages, rerank_documents
     from rerank_lab.types import Document, Hit, Judgment, Query, Ranking, Run, Status, Trace
     from rerank_lab.views import moves
+    from rerank_lab.views.shapes import to_cohere, to_rerankers
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ _HOME = {
     "Document": "types", "Hit": "types", "Judgment": "types", "Query": "types", "Ranking": "types",
     "Run": "types", "Status": "types", "Trace": "types",
     "moves": "views",
+    "to_cohere": "views.shapes", "to_rerankers": "views.shapes",
 }  # fmt: skip
 __all__ = sorted([*_HOME, "__version__"])
 

@@ -116,6 +116,29 @@ def test_rank_top_limits_the_hits(
     assert len(shown["rankings"][0]["hits"]) == 2
 
 
+def test_rank_answers_in_the_shapes_of_other_tools(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    specs = ["as-given >> by-length", "as-given >> mmr", "as-given >> faulty"]
+    given = ["rank", str(folder), "loud dogs", "-p", *specs, "-k", "2", "--format"]
+
+    assert main([*given, "rerankers"]) == 2
+    shown = capsys.readouterr()
+    first, second = [json.loads(line) for line in shown.out.splitlines()]
+    assert (first["query"], first["has_scores"], second["has_scores"]) == ("loud dogs", True, False)
+    assert [one["document"]["doc_id"] for one in first["results"]] == ["long", "short"]
+    assert first["results"][0]["document"]["text"].startswith("Dogs Dogs bark")
+    assert shown.err.count("error: ") == 1
+    assert "no such luck" in shown.err
+
+    assert main([*given, "cohere", "--json"]) == 2
+    shown = capsys.readouterr()
+    (only,) = [json.loads(line) for line in shown.out.splitlines()]
+    assert [one["index"] for one in only["results"]] == [1, 0]
+    kinds = [json.loads(line)["error"] for line in shown.err.splitlines()]
+    assert kinds == ["invalid_input", "backend_error"]
+
+
 def test_a_document_cannot_command_the_terminal(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, plugin: Calls
 ) -> None:

@@ -151,7 +151,13 @@ def _add_rank(parser: _Parser) -> None:
         "--top",
         type=_positive,
         metavar="N",
-        help="hits to show (default: 10, with --json all)",
+        help="hits to show (default: 10, with --json or --format all)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("cohere", "rerankers"),
+        help="print answers as Cohere's rerank API or the package rerankers gives them: "
+        "one line of JSON a pipeline",
     )
 
 

@@ -14,7 +14,7 @@ from rerank_lab.context import Context
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.engine import default_engine
-from rerank_lab.errors import Cancelled, InvalidInput
+from rerank_lab.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.pipeline import Result, pipelines
 from rerank_lab.presets import DEFAULT_DEPTH
 from rerank_lab.saved import MAX_BYTES, comparison_of, known_secrets, to_bytes
@@ -22,6 +22,7 @@ from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.types import Hit, Query, Status
 from rerank_lab.views import Outcome, Question
 from rerank_lab.views.saved import comparison
+from rerank_lab.views.shapes import SHAPES
 
 SHOWN = 10
 
@@ -45,6 +46,8 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
         if tape is not None and not tape.replaying:
             _save(arguments, Question(query, corpus), results, tape)
     failed = [result for result in results if result.error is not None]
+    if arguments.format:
+        return _other_shape(arguments.format, results, corpus, arguments.top, output)
     if output.as_json and len(failed) < len(results):
         output.json({"rankings": [to_json(result, arguments.top) for result in results]})
     elif not output.as_json:
@@ -98,6 +101,20 @@ def _save(
         raise InvalidInput(
             f"{arguments.record} cannot be written ({fault.strerror}).", hint="Name another file."
         ) from None
+
+
+def _other_shape(
+    shape: str, results: Sequence[Result], corpus: Corpus, top: int | None, output: Output
+) -> int:
+    """One line a pipeline; for one that cannot be told in that shape, its error. 2 when any."""
+    code = 0
+    for result in results:
+        try:
+            output.json(SHAPES[shape](result, corpus, top))
+        except LabError as error:
+            output.error(error)
+            code = 2
+    return code
 
 
 def to_json(result: Result, top: int | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rerank_lab import charts
 from rerank_lab.ui import parts, run
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import agreement, latency, table
-from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
+from rerank_lab.views.export import file_stem, to_csv, to_json, to_lines, to_trec
 
 LATENCY, AGREEMENT, RAW = "Latency", "Agreement", "Raw"
 _MEASURES = {
@@ -121,6 +121,7 @@ def _raw(view: CompareView) -> None:
             "JSON", to_json(view), f"{stem}.json", "application/json", key="json",
             on_click="ignore", icon=":material/download:",
         )  # fmt: skip
+        _other_shapes(view, stem)
         for place, column in enumerate(view.ready):
             st.download_button(
                 f"TREC run, {parts.literal(column.label)}",
@@ -136,3 +137,21 @@ def _raw(view: CompareView) -> None:
         st.code(column.spec, language=None)
         with st.expander("Trace"):
             st.json(column.trace.to_json())
+
+
+def _other_shapes(view: CompareView, stem: str) -> None:
+    """Downloads for programs that read other rerank tools' answers, a line a pipeline."""
+    for shape, label, of in (
+        ("cohere", "Cohere", "Cohere's rerank API"),
+        ("rerankers", "rerankers", "the Python package rerankers"),
+    ):
+        lines = to_lines(view, shape)
+        told = f"Answers in the shape of {of}, one line of JSON a pipeline."
+        missing = len(view.ready) - lines.count("\n")
+        if missing:
+            told += f" Left out, because this shape needs scores: {missing} without any."
+        st.download_button(
+            f"{label} JSONL", lines, f"{stem}-{shape}.jsonl", "application/jsonl",
+            key=f"{shape}_lines", on_click="ignore", icon=":material/download:",
+            help=told, disabled=not lines,
+        )  # fmt: skip

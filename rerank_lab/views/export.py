@@ -8,10 +8,12 @@ import json
 import re
 from typing import Any
 
+from rerank_lab.errors import InvalidInput
 from rerank_lab.trec import trec_lines
 from rerank_lab.types import Run
 from rerank_lab.views.compare import Column, CompareView, shown_document
 from rerank_lab.views.moves import moves
+from rerank_lab.views.shapes import SHAPES
 
 HEADER = (
     "query_id", "query", "pipeline", "rank", "doc_id", "score", "scale", "first_stage_rank",
@@ -75,6 +77,23 @@ def to_trec(view: CompareView, column: Column) -> str:
         return ""
     tag = re.sub(r"\s+", "", column.spec)
     return "".join(trec_lines(Run(tag, column.spec, {view.question.query.id: ranking})))
+
+
+def to_lines(view: CompareView, shape: str) -> str:
+    """JSON lines in a shape of `SHAPES`, one a finished pipeline that can be told in it.
+
+    "" when there is none, as for orders without scores in Cohere's shape.
+    """
+    lines = []
+    for column in view.ready:
+        result = column.outcome.result
+        assert result is not None
+        try:
+            shown = SHAPES[shape](result, view.question.corpus, None)
+        except InvalidInput:
+            continue
+        lines.append(json.dumps(shown, ensure_ascii=False, sort_keys=True) + "\n")
+    return "".join(lines)
 
 
 def file_stem(view: CompareView) -> str:

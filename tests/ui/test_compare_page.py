@@ -202,6 +202,20 @@ def test_the_evidence_is_drawn_when_asked_for(tab: str) -> None:
         assert "Rank-biased overlap" in words(at)
 
 
+def test_orders_without_scores_are_not_offered_in_a_shape_that_needs_them() -> None:
+    at = settled(opened(q=Q, p=["bm25", "bm25 >> identity"]))
+    at.segmented_control(key="evidence_tab").set_value("Raw").run()
+    files = {button.key: button for button in at.download_button}
+    assert not files["cohere_lines"].disabled
+    assert "1 without any" in files["cohere_lines"].help
+    assert "without" not in files["rerankers_lines"].help
+    at = settled(opened(q=Q, p=["bm25 >> identity"]))
+    at.segmented_control(key="evidence_tab").set_value("Raw").run()
+    files = {button.key: button for button in at.download_button}
+    assert files["cohere_lines"].disabled
+    assert not files["rerankers_lines"].disabled
+
+
 def test_measuring_afresh_runs_without_the_cache() -> None:
     at = settled(opened(q=Q, p=["bm25 >> identity"]))
     at.segmented_control(key="evidence_tab").set_value("Latency").run()
