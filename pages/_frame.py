@@ -13,6 +13,7 @@ PAGES = (
     ("compare.py", "Compare", ":material/compare_arrows:", "One query, several pipelines."),
     ("evaluate.py", "Evaluate", ":material/monitoring:", "A query set through pipelines."),
     ("calibrate.py", "Calibrate", ":material/speed:", "What a score is worth."),
+    ("train.py", "Train", ":material/model_training:", "Several signals into one order."),
     ("corpora.py", "Corpora", ":material/library_books:", "Bring and look at documents."),
     ("models.py", "Models", ":material/memory:", "What can run here and now."),
 )

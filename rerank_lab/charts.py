@@ -197,17 +197,18 @@ def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[st
 def _hover(data: Bump, line: Line) -> str:
     way = " → ".join("–" if place is None else str(place) for place in line.places)
     grade = "not judged" if line.grade is None else f"grade {line.grade}"
-    shown = f"<b>{_escaped(shorten(line.title, 70))}</b><br>rank {way}"
+    shown = f"<b>{escaped(shorten(line.title, 70))}</b><br>rank {way}"
     return shown + (f"<br>{grade}" if data.judged else "")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that Plotly shows as it stands."""
     # Plotly reads a small HTML and %{...} placeholders in labels.
     return html.escape(text).replace("%", "&#37;").replace("{", "&#123;")
 
 
 def _axis_title(place: int, axis: Axis) -> dict[str, Any]:
-    name = "<br>".join(_escaped(row) for row in _rows(axis.label))
+    name = "<br>".join(escaped(row) for row in _rows(axis.label))
     return {
         "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 6,
         "text": f"<b>{name}</b>", "showarrow": False,
@@ -237,7 +238,7 @@ def _end_labels(data: Bump, tokens: Tokens) -> list[dict[str, Any]]:
         if place is None or (place > data.k and not line.pinned) or place in taken:
             continue
         taken.add(place)
-        text = f"{_escaped(shorten(line.title, 29))}  {_arrow(line)}".rstrip()
+        text = f"{escaped(shorten(line.title, 29))}  {_arrow(line)}".rstrip()
         labels.append({
             "x": len(data.axes) - 1, "y": _height_of(place, data.k),
             "xanchor": "left", "xshift": 14,
@@ -265,9 +266,9 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
     shades = {"load": 0.45, "build": 0.45, "queue": 0.25, "compute": 1.0, "network": 0.7}
     patterns = {"load": "/", "build": "x"}
     names = [
-        _escaped(row.stage)
+        escaped(row.stage)
         if place and rows[place - 1].spec == row.spec
-        else f"<b>{_escaped(row.label)}</b><br>{_escaped(row.stage)}"
+        else f"<b>{escaped(row.label)}</b><br>{escaped(row.stage)}"
         for place, row in enumerate(rows)
     ]
     keys = [f"{place}" for place, _ in enumerate(rows)]
@@ -289,7 +290,7 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
                     "line": {"width": 0},
                 },
                 hovertemplate=[
-                    f"{_escaped(row.stage)}: {PART_NAMES[part].lower()} "
+                    f"{escaped(row.stage)}: {PART_NAMES[part].lower()} "
                     f"{seconds(getattr(row, part))}<extra></extra>"
                     for row in rows
                 ],
@@ -329,7 +330,7 @@ def agreement_chart(
     """A square heat map with the numbers written in; undefined cells are empty."""
     import plotly.graph_objects as go
 
-    names = [_escaped(label) for label in labels]
+    names = [escaped(label) for label in labels]
     low, high = limits
     middle = [[0.5, tokens.surface]] if low < 0 else []
     start = tokens.down if low < 0 else tokens.surface

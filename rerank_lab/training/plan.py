@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.engine import Engine
 from rerank_lab.errors import InvalidInput
 from rerank_lab.ltr import NO_MODEL
 from rerank_lab.ltr.features import Features, numeric_columns
@@ -53,6 +54,7 @@ def plan(
     settings: Settings = DEFAULT_SETTINGS,
     folds: int = 5,
     language: str = "english",
+    engine: Engine | None = None,
 ) -> Plan:
     """Check everything. Raises InvalidInput, MissingExtra and whatever stops a source here.
 
@@ -73,7 +75,7 @@ def plan(
     load_library(settings.learner)
     template = node.with_options(model="")
     made = Pipeline(PipelineSpec((*pipeline.spec.nodes[:-1], template)))
-    for problem in made.check(corpus):
+    for problem in made.check(corpus, engine):
         if problem.message != NO_MODEL:
             raise problem
     columns = numeric_columns(corpus.documents)

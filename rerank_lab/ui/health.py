@@ -22,6 +22,7 @@ Checks = Mapping[str, tuple[Job, ...]]
 """Canonical pipeline spec -> one job for each of its rerankers."""
 
 _MODULE = "rerank_lab.rerank.health"
+_NO_MODEL = ("scores", "lexical")
 
 
 def available() -> bool:
@@ -65,9 +66,9 @@ def known(spec: str) -> Badge | None:
 
 
 def _rerankers(spec: str) -> list[Node]:
-    """The rerankers with something to check: stages that only read scores have no model."""
+    """The rerankers with something to check: reading scores or counting words takes no model."""
     found = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
-    return [node for node in found if expand(node, "reranker")[0].family != "scores"]
+    return [node for node in found if expand(node, "reranker")[0].family not in _NO_MODEL]
 
 
 def _key(node: Node) -> str:

@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model
+from rerank_lab.registry import resolve
 from rerank_lab.stats import Paired, against
 from rerank_lab.views.evaluate import ALPHA, interval, p_words, signed
+from rerank_lab.views.form import rerankers
 from rerank_lab.views.words import counted
 
 _LEARNERS = {"lightgbm": "LightGBM LambdaMART", "xgboost": "XGBoost rank:ndcg"}
 _FEW = 50
 _UNJUDGED = 0.5
+
+
+FIRST_STAGES = ("bm25", "dense", "rrf(bm25,dense)")
+SIGNALS = ("bm25", "dense", "overlap")
+"""What is chosen before anybody chooses: quick, and different from each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,17 @@ def model_line(model: Model) -> ModelLine:
     figure = f"{found.measure} {found.mean(MODEL):.2f} on {model.origin.corpus}, cross-validated"
     made = model.origin.created_at[:16].replace("T", " ")
     return ModelLine(model.name, model.spec, figure, f"{made} UTC")
+
+
+def first_stages(pipelines: Sequence[str]) -> tuple[str, ...]:
+    """What a model can be trained behind: first stages known here, then those on screen."""
+    on_screen = [str(resolve(spec).source) for spec in pipelines]
+    return tuple(dict.fromkeys((*FIRST_STAGES, *on_screen)))
+
+
+def signals() -> tuple[str, ...]:
+    """Names that can be sources: quick ones, models of the catalogue, then components."""
+    return tuple(dict.fromkeys((*SIGNALS, *rerankers())))
 
 
 def free_name(corpus: str, taken: Sequence[str]) -> str:
