@@ -15,6 +15,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 from rerank_lab.errors import InvalidInput
 
@@ -86,6 +87,16 @@ class PipelineSpec:
     def __rshift__(self, other: Node | PipelineSpec) -> PipelineSpec:
         more = other.nodes if isinstance(other, PipelineSpec) else (other,)
         return PipelineSpec(self.nodes + more)
+
+
+class NodePackage(ModuleType):
+    """A package that can be called like the function of its name in the Python API.
+
+    Importing `rerank_lab.rerank` puts the package where `rl.rerank` had found the function.
+    """
+
+    def __call__(self, name: str, **options: Literal) -> Node:
+        return Node(name, tuple(options.items()))
 
 
 def parse(text: str) -> PipelineSpec:

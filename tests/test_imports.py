@@ -47,3 +47,13 @@ def test_every_public_name_can_be_had_from_the_root() -> None:
         assert getattr(rerank_lab, name) is not None
     with pytest.raises(AttributeError):
         _ = rerank_lab.no_such_name
+
+
+def test_functions_stay_callable_when_packages_of_their_name_are_imported() -> None:
+    code = (
+        "import rerank_lab as rl; first = (rl.retrieve('bm25', k=5), rl.rerank('mmr', top=9)); "
+        "import rerank_lab.rerank.base, rerank_lab.retrieve.base as base; "
+        "assert (rl.retrieve('bm25', k=5), rl.rerank('mmr', top=9)) == first; "
+        "assert str(rl.rerank('mmr', top=9)) == 'mmr(top=9)'; assert base.Retriever"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
