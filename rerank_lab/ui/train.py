@@ -18,11 +18,13 @@ from rerank_lab.pipeline import Pipeline
 from rerank_lab.retrieve.text import LANGUAGES
 from rerank_lab.training import MIN_QUERIES, Plan, plan, train
 from rerank_lab.training.plan import usable
-from rerank_lab.ui import parts, resources, train_results
+from rerank_lab.ui import keys, parts, resources, train_results
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, screen
 from rerank_lab.ui.waiting import watch
+from rerank_lab.views import hosted
 from rerank_lab.views import train as views
+from rerank_lab.views.saved import addresses
 from rerank_lab.views.words import counted
 
 SHOWN = train_results.SHOWN
@@ -105,6 +107,7 @@ def _setup(now: Screen, corpus: Corpus) -> None:
                 key="train",
                 disabled=not signals or not name,
             )
+        _estimate(f"{first} >> ltr({','.join(signals)})", now, corpus)
         settings, folds, language = _knobs()
     if not pressed:
         return
@@ -124,6 +127,20 @@ def _setup(now: Screen, corpus: Corpus) -> None:
         return
     _submit(made)
     st.query_params[SHOWN] = made.name
+
+
+def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
+    """What hosted signals would take, before anything is sent."""
+    asked = usable(corpus.queries, corpus.qrels)
+    try:
+        words = hosted.editor_words(Pipeline(spec), asked[0], corpus, now.depth, resources.engine())
+    except LabError:
+        return  # told when Train is pressed
+    if words:
+        st.caption(
+            f":material/payments: {parts.literal(words)} Training asks "
+            f"{counted(len(asked), 'query', 'queries')}."
+        )
 
 
 def _knobs() -> tuple[Settings, int, str]:
@@ -159,7 +176,7 @@ def _submit(made: Plan) -> Job:
         work,
         lane="batch",
         name=f"Training {made.name} on {made.corpus.name}",
-        ctx=Context(cache=engine.scores),
+        ctx=Context(cache=engine.scores, secrets=keys.secrets_for(addresses([str(made.pipeline)]))),
         waiter=resources.waiter(),
         detached=True,
     )

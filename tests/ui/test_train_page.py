@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from rerank_lab.corpora import import_corpus, load_corpus
 from rerank_lab.ltr.settings import Settings
 from rerank_lab.ltr.store import list_models
+from rerank_lab.rerank.base import Work
 from rerank_lab.training import plan, train
 from rerank_lab.ui import resources
 from tests.ui import pages
@@ -145,3 +146,34 @@ def test_compare_says_when_the_query_was_trained_on() -> None:
             return
         drawn(at)
     raise AssertionError(html(at))
+
+
+def test_what_hosted_signals_would_take_is_told_before_training() -> None:
+    at = open_page("train", corpus="helpdesk")
+    assert "Training asks" not in words(at)
+    at.multiselect(key="train_signals").set_value(["bm25", "cohere"])
+    shown = words(drawn(at))
+    assert "A query here takes up to 1 request" in shown
+    assert "Training asks 60 queries" in shown
+
+
+def test_a_key_of_this_session_serves_its_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rerank_lab.rerank.overlap import Overlap
+
+    seen: list[str] = []
+    score = Overlap.score
+
+    def listening(self: Overlap, query: str, texts: list[str], work: Work) -> list[float]:
+        seen.append(work.ctx.secret("COHERE_API_KEY", required=False))
+        return score(self, query, texts, work)
+
+    monkeypatch.setattr(Overlap, "score", listening)
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
+    at = open_page("train", corpus="helpdesk")
+    at.session_state["session_keys"] = {"COHERE_API_KEY": "typed-here"}
+    at.multiselect(key="train_signals").set_value(["overlap"])
+    at.number_input(key="train_rounds").set_value(5)
+    drawn(at)
+    at.button(key="train").click()
+    until(drawn(at), "What the model goes by")
+    assert set(seen) == {"typed-here"}
