@@ -56,8 +56,7 @@ def cross_validate(
         for place in part:
             matrix = examples[place].matrix
             scores[place] = trees.predict(matrix) if len(matrix) else np.empty(0)
-        done += 1
-        ctx.report("validating", done, total)
+        ctx.report("validating", (done := done + 1), total)
     ids = [example.query.id for example in examples]
     by_fold = [[ids[place] for place in part] for part in parts]
     model = _measured(examples, [scores[i] for i in range(len(examples))], qrels, parents)

@@ -75,23 +75,7 @@ def _setup(now: Screen, corpus: Corpus) -> None:
     taken = [model.name for model in list_models()]
     with st.container(key="train_setup", gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            first = st.selectbox(
-                "First stage",
-                views.first_stages(now.pipelines),
-                key="train_first",
-                width=220,
-                help=f"Finds the {now.depth} candidates that are put in order.",
-            )
-            signals = st.multiselect(
-                "Signals",
-                views.signals(),
-                default=list(views.SIGNALS),
-                key="train_signals",
-                accept_new_options=True,
-                wrap=True,
-                help="First stages and rerankers whose scores and ranks the model sees. Any spec "
-                "of one can be typed in.",
-            )
+            first, signals = _choices(now)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input(
                 "Name",
@@ -127,6 +111,28 @@ def _setup(now: Screen, corpus: Corpus) -> None:
         return
     _submit(made)
     st.query_params[SHOWN] = made.name
+
+
+def _choices(now: Screen) -> tuple[str, list[str]]:
+    """First stage and signals."""
+    first = st.selectbox(
+        "First stage",
+        views.first_stages(now.pipelines),
+        key="train_first",
+        width=220,
+        help=f"Finds the {now.depth} candidates that are put in order.",
+    )
+    signals = st.multiselect(
+        "Signals",
+        views.signals(),
+        default=list(views.SIGNALS),
+        key="train_signals",
+        accept_new_options=True,
+        wrap=True,
+        help="First stages and rerankers whose scores and ranks the model sees. Any spec "
+        "of one can be typed in.",
+    )
+    return str(first), list(signals)
 
 
 def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
