@@ -582,3 +582,26 @@ def test_a_comparison_is_recorded_with_a_key_and_replayed_without(
     assert "other documents" in other["message"]
     assert "both" in fail_json(capsys, *asked, "--record", "a", "--replay", "b")["message"]
     assert "cannot be read" in fail_json(capsys, *asked, "--replay", "no/such")["message"]
+
+
+def test_a_spend_limit_stops_before_it_is_passed(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RERANK_LAB_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("COHERE_API_KEY", KEY)
+    with FakeProvider("cohere") as server:
+        spec = f'bm25 >> cohere(base_url="{server.url}",price=0.002)'
+        told = fail_json(
+            capsys, "rank", str(folder), "loud dogs", "-p", spec, "--spend-limit", "0.001"
+        )
+        assert told["error"] == "spend_limit"
+        assert server.requests == []
+        evaluated = ("evaluate", str(folder), "-p", spec, "--spend-limit", "0.003")
+        shown = run_json(capsys, *evaluated)["results"][0]
+        assert len(server.requests) == 1
+        assert shown["status"]["failed"] == 1
+        assert main([*evaluated[:4], "--no-cache"]) == 0
+        assert "asks for up to 2 requests, about 2 search units" in capsys.readouterr().err
+    wrong = fail_json(capsys, "rank", str(folder), "x", "-p", "bm25", "--spend-limit", "-1")
+    assert "not an amount of 0 or more" in wrong["message"]

@@ -10,6 +10,7 @@ from rerank_lab.cli.output import Output
 from rerank_lab.context import Context
 from rerank_lab.corpora import load_corpus
 from rerank_lab.engine import default_engine
+from rerank_lab.spend import SpendMeter
 from rerank_lab.views.calibration import view
 
 
@@ -17,7 +18,11 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
     """Fit and test both curves; print the better one, or the one asked for, as a stage."""
     engine = default_engine()
     corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
-    ctx = Context(cache=engine.scores, progress=output.progress)
+    ctx = Context(
+        cache=engine.scores,
+        progress=output.progress,
+        spend=SpendMeter(arguments.spend_limit),
+    )
     judged = judged_scores(corpus, arguments.pipeline, grade=arguments.grade, ctx=ctx)
     found = fitted(judged, folds=arguments.folds, seed=arguments.seed)
     shown = view(found, arguments.method, arguments.precision)

@@ -18,10 +18,14 @@ from rerank_lab.experiment import Evaluation, Failure, Outcome, asked_queries, p
 from rerank_lab.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures
 from rerank_lab.measures import measure as measured
 from rerank_lab.problems import ProblemLog
+from rerank_lab.spend import SpendMeter
 from rerank_lab.stats import Paired, against
 from rerank_lab.trec import read_run
 from rerank_lab.types import Qrels, Status
+from rerank_lab.views.spending import ahead
 
+_CANDIDATES = 100
+"""What a first stage hands over unless it says otherwise: what estimates count on."""
 _KEEP_ORDER = (".jsonl", ".parquet")
 """Run files of this program keep the order itself; in a TREC run scores decide, as in trec_eval."""
 
@@ -34,7 +38,14 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
     queries = asked_queries(corpus.queries, corpus.qrels)[: arguments.limit]
     experiment = plan(corpus, arguments.pipelines, queries=queries, measures=names, engine=engine)
-    ctx = Context(cache=None if arguments.no_cache else engine.scores, progress=output.progress)
+    ctx = Context(
+        cache=None if arguments.no_cache else engine.scores,
+        progress=output.progress,
+        spend=SpendMeter(arguments.spend_limit),
+    )
+    asked = ahead(arguments.pipelines, queries, corpus, _CANDIDATES, engine)
+    for spec, words in asked.items():
+        output.note(f"{spec} asks for up to {words}")
     done = run(experiment, ctx, engine)
     if output.as_json:
         output.json(done.to_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -115,6 +116,17 @@ def _add_specs(parser: _Parser) -> None:
         action="store_true",
         help="compute everything afresh, so that the times are true",
     )
+    _add_spending(parser)
+
+
+def _add_spending(parser: _Parser) -> None:
+    parser.add_argument(
+        "--spend-limit",
+        type=_amount,
+        metavar="USD",
+        help="send no request to a provider that could take the command above this; a model of "
+        "unknown price is refused",
+    )
 
 
 def _add_measures(parser: _Parser) -> None:
@@ -206,6 +218,7 @@ def _add_calibrate(parser: _Parser) -> None:
     )
     parser.add_argument("--folds", type=_positive, default=5, help="default 5, by query")
     parser.add_argument("--seed", type=int, default=0, help="of the folds (default 0)")
+    _add_spending(parser)
 
 
 def _add_train(parser: _Parser) -> None:
@@ -232,6 +245,7 @@ def _add_train(parser: _Parser) -> None:
     )
     parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    _add_spending(parser)
 
 
 def _add_corpora(parser: _Parser, common: _Parser) -> None:
@@ -260,3 +274,13 @@ def _positive(text: str) -> int:
 
 
 _positive.__name__ = "whole number"
+
+
+def _amount(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not an amount of 0 or more")
+    return value
+
+
+_amount.__name__ = "amount"

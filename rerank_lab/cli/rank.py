@@ -18,6 +18,7 @@ from rerank_lab.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.pipeline import Result, pipelines
 from rerank_lab.presets import DEFAULT_DEPTH
 from rerank_lab.saved import MAX_BYTES, comparison_of, known_secrets, to_bytes
+from rerank_lab.spend import SpendMeter
 from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.types import Hit, Query, Status
 from rerank_lab.views import Outcome, Question
@@ -35,7 +36,11 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     corpus = load_corpus(arguments.corpus)
     query = _query(corpus, arguments.query)
     engine = default_engine()
-    ctx = Context(cache=None if arguments.no_cache else engine.scores, progress=output.progress)
+    ctx = Context(
+        cache=None if arguments.no_cache else engine.scores,
+        progress=output.progress,
+        spend=SpendMeter(arguments.spend_limit),
+    )
     results: list[Result] = []
     with _tape(arguments, corpus) as tape:
         for pipeline in made:

@@ -11,6 +11,7 @@ from rerank_lab.corpora import load_corpus
 from rerank_lab.engine import default_engine
 from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Model
 from rerank_lab.ltr.settings import DEFAULT_SETTINGS
+from rerank_lab.spend import SpendMeter
 from rerank_lab.training import plan
 from rerank_lab.training import train as trained
 from rerank_lab.views.train import train_view
@@ -37,7 +38,15 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         folds=arguments.folds,
         language=arguments.language,
     )
-    model = trained(made, Context(cache=engine.scores, progress=output.progress), engine)
+    model = trained(
+        made,
+        Context(
+            cache=engine.scores,
+            progress=output.progress,
+            spend=SpendMeter(arguments.spend_limit),
+        ),
+        engine,
+    )
     if output.as_json:
         shown = model.to_json()
         output.json({"model": shown | {"trees": len(model.trees)}, "pipeline": model.spec})

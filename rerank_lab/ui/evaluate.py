@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -15,11 +16,23 @@ from rerank_lab.experiment.store import experiment_folder
 from rerank_lab.jobs import Job, JobState
 from rerank_lab.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.ui import chips, evaluate_list, evaluate_results, parts, resources
+from rerank_lab.types import Query
+from rerank_lab.ui import (
+    chips,
+    evaluate_list,
+    evaluate_results,
+    keys,
+    parts,
+    resources,
+    spending,
+)
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, depth_box, screen, set_pipelines
 from rerank_lab.ui.waiting import watch
+from rerank_lab.views import hosted
 from rerank_lab.views.labels import colour_slots, without_depth
+from rerank_lab.views.saved import addresses
+from rerank_lab.views.spending import ahead
 from rerank_lab.views.words import counted
 
 SHOWN = "exp"
@@ -117,14 +130,16 @@ def _setup(now: Screen, corpus: Corpus) -> None:
                 help="Answers from the score cache come at once and have no time of their own. "
                 "This asks every model again.",
             )
+    chosen = asked[: int(count or len(asked))]
     if not pressed:
+        _ahead(now, chosen, corpus)
         return
     specs = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
     try:
         made = plan(
             corpus,
             specs,
-            queries=asked[: int(count or len(asked))],
+            queries=chosen,
             measures=list(measures),
             engine=resources.engine(),
         )
@@ -135,6 +150,13 @@ def _setup(now: Screen, corpus: Corpus) -> None:
     st.query_params[SHOWN] = made.id
 
 
+def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:
+    """What the providers among the pipelines would be asked for, before anything is pressed."""
+    found = ahead(now.pipelines, queries, corpus, now.depth, resources.engine())
+    for spec, words in found.items():
+        st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {parts.literal(words)}.")
+
+
 def _submit(made: Experiment, *, afresh: bool = False) -> Job:
     """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
     working = running(made.id)
@@ -143,7 +165,19 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
         return working
     engine = resources.engine()
     lines, changed = experiment_folder(engine.home, made.id).count()
-    mark = (made.id, ",".join(made.design.measures), str(lines), str(changed), str(afresh))
+    mark: tuple[str, ...] = (
+        made.id,
+        ",".join(made.design.measures),
+        str(lines),
+        str(changed),
+        str(afresh),
+    )
+    ctx = Context(cache=None if afresh else engine.scores)
+    if any(hosted.calls_out(Pipeline(spec)) for spec in made.design.pipelines):
+        # What failed for want of a key is asked again once there is one.
+        mark += (resources.waiter(), str(keys.version()))
+        secrets = keys.secrets_for(addresses(made.design.pipelines))
+        ctx = replace(ctx, secrets=secrets, spend=spending.meter())
 
     def work(ctx: Context) -> str:
         run(made, ctx, engine)
@@ -155,7 +189,7 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
         work,
         lane="batch",
         name=f"Evaluating {count} on {made.corpus.name}",
-        ctx=Context(cache=None if afresh else engine.scores),
+        ctx=ctx,
         waiter=resources.waiter(),
         detached=True,
     )

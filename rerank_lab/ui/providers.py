@@ -10,7 +10,7 @@ from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, LabError
 from rerank_lab.jobs import Job
 from rerank_lab.rerank.hosted.probe import Probe, probe
-from rerank_lab.ui import keys, parts, resources
+from rerank_lab.ui import keys, parts, resources, spending
 from rerank_lab.ui.waiting import watch
 from rerank_lab.views import hosted as views
 
@@ -26,6 +26,7 @@ def draw() -> None:
     # By name, not by what is ready: a row must not move when its key is typed.
     lines = tuple(sorted(lines, key=lambda line: line.title.casefold()))
     _table(lines)
+    spending.field()
     chosen = next((x for x in lines if x.name == st.session_state.get(_CHOSEN)), None)
     if chosen is None:
         st.caption("Choose a row to enter a key for this session, or to test what is set.")
@@ -124,7 +125,7 @@ def _test(line: views.ProviderLine, model: str, address: str) -> None:
         lane="network",
         name=f"Testing {line.title}",
         waiter=me,
-        ctx=Context(secrets=secrets),
+        ctx=Context(secrets=secrets, spend=spending.meter()),
     )
 
 

@@ -16,7 +16,7 @@ from rerank_lab.jobs import Job
 from rerank_lab.pipeline import Pipeline, Result, StageStarted, result_of
 from rerank_lab.tapes import MEMORY, Tape
 from rerank_lab.types import Query
-from rerank_lab.ui import keys, resources, waiting
+from rerank_lab.ui import keys, resources, spending, waiting
 from rerank_lab.views import Outcome, Question, hosted, prompts
 from rerank_lab.views.saved import addresses
 
@@ -97,7 +97,10 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
         name=spec,
         waiter=resources.waiter(),
         ctx=Context(
-            cache=cache, secrets=keys.secrets_for(addresses([spec])), tape=Tape(MEMORY, whole=False)
+            cache=cache,
+            secrets=keys.secrets_for(addresses([spec])),
+            spend=spending.meter(),
+            tape=Tape(MEMORY, whole=False),
         )
         if calls
         else Context(cache=cache),

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from rerank_lab.corpora import import_corpus, load_corpus
 from rerank_lab.engine import default_engine
 from rerank_lab.experiment import Experiment, list_experiments, plan, run
+from rerank_lab.testing_servers import KEY, FakeProvider
+from rerank_lab.wire.urls import ALLOW_PRIVATE
 from tests.ui import pages
 from tests.ui.pages import drawn, open_page, until, words
 
@@ -177,3 +179,24 @@ def test_kept_results_of_other_pipelines_say_so_and_can_be_put_above() -> None:
     drawn(at)
     assert at.session_state["p"] == ["bm25", "bm25(b=0.0)"]
     assert "Kept results of other pipelines" not in words(drawn(at))
+
+
+def test_a_provider_is_estimated_before_and_asked_with_the_key_of_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
+    with FakeProvider("cohere") as server:
+        spec = f'bm25 >> cohere(base_url="{server.url}",top=5)'
+        at = open_page("evaluate", corpus="helpdesk", p=[spec])
+        assert "asks for up to 60 requests, about 60 search units, price not known" in words(at)
+        assert server.requests == []
+        at.session_state["session_keys"] = {"COHERE_API_KEY": KEY}
+        box = next(box for box in at.selectbox if box.label == "Queries")
+        box.set_value(10)
+        drawn(at)
+        at.button(key="evaluate").click()
+        until(drawn(at), "TREC runs")
+        assert len(server.requests) == 10
+    found = list_experiments(default_engine().home)
+    assert KEY not in repr(found)

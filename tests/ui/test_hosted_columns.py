@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from rerank_lab.spend import SpendMeter
 from rerank_lab.testing_servers import KEY, FakeProvider, Switch
 from rerank_lab.ui import resources
 from rerank_lab.wire.urls import ALLOW_PRIVATE
@@ -129,4 +130,15 @@ def test_the_editor_tells_what_a_query_would_take(server: FakeProvider) -> None:
     at = settled(asked(server))
     at.button(key="edit_1").click().run()
     assert "up to 1 request, about 1 search unit, price not known" in words(at)
+    assert server.requests == []
+
+
+def test_the_limit_of_the_session_stops_its_columns(server: FakeProvider) -> None:
+    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at.session_state["session_keys"] = {VARIABLE: KEY}
+    at.session_state["spend_meter"] = SpendMeter(limit=0.001)
+    at.query_params["q"] = Q
+    at.query_params["p"] = ["bm25", f'bm25 >> cohere(base_url="{server.url}",price=0.002)']
+    settled(drawn(at))
+    assert "spent or in flight" in words(at)
     assert server.requests == []

@@ -90,3 +90,17 @@ def test_a_language_model_is_tested_the_same_way() -> None:
         at.text_input(key="address_of_openai").set_value(server.url).run()
         at.button(key="test_provider").click().run()
         until(at, "OpenAI works")
+
+
+def test_a_limit_typed_holds_for_the_session_and_can_be_taken_away() -> None:
+    at = open_page("models")
+    assert "$0.00 spent so far, by the dated prices." in words(at)
+    at.number_input(key="spend_limit").set_value(2.5).run()
+    assert at.session_state["spend_meter"].limit == 2.5
+    assert "$2.50 of the limit left" in words(at)
+    at.number_input(key="spend_limit").set_value(None).run()
+    assert at.session_state["spend_meter"].limit is None
+    at.number_input(key="spend_limit").set_value(1.5).run()
+    at.switch_page("compare.py").run()
+    at.switch_page("models.py").run()
+    assert at.number_input(key="spend_limit").value == 1.5
