@@ -19,6 +19,7 @@ from rerank_lab.registry import load
 from rerank_lab.rerank.hosted.split import estimated_tokens, sendable, split
 from rerank_lab.testing_servers import FakeProvider, Switch, overlap, scorer_of
 from rerank_lab.types import Document, Status
+from rerank_lab.wire import limiter
 from rerank_lab.wire.limiter import RateLimiter, limiter_of
 from rerank_lab.wire.providers import Limits
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
@@ -334,10 +335,22 @@ def test_one_refusal_holds_back_all_who_use_the_key(fake: Start) -> None:
 
 
 def test_limiters_are_shared_by_key_and_host_and_hold_no_key() -> None:
-    one = limiter_of("x", "h", "secret-key", 1, 1)
-    assert limiter_of("x", "h", "secret-key", 1, 1) is one
-    assert limiter_of("x", "h", "other-key", 1, 1) is not one
-    assert limiter_of("x", "g", "secret-key", 1, 1) is not one
+    one = limiter_of("x", "h", "secret-key", 1, 1).sent
+    assert limiter_of("x", "h", "secret-key", 1, 1).sent is one
+    assert limiter_of("x", "h", "other-key", 1, 1).sent is not one
+    assert limiter_of("x", "g", "secret-key", 1, 1).sent is not one
+    assert "secret-key" not in repr(limiter._limiters)
+
+
+def test_two_columns_of_one_key_count_each_others_requests_whatever_their_limits() -> None:
+    limiter_of("x", "h", "key", 100, 0).acquire(10, Context())
+    held = limiter_of("x", "h", "key", 1, 0)
+    with pytest.raises(DeadlineExceeded):
+        held.acquire(10, Context(deadline=time.monotonic() + 1))
+    few = limiter_of("x", "h", "key", 0, 15)
+    with pytest.raises(DeadlineExceeded):
+        few.acquire(10, Context(deadline=time.monotonic() + 1))
+    assert limiter_of("x", "h", "key", 100, 0).acquire(10, Context()) < 0.5
 
 
 def test_a_wait_for_the_rate_limit_beyond_the_deadline_ends_at_once() -> None:
