@@ -78,6 +78,12 @@ def host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").lower()
 
 
+def server_of(url: str) -> str:
+    """Host and port: two servers on one host have limits of their own."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or parts.scheme}"
+
+
 def headers_of(provider: Provider, key: str) -> dict[str, str]:
     """The headers of a request; the only place where a key is put into one."""
     auth = {provider.auth_header: provider.auth_prefix + key} if key else {}

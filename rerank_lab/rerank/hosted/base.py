@@ -25,7 +25,7 @@ from rerank_lab.rerank.long import estimated_reach
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Ranking, Status
 from rerank_lab.wire import urls
-from rerank_lab.wire.access import Access, access_of, host_of
+from rerank_lab.wire.access import Access, access_of, server_of
 from rerank_lab.wire.faults import (
     LONGEST_RETRY_AFTER_S,
     Fault,
@@ -322,7 +322,7 @@ class HostedReranker(PointwiseReranker):
         limits = self.provider.limits
         rpm = int(self.options.get("requests_per_minute", 0)) or limits.rpm
         tpm = int(self.options.get("tokens_per_minute", 0)) or limits.tpm
-        return limiter_of(self.info.name, host_of(access.base), access.key, rpm, tpm)
+        return limiter_of(self.info.name, server_of(access.base), access.key, rpm, tpm)
 
     def _timeout(self, ctx: Context) -> float:
         timeout = float(self.options.get("timeout_s", 30.0))

@@ -23,7 +23,7 @@ from rerank_lab.rerank.llm.talk import Ask, Said, mean_of, tokens
 from rerank_lab.spec import Literal
 from rerank_lab.spend import Estimate
 from rerank_lab.wire import urls
-from rerank_lab.wire.access import Access, access_of, host_of
+from rerank_lab.wire.access import Access, access_of, host_of, server_of
 from rerank_lab.wire.faults import (
     LONGEST_RETRY_AFTER_S,
     Fault,
@@ -146,7 +146,7 @@ class Endpoint:
         attempts = 1 if replaying else 1 + int(self.options["retries"])
         limiter = limiter_of(
             "llm",
-            host_of(access.base),
+            server_of(access.base),
             access.key,
             int(self.options["requests_per_minute"]),
             int(self.options["tokens_per_minute"]),

@@ -342,6 +342,15 @@ def test_limiters_are_shared_by_key_and_host_and_hold_no_key() -> None:
     assert "secret-key" not in repr(limiter._limiters)
 
 
+@pytest.mark.parametrize("provider", ["tei", "vllm"])
+def test_two_servers_on_one_host_have_limits_of_their_own(provider: str, fake: Start) -> None:
+    for server in (fake(provider), fake(provider)):
+        start = time.monotonic()
+        run(provider, server, keyed(deadline=start + 20), requests_per_minute=1)
+        assert len(server.requests) == 1
+        assert time.monotonic() - start < 10
+
+
 def test_two_columns_of_one_key_count_each_others_requests_whatever_their_limits() -> None:
     limiter_of("x", "h", "key", 100, 0).acquire(10, Context())
     held = limiter_of("x", "h", "key", 1, 0)

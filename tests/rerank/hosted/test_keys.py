@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +26,7 @@ from rerank_lab.wire.providers import providers
 from tests.rerank.hosted.conftest import DOCS, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]
+ROOT = Path(__file__).resolve().parents[3]
 CANARY = "cAnArY-0123456789abcdef-kEy"
 SWITCHES = {
     "good": Switch(echo_key=True),
@@ -138,6 +142,23 @@ def test_voyage_keys_of_the_other_kind_go_to_their_own_address() -> None:
     voyage = load("reranker", "voyage")()
     assert voyage.access(keyed("al-123")).base == "https://ai.mongodb.com/v1"
     assert voyage.access(keyed("pa-123")).base == "https://api.voyageai.com/v1"
+
+
+def test_a_key_of_streamlits_secrets_counts_as_one_of_the_environment(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(f'COHERE_API_KEY = "{KEY}"\n')
+    code = (
+        "from streamlit.runtime.secrets import secrets_singleton\n"
+        "assert secrets_singleton.load_if_toml_exists()\n"
+        "from rerank_lab.context import Context\n"
+        "print(Context().secret('COHERE_API_KEY'))"
+    )
+    clean = {k: v for k, v in os.environ.items() if k != "COHERE_API_KEY"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=clean | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert shown.stdout.strip() == KEY
 
 
 def test_two_aws_accounts_are_never_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
