@@ -14,7 +14,7 @@ import pytest
 from rerank_lab.catalogue import catalogue, elsewhere
 from rerank_lab.cli.parser import read_arguments
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import KINDS, infos
+from rerank_lab.registry import KINDS, Info, infos
 from rerank_lab.stages import Stages
 
 ROOT = Path(__file__).parent.parent
@@ -109,3 +109,11 @@ def test_every_setting_is_documented() -> None:
     named = set(re.findall(r"\bRERANK_LAB_[A-Z_]+\b", code))
     told = "\n".join(page.read_text("utf-8") for page in PAGES)
     assert sorted(name for name in named if name not in told) == []
+
+
+def test_the_readme_names_every_component() -> None:
+    """Hosted ones stand under their family; every other has its name in the table."""
+    table = README.split("## What is inside")[1].split("All names and options")[0]
+    every = [info for kind in KINDS for info in infos(kind) if isinstance(info, Info)]
+    missing = [i.name for i in every if i.family != "hosted" and f"`{i.name}`" not in table]
+    assert missing == []

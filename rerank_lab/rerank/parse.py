@@ -80,6 +80,12 @@ def answer_text(text: str) -> str | None:
     return _FENCE.sub("", _TAGS.sub(" ", text)).strip()
 
 
+def thought(text: str) -> bool:
+    """Whether a reasoning trace stands in an answer, ended or not."""
+    plain = _plain(text[-MAX_CHARS:])
+    return bool(_THOUGHT.search(plain) or _THOUGHT_END.search(plain))
+
+
 def read_order(text: str, n: int, cut_short: bool = False) -> Reading:
     """The order of n documents that an answer gives; ids count from 1 in the answer.
 

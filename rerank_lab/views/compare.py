@@ -14,6 +14,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.measures import ceiling, query_measures
 from rerank_lab.pipeline import Result
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.views.answers import fault_words, manner_words
 from rerank_lab.views.hosted import facts_line
 from rerank_lab.views.labels import fraction, last_stages, short_labels
 from rerank_lab.views.moves import Movement, moves, stage_ranking
@@ -320,7 +321,8 @@ def _calls(result: Result) -> str:
     counts = result.trace.counts
     passages, documents = int(counts.get("passages", 0)), int(counts.get("long_documents", 0))
     read = f"{counted(passages, 'passage')} of {counted(documents, 'long document')} scored"
-    return "; ".join(line for line in (facts_line(result), read if passages else "") if line)
+    told = (facts_line(result), read if passages else "", manner_words(counts))
+    return "; ".join(line for line in told if line)
 
 
 def _cut_off(result: Result) -> bool:
@@ -335,7 +337,8 @@ def _warnings(result: Result) -> tuple[str, ...]:
         given = sum(stage.trace.documents for stage in result.stages if stage.trace.truncated)
         found.append(f"{trace.truncated} of {given} texts were cut to the model's length")
     if trace.repairs:
-        found.append(f"{trace.repairs} answers of the model were repaired")
+        found.append(f"{counted(trace.repairs, 'repair')} of the model's answers")
+    found += [words for words in (fault_words(trace.counts),) if words]
     if result.status is Status.FALLBACK:
         found.append("the model did not answer; this is the order of the stage before")
     if result.ranking is not None and not len(result.ranking):

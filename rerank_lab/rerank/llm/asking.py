@@ -23,7 +23,7 @@ from rerank_lab.rerank.llm.local import LocalModel
 from rerank_lab.rerank.llm.prompts import KINDS, Messages, Prompt, load_prompt
 from rerank_lab.rerank.llm.shown import cut, shown, word_spans
 from rerank_lab.rerank.llm.talk import Ask, Model, Said, tokens
-from rerank_lab.rerank.parse import Fault, Reading
+from rerank_lab.rerank.parse import Fault, Reading, thought
 from rerank_lab.spend import Estimate
 from rerank_lab.types import Document, Query, Ranking, Status
 
@@ -197,6 +197,8 @@ class Asking(Reranker):
         """The positions of a usable reading. Counts every fault; raises UnusableAnswer."""
         if said.refused and not reading.usable:
             reading = replace(reading, faults=(Fault.REFUSED,))
+        if thought(said.text):
+            work.add(counts={"reasoning": 1.0})
         hint = "Use a stronger model, another form, or more tokens for reasoning."
         return accepted(reading, str(self.options["model"]), hint, work)
 

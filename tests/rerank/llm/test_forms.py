@@ -154,6 +154,7 @@ def test_whatever_a_model_says_is_told_and_counted(serve: Serve, ctx: Context, t
     assert all(hit.score is None for hit in result.ranking)
     if fault:
         assert result.trace.counts[fault] >= 1
+    assert bool(result.trace.counts.get("reasoning")) is temper.startswith("thinks")
     if status is Status.FALLBACK:
         assert result.ranking.doc_ids == given
         assert len(server.requests) == 2
