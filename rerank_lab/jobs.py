@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1}
 LEASE_S = 30.0
+STOP_LEASE_S = 4.0
+"""How long a stop waits for a sign of the others who wait. Pages poll far more often: one that was
+closed or loaded anew must not keep alive what its visitor cancels."""
 _KEPT = 256
 
 
@@ -57,6 +60,7 @@ class Job:
     started_at: float | None = None
     ended_at: float | None = None
     waiters: dict[str, float] = field(default_factory=dict)
+    stop_asked_at: float | None = None
     finished: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -158,13 +162,19 @@ class JobTable:
                 self._start_reaper()
 
     def leave(self, key: str, waiter: str) -> None:
-        """`waiter` asks for it to be stopped: cancelled, detached or not, unless others wait."""
+        """`waiter` asks for it to be stopped: cancelled, detached or not, unless others wait.
+
+        Others count when they are heard of within the next `STOP_LEASE_S`.
+        """
         with self._lock:
             job = self._jobs.get(key)
             if job is not None:
                 job.waiters.pop(waiter, None)
+                job.stop_asked_at = time.monotonic()
                 if not job.waiters:
                     self.cancel(key)
+                else:
+                    self._start_reaper()
 
     def cancel(self, key: str) -> None:
         """Cancel for everybody. A queued job ends at once, a running one between two batches."""
@@ -249,12 +259,20 @@ class JobTable:
     def _reap(self) -> None:
         """Browser tabs leave without a word: cancel what only expired waiters wait for."""
         while True:
-            time.sleep(self._lease_s / 3)
-            oldest = time.monotonic() - self._lease_s
+            time.sleep(min(self._lease_s / 3, 1.0))
             with self._lock:
                 for job in self._jobs.values():
-                    gone = [w for w, seen in job.waiters.items() if seen < oldest]
-                    if gone and not job.state.ended:
-                        for waiter in gone:
-                            del job.waiters[waiter]
-                        self._cancel_if_alone(job)
+                    if not job.state.ended:
+                        self._reap_job(job, time.monotonic())
+
+    def _reap_job(self, job: Job, now: float) -> None:
+        gone = [w for w, seen in job.waiters.items() if seen < now - self._lease_s]
+        for waiter in gone:
+            del job.waiters[waiter]
+        if gone:
+            self._cancel_if_alone(job)
+        asked = job.stop_asked_at
+        if asked is not None and now - asked > STOP_LEASE_S:
+            job.stop_asked_at = None
+            if all(seen <= asked for seen in job.waiters.values()):
+                self.cancel(job.key)

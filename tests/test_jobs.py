@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rerank_lab import jobs
 from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, Cancelled, InvalidInput
 from rerank_lab.jobs import JobState, JobTable
@@ -119,6 +120,29 @@ def test_leaving_stops_a_job_for_the_last_who_waits_only() -> None:
     table.leave("k", "ben")
     with pytest.raises(Cancelled):
         job.wait(5)
+
+
+def test_a_page_that_was_loaded_anew_does_not_keep_alive_what_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "STOP_LEASE_S", 0.2)
+    table = JobTable()
+    dead = table.submit(
+        "dead", cancellable, waiter="before the reload", detached=True, lane="light"
+    )
+    shared = table.submit("shared", cancellable, waiter="ben", detached=True, lane="light")
+    until(lambda: dead.state is JobState.RUNNING and shared.state is JobState.RUNNING)
+    for key in ("dead", "shared"):
+        table.join(key, "anna")
+        table.leave(key, "anna")
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end and not dead.state.ended:
+        table.touch("ben")
+        time.sleep(0.02)
+    assert dead.state is JobState.CANCELLED
+    assert shared.state is JobState.RUNNING
+    assert shared.stop_asked_at is None  # and ben may leave his page alone from now on
+    table.cancel("shared")
 
 
 def test_a_job_that_nobody_waits_for_is_stopped_by_who_asks() -> None:

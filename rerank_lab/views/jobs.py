@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rerank_lab.jobs import Job
 
 LEFT = "goes on for another visitor"
+STOPPING = "stopping, unless another visitor waits for it"
 OTHERS = "asked for by another visitor"
 
 
@@ -31,7 +32,7 @@ def job_line(job: Job, me: str, left: Container[str] = ()) -> JobLine:
     if job.remaining_s is not None and job.remaining_s >= 1:
         told += f" · about {job.remaining_s:.0f} s left"
     if gone:
-        told += f" · {LEFT}"
+        told += f" · {LEFT if job.stop_asked_at is None else STOPPING}"
     elif not mine:
         told += f" · {OTHERS}"
     total = job.progress.total

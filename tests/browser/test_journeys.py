@@ -160,7 +160,8 @@ def test_a_prompt_is_copied_edited_used_and_deleted(
         visitor.press("prompt_delete")
         visitor.wait_for_text("1 pipeline on screen uses it")
         visitor.press("prompt_keep")
-        assert visitor.key("prompt_name").locator("input").input_value() == "rankllm-copy"
+        name = visitor.key("prompt_name").locator("input")
+        page.wait_for_function("field => field.value === 'rankllm-copy'", arg=name.element_handle())
         visitor.press("prompt_delete")
         visitor.press("prompt_delete_now")
         visitor.press("editor_use")

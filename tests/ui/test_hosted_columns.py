@@ -114,7 +114,7 @@ def test_the_cancel_at_the_side_leaves_the_same_job_to_others_too() -> None:
         stop = next(b for b in visits[0].button if "Cancel bm25 >> identity" in plain(b.label))
         stop.click().run()
         assert "Cancelled" in words(visits[0])
-        assert "goes on for another visitor" in words(visits[0])
+        assert "stopping, unless another visitor waits for it" in words(visits[0])
         assert not any("Cancel bm25" in plain(b.label) for b in visits[0].button)
         assert "Cancelled" not in words(drawn(visits[1]))
     finally:

@@ -14,7 +14,6 @@ from rerank_lab.errors import BackendError, LabError
 from rerank_lab.testing_servers import FakeProvider, Switch
 from rerank_lab.testing_wires import WIRES
 from rerank_lab.types import Document, Status
-from rerank_lab.wire import faults
 from tests.rerank.hosted.conftest import DOCS, ORDER, QUERY, keyed, made, run
 
 Start = Callable[..., FakeProvider]
@@ -353,46 +352,6 @@ def test_blank_documents_and_broken_characters_do_not_fail_the_request(fake: Sta
     done = made("voyage", server).rerank(QUERY, docs, keyed())
     assert len(done.ranking) == 6
     assert "1 empty documents were sent as a dash." in done.trace.warnings
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "-3"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "1e400"}, None),
-        ({"retry-after": ""}, None),
-        ({"retry-after": "0"}, 0.0),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": "9", "retry-after-ms": "250"}, 0.25),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 60.0),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 -0000"}, 60.0),
-        ({"retry-after": "Wed, 21 Oct 2015 09:28:00 +0200"}, 60.0),
-        ({"retry-after": "Wed, 21 Oct 2015 07:00:00 GMT"}, 0.0),
-    ],
-)
-def test_what_the_server_asks_to_wait(
-    headers: dict[str, str], seconds: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
-    try:
-        now = datetime(2015, 10, 21, 7, 27, tzinfo=UTC).timestamp()
-        assert faults.retry_after(headers, now) == seconds
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-def test_jitter_spreads_the_pauses() -> None:
-    fault = faults.Fault("status", status=500)
-    pauses = [faults.pause_before(3, fault) for _ in range(200)]
-    bound = faults.FIRST_PAUSE_S * 8
-    assert max(pauses) <= bound
-    assert min(pauses) < bound / 4
-    assert max(pauses) > bound / 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,7 @@ from rerank_lab.rerank.llm.listwise import Listwise, label_order, position_bias
 from rerank_lab.rerank.llm.pairwise import Pairwise
 from rerank_lab.rerank.llm.pointwise import PointwiseLLM
 from rerank_lab.rerank.llm.setwise import Setwise
-from rerank_lab.tapes import Tape
 from rerank_lab.testing_chat import Question, Reply, sorter
-from rerank_lab.testing_servers import KEY
 from rerank_lab.types import Document, Query, Status
 
 from .conftest import QUERY, Serve, by_value, documents, make
@@ -322,7 +319,6 @@ def test_long_passages_are_cut_and_told(serve: Serve, ctx: Context) -> None:
 def test_answers_are_kept_but_unusable_ones_are_not(
     serve: Serve, ctx: Context, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
 
     kept = replace(ctx, cache=ScoreCache(tmp_path / "scores.sqlite"))
     server = serve()
@@ -361,46 +357,3 @@ def test_pairs_that_follow_their_place_are_draws(serve: Serve, ctx: Context) -> 
     assert [hit.score for hit in result.ranking] == [1.0, 1.0, 1.0]
     assert result.ranking.doc_ids == ("d1", "d2", "d3")
     assert result.ranking.scale == "wins"
-
-
-@pytest.mark.parametrize(("kind", "options"), EVERY, ids=NAMES)
-def test_the_example_is_a_question_that_is_sent(
-    serve: Serve, ctx: Context, kind: Any, options: dict[str, Any]
-) -> None:
-    server, docs = serve(), documents([1, 2, 3])
-    told = make(kind, server, instruction="Prefer short ones.", **SMALL.get(kind, {}), **options)
-    told.rerank(QUERY, docs, ctx)
-    sent = [questions(received.body) for received in server.requests]
-    texts = [doc.content for doc in docs]
-    size = 1 if kind is PointwiseLLM else 2
-    shown = [
-        "\n\n".join(text for _, text in told.example(QUERY.text, list(some)))
-        for some in permutations(texts, size)
-    ]
-    assert any(one.startswith(example) for one in sent for example in shown)
-
-
-def questions(body: Any) -> str:
-    """What a request says, turns one after another."""
-    turns = [turn["content"] for turn in body.get("messages", ())]
-    return body.get("prompt") or "\n\n".join(turns)
-
-
-def test_answers_replay_without_key_and_server(
-    serve: Serve, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    docs, tape_file = documents([3, 1, 4, 2, 5]), tmp_path / "t.sqlite"
-    server = serve()
-
-    def made() -> list[Any]:
-        return [make(kind, server, **options) for kind, options in EVERY]
-
-    with Tape(tape_file) as tape:
-        first = [one.rerank(QUERY, docs, replace(ctx, tape=tape)) for one in made()]
-        assert KEY not in "".join(tape.lines())
-    server.__exit__(None, None, None)
-    monkeypatch.delenv("RERANK_LAB_ALLOW_PRIVATE_URLS")
-    with Tape(tape_file, "replay") as tape:
-        again = [one.rerank(QUERY, docs, Context(tape=tape)) for one in made()]
-    assert [one.ranking for one in again] == [one.ranking for one in first]
-    assert [one.status for one in again] == [one.status for one in first]
