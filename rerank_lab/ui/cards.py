@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from rerank_lab.views.compare import Card, Column, Quality
-from rerank_lab.views.health import Badge
+from rerank_lab.views.health import Badge, doubted
 from rerank_lab.views.labels import fraction, score, seconds
 from rerank_lab.views.moves import Movement
 from rerank_lab.views.text import Segment
@@ -73,10 +73,11 @@ def card_body(card: Card) -> str:
     return f'<div class="rl-snippet" dir="auto">{text}</div>{note}'
 
 
-def column_head(column: Column, colour: str, health: str, query_id: str = "") -> str:
+def column_head(column: Column, colour: str, health: Badge | None, query_id: str = "") -> str:
     """Name, health, time and the judged measures of one pipeline."""
     name = escape(column.label).replace(" &gt;&gt; ", " <wbr>&gt;&gt; ")
-    facts = [health] if health else []
+    facts = [badge(health)] if health else []
+    doubts = doubted(health) if health else ()
     if column.outcome.ranking is not None:
         facts.insert(0, time_line(column))
     return (
@@ -86,7 +87,10 @@ def column_head(column: Column, colour: str, health: str, query_id: str = "") ->
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
         f"{quality(column.quality) if column.quality else ''}"
         f"{_calls(column.calls)}"
-        + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in column.warnings)
+        + "".join(
+            f'<div class="rl-warning">⚠ {escape(text)}</div>'
+            for text in (*doubts, *column.warnings)
+        )
     )
 
 

@@ -32,7 +32,7 @@ def draw(
     for column, place in zip(view.columns, places, strict=True):
         slot = slots[column.spec]
         with place.container(key=f"col_{slot}", gap="small"):
-            badge = cards.badge(health.of(checks, column.spec))
+            badge = health.of(checks, column.spec)
             query_id = view.question.query.id
             st.html(cards.column_head(column, f"var(--rl-p{slot})", badge, query_id))
             if column.waiting:

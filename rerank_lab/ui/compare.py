@@ -83,6 +83,7 @@ def _results(
     """All results known so far. While something is pending this runs again every POLL_S."""
     resources.jobs().touch(resources.waiter())
     view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
+    health.remember_orders(view)
     saved.banner(replay, now.pipelines)
     _verdict(view)
     _bump(view, now)

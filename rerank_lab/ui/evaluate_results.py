@@ -12,6 +12,7 @@ from rerank_lab.ui import cards, evaluate_html, parts, state
 from rerank_lab.ui.navigation import COMPARE_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
+from rerank_lab.views.health import kept_orders
 from rerank_lab.views.words import counted
 
 
@@ -38,6 +39,8 @@ def draw(
     st.html(evaluate_html.table(view, slots))
     for note in view.notes:
         st.caption(f":material/info: {parts.literal(note)}")
+    for text in kept_orders(found):
+        st.warning(parts.literal(text), icon=":material/warning:")
     _problems(view)
     st.fragment(_queries)(found, view, links, slots)
     _downloads(found)

@@ -16,13 +16,15 @@ from rerank_lab.pipeline import Pipeline
 from rerank_lab.registry import expand
 from rerank_lab.spec import Node
 from rerank_lab.ui import resources
-from rerank_lab.views.health import Badge, badge
+from rerank_lab.views import CompareView
+from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
 
 Checks = Mapping[str, tuple[Job, ...]]
 """Canonical pipeline spec -> one job for each of its rerankers."""
 
 _MODULE = "rerank_lab.rerank.health"
 _NO_MODEL = ("scores", "lexical")
+_QUERIES_KEPT = 20
 
 
 def available() -> bool:
@@ -102,4 +104,24 @@ def of(checks: Checks, spec: str) -> Badge | None:
     """The badge of a pipeline: its least healthy reranker's; None for a first stage alone."""
     jobs = checks.get(spec, ())
     found = [badge(job.result if job.finished.is_set() else None, error=job.error) for job in jobs]
-    return max(found, key=lambda b: b.gravity, default=None)
+    return worst([*found, kept_order(_orders().get(spec, {}).values())])
+
+
+def remember_orders(view: CompareView) -> None:
+    """Note what each pipeline made of this query, so that one that never moves anything shows."""
+    question, known = view.question, _orders()
+    for column in view.ready:
+        if column.outcome.result is None:
+            continue
+        seen = known.setdefault(column.spec, {})
+        seen[f"{question.corpus.content_hash} {question.query.text}"] = orders(
+            column.outcome.result
+        )
+        while len(seen) > _QUERIES_KEPT:
+            del seen[next(iter(seen))]
+
+
+def _orders() -> dict[str, dict[str, Orders]]:
+    """By pipeline and query: the orders seen in this session."""
+    found: dict[str, dict[str, Orders]] = st.session_state.setdefault("orders_seen", {})
+    return found

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rerank_lab.errors import LabError
+from rerank_lab.experiment import Evaluation
+from rerank_lab.pipeline import Result
+from rerank_lab.registry import expand, resolve
+from rerank_lab.rerank.health import compare_with_first_stage
+from rerank_lab.spec import Node, PipelineSpec
+from rerank_lab.types import Ranking
+from rerank_lab.views.labels import short_labels
 
 _GRAVITY = {"healthy": 0, "unchecked": 1, "checking": 2, "suspect": 3, "broken": 4}
 
@@ -30,3 +38,73 @@ def badge(report: Any, error: LabError | None = None) -> Badge:
         return Badge("checking")
     reasons = tuple(f"{f.message} {f.hint}".strip() for f in report.findings)
     return Badge(str(report.state), reasons)
+
+
+def doubted(found: Badge) -> tuple[str, ...]:
+    """Why not to trust these numbers, in sentences to be read beside them."""
+    return found.reasons if found.state in ("suspect", "broken") else ()
+
+
+Orders = tuple[tuple[Ranking, Ranking], ...]
+"""Of one query, for each reranker of a pipeline: the order that it was given, and its own."""
+
+
+def orders(result: Result) -> Orders:
+    """What each reranker of a finished pipeline was given and made of it; baselines left out."""
+    pairs = []
+    for before, after in zip(result.stages, result.stages[1:], strict=False):
+        if before.ranking is not None and after.ranking is not None and _reorders(after.node):
+            pairs.append((before.ranking, after.ranking))
+    return tuple(pairs)
+
+
+def kept_order(queries: Iterable[Orders]) -> Badge | None:
+    """A suspect badge when one of the rerankers changed no order in any of these queries."""
+    for pairs in zip(*queries, strict=False):
+        found = compare_with_first_stage(pairs)
+        if found is not None:
+            return Badge(found.state, (f"{found.message} {found.hint}",))
+    return None
+
+
+def kept_orders(found: Evaluation) -> tuple[str, ...]:
+    """A sentence for each pipeline whose last reranker changed nothing in any query.
+
+    Only a pipeline whose stages before that one were evaluated too can be looked at.
+    """
+    specs = found.design.pipelines
+    labels, said = short_labels(specs), []
+    for spec in specs:
+        nodes = resolve(spec).nodes
+        before = str(PipelineSpec(nodes[:-1])) if len(nodes) > 1 else ""
+        if before not in specs or not _reorders(nodes[-1]):
+            continue
+        kept = compare_with_first_stage(_pairs(found, before, spec))
+        if kept is not None:
+            said.append(f"{labels[spec]}: {kept.message} {kept.hint}")
+    return tuple(said)
+
+
+def worst(badges: Iterable[Badge | None]) -> Badge | None:
+    """The gravest of several badges, with the reasons of all as grave; None for none."""
+    given: Sequence[Badge] = [found for found in badges if found is not None]
+    if not given:
+        return None
+    top = max(given, key=lambda one: one.gravity)
+    reasons = [reason for one in given if one.gravity == top.gravity for reason in one.reasons]
+    return Badge(top.state, tuple(dict.fromkeys(reasons)))
+
+
+def _pairs(found: Evaluation, before: str, after: str) -> list[tuple[Ranking, Ranking]]:
+    pairs = []
+    for query in found.design.queries:
+        cells = [found.cells.get((query.id, spec)) for spec in (before, after)]
+        rankings = [cell.ranking for cell in cells if cell and cell.ranking is not None]
+        if len(rankings) == 2:
+            pairs.append((rankings[0], rankings[1]))
+    return pairs
+
+
+def _reorders(node: Node) -> bool:
+    """False for what is there to leave the order alone."""
+    return bool(node.sources) or expand(node, "reranker")[0].family != "baseline"

@@ -121,7 +121,7 @@ def test_quality_says_what_was_possible_and_what_is_missing() -> None:
 def test_a_column_head_tells_cold_from_warm_and_carries_its_warnings() -> None:
     cold = result("bm25", [ids(1, 2)], [Trace(load_s=2.0, compute_s=0.5, warnings=("old <b>",))])
     column = view([Outcome("bm25", cold)], corpus()).columns[0]
-    shown = safe(cards.column_head(column, "#123456", cards.badge(Badge("healthy")), "q1"))
+    shown = safe(cards.column_head(column, "#123456", Badge("healthy"), "q1"))
     assert "2.50 s cold 0.50 s once ready" in shown.text
     assert "healthy" in shown.text
     assert "⚠ old <b>" in shown.text
@@ -131,7 +131,7 @@ def test_cached_scores_are_not_called_cold() -> None:
     done = result("bm25 >> identity", [ids(1, 2), ids(2, 1)], [Trace(load_s=1.0), Trace()])
     stages = tuple(replace(stage, status=Status.CACHED) for stage in done.stages)
     column = view([Outcome("bm25 >> identity", replace(done, stages=stages))], corpus()).columns[0]
-    shown = cards.column_head(column, "#123456", "", "q1")
+    shown = cards.column_head(column, "#123456", None, "q1")
     assert ">cached<" in shown
     assert ">cold<" not in shown
 

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.store import save_corpus
 from rerank_lab.paths import FOLDERS_VARIABLE
-from rerank_lab.types import Document
+from rerank_lab.rerank.identity import Identity
+from rerank_lab.types import Document, Query, Ranking, Status
 from rerank_lab.ui import resources
 from tests.ui import pages
 from tests.ui.pages import FRAME, drawn, words
@@ -334,3 +336,20 @@ def test_the_editor_shows_the_depth_of_the_page_until_a_number_is_chosen() -> No
     box().set_value(100).run()
     assert (box().value, box().placeholder) == (None, "20, from the page's depth")
     assert "100" in at.toast[0].value
+
+
+def test_a_reranker_that_never_moves_anything_is_named_suspect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def in_order(self: Identity, query: Query, docs: Any, work: Any) -> tuple[Ranking, Status]:
+        scores = {doc.id: -float(place) for place, doc in enumerate(docs)}
+        return Ranking.from_scores(query.id, scores, "logit"), Status.OK
+
+    monkeypatch.setattr(Identity, "info", replace(Identity.info, family="test"))
+    monkeypatch.setattr(Identity, "_rank", in_order)
+    at = settled(opened(q=Q, p=["bm25 >> identity"]))
+    assert "It left the order" not in html(at)
+    at.text_input(key="q").set_value("publish the rota")
+    at.button(key="compare").click().run()
+    assert "It left the order of the first stage as it was for all 2 queries." in html(settled(at))
+    assert ">suspect<" in html(at)
