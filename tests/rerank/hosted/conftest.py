@@ -66,3 +66,8 @@ def run(
 ) -> Reranked:
     """One query over the four documents."""
     return made(provider, server, **options).rerank(QUERY, DOCS, ctx or keyed())
+
+
+def many(n: int) -> list[Document]:
+    """Documents of a few different lengths, so that scores and ties both occur."""
+    return [Document(f"d{i:03}", f"{'capital ' * (i % 7)}of number {i}") for i in range(n)]

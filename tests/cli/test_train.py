@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rerank_lab.cli import main
-from rerank_lab.engine import default_engine
 from tests.ltr.made import corpus
 
 GIVEN = ("-p", "bm25 >> ltr(bm25,overlap)", "--name", "mine", "--rounds", "20")
-
-
-@pytest.fixture(autouse=True)
-def fresh_process(home: Path) -> Iterator[None]:
-    default_engine.cache_clear()
-    yield
-    default_engine.cache_clear()
 
 
 @pytest.fixture

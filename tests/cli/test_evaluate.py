@@ -1,0 +1,126 @@
+"""`rerank-lab evaluate`: measures, cached answers, comparisons and an interrupted run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rerank_lab.cli import main
+from tests.cli.conftest import Calls, run_json
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_evaluate_gives_the_promised_json(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    specs = ["as-given", "as-given >> by-length"]
+    shown = run_json(capsys, "evaluate", str(folder), "-p", *specs, "-m", "nDCG@10", "RR")
+
+    first, second = shown["results"]
+    assert set(first) == {"pipeline", "queries", "measures", "status", "latency"}
+    assert [first["pipeline"], second["pipeline"]] == specs
+    assert first["queries"] == 2
+    assert first["measures"]["RR"] == (1 / 2 + 1) / 2
+    assert second["measures"]["RR"] == (1 + 1 / 2) / 2
+    assert 0 < first["measures"]["nDCG@10"] < 1
+    assert first["status"]["ok"] == 2
+    assert first["latency"]["p95"] >= first["latency"]["p50"] > 0
+
+
+def test_evaluate_takes_other_queries_and_judgments(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, plugin: Calls
+) -> None:
+    (tmp_path / "q.tsv").write_text("id\ttext\nmine\tfish\nmore\tcats\n")
+    (tmp_path / "judged.txt").write_text("mine 0 other 1\nmore 0 short 1\n")
+    given = ["evaluate", str(folder), "-p", "as-given", "-m", "RR"]
+    files = ["--queries", str(tmp_path / "q.tsv"), "--qrels", str(tmp_path / "judged.txt")]
+
+    (found,) = run_json(capsys, *given, *files)["results"]
+    assert (found["queries"], found["measures"]["RR"]) == (2, (1 / 3 + 1) / 2)
+    (found,) = run_json(capsys, *given, *files, "--limit", "1")["results"]
+    assert (found["queries"], found["measures"]["RR"]) == (1, 1 / 3)
+
+
+def test_evaluate_again_is_free_unless_times_are_asked_for(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    given = ["evaluate", str(folder), "-p", "as-given >> by-length", "-m", "RR"]
+    first = run_json(capsys, *given)
+    plugin.clear()
+
+    assert run_json(capsys, *given) == first
+    assert plugin == []
+    run_json(capsys, *given, "--no-cache")
+    assert ("by-length", 3) in plugin
+
+
+def test_evaluate_for_people_compares_with_the_first(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    specs = ["as-given", "as-given >> by-length", "as-given >> faulty"]
+    assert main(["evaluate", str(folder), "-p", *specs, "-m", "RR"]) == 0
+    out = capsys.readouterr().out
+
+    assert "my corpus · 3 documents · 2 queries" in out
+    assert "against as-given, on the 2 queries that all answered" in out
+    assert "1 wins, 1 losses, 0 ties" in out
+    assert "as-given >> faulty: 0 of 2 answered (2 failed)" in out
+    assert "no such luck" in out
+
+
+def test_evaluate_that_answers_nothing_exits_2(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    code = main(["evaluate", str(folder), "-p", "as-given >> faulty", "-m", "RR", "--json"])
+    shown = capsys.readouterr()
+
+    assert code == 2
+    assert json.loads(shown.out)["results"][0]["measures"] == {"RR": None}
+    assert "no such luck" in json.loads(shown.err)["message"]
+
+
+def test_an_interrupted_evaluation_goes_on(
+    folder: Path, tmp_path: Path, plugin: Calls, home: Path
+) -> None:
+    module = tmp_path / "site" / "lab_test_plugin.py"
+    slow = 'CALLS.append(("search", query.text))\n        import time; time.sleep(1.0)'
+    text = module.read_text().replace('CALLS.append(("search", query.text))', slow)
+    module.write_text(text)
+    paths = os.pathsep.join([str(tmp_path / "site"), str(REPOSITORY)])
+    env = os.environ | {"PYTHONPATH": paths, "RERANK_LAB_HOME": str(home)}
+    given = [sys.executable, "-m", "rerank_lab", "evaluate", str(folder), "-p", "as-given"]
+    child = subprocess.Popen(
+        [*given, "-m", "RR", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    cells = home / "experiments"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(
+        file.stat().st_size for file in cells.glob("*/cells.jsonl")
+    ):
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+
+    assert child.returncode == 130, err
+    assert out == b""
+    assert json.loads(err)["error"] == "cancelled"
+    done = subprocess.run([*given, "-m", "RR", "--json"], env=env, capture_output=True, timeout=60)
+    assert json.loads(done.stdout)["results"][0]["status"]["ok"] == 2
+
+
+@pytest.mark.data
+def test_bm25_on_scifact_is_as_published(
+    capsys: pytest.CaptureFixture[str], data_folder: Path
+) -> None:
+    shown = run_json(capsys, "evaluate", str(data_folder / "scifact"), "-p", "bm25(k1=0.9,b=0.4)")
+    (found,) = shown["results"]
+    assert found["queries"] == 300
+    assert found["measures"]["nDCG@10"] >= 0.67
