@@ -22,7 +22,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
 from rerank_lab.jobs import Job, JobState
 from rerank_lab.pipeline import Pipeline
-from rerank_lab.ui import parts, resources, waiting
+from rerank_lab.ui import parts, resources, spending, waiting
 from rerank_lab.ui.navigation import compare_button, go_to
 from rerank_lab.ui.state import Screen, screen
 from rerank_lab.views import calibration as views
@@ -123,13 +123,14 @@ def _key(corpus: Corpus, spec: str, grade: int) -> str:
         repr(sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())).encode()
     )
     parts_of_key = ("calibrate", corpus.content_hash, judgments.hexdigest(), spec, str(grade))
-    return "\x00".join(parts_of_key)
+    return "\x00".join((*parts_of_key, *spending.own([spec], Context())[1]))
 
 
 def _job(corpus: Corpus, spec: str, grade: int) -> Job:
     """The calibration's job: the one at work or done, else a new one."""
     engine = resources.engine()
     pipeline = Pipeline(spec)
+    ctx, _ = spending.own([spec], Context(cache=engine.scores))
     key = _key(corpus, spec, grade)
     known = resources.jobs().get(key)
     asked_anew = st.session_state.pop(_ASKED, "") == key
@@ -144,7 +145,7 @@ def _job(corpus: Corpus, spec: str, grade: int) -> Job:
         work,
         lane=pipeline.lane,
         name=f"Calibrating on {corpus.name}",
-        ctx=Context(cache=engine.scores),
+        ctx=ctx,
         waiter=resources.waiter(),
     )
 

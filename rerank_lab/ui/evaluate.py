@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -21,7 +20,6 @@ from rerank_lab.ui import (
     chips,
     evaluate_list,
     evaluate_results,
-    keys,
     parts,
     resources,
     spending,
@@ -29,9 +27,7 @@ from rerank_lab.ui import (
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, depth_box, screen, set_pipelines
 from rerank_lab.ui.waiting import watch
-from rerank_lab.views import hosted
 from rerank_lab.views.labels import colour_slots, without_depth
-from rerank_lab.views.saved import addresses
 from rerank_lab.views.spending import ahead
 from rerank_lab.views.words import counted
 
@@ -165,19 +161,15 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
         return working
     engine = resources.engine()
     lines, changed = experiment_folder(engine.home, made.id).count()
-    mark: tuple[str, ...] = (
+    mark = (
         made.id,
         ",".join(made.design.measures),
         str(lines),
         str(changed),
         str(afresh),
     )
-    ctx = Context(cache=None if afresh else engine.scores)
-    if any(hosted.calls_out(Pipeline(spec)) for spec in made.design.pipelines):
-        # What failed for want of a key is asked again once there is one.
-        mark += (resources.waiter(), str(keys.version()))
-        secrets = keys.secrets_for(addresses(made.design.pipelines))
-        ctx = replace(ctx, secrets=secrets, spend=spending.meter())
+    asking = Context(cache=None if afresh else engine.scores)
+    ctx, own = spending.own(made.design.pipelines, asking)
 
     def work(ctx: Context) -> str:
         run(made, ctx, engine)
@@ -185,7 +177,7 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
 
     count = counted(len(made.design.pipelines), "pipeline")
     return resources.jobs().submit(
-        "\x00".join((_JOB, *mark)),
+        "\x00".join((_JOB, *mark, *own)),
         work,
         lane="batch",
         name=f"Evaluating {count} on {made.corpus.name}",

@@ -26,12 +26,12 @@ def draw() -> None:
     # By name, not by what is ready: a row must not move when its key is typed.
     lines = tuple(sorted(lines, key=lambda line: line.title.casefold()))
     _table(lines)
-    spending.field()
     chosen = next((x for x in lines if x.name == st.session_state.get(_CHOSEN)), None)
     if chosen is None:
         st.caption("Choose a row to enter a key for this session, or to test what is set.")
-        return
-    _detail(chosen)
+    else:
+        _detail(chosen)
+    spending.field()
 
 
 def _table(lines: tuple[views.ProviderLine, ...]) -> None:

@@ -18,7 +18,7 @@ from rerank_lab.pipeline import Pipeline
 from rerank_lab.retrieve.text import LANGUAGES
 from rerank_lab.training import MIN_QUERIES, Plan, plan, train
 from rerank_lab.training.plan import usable
-from rerank_lab.ui import keys, parts, resources, train_results
+from rerank_lab.ui import keys, parts, resources, spending, train_results
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, screen
 from rerank_lab.ui.waiting import watch
@@ -182,7 +182,11 @@ def _submit(made: Plan) -> Job:
         work,
         lane="batch",
         name=f"Training {made.name} on {made.corpus.name}",
-        ctx=Context(cache=engine.scores, secrets=keys.secrets_for(addresses([str(made.pipeline)]))),
+        ctx=Context(
+            cache=engine.scores,
+            secrets=keys.secrets_for(addresses([str(made.pipeline)])),
+            spend=spending.meter(),
+        ),
         waiter=resources.waiter(),
         detached=True,
     )

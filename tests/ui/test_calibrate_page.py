@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import import_corpus
+from rerank_lab.spend import SpendMeter
+from rerank_lab.testing_servers import KEY, FakeProvider
+from rerank_lab.wire.urls import ALLOW_PRIVATE
 from tests.ui import pages
-from tests.ui.pages import drawn, open_page, until, words
+from tests.ui.pages import FRAME, drawn, open_page, until, words
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +63,21 @@ def test_a_corpus_without_judgments_is_told_what_is_needed(tmp_path: Path) -> No
     at = open_page("calibrate", corpus="plain")
     assert "plain has no judged queries" in words(at)
     assert "at least 10 judged queries" in words(at)
+
+
+def test_a_provider_is_asked_with_the_key_and_within_the_limit_of_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
+    with FakeProvider("cohere") as server:
+        spec = f'bm25(k=20) >> cohere(base_url="{server.url}",price=0.001)'
+        at = AppTest.from_file(str(FRAME), default_timeout=60)
+        at.session_state["session_keys"] = {"COHERE_API_KEY": KEY}
+        at.session_state["spend_meter"] = SpendMeter(limit=0.0305)
+        drawn(at)
+        at.switch_page("calibrate.py")
+        at.query_params["corpus"], at.query_params["cal"] = "helpdesk", spec
+        until(drawn(at), "Brier score")
+        assert len(server.requests) == 30
+        assert at.session_state["spend_meter"].spent <= 0.0305
