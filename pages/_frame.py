@@ -18,13 +18,20 @@ PAGES = (
     ("models.py", "Models", ":material/memory:", "What can run here and now."),
 )
 
-st.set_page_config(page_title="Rerank Lab", page_icon=frame.ICON, layout="wide")
-pages = [
-    st.Page(HERE / file, title=title, icon=icon, help=about, default=file == "compare.py")
+# Narrower than Streamlit's own, so that all pages are named in full on a screen of 800 pixels.
+st.set_page_config(
+    page_title="Rerank Lab", page_icon=frame.ICON, layout="wide", initial_sidebar_state=220
+)
+home, *others = [
+    st.Page(HERE / file, title=title, icon=icon, help=about, default=file == "compare.py",
+            url_path="home" if file == "compare.py" else None)
     for file, title, icon, about in PAGES
-    if (HERE / file).exists()
-]
-page = st.navigation(pages, position="top")
+]  # fmt: skip
+# People who have seen /evaluate type /compare, though Compare answers at the root.
+typed = st.Page(lambda: None, title="Compare", url_path="compare", visibility="hidden")
+page = st.navigation([home, *others, typed], position="top")
+if page.url_path == typed.url_path:
+    st.switch_page(home, query_params={k: st.query_params.get_all(k) for k in st.query_params})
 frame.draw(page.title)
 page.run()
 frame.finish()

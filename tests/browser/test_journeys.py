@@ -304,3 +304,17 @@ def test_no_page_scrolls_sideways_at_800_pixels(visit: Visit, name: str) -> None
     )
     assert width <= 0
     assert visitor.left == []
+
+
+def test_the_address_that_people_guess_answers_with_everything_in_it(visit: Visit) -> None:
+    visitor = visit(width=800)
+    visitor.go("compare", q=QUERY, p=["bm25", "bm25 >> identity"], show="5")
+    assert len(titles(visitor, 1)) == 5
+    assert "/compare" not in visitor.page.url
+    assert visitor.page.get_by_text("Page not found").count() == 0
+
+
+def test_all_pages_are_named_in_full_at_800_pixels(visit: Visit) -> None:
+    page = visit(width=800).go()
+    box = page.get_by_role("link", name="Models").bounding_box()
+    assert box["x"] + box["width"] < 780
