@@ -26,7 +26,9 @@ from rerank_lab.ui import parts, resources, spending, waiting
 from rerank_lab.ui.navigation import compare_button, go_to
 from rerank_lab.ui.state import Screen, screen
 from rerank_lab.views import calibration as views
+from rerank_lab.views.hosted import calls_out
 from rerank_lab.views.labels import short_labels
+from rerank_lab.views.spending import ahead
 from rerank_lab.views.words import counted
 
 SHOWN, GRADE = "cal", "grade"
@@ -104,6 +106,8 @@ def _setup(now: Screen, judged: int) -> None:
             disabled=spec is None,
             help=f"Runs {judged} judged queries; scores known already cost nothing.",
         )
+    if spec:
+        _estimate(str(Pipeline(spec).at_depth(now.depth)), now)
     if pressed and spec:
         chosen = str(Pipeline(spec).at_depth(now.depth))
         st.query_params[SHOWN] = chosen
@@ -111,6 +115,15 @@ def _setup(now: Screen, judged: int) -> None:
         key = _key(resources.corpus(now.corpus), chosen, int(grade or 1))
         waiting.come_back(key)
         st.session_state[_ASKED] = key
+
+
+def _estimate(spec: str, now: Screen) -> None:
+    """What the judged queries would take of a provider; nothing for a pipeline that asks none."""
+    corpus = resources.corpus(now.corpus)
+    asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    words = ahead([spec], asked, corpus, now.depth, resources.engine()).get(spec)
+    if words:
+        st.caption(f":material/payments: {parts.literal(words)}")
 
 
 def _grade() -> int:
@@ -150,10 +163,23 @@ def _job(corpus: Corpus, spec: str, grade: int) -> Job:
     )
 
 
+def _waits_for_a_press(corpus: Corpus, spec: str, grade: int) -> bool:
+    """Whether opening this would spend: a link alone starts no calls to providers."""
+    key = _key(corpus, spec, grade)
+    known = resources.jobs().get(key) is not None or st.session_state.get(_ASKED) == key
+    return calls_out(Pipeline(spec)) and not known
+
+
 def _shown(corpus: Corpus, spec: str, grade: int, now: Screen) -> None:
     try:
         if _key(corpus, spec, grade) in waiting.left():
             st.caption("Cancelled. What was scored is kept: press Calibrate to go on.")
+            return
+        if _waits_for_a_press(corpus, spec, grade):
+            st.caption(
+                "This link would ask a provider every judged query. Choose the pipeline and press "
+                "Calibrate to do that."
+            )
             return
         job = _job(corpus, spec, grade)
     except LabError as error:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from rerank_lab.corpora import import_corpus
 from rerank_lab.spend import SpendMeter
 from rerank_lab.testing_servers import KEY, FakeProvider
+from rerank_lab.ui import resources
 from rerank_lab.wire.urls import ALLOW_PRIVATE
 from tests.ui import pages
 from tests.ui.pages import FRAME, drawn, open_page, until, words
@@ -75,9 +76,18 @@ def test_a_provider_is_asked_with_the_key_and_within_the_limit_of_the_session(
         at = AppTest.from_file(str(FRAME), default_timeout=60)
         at.session_state["session_keys"] = {"COHERE_API_KEY": KEY}
         at.session_state["spend_meter"] = SpendMeter(limit=0.0305)
+        at.query_params["corpus"], at.query_params["p"] = "helpdesk", [spec]
         drawn(at)
         at.switch_page("calibrate.py")
-        at.query_params["corpus"], at.query_params["cal"] = "helpdesk", spec
+        drawn(at).button(key="calibrate").click()
         until(drawn(at), "Brier score")
         assert len(server.requests) == 30
         assert at.session_state["spend_meter"].spent <= 0.0305
+
+
+def test_a_link_alone_asks_no_provider() -> None:
+    spec = "bm25(k=5) >> cohere"
+    at = open_page("calibrate", corpus="helpdesk", cal=spec, p=["bm25 >> cohere"])
+    assert "would ask a provider every judged query" in words(at)
+    assert "60 requests" in words(at)
+    assert not [job for job in resources.jobs().jobs() if job.name.startswith("Calibrating")]
