@@ -296,10 +296,16 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
                 ],
             )
         )
+    _lay_out_times(figure, keys, names, tokens)
+    return figure
+
+
+def _lay_out_times(figure: Any, keys: list[str], names: list[str], tokens: Tokens) -> None:
+    """A row a stage, the first on top, seconds to the right."""
     figure.update_layout(template(tokens))
     figure.update_layout(
         barmode="stack",
-        height=60 + 42 * len(rows),
+        height=60 + 42 * len(keys),
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         margin={"l": 8, "r": 16, "t": 30, "b": 8},
@@ -318,7 +324,6 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
         automargin=True,
         fixedrange=True,
     )
-    return figure
 
 
 def agreement_chart(

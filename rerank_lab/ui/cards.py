@@ -7,12 +7,17 @@ from collections.abc import Sequence
 
 from rerank_lab.views.compare import Card, Column, Quality
 from rerank_lab.views.health import Badge, doubted
-from rerank_lab.views.labels import fraction, score, seconds
+from rerank_lab.views.labels import score, seconds
+from rerank_lab.views.marks import (
+    MOVES_EXPLAINED,
+    grade_mark,
+    legend_grades,
+    move_mark,
+    quality_mark,
+)
 from rerank_lab.views.moves import Movement
 from rerank_lab.views.text import Segment
 from rerank_lab.views.times import tags, warm_words
-
-GRADE_NAMES = {0: "not relevant", 1: "slightly", 2: "relevant", 3: "perfect"}
 
 
 def escape(text: str) -> str:
@@ -35,23 +40,18 @@ def _segment(part: Segment) -> str:
 
 def grade(value: int | None) -> str:
     """The grade as a chip, or nothing when it is not judged."""
-    if value is None:
+    mark = grade_mark(value)
+    if mark is None:
         return ""
-    shade = max(0, min(3, value))
-    meaning = GRADE_NAMES.get(value, "")
-    return (
-        f'<span class="rl-grade rl-g{shade}" title="Grade {value}: {meaning}">grade {value}</span>'
-    )
+    return f'<span class="rl-grade rl-g{mark.shade}" title="{mark.meaning}">{mark.text}</span>'
 
 
 def movement(move: Movement | None) -> str:
     """Arrow and number against the first stage."""
-    if move is None:
+    mark = move_mark(move)
+    if mark is None:
         return ""
-    up = move.up
-    kind = "new" if up is None else "same" if up == 0 else "up" if up > 0 else "down"
-    before = "not in the first stage" if move.before is None else f"rank {move.before} before"
-    return f'<span class="rl-move rl-{kind}" title="{before}">{escape(move.shown)}</span>'
+    return f'<span class="rl-move rl-{mark.kind}" title="{mark.before}">{escape(mark.text)}</span>'
 
 
 def card_head(card: Card) -> str:
@@ -85,7 +85,7 @@ def column_head(column: Column, colour: str, health: Badge | None, query_id: str
         f'<span class="rl-dot" style="background:{colour}"></span>'
         f'<span class="rl-name">{name}</span></div>'
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
-        f"{quality(column.quality) if column.quality else ''}"
+        f"{quality(column.quality)}"
         f"{_calls(column.calls)}"
         + "".join(
             f'<div class="rl-warning">⚠ {escape(text)}</div>'
@@ -113,20 +113,17 @@ def time_line(column: Column) -> str:
     )
 
 
-def quality(found: Quality) -> str:
+def quality(found: Quality | None) -> str:
     """nDCG@10 with the ceiling that these candidates allow; nothing for an unjudged query."""
-    if found.ndcg is None:
+    mark = quality_mark(found)
+    if mark is None:
         return ""
-    share = 0.0 if not found.ceiling else max(0.0, min(1.0, found.ndcg / found.ceiling))
-    ceiling = 0.0 if found.ceiling is None else max(0.0, min(1.0, found.ceiling))
-    judged = "" if found.judged == found.of else f" · {found.judged} of {found.of} judged"
     return (
-        '<div class="rl-quality"><span class="rl-label">nDCG@10</span> '
-        f'<span class="rl-big">{fraction(found.ndcg)}</span> '
-        f'<span class="rl-note">of {fraction(found.ceiling)} possible'
-        f" · headroom {fraction(found.headroom)}{judged}</span>"
-        f'<div class="rl-bar" aria-hidden="true"><i style="width:{ceiling * 100:.1f}%">'
-        f'<b style="width:{share * 100:.1f}%"></b></i></div></div>'
+        f'<div class="rl-quality"><span class="rl-label">{mark.measure}</span> '
+        f'<span class="rl-big">{mark.value}</span> '
+        f'<span class="rl-note">{mark.note}</span>'
+        f'<div class="rl-bar" aria-hidden="true"><i style="width:{mark.reach * 100:.1f}%">'
+        f'<b style="width:{mark.share * 100:.1f}%"></b></i></div></div>'
     )
 
 
@@ -136,10 +133,10 @@ def verdict(text: str) -> str:
 
 def legend(judged: bool) -> str:
     """What grades and arrows mean, once for the page."""
-    chips = "".join(grade(value) for value in (3, 2, 1, 0)) if judged else ""
+    chips = "".join(map(grade, legend_grades(judged)))
     arrows = (
         '<span class="rl-move rl-up">▲ 3</span><span class="rl-move rl-down">▼ 2</span>'
-        '<span class="rl-note">ranks gained or lost against the pipeline\'s own first stage</span>'
+        f'<span class="rl-note">{MOVES_EXPLAINED}</span>'
     )
     return f'<div class="rl-legend">{chips}{arrows}</div>'
 

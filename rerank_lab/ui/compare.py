@@ -124,17 +124,14 @@ def _bump(view: CompareView, now: Screen) -> None:
                 config={"displayModeBar": False},
                 alt="How the rank of each document changes from the first stage to each pipeline",
             )
-        elif view.pending:
-            st.caption(f"No document crosses rank {data.k} so far.")
         else:
-            st.caption(f"No document crosses rank {data.k}: all pipelines show the same ones.")
+            st.caption(data.nothing_crosses(so_far=bool(view.pending)))
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             st.html(cards.legend(view.judged), width="content")
             st.toggle(
                 f"All of the top {data.k}",
                 key="bump_all",
-                help=f"Off: only documents that cross rank {data.k} or are judged relevant; "
-                f"{data.left_out} more are in some top {data.k}.",
+                help=data.left_out_words,
             )
 
 

@@ -37,8 +37,7 @@ def draw(corpus: Corpus) -> None:
             key=f"index_{short_key(line.name)}",
         ):
             st.markdown(f"`{line.spec}`", width="stretch")
-            shown = f"{line.documents:,} documents · {line.size} · {line.built} UTC"
-            st.caption(shown if line.state == "Ready" else f"{line.state} · {line.size}")
+            st.caption(line.facts)
             st.button(
                 "Delete",
                 key=f"drop_{short_key(line.name)}",

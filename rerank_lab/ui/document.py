@@ -15,7 +15,6 @@ from rerank_lab.types import Document
 from rerank_lab.ui import cards, parts, resources
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import DocumentView, document
-from rerank_lab.views.labels import score
 from rerank_lab.views.seen import Read, SeenBy
 from rerank_lab.views.text import shorten
 
@@ -108,14 +107,10 @@ def places_table(found: DocumentView) -> str:
     for place in found.places:
         name = cards.escape(place.label) if place.label != previous else ""
         previous = place.label
-        rank = f"{place.rank}" if place.rank else "not in the list"
-        shown = (
-            f"{score(place.score)} {cards.escape(place.scale)}" if place.score is not None else "–"
-        )
         rows.append(
             f"<tr><td>{name}</td><td>{cards.escape(place.stage)}</td>"
-            f'<td class="rl-n">{rank}</td><td class="rl-n">{place.of}</td>'
-            f'<td class="rl-n">{shown}</td></tr>'
+            f'<td class="rl-n">{place.rank_words}</td><td class="rl-n">{place.of}</td>'
+            f'<td class="rl-n">{cards.escape(place.score_words)}</td></tr>'
         )
     head = "<tr><th>Pipeline</th><th>Stage</th><th>Rank</th><th>Of</th><th>Score</th></tr>"
     return f'<table class="rl-table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'

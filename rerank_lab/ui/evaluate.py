@@ -27,6 +27,7 @@ from rerank_lab.ui import (
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, depth_box, screen, set_pipelines
 from rerank_lab.ui.waiting import watch
+from rerank_lab.views.evaluate_lines import ahead_line, amount_words
 from rerank_lab.views.labels import colour_slots, without_depth
 from rerank_lab.views.spending import ahead
 from rerank_lab.views.words import counted
@@ -84,17 +85,34 @@ def _no_queries(corpus: Corpus) -> None:
 
 def _hint(corpus: Corpus) -> None:
     judged = sum(bool(corpus.qrels.get(query.id)) for query in corpus.queries)
-    told = f"{counted(judged, 'judged query', 'judged queries')} are asked of each pipeline"
-    if not judged:
-        told = "Nothing is judged here: answers and times are kept, but cannot be scored"
-    st.caption(
-        f"{told}. Results are kept as they come: close the tab, cancel, restart, and go on later."
-    )
+    st.caption(ahead_line(judged))
 
 
 def _setup(now: Screen, corpus: Corpus) -> None:
     asked = asked_queries(corpus.queries, corpus.qrels)
-    choices = [n for n in _SHORTER if n < len(asked)]
+    measures, count, afresh, pressed = _choices(now, len(asked))
+    chosen = asked[:count]
+    if not pressed:
+        _ahead(now, chosen, corpus)
+        return
+    specs = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
+    try:
+        made = plan(
+            corpus,
+            specs,
+            queries=chosen,
+            measures=measures,
+            engine=resources.engine(),
+        )
+        _submit(made, afresh=afresh)
+    except LabError as error:
+        parts.error_card(error, key="plan")
+        return
+    st.query_params[SHOWN] = made.id
+
+
+def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
+    """Measures, number of queries, whether to measure times afresh, and whether to begin."""
     with st.container(key="evaluate_setup"):
         measures = st.multiselect(
             "Measures",
@@ -108,9 +126,9 @@ def _setup(now: Screen, corpus: Corpus) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             count = st.selectbox(
                 "Queries",
-                [len(asked), *choices],
-                format_func=lambda n: f"all {n:,}" if n == len(asked) else f"first {n:,}",
-                key=f"count_{len(asked)}",
+                [most, *(n for n in _SHORTER if n < most)],
+                format_func=lambda n: amount_words(n, most),
+                key=f"count_{most}",
                 width=130,
             )
             pressed = st.button(
@@ -126,24 +144,7 @@ def _setup(now: Screen, corpus: Corpus) -> None:
                 help="Answers from the score cache come at once and have no time of their own. "
                 "This asks every model again.",
             )
-    chosen = asked[: int(count or len(asked))]
-    if not pressed:
-        _ahead(now, chosen, corpus)
-        return
-    specs = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
-    try:
-        made = plan(
-            corpus,
-            specs,
-            queries=chosen,
-            measures=list(measures),
-            engine=resources.engine(),
-        )
-        _submit(made, afresh=afresh)
-    except LabError as error:
-        parts.error_card(error, key="plan")
-        return
-    st.query_params[SHOWN] = made.id
+    return list(measures), int(count or most), afresh, pressed
 
 
 def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rerank_lab.ui.cards import escape
-from rerank_lab.views.evaluate import EvaluateView, Row, interval, interval_scale, p_words, signed
+from rerank_lab.views.evaluate import EvaluateView, Row, interval, interval_scale, signed
+from rerank_lab.views.evaluate_lines import difference_line, ledger_line, tags
 from rerank_lab.views.labels import fraction, seconds
 
 
@@ -29,18 +30,12 @@ def table(view: EvaluateView, slots: Mapping[str, int]) -> str:
 
 
 def _row(view: EvaluateView, row: Row, slot: int, scale: float) -> str:
-    tags = ""
-    if row.baseline and len(view.rows) > 1:
-        tags += ' <span class="rl-tag">baseline</span>'
-    if row.best:
-        alone = sum(other.best for other in view.rows) == 1
-        tags += f' <span class="rl-tag">{"best" if alone else "best group"}</span>'
-    unjudged = "" if row.unjudged is None else f" · {row.unjudged:.0%} of the top 10 unjudged"
+    marks = "".join(f' <span class="rl-tag">{tag}</span>' for tag in tags(row, view.rows))
     cells = [
         '<td class="rl-pipeline">'
         f'<span class="rl-dot" style="background:var(--rl-p{slot})"></span> '
-        f'<span class="rl-name" title="{escape(row.spec)}">{escape(row.label)}</span>{tags}'
-        f'<div class="rl-ledger">{escape(row.ledger)}{unjudged}</div></td>'
+        f'<span class="rl-name" title="{escape(row.spec)}">{escape(row.label)}</span>{marks}'
+        f'<div class="rl-ledger">{escape(ledger_line(row))}</div></td>'
     ]
     for name in view.measures:
         best = " rl-value-best" if row.best and name == view.primary else ""
@@ -55,7 +50,7 @@ def _difference(row: Row, scale: float) -> str:
     one = row.paired
     if one is None:
         return "–"
-    words = f"{signed(one.difference)} {interval(one)} {p_words(one.p_holm)}"
+    words = difference_line(one, one.p_holm)
     bar = ""
     if scale and one.low is not None and one.high is not None:
         left, right = _place(one.low, scale), _place(one.high, scale)

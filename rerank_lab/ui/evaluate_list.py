@@ -9,6 +9,7 @@ import streamlit as st
 from rerank_lab.experiment import ExperimentEntry, delete_experiment, list_experiments
 from rerank_lab.ui import parts, resources
 from rerank_lab.views.evaluate import experiment_line
+from rerank_lab.views.words import older_words
 
 _SHOWN = 8
 
@@ -22,7 +23,7 @@ def draw(current: str, show: Callable[[str], None], resume: Callable[[str], None
     for entry in entries[:_SHOWN]:
         _entry(entry, show, resume)
     if len(entries) > _SHOWN:
-        st.caption(f"{len(entries) - _SHOWN:,} older ones lie in the data folder.")
+        st.caption(older_words(len(entries) - _SHOWN))
 
 
 def _entry(

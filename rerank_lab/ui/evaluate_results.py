@@ -11,9 +11,9 @@ from rerank_lab.experiment import Evaluation
 from rerank_lab.ui import cards, evaluate_html, parts, state
 from rerank_lab.ui.navigation import COMPARE_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
-from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
+from rerank_lab.views.evaluate import EvaluateView, evaluate_view, query_lines
+from rerank_lab.views.evaluate_lines import design_line, open_line, unanswered
 from rerank_lab.views.health import kept_orders
-from rerank_lab.views.words import counted
 
 
 def draw(
@@ -27,13 +27,9 @@ def draw(
     top = st.container(gap="xsmall", key="evaluate_top")
     primary, baseline = _choices(found)
     view = evaluate_view(found, primary, baseline)
-    depth = f" · {counted(view.depth, 'candidate')} each" if view.depth else ""
     with top:
         st.html(cards.verdict(view.sentence))
-        st.caption(
-            f"{parts.literal(design.corpus)} · {counted(len(design.queries), 'query', 'queries')}"
-            f"{depth} · {design.created_at[:16].replace('T', ' ')} UTC"
-        )
+        st.caption(parts.literal(design_line(design, view)))
     if view.pending:
         _unfinished(view, design.id, resume)
     st.html(evaluate_html.table(view, slots))
@@ -78,10 +74,7 @@ def _unfinished(view: EvaluateView, experiment_id: str, resume: Callable[[str], 
     with st.container(
         horizontal=True, vertical_alignment="center", border=True, key="evaluate_unfinished"
     ):
-        st.markdown(
-            f":material/pause_circle: {view.done:,} of {view.size:,} answers are in. "
-            "Everything below is over these."
-        )
+        st.markdown(f":material/pause_circle: {open_line(view)}")
         st.button(
             "Go on",
             key="evaluate_resume",
@@ -123,7 +116,7 @@ def _queries(
     }
     for place, row in enumerate(view.rows):
         columns[row.label] = [line.values[place] for line in lines]
-    columns["Not answered"] = [_unanswered(line, view) for line in lines]
+    columns["Not answered"] = [unanswered(line, view.rows) for line in lines]
     if not any(columns["Not answered"]):
         del columns["Not answered"]
     st.dataframe(
@@ -165,15 +158,6 @@ def _columns(
     config["Query"] = st.column_config.TextColumn("Query", width=330)
     config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
     return config
-
-
-def _unanswered(line: QueryLine, view: EvaluateView) -> str:
-    told = zip(view.rows, line.values, line.statuses, strict=True)
-    return ", ".join(
-        f"{row.label}: {status}"
-        for row, value, status in told
-        if value is None and status not in ("ok", "cached", "truncated", "repaired")
-    )
 
 
 def _downloads(found: Evaluation) -> None:

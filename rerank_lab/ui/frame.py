@@ -10,6 +10,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
 from rerank_lab.paths import HOME_VARIABLE
 from rerank_lab.ui import parts, resources, saved, state, waiting
+from rerank_lab.views import corpora
 
 COMPARE, EVALUATE = "Compare", "Evaluate"
 ICON = (
@@ -68,7 +69,7 @@ def _corpus_facts(name: str | None) -> Corpus | None:
     except LabError as error:
         parts.error_card(error, key="corpus")
         return None
-    st.caption(parts.corpus_line(entry))
+    st.caption(corpora.corpus_line(entry))
     return opened
 
 

@@ -8,10 +8,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from rerank_lab.charts import DARK, LIGHT, Tokens
-from rerank_lab.corpora import CorpusEntry
 from rerank_lab.errors import LabError
 from rerank_lab.ui.css import stylesheet
-from rerank_lab.views.words import language_names
 
 _TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
@@ -52,13 +50,3 @@ def notices(texts: tuple[str, ...]) -> None:
     """Things to know that stop nothing."""
     for text in texts:
         st.info(literal(text), icon=":material/info:")
-
-
-def corpus_line(entry: CorpusEntry) -> str:
-    """`252 documents · English · 60 queries, 124 judgments`."""
-    shown = [f"{entry.documents:,} documents"]
-    if entry.languages:
-        shown.append(language_names(entry.languages))
-    if entry.queries:
-        shown.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
-    return " · ".join(shown)

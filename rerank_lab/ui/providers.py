@@ -13,6 +13,7 @@ from rerank_lab.rerank.hosted.probe import Probe, probe
 from rerank_lab.ui import keys, parts, resources, spending
 from rerank_lab.ui.waiting import watch
 from rerank_lab.views import hosted as views
+from rerank_lab.views.probes import probe_line
 
 _ROW = 33
 _CHOSEN, _TESTS = "provider_chosen", "provider_tests"
@@ -148,5 +149,4 @@ def _result(found: Probe) -> None:
         return
     icon = ":material/check_circle:" if found.sensible else ":material/warning:"
     st.markdown(f"{icon} {parts.literal(found.message)} {parts.literal(found.hint)}")
-    told = [f"{found.seconds:.2f} s", views.facts_of(found.trace)]
-    st.caption(parts.literal(" · ".join(fact for fact in told if fact)))
+    st.caption(parts.literal(probe_line(found)))

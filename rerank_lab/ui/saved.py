@@ -22,6 +22,7 @@ from rerank_lab.presets import (
 from rerank_lab.ui import editor, keys, parts, resources, run, state
 from rerank_lab.views import CompareView, Outcome
 from rerank_lab.views import saved as views
+from rerank_lab.views.words import older_words
 
 _OPEN, _ASKED = "saved_open", "saved_asked"
 _SHOWN, _LATEST = 50, 3
@@ -189,7 +190,7 @@ def _dialog() -> None:
     for entry in entries[:_SHOWN]:
         _row(entry)
     if len(entries) > _SHOWN:
-        st.caption(f"{len(entries) - _SHOWN:,} older ones lie in the data folder.")
+        st.caption(older_words(len(entries) - _SHOWN))
     st.file_uploader(
         "Add one that was saved elsewhere",
         type=["jsonl"],

@@ -13,8 +13,8 @@ from rerank_lab.ltr.store import delete_model
 from rerank_lab.ui import cards, parts
 from rerank_lab.ui.navigation import compare_button
 from rerank_lab.ui.state import Screen
-from rerank_lab.views.evaluate import interval, p_words, signed
-from rerank_lab.views.train import TrainView, model_line, train_view
+from rerank_lab.views.train import TrainView, flatters, model_line, train_view
+from rerank_lab.views.words import older_words
 
 SHOWN = "model"
 """The URL parameter that holds the name of the model on screen."""
@@ -38,10 +38,7 @@ def draw(model: Model, now: Screen) -> None:
             primary=True,
         )
         st.code(model.spec, language=None, wrap_lines=True)
-    st.caption(
-        f":material/info: On these {len(model.origin.query_ids):,} queries the model flatters "
-        "itself from now on, on Compare and Evaluate: the figures here are the ones to quote."
-    )
+    st.caption(f":material/info: {flatters(model)}")
     with st.grid("auto", min_column_width=380):
         with st.container(key="train_importances"):
             st.markdown("**What the model goes by** · share of the gain of its splits")
@@ -77,17 +74,11 @@ def _left_over(view: TrainView) -> None:
 
 
 def _rungs(view: TrainView) -> None:
-    against = [
-        ""
-        if one.paired is None
-        else f"{signed(one.paired.difference)} {interval(one.paired)}, {p_words(one.paired.p)}"
-        for one in view.rungs
-    ]
     st.dataframe(
         {
             "Ranked by": [one.name for one in view.rungs],
             view.measure: [one.mean for one in view.rungs],
-            "Model against it": against,
+            "Model against it": [one.against for one in view.rungs],
         },
         hide_index=True,
         column_config={view.measure: st.column_config.NumberColumn(format="%.3f")},
@@ -140,7 +131,7 @@ def kept(models: Sequence[Model], current: str) -> None:
                 args=(line.name,),
             )
     if len(models) > _LISTED:
-        st.caption(f"{len(models) - _LISTED:,} older ones lie in the data folder.")
+        st.caption(older_words(len(models) - _LISTED))
 
 
 def _open(name: str) -> None:

@@ -58,6 +58,20 @@ class Bump:
         places = [place for line in self.lines for place in line.places if place is not None]
         return max([*places, min(self.k, max((axis.depth for axis in self.axes), default=1))])
 
+    @property
+    def left_out_words(self) -> str:
+        """Which documents are not drawn."""
+        return (
+            f"Off: only documents that cross rank {self.k} or are judged relevant; "
+            f"{self.left_out} more are in some top {self.k}."
+        )
+
+    def nothing_crosses(self, *, so_far: bool) -> str:
+        """Why there are no lines; `so_far` while pipelines are still at work."""
+        if so_far:
+            return f"No document crosses rank {self.k} so far."
+        return f"No document crosses rank {self.k}: all pipelines show the same ones."
+
 
 def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = False) -> Bump | None:
     """Documents that cross rank `k` between the axes, those judged relevant (grade 2 or more) and

@@ -16,7 +16,7 @@ from rerank_lab.pipeline import Result
 from rerank_lab.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.views.answers import fault_words, manner_words
 from rerank_lab.views.hosted import facts_line
-from rerank_lab.views.labels import fraction, last_stages, short_labels
+from rerank_lab.views.labels import last_stages, short_labels
 from rerank_lab.views.moves import Movement, moves, stage_ranking
 from rerank_lab.views.text import Segment, marker, shorten
 from rerank_lab.views.words import counted
@@ -345,16 +345,6 @@ def _warnings(result: Result) -> tuple[str, ...]:
         cut_off = _cut_off(result)
         found.append("no document scored high enough" if cut_off else "no document matches")
     return tuple(dict.fromkeys(found))
-
-
-def rank_line(quality: Quality) -> str:
-    """`nDCG@10 0.673 · ceiling 0.752 · headroom 0.079`."""
-    if quality.ndcg is None:
-        return "not judged"
-    return (
-        f"{MEASURE} {fraction(quality.ndcg)} · ceiling {fraction(quality.ceiling)} "
-        f"· headroom {fraction(quality.headroom)}"
-    )
 
 
 def first_stage(result: Result, corpus: Corpus) -> Ranking | None:

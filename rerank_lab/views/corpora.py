@@ -104,6 +104,13 @@ class IndexLine:
     built: str
     state: str
 
+    @property
+    def facts(self) -> str:
+        """What is known of it; of one that is not ready only why, and its size."""
+        if self.state != "Ready":
+            return f"{self.state} · {self.size}"
+        return f"{self.documents:,} documents · {self.size} · {self.built} UTC"
+
 
 def corpus_lines(
     entries: Sequence[CorpusEntry],
@@ -127,6 +134,16 @@ def corpus_lines(
         )
         for entry in entries
     )
+
+
+def corpus_line(entry: CorpusEntry) -> str:
+    """`252 documents · English · 60 queries, 124 judgments`."""
+    shown = [f"{entry.documents:,} documents"]
+    if entry.languages:
+        shown.append(language_names(entry.languages))
+    if entry.queries:
+        shown.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
+    return " · ".join(shown)
 
 
 def facts(corpus: Corpus, summary: CorpusSummary) -> tuple[Fact, ...]:

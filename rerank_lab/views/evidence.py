@@ -11,7 +11,7 @@ from rerank_lab.pipeline import StageResult
 from rerank_lab.registry import source_kind
 from rerank_lab.types import Trace
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
-from rerank_lab.views.labels import stage_label
+from rerank_lab.views.labels import score, stage_label
 from rerank_lab.views.moves import stage_ranking
 from rerank_lab.views.seen import Read, SeenBy, reads
 from rerank_lab.views.text import Segment, marker
@@ -124,6 +124,16 @@ class Place:
     of: int
     score: float | None
     scale: str
+
+    @property
+    def rank_words(self) -> str:
+        """The rank, or that there is none."""
+        return str(self.rank) if self.rank else "not in the list"
+
+    @property
+    def score_words(self) -> str:
+        """The score with its scale, or a dash."""
+        return "–" if self.score is None else f"{score(self.score)} {self.scale}"
 
 
 @dataclass(frozen=True, slots=True)

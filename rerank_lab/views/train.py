@@ -30,6 +30,14 @@ class Rung:
     mean: float
     paired: Paired | None
 
+    @property
+    def against(self) -> str:
+        """`+0.21 [+0.15, +0.27], p < 0.001`, the model over this one; "" for the model itself."""
+        one = self.paired
+        if one is None:
+            return ""
+        return f"{signed(one.difference)} {interval(one)}, {p_words(one.p)}"
+
 
 @dataclass(frozen=True, slots=True)
 class TrainView:
@@ -84,6 +92,14 @@ def model_line(model: Model) -> ModelLine:
     figure = f"{found.measure} {found.mean(MODEL):.2f} on {model.origin.corpus}, cross-validated"
     made = model.origin.created_at[:16].replace("T", " ")
     return ModelLine(model.name, model.spec, figure, f"{made} UTC")
+
+
+def flatters(model: Model) -> str:
+    """The warning that the queries it learned from are no test of it any more."""
+    return (
+        f"On these {len(model.origin.query_ids):,} queries the model flatters itself from now on, "
+        "on Compare and Evaluate: the figures here are the ones to quote."
+    )
 
 
 def first_stages(pipelines: Sequence[str]) -> tuple[str, ...]:

@@ -29,6 +29,11 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def older_words(count: int) -> str:
+    """That a list goes on where it is not shown."""
+    return f"{count:,} older ones lie in the data folder."
+
+
 def language_name(code: str) -> str:
     """The English name of an ISO 639-1 code; an unknown code in capitals."""
     return LANGUAGES.get(code, code.upper())

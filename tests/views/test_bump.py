@@ -26,6 +26,19 @@ def test_only_documents_that_cross_rank_ten_are_drawn() -> None:
         ("d12", (12, 1)),
     ]
     assert data.left_out == 9
+    told = "cross rank 10 or are judged relevant; 9 more are in some top 10."
+    assert data.left_out_words.endswith(told)
+
+
+def test_a_chart_without_lines_says_why() -> None:
+    same = [Outcome("bm25", result("bm25", [FIRST])), Outcome(TWO, result(TWO, [FIRST, FIRST]))]
+    data = bump(view(same, corpus()))
+    assert data is not None
+    assert data.lines == ()
+    assert data.nothing_crosses(so_far=True) == "No document crosses rank 10 so far."
+    assert data.nothing_crosses(so_far=False) == (
+        "No document crosses rank 10: all pipelines show the same ones."
+    )
 
 
 def test_the_first_stage_is_drawn_once_when_it_is_a_pipeline_itself() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.corpora import Corpus, list_corpora, load_corpus, summarise
+from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus, summarise
 from rerank_lab.retrieve.stored import StoredIndex
 from rerank_lab.types import Document, Query
 from rerank_lab.views import corpora as views
-from rerank_lab.views.words import counted, duration, language_names, megabytes
+from rerank_lab.views.words import counted, duration, language_names, megabytes, older_words
 
 
 def corpus(**changes: object) -> Corpus:
@@ -49,6 +49,21 @@ def test_indexes_are_told_by_kind_and_size() -> None:
     assert next(x for x in lines if x.name == "helpdesk").indexes == (
         "bm25, dense · 3.0 KB · 1 unfinished"
     )
+
+
+def test_an_index_tells_what_is_known_of_it_and_one_that_is_not_ready_only_why() -> None:
+    line = views.IndexLine("n", "bm25", 1200, "3.0 MB", "2026-11-24 10:00", "Ready")
+    assert line.facts == "1,200 documents · 3.0 MB · 2026-11-24 10:00 UTC"
+    assert replace(line, state="Unfinished").facts == "Unfinished · 3.0 MB"
+
+
+def test_the_line_at_the_side_counts_a_corpus() -> None:
+    entry = CorpusEntry(
+        "c", "c", "imported", Path("c"), 1252, queries=60, judgments=1240, languages=("en", "de")
+    )
+    told = "1,252 documents · English, German · 60 queries, 1,240 judgments"
+    assert views.corpus_line(entry) == told
+    assert views.corpus_line(replace(entry, queries=0, languages=())) == "1,252 documents"
 
 
 def test_every_oddity_of_a_corpus_is_told() -> None:
@@ -151,3 +166,7 @@ def test_languages_that_an_entry_does_not_tell_are_filled_in() -> None:
         "multilingual-faq": "",
         "science-answers": "",
     }
+
+
+def test_a_list_says_how_much_of_it_is_not_shown() -> None:
+    assert older_words(1200) == "1,200 older ones lie in the data folder."

@@ -13,7 +13,7 @@ from rerank_lab.registry import resolve
 from rerank_lab.trec import parse_run
 from rerank_lab.types import Document, Query, Status, Trace
 from rerank_lab.views import Options, Outcome, Question, compare
-from rerank_lab.views.evidence import agreement, document, followed, latency, table
+from rerank_lab.views.evidence import Place, agreement, document, followed, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
 from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
 
@@ -104,6 +104,13 @@ def test_a_document_is_shown_with_its_place_in_every_stage() -> None:
         ("dense", None, None, "bm25"),
     ]
     assert followed(shown, "d03") == (("bm25", "3"), ("bm25 >> identity", "3 → 1"), ("dense", "–"))
+
+
+def test_a_place_says_its_rank_and_score_or_that_there_is_none() -> None:
+    place = Place("s", "s", "bm25", 3, 50, 12.34567, "bm25")
+    assert (place.rank_words, place.score_words) == ("3", "12.35 bm25")
+    absent = Place("s", "s", "bm25", None, 50, None, "")
+    assert (absent.rank_words, absent.score_words) == ("not in the list", "–")
 
 
 def test_an_unknown_document_is_no_document() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from rerank_lab.ltr.features import Features
 from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model, Origin, Validation
 from rerank_lab.ltr.settings import Settings
-from rerank_lab.views.train import free_name, model_line, train_view
+from rerank_lab.views.train import flatters, free_name, model_line, train_view
 
 
 def model(gain: float, queries: int = 60) -> Model:
@@ -59,6 +60,8 @@ def test_rungs_are_the_model_and_what_it_is_compared_with() -> None:
         "learned: mine", "best single signal: dense", "order before: bm25(k=50)",
     ]  # fmt: skip
     assert rungs[0].paired is None
+    assert rungs[0].against == ""
+    assert re.fullmatch(r"\+0\.090 \[\+0\.\d+, \+0\.\d+\], p < 0\.001", rungs[1].against)
     assert rungs[1].paired is not None
     assert rungs[1].paired.difference == pytest.approx(rungs[0].mean - rungs[1].mean)
 
@@ -78,6 +81,10 @@ def test_notes_tell_what_makes_the_figures_weak() -> None:
     assert unjudged.startswith("70% of the candidates were never judged")
     [nothing] = train_view(replace(made, importances=(Importance("x", 0.0, 0),))).notes
     assert "found nothing to go by" in nothing
+
+
+def test_the_queries_it_learned_from_are_no_test_any_more() -> None:
+    assert flatters(model(0.1)).startswith("On these 60 queries the model flatters itself")
 
 
 def test_facts_and_list_lines() -> None:

@@ -1,0 +1,71 @@
+"""The lines around the table of an evaluation: what was asked, what is open, what is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rerank_lab.experiment import Design
+from rerank_lab.stats import Paired
+from rerank_lab.types import Status
+from rerank_lab.views.evaluate import EvaluateView, QueryLine, Row, interval, p_words, signed
+from rerank_lab.views.words import counted
+
+_ANSWERED = frozenset(status.value for status in Status if status.answered)
+
+
+def ahead_line(judged: int) -> str:
+    """What an evaluation on this corpus would be, before anything is pressed."""
+    told = f"{counted(judged, 'judged query', 'judged queries')} are asked of each pipeline"
+    if not judged:
+        told = "Nothing is judged here: answers and times are kept, but cannot be scored"
+    return (
+        f"{told}. Results are kept as they come: close the tab, cancel, restart, and go on later."
+    )
+
+
+def amount_words(count: int, of: int) -> str:
+    """`all 300` or `first 50`: how many of the queries are asked."""
+    return f"all {count:,}" if count == of else f"first {count:,}"
+
+
+def design_line(design: Design, view: EvaluateView) -> str:
+    """`helpdesk · 60 queries · 100 candidates each · 2026-11-21 09:30 UTC`."""
+    depth = f" · {counted(view.depth, 'candidate')} each" if view.depth else ""
+    return (
+        f"{design.corpus} · {counted(len(design.queries), 'query', 'queries')}{depth} · "
+        f"{design.created_at[:16].replace('T', ' ')} UTC"
+    )
+
+
+def open_line(view: EvaluateView) -> str:
+    """How much of an unfinished evaluation is in."""
+    return f"{view.done:,} of {view.size:,} answers are in. Everything below is over these."
+
+
+def tags(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+    """`baseline`, and `best` or `best group` when several cannot be told apart."""
+    found = ["baseline"] if row.baseline and len(rows) > 1 else []
+    if row.best:
+        found.append("best" if sum(other.best for other in rows) == 1 else "best group")
+    return tuple(found)
+
+
+def ledger_line(row: Row) -> str:
+    """The answers of a pipeline by what became of them, and how much of its top is unjudged."""
+    unjudged = "" if row.unjudged is None else f" · {row.unjudged:.0%} of the top 10 unjudged"
+    return f"{row.ledger}{unjudged}"
+
+
+def difference_line(paired: Paired, p: float | None) -> str:
+    """`+0.031 [0.004, 0.058] p = 0.012`: the difference, its interval, and the p-value given."""
+    return f"{signed(paired.difference)} {interval(paired)} {p_words(p)}"
+
+
+def unanswered(line: QueryLine, rows: Sequence[Row]) -> str:
+    """`cross-encoder: failed, dense: skipped`: who gave no answer to a query; "" when all did."""
+    told = zip(rows, line.values, line.statuses, strict=True)
+    return ", ".join(
+        f"{row.label}: {status}"
+        for row, value, status in told
+        if value is None and status not in _ANSWERED
+    )

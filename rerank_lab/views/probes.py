@@ -1,0 +1,12 @@
+"""The test of a provider by one small request, in a line."""
+
+from __future__ import annotations
+
+from rerank_lab.rerank.hosted.probe import Probe
+from rerank_lab.views.hosted import facts_of
+
+
+def probe_line(found: Probe) -> str:
+    """`0.42 s · m · 1 request · 1 search unit`: the round trip, and what is known of the call."""
+    told = (f"{found.seconds:.2f} s", facts_of(found.trace))
+    return " · ".join(fact for fact in told if fact)
