@@ -46,6 +46,11 @@ def test_the_app_listens_on_this_machine_only_and_reports_nothing() -> None:
     assert config["server"]["maxUploadSize"] == 1024
 
 
+def test_changed_code_is_not_loaded_beside_what_was_kept() -> None:
+    config = tomllib.loads(CONFIG.read_text("utf-8"))
+    assert config["server"]["fileWatcherType"] == "none"
+
+
 def test_every_point_says_which_document_it_is() -> None:
     figure = charts.bump_chart(bump(line("d1", 14, 1), line("d2", 3, 12, key="down")), LIGHT)
     assert [set(trace.customdata) for trace in figure.data] == [{"d1"}, {"d2"}]
