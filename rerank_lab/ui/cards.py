@@ -78,6 +78,8 @@ def column_head(column: Column, colour: str, health: Badge | None, query_id: str
     name = escape(column.label).replace(" &gt;&gt; ", " <wbr>&gt;&gt; ")
     facts = [badge(health)] if health else []
     doubts = doubted(health) if health else ()
+    # A remark that stands with every result of a model is explained once, by its badge.
+    told = (*doubts, *(w for w in column.warnings if not any(w in doubt for doubt in doubts)))
     if column.outcome.ranking is not None:
         facts.insert(0, time_line(column))
     return (
@@ -87,10 +89,7 @@ def column_head(column: Column, colour: str, health: Badge | None, query_id: str
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
         f"{quality(column.quality)}"
         f"{_calls(column.calls)}"
-        + "".join(
-            f'<div class="rl-warning">⚠ {escape(text)}</div>'
-            for text in (*doubts, *column.warnings)
-        )
+        + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in told)
     )
 
 

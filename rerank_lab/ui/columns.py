@@ -11,7 +11,8 @@ from rerank_lab.views import Card, Column, CompareView
 from rerank_lab.views.jobs import doing
 
 _SIDE_BY_SIDE = 3
-_WIDTH = 330
+_WIDTH = 308
+"""Pixels; at usual widths of a window the last column in sight is cut, which says: scroll."""
 
 
 def draw(

@@ -115,15 +115,17 @@ def _bump(view: CompareView, now: Screen) -> None:
                 st.skeleton(height=320)
             return
         if data.lines:
-            st.plotly_chart(
-                charts.bump_chart(data, parts.tokens()),
-                theme=None,
-                key="bump",
-                on_select=_pin_clicked,
-                selection_mode="points",
-                config={"displayModeBar": False},
-                alt="How the rank of each document changes from the first stage to each pipeline",
-            )
+            # Its least width is by the pipelines asked for, so that it stays as they arrive.
+            with st.container(key=f"bump_strip_{len(view.columns)}"):
+                st.plotly_chart(
+                    charts.bump_chart(data, parts.tokens()),
+                    theme=None,
+                    key="bump",
+                    on_select=_pin_clicked,
+                    selection_mode="points",
+                    config={"displayModeBar": False},
+                    alt="The ranks of each document from the first stage to each pipeline",
+                )
         else:
             st.caption(data.nothing_crosses(so_far=bool(view.pending)))
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

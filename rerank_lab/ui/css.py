@@ -8,6 +8,10 @@ from __future__ import annotations
 from functools import cache
 
 from rerank_lab.charts import DARK, LIGHT
+from rerank_lab.presets import MAX_PIPELINES
+
+BUMP_SIDES, BUMP_UPRIGHT = 264, 96
+"""Pixels of the bump chart beside its uprights, and those that each needs for its name."""
 
 _RULES = """
 .st-key-url_state, .st-key-query_bar_away { display: none; }
@@ -64,6 +68,7 @@ _RULES = """
   white-space: normal; overflow-wrap: anywhere; text-align: left; }
 .st-key-prompt_text textarea { font-family: var(--rl-mono, ui-monospace, monospace);
   font-size: .85rem; line-height: 1.5; white-space: pre; overflow-x: auto; }
+[class*="st-key-bump_strip_"] { overflow-x: auto; }
 .rl-table { width: 100%; border-collapse: collapse; font-size: .9rem;
   font-variant-numeric: tabular-nums; }
 .rl-table th { text-align: left; font-weight: 600; color: var(--rl-muted); font-size: .85rem; }
@@ -104,6 +109,11 @@ def stylesheet(*, dark: bool) -> str:
     for i, pair in enumerate(zip(LIGHT.pipelines, DARK.pipelines, strict=True)):
         pairs[f"p{i}"] = pair
     values = "".join(f"--rl-{k}: light-dark({a}, {b});" for k, (a, b) in pairs.items())
+    # Each upright of the bump chart needs room for its name; narrow screens scroll it sideways.
+    least = "".join(
+        f".st-key-bump_strip_{n} > * {{ min-width: {BUMP_SIDES + BUMP_UPRIGHT * n}px; }}"
+        for n in range(1, MAX_PIPELINES + 1)
+    )
     # Dialogs stand outside of the app's own element, which knows which theme was chosen.
     scheme = f'[data-testid="stDialog"] {{ color-scheme: {"dark" if dark else "light"}; }}'
-    return f"<style>:root {{{values}}}{_RULES}{scheme}</style>"
+    return f"<style>:root {{{values}}}{_RULES}{least}{scheme}</style>"

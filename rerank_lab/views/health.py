@@ -36,8 +36,15 @@ def badge(report: Any, error: LabError | None = None) -> Badge:
         return Badge("unchecked", (f"{error.message} {error.hint}",))
     if report is None:
         return Badge("checking")
-    reasons = tuple(f"{f.message} {f.hint}".strip() for f in report.findings)
+    reasons = tuple(_told(f.message, f.hint) for f in report.findings)
     return Badge(str(report.state), reasons)
+
+
+def _told(message: str, hint: str) -> str:
+    """A finding in one line; a remark that is no sentence leads to its explanation."""
+    if not hint:
+        return message
+    return f"{message}{'' if message.endswith(('.', '!', '?', ':')) else ':'} {hint}"
 
 
 def doubted(found: Badge) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -318,3 +319,21 @@ def test_all_pages_are_named_in_full_at_800_pixels(visit: Visit) -> None:
     page = visit(width=800).go()
     box = page.get_by_role("link", name="Models").bounding_box()
     assert box["x"] + box["width"] < 780
+
+
+def test_names_of_six_pipelines_stay_apart_over_the_chart_at_800_pixels(visit: Visit) -> None:
+    specs = ["bm25", *(f"bm25(k1=0.{n},b=0.{n}) >> identity" for n in range(1, 6))]
+    visitor = visit(width=800)
+    page = visitor.go(q=QUERY, p=specs)
+    titles(visitor, 5)
+    if page.locator(".js-plotly-plot").count() == 0:
+        visitor.key("bump_all").locator("label").click()
+    names = page.locator(".js-plotly-plot .annotation b, .js-plotly-plot .annotation-text")
+    names.first.wait_for()
+    page.wait_for_timeout(500)
+    boxes = [name.bounding_box() for name in names.all()[:6]]
+    assert len(boxes) == 6
+    for left, right in itertools.pairwise(sorted(boxes, key=lambda box: box["x"])):
+        assert left["x"] + left["width"] <= right["x"]
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")

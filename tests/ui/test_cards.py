@@ -127,6 +127,15 @@ def test_a_column_head_tells_cold_from_warm_and_carries_its_warnings() -> None:
     assert "⚠ old <b>" in shown.text
 
 
+def test_a_remark_that_the_badge_explains_is_not_made_twice() -> None:
+    done = result("bm25", [ids(1, 2)], [Trace(warnings=("no projection", "2 texts were cut"))])
+    column = view([Outcome("bm25", done)], corpus()).columns[0]
+    health = Badge("suspect", ("no projection: not the published model.",))
+    shown = safe(cards.column_head(column, "#123456", health, "q1")).text
+    assert shown.count("no projection") == 1
+    assert "2 texts were cut" in shown
+
+
 def test_cached_scores_are_not_called_cold() -> None:
     done = result("bm25 >> identity", [ids(1, 2), ids(2, 1)], [Trace(load_s=1.0), Trace()])
     stages = tuple(replace(stage, status=Status.CACHED) for stage in done.stages)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from rerank_lab.experiment import Evaluation
 from rerank_lab.experiment.cells import Cell, Design
 from rerank_lab.experiment.evaluation import score
+from rerank_lab.rerank.health import Finding, Health
 from rerank_lab.types import Query, Ranking, Status
-from rerank_lab.views.health import Badge, doubted, kept_order, kept_orders, orders, worst
+from rerank_lab.views.health import Badge, badge, doubted, kept_order, kept_orders, orders, worst
 from tests.views.made import failed, ids, result
 
 SPEC = "bm25 >> ms-marco-minilm-l12"
@@ -73,3 +74,14 @@ def test_an_evaluation_names_the_reranker_that_changed_nothing() -> None:
 def test_without_the_stages_before_it_nothing_can_be_said() -> None:
     assert kept_orders(evaluation(["dense", SPEC], SAME)) == ()
     assert kept_orders(evaluation(["bm25", "bm25 >> identity"], SAME)) == ()
+
+
+def test_a_remark_leads_to_its_explanation_and_a_sentence_to_the_next() -> None:
+    found = (
+        Finding("standing", "no projection", "Not the published model.", "suspect"),
+        Finding("order", "The order is wrong.", "Check the model.", "broken"),
+    )
+    assert badge(Health("broken", found)).reasons == (
+        "no projection: Not the published model.",
+        "The order is wrong. Check the model.",
+    )
