@@ -28,7 +28,9 @@ def draw(
                 _chip(now, spec, labels[spec], slots[spec])
             if len(now.pipelines) < MAX_PIPELINES:
                 _add(now)
-        with st.container(horizontal=True, wrap=False, width=216, key="sizes"):
+        with st.container(
+            horizontal=True, horizontal_alignment="right", wrap=False, width=216, key="sizes"
+        ):
             sizes()
     editor.draw(now)
 

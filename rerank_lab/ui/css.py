@@ -68,6 +68,13 @@ _RULES = """
   white-space: normal; overflow-wrap: anywhere; text-align: left; }
 .st-key-prompt_text textarea { font-family: var(--rl-mono, ui-monospace, monospace);
   font-size: .85rem; line-height: 1.5; white-space: pre; overflow-x: auto; }
+/* A job is named by its whole pipeline, which may be long. */
+.st-key-jobs p { overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
+  -webkit-line-clamp: 3; overflow: hidden; }
+@media (max-width: 900px) {
+  .st-key-controls { flex-wrap: wrap; justify-content: flex-end; }
+  .st-key-controls > :has(.st-key-chips), .st-key-controls > .st-key-chips { flex-basis: 100%; }
+}
 [class*="st-key-bump_strip_"] { overflow-x: auto; }
 .rl-table { width: 100%; border-collapse: collapse; font-size: .9rem;
   font-variant-numeric: tabular-nums; }

@@ -26,15 +26,19 @@ def choose_mapping(preview: Preview) -> ColumnMapping | None:
     if not made.rows:
         st.warning("These columns give no document.", icon=":material/warning:")
     else:
+        kept = [row.meta for row in made.rows]
         st.dataframe(
             {
                 "Id": [row.id for row in made.rows],
                 "Title": [row.title for row in made.rows],
                 "Text": [row.text for row in made.rows],
-                "Kept with it": [row.meta for row in made.rows],
+                **({"Kept with it": kept} if any(kept) else {}),
             },
             hide_index=True,
-            column_config={"Text": st.column_config.TextColumn("Text", width="large")},
+            column_config={
+                "Title": st.column_config.TextColumn("Title", width="medium"),
+                "Text": st.column_config.TextColumn("Text", width="large"),
+            },
             alt="The first documents as they would be imported",
         )
     counts = views.count_problems(made.problems)
@@ -65,7 +69,7 @@ def _form(preview: Preview, mark: str) -> ColumnMapping:
         help="Without one, the rows are numbered d1, d2, …",
     )
     rest = [name for name in names if name not in (text, title, id_column)]
-    kept = st.multiselect(
+    kept = rest and st.multiselect(
         "Keep beside the text",
         rest,
         default=rest,

@@ -75,7 +75,7 @@ def _section(node: Node, kind: Kind, path: Path, depth: int | None) -> Section:
 def _automatic(node: Node, param: Param, options: Mapping[str, Literal], depth: int | None) -> str:
     """What stands in for a number that nobody chose: the page's depth, the model's own limit."""
     if depth is not None and param.name == ("top" if node.sources else "k"):
-        return f"{depth}, from the page's depth"
+        return f"{depth} (page's depth)"
     model = catalogue().get(str(options.get("model", "")))
     if param.name == "max_length" and param.automatic and model is not None:
         return f"{param.automatic} ({model.max_length:,})"

@@ -285,6 +285,8 @@ def facts_of(trace: Trace, status: Status = Status.OK) -> str:
     if not (trace.units or trace.network_s or trace.model_asked):
         return ""
     units = "" if facts.units == facts.tokens else facts.units
+    if facts.tokens and units.endswith(" tokens"):
+        units += " in all"  # what was written is counted, too
     told = (facts.model, facts.calls, facts.retries, facts.tokens, units, facts.cost, facts.server,
             facts.cache)  # fmt: skip
     return " · ".join(fact for fact in told if fact)

@@ -328,6 +328,8 @@ def test_names_of_six_pipelines_stay_apart_over_the_chart_at_800_pixels(visit: V
     titles(visitor, 5)
     if page.locator(".js-plotly-plot").count() == 0:
         visitor.key("bump_all").locator("label").click()
+    chips, sizes = (visitor.key(key).bounding_box() for key in ("chips", "sizes"))
+    assert chips["y"] + chips["height"] <= sizes["y"]
     names = page.locator(".js-plotly-plot .annotation b, .js-plotly-plot .annotation-text")
     names.first.wait_for()
     page.wait_for_timeout(500)

@@ -327,14 +327,14 @@ def test_the_editor_shows_the_depth_of_the_page_until_a_number_is_chosen() -> No
     def box() -> Any:
         return next(n for n in at.number_input if n.label.startswith("Candidates"))
 
-    assert (box().value, box().placeholder) == (None, "20, from the page's depth")
+    assert (box().value, box().placeholder) == (None, "20 (page's depth)")
     box().set_value(30).run()
     assert at.text_area(key="editor_text").value == "bm25(k=30)"
     assert box().value == 30
     box().set_value(None).run()
     assert at.text_area(key="editor_text").value == "bm25"
     box().set_value(100).run()
-    assert (box().value, box().placeholder) == (None, "20, from the page's depth")
+    assert (box().value, box().placeholder) == (None, "20 (page's depth)")
     assert "100" in at.toast[0].value
 
 

@@ -89,6 +89,15 @@ def test_changing_the_text_column_changes_the_documents_shown() -> None:
     assert list(at.dataframe[-1].value["Text"]) == ["Pumps", "Boilers", "Empty"]
 
 
+def test_what_there_is_nothing_of_is_not_asked_about() -> None:
+    at = bring(b"id,title,text\n1,Pumps,Heat moves\n")
+    assert list(at.dataframe[-1].value) == ["Id", "Title", "Text"]
+    assert "Keep beside the text" not in [box.label for box in at.multiselect]
+    at = bring(b"id,title,text,year\n1,Pumps,Heat moves,1999\n")
+    assert list(at.dataframe[-1].value) == ["Id", "Title", "Text", "Kept with it"]
+    assert "Keep beside the text" in [box.label for box in at.multiselect]
+
+
 def test_passages_are_cut_when_asked() -> None:
     long = "One two three four five six seven eight. " * 40
     at = bring(json.dumps({"_id": "a", "text": long}).encode(), "mine.jsonl")

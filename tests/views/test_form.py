@@ -45,8 +45,8 @@ def fields(spec: str, depth: int | None) -> dict[str, str]:
 
 def test_a_form_says_what_will_really_happen() -> None:
     found = fields("rrf(bm25,dense(k=30)) >> ms-marco-minilm-l12", 50)
-    assert found["bm25.k"] == "50, from the page's depth"
-    assert found["rrf.top"] == "50, from the page's depth"
+    assert found["bm25.k"] == "50 (page's depth)"
+    assert found["rrf.top"] == "50 (page's depth)"
     assert "dense.k" not in found
     assert found["ms-marco-minilm-l12.max_length"] == "automatic (512)"
     assert found["ms-marco-minilm-l12.batch_tokens"] == "automatic, by device"

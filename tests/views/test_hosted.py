@@ -151,6 +151,15 @@ def test_a_model_on_this_machine_is_not_told_as_a_request() -> None:
     assert "request" not in hosted.facts_line(done)
 
 
+def test_tokens_read_and_tokens_in_all_are_told_apart() -> None:
+    line = hosted.facts_of(
+        Trace(calls=1, tokens_in=1745, units=1747, unit="tokens", model_asked="m")
+    )
+    assert "1,745 tokens · 1,747 tokens in all" in line
+    line = hosted.facts_of(Trace(calls=1, tokens_in=9, units=9, unit="tokens", model_asked="m"))
+    assert "in all" not in line
+
+
 def test_one_click_tells_whether_key_and_model_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
     ctx = Context(secrets={"COHERE_API_KEY": KEY})
