@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from rerank_lab.context import Context
 from rerank_lab.errors import BackendError, ModelUnavailable
 from rerank_lab.inference.call import StopOnCancel
-from rerank_lab.inference.device import choose_device
+from rerank_lab.inference.device import choose_device, torch_dtype
 from rerank_lab.inference.memory import Usage, store
 from rerank_lab.inference.resolve import Located, fetch, locate
 
@@ -201,7 +201,7 @@ def _load(located: Located) -> CausalEngine:
     from transformers.utils import logging
 
     device = choose_device("auto")
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    dtype = getattr(torch, torch_dtype(device))
     packed = {"gguf_file": located.gguf_file.name} if located.gguf_file else {}
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     bars = logging.is_progress_bar_enabled()

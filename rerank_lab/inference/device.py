@@ -42,6 +42,11 @@ def choose_device(asked: str) -> str:
     return "cpu"
 
 
+def torch_dtype(device: str) -> str:
+    """The number format that torch computes in: bfloat16 on CUDA, exact float32 on a CPU."""
+    return "bfloat16" if device == "cuda" else "float32"
+
+
 def has_cuda() -> bool:
     """Whether a CUDA device is likely here, without importing torch (that takes seconds)."""
     return os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl") or os.name == "nt"

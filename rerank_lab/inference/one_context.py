@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rerank_lab.context import Context
 from rerank_lab.errors import InvalidInput, ModelUnavailable
 from rerank_lab.inference.call import Call, Options
-from rerank_lab.inference.device import choose_device
+from rerank_lab.inference.device import choose_device, torch_dtype
 from rerank_lab.inference.handles import Handle
 from rerank_lab.inference.memory import Usage
 from rerank_lab.inference.plan import Plan
@@ -192,8 +192,8 @@ def open_context_scorer(model: str, ctx: Context, options: Options | None = None
     """A model of jina-reranker-v3's layout, loaded. Raises ModelUnavailable with what to do."""
     options = options or Options()
     located = fetch(model, ctx)
-    device = choose_device(options.device) if options.device != "cpu" else "cpu"
-    dtype = "bfloat16" if device == "cuda" else "float32"
+    device = choose_device(options.device)
+    dtype = torch_dtype(device)
     plan = Plan(
         located,
         "context",

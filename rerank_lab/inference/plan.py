@@ -16,7 +16,7 @@ from typing import Any, Literal
 from rerank_lab.context import Context
 from rerank_lab.errors import ModelUnavailable
 from rerank_lab.inference.call import Options
-from rerank_lab.inference.device import choose_device, has_cuda
+from rerank_lab.inference.device import choose_device, has_cuda, torch_dtype
 from rerank_lab.inference.heads import Head, head_of, require_trained_head
 from rerank_lab.inference.resolve import Located
 
@@ -196,7 +196,7 @@ def _torch_plan(located: Located, task: Task, device: str, head: Head) -> Plan:
     from rerank_lab.inference import torch_backend
 
     # On a CPU torch is the fallback and the reference, so it stays exact: int8 is the fast way.
-    dtype = "bfloat16" if device == "cuda" else "float32"
+    dtype = torch_dtype(device)
     pooling, prefixes = _embedding(located, task)
 
     def scorer(_: Context) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rerank_lab.context import Context
 from rerank_lab.errors import ModelUnavailable
 from rerank_lab.inference.call import Call, Kind, Options
-from rerank_lab.inference.device import choose_device
+from rerank_lab.inference.device import choose_device, torch_dtype
 from rerank_lab.inference.handles import Handle
 from rerank_lab.inference.memory import Usage
 from rerank_lab.inference.plan import Plan
@@ -77,8 +77,8 @@ def open_sparse_encoder(model: str, ctx: Context, options: Options | None = None
     options = options or Options()
     located = fetch(model, ctx)
     _require_sparse(located)
-    device = choose_device(options.device) if options.device != "cpu" else "cpu"
-    dtype = "bfloat16" if device == "cuda" else "float32"
+    device = choose_device(options.device)
+    dtype = torch_dtype(device)
     plan = Plan(
         located,
         "sparse",

@@ -43,10 +43,8 @@ def page() -> None:
     """Draw the page."""
     now = screen()
     parts.notices(now.notices)
-    try:
-        corpus = resources.corpus(now.corpus)
-    except LabError as error:
-        parts.error_card(error, key="corpus_main")
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
         return
     judged = sum(bool(corpus.qrels.get(query.id)) for query in corpus.queries)
     if judged < MIN_QUERIES:

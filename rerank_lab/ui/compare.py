@@ -8,7 +8,6 @@ import streamlit as st
 
 from rerank_lab import charts
 from rerank_lab.corpora import Corpus
-from rerank_lab.errors import LabError
 from rerank_lab.presets import SAMPLE_QUERIES
 from rerank_lab.types import Query
 from rerank_lab.ui import (
@@ -40,10 +39,8 @@ def page() -> None:
     parts.notices(now.notices)
     slots = _slots(now)
     chips.draw(now, slots)
-    try:
-        corpus = resources.corpus(now.corpus)
-    except LabError as error:
-        parts.error_card(error, key="corpus_main")
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
         return
     saved.draw()
     replay = saved.replayed(now, corpus)

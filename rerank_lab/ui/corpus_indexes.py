@@ -13,7 +13,7 @@ from rerank_lab.registry import Broken
 from rerank_lab.retrieve.stored import delete_index, stored_indexes
 from rerank_lab.spec import Node
 from rerank_lab.ui import parts, resources
-from rerank_lab.ui.waiting import first_time, short_key, watch
+from rerank_lab.ui.waiting import first_time, jobs_of, short_key, watch
 from rerank_lab.views import corpora as views
 
 _JOB = "index"
@@ -107,10 +107,7 @@ def _submit(corpus: Corpus, node: Node) -> None:
 
 
 def _running(corpus: Corpus) -> None:
-    prefix = f"{_JOB}\x00{corpus.content_hash}\x00"
-    for job in resources.jobs().jobs():
-        if not job.key.startswith(prefix):
-            continue
+    for job in jobs_of(_JOB, corpus.content_hash):
         if not job.state.ended:
             watch(job)
         elif first_time(job) and job.error is None:

@@ -26,7 +26,7 @@ from rerank_lab.ui import (
 )
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, depth_box, screen, set_pipelines
-from rerank_lab.ui.waiting import watch
+from rerank_lab.ui.waiting import jobs_of, running, watch
 from rerank_lab.views.evaluate_lines import ahead_line, amount_words
 from rerank_lab.views.labels import colour_slots, without_depth
 from rerank_lab.views.spending import ahead
@@ -55,10 +55,8 @@ def page() -> None:
     parts.notices(now.notices)
     slots = _slots(now)
     chips.draw(now, slots, depth_box)
-    try:
-        corpus = resources.corpus(now.corpus)
-    except LabError as error:
-        parts.error_card(error, key="corpus_main")
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
         return
     if corpus.queries:
         _setup(now, corpus)
@@ -156,7 +154,7 @@ def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:
 
 def _submit(made: Experiment, *, afresh: bool = False) -> Job:
     """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
-    working = running(made.id)
+    working = running(_JOB, made.id)
     if working is not None:
         resources.jobs().join(working.key, resources.waiter())
         return working
@@ -188,16 +186,6 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
     )
 
 
-def jobs_of(experiment_id: str) -> list[Job]:
-    """Every job of an experiment that the process remembers, oldest first."""
-    prefix = f"{_JOB}\x00{experiment_id}\x00"
-    return [job for job in resources.jobs().jobs() if job.key.startswith(prefix)]
-
-
-def running(experiment_id: str) -> Job | None:
-    return next((job for job in jobs_of(experiment_id) if not job.state.ended), None)
-
-
 def open_experiment(experiment_id: str) -> None:
     """Show a kept experiment. Call it from a callback only."""
     st.query_params[SHOWN] = experiment_id
@@ -222,12 +210,12 @@ def _shown(experiment_id: str, now: Screen, slots: dict[str, int]) -> None:
     error = st.session_state.pop("evaluate_problem", None)
     if isinstance(error, LabError):
         parts.error_card(error, key="evaluate")
-    job = running(experiment_id)
+    job = running(_JOB, experiment_id)
     if job is not None:
         watch(job)
         st.caption("You may leave: this goes on without you, and what is done is kept.")
         return
-    last = next(reversed(jobs_of(experiment_id)), None)
+    last = next(reversed(jobs_of(_JOB, experiment_id)), None)
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="evaluate_job")
     try:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from rerank_lab.charts import DARK, LIGHT, Tokens
+from rerank_lab.corpora import Corpus
 from rerank_lab.errors import LabError
+from rerank_lab.ui import resources
 from rerank_lab.ui.css import stylesheet
 
 _TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
@@ -44,6 +46,15 @@ def error_card(error: LabError, key: str, retry: Callable[[], None] | None = Non
         if error.details:
             with st.expander("Details"):
                 st.code(error.details, language=None, wrap_lines=True)
+
+
+def corpus_or_card(name: str) -> Corpus | None:
+    """The corpus of a page; None, and a card that says why, when it cannot be opened."""
+    try:
+        return resources.corpus(name)
+    except LabError as error:
+        error_card(error, key="corpus_main")
+        return None
 
 
 def notices(texts: tuple[str, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import streamlit as st
 
@@ -21,7 +20,7 @@ from rerank_lab.training.plan import usable
 from rerank_lab.ui import keys, parts, resources, spending, train_results
 from rerank_lab.ui.navigation import go_to
 from rerank_lab.ui.state import Screen, screen
-from rerank_lab.ui.waiting import watch
+from rerank_lab.ui.waiting import jobs_of, running, watch
 from rerank_lab.views import hosted
 from rerank_lab.views import train as views
 from rerank_lab.views.saved import addresses
@@ -35,10 +34,8 @@ def page() -> None:
     """Draw the page."""
     now = screen()
     parts.notices(now.notices)
-    try:
-        corpus = resources.corpus(now.corpus)
-    except LabError as error:
-        parts.error_card(error, key="corpus_main")
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
         return
     useful = len(usable(corpus.queries, corpus.qrels))
     if useful < MIN_QUERIES:
@@ -168,7 +165,7 @@ def _knobs() -> tuple[Settings, int, str]:
 
 def _submit(made: Plan) -> Job:
     """The job of a model: the one at work under that name, else a new one."""
-    working = running(made.name)
+    working = running(_JOB, made.name)
     if working is not None:
         resources.jobs().join(working.key, resources.waiter())
         return working
@@ -192,23 +189,13 @@ def _submit(made: Plan) -> Job:
     )
 
 
-def _jobs_of(name: str) -> Sequence[Job]:
-    prefix = f"{_JOB}\x00{name}\x00"
-    return [job for job in resources.jobs().jobs() if job.key.startswith(prefix)]
-
-
-def running(name: str) -> Job | None:
-    """The job that trains the model of that name now."""
-    return next((job for job in _jobs_of(name) if not job.state.ended), None)
-
-
 def _shown(name: str, now: Screen) -> None:
-    job = running(name)
+    job = running(_JOB, name)
     if job is not None:
         watch(job)
         st.caption("You may leave: this goes on without you.")
         return
-    last = next(reversed(_jobs_of(name)), None)
+    last = next(reversed(jobs_of(_JOB, name)), None)
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="train_job")
         return

@@ -29,6 +29,17 @@ def first_time(job: Job) -> bool:
     return True
 
 
+def jobs_of(*start: str) -> list[Job]:
+    """Every job that the process remembers whose key starts with these parts, oldest first."""
+    prefix = "\x00".join((*start, ""))
+    return [job for job in resources.jobs().jobs() if job.key.startswith(prefix)]
+
+
+def running(*start: str) -> Job | None:
+    """The first of these jobs that is still at work."""
+    return next((job for job in jobs_of(*start) if not job.state.ended), None)
+
+
 def left() -> frozenset[str]:
     """Keys of the jobs that this session no longer wants."""
     found: frozenset[str] = st.session_state.get(_LEFT, frozenset())
