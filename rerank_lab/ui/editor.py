@@ -69,6 +69,7 @@ def _use_prompt(path: form.Path, name: str) -> None:
 
 @st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
 def _dialog(now: state.Screen, old: str) -> None:
+    parts.said()
     if _TEXT not in st.session_state:
         st.session_state[_TEXT] = st.session_state[_KEPT]
     st.text_area(
@@ -214,7 +215,7 @@ def _changed(field: form.Field, key: str) -> None:
     if value is None or value == field.param.default:
         _new_version()
         if value is not None and field.automatic:
-            st.toast(parts.literal(f"{value} is what stands for {field.automatic}."))
+            parts.say(f"{value} is what stands for {field.automatic}.")
 
 
 def _drop(stage: int) -> None:
@@ -236,4 +237,4 @@ def _try(make: Any) -> None:
     try:
         st.session_state[_TEXT] = str(make())
     except LabError as error:
-        st.toast(parts.literal(str(error)), icon=":material/error:")
+        parts.say(str(error), icon=":material/error:")

@@ -13,6 +13,7 @@ from rerank_lab.errors import LabError
 from rerank_lab.ui import resources
 from rerank_lab.ui.css import stylesheet
 
+_SAY = "say"
 _TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
 
@@ -34,6 +35,21 @@ def literal(text: str) -> str:
     # one inside -> <= -- keeps these from becoming typography.
     flat = _TYPOGRAPHY.sub("\\1\u2060", flat)
     return _MARKDOWN.sub(r"\\\1", flat).replace(":", ":\u2060")
+
+
+def say(text: str, icon: str | None = None) -> None:
+    """Tell something in passing from a callback: `said` shows it.
+
+    A toast drawn by the callback of a dialog would take the place of the page's first element,
+    which is its style sheet.
+    """
+    st.session_state.setdefault(_SAY, []).append((literal(text), icon))
+
+
+def said() -> None:
+    """Show what callbacks had to say. Dialogs with callbacks that `say` something call it first."""
+    for text, icon in st.session_state.pop(_SAY, ()):
+        st.toast(text, icon=icon)
 
 
 def error_card(error: LabError, key: str, retry: Callable[[], None] | None = None) -> None:

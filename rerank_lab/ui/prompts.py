@@ -73,7 +73,7 @@ def _edit(path: form.Path, source: str, name: str) -> None:
     try:
         st.session_state[_TEXT] = views.draft_of(source)
     except LabError as error:
-        st.toast(parts.literal(str(error)), icon=":material/error:")
+        parts.say(str(error), icon=":material/error:")
         return
     st.session_state[_NAME] = name or views.free_name(source)
     st.session_state[OPEN] = Editing(path, name)

@@ -339,3 +339,17 @@ def test_names_of_six_pipelines_stay_apart_over_the_chart_at_800_pixels(visit: V
         assert left["x"] + left["width"] <= right["x"]
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+
+
+def test_what_the_editor_says_in_passing_leaves_the_page_its_style(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.go(q=QUERY, p=["bm25"])
+    titles(visitor, 0)
+    visitor.press("edit_0")
+    box = page.get_by_role("spinbutton", name="Candidates (documents)")
+    box.fill("100")
+    box.press("Enter")
+    visitor.wait_for_text("is what stands for")
+    page.wait_for_timeout(800)
+    assert visitor.key("editor_use").is_visible()
+    assert not visitor.key("url_state").is_visible()
