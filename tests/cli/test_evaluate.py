@@ -91,7 +91,13 @@ def test_an_interrupted_evaluation_goes_on(
     folder: Path, tmp_path: Path, plugin: Calls, home: Path
 ) -> None:
     module = tmp_path / "site" / "lab_test_plugin.py"
-    slow = 'CALLS.append(("search", query.text))\n        import time; time.sleep(1.0)'
+    # The second query takes long, but only the first time: no busy machine ends before the signal.
+    slow = """CALLS.append(("search", query.text))
+        import pathlib, time
+        held = pathlib.Path(__file__).with_name("held")
+        if query.text == "what purrs" and not held.exists():
+            held.touch()
+            time.sleep(20)"""
     text = module.read_text().replace('CALLS.append(("search", query.text))', slow)
     module.write_text(text)
     paths = os.pathsep.join([str(tmp_path / "site"), str(REPOSITORY)])
