@@ -13,7 +13,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rerank_lab.context import Context, StoredScore
 from rerank_lab.errors import BackendError, InvalidInput, LabError, MissingExtra
@@ -37,6 +37,9 @@ from rerank_lab.wire.faults import (
 from rerank_lab.wire.gather import gather
 from rerank_lab.wire.limiter import limiter_of
 from rerank_lab.wire.providers import HostedModel, Limits, Provider
+
+if TYPE_CHECKING:
+    from rerank_lab.wire.transport import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ class HostedReranker(PointwiseReranker):
     @abstractmethod
     def send(self, call: Call) -> Answer:
         """One attempt. Raises Fault for no or a non-2xx answer, LabError for a useless one."""
+
+    def line(self, call: Call) -> Line:
+        """What the request of this attempt may do."""
+        from rerank_lab.wire.transport import Line
+
+        access, place = call.access, str(self.options["base_url"])
+        return Line(
+            self.info.name, call.timeout_s, access.secrets, call.ctx.tape, access.own, place
+        )
 
     @property
     def model(self) -> str:

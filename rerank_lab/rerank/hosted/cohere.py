@@ -45,17 +45,9 @@ class Cohere(HostedReranker):
     )
 
     def send(self, call: Call) -> Answer:
-        from rerank_lab.wire.transport import LabTransport, Line, client, faults
+        from rerank_lab.wire.transport import LabTransport, client, faults
 
-        line = Line(
-            self.info.name,
-            call.timeout_s,
-            call.access.secrets,
-            call.ctx.tape,
-            call.access.own,
-            str(self.options["base_url"]),
-        )
-        transport = LabTransport(line)
+        transport = LabTransport(self.line(call))
         with faults(), client(transport) as http:
             self._through_sdk(call, http)
         text = transport.reply.body if transport.reply else ""

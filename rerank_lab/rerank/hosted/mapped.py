@@ -21,19 +21,11 @@ class MappedReranker(HostedReranker):
     """JSON over HTTP by the field map of `providers.toml`. Null fields are never sent."""
 
     def send(self, call: Call) -> Answer:
-        from rerank_lab.wire.transport import Line, post
+        from rerank_lab.wire.transport import post
 
-        line = Line(
-            self.info.name,
-            call.timeout_s,
-            call.access.secrets,
-            call.ctx.tape,
-            call.access.own,
-            str(self.options["base_url"]),
-        )
         headers = headers_of(self.provider, call.access.key)
         body = self.body(call.query, call.texts)
-        reply = post(line, self.url(call.access.base), body, headers)
+        reply = post(self.line(call), self.url(call.access.base), body, headers)
         return self.read(parsed(reply.text, self.provider), len(call.texts), reply.headers)
 
     def url(self, base: str) -> str:
