@@ -15,7 +15,8 @@ _ANSWERED = frozenset(status.value for status in Status if status.answered)
 
 def ahead_line(judged: int) -> str:
     """What an evaluation on this corpus would be, before anything is pressed."""
-    told = f"{counted(judged, 'judged query', 'judged queries')} are asked of each pipeline"
+    verb = "is" if judged == 1 else "are"
+    told = f"{counted(judged, 'judged query', 'judged queries')} {verb} asked of each pipeline"
     if not judged:
         told = "Nothing is judged here: answers and times are kept, but cannot be scored"
     return (

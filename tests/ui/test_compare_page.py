@@ -272,6 +272,7 @@ def test_nothing_that_crosses_rank_ten_is_said_in_words() -> None:
     assert "No document crosses rank 10" in words(at)
 
 
+@pytest.mark.models
 def test_pipelines_are_not_called_alike_before_all_have_ended(busy_cpu: threading.Event) -> None:
     pipelines = ["bm25", "bm25 >> identity", "bm25 >> bge-small-en"]
     at = opened(q="payroll export spreadsheet", p=pipelines)

@@ -22,6 +22,7 @@ def row(**fields: object) -> Row:
     ("judged", "begins"),
     [
         (0, "Nothing is judged here: answers and times are kept, but cannot be scored. "),
+        (1, "1 judged query is asked of each pipeline. "),
         (1200, "1,200 judged queries are asked of each pipeline. "),
     ],
 )
