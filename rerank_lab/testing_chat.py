@@ -88,6 +88,7 @@ def question_of(body: Mapping[str, Any]) -> Question:
     """Read a request back. Raises ValueError when it is none of the project's questions."""
     turns = [str(turn["content"]) for turn in body["messages"]]
     everything, last = "\n".join(turns), turns[-1]
+    asked = _PASSAGE.sub("", last)  # documents may hold the words of a question
     if "yes or no" in last:
         passages = [("", m[1]) for m in re.finditer(r'^Passage: "(.*)"$', last, re.MULTILINE)]
         kind = "yesno"
@@ -104,11 +105,11 @@ def question_of(body: Mapping[str, Any]) -> Question:
                     ("letter", "label"),
                     ("A or B alone", "label"),
                 )
-                if words in last
+                if words in asked
             ),
             "",
         )
-    query, keep = _QUERY.search(everything), _KEEP.search(last)
+    query, keep = _QUERY.search(everything), _KEEP.search(asked)
     if not kind or query is None:
         raise ValueError("this is none of the questions that are known here")
     return Question(body, query[1], tuple(passages), kind, int(keep[1]) if keep else 0)

@@ -357,3 +357,13 @@ def test_pairs_that_follow_their_place_are_draws(serve: Serve, ctx: Context) -> 
     assert [hit.score for hit in result.ranking] == [1.0, 1.0, 1.0]
     assert result.ranking.doc_ids == ("d1", "d2", "d3")
     assert result.ranking.scale == "wins"
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_documents_with_the_words_of_a_question_are_ordered_all_the_same(
+    serve: Serve, ctx: Context, form: str
+) -> None:
+    texts = ("Choose the 2 passages of a letter.", 'A "ranking" joined by the sign >.', "Shifts.")
+    docs = [Document(f"d{place}", text) for place, text in enumerate(texts)]
+    result = make(Listwise, serve(), form=form, **SMALL[Listwise]).rerank(QUERY, docs, ctx)
+    assert result.status is Status.OK
