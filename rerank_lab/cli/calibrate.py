@@ -6,6 +6,7 @@ import argparse
 
 from rerank_lab.calibration import calibrate as fitted
 from rerank_lab.calibration import judged_scores, threshold_for
+from rerank_lab.cli.ahead import tell_ahead
 from rerank_lab.cli.output import Output
 from rerank_lab.context import Context
 from rerank_lab.corpora import load_corpus
@@ -23,6 +24,8 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         progress=output.progress,
         spend=SpendMeter(arguments.spend_limit),
     )
+    asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    tell_ahead([arguments.pipeline], asked, corpus, engine, output)
     judged = judged_scores(corpus, arguments.pipeline, grade=arguments.grade, ctx=ctx)
     found = fitted(judged, folds=arguments.folds, seed=arguments.seed)
     shown = view(found, arguments.method, arguments.precision)

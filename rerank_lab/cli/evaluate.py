@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from rerank_lab.cli.ahead import tell_ahead
 from rerank_lab.cli.output import Output, number, seconds
 from rerank_lab.context import Context
 from rerank_lab.corpora import load_corpus
@@ -22,10 +23,7 @@ from rerank_lab.spend import SpendMeter
 from rerank_lab.stats import Paired, against
 from rerank_lab.trec import read_run
 from rerank_lab.types import Qrels, Status
-from rerank_lab.views.spending import ahead
 
-_CANDIDATES = 100
-"""What a first stage hands over unless it says otherwise: what estimates count on."""
 _KEEP_ORDER = (".jsonl", ".parquet")
 """Run files of this program keep the order itself; in a TREC run scores decide, as in trec_eval."""
 
@@ -43,9 +41,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         progress=output.progress,
         spend=SpendMeter(arguments.spend_limit),
     )
-    asked = ahead(arguments.pipelines, queries, corpus, _CANDIDATES, engine)
-    for spec, words in asked.items():
-        output.note(f"{spec} asks for up to {words}")
+    tell_ahead(arguments.pipelines, queries, corpus, engine, output)
     done = run(experiment, ctx, engine)
     if output.as_json:
         output.json(done.to_json())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from rerank_lab.cli.ahead import tell_ahead
 from rerank_lab.cli.output import Output, number
 from rerank_lab.context import Context
 from rerank_lab.corpora import load_corpus
@@ -38,6 +39,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         folds=arguments.folds,
         language=arguments.language,
     )
+    tell_ahead([arguments.pipeline], made.queries, corpus, engine, output)
     model = trained(
         made,
         Context(

@@ -49,6 +49,24 @@ def test_a_pipeline_without_scores_is_an_error_with_a_hint(
     assert error["hint"]
 
 
+@pytest.mark.parametrize(
+    ("command", "spec"),
+    [("calibrate", "bm25(k=5) >> cohere"), ("train", "bm25(k=20) >> ltr(bm25,cohere)")],
+)
+def test_what_a_provider_would_be_asked_is_told_first(
+    command: str,
+    spec: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
+    name = ["--name", "asked"] if command == "train" else []
+    assert main([command, "helpdesk", "-p", spec, *name]) == 2
+    said = capsys.readouterr().err
+    assert "asks for up to 60 requests" in said
+    assert "No key is set: COHERE_API_KEY" in said
+
+
 def test_the_guides_example_runs_as_it_stands() -> None:
     [example] = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S)
     said = io.StringIO()
