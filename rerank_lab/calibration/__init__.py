@@ -43,6 +43,10 @@ __all__ = [
 
 MIN_QUERIES, MIN_EACH = 10, 20
 """Fewer judged queries, or relevant or other documents, are refused: no curve is that sure."""
+_ONLY_RELEVANT = (
+    "hardly any candidate is judged as not relevant, and one without a judgment is not taken for "
+    "that. Judge some with grade 0."
+)
 FOLDS = 5
 
 
@@ -200,7 +204,7 @@ def _require_enough(judged: JudgedScores, folds: int) -> None:
         f"There is too little to fit a curve on: {judged.query_count} judged queries with "
         f"{positive} relevant and {other} other candidates.",
         hint=f"At least {MIN_QUERIES} queries and {MIN_EACH} candidates of each kind are needed: "
-        "judge more, or look deeper.",
+        + (_ONLY_RELEVANT if other < MIN_EACH <= positive else "judge more, or look deeper."),
     )
 
 

@@ -104,6 +104,15 @@ def test_too_little_is_refused_with_numbers(engine: Engine) -> None:
         calibrate(judged_scores(corpus(), SPEC, grade=3, engine=engine))
 
 
+def test_a_corpus_that_judges_only_what_is_relevant_is_told_what_it_lacks(engine: Engine) -> None:
+    made = corpus()
+    only = {q: {d: g for d, g in grades.items() if g} for q, grades in made.qrels.items()}
+    positive = Corpus("c", made.documents, made.queries, only)
+    with pytest.raises(InvalidInput, match="and 0 other candidates") as caught:
+        calibrate(judged_scores(positive, SPEC, engine=engine))
+    assert "Judge some with grade 0" in caught.value.hint
+
+
 def test_orders_without_scores_and_failures_are_told(engine: Engine) -> None:
     with pytest.raises(InvalidInput, match="gives no scores"):
         judged_scores(corpus(), "as-given >> by-length >> both-ends", engine=engine)
