@@ -13,10 +13,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.context import Context
-from rerank_lab.inference import open_scorer
-from rerank_lab.inference.resolve import locate
-from rerank_lab.paths import data_home, samples_home
+from rerank_lab.core.context import Context
+from rerank_lab.core.paths import data_home, samples_home
+from rerank_lab.models import open_scorer
+from rerank_lab.models.locate.resolve import locate
 
 STEPS, BATCH, SEED = 140, 16, 0
 SAMPLES = ("helpdesk", "science-answers")

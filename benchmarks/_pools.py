@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.corpora import Corpus
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.presets import DEFAULT_DEPTH, PRESETS
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.views.presets import DEFAULT_DEPTH, PRESETS
 
 SAMPLES = ("helpdesk", "science-answers", "multilingual-faq")
 TOP = 10

@@ -42,8 +42,8 @@ MODULES = (
     *sorted((ROOT / "rerank_lab/wire").glob("*.py")),
     *sorted((ROOT / "rerank_lab/rerank/hosted").glob("*.py")),
     *sorted((ROOT / "rerank_lab/rerank/llm").glob("*.py")),
-    ROOT / "rerank_lab/rerank/parse.py",
-    ROOT / "rerank_lab/rerank/comparative.py",
+    ROOT / "rerank_lab/rerankers/parsing.py",
+    ROOT / "rerank_lab/rerankers/comparative.py",
 )
 TESTS = (
     "tests/rerank/hosted", "tests/rerank/llm", "tests/contract/test_hosted.py",
@@ -55,10 +55,10 @@ LEFT_OUT = ("test_real_model.py",)
 _SOONER = "the same outcome, only sooner"
 EQUIVALENT: dict[tuple[str, str], str] = {
     (
-        "rerank_lab.rerank.llm.shown",
+        "rerank_lab.rerankers.llm.sanitise",
         'if len(text) > _LONGEST_LABEL and not any(bracket in text for bracket in "[［﹇"):',
     ): _SOONER,
-    ("rerank_lab.rerank.parse", "if folded.isascii():"): _SOONER,
+    ("rerank_lab.rerankers.parsing", "if folded.isascii():"): _SOONER,
 }
 """(module, code of the branch's first line): why its removal cannot be noticed."""
 

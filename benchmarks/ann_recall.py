@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from _report import report
 
-from rerank_lab.context import Context
-from rerank_lab.retrieve import ann
-from rerank_lab.retrieve.ann import Shape
+from rerank_lab.core.context import Context
+from rerank_lab.retrievers import ann
+from rerank_lab.retrievers.ann import Shape
 
 SEED = 20
 DIMENSION = 384

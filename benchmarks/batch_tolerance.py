@@ -16,10 +16,10 @@ import numpy as np
 from _models import sample_pairs
 from _report import report
 
-from rerank_lab.context import Context
-from rerank_lab.inference import open_scorer
-from rerank_lab.inference.resolve import locate
-from rerank_lab.inference.tokens import Tokenized, Tokens
+from rerank_lab.core.context import Context
+from rerank_lab.models import open_scorer
+from rerank_lab.models.locate.resolve import locate
+from rerank_lab.models.runtime.tokens import Tokenized, Tokens
 
 MODEL = "ms-marco-minilm-l12"
 PAIRS, REPEATS, SEED = 64, 4, 0

@@ -21,11 +21,11 @@ import numpy as np
 import psutil
 from _report import report
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.types import Document, Query
+from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.retrieve.bm25 import BM25
-from rerank_lab.retrieve.text import Analyzer
-from rerank_lab.types import Document, Query
+from rerank_lab.retrievers.bm25 import BM25
 
 SEED = 20
 QUERIES = 60

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from _report import report
 
-from rerank_lab.context import Context
-from rerank_lab.rerank.cross_encoder import CrossEncoderReranker
-from rerank_lab.types import Document, Query
+from rerank_lab.core.context import Context
+from rerank_lab.core.types import Document, Query
+from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
 
 DEPTH = 100
 

@@ -20,10 +20,10 @@ import numpy as np
 from _report import report
 from rerank_speed import L12, candidates
 
-from rerank_lab.inference.attention import fuse_attention
-from rerank_lab.inference.onnx import SLOWER_FUSIONS
-from rerank_lab.inference.resolve import locate
-from rerank_lab.inference.tokens import Tokenized, Tokens
+from rerank_lab.models.convert.attention import fuse_attention
+from rerank_lab.models.locate.resolve import locate
+from rerank_lab.models.onnx.session import SLOWER_FUSIONS
+from rerank_lab.models.runtime.tokens import Tokenized, Tokens
 
 TEXTS = 40
 

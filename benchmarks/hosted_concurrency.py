@@ -16,13 +16,13 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from rerank_lab.context import Context
-from rerank_lab.jobs import JobTable
-from rerank_lab.registry import load
-from rerank_lab.rerank.base import Reranked, Reranker
-from rerank_lab.spec import Literal
-from rerank_lab.types import Document, Query
-from rerank_lab.wire.providers import providers
+from rerank_lab.components.registry import load
+from rerank_lab.core.context import Context
+from rerank_lab.core.spec import Literal
+from rerank_lab.core.types import Document, Query
+from rerank_lab.jobs.table import JobTable
+from rerank_lab.remote.providers import providers
+from rerank_lab.rerankers.base import Reranked, Reranker
 
 sys.path.insert(0, os.path.dirname(__file__))
 from _report import report

@@ -25,11 +25,11 @@ from typing import Any
 from _models import minilm_l6_cross_encoder, ranked_documents
 from _report import report
 
-from rerank_lab.context import Context
-from rerank_lab.inference import Scorer, Usage, open_scorer
-from rerank_lab.inference.convert import compare
-from rerank_lab.inference.resolve import locate
-from rerank_lab.inference.tokens import Tokens
+from rerank_lab.core.context import Context
+from rerank_lab.models import Scorer, Usage, open_scorer
+from rerank_lab.models.convert.export import compare
+from rerank_lab.models.locate.resolve import locate
+from rerank_lab.models.runtime.tokens import Tokens
 
 CANDIDATES, TOKENS, SEED = 100, 134, 1
 L12 = "ms-marco-minilm-l12"

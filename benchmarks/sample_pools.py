@@ -22,12 +22,12 @@ import numpy as np
 from _pools import DEPTHS, SAMPLES, TOP, unjudged_pairs, write_pool
 from _report import report
 
+from rerank_lab.core.types import Ranking
 from rerank_lab.corpora import Corpus, load_corpus
-from rerank_lab.inference import Encoder, TokenEncoder
-from rerank_lab.measures import measure
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.presets import PRESETS
-from rerank_lab.types import Ranking
+from rerank_lab.evaluation.measures import measure
+from rerank_lab.models import Encoder, TokenEncoder
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.views.presets import PRESETS
 
 MEASURES = ("nDCG@10", "Judged@10")
 

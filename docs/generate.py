@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rerank_lab.catalogue import Model, catalogue, elsewhere
-from rerank_lab.registry import KINDS, Broken, Info, Param, infos
-from rerank_lab.spec import format_literal
+from rerank_lab.components.catalogue import Model, catalogue, elsewhere
+from rerank_lab.components.registry import KINDS, Broken, Info, Param, infos
+from rerank_lab.core.spec import format_literal
 
 HERE = Path(__file__).parent
 TITLES = {"retriever": "First stages", "fusion": "Fusions", "reranker": "Rerankers"}

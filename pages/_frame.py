@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rerank_lab.ui import frame
+from rerank_lab.ui.shared import frame
 
 HERE = Path(__file__).parent
 PAGES = (

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rerank_lab.ui import calibrate
+from rerank_lab.ui.calibrate import page as calibrate
 
 calibrate.page()

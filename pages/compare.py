@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rerank_lab.ui import compare
+from rerank_lab.ui.compare import page as compare
 
 compare.page()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rerank_lab.ui import corpora
+from rerank_lab.ui.corpora import page as corpora
 
 corpora.page()

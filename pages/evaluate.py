@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rerank_lab.ui import evaluate
+from rerank_lab.ui.evaluate import page as evaluate
 
 evaluate.page()

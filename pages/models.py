@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rerank_lab.ui import models
+from rerank_lab.ui.models import page as models
 
 models.page()

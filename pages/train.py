@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rerank_lab.ui import train
+from rerank_lab.ui.train import page as train
 
 train.page()

@@ -15,41 +15,60 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rerank_lab.compose import bm25, dense, rerank, retrieve, rrf, weighted
-    from rerank_lab.context import CancelToken, Context, Progress
+    from rerank_lab.core.context import CancelToken, Context, Progress
+    from rerank_lab.core.errors import LabError
+    from rerank_lab.core.spec import parse
+    from rerank_lab.core.types import Document, Hit, Judgment, Query, Ranking, Run, Status, Trace
     from rerank_lab.corpora import Corpus, list_corpora, load_corpus
-    from rerank_lab.engine import Engine, default_engine
-    from rerank_lab.errors import LabError
-    from rerank_lab.experiment import evaluate
-    from rerank_lab.jobs import JobTable
-    from rerank_lab.measures import headroom, measure
-    from rerank_lab.pipeline import Pipeline, Result
-    from rerank_lab.spec import parse
-    from rerank_lab.stages import Stages, rerank_documents
-    from rerank_lab.types import Document, Hit, Judgment, Query, Ranking, Run, Status, Trace
+    from rerank_lab.evaluation.experiments import evaluate
+    from rerank_lab.evaluation.measures import headroom, measure
+    from rerank_lab.jobs.table import JobTable
+    from rerank_lab.pipeline.builders import bm25, dense, rerank, retrieve, rrf, weighted
+    from rerank_lab.pipeline.engine import Engine, default_engine
+    from rerank_lab.pipeline.pipeline import Pipeline, Result
+    from rerank_lab.pipeline.reranking import Stages, rerank_documents
     from rerank_lab.views import moves
-    from rerank_lab.views.shapes import to_cohere, to_rerankers
+    from rerank_lab.views.response_formats import to_cohere, to_rerankers
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "bm25": "compose", "dense": "compose", "rerank": "compose", "retrieve": "compose",
-    "rrf": "compose", "weighted": "compose",
-    "CancelToken": "context", "Context": "context", "Progress": "context",
-    "Corpus": "corpora", "list_corpora": "corpora", "load_corpus": "corpora",
-    "Engine": "engine", "default_engine": "engine",
-    "LabError": "errors",
-    "evaluate": "experiment",
-    "JobTable": "jobs",
-    "headroom": "measures", "measure": "measures",
-    "Pipeline": "pipeline", "Result": "pipeline",
-    "parse": "spec",
-    "Stages": "stages", "rerank_documents": "stages",
-    "Document": "types", "Hit": "types", "Judgment": "types", "Query": "types", "Ranking": "types",
-    "Run": "types", "Status": "types", "Trace": "types",
+    "bm25": "pipeline.builders",
+    "dense": "pipeline.builders",
+    "rerank": "pipeline.builders",
+    "retrieve": "pipeline.builders",
+    "rrf": "pipeline.builders",
+    "weighted": "pipeline.builders",
+    "CancelToken": "core.context",
+    "Context": "core.context",
+    "Progress": "core.context",
+    "Corpus": "corpora",
+    "list_corpora": "corpora",
+    "load_corpus": "corpora",
+    "Engine": "pipeline.engine",
+    "default_engine": "pipeline.engine",
+    "LabError": "core.errors",
+    "evaluate": "evaluation.experiments",
+    "JobTable": "jobs.table",
+    "headroom": "evaluation.measures",
+    "measure": "evaluation.measures",
+    "Pipeline": "pipeline.pipeline",
+    "Result": "pipeline.pipeline",
+    "parse": "core.spec",
+    "Stages": "pipeline.reranking",
+    "rerank_documents": "pipeline.reranking",
+    "Document": "core.types",
+    "Hit": "core.types",
+    "Judgment": "core.types",
+    "Query": "core.types",
+    "Ranking": "core.types",
+    "Run": "core.types",
+    "Status": "core.types",
+    "Trace": "core.types",
     "moves": "views",
-    "to_cohere": "views.shapes", "to_rerankers": "views.shapes",
-}  # fmt: skip
+    "to_cohere": "views.response_formats",
+    "to_rerankers": "views.response_formats",
+}
 __all__ = sorted([*_HOME, "__version__"])
 
 

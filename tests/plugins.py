@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab import registry
+from rerank_lab.components import registry
 
 MODULE = '''
 import time

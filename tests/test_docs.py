@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.catalogue import catalogue, elsewhere
 from rerank_lab.cli.parser import read_arguments
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import KINDS, Info, infos
-from rerank_lab.stages import Stages
+from rerank_lab.components.catalogue import catalogue, elsewhere
+from rerank_lab.components.registry import KINDS, Info, infos
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.reranking import Stages
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -64,7 +64,7 @@ def test_it_is_listed_and_checked_like_any_other(installed: Path, home: Path) ->
 
 def test_its_form_is_made_from_its_options(installed: Path, home: Path) -> None:
     code = (
-        "from rerank_lab.registry import info\n"
+        "from rerank_lab.components.registry import info\n"
         "p = info('reranker', 'freshness').param('now')\n"
         "print(p.default, p.low, p.high, p.unit)"
     )

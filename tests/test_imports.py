@@ -19,7 +19,7 @@ HEAVY = {
 # The wrappers for frameworks import their framework; nothing else imports them.
 APART = {f"rerank_lab.integrations.{name}" for name in ("haystack", "langchain", "llama_index")}
 # Both stand for the network, are imported inside functions, and come last here.
-HTTP = {"rerank_lab.rerank.llm.bridge", "rerank_lab.wire.transport"}
+HTTP = {"rerank_lab.rerankers.llm.sdk", "rerank_lab.remote.transport"}
 CORE = sorted(
     (
         module.name
@@ -44,7 +44,7 @@ def test_no_module_of_the_core_imports_anything_heavy() -> None:
         "print(json.dumps(found))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(shown.stdout) == {"rerank_lab.rerank.llm.bridge": ["httpx"]}
+    assert json.loads(shown.stdout) == {"rerank_lab.rerankers.llm.sdk": ["httpx"]}
     assert {"calibration", "integrations", "ltr", "saved", "stages", "training"} <= {
         name.split(".")[1] for name in CORE
     }
@@ -60,7 +60,7 @@ def test_every_public_name_can_be_had_from_the_root() -> None:
 def test_functions_stay_callable_when_packages_of_their_name_are_imported() -> None:
     code = (
         "import rerank_lab as rl; first = (rl.retrieve('bm25', k=5), rl.rerank('mmr', top=9)); "
-        "import rerank_lab.rerank.base, rerank_lab.retrieve.base as base; "
+        "import rerank_lab.rerankers.base, rerank_lab.retrievers.base as base; "
         "assert (rl.retrieve('bm25', k=5), rl.rerank('mmr', top=9)) == first; "
         "assert str(rl.rerank('mmr', top=9)) == 'mmr(top=9)'; assert base.Retriever"
     )

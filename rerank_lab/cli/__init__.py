@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.parser import COMMANDS, read_arguments
-from rerank_lab.errors import Cancelled, LabError
+from rerank_lab.core.errors import Cancelled, LabError
 
 OK, FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141
 
@@ -55,7 +55,7 @@ def _run(given: list[str], output: Output) -> int:
 
 
 def _guarded(command: object, arguments: object, output: Output) -> int:
-    from rerank_lab.engine import lab_errors
+    from rerank_lab.pipeline.engine import lab_errors
 
     if not callable(command):
         raise TypeError(command)

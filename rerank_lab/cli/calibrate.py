@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from rerank_lab.calibration import calibrate as fitted
-from rerank_lab.calibration import judged_scores, threshold_for
-from rerank_lab.cli.ahead import tell_ahead
+from rerank_lab.cli.cost_estimate import tell_ahead
 from rerank_lab.cli.output import Output
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora import load_corpus
-from rerank_lab.engine import default_engine
-from rerank_lab.spend import SpendMeter
+from rerank_lab.evaluation.calibration import calibrate as fitted
+from rerank_lab.evaluation.calibration import judged_scores, threshold_for
+from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.views.calibration import view
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from rerank_lab.cli.output import Output
-from rerank_lab.paths import HOME_VARIABLE, data_home, samples_home
+from rerank_lab.core.paths import HOME_VARIABLE, data_home, samples_home
 
 State = Literal["ok", "note", "problem"]
 _PACKAGES = (
@@ -114,8 +114,8 @@ def _samples() -> Check:
 
 
 def _models() -> Check:
-    from rerank_lab.catalogue import catalogue
-    from rerank_lab.inference import availability
+    from rerank_lab.components.catalogue import catalogue
+    from rerank_lab.models import availability
 
     states = {name: availability(name).state for name in catalogue()}
     ready = [name for name, state in states.items() if state == "ready"]
@@ -128,7 +128,7 @@ def _models() -> Check:
 
 
 def _components() -> Check:
-    from rerank_lab.registry import KINDS, Broken, infos
+    from rerank_lab.components.registry import KINDS, Broken, infos
 
     found = [one for kind in KINDS for one in infos(kind)]
     broken = [one for one in found if isinstance(one, Broken)]

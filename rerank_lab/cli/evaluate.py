@@ -6,23 +6,23 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rerank_lab.cli.ahead import tell_ahead
+from rerank_lab.cli.cost_estimate import tell_ahead
 from rerank_lab.cli.output import Output, number, seconds
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.types import Qrels, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.judged import read_judgments
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions
-from rerank_lab.engine import default_engine
-from rerank_lab.errors import InvalidInput, LabError
-from rerank_lab.experiment import Evaluation, Failure, Outcome, asked_queries, plan, run
-from rerank_lab.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures
-from rerank_lab.measures import measure as measured
-from rerank_lab.problems import ProblemLog
-from rerank_lab.spend import SpendMeter
-from rerank_lab.stats import Paired, against
-from rerank_lab.trec import read_run
-from rerank_lab.types import Qrels, Status
+from rerank_lab.corpora.trec import read_run
+from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
+from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures
+from rerank_lab.evaluation.measures import measure as measured
+from rerank_lab.evaluation.statistics import Paired, against
+from rerank_lab.pipeline.engine import default_engine
 
 _KEEP_ORDER = (".jsonl", ".parquet")
 """Run files of this program keep the order itself; in a TREC run scores decide, as in trec_eval."""

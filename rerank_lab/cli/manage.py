@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.cli.output import Output, cut
-from rerank_lab.context import Context
-from rerank_lab.errors import InvalidInput, MissingExtra
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput, MissingExtra
 
 
 def corpora(arguments: argparse.Namespace, output: Output) -> int:
@@ -103,7 +103,7 @@ def _delete(arguments: argparse.Namespace, output: Output) -> int:
 
 def models(arguments: argparse.Namespace, output: Output) -> int:
     """What there is, and what can run here now."""
-    from rerank_lab.registry import KINDS, Broken, infos
+    from rerank_lab.components.registry import KINDS, Broken, infos
 
     rows = _model_rows()
     found = [one for kind in KINDS for one in infos(kind)]
@@ -150,8 +150,8 @@ def models(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _model_rows() -> list[dict[str, Any]]:
-    from rerank_lab.catalogue import catalogue
-    from rerank_lab.inference import availability
+    from rerank_lab.components.catalogue import catalogue
+    from rerank_lab.models import availability
 
     rows: list[dict[str, Any]] = []
     for name, model in catalogue().items():

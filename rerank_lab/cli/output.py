@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from rerank_lab.context import Progress
-from rerank_lab.errors import InvalidInput, LabError
+from rerank_lab.core.context import Progress
+from rerank_lab.core.errors import InvalidInput, LabError
 
 _EVERY_S = 0.1
 

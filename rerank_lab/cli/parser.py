@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rerank_lab.errors import InvalidInput
-from rerank_lab.ltr.settings import LEARNERS
-from rerank_lab.retrieve.text import LANGUAGES
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.corpora.analysis import LANGUAGES
+from rerank_lab.fusion.learned.settings import LEARNERS
 
 COMMANDS = {
     "rank": ("rank", "rank"),

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
+from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.types import Hit, Query, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.engine import default_engine
-from rerank_lab.errors import Cancelled, InvalidInput, LabError
-from rerank_lab.pipeline import Result, pipelines
-from rerank_lab.presets import DEFAULT_DEPTH
-from rerank_lab.saved import MAX_BYTES, comparison_of, known_secrets, to_bytes
-from rerank_lab.spend import SpendMeter
-from rerank_lab.tapes import MEMORY, Tape
-from rerank_lab.types import Hit, Query, Status
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import Result, pipelines
+from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.views import Outcome, Question
+from rerank_lab.views.presets import DEFAULT_DEPTH
+from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison
-from rerank_lab.views.shapes import SHAPES
 
 SHOWN = 10
 

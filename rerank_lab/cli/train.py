@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from rerank_lab.cli.ahead import tell_ahead
+from rerank_lab.cli.cost_estimate import tell_ahead
 from rerank_lab.cli.output import Output, number
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora import load_corpus
-from rerank_lab.engine import default_engine
-from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Model
-from rerank_lab.ltr.settings import DEFAULT_SETTINGS
-from rerank_lab.spend import SpendMeter
-from rerank_lab.training import plan
-from rerank_lab.training import train as trained
+from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Model
+from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
+from rerank_lab.learning import plan
+from rerank_lab.learning import train as trained
+from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.views.train import train_view
 
 _SHOWN = 10

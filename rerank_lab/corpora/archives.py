@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.corpora.limits import MB, Limits, readable_size
 from rerank_lab.corpora.source import Source
-from rerank_lab.errors import InvalidInput, LabError
 
 _NESTED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst"}
 

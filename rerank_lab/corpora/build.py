@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.types import Document
 from rerank_lab.corpora.roles import META, PARENT, ColumnMapping, columns_of, guess_mapping
 from rerank_lab.corpora.source import clean_text
 from rerank_lab.corpora.tables import Record, Row
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
-from rerank_lab.types import Document
 
 PEEK_ROWS = 200
 _CHECK_EVERY = 1000

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog, Severity
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.archives import unpacked
 from rerank_lab.corpora.build import DocumentBuilder
 from rerank_lab.corpora.formats import FORMATS, format_of, is_archive, known_extension
@@ -16,9 +19,6 @@ from rerank_lab.corpora.limits import check_size
 from rerank_lab.corpora.roles import ColumnMapping
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog, Severity
-from rerank_lab.types import Document, Query
 
 CORPUS_STEMS = ("corpus", "documents", "docs", "collection", "passages")
 QUERY_STEMS = ("queries", "topics", "questions")

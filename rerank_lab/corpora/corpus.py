@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from rerank_lab.errors import InvalidInput
-from rerank_lab.types import Document, Qrels, Query
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Document, Qrels, Query
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora import pages, tables
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions, Row
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
 
 Reader = Callable[[Source, ReadOptions, ProblemLog], Iterator[Row]]
 

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.corpora.bundle import Bundle, opened, read_parts
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.judged import check_judgments, read_judgments, read_queries
@@ -24,8 +26,6 @@ from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import check_name, imported_entry, read_summary, save_corpus
 from rerank_lab.corpora.summary import CorpusSummary, duplicate_groups, summarise
 from rerank_lab.corpora.tables import ReadOptions
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import Problem, ProblemLog, Severity
 
 Given = Preview | Source | Path | str
 

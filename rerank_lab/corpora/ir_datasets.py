@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.bundle import Bundle
 from rerank_lab.corpora.source import clean_text
-from rerank_lab.errors import InvalidInput, LabError, MissingExtra
-from rerank_lab.problems import ProblemLog
-from rerank_lab.types import Document, Query
 
 PREFIX = "ir_datasets:"
 _TEXT_FIELDS = ("text", "body", "abstract", "contents")

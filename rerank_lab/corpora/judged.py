@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.types import Query
 from rerank_lab.corpora.build import id_text, peek
 from rerank_lab.corpora.formats import FORMATS, format_of
 from rerank_lab.corpora.roles import (
@@ -21,10 +24,7 @@ from rerank_lab.corpora.roles import (
 )
 from rerank_lab.corpora.source import Source, clean_text, detect_decoding, read_lines
 from rerank_lab.corpora.tables import ReadOptions, Record, Row
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
-from rerank_lab.trec import add_judgment, parse_qrels
-from rerank_lab.types import Query
+from rerank_lab.corpora.trec import add_judgment, parse_qrels
 
 QrelsDict = dict[str, dict[str, int]]
 _QRELS_HINT = (

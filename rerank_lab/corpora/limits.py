@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rerank_lab.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 

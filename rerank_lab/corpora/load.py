@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.bundle import Bundle, Parts, lost, opened, read_judged, read_parts
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
@@ -14,8 +16,6 @@ from rerank_lab.corpora.judged import check_judgments
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import CorpusEntry, find_entry, read_summary, unknown_corpus
 from rerank_lab.corpora.tables import ReadOptions
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
 
 _log = logging.getLogger(__name__)
 PathLike = str | Path

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import MB, Limits, check_size
 from rerank_lab.corpora.source import Source, read_text
 from rerank_lab.corpora.tables import ReadOptions, Row
-from rerank_lab.errors import InvalidInput, LabError
-from rerank_lab.problems import ProblemLog
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _UNDERLINED = re.compile(r"^(\S.*)\n=+[ \t]*$", re.MULTILINE)

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Document
 from rerank_lab.corpora.tokens import token_spans
-from rerank_lab.errors import InvalidInput
-from rerank_lab.types import Document
 
 SPAN = "passage_span"
 """The `meta` key of a passage's place in its document: [start, end) in characters."""

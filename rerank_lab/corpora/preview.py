@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import Problem, ProblemLog
 from rerank_lab.corpora.build import PEEK_ROWS, peek
 from rerank_lab.corpora.bundle import Parts
 from rerank_lab.corpora.formats import Format, format_of
 from rerank_lab.corpora.roles import ColumnMapping, columns_of, guess_mapping
 from rerank_lab.corpora.source import Source, detect_decoding
 from rerank_lab.corpora.tables import ReadOptions, Record
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import Problem, ProblemLog
 
 SHOWN_ROWS = 10
 _SHOWN_SAMPLES, _SHOWN_LETTERS = 3, 200

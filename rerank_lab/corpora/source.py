@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, MB, Limits
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

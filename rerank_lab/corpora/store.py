@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import data_home, samples_home
+from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.roles import META, PARENT
-from rerank_lab.errors import InvalidInput
-from rerank_lab.paths import data_home, samples_home
-from rerank_lab.types import Document, Qrels, Query
 
 CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
 _CHUNK = 2000

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.languages import detect_languages
 from rerank_lab.corpora.tokens import count_tokens, normalised, terms
-from rerank_lab.types import Document, Query
 
 LENGTH_EDGES = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _LENGTH_SAMPLE = 20_000

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
 from rerank_lab.corpora.source import Source, detect_decoding, read_lines, read_text
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
 
 Record = dict[str, Any]
 Row = tuple[int, Record]

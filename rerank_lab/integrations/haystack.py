@@ -11,10 +11,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from rerank_lab.context import CancelToken
-from rerank_lab.errors import MissingExtra
+from rerank_lab.core.context import CancelToken
+from rerank_lab.core.errors import MissingExtra
 from rerank_lab.integrations.shared import Given, checked_top, document, in_thread, rerank
-from rerank_lab.stages import Stages
+from rerank_lab.pipeline.reranking import Stages
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict

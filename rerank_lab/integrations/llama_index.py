@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rerank_lab.context import CancelToken
-from rerank_lab.errors import InvalidInput, MissingExtra
+from rerank_lab.core.context import CancelToken
+from rerank_lab.core.errors import InvalidInput, MissingExtra
+from rerank_lab.core.types import Document
 from rerank_lab.integrations.shared import Given, checked_top, document, in_thread, rerank
-from rerank_lab.stages import Stages
-from rerank_lab.types import Document
+from rerank_lab.pipeline.reranking import Stages
 
 try:
     from llama_index.core.callbacks import CBEventType, EventPayload

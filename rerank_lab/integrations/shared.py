@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from rerank_lab.context import CancelToken
-from rerank_lab.engine import default_engine
-from rerank_lab.errors import InvalidInput
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.spec import Node, PipelineSpec
-from rerank_lab.stages import Stages
-from rerank_lab.types import Document, Ranking, Status
+from rerank_lab.core.context import CancelToken
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import Node, PipelineSpec
+from rerank_lab.core.types import Document, Ranking, Status
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.reranking import Stages
 
 T = TypeVar("T")
 Given = str | Node | PipelineSpec | Pipeline | Stages

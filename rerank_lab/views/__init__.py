@@ -12,7 +12,7 @@ from rerank_lab.views.compare import (
     Question,
     compare,
 )
-from rerank_lab.views.moves import Movement, moves
+from rerank_lab.views.rank_changes import Movement, moves
 
 __all__ = [
     "Card",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rerank_lab.rerank.llm.listwise import position_bias
-from rerank_lab.rerank.parse import Fault
-from rerank_lab.views.words import counted
+from rerank_lab.rerankers.llm.listwise import position_bias
+from rerank_lab.rerankers.parsing import Fault
+from rerank_lab.views.formatting import counted
 
 _WORDS = {
     Fault.EMPTY: "empty",

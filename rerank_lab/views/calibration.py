@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rerank_lab.calibration import MIN_KEPT, Calibration, Cut, Fitted, Method, threshold_for
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import expand, resolve
+from rerank_lab.components.registry import expand, resolve
+from rerank_lab.evaluation.calibration import (
+    MIN_KEPT,
+    Calibration,
+    Cut,
+    Fitted,
+    Method,
+    threshold_for,
+)
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import fraction
-from rerank_lab.views.words import counted
 
 NAMES: dict[Method, str] = {"platt": "Platt (logistic)", "isotonic": "Isotonic (steps)"}
 

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.errors import LabError
-from rerank_lab.measures import ceiling, query_measures
-from rerank_lab.pipeline import Result
-from rerank_lab.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.evaluation.measures import ceiling, query_measures
+from rerank_lab.pipeline.pipeline import Result
 from rerank_lab.views.answers import fault_words, manner_words
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.hosted import facts_line
 from rerank_lab.views.labels import last_stages, short_labels
-from rerank_lab.views.moves import Movement, moves, stage_ranking
+from rerank_lab.views.rank_changes import Movement, moves, stage_ranking
 from rerank_lab.views.text import Segment, marker, shorten
-from rerank_lab.views.words import counted
 
 MEASURE = "nDCG@10"
 _TITLE_CHARS = 140

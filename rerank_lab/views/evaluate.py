@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rerank_lab.experiment import ErrorGroup, Evaluation, ExperimentEntry, Failure, Outcome
-from rerank_lab.stats import Paired, against, best_group
-from rerank_lab.types import Status
+from rerank_lab.core.types import Status
+from rerank_lab.evaluation.experiments import (
+    ErrorGroup,
+    Evaluation,
+    ExperimentEntry,
+    Failure,
+    Outcome,
+)
+from rerank_lab.evaluation.statistics import Paired, against, best_group
 from rerank_lab.views.evaluate_notes import notes
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import last_stages, short_labels, without_depth
-from rerank_lab.views.words import counted
 
 ALPHA = 0.05
 _UNJUDGED_DEPTH = 10

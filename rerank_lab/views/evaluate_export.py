@@ -10,10 +10,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from rerank_lab.errors import InvalidInput
-from rerank_lab.experiment import Evaluation
-from rerank_lab.trec import trec_lines, write_run
-from rerank_lab.types import Run, Status
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Run, Status
+from rerank_lab.corpora.trec import trec_lines, write_run
+from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.views.importing import not_a_formula
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rerank_lab.experiment import Design
-from rerank_lab.stats import Paired
-from rerank_lab.types import Status
+from rerank_lab.core.types import Status
+from rerank_lab.evaluation.experiments import Design
+from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, Row, interval, p_words, signed
-from rerank_lab.views.words import counted
+from rerank_lab.views.formatting import counted
 
 _ANSWERED = frozenset(status.value for status in Status if status.answered)
 

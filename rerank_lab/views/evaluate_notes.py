@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from rerank_lab.experiment import Evaluation
-from rerank_lab.views.words import counted
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.views.formatting import counted
 
 _WARNINGS = 3
 """So many warnings of a pipeline are told, those of most queries first."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rerank_lab.compare import kendall_tau, overlap_at, rbo
-from rerank_lab.pipeline import StageResult
-from rerank_lab.registry import source_kind
-from rerank_lab.types import Trace
+from rerank_lab.components.registry import source_kind
+from rerank_lab.core.types import Trace
+from rerank_lab.evaluation.similarity import kendall_tau, overlap_at, rbo
+from rerank_lab.pipeline.pipeline import StageResult
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
+from rerank_lab.views.input_coverage import Read, SeenBy, reads
 from rerank_lab.views.labels import score, stage_label
-from rerank_lab.views.moves import stage_ranking
-from rerank_lab.views.seen import Read, SeenBy, reads
+from rerank_lab.views.rank_changes import stage_ranking
 from rerank_lab.views.text import Segment, marker
 from rerank_lab.views.times import PART_NAMES, PARTS, warmth
 

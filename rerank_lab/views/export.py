@@ -8,12 +8,12 @@ import json
 import re
 from typing import Any
 
-from rerank_lab.errors import InvalidInput
-from rerank_lab.trec import trec_lines
-from rerank_lab.types import Run
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Run
+from rerank_lab.corpora.trec import trec_lines
 from rerank_lab.views.compare import Column, CompareView, shown_document
-from rerank_lab.views.moves import moves
-from rerank_lab.views.shapes import SHAPES
+from rerank_lab.views.rank_changes import moves
+from rerank_lab.views.response_formats import SHAPES
 
 HEADER = (
     "query_id", "query", "pipeline", "rank", "doc_id", "score", "scale", "first_stage_rank",

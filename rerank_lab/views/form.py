@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from rerank_lab.catalogue import catalogue
-from rerank_lab.errors import LabError
-from rerank_lab.registry import Broken, Kind, Param, expand, infos, resolve, source_kind
-from rerank_lab.spec import Literal, Node, PipelineSpec
+from rerank_lab.components.catalogue import catalogue
+from rerank_lab.components.registry import Broken, Kind, Param, expand, infos, resolve, source_kind
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Literal, Node, PipelineSpec
 
 Path = tuple[int, ...]
 """Where a component stands: (stage,) or, inside a fusion, (stage, source, ...)."""

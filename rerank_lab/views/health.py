@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rerank_lab.errors import LabError
-from rerank_lab.experiment import Evaluation
-from rerank_lab.pipeline import Result
-from rerank_lab.registry import expand, resolve
-from rerank_lab.rerank.health import compare_with_first_stage
-from rerank_lab.spec import Node, PipelineSpec
-from rerank_lab.types import Ranking
+from rerank_lab.components.registry import expand, resolve
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Node, PipelineSpec
+from rerank_lab.core.types import Ranking
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.pipeline.pipeline import Result
+from rerank_lab.rerankers.health import compare_with_first_stage
 from rerank_lab.views.labels import short_labels
 
 _GRAVITY = {"healthy": 0, "unchecked": 1, "checking": 2, "suspect": 3, "broken": 4}

@@ -6,22 +6,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.context import Context
+from rerank_lab.components.registry import expand, leaves, load
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Node
+from rerank_lab.core.spend import Estimate
+from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.engine import Engine
-from rerank_lab.errors import LabError
-from rerank_lab.pipeline import Pipeline, Result
-from rerank_lab.registry import expand, leaves, load
-from rerank_lab.rerank.base import Reranker
-from rerank_lab.rerank.hosted.base import HostedReranker
-from rerank_lab.rerank.hosted.bedrock import KEY_ID, SECRET, TOKEN
-from rerank_lab.rerank.llm.asking import Asking
-from rerank_lab.rerank.llm.endpoint import Known, endpoints
-from rerank_lab.spec import Node
-from rerank_lab.spend import Estimate
-from rerank_lab.types import Document, Query, Status, Trace
-from rerank_lab.views.words import counted
-from rerank_lab.wire.providers import HostedModel, Provider, providers
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline, Result
+from rerank_lab.remote.providers import HostedModel, Provider, providers
+from rerank_lab.rerankers.base import Reranker
+from rerank_lab.rerankers.hosted.base import HostedReranker
+from rerank_lab.rerankers.hosted.bedrock import KEY_ID, SECRET, TOKEN
+from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.chat import Known, endpoints
+from rerank_lab.views.formatting import counted
 
 KEY_STATES = {
     "session": "entered in this session",

@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import Problem, ProblemLog
 from rerank_lab.corpora import ColumnMapping, ImportReport, Preview
 from rerank_lab.corpora.build import DocumentBuilder
 from rerank_lab.corpora.formats import FORMATS
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import Problem, ProblemLog
 from rerank_lab.views.corpora import Fact, snippet
-from rerank_lab.views.words import counted
+from rerank_lab.views.formatting import counted
 
 NO_COLUMN = "(none)"
 NO_QUERIES_HINT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from rerank_lab.jobs import Job
+from rerank_lab.jobs.table import Job
 
 LEFT = "goes on for another visitor"
 STOPPING = "stopping, unless another visitor waits for it"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rerank_lab.errors import LabError
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import Kind, expand, resolve, source_kind
-from rerank_lab.spec import Node, PipelineSpec
+from rerank_lab.components.registry import Kind, expand, resolve, source_kind
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Node, PipelineSpec
+from rerank_lab.pipeline.pipeline import Pipeline
 
 
 def short_labels(specs: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rerank_lab.views.compare import MEASURE, Quality
 from rerank_lab.views.labels import fraction
-from rerank_lab.views.moves import Movement
+from rerank_lab.views.rank_changes import Movement
 
 GRADES = {0: "not relevant", 1: "slightly", 2: "relevant", 3: "perfect"}
 """What a grade means, as TREC's passage judgments name them."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rerank_lab.catalogue import Model
-from rerank_lab.inference.memory import LoadedModel
-from rerank_lab.inference.resolve import Availability
-from rerank_lab.registry import Broken, Info
+from rerank_lab.components.catalogue import Model
+from rerank_lab.components.registry import Broken, Info
+from rerank_lab.models.locate.resolve import Availability
+from rerank_lab.models.runtime.memory import LoadedModel
+from rerank_lab.views.formatting import duration, language_names, megabytes
 from rerank_lab.views.health import Badge
-from rerank_lab.views.words import duration, language_names, megabytes
 
 STATES = {
     "loaded": "In memory",

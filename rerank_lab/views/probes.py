@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.rerank.hosted.probe import Probe
+from rerank_lab.rerankers.hosted.probe import Probe
 from rerank_lab.views.hosted import facts_of
 
 

@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.engine import Engine
-from rerank_lab.errors import InvalidInput, LabError
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.rerank.llm.asking import Asking
-from rerank_lab.rerank.llm.prompts import (
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import Node
+from rerank_lab.core.types import Document, Query
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.messages import tokens
+from rerank_lab.rerankers.llm.prompts import (
     KINDS,
     Prompt,
     is_file,
@@ -20,10 +23,7 @@ from rerank_lab.rerank.llm.prompts import (
     prompt_text,
     save_prompt,
 )
-from rerank_lab.rerank.llm.talk import tokens
-from rerank_lab.spec import Node
-from rerank_lab.types import Document, Query
-from rerank_lab.views.words import counted
+from rerank_lab.views.formatting import counted
 
 SHOWN = 2
 """Documents in a preview."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import rerank_lab
-from rerank_lab.errors import InvalidInput, LabError
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import expand
-from rerank_lab.saved import Column, Comparison, Entry, Header, default_title
-from rerank_lab.tapes import MEMORY, Tape
+from rerank_lab.components.registry import expand
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.remote.access import host_of
+from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.services.comparisons import Column, Comparison, Entry, Header, default_title
 from rerank_lab.views.compare import Outcome, Question
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import short_labels
 from rerank_lab.views.text import shorten
-from rerank_lab.views.words import counted
-from rerank_lab.wire.access import host_of
 
 
 @dataclass(frozen=True, slots=True)

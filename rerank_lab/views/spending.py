@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.types import Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.engine import Engine
-from rerank_lab.errors import LabError
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.spend import SpendMeter
-from rerank_lab.types import Query
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.views.hosted import calls_out, estimate, estimate_words, money
 
 

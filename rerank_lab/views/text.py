@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rerank_lab.retrieve.text import Analyzer
+from rerank_lab.corpora.analysis import Analyzer
 
 SNIPPET_CHARS = 260
 _READ_CHARS = 40_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rerank_lab.types import Status, Trace
+from rerank_lab.core.types import Status, Trace
 from rerank_lab.views.labels import seconds
 
 PARTS = ("load", "build", "queue", "compute", "network")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model
-from rerank_lab.registry import resolve
-from rerank_lab.stats import Paired, against
+from rerank_lab.components.registry import resolve
+from rerank_lab.evaluation.statistics import Paired, against
+from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model
 from rerank_lab.views.evaluate import ALPHA, interval, p_words, signed
 from rerank_lab.views.form import rerankers
-from rerank_lab.views.words import counted
+from rerank_lab.views.formatting import counted
 
 _LEARNERS = {"lightgbm": "LightGBM LambdaMART", "xgboost": "XGBoost rank:ndcg"}
 _FEW = 50

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rerank_lab.testing_chat import FakeChat, sorter
-from rerank_lab.testing_servers import overlap
+from rerank_lab.testing.chat_server import FakeChat, sorter
+from rerank_lab.testing.provider_servers import overlap
 from tests.browser.conftest import Visitor
 from tests.browser.server import Server
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rerank_lab.cli import main
-from rerank_lab.engine import default_engine
+from rerank_lab.pipeline.engine import default_engine
 
 Calls = list[tuple[str, object]]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab import saved
 from rerank_lab.cli import main
-from rerank_lab.engine import default_engine
-from rerank_lab.testing_servers import KEY, FakeProvider
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.services import comparisons as saved
+from rerank_lab.testing.provider_servers import KEY, FakeProvider
 from tests.cli.conftest import Calls, fail_json, run_json
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
-from tests.ltr.made import corpus
+from tests.fusion.learned.made import corpus
 
 GIVEN = ("-p", "bm25 >> ltr(bm25,overlap)", "--name", "mine", "--rounds", "20")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.registry import entry_points
-from rerank_lab.wire.providers import providers
+from rerank_lab.components.registry import entry_points
+from rerank_lab.remote.providers import providers
 
 TESTS = Path(__file__).parent.parent
 CONTRACTS = ("reranker_contract", "served")
@@ -58,5 +58,5 @@ def test_every_registered_reranker_is_under_contract() -> None:
 
 @pytest.mark.parametrize("name", ["Careful", "Reranker"])
 def test_a_new_reranker_without_its_test_is_noticed(name: str) -> None:
-    new = EntryPoint("new", f"rerank_lab.rerank.new:{name}", "rerank_lab.rerankers")
+    new = EntryPoint("new", f"rerank_lab.rerankers.new:{name}", "rerank_lab.rerankers")
     assert without_contract({"new": new}) == ["new"]

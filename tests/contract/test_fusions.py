@@ -7,18 +7,18 @@ from typing import cast
 
 import pytest
 
-from rerank_lab import registry
-from rerank_lab.context import Context
+from rerank_lab.components import registry
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import parse
+from rerank_lab.core.types import Query, Ranking, Status
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.engine import Engine
-from rerank_lab.errors import InvalidInput
-from rerank_lab.fuse import Fusion
-from rerank_lab.ltr.settings import Settings
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.spec import parse
-from rerank_lab.training import plan, train
-from rerank_lab.types import Query, Ranking, Status
-from tests.ltr.made import corpus
+from rerank_lab.fusion.base import Fusion
+from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.learning import plan, train
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from tests.fusion.learned.made import corpus
 
 pytestmark = pytest.mark.usefixtures("home")
 NAMES = list(registry.entry_points("fusion"))

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rerank_lab.cache import ScoreCache
-from rerank_lab.context import CancelToken, Context
-from rerank_lab.errors import Cancelled, ContractViolation, DeadlineExceeded, InvalidInput
-from rerank_lab.registry import Info, load, resolve
-from rerank_lab.rerank.hosted.base import HostedReranker
-from rerank_lab.testing_servers import KEY, FakeProvider
-from rerank_lab.types import Document, Query, Status
-from rerank_lab.wire.providers import providers
-from rerank_lab.wire.urls import ALLOW_PRIVATE
+from rerank_lab.components.registry import Info, load, resolve
+from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.errors import Cancelled, ContractViolation, DeadlineExceeded, InvalidInput
+from rerank_lab.core.types import Document, Query, Status
+from rerank_lab.remote.providers import providers
+from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.rerankers.hosted.base import HostedReranker
+from rerank_lab.rerankers.score_cache import ScoreCache
+from rerank_lab.testing.provider_servers import KEY, FakeProvider
 
 NAMES = list(providers())
 QUERY = Query.of("capital of France")

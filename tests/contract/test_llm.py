@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from rerank_lab.rerank.llm.listwise import Listwise
-from rerank_lab.rerank.llm.pairwise import Pairwise
-from rerank_lab.rerank.llm.pointwise import PointwiseLLM
-from rerank_lab.rerank.llm.setwise import Setwise
-from rerank_lab.testing import ReferenceContract, reranker_contract
-from rerank_lab.testing_chat import FakeChat, sorter
-from rerank_lab.testing_servers import overlap
+from rerank_lab.rerankers.llm.listwise import Listwise
+from rerank_lab.rerankers.llm.pairwise import Pairwise
+from rerank_lab.rerankers.llm.pointwise import PointwiseLLM
+from rerank_lab.rerankers.llm.setwise import Setwise
+from rerank_lab.testing.chat_server import FakeChat, sorter
+from rerank_lab.testing.components import ReferenceContract, reranker_contract
+from rerank_lab.testing.provider_servers import overlap
 
 
 class Served(ReferenceContract):

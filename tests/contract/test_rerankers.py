@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import pytest
 
-from rerank_lab.registry import Info
-from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
-from rerank_lab.rerank.bi_encoder import BiEncoderReranker
-from rerank_lab.rerank.both_ends import BothEnds
-from rerank_lab.rerank.cross_encoder import CrossEncoderReranker
-from rerank_lab.rerank.identity import Identity
-from rerank_lab.rerank.late_interaction import LateInteractionReranker
-from rerank_lab.rerank.mmr import MMR
-from rerank_lab.rerank.overlap import Overlap
-from rerank_lab.rerank.score_stages import Isotonic, Platt, Threshold
-from rerank_lab.rerank.splade import SpladeReranker
-from rerank_lab.testing import (
+from rerank_lab.components.registry import Info
+from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
+from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
+from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
+from rerank_lab.rerankers.local.late_interaction import LateInteractionReranker
+from rerank_lab.rerankers.local.splade import SpladeReranker
+from rerank_lab.rerankers.rules.identity import Identity
+from rerank_lab.rerankers.rules.long_context_reorder import BothEnds
+from rerank_lab.rerankers.rules.mmr import MMR
+from rerank_lab.rerankers.rules.overlap import Overlap
+from rerank_lab.rerankers.rules.score_stages import Isotonic, Platt, Threshold
+from rerank_lab.testing.components import (
     FailingReranker,
     FakeReranker,
     MalformedReranker,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab import registry
-from rerank_lab.context import CancelToken, Context, Progress
+from rerank_lab.components import registry
+from rerank_lab.core.context import CancelToken, Context, Progress
+from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput
+from rerank_lab.core.spec import Node, PipelineSpec, parse
+from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.errors import BackendError, Cancelled, InvalidInput
-from rerank_lab.retrieve.base import Retriever
-from rerank_lab.spec import Node, PipelineSpec, parse
-from rerank_lab.types import Document, Query, Ranking
+from rerank_lab.retrievers.base import Retriever
 
 CTX = Context()
 TEXTS = (

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora.archives import unpacked
 from rerank_lab.corpora.limits import MB, Limits
 from rerank_lab.corpora.source import Source
-from rerank_lab.errors import InvalidInput
 
 from . import make
 

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from benchmarks._assessed import agreement, cohen_kappa, kept_grades
+from rerank_lab.core.paths import samples_home
 from rerank_lab.corpora import load_corpus
-from rerank_lab.paths import samples_home
-from rerank_lab.presets import SAMPLE_QUERIES
+from rerank_lab.views.presets import SAMPLE_QUERIES
 
 SAMPLES = sorted(SAMPLE_QUERIES)
 

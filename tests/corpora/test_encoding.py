@@ -6,9 +6,9 @@ import codecs
 
 import pytest
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.corpora.source import Source, clean_text, detect_decoding, read_text
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog, Severity
 
 GERMAN = (
     "Die Tür ließ sich nur schwer öffnen, weil der Schlüssel verbogen war. Über den Dächern "

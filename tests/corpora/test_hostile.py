@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora import ImportOptions, import_corpus, inspect_upload
 from rerank_lab.corpora.formats import UPLOAD_EXTENSIONS
-from rerank_lab.errors import InvalidInput
 
 from . import make
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rerank_lab.context import CancelToken, Context, Progress
+from rerank_lab.core.context import CancelToken, Context, Progress
+from rerank_lab.core.errors import Cancelled, InvalidInput
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import (
     ColumnMapping,
     Corpus,
@@ -26,8 +28,6 @@ from rerank_lab.corpora import (
 )
 from rerank_lab.corpora.limits import Limits
 from rerank_lab.corpora.store import save_corpus, slug_of
-from rerank_lab.errors import Cancelled, InvalidInput
-from rerank_lab.types import Document, Query
 
 from . import make
 

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.types import Query
 from rerank_lab.corpora.judged import read_judgments, read_queries
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog
-from rerank_lab.types import Query
 
 from . import make
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import Severity
 from rerank_lab.corpora import Corpus, corpus_from_texts, load_corpus
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import Severity
 
 from . import make
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.corpora.formats import format_of
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions, Record
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog, Severity
 
 from . import make
 

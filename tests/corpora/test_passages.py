@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Document, Ranking
 from rerank_lab.corpora.passages import (
     SPAN,
     PassageOptions,
@@ -17,8 +19,6 @@ from rerank_lab.corpora.passages import (
     whole_documents,
 )
 from rerank_lab.corpora.tokens import count_tokens, normalised, token_spans
-from rerank_lab.errors import InvalidInput
-from rerank_lab.types import Document, Ranking
 
 pieces = st.sampled_from(
     [

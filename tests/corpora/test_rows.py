@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.corpora.formats import format_of
 from rerank_lab.corpora.limits import Limits
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.tables import ReadOptions, Row
-from rerank_lab.errors import InvalidInput
-from rerank_lab.problems import ProblemLog, Severity
 
 
 def read(name: str, data: bytes | str, **options: object) -> tuple[list[Row], ProblemLog]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rerank_lab.core.problems import Severity
 from rerank_lab.corpora import list_corpora, load_corpus, summarise
-from rerank_lab.problems import Severity
 
 SAMPLES = ("helpdesk", "multilingual-faq", "science-answers")
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, CorpusSummary, PassageOptions, cut_passages, summarise
 from rerank_lab.corpora.languages import _by_script, detect_languages, language_of
 from rerank_lab.corpora.summary import Leak, find_leaks, length_histogram
-from rerank_lab.types import Document, Query
 
 DOCUMENTS = (
     Document("a", "To reset the clock, press the small button for five seconds.", "Clock"),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.registry import Info, Param
-from rerank_lab.rerank.base import TOP, PointwiseReranker, Work
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
 
 
 class Freshness(PointwiseReranker):

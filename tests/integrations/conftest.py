@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.engine import default_engine
+from rerank_lab.pipeline.engine import default_engine
 
 Calls = list[tuple[str, object]]
 

@@ -16,7 +16,7 @@ from haystack.document_stores.in_memory import InMemoryDocumentStore
 from haystack.telemetry import _telemetry
 
 import rerank_lab as rl
-from rerank_lab.errors import BackendError, InvalidInput
+from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.integrations.haystack import RerankLabRanker
 from tests.integrations.conftest import Calls, wait_for
 

@@ -19,7 +19,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import ValidationError
 
 import rerank_lab as rl
-from rerank_lab.errors import BackendError, InvalidInput
+from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.integrations.langchain import RerankLabCompressor
 from tests.integrations.conftest import Calls, wait_for
 

@@ -20,7 +20,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 from llama_index_instrumentation import get_dispatcher
 
 import rerank_lab as rl
-from rerank_lab.errors import BackendError, InvalidInput
+from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.integrations.llama_index import RerankLabPostprocessor
 from tests.integrations.conftest import Calls, wait_for
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.integrations.shared import Placed, document, rerank
-from rerank_lab.rerank.base import Work
-from rerank_lab.types import Document, Query, Ranking, Status
+from rerank_lab.rerankers.base import Work
 
 EXTRAS = [
     ("langchain", "langchain_core", "langchain"),
@@ -23,7 +23,7 @@ def test_a_missing_framework_is_told_with_the_command_to_install(
 ) -> None:
     code = (
         f"import sys; sys.modules[{package!r}] = None\n"
-        "from rerank_lab.errors import MissingExtra\n"
+        "from rerank_lab.core.errors import MissingExtra\n"
         f"try: import rerank_lab.integrations.{module}\n"
         "except MissingExtra as error: print(error.hint)"
     )

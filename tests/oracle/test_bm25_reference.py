@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.retrieve.bm25 import BM25
-from rerank_lab.retrieve.postings import VARIANTS
-from rerank_lab.retrieve.rank_bm25 import RankBM25
-from rerank_lab.types import Document, Query
+from rerank_lab.retrievers.bm25 import BM25
+from rerank_lab.retrievers.postings import VARIANTS
+from rerank_lab.retrievers.rank_bm25 import RankBM25
 
 CTX = Context()
 

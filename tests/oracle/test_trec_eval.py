@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.measures import Averaging, measure
-from rerank_lab.trec import read_qrels, read_run
+from rerank_lab.corpora.trec import read_qrels, read_run
+from rerank_lab.evaluation.measures import Averaging, measure
 
 HOME = os.environ.get("RERANK_LAB_DATA", "")
 FOLDER = Path(HOME) / "eval-parity" / "trec_eval" / "test"

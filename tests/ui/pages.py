@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from rerank_lab.engine import default_engine
+from rerank_lab.pipeline.engine import default_engine
 
 FRAME = Path(__file__).resolve().parents[2] / "pages" / "_frame.py"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rerank_lab.experiment import Cell, Design, Evaluation, Failure, score
-from rerank_lab.types import Query, Ranking, Status, Trace
+from rerank_lab.core.types import Query, Ranking, Status, Trace
+from rerank_lab.evaluation.experiments import Cell, Design, Evaluation, Failure, score
 
 FAILURE = Failure("backend_error", "The model broke.", "Try another.")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rerank_lab.components.registry import resolve
+from rerank_lab.core.errors import BackendError
+from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
-from rerank_lab.errors import BackendError
-from rerank_lab.pipeline import Result, StageResult, result_of
-from rerank_lab.registry import resolve
-from rerank_lab.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.pipeline.pipeline import Result, StageResult, result_of
 from rerank_lab.views import CompareView, Options, Outcome, Question, compare
 
 QUERY = Query("q1", "turn off weekly emails")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rerank_lab.rerank.parse import Fault
-from rerank_lab.types import Trace
+from rerank_lab.core.types import Trace
+from rerank_lab.rerankers.parsing import Fault
 from rerank_lab.views import Outcome
 from rerank_lab.views.answers import fault_words, manner_words
 from tests.views.made import corpus, ids, result, view

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rerank_lab.types import Ranking
+from rerank_lab.core.types import Ranking
 from rerank_lab.views import Outcome
 from rerank_lab.views.bump import bump
 from tests.views.made import corpus, ids, result, view

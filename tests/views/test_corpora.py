@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus, summarise
-from rerank_lab.retrieve.stored import StoredIndex
-from rerank_lab.types import Document, Query
+from rerank_lab.retrievers.stored_indexes import StoredIndex
 from rerank_lab.views import corpora as views
-from rerank_lab.views.words import counted, duration, language_names, megabytes, older_words
+from rerank_lab.views.formatting import counted, duration, language_names, megabytes, older_words
 
 
 def corpus(**changes: object) -> Corpus:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab import trec
-from rerank_lab.experiment import Cell, ExperimentEntry, score
-from rerank_lab.stats import paired
-from rerank_lab.types import Status
+from rerank_lab.core.types import Status
+from rerank_lab.corpora import trec
+from rerank_lab.evaluation.experiments import Cell, ExperimentEntry, score
+from rerank_lab.evaluation.statistics import paired
 from rerank_lab.views import evaluate as views
 from rerank_lab.views import evaluate_export as export
 from tests.views.evaluations import evaluation

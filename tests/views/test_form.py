@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rerank_lab.errors import InvalidInput
-from rerank_lab.registry import resolve
+from rerank_lab.components.registry import resolve
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.views import form
 
 SPEC = resolve("rrf(bm25,dense) >> ms-marco-minilm-l12(top=20)")

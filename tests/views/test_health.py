@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rerank_lab.experiment import Evaluation
-from rerank_lab.experiment.cells import Cell, Design
-from rerank_lab.experiment.evaluation import score
-from rerank_lab.rerank.health import Finding, Health
-from rerank_lab.types import Query, Ranking, Status
+from rerank_lab.core.types import Query, Ranking, Status
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.experiments.cells import Cell, Design
+from rerank_lab.evaluation.experiments.evaluation import score
+from rerank_lab.rerankers.health import Finding, Health
 from rerank_lab.views.health import Badge, badge, doubted, kept_order, kept_orders, orders, worst
 from tests.views.made import failed, ids, result
 

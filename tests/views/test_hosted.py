@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.context import Context
-from rerank_lab.engine import Engine
-from rerank_lab.pipeline import Pipeline
-from rerank_lab.registry import load
-from rerank_lab.rerank.hosted.probe import probe
-from rerank_lab.spend import Estimate
-from rerank_lab.testing_servers import KEY, FakeProvider, Switch
-from rerank_lab.types import Document, Query, Status, Trace
+from rerank_lab.components.registry import load
+from rerank_lab.core.context import Context
+from rerank_lab.core.spend import Estimate
+from rerank_lab.core.types import Document, Query, Status, Trace
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.remote.providers import providers
+from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.rerankers.hosted.probe import probe
+from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from rerank_lab.views import hosted
-from rerank_lab.wire.providers import providers
-from rerank_lab.wire.urls import ALLOW_PRIVATE
 from tests.views.made import ids, result
 
 

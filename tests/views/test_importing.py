@@ -7,8 +7,8 @@ import io
 
 import pytest
 
+from rerank_lab.core.problems import Problem, Severity
 from rerank_lab.corpora import ColumnMapping, import_corpus, inspect_upload, load_corpus
-from rerank_lab.problems import Problem, Severity
 from rerank_lab.views import importing as views
 
 CSV = "number,headline,story,topic\n7,Pumps,Heat moves,energy\n8,,Gas burns,\n7,Again,Other,x\n"

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rerank_lab.context import Context, Progress
-from rerank_lab.jobs import Job, JobState
+from rerank_lab.core.context import Context, Progress
+from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.views.jobs import doing, job_line
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from rerank_lab.views.compare import Quality
 from rerank_lab.views.marks import grade_mark, legend_grades, move_mark, quality_mark
-from rerank_lab.views.moves import Movement
+from rerank_lab.views.rank_changes import Movement
 
 
 @pytest.mark.parametrize(

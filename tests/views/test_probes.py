@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rerank_lab.rerank.hosted.probe import Probe
-from rerank_lab.types import Trace
+from rerank_lab.core.types import Trace
+from rerank_lab.rerankers.hosted.probe import Probe
 from rerank_lab.views.probes import probe_line
 
 

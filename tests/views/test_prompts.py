@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.context import Context
-from rerank_lab.engine import Engine
-from rerank_lab.errors import InvalidInput
-from rerank_lab.registry import resolve
-from rerank_lab.rerank.llm.asking import Asking
-from rerank_lab.rerank.llm.prompts import KINDS, delete_prompt, own_folder, save_prompt
-from rerank_lab.testing_chat import FakeChat, sorter
-from rerank_lab.testing_servers import KEY, overlap
-from rerank_lab.types import Document, Query
+from rerank_lab.components.registry import resolve
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Document, Query
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.prompts import KINDS, delete_prompt, own_folder, save_prompt
+from rerank_lab.testing.chat_server import FakeChat, sorter
+from rerank_lab.testing.provider_servers import KEY, overlap
 from rerank_lab.views import prompts
-from rerank_lab.wire.urls import ALLOW_PRIVATE
 
 DOCS = [Document("a", "Paris [2] is a capital"), Document("b", "Bananas"), Document("c", "Tea")]
 QUERY = Query("q", "capital [3] of France")

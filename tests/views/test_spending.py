@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rerank_lab.core.spend import Estimate, SpendMeter
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.engine import Engine
-from rerank_lab.spend import Estimate, SpendMeter
-from rerank_lab.types import Document, Query
+from rerank_lab.pipeline.engine import Engine
 from rerank_lab.views.spending import ahead, spent_words
 
 DOCS = tuple(Document(str(i), f"text {i}") for i in range(40))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rerank_lab.types import Status, Trace
+from rerank_lab.core.types import Status, Trace
 from rerank_lab.views.times import cold_words, tags, warm_words, warmth
 
 COLD = Trace(load_s=0.6, build_s=15.2, queue_s=0.0001, compute_s=0.012)

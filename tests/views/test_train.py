@@ -7,9 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from rerank_lab.ltr.features import Features
-from rerank_lab.ltr.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model, Origin, Validation
-from rerank_lab.ltr.settings import Settings
+from rerank_lab.fusion.learned.features import Features
+from rerank_lab.fusion.learned.model import (
+    FIRST,
+    MODEL,
+    SIGNAL,
+    Fold,
+    Importance,
+    Model,
+    Origin,
+    Validation,
+)
+from rerank_lab.fusion.learned.settings import Settings
 from rerank_lab.views.train import flatters, free_name, model_line, train_view
 
 
@@ -108,6 +117,6 @@ def test_facts_and_list_lines() -> None:
     ],
 )
 def test_a_free_name_can_be_a_name(corpus: str, taken: list[str], name: str) -> None:
-    from rerank_lab.ltr.model import checked_name
+    from rerank_lab.fusion.learned.model import checked_name
 
     assert checked_name(free_name(corpus, taken)) == name

@@ -1,0 +1,1 @@
+"""Plotly figures from view models. No result is computed here."""

@@ -1,0 +1,42 @@
+"""The figure of the Train page, on the template that every figure shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rerank_lab.charts.figures import Tokens, escaped, template
+from rerank_lab.fusion.learned.model import Importance
+
+SHOWN = 12
+"""Bars; what is left over hardly counts."""
+
+
+def importance_chart(found: Sequence[Importance], tokens: Tokens) -> Any:
+    """Each feature's share of all gain, the greatest on top, with the number at its end."""
+    import plotly.graph_objects as go
+
+    shown = found[:SHOWN]
+    names = [escaped(one.feature) for one in shown]
+    figure = go.Figure(
+        go.Bar(
+            x=[one.gain for one in shown],
+            y=names,
+            orientation="h",
+            marker={"color": tokens.accent},
+            text=[f"{one.gain:.0%}" if one.gain >= 0.005 else "< 1%" for one in shown],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[one.splits for one in shown],
+            hovertemplate="%{y}: %{x:.1%} of the gain, %{customdata} splits<extra></extra>",
+        )
+    )
+    figure.update_layout(template(tokens))
+    figure.update_layout(
+        height=44 + 27 * len(shown), bargap=0.35, margin={"l": 8, "r": 44, "t": 8, "b": 8}
+    )
+    figure.update_yaxes(
+        autorange="reversed", automargin=True, showgrid=False, fixedrange=True, ticksuffix="  "
+    )
+    figure.update_xaxes(visible=False, rangemode="tozero", fixedrange=True)
+    return figure

@@ -1,0 +1,4 @@
+"""The registry of components, their options, and the catalogue of models.
+
+No component lives here.
+"""

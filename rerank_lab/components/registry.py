@@ -1,0 +1,365 @@
+"""Which components exist: found by entry point, described by `Info`, loaded when first used.
+
+Built-in components and third-party ones register the same way, through the entry point groups
+`rerank_lab.retrievers`, `rerank_lab.fusions` and `rerank_lab.rerankers`. Forms, command-line help,
+validation and docs are generated from each component's `Info`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from rerank_lab.components.catalogue import Model, catalogue
+from rerank_lab.core.errors import BackendError, InvalidInput
+from rerank_lab.core.spec import Literal as Value
+from rerank_lab.core.spec import Node, PipelineSpec, format_literal, parse
+
+Kind = Literal["retriever", "fusion", "reranker"]
+KINDS: tuple[Kind, ...] = ("retriever", "fusion", "reranker")
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One option of a component. The type is that of `default`; `low` and `high` are inclusive."""
+
+    name: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Value, ...] = ()
+    unit: str = ""
+    label: str = ""
+    execution: bool = False
+    """True when the option changes how fast an answer comes, never which answer."""
+    automatic: str = ""
+    """What the default really does, when it is a number that only stands for something: forms show
+    these words in place of the number."""
+    local: bool = False
+    """True when the value may name a file or folder of this machine; the app then asks whether it
+    may be read."""
+
+    @property
+    def type(self) -> type[Value]:
+        return type(self.default)
+
+    def check(self, value: Value) -> tuple[Value | None, str]:
+        """The value in this option's type and "", or None and what is wrong with it."""
+        if self.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.type:
+            wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+            return None, f"{self.name} must be {wanted[self.type]}, not {format_literal(value)}"
+        if self.choices and value not in self.choices:
+            listed = ", ".join(format_literal(choice) for choice in self.choices)
+            return None, f"{self.name} must be one of {listed}, not {format_literal(value)}"
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if self.low is not None and value < self.low:
+                return None, f"{self.name} must be at least {self.low:g}, not {value:g}"
+            if self.high is not None and value > self.high:
+                return None, f"{self.name} must be at most {self.high:g}, not {value:g}"
+        return value, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a component is, for people and for generated forms, help and docs."""
+
+    name: str
+    kind: Kind
+    family: str
+    summary: str
+    scale: str
+    params: tuple[Param, ...] = ()
+    extra: str = ""
+    key_variable: str = ""
+    lane: str = "cpu"
+    lanes: tuple[tuple[str, Value, str], ...] = ()
+    """(option, value, lane): where an option decides what kind of resource is occupied."""
+    deterministic: bool = True
+    max_concurrency: int = 1
+    min_sources: int = 2
+    """Of a fusion: how many sources it needs."""
+    stage_only: bool = False
+    """Of a fusion: True when it works on candidates only, and cannot be a first stage."""
+
+    def param(self, name: str) -> Param | None:
+        return next((p for p in self.params if p.name == name), None)
+
+    def lane_of(self, options: Mapping[str, Value]) -> str:
+        """The kind of resource that it occupies with these (complete) options."""
+        decided = (lane for name, value, lane in self.lanes if options.get(name) == value)
+        return next(decided, self.lane)
+
+    def complete(self, options: Mapping[str, Value]) -> dict[str, Value]:
+        """All options with defaults filled in. Raises InvalidInput with every problem at once."""
+        problems = self.problems(options)
+        if problems:
+            raise InvalidInput(
+                f"{self.name}: {_sentence(problems)}",
+                hint=f"Options of {self.name}: {', '.join(p.name for p in self.params) or 'none'}.",
+                problems=problems,
+            )
+        given = {k: self._checked(k, v) for k, v in options.items()}
+        return {p.name: given.get(p.name, p.default) for p in self.params}
+
+    def _checked(self, name: str, value: Value) -> Value:
+        param = self.param(name)
+        checked = param.check(value)[0] if param else None
+        return value if checked is None else checked
+
+    def problems(self, options: Mapping[str, Value]) -> list[str]:
+        found = []
+        for name, value in options.items():
+            param = self.param(name)
+            if param is None:
+                near = nearest(name, (p.name for p in self.params))
+                found.append(f"there is no option {name!r}{near}")
+            else:
+                found += [problem for problem in [param.check(value)[1]] if problem]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A registered component that cannot be loaded: shown as a red row, never a crash."""
+
+    name: str
+    kind: Kind
+    error: str
+    details: str
+
+
+@cache
+def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+    """Registered names of a kind, in alphabetical order; the project's own win over a plugin's."""
+    group = importlib.metadata.entry_points(group=f"rerank_lab.{kind}s")
+    ours_last = sorted(group, key=lambda e: (e.value.startswith("rerank_lab."), e.name))
+    return dict(sorted({e.name: e for e in ours_last}.items()))
+
+
+@cache
+def load(kind: Kind, name: str) -> Any:
+    """The class of a component. Raises BackendError when its module does not import."""
+    try:
+        return entry_points(kind)[name].load()
+    except Exception as error:
+        raise BackendError(
+            f"The {kind} {name!r} cannot be loaded: {type(error).__name__}: {error}",
+            hint="Update or remove the package that provides it.",
+            details=traceback.format_exc(),
+        ) from error
+
+
+def info(kind: Kind, name: str) -> Info:
+    found: Info = load(kind, name).info
+    return found
+
+
+def infos(kind: Kind) -> tuple[Info | Broken, ...]:
+    """Every registered component of a kind, broken ones included."""
+    rows: list[Info | Broken] = []
+    for name in entry_points(kind):
+        try:
+            rows.append(info(kind, name))
+        except BackendError as error:
+            rows.append(Broken(name, kind, error.message, error.details))
+    return tuple(rows)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "a" or "b"?` with the names nearest to `word`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
+    """The canonical spec: names and options checked, defaults dropped, catalogue names in use.
+
+    Raises InvalidInput that lists every unknown name and option, with the nearest valid ones.
+    """
+    if isinstance(given, str):
+        given = parse(given)
+    if isinstance(given, Node):
+        given = PipelineSpec((given,))
+    problems: list[str] = []
+    nodes = [_canonical(given.source, "retriever", problems)]
+    nodes += [_canonical(node, "reranker", problems) for node in given.stages]
+    if problems:
+        raise InvalidInput(
+            f"The pipeline {str(given)!r} has {_count(len(problems))}: {_sentence(problems)}",
+            hint="Correct these; `rerank-lab models` lists the names that exist.",
+            problems=problems,
+        )
+    return PipelineSpec(tuple(nodes))
+
+
+def resolve_stages(given: str | Node | PipelineSpec) -> PipelineSpec:
+    """The canonical rerankers of a text without a first stage, for candidates that are given.
+
+    Raises InvalidInput for a first stage, alone or in a fusion: that needs the whole corpus.
+    """
+    if isinstance(given, str):
+        given = parse(given)
+    if isinstance(given, Node):
+        given = PipelineSpec((given,))
+    hint = "Correct these; `rerank-lab models` lists the names that exist."
+    problems: list[str] = []
+    nodes: list[Node] = []
+    for node in given.nodes:
+        wrong: list[str] = []
+        nodes.append(_canonical(node, "reranker", wrong))
+        first = _first_stages(node) if wrong else _first_stages(nodes[-1], inside=True)
+        if first:
+            what = "is a first stage, not a reranker" if len(first) == 1 else "are first stages"
+            wrong = [f"{' and '.join(first)} {what}"]
+            rest = [str(other) for other in given.nodes if other != node] or ["ms-marco-minilm-l12"]
+            hint = (
+                f"The candidates are given here. Write rerankers alone: {' >> '.join(rest)} - or "
+                "pass a Pipeline, whose own first stage is left out."
+            )
+        problems += wrong
+    if problems:
+        raise InvalidInput(
+            f"The stages {str(given)!r} have {_count(len(problems))}: {_sentence(problems)}",
+            hint=hint,
+            problems=problems,
+        )
+    return PipelineSpec(tuple(nodes))
+
+
+def _first_stages(node: Node, inside: bool = False) -> list[str]:
+    """The first stages that a stage is, or with `inside` has in its fusions."""
+    if inside:
+        return [str(leaf) for leaf, kind in leaves(node, "reranker") if kind == "retriever"]
+    wrong: list[str] = []
+    _canonical(node, "retriever", wrong)
+    return [] if wrong else [str(node)]
+
+
+def expand(node: Node, kind: Kind) -> tuple[Info, dict[str, Value]]:
+    """The component and full options that a canonical node stands for."""
+    name, options = _component_of(node, kind)
+    if node.sources:
+        kind = "fusion"
+    found = info(kind, name)
+    return found, found.complete(options)
+
+
+def source_kind(node: Node) -> Kind:
+    """What a source inside a stage's fusion is: a reranker, unless only a first stage has its name.
+
+    A first stage's scores of the same candidates then take part. A fusion of such is one itself,
+    unless it needs candidates to work on.
+    """
+    if node.sources:
+        if node.name in entry_points("fusion") and info("fusion", node.name).stage_only:
+            return "reranker"
+        kinds = {source_kind(source) for source in node.sources}
+        return "reranker" if "reranker" in kinds else "retriever"
+    only_first = node.name in _known("retriever") - _known("reranker")
+    return "retriever" if only_first else "reranker"
+
+
+def leaves(node: Node, kind: Kind) -> list[tuple[Node, Kind]]:
+    """The components that do the work of a canonical node, fusions opened, each with its kind."""
+    if not node.sources:
+        return [(node, kind)]
+    inner = [(s, source_kind(s) if kind == "reranker" else kind) for s in node.sources]
+    return [leaf for source, of in inner for leaf in leaves(source, of)]
+
+
+def fusions(node: Node) -> list[Node]:
+    """The fusions of a canonical node, itself among them, outermost first."""
+    inner = [fusion for source in node.sources for fusion in fusions(source)]
+    return [node, *inner] if node.sources else []
+
+
+def _known(kind: Kind) -> set[str]:
+    return set(entry_points(kind)) | {n for n, m in catalogue().items() if m.component(kind)}
+
+
+def _component_of(node: Node, kind: Kind) -> tuple[str, dict[str, Value]]:
+    model = _model(node.name, kind)
+    if model is None or node.name in entry_points(kind):
+        return node.name, node.values
+    return model.component(kind), {"model": node.name, **node.values}
+
+
+def _model(name: str, kind: Kind) -> Model | None:
+    model = catalogue().get(name)
+    return model if model is not None and model.component(kind) else None
+
+
+def _canonical(node: Node, kind: Kind, problems: list[str]) -> Node:
+    if node.sources or node.name in entry_points("fusion"):
+        return _canonical_fusion(node, kind, problems)
+    known = _known(kind)
+    if node.name not in known:
+        place = "first stage" if kind == "retriever" else "reranker"
+        problems.append(f"there is no {place} {node.name!r}{nearest(node.name, known)}")
+        return node
+    name, options = _component_of(node, kind)
+    try:
+        found = info(kind, name)
+    except BackendError as error:
+        problems.append(error.message)
+        return node
+    wrong = found.problems(options)
+    problems += [f"{node.name}: {problem}" for problem in wrong]
+    if wrong:
+        return node
+    full = found.complete(options)
+    model = full.get("model")
+    if isinstance(model, str) and (entry := _model(model, kind)) and entry.component(kind) == name:
+        # A reranker is known by its model; of first stages the default one is simply "dense".
+        default = found.param("model")
+        by_name = kind == "reranker" or default is None or default.default != model
+        name = model if by_name else name
+        full.pop("model")
+    kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
+    return Node(name, tuple(kept.items()))
+
+
+def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
+    known = entry_points("fusion")
+    if node.name not in known:
+        problems.append(f"there is no fusion {node.name!r}{nearest(node.name, known)}")
+        return node
+    sources = tuple(
+        _canonical(source, source_kind(source) if kind == "reranker" else kind, problems)
+        for source in node.sources
+    )
+    found = info("fusion", node.name)
+    if len(sources) < found.min_sources:
+        least = "a source" if found.min_sources == 1 else "at least two sources"
+        such = "bm25,dense" if kind == "retriever" else "cross-encoder,late-interaction"
+        problems.append(f"{node.name} needs {least}, such as {node.name}({such})")
+    if found.stage_only and kind == "retriever":
+        problems.append(
+            f"{node.name} reranks and cannot be a first stage; put one before it, "
+            f"such as bm25 >> {node.name}({','.join(map(str, node.sources)) or 'bm25,dense'})"
+        )
+    wrong = found.problems(node.values)
+    problems += [f"{node.name}: {problem}" for problem in wrong]
+    if wrong:
+        return node
+    full = found.complete(node.values)
+    kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
+    return Node(node.name, tuple(kept.items()), sources)
+
+
+def _sentence(problems: Iterable[str]) -> str:
+    """Problems in one line, ended by one mark."""
+    told = "; ".join(problems)
+    return told if told.endswith("?") else f"{told}."
+
+
+def _count(n: int) -> str:
+    return "a problem" if n == 1 else f"{n} problems"

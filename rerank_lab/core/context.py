@@ -1,0 +1,132 @@
+"""The only thing handed down through a pipeline: cancel, deadline, progress, cache, seed, limit."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from rerank_lab.core.errors import Cancelled, DeadlineExceeded, MissingKey
+from rerank_lab.core.spend import SpendMeter
+
+
+class CancelToken:
+    """Set once from any thread; checked between batches by whoever is working.
+
+    A token with a parent is cancelled with it, but can also be cancelled alone.
+    """
+
+    def __init__(self, parent: CancelToken | None = None) -> None:
+        self._event = threading.Event()
+        self._parent = parent
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set() or (self._parent is not None and self._parent.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is happening now, and how far it is: `done` of `total` (0 when unknown)."""
+
+    message: str
+    done: int = 0
+    total: int = 0
+
+
+class StoredScore(NamedTuple):
+    """A score, and whether the model saw only a part of the text."""
+
+    score: float
+    truncated: bool = False
+
+
+class ScoreStore(Protocol):
+    """The part of the score cache that a reranker uses. Keys are hex digests."""
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, StoredScore]: ...
+
+    def put_many(self, scores: Mapping[str, StoredScore]) -> None: ...
+
+    def get_order(self, key: str) -> list[int] | None: ...
+
+    def put_order(self, key: str, order: Sequence[int]) -> None: ...
+
+
+class Exchange(NamedTuple):
+    """One answer of a hosted provider as kept on a tape: no key, only harmless headers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class TapeStore(Protocol):
+    """Recorded answers by request digest. While replaying, nothing is sent and no key is needed."""
+
+    @property
+    def replaying(self) -> bool: ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether it must hold every exchange: caches are then left aside."""
+        ...
+
+    def play(self, key: str) -> Exchange | None: ...
+
+    def record(self, key: str, provider: str, exchange: Exchange) -> None: ...
+
+
+def _ignore(_: Progress) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`deadline` is a `time.monotonic()` moment; `cache=None` measures everything afresh.
+
+    `secrets` are keys typed into this session, by the name of their environment variable. They are
+    handed to a provider at the moment of the call and kept nowhere else.
+    """
+
+    cache: ScoreStore | None = None
+    cancel: CancelToken = field(default_factory=CancelToken)
+    deadline: float | None = None
+    progress: Callable[[Progress], None] = _ignore
+    seed: int = 0
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    spend: SpendMeter = field(default_factory=SpendMeter, repr=False, compare=False)
+    tape: TapeStore | None = field(default=None, repr=False, compare=False)
+
+    def secret(self, variable: str, *, required: bool = True) -> str:
+        """A key: the session's own, else the environment's. "" when absent and not required.
+
+        Raises MissingKey with the next step when it is required and absent.
+        """
+        value = self.secrets.get(variable, "").strip() or os.environ.get(variable, "").strip()
+        if required and not value:
+            raise MissingKey(
+                f"No key is set: {variable}.",
+                hint=f"Set the environment variable {variable}, or enter the key on the Models "
+                "page; it then lives in this browser session only.",
+            )
+        return value
+
+    def checkpoint(self) -> None:
+        """Raise Cancelled or DeadlineExceeded; called between batches."""
+        if self.cancel.cancelled:
+            raise Cancelled
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise DeadlineExceeded(
+                "The time allowed for this query is used up.",
+                hint="Allow more time, rerank fewer candidates, or choose a smaller model.",
+            )
+
+    def report(self, message: str, done: int = 0, total: int = 0) -> None:
+        self.progress(Progress(message, done, total))

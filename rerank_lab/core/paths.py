@@ -1,0 +1,64 @@
+"""Where things are kept: one data folder, `RERANK_LAB_HOME` or the platform's own place for it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+HOME_VARIABLE = "RERANK_LAB_HOME"
+FOLDERS_VARIABLE = "RERANK_LAB_FOLDERS"
+_DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
+
+
+def data_home() -> Path:
+    """The data folder (not created here): corpora, indexes, models, experiments, scores."""
+    given = os.environ.get(HOME_VARIABLE, "").strip()
+    if given:
+        return Path(given).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return Path(user_data_path("rerank-lab"))
+
+
+def samples_home() -> Path:
+    """The folder of the sample corpora that come with the project."""
+    return Path(__file__).resolve().parents[2] / "sample_corpora"
+
+
+def app_folders(address: str | None) -> tuple[Path, ...]:
+    """The folders whose files a pipeline of the app may name, when it listens on `address`.
+
+    The data folder always; besides it those of `RERANK_LAB_FOLDERS`, or when that is not set and
+    only this machine can reach the app, its user's home and the folder it was started in.
+    """
+    given = os.environ.get(FOLDERS_VARIABLE, "").strip()
+    if given:
+        more = [Path(part).expanduser() for part in given.split(os.pathsep) if part.strip()]
+    elif address in _LOOPBACK:
+        more = [Path.home(), Path.cwd()]
+    else:
+        more = []
+    return tuple(dict.fromkeys(folder.resolve() for folder in (data_home(), *more)))
+
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def names_a_path(value: str) -> bool:
+    """Whether a value stands for a place on this machine, there or not, rather than for a name."""
+    written_so = value.startswith(("/", "\\", "~", ".")) or _DRIVE.match(value) is not None
+    try:
+        return bool(value) and (written_so or Path(value).exists())
+    except (OSError, ValueError):
+        return written_so
+
+
+def is_within(value: str, folders: Sequence[Path]) -> bool:
+    """Whether the place that a value names, links followed, lies in one of these folders."""
+    try:
+        place = Path(value).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return any(place.is_relative_to(folder) for folder in folders)

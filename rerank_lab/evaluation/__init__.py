@@ -1,0 +1,1 @@
+"""Measures, statistics, calibration and experiments over pipelines."""

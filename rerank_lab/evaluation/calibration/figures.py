@@ -1,0 +1,144 @@
+"""How good probabilities are: reliability, Brier score, and what a threshold would keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rerank_lab.evaluation.calibration.curves import Floats, Method
+
+BINS = 10
+MIN_KEPT = 10
+"""Candidates that a threshold must keep before its precision is believed."""
+
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Candidates of like probability: what was said, what was so, and its 95 % Wilson interval."""
+
+    said: float
+    observed: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a threshold on the probability keeps: `kept` candidates in all; None for no precision.
+
+    `precision_low` is the lower end of its 95 % Wilson interval; `empty` the share of queries that
+    keep nothing, `rightly_empty` that share among queries without a relevant candidate.
+    """
+
+    threshold: float
+    kept: int
+    precision: float | None
+    precision_low: float
+    recall: float
+    kept_a_query: float
+    empty: float
+    rightly_empty: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """One curve, as the stage that applies it, with out-of-fold figures.
+
+    `brier` (0 is perfect) and `log_loss` are means a candidate; `ece` is the expected calibration
+    error over `bins` of equal count (Guo et al. 2017).
+    """
+
+    method: Method
+    stage: str
+    brier: float
+    log_loss: float
+    ece: float
+    bins: tuple[Bin, ...]
+    cuts: tuple[Cut, ...]
+
+
+def measured(
+    method: Method, stage: str, said: Floats, truth: Floats, queries: Sequence[str]
+) -> Fitted:
+    clipped = np.clip(said, 1e-6, 1 - 1e-6)
+    loss = -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped))
+    bins = reliability(said, truth)
+    weight = [one.count / len(said) for one in bins]
+    ece = math.fsum(w * abs(one.said - one.observed) for w, one in zip(weight, bins, strict=True))
+    cuts = tuple(cut_at(t / 100, said, truth, queries) for t in range(0, 100, 1))
+    brier = float(np.mean((said - truth) ** 2))
+    return Fitted(method, stage, brier, float(loss.mean()), ece, bins, cuts)
+
+
+def reliability(said: Floats, truth: Floats, bins: int = BINS) -> tuple[Bin, ...]:
+    """Bins of equal count by what was said; equal probabilities stay in one bin."""
+    order = np.argsort(said, kind="stable")
+    edges = [round(len(said) * part / bins) for part in range(1, bins)]
+    found: list[Bin] = []
+    start = 0
+    for end in [*edges, len(said)]:
+        while 0 < end < len(said) and said[order[end]] == said[order[end - 1]]:
+            end += 1
+        if end > start:
+            chosen = order[start:end]
+            observed = float(truth[chosen].mean())
+            low, high = wilson(float(truth[chosen].sum()), end - start)
+            found.append(Bin(float(said[chosen].mean()), observed, low, high, end - start))
+            start = end
+    return tuple(found)
+
+
+def cut_at(threshold: float, said: Floats, truth: Floats, queries: Sequence[str]) -> Cut:
+    """What keeping candidates of at least that probability would have meant."""
+    kept = said >= threshold
+    right = float(truth[kept].sum())
+    total = int(kept.sum())
+    names = sorted(set(queries))
+    by_query = {name: [False, False] for name in names}  # anything kept, anything relevant
+    for query, keep, true in zip(queries, kept, truth, strict=True):
+        by_query[query][0] |= bool(keep)
+        by_query[query][1] |= bool(true)
+    hopeless = [any_kept for any_kept, any_true in by_query.values() if not any_true]
+    return Cut(
+        threshold,
+        total,
+        right / total if total else None,
+        wilson(right, total)[0],
+        right / max(1.0, float(truth.sum())),
+        total / len(names),
+        sum(not any_kept for any_kept, _ in by_query.values()) / len(names),
+        1 - sum(hopeless) / len(hopeless) if hopeless else None,
+    )
+
+
+def threshold_for(fitted: Fitted, precision: float, least: int = MIN_KEPT) -> Cut | None:
+    """The lowest threshold from which on precision reaches the target; None when none does.
+
+    From there on, not merely there: a curve that dips below the target again is not trusted.
+    Thresholds that keep fewer than `least` candidates in all say too little to count.
+    """
+    chosen = None
+    for cut in reversed(fitted.cuts):
+        if cut.kept < least or cut.precision is None:
+            continue
+        if cut.precision < precision:
+            break
+        chosen = cut
+    return chosen
+
+
+def wilson(right: float, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); 0 to 1 when there is nothing."""
+    if not total:
+        return 0.0, 1.0
+    share, square = right / total, _Z**2
+    middle = (share + square / (2 * total)) / (1 + square / total)
+    half = _Z * math.sqrt(share * (1 - share) / total + square / (4 * total**2))
+    half /= 1 + square / total
+    return max(0.0, middle - half), min(1.0, middle + half)

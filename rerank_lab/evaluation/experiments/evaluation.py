@@ -1,0 +1,215 @@
+"""From cells to results: measures, statuses and times of each pipeline.
+
+A pipeline is measured on the judged queries that it answered itself, and says how many those are.
+Pipelines are compared with each other on the queries that all of them answered.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rerank_lab.core.types import Run, Status
+from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
+from rerank_lab.evaluation.measures import Measured, average, measure
+
+Means = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Median and 95th percentile in seconds a query, loading apart, over `cells` measured ones.
+
+    Cells answered from the score cache are not among them; None when none was measured.
+    """
+
+    p50: float | None
+    p95: float | None
+    cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """One error and the queries that it cost."""
+
+    failure: Failure
+    status: Status
+    query_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one pipeline.
+
+    `queries` were asked; `measures` are means over the `measured` ones (judged, and answered by
+    the pipeline itself; a fallback is not an answer), None when there are none. `status` counts
+    cells; it adds up to `queries` once nothing is `pending`.
+    """
+
+    pipeline: str
+    queries: int
+    measured: int
+    measures: Means
+    status: Mapping[Status, int]
+    latency: Latency
+    errors: tuple[ErrorGroup, ...]
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    """What its answers warn of, and how many of them do."""
+
+    @property
+    def pending(self) -> int:
+        """Queries not asked yet, because the experiment was cancelled or is still running."""
+        return self.queries - sum(self.status.values())
+
+    @property
+    def answered(self) -> int:
+        return sum(count for status, count in self.status.items() if status.answered)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "pipeline": self.pipeline,
+            "queries": self.queries,
+            "measures": dict(self.measures),
+            "status": {status.value: self.status.get(status, 0) for status in Status},
+            "latency": {"p50": self.latency.p50, "p95": self.latency.p95},
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of an experiment, finished or not.
+
+    `outcomes` are in the order of the design's pipelines. `per_query` holds, by query and pipeline,
+    the values of each measured cell. `common` are the judged queries answered by every pipeline
+    that answered any; `common_measures` are means over just these.
+    """
+
+    design: Design
+    cells: Mapping[tuple[str, str], Cell]
+    outcomes: tuple[Outcome, ...]
+    per_query: Mapping[str, Mapping[str, Mapping[str, float]]]
+    common: tuple[str, ...]
+    common_measures: Mapping[str, Means]
+
+    @property
+    def id(self) -> str:
+        return self.design.id
+
+    @property
+    def finished(self) -> bool:
+        return len(self.cells) == self.design.size
+
+    @cached_property
+    def by_pipeline(self) -> dict[str, Outcome]:
+        return {outcome.pipeline: outcome for outcome in self.outcomes}
+
+    def values(self, pipeline: str, name: str, common: bool = False) -> dict[str, float]:
+        """Query id -> value of a measure, for the queries where it was measured.
+
+        With `common`, only for those that all pipelines answered. Feed these to
+        rerank_lab.evaluation.statistics.
+        """
+        wanted = set(self.common) if common else self.per_query.keys()
+        return {
+            query_id: by_pipeline[pipeline][name]
+            for query_id, by_pipeline in self.per_query.items()
+            if query_id in wanted and pipeline in by_pipeline
+        }
+
+    def run(self, pipeline: str) -> Run:
+        """The rankings that the pipeline itself gave, for export."""
+        rankings = {
+            cell.query_id: cell.ranking
+            for cell in self.cells.values()
+            if cell.pipeline == pipeline and cell.answered and cell.ranking is not None
+        }
+        return Run(pipeline, pipeline, rankings)
+
+    def to_json(self) -> dict[str, Any]:
+        """`results` by pipeline; `common` the same measures over the queries all answered."""
+        common = [
+            {"pipeline": pipeline, "measures": dict(means)}
+            for pipeline, means in self.common_measures.items()
+        ]
+        return {
+            "results": [outcome.to_json() for outcome in self.outcomes],
+            "common": {"queries": len(self.common), "results": common},
+        }
+
+
+def score(design: Design, cells: Iterable[Cell]) -> Evaluation:
+    """Measure what is there. Cells without an answer lower no mean; they are counted."""
+    by_key = {(cell.query_id, cell.pipeline): cell for cell in cells}
+    measured = {spec: _measured(design, spec, by_key) for spec in design.pipelines}
+    outcomes = tuple(_outcome(design, spec, by_key, measured[spec]) for spec in design.pipelines)
+    per_query: dict[str, dict[str, dict[str, float]]] = {}
+    for query in design.queries:
+        row = {
+            spec: dict(found.per_query[query.id])
+            for spec, found in measured.items()
+            if found is not None and query.id in found.per_query
+        }
+        if row:
+            per_query[query.id] = row
+    some = [spec for spec, found in measured.items() if found is not None]
+    common = tuple(q for q, row in per_query.items() if len(row) == len(some))
+    common_measures: dict[str, Means] = {
+        spec: average({q: per_query[q][spec] for q in common}, design.measures)
+        if common and spec in some
+        else dict.fromkeys(design.measures)
+        for spec in design.pipelines
+    }
+    return Evaluation(design, by_key, outcomes, per_query, common, common_measures)
+
+
+def _measured(design: Design, spec: str, cells: Mapping[tuple[str, str], Cell]) -> Measured | None:
+    rankings = {
+        query.id: cell.ranking
+        for query in design.queries
+        if (cell := cells.get((query.id, spec)))
+        and cell.answered
+        and cell.ranking is not None
+        and design.qrels.get(query.id)
+    }
+    if not rankings:
+        return None
+    return measure({q: design.qrels[q] for q in rankings}, rankings, design.measures)
+
+
+def _outcome(
+    design: Design,
+    spec: str,
+    cells: Mapping[tuple[str, str], Cell],
+    measured: Measured | None,
+) -> Outcome:
+    mine = [cells[query.id, spec] for query in design.queries if (query.id, spec) in cells]
+    status: dict[Status, int] = {}
+    errors: dict[tuple[Failure, Status], list[str]] = {}
+    for cell in mine:
+        status[cell.status] = status.get(cell.status, 0) + 1
+        if cell.failure is not None:
+            errors.setdefault((cell.failure, cell.status), []).append(cell.query_id)
+    means: Means = dict.fromkeys(design.measures) if measured is None else measured.measures
+    return Outcome(
+        pipeline=spec,
+        queries=len(design.queries),
+        measured=len(measured.per_query) if measured is not None else 0,
+        measures=means,
+        status=status,
+        latency=_latency(mine),
+        errors=tuple(ErrorGroup(f, s, tuple(ids)) for (f, s), ids in errors.items()),
+        warnings=Counter(text for cell in mine for text in cell.trace.warnings),
+    )
+
+
+def _latency(cells: Iterable[Cell]) -> Latency:
+    seconds = [cell.seconds for cell in cells if cell.seconds is not None]
+    if not seconds:
+        return Latency(None, None, 0)
+    p50, p95 = np.percentile(seconds, (50, 95))
+    return Latency(float(p50), float(p95), len(seconds))

@@ -1,0 +1,239 @@
+"""Plan an experiment, run it cell by cell, resume it.
+
+Cells are run query by query, all pipelines of a query one after the other, so that pipelines with a
+common beginning share its work.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from rerank_lab.core.context import Context, Progress
+from rerank_lab.core.errors import (
+    BackendError,
+    Cancelled,
+    InvalidInput,
+    LabError,
+    MissingExtra,
+    MissingKey,
+    ModelUnavailable,
+    SpendLimit,
+)
+from rerank_lab.core.spec import Node, PipelineSpec
+from rerank_lab.core.types import Qrels, Query, Status
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
+from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
+from rerank_lab.evaluation.experiments.store import Key, experiment_folder
+from rerank_lab.evaluation.measures import DEFAULT_MEASURES, parse_measures
+from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.pipeline.pipeline import Pipeline, pipelines
+from rerank_lab.rerankers.base import Reranker
+from rerank_lab.retrievers.base import Retriever
+
+OnCell = Callable[[Cell], None]
+_HOPELESS = (MissingExtra, MissingKey, ModelUnavailable, SpendLimit)
+"""Errors that the next query would meet as well."""
+_SAME_FAILURES = 3
+"""A pipeline whose first so many queries fail alike, and not for a passing reason, is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A design and the corpus to run it on."""
+
+    corpus: Corpus
+    design: Design
+
+    @property
+    def id(self) -> str:
+        """The same for the same documents, queries and pipelines, whichever process asks."""
+        return self.design.id
+
+
+def plan(
+    corpus: Corpus,
+    specs: Sequence[str | Node | PipelineSpec | Pipeline],
+    *,
+    queries: Sequence[Query] | None = None,
+    qrels: Qrels | None = None,
+    measures: Sequence[str] | None = None,
+    engine: Engine | None = None,
+) -> Experiment:
+    """Check everything and name the experiment, without any work.
+
+    Queries and judgments default to the corpus' own. Where there are judgments, judged queries are
+    asked and the others left out. Raises InvalidInput.
+    """
+    judged = {q: grades for q, grades in (corpus.qrels if qrels is None else qrels).items()}
+    given = corpus.queries if queries is None else tuple(queries)
+    asked = asked_queries(given, judged)
+    if not asked:
+        raise InvalidInput(
+            f"There is no query to ask of {corpus.name!r}.",
+            hint="Give a query file, or choose a corpus that has queries.",
+        )
+    if not specs:
+        raise InvalidInput("No pipeline is given.", hint='Give at least one, such as "bm25".')
+    names = tuple(measures or DEFAULT_MEASURES)
+    parse_measures(names)
+    made = list(dict.fromkeys(pipelines([str(spec) for spec in specs])))
+    with_text = {query.id for query in (*corpus.queries, *given)}
+    design = Design(
+        id=_identity(corpus, asked, made, engine or default_engine()),
+        corpus=corpus.name,
+        corpus_hash=corpus.content_hash,
+        pipelines=tuple(map(str, made)),
+        queries=asked,
+        qrels={query.id: judged[query.id] for query in asked if judged.get(query.id)},
+        measures=tuple(dict.fromkeys(name.strip() for name in names)),
+        unasked=tuple(q for q, grades in judged.items() if grades and q not in with_text),
+        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    return Experiment(corpus, design)
+
+
+def asked_queries(queries: Iterable[Query], qrels: Qrels) -> tuple[Query, ...]:
+    """The judged queries; all of them when none is judged. An id given twice is an error."""
+    every = tuple(queries)
+    ids = [query.id for query in every]
+    if len(set(ids)) < len(ids):
+        twice = next(one for one in ids if ids.count(one) > 1)
+        raise InvalidInput(
+            f"The query id {twice!r} is given more than once.",
+            hint="Give each query an id of its own.",
+        )
+    return tuple(query for query in every if qrels.get(query.id)) or every
+
+
+def evaluate(
+    corpus: Corpus,
+    specs: Sequence[str | Node | PipelineSpec | Pipeline],
+    *,
+    queries: Sequence[Query] | None = None,
+    qrels: Qrels | None = None,
+    measures: Sequence[str] | None = None,
+    ctx: Context | None = None,
+) -> Evaluation:
+    """Plan and run in one step, with the engine of this process."""
+    return run(plan(corpus, specs, queries=queries, qrels=qrels, measures=measures), ctx)
+
+
+def run(
+    experiment: Experiment,
+    ctx: Context | None = None,
+    engine: Engine | None = None,
+    on_cell: OnCell | None = None,
+) -> Evaluation:
+    """Run every cell that has no answer yet, keeping each as it finishes.
+
+    A context without a score cache measures everything afresh and takes over no earlier cell.
+    Raises Cancelled or DeadlineExceeded; what is done by then is kept, and running the same plan
+    again goes on from there. A failing pipeline fails alone.
+    """
+    engine = engine or default_engine()
+    ctx = engine.context(ctx)
+    folder = experiment_folder(engine.home, experiment.id)
+    design = folder.open(experiment.design)
+    todo = _Work(Experiment(experiment.corpus, design), engine, ctx)
+    if ctx.cache is not None:
+        todo.cells = {key: cell for key, cell in folder.cells().items() if cell.answered}
+    made = [Pipeline(spec) for spec in design.pipelines]
+    with folder.appending() as keep:
+        for query in design.queries:
+            for pipeline in made:
+                if (query.id, str(pipeline)) in todo.cells:
+                    continue
+                cell = todo.cell(query, pipeline)
+                keep(cell)
+                if on_cell is not None:
+                    on_cell(cell)
+                ctx.report("evaluating", len(todo.cells), design.size)
+    return score(design, todo.cells.values())
+
+
+@dataclass(slots=True)
+class _Work:
+    """A run in progress: the cells so far, and which pipelines were given up."""
+
+    experiment: Experiment
+    engine: Engine
+    ctx: Context
+    cells: dict[Key, Cell] = field(default_factory=dict)
+    given_up: dict[str, Failure] = field(default_factory=dict)
+    failures: dict[str, list[Failure]] = field(default_factory=dict)
+
+    def cell(self, query: Query, pipeline: Pipeline) -> Cell:
+        spec = str(pipeline)
+        self.ctx.checkpoint()
+        if spec in self.given_up:
+            cell = Cell(query.id, spec, Status.SKIPPED, failure=self.given_up[spec])
+        else:
+            cell = self._asked(query, pipeline)
+        self.cells[query.id, spec] = cell
+        return cell
+
+    def _asked(self, query: Query, pipeline: Pipeline) -> Cell:
+        ctx = replace(self.ctx, progress=self._nested)
+        result = pipeline.run(query, self.experiment.corpus, ctx, self.engine)
+        if result.status is Status.CANCELLED:
+            raise Cancelled("Cancelled.", hint="Run it again to go on from here.")
+        cell = Cell.of(result)
+        self._watch(cell, result.error)
+        return cell
+
+    def _watch(self, cell: Cell, error: LabError | None) -> None:
+        """Give a pipeline up when every further query would fail as this one did."""
+        if error is None or cell.failure is None:
+            self.failures[cell.pipeline] = []
+            return
+        if isinstance(error, _HOPELESS):
+            self.given_up[cell.pipeline] = cell.failure
+        elif not (isinstance(error, BackendError) and error.retryable):
+            alike = self.failures.setdefault(cell.pipeline, [])
+            alike.append(cell.failure)
+            only = sum(spec == cell.pipeline for _, spec in self.cells) + 1 == len(alike)
+            if only and len(alike) >= _SAME_FAILURES and len(set(alike)) == 1:
+                self.given_up[cell.pipeline] = cell.failure
+
+    def _nested(self, now: Progress) -> None:
+        """What a stage reports, under the progress of the whole."""
+        done, total = len(self.cells), self.experiment.design.size
+        self.ctx.report(f"evaluating: {now.message}", done, total)
+
+
+def _identity(
+    corpus: Corpus, queries: Sequence[Query], made: Sequence[Pipeline], engine: Engine
+) -> str:
+    parts = [
+        corpus.content_hash,
+        [(query.id, query.text) for query in queries],
+        [(str(pipeline), _fingerprints(pipeline, engine)) for pipeline in made],
+    ]
+    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
+    return digest.hexdigest()[:20]
+
+
+def _fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:
+    """Of every component and of fusions that were trained.
+
+    "" stands for one that cannot be made here, which fails when it is run.
+    """
+    found: list[str] = []
+    for node, kind in pipeline.leaves:
+        make: Callable[[Node], Retriever | Reranker]
+        make = engine.reranker if kind == "reranker" else engine.retriever
+        try:
+            found.append(make(node).fingerprint())
+        except LabError:
+            found.append("")
+    for fusion in pipeline.fusions:
+        try:
+            found += [one for one in [fusion.fingerprint()] if one]
+        except LabError:
+            found.append("")
+    return found

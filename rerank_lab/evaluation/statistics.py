@@ -1,0 +1,258 @@
+"""Is one pipeline better than another, or was it luck? Tests and intervals on paired queries.
+
+Every function takes per-query values of one measure by query id and looks at the queries that both
+sides have. Methods: the sign-flip (Fisher's paired randomisation) test and the paired t-test, as
+compared by Smucker, Allan and Carterette (CIKM 2007); bootstrap intervals of the mean difference
+after Efron ("Better bootstrap confidence intervals", JASA 82, 1987); Holm's step-down correction
+(Scandinavian Journal of Statistics 6, 1979). Everything is seeded: same input, same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rerank_lab.core.errors import InvalidInput
+
+Values = Mapping[str, float]
+"""Query id -> value of a measure."""
+Floats = NDArray[np.float64]
+
+_EXACT_UP_TO = 16
+_CHUNK = 2_000_000
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """level: of intervals and tests. tolerance: differences up to it are ties. seed: of resampling.
+
+    power: the chance to find the smallest detectable difference.
+    """
+
+    level: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+    tolerance: float = 1e-9
+    interval: Literal["bca", "percentile"] = "bca"
+    power: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """`b` against `a` over the queries that both have: differences are b - a.
+
+    `p` is of the randomisation test, `p_holm` the same corrected for the number of comparisons it
+    was made with (equal to `p` for one alone), `p_t` of the t-test. `detectable` is the smallest
+    true mean difference that this many queries, differing as these do, would have found with the
+    power asked for. Values that cannot be had (fewer than two queries) are None.
+    """
+
+    a: str
+    b: str
+    queries: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    p_t: float | None
+    wins: int
+    losses: int
+    ties: int
+    detectable: float | None
+
+
+def differences(a: Values, b: Values) -> dict[str, float]:
+    """b - a for each query that both have, in the order of `a`."""
+    return {query_id: b[query_id] - value for query_id, value in a.items() if query_id in b}
+
+
+def paired(
+    a: Values, b: Values, names: tuple[str, str] = ("a", "b"), settings: Settings = Settings()
+) -> Paired:
+    """Compare two pipelines on the queries they share. Raises InvalidInput when they share none."""
+    found = differences(a, b)
+    if not found:
+        raise InvalidInput(
+            f"{names[0]} and {names[1]} have no query in common to compare them on.",
+            hint="Let both answer the same queries.",
+        )
+    deltas = np.array(list(found.values()), dtype=np.float64)
+    low, high = bootstrap_interval(deltas, settings)
+    p = randomisation_test(deltas, settings)
+    wins = int(np.count_nonzero(deltas > settings.tolerance))
+    losses = int(np.count_nonzero(deltas < -settings.tolerance))
+    return Paired(
+        a=names[0],
+        b=names[1],
+        queries=len(found),
+        mean_a=float(np.mean([a[q] for q in found])),
+        mean_b=float(np.mean([b[q] for q in found])),
+        difference=float(deltas.mean()),
+        low=low,
+        high=high,
+        p=p,
+        p_holm=p,
+        p_t=t_test(deltas),
+        wins=wins,
+        losses=losses,
+        ties=len(found) - wins - losses,
+        detectable=detectable_difference(deltas, settings),
+    )
+
+
+def against(
+    baseline: str, values: Mapping[str, Values], settings: Settings = Settings()
+) -> list[Paired]:
+    """Every pipeline against `baseline`, with p-values Holm-corrected over these comparisons.
+
+    Pipelines that share no query with the baseline are left out.
+    """
+    base = values[baseline]
+    made = [
+        paired(base, found, (baseline, name), settings)
+        for name, found in values.items()
+        if name != baseline and differences(base, found)
+    ]
+    known = [one.p for one in made if one.p is not None]
+    corrected = iter(holm(known))
+    return [one if one.p is None else replace(one, p_holm=next(corrected)) for one in made]
+
+
+def best_group(values: Mapping[str, Values], settings: Settings = Settings()) -> list[str]:
+    """The pipeline with the best mean, first, and those that it is not shown to differ from.
+
+    Means are over the queries that all of them have; "shown" is a Holm-corrected randomisation
+    test of the best against each other at 1 - level. Empty when no query is common to all.
+    """
+    common = set.intersection(*(set(found) for found in values.values())) if values else set()
+    if not common:
+        return []
+    shared = {name: {q: v for q, v in f.items() if q in common} for name, f in values.items()}
+    best = max(shared, key=lambda name: math.fsum(shared[name].values()))
+    alpha = 1 - settings.level
+    others = against(best, shared, settings)
+    return [best, *(one.b for one in others if one.p_holm is None or one.p_holm > alpha)]
+
+
+def bootstrap_interval(
+    deltas: Floats, settings: Settings = Settings()
+) -> tuple[float | None, float | None]:
+    """An interval of the mean of `deltas` (shape (n,)): BCa by default, or plain percentile.
+
+    (None, None) for fewer than two values.
+    """
+    if len(deltas) < 2:
+        return None, None
+    if np.ptp(deltas) == 0:
+        return float(deltas[0]), float(deltas[0])
+    means = _resampled_means(deltas, settings)
+    tail = (1 - settings.level) / 2
+    ends = (tail, 1 - tail)
+    if settings.interval == "bca":
+        ends = _bca_ends(deltas, means, ends)
+    low, high = np.quantile(means, ends)
+    return float(low), float(high)
+
+
+def randomisation_test(deltas: Floats, settings: Settings = Settings()) -> float | None:
+    """Two-sided p of the sign-flip test on the mean of `deltas`; None for fewer than two.
+
+    All 2^n sign patterns up to n = 16; beyond that `resamples` random ones, counted as (hits + 1) /
+    (resamples + 1), so that p is never 0.
+    """
+    n = len(deltas)
+    if n < 2:
+        return None
+    observed = abs(float(deltas.sum()))
+    if not np.any(deltas):
+        return 1.0
+    near = observed - 1e-12 * max(1.0, float(np.abs(deltas).sum()))
+    if n <= _EXACT_UP_TO:
+        patterns = np.arange(2**n, dtype=np.uint32)[:, None] >> np.arange(n, dtype=np.uint32) & 1
+        sums = (1.0 - 2.0 * patterns) @ deltas
+        return float(np.mean(np.abs(sums) >= near))
+    generator = np.random.default_rng(settings.seed)
+    hits = 0
+    for size in _chunks(settings.resamples, n):
+        signs = generator.integers(0, 2, (size, n), dtype=np.int8).astype(np.float64)
+        hits += int(np.count_nonzero(np.abs((2.0 * signs - 1.0) @ deltas) >= near))
+    return (hits + 1) / (settings.resamples + 1)
+
+
+def t_test(deltas: Floats) -> float | None:
+    """Two-sided p of the paired t-test; None when it is undefined (n < 2, or no spread)."""
+    n = len(deltas)
+    if n < 2:
+        return None
+    spread = float(deltas.std(ddof=1))
+    if spread <= 1e-15 * float(np.abs(deltas).max()) or spread == 0:
+        return None
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(n - 1, -abs(float(deltas.mean())) / (spread / math.sqrt(n))))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given."""
+    count = len(p_values)
+    adjusted = [0.0] * count
+    highest = 0.0
+    for place, index in enumerate(sorted(range(count), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (count - place) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def detectable_difference(deltas: Floats, settings: Settings = Settings()) -> float | None:
+    """The smallest true mean difference that a two-sided test would find with the power given.
+
+    (z of 1 - alpha/2 + z of power) * sd / sqrt(n): the normal approximation (Cohen, Statistical
+    Power Analysis, 1988). None for fewer than two values.
+    """
+    if len(deltas) < 2:
+        return None
+    z = _NORMAL.inv_cdf((1 + settings.level) / 2) + _NORMAL.inv_cdf(settings.power)
+    return float(z * deltas.std(ddof=1) / math.sqrt(len(deltas)))
+
+
+def _resampled_means(deltas: Floats, settings: Settings) -> Floats:
+    generator = np.random.default_rng(settings.seed)
+    n = len(deltas)
+    parts = [
+        deltas[generator.integers(0, n, (size, n))].mean(axis=1)
+        for size in _chunks(settings.resamples, n)
+    ]
+    return np.concatenate(parts)
+
+
+def _bca_ends(deltas: Floats, means: Floats, ends: tuple[float, float]) -> tuple[float, float]:
+    """The quantiles of `means` to read, corrected for bias and skewness (jackknife)."""
+    below = (np.mean(means < deltas.mean()) + np.mean(means <= deltas.mean())) / 2
+    if not 0 < below < 1:
+        return ends
+    bias = _NORMAL.inv_cdf(float(below))
+    left_out = (deltas.sum() - deltas) / (len(deltas) - 1)
+    pull = left_out.mean() - left_out
+    skew = float((pull**3).sum() / (6 * (pull**2).sum() ** 1.5))
+
+    def corrected(end: float) -> float:
+        z = bias + _NORMAL.inv_cdf(end)
+        return _NORMAL.cdf(bias + z / (1 - skew * z))
+
+    return corrected(ends[0]), corrected(ends[1])
+
+
+def _chunks(total: int, width: int) -> list[int]:
+    """`total` split so that a part times `width` stays small in memory."""
+    size = max(1, _CHUNK // max(1, width))
+    return [min(size, total - start) for start in range(0, total, size)]

@@ -1,0 +1,172 @@
+"""A trained model as a value: its trees as text, and the record of what it was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any, get_args
+
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Query
+from rerank_lab.fusion.learned.features import Features
+from rerank_lab.fusion.learned.settings import Learner, Settings
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+MODEL, FIRST, SIGNAL = "model", "before", "signal"
+"""The three that a validation compares: the model, the order before it, the best single feature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One part of the queries, ranked by a model trained on the others. Means of the measure."""
+
+    queries: int
+    model: float
+    before: float
+    signal: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Cross-validation grouped by query: no query is ranked by a model that saw it.
+
+    `values` are the measure by query id for `model`, `before` (the candidates in their own order)
+    and `signal` (the best single feature, named by `best`); `features` the mean of every single
+    feature as a ranker.
+    """
+
+    measure: str
+    folds: tuple[Fold, ...]
+    values: Mapping[str, Mapping[str, float]]
+    best: str
+    features: Mapping[str, float]
+
+    def mean(self, name: str) -> float:
+        found = self.values[name]
+        return sum(found.values()) / len(found) if found else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much a feature did in the model that is used: its share of all gain (0 to 1), splits."""
+
+    feature: str
+    gain: float
+    splits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a model was trained on. `scale` is of the scores before it; hashes are SHA-256."""
+
+    corpus: str
+    corpus_hash: str
+    qrels_hash: str
+    before: str
+    scale: str
+    query_ids: tuple[str, ...]
+    query_digests: frozenset[str]
+    documents: int
+    relevant: int
+    unjudged: int
+    created_at: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model with its record. `trees` is the learner's own text."""
+
+    name: str
+    features: Features
+    settings: Settings
+    origin: Origin
+    validation: Validation
+    importances: tuple[Importance, ...]
+    trees: str = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the trees: what kept results belong to."""
+        return _digest(self.trees)
+
+    @property
+    def spec(self) -> str:
+        """The pipeline that uses it, behind the stages that it was trained after."""
+        inside = ",".join((*self.features.sources, f'model="{self.name}"'))
+        return f"{self.origin.before} >> ltr({inside})"
+
+    def saw(self, query: Query) -> bool:
+        """True when it was trained on this query, whatever its id is here."""
+        return query_digest(query) in self.origin.query_digests
+
+    def to_json(self) -> dict[str, Any]:
+        shown = asdict(self)
+        shown["origin"]["query_digests"] = sorted(self.origin.query_digests)
+        return shown | {"digest": self.digest}
+
+    @classmethod
+    def from_json(cls, shown: Mapping[str, Any]) -> Model:
+        """Raises KeyError, TypeError or ValueError for anything but the JSON of a model."""
+        features = shown["features"]
+        origin = dict(shown["origin"])
+        origin["query_ids"] = _texts(origin["query_ids"])
+        origin["query_digests"] = frozenset(_texts(origin["query_digests"]))
+        validation = dict(shown["validation"])
+        validation["folds"] = tuple(Fold(**one) for one in validation["folds"])
+        made = cls(
+            str(shown["name"]),
+            Features(
+                _texts(features["sources"]), _texts(features["columns"]), features["language"]
+            ),
+            Settings(**shown["settings"]),
+            Origin(**origin),
+            Validation(**validation),
+            tuple(Importance(**one) for one in shown["importances"]),
+            str(shown["trees"]),
+        )
+        if made.settings.learner not in get_args(Learner):
+            raise ValueError(f"unknown learner {made.settings.learner!r}")
+        if made.digest != shown["digest"]:
+            raise ValueError("the trees are not those that were saved")
+        return made
+
+
+def _texts(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
+
+
+@lru_cache(maxsize=16)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def query_digest(query: Query) -> str:
+    """SHA-256 of a query's words, blind to case and spacing: ids differ from corpus to corpus."""
+    text = " ".join(query.text.casefold().split())
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def checked_name(name: str) -> str:
+    """The name, when it can be one. Raises InvalidInput."""
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise InvalidInput(
+            f"{name[:80]!r} cannot be the name of a model.",
+            hint="Use up to 60 small letters, digits, - and _, such as my-model.",
+        )
+    return name
+
+
+def importances(names: Sequence[str], found: Sequence[tuple[float, int]]) -> tuple[Importance, ...]:
+    """Shares of the whole gain, the greatest first; features without a split too."""
+    whole = sum(gain for gain, _ in found) or 1.0
+    # XGBoost forgets features behind the last one that it uses.
+    padded = [*found, *[(0.0, 0)] * (len(names) - len(found))]
+    made = [
+        Importance(name, gain / whole, splits)
+        for name, (gain, splits) in zip(names, padded, strict=True)
+    ]
+    return tuple(sorted(made, key=lambda one: (-one.gain, one.feature)))

@@ -1,0 +1,278 @@
+"""Slow work as jobs: one mechanism for the app, batch experiments and the HTTP API.
+
+The same key is the same job, across browser sessions. Lanes bound how many run at once per kind of
+resource. A job that nobody waits for any more is cancelled, unless it was submitted as detached.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from rerank_lab.core.context import CancelToken, Context, Progress
+from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.pipeline.engine import lab_errors
+
+_log = logging.getLogger(__name__)
+
+LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1}
+LEASE_S = 30.0
+STOP_LEASE_S = 4.0
+"""How long a stop waits for a sign of the others who wait. Pages poll far more often: one that was
+closed or loaded anew must not keep alive what its visitor cancels."""
+_KEPT = 256
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(eq=False)
+class Job:
+    """One piece of work. Fields are written by the table and its worker; readers only look."""
+
+    key: str
+    name: str
+    lane: str
+    work: Callable[[Context], Any]
+    ctx: Context
+    detached: bool = False
+    token: CancelToken = field(default_factory=CancelToken)
+    state: JobState = JobState.QUEUED
+    progress: Progress = field(default_factory=lambda: Progress("waiting"))
+    result: Any = None
+    error: LabError | None = None
+    submitted_at: float = field(default_factory=time.monotonic)
+    started_at: float | None = None
+    ended_at: float | None = None
+    waiters: dict[str, float] = field(default_factory=dict)
+    stop_asked_at: float | None = None
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def seconds(self) -> float:
+        """Since work began, or 0 while queued; frozen when it ended."""
+        if self.started_at is None:
+            return 0.0
+        return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left by the pace so far, or None when that cannot be known yet."""
+        done, total = self.progress.done, self.progress.total
+        if self.state is not JobState.RUNNING or done < 1 or total < done:
+            return None
+        return self.seconds / done * (total - done)
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """The result; raises the job's LabError, or Cancelled. TimeoutError when still at work."""
+        if not self.finished.wait(timeout):
+            raise TimeoutError(self.name)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class JobTable:
+    """Jobs by key, run by a bounded number of daemon threads per lane."""
+
+    def __init__(self, lanes: Mapping[str, int] = LANES, lease_s: float = LEASE_S) -> None:
+        self._lanes = dict(lanes)
+        self._lease_s = lease_s
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._queues: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
+        self._workers: dict[str, int] = dict.fromkeys(lanes, 0)
+        self._lock = threading.RLock()
+        self._reaper: threading.Thread | None = None
+
+    def submit(
+        self,
+        key: str,
+        work: Callable[[Context], Any],
+        *,
+        lane: str = "cpu",
+        name: str = "",
+        waiter: str = "",
+        ctx: Context | None = None,
+        detached: bool = False,
+    ) -> Job:
+        """The job of that key: a running or done one when there is one, else a new one.
+
+        `work` is given a Context whose cancel token and progress belong to the job. A job that
+        failed or was cancelled is not reused. `waiter` names who waits; see `touch` and `release`.
+        """
+        with self._lock:
+            job = self._jobs.get(key)
+            reuse = job is not None and not job.token.cancelled and job.error is None
+            if job is None or not reuse:
+                job = Job(key, name or key, lane, work, ctx or Context(), detached)
+                self._jobs[key] = job
+                self._queues[lane].append(job)
+                self._start_worker(lane)
+            self._jobs.move_to_end(key)
+            if waiter:
+                job.waiters[waiter] = time.monotonic()
+                self._start_reaper()
+            self._forget_old()
+            return job
+
+    def get(self, key: str) -> Job | None:
+        with self._lock:
+            return self._jobs.get(key)
+
+    def jobs(self) -> list[Job]:
+        """Every job that is kept, oldest first."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    def touch(self, waiter: str) -> None:
+        """Say that `waiter` is still there; call it at every poll."""
+        with self._lock:
+            for job in self._jobs.values():
+                if waiter in job.waiters:
+                    job.waiters[waiter] = time.monotonic()
+
+    def release(self, key: str, waiter: str) -> None:
+        """`waiter` no longer wants this job; without any other waiter it is cancelled."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and job.waiters.pop(waiter, None) is not None:
+                self._cancel_if_alone(job)
+
+    def join(self, key: str, waiter: str) -> None:
+        """`waiter` waits for this job too, as long as it is at work."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and not job.state.ended:
+                job.waiters[waiter] = time.monotonic()
+                self._start_reaper()
+
+    def leave(self, key: str, waiter: str) -> None:
+        """`waiter` asks for it to be stopped: cancelled, detached or not, unless others wait.
+
+        Others count when they are heard of within the next `STOP_LEASE_S`.
+        """
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None:
+                job.waiters.pop(waiter, None)
+                job.stop_asked_at = time.monotonic()
+                if not job.waiters:
+                    self.cancel(key)
+                else:
+                    self._start_reaper()
+
+    def cancel(self, key: str) -> None:
+        """Cancel for everybody. A queued job ends at once, a running one between two batches."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or job.state.ended:
+                return
+            job.token.cancel()
+            if job.state is JobState.QUEUED:
+                self._end(job, JobState.CANCELLED, error=Cancelled())
+
+    def _cancel_if_alone(self, job: Job) -> None:
+        if not job.waiters and not job.detached:
+            self.cancel(job.key)
+
+    def _start_worker(self, lane: str) -> None:
+        if self._workers[lane] < self._lanes[lane]:
+            self._workers[lane] += 1
+            thread = threading.Thread(
+                target=self._run_lane, args=(lane,), name=f"rerank-lab-{lane}", daemon=True
+            )
+            thread.start()
+
+    def _run_lane(self, lane: str) -> None:
+        while True:
+            with self._lock:
+                queue = self._queues[lane]
+                while queue and queue[0].state.ended:
+                    queue.popleft()
+                if not queue:
+                    self._workers[lane] -= 1
+                    return
+                job = queue.popleft()
+                job.state, job.started_at = JobState.RUNNING, time.monotonic()
+                job.progress = Progress("starting")
+            self._run(job)
+
+    def _run(self, job: Job) -> None:
+        def progress(now: Progress) -> None:
+            job.progress = now
+
+        ctx = replace(job.ctx, cancel=job.token, progress=progress)
+        try:
+            with lab_errors(job.name):
+                result = job.work(ctx)
+        except LabError as error:
+            cancelled = isinstance(error, Cancelled)
+            state = JobState.CANCELLED if cancelled else JobState.FAILED
+            with self._lock:
+                self._end(job, state, error=error)
+        except BaseException as fault:
+            _log.exception("Job %s ended the worker", job.name)
+            with self._lock:
+                self._end(job, JobState.FAILED, error=Cancelled(f"The worker ended: {fault!r}."))
+            raise
+        else:
+            with self._lock:
+                self._end(job, JobState.DONE, result=result)
+
+    @staticmethod
+    def _end(
+        job: Job, state: JobState, *, result: Any = None, error: LabError | None = None
+    ) -> None:
+        # A job is kept long after its session may have ended; the session's keys must not be.
+        job.ctx = replace(job.ctx, secrets={})
+        job.result, job.error = result, error
+        job.state, job.ended_at = state, time.monotonic()
+        job.finished.set()
+
+    def _forget_old(self) -> None:
+        ended = [key for key, job in self._jobs.items() if job.state.ended]
+        for key in ended[: max(0, len(self._jobs) - _KEPT)]:
+            del self._jobs[key]
+
+    def _start_reaper(self) -> None:
+        if self._reaper is None:
+            self._reaper = threading.Thread(
+                target=self._reap, name="rerank-lab-leases", daemon=True
+            )
+            self._reaper.start()
+
+    def _reap(self) -> None:
+        """Browser tabs leave without a word: cancel what only expired waiters wait for."""
+        while True:
+            time.sleep(min(self._lease_s / 3, 1.0))
+            with self._lock:
+                for job in self._jobs.values():
+                    if not job.state.ended:
+                        self._reap_job(job, time.monotonic())
+
+    def _reap_job(self, job: Job, now: float) -> None:
+        gone = [w for w, seen in job.waiters.items() if seen < now - self._lease_s]
+        for waiter in gone:
+            del job.waiters[waiter]
+        if gone:
+            self._cancel_if_alone(job)
+        asked = job.stop_asked_at
+        if asked is not None and now - asked > STOP_LEASE_S:
+            job.stop_asked_at = None
+            if all(seen <= asked for seen in job.waiters.values()):
+                self.cancel(job.key)

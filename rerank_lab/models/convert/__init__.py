@@ -1,0 +1,1 @@
+"""Turning weights into ONNX graphs and checking them on probes."""

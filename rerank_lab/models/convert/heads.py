@@ -1,0 +1,106 @@
+"""Does this model have a trained relevance head, and which of its outputs is the relevance?
+
+An embedding model, a classifier for something else, or a checkpoint whose head is missing loads
+without complaint in most tools and then ranks at random. Here it is refused, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.models.locate.resolve import Located
+
+_RELEVANT = ("relevant", "relevance", "yes", "true")
+"""Not "positive": that is how most models for sentiment name an output of theirs."""
+_INFERENCE = ("entail", "contradict")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`labels` outputs; the score is output `relevant`, less the other one when there are two."""
+
+    labels: int = 1
+    relevant: int = 0
+
+
+def head_of(located: Located) -> Head:
+    """The relevance head of a cross-encoder, from its configuration.
+
+    Raises ModelUnavailable when it has none, or has outputs that do not mean relevance.
+    """
+    config = located.json("config.json")
+    architecture = str((config.get("architectures") or [""])[0])
+    if _is_bi_encoder(located) or not _scores_pairs(architecture, located):
+        raise ModelUnavailable(
+            f"{located.name} is not a cross-encoder: it has no trained relevance head"
+            f"{f' ({architecture})' if architecture else ''}.",
+            hint=f'Use it as an embedding model: bi-encoder(model="{located.name}").',
+        )
+    if architecture.endswith("ForCausalLM") or not architecture:
+        return Head()
+    labels = [str(label) for _, label in sorted((config.get("id2label") or {}).items())]
+    count = len(labels) or int(config.get("num_labels", 2))
+    if count == 1:
+        return Head()
+    found = [i for i, label in enumerate(labels) if label.strip().lower() in _RELEVANT]
+    if count == 2 and len(found) == 1:
+        return Head(2, found[0])
+    raise ModelUnavailable(_why_not(located.name, labels, count), hint=_USE_ONE_LABEL)
+
+
+def require_trained_head(located: Located) -> None:
+    """Raises ModelUnavailable when the weights lack the head that the architecture needs."""
+    architecture = str((located.json("config.json").get("architectures") or [""])[0])
+    if not architecture.endswith("ForSequenceClassification"):
+        return
+    missing = missing_head_keys(located)
+    if missing:
+        raise ModelUnavailable(
+            f"The weights of {located.name} lack its relevance head ({', '.join(missing)}): "
+            "it would be newly initialised, and its order random.",
+            hint="Choose a model that was trained as a reranker, or fetch this one again.",
+        )
+
+
+def missing_head_keys(located: Located) -> list[str]:
+    """Parameters above the encoder that the safetensors files do not hold. Imports transformers."""
+    import torch
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    held: set[str] = set()
+    for path in located.folder.glob("*.safetensors"):
+        with safe_open(str(path), framework="pt") as file:
+            held |= set(file.keys())
+    config = AutoConfig.from_pretrained(str(located.folder), local_files_only=True)
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(config)
+    body = f"{model.base_model_prefix}."
+    return sorted(k for k in model.state_dict() if not k.startswith(body) and k not in held)
+
+
+def _scores_pairs(architecture: str, located: Located) -> bool:
+    known = architecture.endswith(("ForSequenceClassification", "ForCausalLM"))
+    return known or (not architecture and located.onnx_file is not None)
+
+
+def _is_bi_encoder(located: Located) -> bool:
+    try:
+        modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
+        return any(str(module["type"]).endswith("Pooling") for module in modules)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _why_not(name: str, labels: list[str], count: int) -> str:
+    if any(word in label.lower() for word in _INFERENCE for label in labels):
+        return f"{name} judges whether one text follows from another, not relevance."
+    shown = ", ".join(labels) or "unnamed"
+    return f"{name} has {count} outputs ({shown}), and none is named as the relevant one."
+
+
+_USE_ONE_LABEL = (
+    "Use a model with one output, or with two of which one is labelled relevant in its config.json."
+)

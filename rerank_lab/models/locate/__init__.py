@@ -1,0 +1,1 @@
+"""Finding model files: catalogue, hub, folders, adapters. Nothing here runs a model."""

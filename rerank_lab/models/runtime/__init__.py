@@ -1,0 +1,1 @@
+"""What every engine shares: devices, memory, batches, tokens, the request."""

@@ -1,0 +1,52 @@
+"""What this machine can compute with: threads, device, number format."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from rerank_lab.core.errors import InvalidInput
+
+Device = Literal["auto", "cpu", "cuda"]
+DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
+THREADS_VARIABLE = "RERANK_LAB_THREADS"
+
+
+def cpu_threads() -> int:
+    """Threads for one model: `RERANK_LAB_THREADS`, else the cores that this process may use."""
+    given = os.environ.get(THREADS_VARIABLE, "").strip()
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_device(asked: str) -> str:
+    """ "cuda" when there is one and it is not declined, else "cpu".
+
+    Imports torch, which takes seconds, only where there may be a CUDA device.
+
+    Raises InvalidInput when CUDA is asked for and there is none.
+    """
+    if asked == "cpu" or (asked == "auto" and not has_cuda()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "cuda":
+        raise InvalidInput(
+            "There is no CUDA device here.", hint='Use device="auto" or device="cpu".'
+        )
+    return "cpu"
+
+
+def torch_dtype(device: str) -> str:
+    """The number format that torch computes in: bfloat16 on CUDA, exact float32 on a CPU."""
+    return "bfloat16" if device == "cuda" else "float32"
+
+
+def has_cuda() -> bool:
+    """Whether a CUDA device is likely here, without importing torch (that takes seconds)."""
+    return os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl") or os.name == "nt"

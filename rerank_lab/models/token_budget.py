@@ -1,0 +1,134 @@
+"""How much of a text a model reads beside a query, told by its tokenizer alone: nothing is scored.
+
+The tokenizers here are their own instances, never told to cut or to pad, so that any thread may
+use them while the model's own is at work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rerank_lab.models.runtime.tokens import clipped
+from rerank_lab.models.templates import BOS, EOS, Template
+from rerank_lab.models.torch.prompted import rooms
+
+Span = tuple[int, int]
+_MARK = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a model reads of any text beside one query: the first `room` tokens.
+
+    `spans` gives [start, end) in characters for every token of a text; `estimated` says that they
+    are not the model's own tokens.
+    """
+
+    room: int
+    spans: Callable[[str], list[Span]]
+    estimated: bool = False
+
+
+def pair_reach(folder: Path, query: str, max_length: int) -> Reach | None:
+    """Of a model that reads query and text together, the longer one being cut first.
+
+    None when the folder holds no tokenizer.json.
+    """
+    tokenizer = _tokenizer_of(folder)
+    if tokenizer is None:
+        return None
+    asked = len(_ids(tokenizer, clipped(query, max_length)[0]))
+    budget = max_length - tokenizer.num_special_tokens_to_add(True)
+    # A query longer than half leaves the other half: one token less than a text longer still gets.
+    return Reach(max(budget - asked, budget // 2), lambda text: _spans(tokenizer, text))
+
+
+def single_reach(folder: Path, max_length: int, prefix: str = "", markers: int = 0) -> Reach | None:
+    """Of a model that reads a text by itself, after `prefix` and with `markers` tokens of its own.
+
+    None when the folder holds no tokenizer.json.
+    """
+    tokenizer = _tokenizer_of(folder)
+    if tokenizer is None:
+        return None
+    before = len(_inside(tokenizer, prefix, "")[0])
+    room = max_length - tokenizer.num_special_tokens_to_add(False) - markers - before
+    return Reach(room, lambda text: _inside(tokenizer, prefix, text)[1])
+
+
+def prompt_reach(
+    folder: Path, template: Template, query: str, instruction: str, max_length: int
+) -> Reach | None:
+    """Of a language model that is shown query and text in a template.
+
+    None when the folder holds no tokenizer.json.
+    """
+    tokenizer = _tokenizer_of(folder)
+    if tokenizer is None:
+        return None
+    values = {"query": clipped(query, max_length)[0], "instruction": instruction}
+    parts = template.filled({**values, "document": _MARK})
+    sizes = [
+        (_size(tokenizer, folder, text.replace(_MARK, "")), document, asked)
+        for text, document, asked in parts
+    ]
+    prefix = next((text[: text.rindex(_MARK)] for text, document, _ in parts if document), "")
+    before = len(_inside(tokenizer, prefix, "a")[0])
+    room = rooms(sizes, max_length)[1] - before
+    return Reach(room, lambda text: _inside(tokenizer, prefix, text)[1])
+
+
+def _tokenizer_of(folder: Path) -> Any:
+    path = folder / "tokenizer.json"
+    return _opened(str(path), path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str, _changed: int) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _spans(tokenizer: Any, text: str) -> list[Span]:
+    # Tokenizers refuse lone surrogates; each becomes one other character, so that places stay.
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    found: list[Span] = tokenizer.encode(clean, add_special_tokens=False).offsets
+    return found
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    return found
+
+
+def _inside(tokenizer: Any, prefix: str, text: str) -> tuple[list[Span], list[Span]]:
+    """The tokens of a prefix, and those of the text after it at their places in the text."""
+    if not prefix:
+        return [], _spans(tokenizer, text)
+    found = _spans(tokenizer, prefix + text)
+    start = len(prefix)
+    held = [(max(0, a - start), b - start) for a, b in found if b > start]
+    return [span for span in found if span[1] <= start], held
+
+
+def _size(tokenizer: Any, folder: Path, text: str) -> int:
+    if text in (BOS, EOS):
+        return int(_has_end(folder, "bos_token" if text == BOS else "eos_token"))
+    return len(_ids(tokenizer, text))
+
+
+def _has_end(folder: Path, name: str) -> bool:
+    try:
+        read = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return True
+    return not isinstance(read, dict) or read.get(name) is not None

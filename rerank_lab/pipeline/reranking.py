@@ -1,0 +1,133 @@
+"""Rerankers alone, for candidates that come from elsewhere: a search engine, a framework, a list.
+
+    result = rerank_documents("ms-marco-minilm-l12(top=50) >> mmr", "what is a heat pump?", texts)
+
+The text form is that of a pipeline without its first stage, which the given candidates replace.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rerank_lab.components.registry import expand, leaves, resolve_stages
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import Node, PipelineSpec
+from rerank_lab.core.types import Document, Query
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.pipeline.engine import Engine, default_engine, lab_errors
+from rerank_lab.pipeline.pipeline import Pipeline, Result, rerank_candidates
+
+
+class Stages:
+    """Checked, canonical reranking stages. `str()` gives their text, which parses back.
+
+    A text or a spec holds rerankers only; a name that is a first stage as well, such as splade,
+    stands for the reranker. Of a Pipeline the first stage is left out.
+    """
+
+    def __init__(self, given: str | Node | PipelineSpec | Pipeline | Stages) -> None:
+        if isinstance(given, Pipeline):
+            if not given.spec.stages:
+                raise InvalidInput(
+                    f"The pipeline {str(given)!r} has no reranker.",
+                    hint=f'Add one, such as: "{given} >> ms-marco-minilm-l12(top=50)"',
+                )
+            given = PipelineSpec(given.spec.stages)
+        self.spec: PipelineSpec = given.spec if isinstance(given, Stages) else resolve_stages(given)
+
+    def __str__(self) -> str:
+        return str(self.spec)
+
+    def __repr__(self) -> str:
+        return f"Stages({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stages) and self.spec == other.spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
+    @property
+    def leaves(self) -> list[Node]:
+        """The rerankers in order, fusions opened."""
+        return [leaf for node in self.spec.nodes for leaf, _ in leaves(node, "reranker")]
+
+    def check(self, engine: Engine | None = None) -> list[LabError]:
+        """Everything that would stop them from running here, found without doing any work."""
+        engine = engine or default_engine()
+        problems: list[LabError] = []
+        for node in self.leaves:
+            try:
+                problems += engine.reranker(node).problems()
+            except LabError as error:
+                problems.append(error)
+        return problems
+
+    def load(self, ctx: Context | None = None, engine: Engine | None = None) -> None:
+        """Make the models ready, so that the first query need not wait for them.
+
+        Raises the LabError that says why one cannot be had.
+        """
+        engine = engine or default_engine()
+        ctx = engine.context(ctx)
+        for node in self.leaves:
+            with lab_errors(f"Loading {node}"):
+                reranker = engine.reranker(node)
+                reranker.prepare(ctx)
+                reranker.load(ctx)
+
+    def rerank(
+        self,
+        query: Query | str,
+        documents: Sequence[Document | str],
+        ctx: Context | None = None,
+        engine: Engine | None = None,
+    ) -> Result:
+        """Order the documents for the query. A text gets its place in the list as id, from "0".
+
+        The ranking holds every document unless a stage drops some; scores are None where the last
+        stage gave none. A stage that fails does not raise: see `Result.status` and `.error`. What
+        cannot be asked (an empty query, one id twice) is InvalidInput.
+        """
+        asked = Query.of(query) if isinstance(query, str) else query
+        if not asked.text.strip():
+            raise InvalidInput("The query is empty.", hint="Give the words to search for.")
+        corpus = candidates(documents)
+        engine = engine or default_engine()
+        nodes = self.spec.nodes if corpus.documents else ()
+        done = rerank_candidates(nodes, asked, corpus, engine.context(ctx), engine)
+        ranking = done[-1].ranking
+        return Result(str(self), asked, tuple(done), ranking)
+
+    @property
+    def scale(self) -> str:
+        """What the scores of the last stage are, "order" when it gives none."""
+        return expand(self.spec.nodes[-1], "reranker")[0].scale
+
+
+def rerank_documents(
+    stages: str | Node | PipelineSpec | Pipeline | Stages,
+    query: Query | str,
+    documents: Sequence[Document | str],
+    ctx: Context | None = None,
+    engine: Engine | None = None,
+) -> Result:
+    """Rerank given documents or texts: `Stages(stages).rerank(query, documents)`."""
+    return Stages(stages).rerank(query, documents, ctx, engine)
+
+
+def candidates(documents: Sequence[Document | str]) -> Corpus:
+    """Given documents as a corpus, in their order; raises InvalidInput for an id used twice."""
+    made = tuple(
+        Document(str(place), given) if isinstance(given, str) else given
+        for place, given in enumerate(documents)
+    )
+    twice = [doc_id for doc_id, n in Counter(doc.id for doc in made).items() if n > 1]
+    if twice:
+        raise InvalidInput(
+            f"{len(twice)} of the ids are used more than once, the first {twice[0]!r}.",
+            hint="Give each document an id of its own.",
+        )
+    return Corpus("candidates", made)

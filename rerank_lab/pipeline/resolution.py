@@ -1,0 +1,37 @@
+"""What a canonical node of a spec means to a pipeline: its fusion, its candidates, its depth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rerank_lab.components.registry import expand, info, load
+from rerank_lab.core.spec import Node
+from rerank_lab.core.types import Ranking
+from rerank_lab.fusion.base import Fusion
+
+STAGE_DEPTH = 1000
+"""How deep a first stage looks when its scores take part in a later stage, unless it says."""
+
+
+def fusion_of(node: Node) -> Fusion:
+    """The fusion that a canonical node stands for, made with its sources."""
+    component = info("fusion", node.name)
+    made: Fusion = load("fusion", node.name)(node.sources, **component.complete(node.values))
+    return made
+
+
+def cut(node: Node, ranking: Ranking) -> tuple[Ranking, tuple[str, ...]]:
+    """The candidates that a stage reranks, and the ids of those below."""
+    top = int(expand(node, "reranker")[1].get("top", len(ranking)))
+    return ranking.top(top), ranking.doc_ids[top:]
+
+
+def deepened(node: Node, depth: int) -> Node:
+    """With `depth` candidates wherever a first stage or fusion does not say its own number."""
+    kind_option = "top" if node.sources else "k"
+    component = info("fusion", node.name) if node.sources else expand(node, "retriever")[0]
+    sources = tuple(deepened(source, depth) for source in node.sources)
+    made = replace(node, sources=sources)
+    if kind_option in node.values or component.param(kind_option) is None:
+        return made
+    return made.with_options(**{kind_option: depth})

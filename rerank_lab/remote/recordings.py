@@ -1,0 +1,191 @@
+"""Tapes: the answers of hosted providers, kept without key, so that a comparison opens again.
+
+A tape is one SQLite file. What is kept of an exchange: the digest of the request (address and
+JSON body, never a header), the provider's name, the status, the body and a few harmless headers.
+
+    with Tape(path, "record") as tape: Pipeline(...).run(query, corpus, Context(tape=tape))
+    with Tape(path, "replay") as tape: ...      # neither key nor network
+
+A tape in memory (`path=MEMORY`) is the one that a saved comparison carries as lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from rerank_lab.core.context import Exchange
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import data_home
+
+Mode = Literal["record", "replay"]
+FORMAT = "rerank-lab-tape-1"
+KEPT_HEADERS = frozenset(
+    {"content-type", "x-request-id", "x-compute-type", "x-compute-time", "x-compute-characters"}
+    | {"x-compute-tokens", "x-total-time", "x-tokenization-time", "x-queue-time"}
+    | {"x-inference-time", "retry-after"}
+)
+MAX_LINE = 64 * 1024 * 1024
+MAX_MEMORY = 16 * 1024 * 1024
+MEMORY = Path(":memory:")
+_SCHEMA = """
+create table if not exists exchanges (
+  key text primary key, provider text not null, status int not null,
+  headers text not null, body text not null, at text not null
+) without rowid;
+"""
+
+
+def request_digest(provider: str, url: str, body: Any) -> str:
+    """What an exchange is found by: SHA-256 of provider, address and JSON body."""
+    canonical = json.dumps([provider, url, body], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a tape keeps, in lower case; all others may identify somebody."""
+    return {k.lower(): v for k, v in headers.items() if k.lower() in KEPT_HEADERS}
+
+
+class Tape:
+    """A tape in a file; safe for many threads. `path` defaults to one in the data folder.
+
+    A `whole` tape holds all that its pipelines asked, so caches stay unused meanwhile. Another
+    one keeps what happens to be asked. In memory, exchanges beyond MAX_MEMORY bytes are not kept.
+    """
+
+    def __init__(
+        self, path: Path | None = None, mode: Mode = "record", *, whole: bool = True
+    ) -> None:
+        self.path = path or data_home() / "tapes" / "tape.sqlite"
+        self.mode: Mode = mode
+        self.whole = whole
+        self._lock = threading.Lock()
+        self._left = MAX_MEMORY if self.path == MEMORY else None
+        if self.path != MEMORY:
+            self._find()
+        self._connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
+        try:
+            self._connection.execute("pragma journal_mode=wal")
+            self._connection.execute("pragma synchronous=normal")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as fault:
+            self._connection.close()
+            raise InvalidInput(
+                f"The tape {self.path.name} cannot be read ({fault}).",
+                hint="Choose a tape that this app recorded, or record a new one.",
+            ) from fault
+
+    def _find(self) -> None:
+        if self.mode == "replay" and not self.path.exists():
+            raise InvalidInput(
+                f"There is no tape {self.path.name}.",
+                hint="Record one first: run the same comparison with a key and mode record.",
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def replaying(self) -> bool:
+        return self.mode == "replay"
+
+    def play(self, key: str) -> Exchange | None:
+        """The exchange of that request, or None when the tape does not hold it."""
+        sql = "select status, headers, body from exchanges where key = ?"
+        with self._lock:
+            row = self._connection.execute(sql, (key,)).fetchone()
+        return Exchange(int(row[0]), json.loads(row[1]), str(row[2])) if row else None
+
+    def record(self, key: str, provider: str, exchange: Exchange) -> None:
+        """Keep an exchange; a later one of the same request takes its place."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        headers = json.dumps(kept_headers(exchange.headers), sort_keys=True)
+        row = (key, provider, exchange.status, headers, exchange.body, at)
+        with self._lock, self._connection:
+            if self._left is not None:
+                self._left -= len(exchange.body) + len(headers)
+                if self._left < 0:
+                    return
+            self._connection.execute("insert or replace into exchanges values (?,?,?,?,?,?)", row)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return int(self._connection.execute("select count(*) from exchanges").fetchone()[0])
+
+    def lines(self) -> Iterable[str]:
+        """The tape as JSON lines, the form in which a saved comparison carries it."""
+        with self._lock:
+            rows = self._connection.execute("select * from exchanges order by key").fetchall()
+        yield json.dumps({"format": FORMAT, "exchanges": len(rows)})
+        names = ("key", "provider", "status", "headers", "body", "at")
+        for row in rows:
+            shown = dict(zip(names, row, strict=True))
+            yield json.dumps(shown | {"headers": json.loads(shown["headers"])}, ensure_ascii=False)
+
+    def add_lines(self, lines: Iterable[str]) -> int:
+        """Take in exported lines, all or nothing, and return their number.
+
+        Raises InvalidInput that lists every line that is not an exchange.
+        """
+        rows, problems = [], []
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            row, problem = _row(line, first=number == 1)
+            if problem:
+                problems.append(f"line {number}: {problem}")
+            elif row:
+                rows.append(row)
+        if problems:
+            raise InvalidInput(
+                f"The tape cannot be imported: {problems[0]}.",
+                hint="Export it again from the app that recorded it.",
+                problems=problems,
+            )
+        with self._lock, self._connection:
+            sql = "insert or replace into exchanges values (?,?,?,?,?,?)"
+            self._connection.executemany(sql, rows)
+        return len(rows)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Tape:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _row(line: str, *, first: bool) -> tuple[tuple[object, ...] | None, str]:
+    if len(line) > MAX_LINE:
+        return None, "longer than any answer"
+    try:
+        shown = json.loads(line)
+    except ValueError:
+        return None, "not JSON"
+    if not isinstance(shown, dict):
+        return None, "not an object"
+    if first:
+        return None, "" if shown.get("format") == FORMAT else f"does not begin with {FORMAT}"
+    wanted = {"key": str, "provider": str, "status": int, "headers": dict, "body": str, "at": str}
+    wrong = [name for name, kind in wanted.items() if type(shown.get(name)) is not kind]
+    if wrong:
+        return None, f"field {wrong[0]} is missing or of another type"
+    if len(shown["key"]) != 64 or not all(isinstance(v, str) for v in shown["headers"].values()):
+        return None, "field key or headers is not of the right form"
+    headers = json.dumps(kept_headers(shown["headers"]), sort_keys=True)
+    values = (shown["key"], shown["provider"], shown["status"], headers, shown["body"], shown["at"])
+    return values, ""

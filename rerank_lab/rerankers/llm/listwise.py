@@ -1,0 +1,246 @@
+"""Listwise reranking by a language model: sliding windows in four forms, and a tournament."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.evaluation.similarity import kendall_tau
+from rerank_lab.rerankers.base import Work
+from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, windows
+from rerank_lab.rerankers.llm.base import AskingOfMany, lettered, numbered
+from rerank_lab.rerankers.llm.chat import known_of, no_probabilities
+from rerank_lab.rerankers.llm.options import llm_info
+from rerank_lab.rerankers.llm.tournament import Stage, dealt, stages
+from rerank_lab.rerankers.parsing import Fault, Reading, read_order, read_selection
+
+FORMS = ("rankgpt", "rankllm", "first", "json", "tourrank")
+_LETTERS = 26
+_SCHEMA: dict[str, Any] = {
+    "name": "ranking",
+    "strict": True,
+    "schema": {
+        "type": "object",
+        "properties": {"ranking": {"type": "array", "items": {"type": "integer"}}},
+        "required": ["ranking"],
+        "additionalProperties": False,
+    },
+}
+
+
+class Listwise(AskingOfMany, ListwiseReranker):
+    """Orders windows of documents, from the bottom up (Sun et al. 2023, RankGPT).
+
+    Forms: "rankgpt" (a turn for each passage), "rankllm" (one turn), "json" (held to a schema),
+    "first" (the probabilities of the labels as first token, Gangi Reddy et al. 2024) and
+    "tourrank" (a tournament whose points order the documents, Chen et al. 2024; `passes` rounds).
+    With `shuffles`, the documents are put in so many seeded orders first, and the mean rank counts
+    (Tang et al. 2024); how far answers follow the order shown is told as position bias.
+    """
+
+    info: ClassVar[Info] = llm_info(
+        "listwise",
+        "A language model orders windows of documents.",
+        "order",
+        Param("form", "rankgpt", "How the question is put.", choices=FORMS, label="Form"),
+        WINDOW,
+        STEP,
+        PASSES,
+        Param("shuffles", 0, "Seeded orders to average over; 0 keeps the given one.", 0, 50),
+    )
+
+    @property
+    def form(self) -> str:
+        return str(self.options["form"])
+
+    @property
+    def kind(self) -> str:
+        return {"first": "first", "tourrank": "select"}.get(self.form, "listwise")
+
+    @property
+    def default_prompt(self) -> str:
+        return self.form
+
+    @property
+    def window(self) -> int:
+        """Documents shown at once: as asked for, or fewer where FIRST cannot tell more apart."""
+        return min(int(self.options["window"]), self._tellable() or WINDOW_LIMIT)
+
+    def _problems(self, ctx: Context) -> list[LabError]:
+        found = super()._problems(ctx)
+        try:
+            self.spans(0)
+        except LabError as error:
+            found.append(error)
+        return found
+
+    def spans(self, n: int) -> list[tuple[int, int]]:
+        size, step = self.window, int(self.options["step"])
+        if size < int(self.options["window"]):
+            step = min(step, size - 1)
+        return windows(n, size, step) * int(self.options["passes"])
+
+    def groups(self, n: int) -> list[tuple[int, int, int]]:
+        repeats = max(1, int(self.options["shuffles"]))
+        if self.form == "tourrank":
+            repeats *= int(self.options["passes"])
+            sizes = [size for stage in self._stages(n) for size in stage.sizes]
+        else:
+            sizes = [end - start for start, end in self.spans(n)]
+        return [(size, repeats, repeats) for size in sizes if size > 1]
+
+    def answer_tokens(self, size: int) -> int:
+        # "[12] > " is five tokens or so; the rest is room for a few words around the list.
+        return 1 if self.form == "first" else 8 * size + 64
+
+    def order(self, query: str, texts: Sequence[str], work: Work) -> list[int]:
+        seen = [self._seen(text)[0] for text in texts]
+        if self.form == "first":
+            return self._first(query, seen, work)
+        messages = self._messages(query, numbered(seen), {}, work.problem)
+        extra = {"schema": _SCHEMA} if self.form == "json" else {}
+        said = self._say(messages, len(texts), work, **extra)
+        return self._read(read_order(said.text, len(texts), said.cut_short), said, work)
+
+    def _first(self, query: str, seen: Sequence[str], work: Work) -> list[int]:
+        passages = lettered(seen)
+        messages = self._messages(query, passages, {}, work.problem)
+        said = self._say(messages, len(seen), work, top=200 if self.local else self._tellable())
+        if said.first is None:
+            raise no_probabilities(str(self.options["base_url"]), "token probabilities")
+        found = label_order(said.first, [label for label, _ in passages])
+        missing = (Fault.MISSING,) if len(found) < len(seen) else ()
+        reading = Reading(tuple(found), missing if found else (Fault.WRONG_FORMAT,))
+        return self._read(reading, said, work)
+
+    def _ranked(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        if self.window < int(self.options["window"]):
+            work.warn(
+                f"The window is {self.window} instead of {self.options['window']}: no more labels "
+                "can be told apart by the probabilities that are given."
+            )
+        if not int(self.options["shuffles"]):
+            return self._once(query, docs, work)
+        return self._shuffled(query, docs, work)
+
+    def _once(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        if self.form == "tourrank":
+            return self._tournament(query, docs, work)
+        return ListwiseReranker._rank(self, query, docs, work)
+
+    def _shuffled(
+        self, query: Query, docs: Sequence[Document], work: Work
+    ) -> tuple[Ranking, Status]:
+        """Mean rank over seeded orders. An order in which an answer failed does not count."""
+        rng = random.Random(int(self.options["seed"]))
+        places = {doc.id: 0 for doc in docs}
+        taken = 0
+        for _ in range(int(self.options["shuffles"])):
+            order = rng.sample(list(docs), len(docs))
+            before = work.fallbacks
+            ranking, _status = self._once(query, order, work)
+            if work.fallbacks > before:
+                continue
+            taken += 1
+            for doc_id, rank in ranking.ranks.items():
+                places[doc_id] += rank
+            if len(docs) > 1:
+                bias = kendall_tau([doc.id for doc in order], ranking.doc_ids)
+                work.add(counts={"shuffled_orders": 1.0, "position_bias_sum": bias or 0.0})
+        given = {doc.id: i for i, doc in enumerate(docs)}
+        final = sorted(places, key=lambda doc_id: (places[doc_id], given[doc_id]))
+        status = self._status(work)
+        if taken and status is Status.FALLBACK:
+            work.warn(f"{taken} of {self.options['shuffles']} shuffled orders were answered.")
+        return Ranking.from_order(query.id, final), status
+
+    def _tournament(
+        self, query: Query, docs: Sequence[Document], work: Work
+    ) -> tuple[Ranking, Status]:
+        """Points for every stage survived, summed over rounds, ties by the order from before."""
+        points = [0] * len(docs)
+        rounds = int(self.options["passes"])
+        for turn in range(rounds):
+            rng = random.Random(f"{self.options['seed']} {turn}")
+            left = list(range(len(docs)))
+            for stage in self._stages(len(docs)):
+                groups = dealt(left, stage, rng)
+                kept = [
+                    self._survivors(query.text, docs, group, keep, work)
+                    for group, keep in zip(groups, stage.keeps, strict=True)
+                ]
+                left = sorted(position for group in kept for position in group)
+                for position in left:
+                    points[position] += 1
+            work.ctx.report("tournament round", turn + 1, rounds)
+        scores = {doc.id: float(points[i]) for i, doc in enumerate(docs)}
+        ranking = Ranking.from_scores(query.id, scores, "points", [doc.id for doc in docs])
+        return self._earned(ranking, work), self._status(work)
+
+    def _survivors(
+        self, query: str, docs: Sequence[Document], group: list[int], keep: int, work: Work
+    ) -> list[int]:
+        """Those of a group that go on; the first by the order from before where no answer helps."""
+        if keep >= len(group):
+            return group
+        texts = [docs[position].content for position in group]
+        question = [query, f"the best {keep}", *texts]
+        answer = self._answer(question, lambda: self._select(query, texts, keep, work), work)
+        named = [group[i] for i in answer or []]
+        others = sorted(position for position in group if position not in named)
+        if answer is not None and len(named) < keep:
+            work.add(repairs=keep - len(named))
+        return [*named, *others][:keep]
+
+    def _select(self, query: str, texts: Sequence[str], keep: int, work: Work) -> list[int]:
+        seen = [self._seen(text)[0] for text in texts]
+        messages = self._messages(query, numbered(seen), {"keep": str(keep)}, work.problem)
+        said = self._say(messages, len(texts), work)
+        reading = read_selection(said.text, len(texts), keep, said.cut_short)
+        if Fault.WRONG_FORMAT in reading.faults and reading.usable:
+            work.add(repairs=1)
+        return self._read(reading, said, work)
+
+    def _stages(self, n: int) -> list[Stage]:
+        return stages(n, int(self.options["window"]))
+
+    def _tellable(self) -> int:
+        """How many labels FIRST can tell apart here; 0 when another form is used."""
+        if self.form != "first":
+            return 0
+        if self.local:
+            return _LETTERS
+        known = known_of(str(self.options["base_url"]), str(self.options["key_variable"]))
+        return min(_LETTERS, known.top_logprobs)
+
+
+WINDOW_LIMIT = int(WINDOW.high or 0)
+
+
+def label_order(first: Sequence[tuple[str, float]], labels: Sequence[str]) -> list[int]:
+    """Positions of the labels among the alternatives of a token, the likeliest first.
+
+    The same label may stand there with a blank or bracket; its best form counts.
+    """
+    place = {label: i for i, label in enumerate(labels)}
+    best: dict[int, float] = {}
+    for token, logprob in first:
+        position = place.get(token.strip(" []().:\"'\n▁Ġ"))
+        if position is not None:
+            best[position] = max(logprob, best.get(position, logprob))
+    return sorted(best, key=lambda position: (-best[position], position))
+
+
+def position_bias(counts: Any) -> float | None:
+    """Mean Kendall tau between orders shown and orders answered, from a trace's counts.
+
+    0 when answers do not depend on what was shown first, 1 when they repeat it; None without
+    shuffles.
+    """
+    shuffles = counts.get("shuffled_orders", 0)
+    return counts["position_bias_sum"] / shuffles if shuffles else None

@@ -1,0 +1,60 @@
+"""Pairwise reranking by a language model: which of these two passages is more relevant?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.rerankers.base import Work
+from rerank_lab.rerankers.comparative import KEEP, PairwiseReranker
+from rerank_lab.rerankers.llm.base import AskingOfMany, lettered
+from rerank_lab.rerankers.llm.options import llm_info
+from rerank_lab.rerankers.parsing import read_label
+from rerank_lab.rerankers.sorting import bubble_groups, heap_groups
+
+SORTS = ("heapsort", "bubblesort", "allpairs")
+
+
+class Pairwise(AskingOfMany, PairwiseReranker):
+    """Asks about two passages in both orders; only agreement counts (Qin et al. 2024, PRP).
+
+    All pairs of n documents take n(n-1) calls and give wins as scores; the sorts decide the first
+    `keep` places with far fewer and give an order only.
+    """
+
+    info: ClassVar[Info] = llm_info(
+        "pairwise",
+        "A language model compares documents two at a time, in both orders.",
+        "order",
+        Param("sort", "heapsort", "How preferences become an order.", choices=SORTS, label="Sort"),
+        KEEP,
+    )
+
+    @property
+    def kind(self) -> str:
+        return "pairwise"
+
+    @property
+    def default_prompt(self) -> str:
+        return "pairwise"
+
+    def groups(self, n: int) -> list[tuple[int, int, int]]:
+        keep = int(self.options["keep"])
+        if self.options["sort"] == "allpairs":
+            return [(2, n * (n - 1), n * (n - 1))]
+        if self.options["sort"] == "bubblesort":
+            fewest, most = bubble_groups(n, keep, 2)
+            return [(2, 2 * fewest, 2 * most)]
+        # A heap's group is an item with its one or two children: a comparison with each.
+        fewest, most = heap_groups(n, keep, 2)
+        return [(2, 2 * fewest, 4 * most)]
+
+    def prefer(self, query: str, first: str, second: str, work: Work) -> float:
+        passages = lettered([self._seen(first)[0], self._seen(second)[0]])
+        said = self._say(self._messages(query, passages, {}, work.problem), 2, work)
+        return 1.0 - self._read(read_label(said.text, 2, said.cut_short), said, work)[0]
+
+    def _ranked(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        return PairwiseReranker._rank(self, query, docs, work)

@@ -1,0 +1,79 @@
+"""Setwise reranking by a language model: which of these few passages is the most relevant?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.rerankers.base import Work
+from rerank_lab.rerankers.comparative import CHILDREN, KEEP, SetwiseReranker
+from rerank_lab.rerankers.llm.base import AskingOfMany, lettered
+from rerank_lab.rerankers.llm.chat import no_probabilities
+from rerank_lab.rerankers.llm.listwise import label_order
+from rerank_lab.rerankers.llm.options import llm_info
+from rerank_lab.rerankers.parsing import Fault, Reading, read_label
+from rerank_lab.rerankers.sorting import bubble_groups, heap_groups
+
+SORTS = ("heapsort", "bubblesort", "likelihood")
+
+
+class Setwise(AskingOfMany, SetwiseReranker):
+    """Sorts by asking for the best of `children` + 1 passages at a time (Zhuang et al. 2024).
+
+    Sort "likelihood" is the heap sort with the label's probability as first token in place of a
+    written answer: one token a call, and nothing to be misread.
+    """
+
+    info: ClassVar[Info] = llm_info(
+        "setwise",
+        "A language model picks the best of a few documents, again and again.",
+        "order",
+        Param("sort", "heapsort", "How picks become an order.", choices=SORTS, label="Sort"),
+        CHILDREN,
+        KEEP,
+    )
+
+    @property
+    def kind(self) -> str:
+        return "setwise"
+
+    @property
+    def default_prompt(self) -> str:
+        return "setwise"
+
+    @property
+    def by_likelihood(self) -> bool:
+        return self.options["sort"] == "likelihood"
+
+    def sort_name(self) -> str:
+        return "heapsort" if self.by_likelihood else str(self.options["sort"])
+
+    def groups(self, n: int) -> list[tuple[int, int, int]]:
+        keep, children = int(self.options["keep"]), int(self.options["children"])
+        if self.sort_name() == "heapsort":
+            fewest, most = heap_groups(n, keep, children)
+        else:
+            fewest, most = bubble_groups(n, keep, children + 1)
+        return [(min(n, children + 1), fewest, most)]
+
+    def answer_tokens(self, size: int) -> int:
+        return 1 if self.by_likelihood else 16
+
+    def pick(self, query: str, texts: Sequence[str], work: Work) -> int:
+        passages = lettered([self._seen(text)[0] for text in texts])
+        messages = self._messages(query, passages, {}, work.problem)
+        if not self.by_likelihood:
+            said = self._say(messages, len(texts), work)
+            return self._read(read_label(said.text, len(texts), said.cut_short), said, work)[0]
+        said = self._say(messages, len(texts), work, top=20)
+        if said.first is None:
+            raise no_probabilities(str(self.options["base_url"]), "token probabilities")
+        found = label_order(said.first, [label for label, _ in passages])[:1]
+        return self._read(
+            Reading(tuple(found), () if found else (Fault.WRONG_FORMAT,)), said, work
+        )[0]
+
+    def _ranked(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        return SetwiseReranker._rank(self, query, docs, work)

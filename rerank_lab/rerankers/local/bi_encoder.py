@@ -1,0 +1,45 @@
+"""A bi-encoder as reranker: cosine of the query's vector and each candidate's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.components.registry import Info
+from rerank_lab.core.context import Context
+from rerank_lab.models import Encoder, Options, open_encoder
+from rerank_lab.models.execution_plan import prefixes_of
+from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.token_budget import Reach, single_reach
+from rerank_lab.rerankers.base import Work
+from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
+
+
+class BiEncoderReranker(LocalReranker[Encoder]):
+    """Any sentence-transformers bi-encoder. Prefixes as the catalogue or the model itself says.
+
+    Method: Reimers and Gurevych 2019, "Sentence-BERT".
+    """
+
+    info: ClassVar[Info] = Info(
+        name="bi-encoder",
+        kind="reranker",
+        family="bi-encoder",
+        summary="Compares one vector of the query with one vector of each document.",
+        scale="cosine",
+        params=pointwise_params("bge-small-en"),
+    )
+
+    def _open(self, model: str, ctx: Context, options: Options) -> Encoder:
+        return open_encoder(model, ctx, options=options)
+
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        return single_reach(located.folder, limit, prefixes_of(located)[1])
+
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        with self._used(work) as asked:
+            question = self.handle.encode([query], "query", work.ctx, usage=asked)
+        with self._used(work) as usage:
+            passages = self.handle.encode(texts, "passage", work.ctx, usage=usage)
+        work.truncated |= usage.truncated
+        return [float(score) for score in passages @ question[0]]

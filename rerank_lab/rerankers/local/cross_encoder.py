@@ -1,0 +1,43 @@
+"""Cross-encoders: one network reads query and text together and gives one logit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.components.registry import Info
+from rerank_lab.core.context import Context
+from rerank_lab.models import Options, Scorer, open_scorer
+from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.token_budget import Reach, pair_reach
+from rerank_lab.rerankers.base import Work
+from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
+
+
+class CrossEncoderReranker(LocalReranker[Scorer]):
+    """Any sentence-transformers CrossEncoder (folder, hub id) or catalogue name.
+
+    Scores are raw logits: no sigmoid, whatever the model's configuration says, so that nothing
+    saturates and ties stay rare. Method: Nogueira and Cho 2019, "Passage Re-ranking with BERT".
+    """
+
+    info: ClassVar[Info] = Info(
+        name="cross-encoder",
+        kind="reranker",
+        family="cross-encoder",
+        summary="A network that reads query and document together and gives one score.",
+        scale="logit",
+        params=pointwise_params("ms-marco-minilm-l12"),
+    )
+
+    def _open(self, model: str, ctx: Context, options: Options) -> Scorer:
+        return open_scorer(model, ctx, options)
+
+    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+        return pair_reach(located.folder, query, limit)
+
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        with self._used(work) as usage:
+            scores = self.handle.score(query, texts, work.ctx, usage)
+        work.truncated |= usage.truncated
+        return scores

@@ -1,0 +1,222 @@
+"""Documents longer than a model reads: which parts of one it is handed, and what becomes its score.
+
+Passages and their scores (max, first, mean): Dai and Callan 2019, "Deeper Text Understanding for IR
+with Contextual Neural Language Modeling", arXiv:1905.09217. Head and tail together: Sun et al.
+2019, "How to Fine-Tune BERT for Text Classification", arXiv:1905.05583, here half of the room each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rerank_lab.components.registry import Param
+from rerank_lab.core.types import Document
+from rerank_lab.corpora.passages import PassageOptions, passage_spans
+from rerank_lab.corpora.tokens import token_spans
+from rerank_lab.models.token_budget import Reach, Span
+
+HEAD, HEAD_TAIL, MAX, FIRST, MEAN = "head", "head+tail", "max", "first", "mean"
+POLICIES = (HEAD, HEAD_TAIL, MAX, FIRST, MEAN)
+LONG = Param(
+    "long",
+    HEAD,
+    "What is read of a document that does not fit: its head; head+tail, half each; or passages "
+    "with an eighth of overlap, whose max, first or mean score counts.",
+    choices=POLICIES,
+    label="Long documents",
+)
+CUTTING = "1"
+"""Raise it when documents are cut at other places: scores kept from before then miss."""
+
+_SMALLEST = PassageOptions(8, 0).max_tokens
+_LARGEST = 100_000
+_OVERLAP = 8
+"""Neighbouring passages share one token in so many."""
+_TITLE_SHARE = 3
+"""A title that takes more than one token in so many of the room is not repeated."""
+_LONGEST_WORD = 24
+"""Characters kept together, where the room allows: scripts without spaces have longer runs."""
+_TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The texts that a model is handed of one document.
+
+    `spans` are the characters of the document's `content` that each text holds, its passage last;
+    `partial` when some are in no text.
+    """
+
+    texts: tuple[str, ...]
+    spans: tuple[tuple[Span, ...], ...]
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a model read of a document's `content`, as [start, end) in characters, in order.
+
+    `passages` are those that were scored one by one, `decided` the one whose score is the
+    document's (None when that is not known, or all of them decided). `estimated` when the model's
+    tokens can only be guessed at.
+    """
+
+    spans: tuple[Span, ...]
+    length: int
+    passages: tuple[Span, ...] = ()
+    decided: int | None = None
+    estimated: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether no character was left out."""
+        return self.spans == ((0, self.length),) or not self.length
+
+
+def cut(document: Document, reach: Reach | None, policy: str) -> Cut:
+    """What to hand over. A document that fits is handed over as it is, whatever the policy.
+
+    So is one beside a query that leaves less room than a passage needs: the model cuts it.
+    """
+    content = document.content
+    if reach is None or reach.room < _SMALLEST or policy == HEAD:
+        return _whole(content)
+    tokens = reach.spans(content)
+    if len(tokens) <= reach.room:
+        return _whole(content)
+    if policy == HEAD_TAIL:
+        return _both_ends(content, tokens, reach)
+    passages = _passages(document, reach)
+    if policy == FIRST:
+        partial = passages[0][1][-1][1] < len(content)
+        passages = passages[:1]
+    else:
+        partial = False
+    return Cut(tuple(t for t, _ in passages), tuple(s for _, s in passages), partial)
+
+
+def folded(policy: str, scores: Sequence[float]) -> float:
+    """The document's score from those of its texts, at least one."""
+    if policy == MEAN:
+        return sum(scores) / len(scores)
+    return max(scores) if policy == MAX else scores[0]
+
+
+def seen(document: Document, reach: Reach | None, policy: str) -> Seen:
+    """What the model is handed and reads, as far as its tokenizer tells; see `Seen`."""
+    content = document.content
+    length = len(content)
+    if reach is None:
+        return Seen(((0, length),), length)
+    made = cut(document, reach, policy)
+    passages = tuple(spans[-1] for spans in made.spans) if policy not in (HEAD, HEAD_TAIL) else ()
+    passages = () if made.texts == (content,) else passages
+    spans = _merged([span for spans in made.spans for span in spans])
+    if made.texts == (content,):
+        spans = ((0, _head_end(content, reach)),)
+    return Seen(spans, length, passages, 0 if policy == FIRST and passages else None,
+                reach.estimated)  # fmt: skip
+
+
+def estimated_reach(room: int) -> Reach:
+    """For a model whose tokenizer is not here: a token for every three bytes of a word, begun ones
+    counted. English has fewer, so that what is handed over fits."""
+    return Reach(room, _estimated_spans, estimated=True)
+
+
+def _estimated_spans(text: str) -> list[Span]:
+    found: list[Span] = []
+    for start, end in token_spans(text):
+        size = len(text[start:end].encode("utf-8", "surrogatepass"))
+        found += [(start, end)] * -(-size // 3)
+    return found
+
+
+def _whole(content: str) -> Cut:
+    return Cut((content,), (((0, len(content)),),), False)
+
+
+def _head_end(content: str, reach: Reach) -> int:
+    """Where a model stops that is handed the whole text."""
+    if reach.estimated:
+        # Only what is surely beyond its reach, at five bytes a token, is called unread.
+        within = content.encode("utf-8", "replace")[: 5 * max(0, reach.room)]
+        return min(len(content), len(within.decode("utf-8", "ignore")))
+    tokens = reach.spans(content)
+    if len(tokens) <= reach.room:
+        return len(content)
+    return tokens[reach.room - 1][1] if reach.room > 0 else 0
+
+
+def _both_ends(content: str, tokens: Sequence[Span], reach: Reach) -> Cut:
+    """Half of the room for each end, cut between words."""
+    placed = _at_words(content, tokens, reach.room)
+    room = reach.room
+    text, end, start = "", 0, len(content)
+    for _ in range(_TRIES):
+        head, tail = (room + 1) // 2, room // 2
+        end = placed[head][0]
+        # A tail must not begin with a word whose beginning is in the head's last place.
+        after = next((a for a, _ in placed[len(placed) - tail :] if a > placed[-tail - 1][0]), None)
+        start = len(content) if after is None else max(end, after)
+        text = f"{content[:end].rstrip()} {content[start:]}"
+        excess = len(reach.spans(text)) - reach.room
+        if excess <= 0 or room - excess < 2:
+            break
+        room -= excess
+    return Cut((text,), (((0, end), (start, len(content))),), True)
+
+
+def _passages(document: Document, reach: Reach) -> list[tuple[str, tuple[Span, ...]]]:
+    """Overlapping passages, each under the document's title, with the characters they hold."""
+    lead = f"{document.title} " if document.title else ""
+    taken = len(reach.spans(lead)) if lead else 0
+    if taken * _TITLE_SHARE > reach.room or reach.room - taken < _SMALLEST:
+        lead, taken = "", 0
+    content = document.content
+    body, begin = content[len(lead) :], len(lead)
+    size = min(reach.room - taken, _LARGEST)
+    placed = _at_words(body, reach.spans(body), size)
+    cuts: list[Span] = []
+    for _ in range(_TRIES):
+        found = passage_spans(body, PassageOptions(size, size // _OVERLAP), placed)
+        cuts = [(a, b) for a, b in found if b > a]
+        # A text that begins within another's tokens can be cut into more tokens than before.
+        longest = max(len(reach.spans(lead + body[a:b])) for a, b in cuts)
+        if longest <= reach.room or size - (longest - reach.room) < _SMALLEST:
+            break
+        size -= longest - reach.room
+    titled = ((0, len(document.title)),) if lead else ()
+    return [
+        (lead + body[a:b], ((0, begin + b),) if a == 0 else (*titled, (begin + a, begin + b)))
+        for a, b in cuts
+    ]
+
+
+def _at_words(text: str, tokens: Sequence[Span], room: int) -> list[Span]:
+    """The tokens without white space around them, each beginning where its word does.
+
+    Cuts are made where tokens begin: now between words, and never within a character.
+    """
+    longest = min(_LONGEST_WORD, room // 4)
+    placed: list[Span] = []
+    word = 0
+    for start, end in tokens:
+        inner = text[start:end]
+        start += len(inner) - len(inner.lstrip()) if inner.strip() else 0
+        within = 0 < start < len(text) and text[start - 1].isalnum() and text[start].isalnum()
+        if not (placed and within and start - word <= longest):
+            word = max(start, word)
+        placed.append((word, max(word, end)))
+    return placed
+
+
+def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return tuple(merged)

@@ -1,0 +1,1 @@
+"""Rerankers without a model: they reorder, filter or rescale by rules."""

@@ -1,0 +1,32 @@
+"""Order for a reader that overlooks the middle: the best documents at both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rerank_lab.components.registry import Info
+from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.rerankers.base import TOP, Reranker, Work
+
+
+class BothEnds(Reranker):
+    """1, 3, 5, ... 6, 4, 2: language models use what stands first and last in their context best
+    (Liu et al. 2023, "Lost in the Middle", arXiv:2307.03172).
+
+    Meant as the last stage before a generator. As a ranking for people it is worse by design, and
+    rank measures will say so.
+    """
+
+    info: ClassVar[Info] = Info(
+        name="both-ends",
+        kind="reranker",
+        family="order",
+        summary="Puts the best documents first and last, for a generator that skips the middle.",
+        scale="order",
+        params=(TOP,),
+    )
+
+    def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
+        ids = [doc.id for doc in docs]
+        return Ranking.from_order(query.id, ids[::2] + ids[1::2][::-1]), Status.OK

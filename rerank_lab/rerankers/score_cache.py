@@ -1,0 +1,121 @@
+"""The persistent score cache: SQLite in WAL mode, shared by app, command line and API.
+
+A cache fault never fails a query: it degrades to a miss and one logged warning.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rerank_lab.core.context import StoredScore
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_SCHEMA = """
+create table if not exists scores
+  (key blob primary key, score real not null, truncated int not null) without rowid;
+create table if not exists orders (key blob primary key, ranks text not null) without rowid;
+"""
+_CHUNK = 500
+_OPEN_TRIES = 12
+
+
+class ScoreCache:
+    """Scores by SHA-256 key (64 hex digits). Safe for many threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._warned = False
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, StoredScore]:
+        """The scores that are known; absent keys are misses."""
+        return self._guarded(lambda: self._read(keys), {})
+
+    def put_many(self, scores: Mapping[str, StoredScore]) -> None:
+        rows = [(bytes.fromhex(k), s.score, int(s.truncated)) for k, s in scores.items()]
+        self._guarded(
+            lambda: self._write("insert or replace into scores values (?,?,?)", rows), None
+        )
+
+    def get_order(self, key: str) -> list[int] | None:
+        """The order that a listwise model gave for exactly these documents in this order."""
+        return self._guarded(lambda: self._read_order(key), None)
+
+    def put_order(self, key: str, order: Sequence[int]) -> None:
+        row = (bytes.fromhex(key), json.dumps(list(order)))
+        self._guarded(
+            lambda: self._write("insert or replace into orders values (?,?)", [row]), None
+        )
+
+    def count(self) -> int:
+        """How many scores are kept."""
+        sql = "select count(*) from scores"
+        return self._guarded(lambda: int(self._connection().execute(sql).fetchone()[0]), 0)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._guarded(lambda: self._write("delete from scores where key >= ?", [(b"",)]), None)
+        self._guarded(lambda: self._write("delete from orders where key >= ?", [(b"",)]), None)
+
+    def _read(self, keys: Sequence[str]) -> dict[str, StoredScore]:
+        found: dict[str, StoredScore] = {}
+        for start in range(0, len(keys), _CHUNK):
+            chunk = [bytes.fromhex(key) for key in keys[start : start + _CHUNK]]
+            marks = ",".join("?" * len(chunk))
+            sql = f"select key, score, truncated from scores where key in ({marks})"
+            for key, score, cut in self._connection().execute(sql, chunk):
+                found[key.hex()] = StoredScore(score, bool(cut))
+        return found
+
+    def _read_order(self, key: str) -> list[int] | None:
+        sql = "select ranks from orders where key = ?"
+        row = self._connection().execute(sql, (bytes.fromhex(key),)).fetchone()
+        return [int(i) for i in json.loads(row[0])] if row else None
+
+    def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._connection() as connection:
+            connection.executemany(sql, rows)
+
+    def _connection(self) -> sqlite3.Connection:
+        kept: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if kept is None:
+            kept = self._local.connection = self._open()
+        return kept
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(_OPEN_TRIES):
+            connection = sqlite3.connect(self.path, timeout=10)
+            try:
+                # The switch to WAL does not wait for other openers, whatever the timeout says.
+                connection.execute("pragma journal_mode=wal")
+                connection.execute("pragma synchronous=normal")
+                connection.executescript(_SCHEMA)
+            except sqlite3.OperationalError as busy:
+                connection.close()
+                if attempt + 1 == _OPEN_TRIES or "locked" not in str(busy):
+                    raise
+                time.sleep(0.02 * (attempt + 1))
+            else:
+                return connection
+        raise AssertionError("unreachable")
+
+    def _guarded(self, work: Callable[[], _T], otherwise: _T) -> _T:
+        try:
+            return work()
+        except (sqlite3.Error, OSError, ValueError) as fault:
+            self._local.connection = None
+            if not self._warned:
+                self._warned = True
+                _log.warning(
+                    "The score cache %s is not usable (%s); working without.", self.path, fault
+                )
+            return otherwise

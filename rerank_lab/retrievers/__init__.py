@@ -1,0 +1,1 @@
+"""First stages, a module each. They search a corpus and know nothing of rerankers."""

@@ -1,0 +1,121 @@
+"""Nearest-neighbour indexes over unit vectors: exact, HNSW graph, or inverted lists, by FAISS."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rerank_lab.core.context import Context
+
+Vectors = NDArray[np.float32]
+
+KINDS = ("flat", "hnsw", "ivf")
+_EF_CONSTRUCTION = 200
+_POINTS_PER_LIST = 39
+_CHUNK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`m`, `ef`: links a node and search width of HNSW; `nlist` (0: by size), `nprobe` of IVF."""
+
+    kind: str = "flat"
+    m: int = 32
+    ef: int = 256
+    nlist: int = 0
+    nprobe: int = 32
+
+    def lists(self, n: int) -> int:
+        """Number of inverted lists for n vectors: 4 sqrt(n), with enough vectors to train each."""
+        return self.nlist or max(1, min(4 * math.isqrt(n), n // _POINTS_PER_LIST))
+
+
+def build(vectors: Vectors, shape: Shape, ctx: Context) -> Any:
+    """A FAISS index by inner product over `vectors`, shape (n, d), each of length 1.
+
+    HNSW: Malkov and Yashunin 2018; IVF: Jégou et al. 2011. One thread, so that building twice gives
+    the same graph.
+    """
+    faiss = _faiss()
+    index: Any
+    n, dimension = vectors.shape
+    with _one_thread():
+        if shape.kind == "hnsw":
+            index = faiss.IndexHNSWFlat(dimension, shape.m, faiss.METRIC_INNER_PRODUCT)
+            index.hnsw.efConstruction = _EF_CONSTRUCTION
+        elif shape.kind == "ivf":
+            lists = min(shape.lists(n), n)
+            quantizer = faiss.IndexFlatIP(dimension)
+            index = faiss.IndexIVFFlat(quantizer, dimension, lists, faiss.METRIC_INNER_PRODUCT)
+            index.cp.min_points_per_centroid = 1
+            ctx.report("clustering", 0, n)
+            index.train(vectors)
+        else:
+            index = faiss.IndexFlatIP(dimension)
+        for start in range(0, n, _CHUNK):
+            ctx.checkpoint()
+            index.add(vectors[start : start + _CHUNK])
+            ctx.report("indexing vectors", min(start + _CHUNK, n), n)
+    return index
+
+
+def search(index: Any, vector: Vectors, k: int, shape: Shape) -> list[tuple[int, float]]:
+    """(row, cosine) of the nearest at most k rows of the index, nearest first."""
+    faiss = _faiss()
+    parameters = None
+    if shape.kind == "hnsw":
+        parameters = faiss.SearchParametersHNSW(efSearch=max(shape.ef, k))
+    elif shape.kind == "ivf":
+        parameters = faiss.SearchParametersIVF(nprobe=shape.nprobe)
+    with _one_thread():
+        scores, rows = index.search(vector.reshape(1, -1), min(k, index.ntotal), params=parameters)
+    found = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+    return [(row, score) for row, score in found if row >= 0]
+
+
+def recall(index: Any, shape: Shape, vectors: Vectors, queries: Vectors, k: int) -> float:
+    """Share of the true k nearest that the index finds, mean over `queries`, shape (q, d)."""
+    k = min(k, len(vectors))
+    exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
+    shares = []
+    for query, best in zip(queries, exact, strict=True):
+        found = {row for row, _ in search(index, query, k, shape)}
+        shares.append(len(found & set(best.tolist())) / k)
+    return float(np.mean(shares))
+
+
+def save(index: Any, file: Path) -> None:
+    _faiss().write_index(index, str(file))
+
+
+def read(file: Path) -> Any:
+    """Raises OSError or ValueError when the file is damaged."""
+    try:
+        return _faiss().read_index(str(file))
+    except RuntimeError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def _faiss() -> Any:
+    import faiss
+
+    return faiss
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For this thread only: the same sums in the same order, and no fight over cores."""
+    faiss = _faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

@@ -1,0 +1,188 @@
+"""The contract of a first stage: build once for a corpus, then search it.
+
+A family writes `_build` and `_search`; the base owns option checking, the index folder with its
+manifest, timing, limits and the refusal of an index that belongs to something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import BackendError, InvalidInput, LabError
+from rerank_lab.core.spec import Literal
+from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.corpora.corpus import Corpus
+
+MANIFEST = "manifest.json"
+
+DEPTH = Param(
+    "k",
+    100,
+    "How many candidates the first stage returns.",
+    low=1,
+    high=10_000,
+    unit="documents",
+    label="Candidates",
+)
+"""Every retriever has this option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """A ranking of at most k documents, and what it took."""
+
+    ranking: Ranking
+    trace: Trace
+
+
+class Retriever(ABC):
+    """One first stage with its options. Instant to construct; `build` does the work."""
+
+    info: ClassVar[Info]
+    index_format: ClassVar[int] = 1
+    """Raised when the files of an index change shape, so that old ones are built anew."""
+
+    def __init__(self, **options: Literal) -> None:
+        self.options: Mapping[str, Literal] = self.info.complete(options)
+        self._built_for: str | None = None
+        self.build_trace = Trace()
+        """What the last `build` took: `build_s` where it made the index, `load_s` where it opened
+        one, and what the family told of its model."""
+
+    @property
+    def depth(self) -> int:
+        """How many candidates a search returns when nobody says otherwise."""
+        return int(self.options.get("k", 100))
+
+    @property
+    def index_options(self) -> dict[str, Literal]:
+        """The options that an index depends on: all but the depth and those of execution only."""
+        execution = {p.name for p in self.info.params if p.execution} | {"k"}
+        return {k: v for k, v in sorted(self.options.items()) if k not in execution}
+
+    def prepare(self, ctx: Context) -> None:  # noqa: B027
+        """Fetch what its fingerprint depends on and is not here yet, such as weights.
+
+        Called before `fingerprint` by whoever keeps indexes or results under it.
+        """
+
+    def fingerprint(self) -> str:
+        """What an index of this retriever is made with; part of its folder's name."""
+        parts = [self.info.name, self.index_format, self.index_options, self.weights_digest()]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def weights_digest(self) -> str:
+        """Digest of the model's weights for retrievers that have one, else ""."""
+        return ""
+
+    def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
+        return indexes / corpus.content_hash[:16] / f"{self.info.name}-{self.fingerprint()[:16]}"
+
+    def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
+        """Make this retriever ready for `corpus`: open its index below `indexes`, or build it.
+
+        With `indexes=None` nothing is written. Building reports progress, can be cancelled, and
+        goes on where it was stopped when the family supports that. Raises BackendError when a
+        stored index does not belong to this corpus and these options.
+        """
+        if self._built_for == corpus.content_hash:
+            return
+        if not corpus.documents:
+            raise InvalidInput(
+                f"Corpus {corpus.name!r} has no documents.", hint="Import some documents first."
+            )
+        folder = self.index_folder(corpus, indexes) if indexes else None
+        if folder is not None and (folder / MANIFEST).exists():
+            self._check_manifest(folder, corpus)
+        opens = folder is not None and (folder / MANIFEST).exists()
+        start, self.build_trace = time.perf_counter(), Trace()
+        self._build(corpus, folder, ctx)
+        seconds = max(0.0, time.perf_counter() - start - self.build_trace.total_s)
+        self.build_trace += Trace(load_s=seconds) if opens else Trace(build_s=seconds)
+        if folder is not None and folder.exists() and not (folder / MANIFEST).exists():
+            write_manifest(folder, self._manifest(corpus))
+        self._built_for = corpus.content_hash
+
+    def search(self, query: Query, k: int | None, ctx: Context) -> Retrieved:
+        """The best `k` documents (default: the option k), best first. Raises if not built."""
+        if self._built_for is None:
+            raise BackendError(
+                f"{self.info.name} has no index yet.", hint="Call build(corpus, ctx) first."
+            )
+        ctx.checkpoint()
+        start = time.perf_counter()
+        ranking, told = self._traced(query, k or self.depth, ctx)
+        seconds = max(0.0, time.perf_counter() - start - told.total_s)
+        own = Trace(compute_s=seconds, calls=1, documents=len(ranking))
+        return Retrieved(ranking, own + told)
+
+    def search_many(
+        self, queries: Sequence[Query], k: int | None, ctx: Context
+    ) -> Iterable[Retrieved]:
+        """One after the other; override where a batch is faster."""
+        for query in queries:
+            yield self.search(query, k, ctx)
+
+    def problems(self, corpus: Corpus | None) -> list[LabError]:
+        """What would stop it from running here, found without heavy work."""
+        return []
+
+    def close(self) -> None:
+        """Free what `build` holds in memory; a later `build` opens it again."""
+        self._built_for = None
+
+    @abstractmethod
+    def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        """Open the index in `folder` when it is complete there, else build it there.
+
+        Add to `build_trace` what of the time was not the index: loading a model, waiting for it.
+        """
+
+    @abstractmethod
+    def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
+        """At most `k` documents. An empty query gives an empty ranking."""
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        """`_search`, and what only the family knows: waiting, loading, tokens, warnings."""
+        return self._search(query, k, ctx), Trace()
+
+    def _manifest(self, corpus: Corpus) -> dict[str, Any]:
+        return {
+            "retriever": self.info.name,
+            "format": self.index_format,
+            "options": self.index_options,
+            "weights": self.weights_digest(),
+            "corpus": corpus.content_hash,
+            "documents": len(corpus),
+        }
+
+    def _check_manifest(self, folder: Path, corpus: Corpus) -> None:
+        try:
+            found = json.loads((folder / MANIFEST).read_text("utf-8"))
+        except (OSError, ValueError):
+            found = {}
+        wanted = self._manifest(corpus)
+        differing = sorted(k for k in wanted if found.get(k) != wanted[k])
+        if differing:
+            raise BackendError(
+                f"The {self.info.name} index in {folder.name!r} was built for another "
+                f"{' and '.join(differing)}.",
+                hint="Delete this index on the Corpora page; it is then built anew.",
+                details=str(folder),
+            )
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Written last and in one step: an index folder without it is unfinished."""
+    part = folder / (MANIFEST + ".part")
+    part.write_text(json.dumps(manifest, sort_keys=True, indent=1), "utf-8")
+    part.replace(folder / MANIFEST)

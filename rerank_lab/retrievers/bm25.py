@@ -1,0 +1,104 @@
+"""BM25 over an index of our own: small, quick to open, and equal to bm25s in its scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import BackendError
+from rerank_lab.core.types import Query, Ranking
+from rerank_lab.corpora.analysis import Analyzer
+from rerank_lab.corpora.analysis_options import LANGUAGE, STOP_WORDS
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.retrievers import index_folders as folders
+from rerank_lab.retrievers import postings
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+
+
+class BM25(Retriever):
+    """Best match 25 (Robertson and Zaragoza 2009) in the variants of Kamphuis et al. 2020.
+
+    The defaults k1=1.2, b=0.75 are those of the paper and of Lucene; k1=0.9, b=0.4 are the ones
+    published baselines on BEIR and TREC use.
+    """
+
+    info = Info(
+        name="bm25",
+        kind="retriever",
+        family="lexical",
+        summary="Ranks by shared words, weighted by rarity, saturated, corrected for length.",
+        scale="bm25",
+        params=(
+            DEPTH,
+            Param(
+                "k1",
+                1.2,
+                "How much a repeated word still adds: 0 counts it once, larger saturates later.",
+                low=0.0,
+                high=10.0,
+                label="Saturation k1",
+            ),
+            Param(
+                "b",
+                0.75,
+                "How much long documents are held back: 0 not at all, 1 in full proportion.",
+                low=0.0,
+                high=1.0,
+                label="Length correction b",
+            ),
+            Param(
+                "variant",
+                "lucene",
+                "The formula. Lucene's, the original, ATIRE's, or those kinder to long documents.",
+                choices=postings.VARIANTS,
+                label="Variant",
+            ),
+            LANGUAGE,
+            STOP_WORDS,
+        ),
+        max_concurrency=8,
+    )
+
+    def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        options = self.options
+        self._analyzer = Analyzer(str(options["language"]), bool(options["stop_words"]))
+        self._ids = [document.id for document in corpus.documents]
+        if folder is not None and (folder / MANIFEST).exists():
+            self._postings = _open(folder, len(corpus))
+            return
+        weighting = postings.Weighting(
+            str(options["variant"]), float(options["k1"]), float(options["b"])
+        )
+        texts = [document.content for document in corpus.documents]
+        built = postings.build(texts, self._ids, self._analyzer, weighting, ctx)
+        if folder is None:
+            self._postings = built
+            return
+        with folders.replacing(folder, self._manifest(corpus)) as unfinished:
+            built.save(unfinished)
+        self._postings = _open(folder, len(corpus))
+
+    def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
+        found = self._postings.search(self._analyzer.query_terms(query.text), k)
+        scores = {self._ids[number]: score for number, score in found}
+        return Ranking.from_scores(query.id, scores, self.info.scale)
+
+    def close(self) -> None:
+        super().close()
+        self.__dict__.pop("_postings", None)
+        self.__dict__.pop("_ids", None)
+
+
+def _open(folder: Path, documents: int) -> postings.Postings:
+    try:
+        opened = postings.Postings.open(folder)
+    except (OSError, ValueError) as error:
+        raise folders.damaged("bm25", folder, str(error)) from error
+    if len(opened.order) != documents:
+        raise BackendError(
+            f"The bm25 index in {folder.name!r} holds {len(opened.order)} documents, "
+            f"not {documents}.",
+            hint="Delete this index on the Corpora page; it is then built anew.",
+        )
+    return opened

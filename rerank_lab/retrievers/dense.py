@@ -1,0 +1,272 @@
+"""Dense retrieval: query and passages as vectors of one bi-encoder, ranked by cosine."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rerank_lab import models as inference
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.context import Context, Progress
+from rerank_lab.core.errors import LabError, ModelUnavailable
+from rerank_lab.core.spec import Literal
+from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.retrievers import ann
+from rerank_lab.retrievers import index_folders as folders
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+from rerank_lab.retrievers.embeddings import EmbeddingStore
+
+_BATCH = 256
+_SAMPLE = 200
+_INDEX = "index.faiss"
+_OF_KIND = {"hnsw": {"m", "ef"}, "ivf": {"nlist", "nprobe"}}
+
+
+class Dense(Retriever):
+    """Any bi-encoder of the catalogue, the hub or a folder, over an exact or approximate index.
+
+    Passages with the same content share one vector, hence one score. Vectors are kept beside the
+    indexes, in `embeddings/`, one file for each encoder; HNSW and IVF indexes carry their measured
+    recall against exact search in `facts`.
+    """
+
+    info = Info(
+        name="dense",
+        kind="retriever",
+        family="dense",
+        summary="Finds passages of similar meaning by the cosine of sentence embeddings.",
+        scale="cosine",
+        params=(
+            DEPTH,
+            Param(
+                "model",
+                "bge-small-en",
+                "A catalogue name, a hub id, or a folder with a sentence-transformers bi-encoder.",
+                label="Model",
+                local=True,
+            ),
+            Param(
+                "index",
+                "flat",
+                "flat is exact; hnsw and ivf are faster on large corpora and may miss some.",
+                choices=ann.KINDS,
+                label="Index",
+            ),
+            Param("m", 32, "HNSW: links of each node.", low=4, high=128, label="HNSW links"),
+            Param("ef", 256, "HNSW: width of the search.", low=8, high=4096, label="HNSW width"),
+            Param(
+                "nlist",
+                0,
+                "IVF: number of clusters; 0 chooses by the size of the corpus.",
+                low=0,
+                high=65_536,
+                label="IVF clusters",
+                automatic="automatic, by corpus size",
+            ),
+            Param(
+                "nprobe",
+                32,
+                "IVF: clusters looked into for a query.",
+                low=1,
+                high=65_536,
+                label="IVF clusters probed",
+            ),
+            Param(
+                "device",
+                "auto",
+                "Where the model runs: auto takes a GPU when there is one.",
+                choices=inference.DEVICES,
+                label="Device",
+                execution=True,
+            ),
+        ),
+        max_concurrency=8,
+    )
+
+    def __init__(self, **options: Literal) -> None:
+        super().__init__(**options)
+        self.facts: Mapping[str, Any] = {}
+        """Known once built: dimension, truncated passages, recall of an approximate index."""
+
+    @property
+    def model(self) -> str:
+        return str(self.options["model"])
+
+    @property
+    def shape(self) -> ann.Shape:
+        numbers = {name: int(self.options[name]) for name in ("m", "ef", "nlist", "nprobe")}
+        return ann.Shape(str(self.options["index"]), **numbers)
+
+    @property
+    def index_options(self) -> dict[str, Literal]:
+        """Without the options of the other kinds of index, which change nothing."""
+        mine = _OF_KIND.get(self.shape.kind, set())
+        others = {name for names in _OF_KIND.values() for name in names} - mine
+        return {k: v for k, v in super().index_options.items() if k not in others}
+
+    def prepare(self, ctx: Context) -> None:
+        """Download the model when it is not here; progress and cancel go through `ctx`."""
+        if inference.availability(self.model).state == "downloadable":
+            inference.fetch(self.model, ctx)
+
+    def weights_digest(self) -> str:
+        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
+        return inference.model_digest(self.model)
+
+    def problems(self, corpus: Corpus | None) -> list[LabError]:
+        found = inference.availability(self.model)
+        return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
+
+    def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
+        """By encoder too: the same weights on another backend give slightly other vectors."""
+        folder = super().index_folder(corpus, indexes)
+        return folder.with_name(f"{folder.name}-{self._encoder.digest[:8]}")
+
+    def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
+        ctx.report("loading model")
+        self._encoder = inference.open_encoder(self.model, ctx, str(self.options["device"]))
+        super().build(corpus, ctx, indexes)
+
+    def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        texts: dict[str, str] = {}
+        self._ids: list[list[str]] = []
+        row_of: dict[str, int] = {}
+        for document in corpus.documents:
+            content = document.content_hash
+            if content not in row_of:
+                row_of[content] = len(self._ids)
+                self._ids.append([])
+                texts[content] = document.content
+            self._ids[row_of[content]].append(document.id)
+        if folder is not None and (folder / MANIFEST).exists():
+            self._open(folder)
+            return
+        store = None
+        if folder is not None:
+            place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
+            store = EmbeddingStore(place, self._encoder.dimension)
+        vectors, truncated = self._embed(texts, store, ctx)
+        index = ann.build(vectors, self.shape, ctx)
+        facts = {"dimension": self._encoder.dimension, "truncated": truncated}
+        self.facts = facts | self._measured(index, vectors, corpus, ctx)
+        self._index = index
+        if folder is not None:
+            with folders.replacing(folder, {**self._manifest(corpus), **self.facts}) as unfinished:
+                ann.save(index, unfinished / _INDEX)
+
+    def _open(self, folder: Path) -> None:
+        try:
+            self._index = ann.read(folder / _INDEX)
+            facts = json.loads((folder / MANIFEST).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise folders.damaged("dense", folder, str(error)) from error
+        if (self._index.ntotal, self._index.d) != (len(self._ids), self._encoder.dimension):
+            raise folders.damaged("dense", folder, "it holds other vectors than it should")
+        self.facts = {k: v for k, v in facts.items() if k in _FACTS}
+
+    def _embed(
+        self, texts: Mapping[str, str], store: EmbeddingStore | None, ctx: Context
+    ) -> tuple[NDArray[np.float32], int]:
+        """Vectors of `texts` (by content hash), from the store where they are there."""
+        known = store.known(list(texts)) if store else set()
+        missing = [content for content in texts if content not in known]
+        kept: dict[str, NDArray[np.float32]] = {}
+        cut: set[str] = set()
+        for start in range(0, len(missing), _BATCH):
+            ctx.checkpoint()
+            done = len(texts) - len(missing) + start
+            batch = missing[start : start + _BATCH]
+            truncated: set[int] = set()
+            usage = inference.Usage()
+            made = self._encoder.encode(
+                [texts[content] for content in batch],
+                "passage",
+                replace(ctx, progress=_counting(ctx, done, len(texts))),
+                truncated.add,
+                usage,
+            )
+            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
+            if store:
+                store.add(batch, made, truncated)
+            else:
+                kept |= zip(batch, made, strict=True)
+                cut |= {batch[row] for row in truncated}
+            ctx.report("embedding documents", done + len(batch), len(texts))
+        if store:
+            return store.read(list(texts))
+        return np.stack([kept[content] for content in texts]), len(cut)
+
+    def _measured(
+        self, index: Any, vectors: NDArray[np.float32], corpus: Corpus, ctx: Context
+    ) -> dict[str, Any]:
+        """Recall at 10 and 100 against exact search, by queries of the corpus where it has any."""
+        if self.shape.kind == "flat":
+            return {}
+        ctx.report("measuring recall")
+        rng = random.Random(ctx.seed)
+        asked = [query.text for query in corpus.queries]
+        if asked:
+            sample = rng.sample(asked, min(_SAMPLE, len(asked)))
+            usage = inference.Usage()
+            queries = self._encoder.encode(sample, "query", ctx, None, usage)
+            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
+        else:
+            queries = vectors[rng.sample(range(len(vectors)), min(_SAMPLE, len(vectors)))]
+        found = {
+            f"recall@{k}": ann.recall(index, self.shape, vectors, queries, k) for k in (10, 100)
+        }
+        return found | {
+            "recall_queries": len(queries),
+            "recall_by": "queries" if asked else "documents",
+        }
+
+    def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
+        return self._traced(query, k, ctx)[0]
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        if not query.text.strip():
+            return Ranking.from_scores(query.id, {}, self.info.scale), Trace()
+        usage = inference.Usage()
+        quiet = replace(ctx, progress=_ignore)
+        vector = self._encoder.encode([query.text], "query", quiet, None, usage)[0]
+        scores = {
+            doc_id: score
+            for row, score in ann.search(self._index, vector, k, self.shape)
+            for doc_id in self._ids[row]
+        }
+        trace = Trace(
+            load_s=usage.load_s,
+            queue_s=usage.queue_s,
+            tokens_in=usage.tokens,
+            truncated=len(usage.truncated),
+            model_asked=self.model,
+            model_served=self.model,
+            backend=usage.backend,
+            warnings=tuple(usage.warnings),
+        )
+        return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
+
+    def close(self) -> None:
+        super().close()
+        self.__dict__.pop("_index", None)
+        self.__dict__.pop("_ids", None)
+
+
+_FACTS = {"dimension", "truncated", "recall@10", "recall@100", "recall_queries", "recall_by"}
+
+
+def _counting(ctx: Context, done: int, total: int) -> Any:
+    """Progress inside a batch, counted over all passages."""
+    return lambda inside: ctx.report("embedding documents", done + inside.done, total)
+
+
+def _ignore(_: Progress) -> None:
+    """A query's own encoding is too short to report."""

@@ -1,0 +1,127 @@
+"""A run file as first stage, so that the results of any search engine can be reranked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
+
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import BackendError, InvalidInput, LabError
+from rerank_lab.core.types import Hit, Query, Ranking, Trace
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.trec import TREC_SCALE, read_run
+from rerank_lab.retrievers.base import DEPTH, Retriever
+
+
+class RunFile(Retriever):
+    """The rankings of a TREC run (or a .jsonl or .parquet run exported here), looked up.
+
+    A query is found by its id, and a typed one by its text among the corpus' queries. Documents
+    that the corpus lacks are left out, with a warning that counts them. In a corpus cut into
+    passages, a document of the run stands for its passages, in their order.
+    """
+
+    info = Info(
+        name="run",
+        kind="retriever",
+        family="file",
+        summary="Candidates from a run file of any search engine, by query id.",
+        scale=TREC_SCALE,
+        params=(
+            DEPTH,
+            Param(
+                "path",
+                "",
+                "A TREC run file: query Q0 document rank score tag.",
+                label="File",
+                local=True,
+            ),
+        ),
+        max_concurrency=8,
+    )
+
+    @property
+    def path(self) -> Path:
+        return Path(str(self.options["path"])).expanduser()
+
+    def problems(self, corpus: Corpus | None) -> list[LabError]:
+        if not self.options["path"]:
+            return [
+                InvalidInput("run has no file.", hint='Name it: run(path="candidates.trec").'),
+            ]
+        if not self.path.is_file():
+            return [InvalidInput(f"There is no run file {self.path}.", hint="Check the path.")]
+        return []
+
+    def weights_digest(self) -> str:
+        """SHA-256 of the file, so that a changed file is another first stage."""
+        for problem in self.problems(None):
+            raise problem
+        found = self.path.stat()
+        return _sha256(self.path, found.st_mtime_ns, found.st_size)
+
+    def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        for problem in self.problems(corpus):
+            raise problem
+        ctx.report("reading run")
+        self._rankings = read_run(self.path).rankings
+        self._known = corpus.by_id
+        self._passages: dict[str, list[str]] = defaultdict(list)
+        for passage, parent in corpus.parent_of.items():
+            self._passages[parent].append(passage)
+        self._by_text = {_plain(query.text): query.id for query in reversed(corpus.queries)}
+        named = {hit.doc_id for ranking in self._rankings.values() for hit in ranking}
+        if not any(doc_id in self._known or doc_id in self._passages for doc_id in named):
+            raise InvalidInput(
+                f"None of the {len(named):,} documents in {self.path.name} are in corpus "
+                f"{corpus.name!r}.",
+                hint="Choose the run that was made over this corpus; document ids must be equal.",
+            )
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        unknown = sum(not self._units(hit.doc_id) for hit in self._given(query) or ())
+        warning = f"{unknown} of the run's documents are not in the corpus and were left out"
+        return self._search(query, k, ctx), Trace(warnings=(warning,) if unknown else ())
+
+    def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
+        given = self._given(query)
+        if given is None:
+            return Ranking.from_scores(query.id, {}, self.info.scale)
+        hits: list[Hit] = []
+        for hit in given:
+            for doc_id in self._units(hit.doc_id):
+                hits.append(Hit(doc_id, len(hits) + 1, hit.score))
+        return Ranking(query.id, tuple(hits[:k]), given.scale)
+
+    def _given(self, query: Query) -> Ranking | None:
+        by_text = self._by_text.get(_plain(query.text), "")
+        found = self._rankings.get(query.id) or self._rankings.get(by_text)
+        if found is None and query.text.strip():
+            raise BackendError(
+                f"The run {self.path.name} has no candidates for query {query.id!r} "
+                f"({query.text[:80]!r}).",
+                hint="Choose a query that the run answers, or another first stage.",
+            )
+        return found
+
+    def _units(self, doc_id: str) -> list[str]:
+        """The corpus' own units for a document of the run: itself, or its passages."""
+        return [doc_id] if doc_id in self._known else self._passages.get(doc_id, [])
+
+    def close(self) -> None:
+        super().close()
+        self.__dict__.pop("_rankings", None)
+        self.__dict__.pop("_known", None)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, modified_ns: int, size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,164 @@
+"""SPLADE as a first stage: learned word weights in the same kind of index as BM25's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from rerank_lab import models as inference
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError, ModelUnavailable
+from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.models.runtime.device import DEVICES
+from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
+from rerank_lab.retrievers import index_folders as folders
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+from rerank_lab.retrievers.postings import Postings
+
+_BATCH = 256
+
+
+class Splade(Retriever):
+    """Learned sparse retrieval (Formal et al. 2021, arXiv:2109.10086), exact: no pruning."""
+
+    info: ClassVar[Info] = Info(
+        name="splade",
+        kind="retriever",
+        family="sparse",
+        summary="Ranks by learned word weights; query and documents are expanded to related words.",
+        scale="splade",
+        params=(
+            DEPTH,
+            Param(
+                "model",
+                "splade-tiny",
+                "Catalogue name, local folder, or hub id.",
+                label="Model",
+                local=True,
+            ),
+            Param("device", "auto", "Where it runs.", choices=DEVICES, label="Device"),
+        ),
+    )
+
+    @property
+    def model(self) -> str:
+        return str(self.options["model"])
+
+    def prepare(self, ctx: Context) -> None:
+        """Download the model when it is not here; progress and cancel go through `ctx`."""
+        if inference.availability(self.model).state == "downloadable":
+            inference.fetch(self.model, ctx)
+
+    def weights_digest(self) -> str:
+        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
+        return inference.model_digest(self.model)
+
+    def problems(self, corpus: Corpus | None) -> list[LabError]:
+        found = inference.availability(self.model)
+        return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
+
+    def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
+        ctx.report("loading model")
+        options = inference.Options(device=str(self.options["device"]))
+        self._encoder = open_sparse_encoder(self.model, ctx, options)
+        super().build(corpus, ctx, indexes)
+
+    def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        self._ids = [document.id for document in corpus.documents]
+        if folder is not None and (folder / MANIFEST).exists():
+            self._postings = _open(folder, len(corpus))
+            return
+        built = postings_of(self._vectors(corpus, ctx), self._ids)
+        if folder is None:
+            self._postings = built
+            return
+        with folders.replacing(folder, self._manifest(corpus)) as unfinished:
+            built.save(unfinished)
+        self._postings = _open(folder, len(corpus))
+
+    def _vectors(self, corpus: Corpus, ctx: Context) -> list[Sparse]:
+        """A vector for each document; texts that occur twice are encoded once."""
+        hashes = [document.content_hash for document in corpus.documents]
+        texts = {h: d.content for h, d in zip(hashes, corpus.documents, strict=True)}
+        vectors: dict[str, Sparse] = {}
+        waiting = list(texts)
+        for start in range(0, len(waiting), _BATCH):
+            ctx.checkpoint()
+            ctx.report("embedding documents", start, len(waiting))
+            batch = waiting[start : start + _BATCH]
+            quiet = replace(ctx, progress=_ignore)
+            usage = inference.Usage()
+            made = self._encoder.encode([texts[h] for h in batch], "passage", quiet, usage)
+            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
+            vectors |= zip(batch, made, strict=True)
+        ctx.report("embedding documents", len(waiting), len(waiting))
+        return [vectors[h] for h in hashes]
+
+    def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
+        return self._traced(query, k, ctx)[0]
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        if not query.text.strip():
+            return Ranking.from_scores(query.id, {}, self.info.scale), Trace()
+        usage = inference.Usage()
+        quiet = replace(ctx, progress=_ignore)
+        vector = self._encoder.encode([query.text], "query", quiet, usage)[0]
+        terms = {str(i): float(w) for i, w in zip(vector.ids, vector.weights, strict=True)}
+        scores = {self._ids[n]: score for n, score in self._postings.weighted(terms, k)}
+        trace = Trace(
+            load_s=usage.load_s,
+            queue_s=usage.queue_s,
+            tokens_in=usage.tokens,
+            truncated=len(usage.truncated),
+            model_asked=self.model,
+            model_served=self.model,
+            backend=usage.backend,
+            warnings=tuple(usage.warnings),
+        )
+        return Ranking.from_scores(query.id, scores, self.info.scale), trace
+
+    def close(self) -> None:
+        super().close()
+        self.__dict__.pop("_postings", None)
+        self.__dict__.pop("_ids", None)
+
+
+def postings_of(vectors: Sequence[Sparse], ids: Sequence[str]) -> Postings:
+    """An inverted index of sparse vectors; terms are token ids, as text. `ids` settle ties."""
+    documents = np.repeat(np.arange(len(vectors), dtype=np.int32), [len(v.ids) for v in vectors])
+    tokens = np.concatenate([v.ids for v in vectors])
+    weights = np.concatenate([v.weights for v in vectors])
+    by_token = np.argsort(tokens, kind="stable")
+    used, counts = np.unique(tokens, return_counts=True)
+    start = np.zeros(len(used) + 1, dtype=np.int64)
+    np.cumsum(counts, out=start[1:])
+    order = np.empty(len(ids), dtype=np.int32)
+    order[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids), dtype=np.int32)
+    return Postings(
+        {str(token): number for number, token in enumerate(used.tolist())},
+        start,
+        documents[by_token],
+        weights[by_token],
+        np.zeros(len(used), dtype=np.float32),
+        order,
+    )
+
+
+def _open(folder: Path, documents: int) -> Postings:
+    try:
+        opened = Postings.open(folder)
+    except (OSError, ValueError) as error:
+        raise folders.damaged("splade", folder, str(error)) from error
+    if len(opened.order) != documents:
+        raise folders.damaged("splade", folder, f"it holds {len(opened.order)} documents")
+    return opened
+
+
+def _ignore(_: object) -> None:
+    """Encoding one query, or a batch inside a counted whole, is not reported by itself."""

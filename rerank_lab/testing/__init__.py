@@ -1,0 +1,1 @@
+"""Contracts, fake components and servers for tests, of this project and of plugins."""

@@ -1,0 +1,254 @@
+"""The Calibrate page: what a pipeline's score is worth, and from where on to trust it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, cast
+
+import streamlit as st
+
+from rerank_lab.charts.calibration import reliability_chart, threshold_chart
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.calibration import (
+    METHODS,
+    MIN_EACH,
+    MIN_QUERIES,
+    Calibration,
+    Method,
+    calibrate,
+    judged_scores,
+)
+from rerank_lab.jobs.table import Job, JobState
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.ui.shared import parts, resources, spending, waiting
+from rerank_lab.ui.shared.navigation import compare_button, go_to
+from rerank_lab.ui.shared.state import Screen, screen
+from rerank_lab.views import calibration as views
+from rerank_lab.views.formatting import counted
+from rerank_lab.views.hosted import calls_out
+from rerank_lab.views.labels import short_labels
+from rerank_lab.views.spending import ahead
+
+SHOWN, GRADE = "cal", "grade"
+"""URL parameters: the pipeline whose calibration is on screen, and the grade that counts."""
+_ASKED = "calibrate_asked"
+"""In the session: the calibration that was pressed for, so that one that failed is tried anew."""
+
+_PLOT = {"displayModeBar": False}
+
+
+def page() -> None:
+    """Draw the page."""
+    now = screen()
+    parts.notices(now.notices)
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
+        return
+    judged = sum(bool(corpus.qrels.get(query.id)) for query in corpus.queries)
+    if judged < MIN_QUERIES:
+        _too_little(corpus, judged)
+        return
+    _setup(now, judged)
+    spec = str(st.query_params.get(SHOWN, ""))
+    if spec:
+        _shown(corpus, spec, _grade(), now)
+    else:
+        st.caption(
+            "A reranker's score orders documents; it does not say how likely one is relevant. "
+            "Judgments do: a curve from scores to probabilities is fitted on some queries and "
+            "tested on others, so that a threshold can be chosen with open eyes."
+        )
+
+
+def _too_little(corpus: Corpus, judged: int) -> None:
+    with st.container(border=True, key="calibrate_empty"):
+        have = counted(judged, "judged query", "judged queries") if judged else "no judged queries"
+        st.markdown(f"**{parts.literal(corpus.name)} has {have}**")
+        st.markdown(
+            "Calibrating means to learn from judgments how likely a document with a given score "
+            f"is relevant. That takes at least {MIN_QUERIES} judged queries, and {MIN_EACH} "
+            "candidates each that are relevant and that are not. Add judgments, or choose one of "
+            "the samples."
+        )
+        if st.button("Add queries and judgments", key="to_change", icon=":material/upload:"):
+            go_to("corpora.py", part="Change")
+
+
+def _setup(now: Screen, judged: int) -> None:
+    specs = views.offered(now.pipelines)
+    labels = short_labels(specs)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="calibrate_setup"):
+        spec = st.selectbox(
+            "Pipeline",
+            specs,
+            index=len(specs) - 1 if specs else None,
+            format_func=lambda one: labels.get(one, one),
+            key="calibrate_pipeline",
+            help="One of the pipelines on Compare whose last stage gives scores.",
+        )
+        grade = st.selectbox(
+            "Relevant from grade",
+            (1, 2, 3),
+            index=_grade() - 1,
+            key="calibrate_grade",
+            width=150,
+            help="Judgments of this grade or a better one count as relevant.",
+        )
+        pressed = st.button(
+            "Calibrate",
+            type="primary",
+            icon=":material/tune:",
+            key="calibrate",
+            disabled=spec is None,
+            help=f"Runs {judged} judged queries; scores known already cost nothing.",
+        )
+    if spec:
+        _estimate(str(Pipeline(spec).at_depth(now.depth)), now)
+    if pressed and spec:
+        chosen = str(Pipeline(spec).at_depth(now.depth))
+        st.query_params[SHOWN] = chosen
+        st.query_params[GRADE] = str(grade)
+        key = _key(resources.corpus(now.corpus), chosen, int(grade or 1))
+        waiting.come_back(key)
+        st.session_state[_ASKED] = key
+
+
+def _estimate(spec: str, now: Screen) -> None:
+    """What the judged queries would take of a provider; nothing for a pipeline that asks none."""
+    corpus = resources.corpus(now.corpus)
+    asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    words = ahead([spec], asked, corpus, now.depth, resources.engine()).get(spec)
+    if words:
+        st.caption(f":material/payments: {parts.literal(words)}")
+
+
+def _grade() -> int:
+    asked = str(st.query_params.get(GRADE, ""))
+    return int(asked) if asked in ("1", "2", "3") else 1
+
+
+def _key(corpus: Corpus, spec: str, grade: int) -> str:
+    judgments = sha256(
+        repr(sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())).encode()
+    )
+    parts_of_key = ("calibrate", corpus.content_hash, judgments.hexdigest(), spec, str(grade))
+    return "\x00".join((*parts_of_key, *spending.own([spec], Context())[1]))
+
+
+def _job(corpus: Corpus, spec: str, grade: int) -> Job:
+    """The calibration's job: the one at work or done, else a new one."""
+    engine = resources.engine()
+    pipeline = Pipeline(spec)
+    ctx, _ = spending.own([spec], Context(cache=engine.scores))
+    key = _key(corpus, spec, grade)
+    known = resources.jobs().get(key)
+    asked_anew = st.session_state.pop(_ASKED, "") == key
+    if known is not None and known.state is JobState.FAILED and not asked_anew:
+        return known
+
+    def work(ctx: Context) -> Calibration:
+        return calibrate(judged_scores(corpus, pipeline, grade=grade, ctx=ctx, engine=engine))
+
+    return resources.jobs().submit(
+        key,
+        work,
+        lane=pipeline.lane,
+        name=f"Calibrating on {corpus.name}",
+        ctx=ctx,
+        waiter=resources.waiter(),
+    )
+
+
+def _waits_for_a_press(corpus: Corpus, spec: str, grade: int) -> bool:
+    """Whether opening this would spend: a link alone starts no calls to providers."""
+    key = _key(corpus, spec, grade)
+    known = resources.jobs().get(key) is not None or st.session_state.get(_ASKED) == key
+    return calls_out(Pipeline(spec)) and not known
+
+
+def _shown(corpus: Corpus, spec: str, grade: int, now: Screen) -> None:
+    try:
+        if _key(corpus, spec, grade) in waiting.left():
+            st.caption("Cancelled. What was scored is kept: press Calibrate to go on.")
+            return
+        if _waits_for_a_press(corpus, spec, grade):
+            st.caption(
+                "This link would ask a provider every judged query. Choose the pipeline and press "
+                "Calibrate to do that."
+            )
+            return
+        job = _job(corpus, spec, grade)
+    except LabError as error:
+        parts.error_card(error, key="calibration")
+        return
+    if not job.state.ended:
+        waiting.watch(job)
+        return
+    if job.error is not None:
+        parts.error_card(job.error, key="calibration")
+        return
+    _result(corpus, cast(Calibration, job.result), now)
+
+
+def _result(corpus: Corpus, found: Calibration, now: Screen) -> None:
+    precision = st.session_state.get("calibrate_precision", 80)
+    method = st.session_state.get("calibrate_method") or found.chosen.method
+    shown = views.view(found, method, precision / 100)
+    st.markdown(f"#### {parts.literal(shown.answer)}")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="calibrate_choices"):
+        st.segmented_control(
+            "Curve",
+            METHODS,
+            default=found.chosen.method,
+            format_func=lambda one: views.NAMES[cast(Method, one)],
+            key="calibrate_method",
+            required=True,
+        )
+        st.slider(
+            "Precision wanted (%)",
+            50,
+            99,
+            80,
+            key="calibrate_precision",
+            width=320,
+            help="Of the documents kept, so many should be relevant.",
+        )
+    st.markdown(parts.literal(shown.cut_answer))
+    left, right = st.columns(2)
+    with left:
+        st.caption("Said and so: points on the dotted line keep their word")
+        _chart(reliability_chart(shown.fitted, parts.tokens()), "reliability")
+    with right:
+        st.caption("What a threshold keeps")
+        _chart(threshold_chart(shown.fitted, shown.cut, parts.tokens()), "threshold")
+    _take_away(corpus, shown, now)
+    st.dataframe(
+        [dict(zip(_HEADS, row, strict=True)) for row in shown.rows],
+        hide_index=True,
+        key="calibrate_table",
+        width="content",
+    )
+    st.caption(parts.literal(shown.ground))
+
+
+_HEADS = ("Curve", "Brier score", "Log loss", "Calibration error")
+
+
+def _chart(figure: Any, key: str) -> None:
+    st.plotly_chart(figure, key=f"calibrate_{key}", config=_PLOT, width="stretch")
+
+
+def _take_away(corpus: Corpus, shown: views.CalibrationView, now: Screen) -> None:
+    spec = shown.cut_spec or shown.spec
+    st.code(spec, language=None, wrap_lines=True)
+    with st.container(horizontal=True):
+        kept = tuple(one for one in now.pipelines if one != spec)
+        compare_button(
+            "Use in Compare",
+            "calibrate_use",
+            corpus=corpus.name,
+            pipelines=(*kept[-4:], spec),
+            primary=True,
+        )

@@ -1,0 +1,148 @@
+"""The HTML of cards, column heads and the verdict. Every text from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from rerank_lab.views.compare import Card, Column, Quality
+from rerank_lab.views.health import Badge, doubted
+from rerank_lab.views.labels import score, seconds
+from rerank_lab.views.marks import (
+    MOVES_EXPLAINED,
+    grade_mark,
+    legend_grades,
+    move_mark,
+    quality_mark,
+)
+from rerank_lab.views.rank_changes import Movement
+from rerank_lab.views.text import Segment
+from rerank_lab.views.times import tags, warm_words
+
+
+def escape(text: str) -> str:
+    """Text for an element or a quoted attribute. Lone surrogates, which no page can carry, go."""
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=True)
+
+
+def segments(parts: Sequence[Segment]) -> str:
+    return "".join(_segment(part) for part in parts)
+
+
+def _segment(part: Segment) -> str:
+    text = f"<mark>{escape(part.text)}</mark>" if part.marked else escape(part.text)
+    if part.unread:
+        return f'<span class="rl-unread" title="not read by the model">{text}</span>'
+    if part.decided:
+        return f'<span class="rl-decided" title="the passage that decided">{text}</span>'
+    return text
+
+
+def grade(value: int | None) -> str:
+    """The grade as a chip, or nothing when it is not judged."""
+    mark = grade_mark(value)
+    if mark is None:
+        return ""
+    return f'<span class="rl-grade rl-g{mark.shade}" title="{mark.meaning}">{mark.text}</span>'
+
+
+def movement(move: Movement | None) -> str:
+    """Arrow and number against the first stage."""
+    mark = move_mark(move)
+    if mark is None:
+        return ""
+    return f'<span class="rl-move rl-{mark.kind}" title="{mark.before}">{escape(mark.text)}</span>'
+
+
+def card_head(card: Card) -> str:
+    """The line above a card's title: rank, movement, grade, score."""
+    pin = '<span class="rl-pin" title="Pinned">◆</span>' if card.pinned else ""
+    shown = "" if card.score is None else f"{score(card.score)}"
+    scale = f' <span class="rl-scale">{escape(card.scale)}</span>' if shown else ""
+    return (
+        f'<div class="rl-head"><span class="rl-rank">{card.rank}</span>'
+        f"{movement(card.movement)}{grade(card.grade)}{pin}"
+        f'<span class="rl-score">{shown}{scale}</span></div>'
+    )
+
+
+def card_body(card: Card) -> str:
+    """The snippet, and which passage it is from when the document was cut."""
+    note = f'<div class="rl-note">passage {escape(card.passage)}</div>' if card.passage else ""
+    text = segments(card.snippet) or '<span class="rl-note">no text</span>'
+    return f'<div class="rl-snippet" dir="auto">{text}</div>{note}'
+
+
+def column_head(column: Column, colour: str, health: Badge | None, query_id: str = "") -> str:
+    """Name, health, time and the judged measures of one pipeline."""
+    name = escape(column.label).replace(" &gt;&gt; ", " <wbr>&gt;&gt; ")
+    facts = [badge(health)] if health else []
+    doubts = doubted(health) if health else ()
+    # A remark that stands with every result of a model is explained once, by its badge.
+    told = (*doubts, *(w for w in column.warnings if not any(w in doubt for doubt in doubts)))
+    if column.outcome.ranking is not None:
+        facts.insert(0, time_line(column))
+    return (
+        f'<div class="rl-colhead" title="{escape(column.spec)}" data-query="{escape(query_id)}">'
+        f'<span class="rl-dot" style="background:{colour}"></span>'
+        f'<span class="rl-name">{name}</span></div>'
+        f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
+        f"{quality(column.quality)}"
+        f"{_calls(column.calls)}"
+        + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in told)
+    )
+
+
+def _calls(text: str) -> str:
+    return f'<div class="rl-note rl-calls">{escape(text)}</div>' if text else ""
+
+
+def time_line(column: Column) -> str:
+    """Seconds of this query, and how they came about: cold, from cache, ..."""
+    trace = column.trace
+    warm = warm_words(trace, cached=column.cached)
+    shown = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
+    return (
+        shown
+        + "".join(
+            f' <span class="rl-tag" title="{escape(tag.why)}">{tag.name}</span>'
+            for tag in tags(trace, cached=column.cached)
+        )
+        + (f' <span class="rl-note">{escape(warm)}</span>' if warm else "")
+    )
+
+
+def quality(found: Quality | None) -> str:
+    """nDCG@10 with the ceiling that these candidates allow; nothing for an unjudged query."""
+    mark = quality_mark(found)
+    if mark is None:
+        return ""
+    return (
+        f'<div class="rl-quality"><span class="rl-label">{mark.measure}</span> '
+        f'<span class="rl-big">{mark.value}</span> '
+        f'<span class="rl-note">{mark.note}</span>'
+        f'<div class="rl-bar" aria-hidden="true"><i style="width:{mark.reach * 100:.1f}%">'
+        f'<b style="width:{mark.share * 100:.1f}%"></b></i></div></div>'
+    )
+
+
+def verdict(text: str) -> str:
+    return f'<div class="rl-verdict">{escape(text)}</div>'
+
+
+def legend(judged: bool) -> str:
+    """What grades and arrows mean, once for the page."""
+    chips = "".join(map(grade, legend_grades(judged)))
+    arrows = (
+        '<span class="rl-move rl-up">▲ 3</span><span class="rl-move rl-down">▼ 2</span>'
+        f'<span class="rl-note">{MOVES_EXPLAINED}</span>'
+    )
+    return f'<div class="rl-legend">{chips}{arrows}</div>'
+
+
+def badge(found: Badge | None) -> str:
+    """The health badge, with its reasons in words when there are any."""
+    if found is None:
+        return ""
+    title = escape(" ".join(found.reasons))
+    return f'<span class="rl-badge rl-{escape(found.state)}" title="{title}">{found.state}</span>'

@@ -1,0 +1,90 @@
+"""The row of pipelines: chips with edit and remove, "Add pipeline", depth and show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.ui.compare import editor
+from rerank_lab.ui.shared import parts, state
+from rerank_lab.views.labels import short_labels
+from rerank_lab.views.presets import MAX_PIPELINES, PRESETS
+
+_OWN = "Write your own…"
+_ADD = "add"
+
+
+def draw(
+    now: state.Screen,
+    slots: Mapping[str, int],
+    sizes: Callable[[], None] = state.size_boxes,
+) -> None:
+    """Draw the row; `sizes` draws the boxes at its end."""
+    labels = short_labels(now.pipelines)
+    with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="controls"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
+            for spec in now.pipelines:
+                _chip(now, spec, labels[spec], slots[spec])
+            if len(now.pipelines) < MAX_PIPELINES:
+                _add(now)
+        with st.container(
+            horizontal=True, horizontal_alignment="right", wrap=False, width=216, key="sizes"
+        ):
+            sizes()
+    editor.draw(now)
+
+
+def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap=None, key=f"chip_{slot}", width="content"
+    ):
+        st.html(
+            f'<span class="rl-dot" style="background:var(--rl-p{slot})"></span>',
+            width="content",
+        )
+        st.button(
+            parts.literal(label),
+            key=f"edit_{slot}",
+            type="tertiary",
+            help="Edit this pipeline",
+            on_click=editor.edit,
+            args=(spec,),
+        )
+        st.button(
+            f"Remove {parts.literal(label)}",
+            icon=":material/close:",
+            key=f"remove_{slot}",
+            type="tertiary",
+            help="Remove this pipeline",
+            on_click=state.set_pipelines,
+            args=([other for other in now.pipelines if other != spec],),
+        )
+
+
+def _add(now: state.Screen) -> None:
+    about = {str(Pipeline(preset.spec)): preset for preset in PRESETS}
+    offered = [spec for spec in about if spec not in now.pipelines]
+    st.menu_button(
+        "Add pipeline",
+        [*offered, _OWN],
+        key=_ADD,
+        icon=":material/add:",
+        on_click=_added,
+        args=(now.pipelines,),
+        format_func=lambda spec: (
+            _OWN
+            if spec == _OWN
+            else f"{parts.literal(about[spec].spec)} :gray[· {about[spec].about}]"
+        ),
+    )
+
+
+def _added(shown: Sequence[str]) -> None:
+    """What was picked from the menu: a callback, as both ways set values of drawn widgets."""
+    picked = st.session_state[_ADD]
+    if picked == _OWN:
+        editor.edit("")
+    elif picked:
+        state.set_pipelines([*shown, picked])

@@ -1,0 +1,93 @@
+"""The strip of columns: one a pipeline, each drawn as soon as it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import streamlit as st
+
+from rerank_lab.ui.compare import cards
+from rerank_lab.ui.models import health
+from rerank_lab.ui.shared import parts, run
+from rerank_lab.views import Card, Column, CompareView
+from rerank_lab.views.jobs import doing
+
+_SIDE_BY_SIDE = 3
+_WIDTH = 308
+"""Pixels; at usual widths of a window the last column in sight is cut, which says: scroll."""
+
+
+def draw(
+    view: CompareView,
+    slots: Mapping[str, int],
+    checks: health.Checks,
+    kept: Collection[str] = (),
+) -> None:
+    """Up to three columns share the width; more scroll sideways in their own strip.
+
+    What failed in a column that is `kept` is not offered to be tried again.
+    """
+    wide = len(view.columns) > _SIDE_BY_SIDE
+    strip = st.container(
+        horizontal=True, wrap=False, gap="medium", key="strip_wide" if wide else "strip"
+    )
+    places = [strip.container(width=_WIDTH if wide else "stretch") for _ in view.columns]
+    for column, place in zip(view.columns, places, strict=True):
+        slot = slots[column.spec]
+        with place.container(key=f"col_{slot}", gap="small"):
+            badge = health.of(checks, column.spec)
+            query_id = view.question.query.id
+            st.html(cards.column_head(column, f"var(--rl-p{slot})", badge, query_id))
+            if column.waiting:
+                _waiting(column, slot, view)
+            elif column.outcome.ranking is None:
+                _failed(column, slot, can_retry=column.spec not in kept)
+            for card in column.cards:
+                _card(card, slot)
+
+
+def _waiting(column: Column, slot: int, view: CompareView) -> None:
+    outcome = column.outcome
+    told = doing(outcome.doing, outcome.done, outcome.total, outcome.elapsed_s or None)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(parts.literal(told))
+        st.button(
+            "Cancel",
+            key=f"stop_{slot}",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=run.cancel,
+            args=(column.spec,),
+        )
+    if outcome.total:
+        st.progress(min(1.0, outcome.done / outcome.total))
+    for height in (96, 96, 96):
+        st.skeleton(height=height)
+
+
+def _failed(column: Column, slot: int, *, can_retry: bool) -> None:
+    failure = column.failure
+    if failure is not None:
+        retry = (lambda: run.again(column.spec)) if can_retry else None
+        parts.error_card(failure, key=f"col_{slot}", retry=retry)
+
+
+def _card(card: Card, slot: int) -> None:
+    kind = "cardpin" if card.pinned else "card"
+    with st.container(key=f"{kind}_{slot}_{card.rank}", gap=None):
+        st.html(cards.card_head(card))
+        st.button(
+            parts.literal(card.title),
+            key=f"title_{slot}_{card.rank}",
+            type="tertiary",
+            on_click=open_document,
+            args=(card.doc_id,),
+            width="stretch",
+        )
+        st.html(cards.card_body(card))
+
+
+def open_document(doc_id: str) -> None:
+    """Show a document at the side. Call it from a callback only."""
+    st.session_state["doc"] = doc_id
+    st.rerun()

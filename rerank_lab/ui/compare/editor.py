@@ -1,0 +1,241 @@
+"""Edit one pipeline: its spec as text, and the same as a form made from its components' options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Literal, Node, PipelineSpec
+from rerank_lab.core.types import Query
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.ui.compare import prompts
+from rerank_lab.ui.shared import parts, resources, state
+from rerank_lab.views import form, hosted
+from rerank_lab.views import prompts as form_prompts
+
+_TEXT = "editor_text"
+_KEPT = "editor_kept"
+"""The same text, not forgotten when another dialog stands in the place of the field."""
+_VERSION = "editor_version"
+_OPEN = "editor_open"
+
+
+def edit(spec: str) -> None:
+    """Open the editor for a pipeline on screen, or with "" for a new one. For callbacks."""
+    st.session_state[_OPEN] = spec
+    st.session_state["doc"] = ""
+    st.session_state[_TEXT] = spec or "bm25 >> ms-marco-minilm-l12"
+    _new_version()
+
+
+def draw(now: state.Screen) -> None:
+    """The editor, when it is open; a run of the whole page in between does not close it."""
+    if not is_open():
+        return
+    asking = _edited() if prompts.is_open() else None
+    if asking is not None:
+        prompts.draw(now, asking, _use_prompt)
+    else:
+        prompts.close()
+        _dialog(now, st.session_state[_OPEN])
+
+
+def is_open() -> bool:
+    return st.session_state.get(_OPEN) is not None
+
+
+def close() -> None:
+    st.session_state[_OPEN] = None
+    prompts.close()
+
+
+def _edited() -> Asking | None:
+    """The stage whose prompt is edited, as the pipeline's text has it now."""
+    spec, _ = form.parsed(st.session_state[_KEPT])
+    path = st.session_state[prompts.OPEN].path
+    found = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
+    return form_prompts.asking_of(found[path], resources.engine()) if path in found else None
+
+
+def _use_prompt(path: form.Path, name: str) -> None:
+    spec, _ = form.parsed(st.session_state[_KEPT])
+    if spec is not None:
+        _try(lambda: form.with_option(spec, path, "prompt", name))
+        _new_version()
+
+
+@st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
+def _dialog(now: state.Screen, old: str) -> None:
+    parts.said()
+    if _TEXT not in st.session_state:
+        st.session_state[_TEXT] = st.session_state[_KEPT]
+    st.text_area(
+        "Spec",
+        key=_TEXT,
+        height=80,
+        on_change=_new_version,
+        help="First stage, then rerankers joined with >>. Options in brackets.",
+    )
+    st.session_state[_KEPT] = st.session_state[_TEXT]
+    spec, error = form.parsed(st.session_state[_TEXT])
+    if error is not None:
+        parts.error_card(error, key="editor")
+    if spec is not None:
+        for section in form.sections(spec, now.depth):
+            _section(spec, section)
+        _add_stage(can_fuse=len(spec.nodes) > 1)
+        _estimate(spec, now)
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
+            specs = [str(spec) if other == old else other for other in now.pipelines]
+            state.next_pipelines(specs if old in now.pipelines else [*specs, str(spec)])
+            close()
+            st.rerun()
+
+
+def _estimate(spec: PipelineSpec, now: state.Screen) -> None:
+    """What a hosted stage would send and cost, before anything is sent."""
+    try:
+        corpus = resources.corpus(now.corpus)
+    except LabError:
+        return
+    query = Query.of(now.query or "a query of a few words")
+    words = hosted.editor_words(Pipeline(spec), query, corpus, now.depth, resources.engine())
+    if words:
+        st.caption(f":material/payments: {parts.literal(words)}")
+
+
+def _section(spec: PipelineSpec, section: form.Section) -> None:
+    name = ".".join(map(str, section.path))
+    version = st.session_state[_VERSION]
+    nested = len(section.path) > 1
+    with st.container(border=True, key=f"section_{name.replace('.', '_')}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"{'↳ ' if nested else ''}**{parts.literal(section.title)}** "
+                f":gray[{parts.literal(section.summary)}]"
+            )
+            if section.path[0] and not nested:
+                st.button(
+                    "Remove stage",
+                    key=f"drop_{version}_{name}",
+                    type="tertiary",
+                    on_click=_drop,
+                    args=(section.path[0],),
+                )
+        with st.grid("auto", min_column_width=200):
+            for field in section.fields:
+                _field(field, section.node, f"f_{version}_{name}_{field.param.name}")
+
+
+def _field(field: form.Field, node: Node, key: str) -> None:
+    param = field.param
+    value: Literal | None = field.value
+    label = param.label or param.name
+    label = f"{label} ({param.unit})" if param.unit else label
+    common: dict[str, Any] = {
+        "key": key,
+        "help": parts.literal(param.help),
+        "on_change": _changed,
+        "args": (field, key),
+    }
+    if field.automatic:
+        # An empty box that says what will happen, not a number that means something else. A number
+        # goes in by the state: a box with a number as its default can never be emptied.
+        if field.chosen and key not in st.session_state:
+            st.session_state[key] = value
+        value = None
+        common["placeholder"] = field.automatic
+    asking = form_prompts.asking_of(node, resources.engine()) if param.name == "prompt" else None
+    if asking is not None:
+        prompts.field(asking, field.path, key, common)
+    elif param.choices:
+        options = list(param.choices)
+        st.selectbox(label, options, index=options.index(field.value), **common)
+    elif param.type is bool:
+        st.toggle(label, value=bool(value), **common)
+    elif param.type is int:
+        low = None if param.low is None else int(param.low)
+        high = None if param.high is None else int(param.high)
+        st.number_input(label, low, high, None if value is None else int(value), step=1, **common)
+    elif param.type is float:
+        st.number_input(
+            label,
+            param.low,
+            param.high,
+            None if value is None else float(value),
+            step=0.05,
+            **common,
+        )
+    else:
+        st.text_input(label, value=str(value), **common)
+
+
+def _add_stage(*, can_fuse: bool) -> None:
+    names = form.rerankers()
+    version = st.session_state[_VERSION]
+    with st.grid("auto", min_column_width=240):
+        st.selectbox(
+            "Add a reranker",
+            list(names),
+            index=None,
+            format_func=lambda name: f"{name}: {names[name]}",
+            key=f"editor_add_{version}",
+            placeholder="Choose one to put at the end",
+            on_change=_add,
+            args=(f"editor_add_{version}", form.with_stage),
+        )
+        if can_fuse:
+            st.selectbox(
+                "Fuse the last reranker with",
+                list(names),
+                index=None,
+                format_func=lambda name: f"{name}: {names[name]}",
+                key=f"editor_fuse_{version}",
+                placeholder="Choose a second opinion",
+                help="Both rerank the same candidates; reciprocal rank fusion joins their orders.",
+                on_change=_add,
+                args=(f"editor_fuse_{version}", form.fused_with),
+            )
+
+
+def _new_version() -> None:
+    st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
+
+
+def _changed(field: form.Field, key: str) -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    value = st.session_state[key]
+    if spec is None:
+        return
+    _try(lambda: form.with_option(spec, field.path, field.param.name, value))
+    if value is None or value == field.param.default:
+        _new_version()
+        if value is not None and field.automatic:
+            parts.say(f"{value} is what stands for {field.automatic}.")
+
+
+def _drop(stage: int) -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    if spec is not None:
+        _try(lambda: form.without_stage(spec, stage))
+        _new_version()
+
+
+def _add(key: str, change: Callable[[PipelineSpec, str], PipelineSpec]) -> None:
+    spec, _ = form.parsed(st.session_state[_TEXT])
+    name = st.session_state.get(key)
+    if spec is not None and name:
+        _try(lambda: change(spec, name))
+        _new_version()
+
+
+def _try(make: Any) -> None:
+    try:
+        st.session_state[_TEXT] = str(make())
+    except LabError as error:
+        parts.say(str(error), icon=":material/error:")

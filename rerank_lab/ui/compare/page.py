@@ -1,0 +1,168 @@
+"""The Compare page: query, chips, verdict, bump chart, columns, and the evidence below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from rerank_lab.charts import figures as charts
+from rerank_lab.core.types import Query
+from rerank_lab.corpora import Corpus
+from rerank_lab.ui.compare import cards, chips, columns, document, editor, evidence, saved
+from rerank_lab.ui.models import health
+from rerank_lab.ui.shared import parts, resources, run
+from rerank_lab.ui.shared.state import Screen, screen, set_query
+from rerank_lab.views import CompareView, Options, Question, compare
+from rerank_lab.views.bump import bump
+from rerank_lab.views.labels import colour_slots
+from rerank_lab.views.presets import SAMPLE_QUERIES
+from rerank_lab.views.text import shorten
+
+POLL_S = 0.4
+_EXAMPLES = 5
+
+
+def page() -> None:
+    """Draw the page."""
+    now = screen()
+    parts.notices(now.notices)
+    slots = _slots(now)
+    chips.draw(now, slots)
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
+        return
+    saved.draw()
+    replay = saved.replayed(now, corpus)
+    if replay.problem is not None:
+        saved.problem_card(replay.problem)
+    elif not now.query:
+        _welcome(corpus)
+    elif not now.pipelines:
+        st.info("Add a pipeline to see what it makes of this query.", icon=":material/add:")
+    else:
+        _answers(now, Question.of(now.query, corpus), slots, replay)
+
+
+def _answers(
+    now: Screen, question: Question, slots: Mapping[str, int], replay: saved.Replay
+) -> None:
+    tasks = run.submit(question, now.pipelines, now.depth, replay.outcomes)
+    run.wait_a_little(tasks)
+    checks = health.submit(tuple(task.spec for task in tasks if task.job is not None))
+    polling = any(not task.ended for task in tasks) or health.pending(checks)
+    draw = st.fragment(_results, run_every=POLL_S if polling else None)
+    draw(now, question, tasks, checks, slots, polling, replay)
+    if now.doc and not editor.is_open() and not saved.is_open():
+        view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
+        document.show(view, now.doc)
+
+
+def _results(
+    now: Screen,
+    question: Question,
+    tasks: tuple[run.Task, ...],
+    checks: health.Checks,
+    slots: Mapping[str, int],
+    polling: bool,
+    replay: saved.Replay,
+) -> None:
+    """All results known so far. While something is pending this runs again every POLL_S."""
+    resources.jobs().touch(resources.waiter())
+    view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
+    health.remember_orders(view)
+    saved.banner(replay, now.pipelines)
+    _verdict(view)
+    _bump(view, now)
+    columns.draw(view, slots, checks, replay.outcomes)
+    evidence.draw(
+        view,
+        slots,
+        beside=lambda: saved.controls(view, now, tasks, replay),
+        can_measure=not replay.outcomes,
+    )
+    if polling and not view.pending and not health.pending(checks):
+        st.rerun()
+
+
+def _verdict(view: CompareView) -> None:
+    with st.container(key="verdict"):
+        if view.verdict:
+            st.html(cards.verdict(view.verdict))
+        elif view.pending:
+            st.skeleton(height=34)
+
+
+def _bump(view: CompareView, now: Screen) -> None:
+    with st.container(key="bump_area", gap="small"):
+        everything = st.session_state.get("bump_all", False)
+        data = bump(view, k=10, pin=now.pin, everything=everything)
+        if data is None:
+            if view.pending:
+                st.skeleton(height=320)
+            return
+        if data.lines:
+            # Its least width is by the pipelines asked for, so that it stays as they arrive.
+            with st.container(key=f"bump_strip_{len(view.columns)}"):
+                st.plotly_chart(
+                    charts.bump_chart(data, parts.tokens()),
+                    theme=None,
+                    key="bump",
+                    on_select=_pin_clicked,
+                    selection_mode="points",
+                    config={"displayModeBar": False},
+                    alt="The ranks of each document from the first stage to each pipeline",
+                )
+        else:
+            st.caption(data.nothing_crosses(so_far=bool(view.pending)))
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            st.html(cards.legend(view.judged), width="content")
+            st.toggle(
+                f"All of the top {data.k}",
+                key="bump_all",
+                help=data.left_out_words,
+            )
+
+
+def _pin_clicked() -> None:
+    points = st.session_state["bump"]["selection"]["points"]
+    st.session_state["pin"] = str(points[0]["customdata"]) if points else ""
+    st.rerun()
+
+
+def _slots(now: Screen) -> dict[str, int]:
+    """Colours by pipeline, kept for the session."""
+    known: dict[str, int] = st.session_state.get("slots", {})
+    slots = colour_slots(now.pipelines, known, len(charts.LIGHT.pipelines))
+    st.session_state["slots"] = slots
+    return slots
+
+
+def _welcome(corpus: Corpus) -> None:
+    with st.container(key="welcome", width=760):
+        st.subheader("One query, several rerankers, side by side")
+        st.markdown(
+            "Ask something above. Each pipeline answers in a column of its own: you see which "
+            "documents it moves, what that does to the judged answers, and how long it takes."
+        )
+        found = examples(corpus)
+        if found:
+            st.markdown(f"Try one of the queries of **{parts.literal(corpus.name)}**:")
+        for place, query in enumerate(found):
+            st.button(
+                parts.literal(shorten(query.text, 110)),
+                key=f"example_{place}",
+                icon=":material/search:",
+                on_click=set_query,
+                args=(query.text,),
+            )
+        saved.latest()
+        st.caption("Your own documents: import them on the Corpora page.")
+
+
+def examples(corpus: Corpus) -> list[Query]:
+    """A handful of the corpus' queries: the chosen ones first, then judged ones, then others."""
+    by_id = {query.id: query for query in corpus.queries}
+    chosen = [by_id[i] for i in SAMPLE_QUERIES.get(corpus.name, ()) if i in by_id]
+    judged = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    return list(dict.fromkeys([*chosen, *judged, *corpus.queries]))[:_EXAMPLES]

@@ -1,0 +1,288 @@
+"""Bring your own corpus: files or a list, a look at them, the columns, the import, the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import streamlit as st
+
+from rerank_lab.core.context import Context
+from rerank_lab.corpora import (
+    ColumnMapping,
+    ImportOptions,
+    ImportReport,
+    PassageOptions,
+    Preview,
+    import_corpus,
+    inspect_upload,
+)
+from rerank_lab.corpora.formats import FORMATS
+from rerank_lab.jobs.table import Job, JobState
+from rerank_lab.ui.corpora import uploads
+from rerank_lab.ui.corpora.import_mapping import choose_mapping
+from rerank_lab.ui.corpora.import_report import draw_problems, draw_report
+from rerank_lab.ui.corpora.uploads import Upload
+from rerank_lab.ui.shared import navigation, parts, resources
+from rerank_lab.ui.shared.waiting import first_time, short_key, watch
+from rerank_lab.views import importing as views
+
+FILES, PASTE = "Files", "Paste a list"
+FIND_OUT = "(find out)"
+LIST_NAME = "pasted list.txt"
+
+
+def draw() -> None:
+    """The whole flow; each step appears when the one before it is settled."""
+    job = resources.jobs().get(str(st.session_state.get("import_job", "")))
+    if job is not None and job.state is JobState.DONE:
+        _report(job)
+        return
+    given = _given()
+    if given is None:
+        _welcome()
+        return
+    options = _reading_options()
+    looked = _inspect_job(given, options)
+    if not looked.finished.wait(2.0):
+        watch(looked)
+        return
+    if looked.error is not None:
+        parts.error_card(looked.error, key="inspect")
+        return
+    _preview(given, looked.result, options)
+    if job is not None:
+        _not_done(job)
+
+
+def _welcome() -> None:
+    st.caption(
+        "JSON lines, JSON, CSV, TSV, Parquet, text, Markdown, HTML, PDF, Word, a BEIR collection, "
+        "or a zip of these; up to 1 GB. Several files together make one corpus. Queries "
+        "(queries.jsonl) and judgments (qrels.tsv) beside the documents come along."
+    )
+
+
+def _given() -> Upload | None:
+    """What the visitor handed over, staged on disk once."""
+    way = st.segmented_control(
+        "From",
+        (FILES, PASTE),
+        default=FILES,
+        required=True,
+        key="import_way",
+        label_visibility="collapsed",
+    )
+    version = int(st.session_state.get("import_version", 0))
+    if way == PASTE:
+        text = st.text_area(
+            "One document a line",
+            key=f"import_text_{version}",
+            height=160,
+            placeholder="One document a line",
+        )
+        mark = short_key(text or "") if (text or "").strip() else ""
+        files: list[uploads.Uploaded] = [_Pasted(text or "")]
+    else:
+        chosen = st.file_uploader(
+            "Drop files here", accept_multiple_files=True, key=f"import_files_{version}"
+        )
+        mark = short_key("".join(file.file_id for file in chosen)) if chosen else ""
+        files = list(chosen)
+    known = st.session_state.get("import_upload")
+    if not mark:
+        return None
+    if known is None or known[0] != mark:
+        if known is not None:
+            uploads.discard(Upload(known[1], Path(known[2]), Path(known[3])))
+        made = uploads.stage(files)
+        known = (mark, made.name, str(made.path), str(made.folder))
+        st.session_state["import_upload"] = known
+    return Upload(known[1], Path(known[2]), Path(known[3]))
+
+
+class _Pasted:
+    """A pasted list in the shape of an uploaded file."""
+
+    name = LIST_NAME
+
+    def __init__(self, text: str) -> None:
+        self._rest = text.encode("utf-8", "replace")
+
+    def read(self, size: int = -1, /) -> bytes:
+        taken, self._rest = self._rest, b""
+        return taken
+
+    def seek(self, offset: int, /) -> int:
+        return offset
+
+
+def _reading_options() -> ImportOptions:
+    state = st.session_state
+    pasted = state.get("import_way") == PASTE
+    chosen = str(state.get("import_format") or FIND_OUT)
+    by_label = {entry.label: name for name, entry in FORMATS.items()}
+    format_name = "lines" if pasted else by_label.get(chosen, "")
+    encoding = str(state.get("import_encoding") or "")
+    return ImportOptions(format=format_name, encoding="" if encoding == FIND_OUT else encoding)
+
+
+def _inspect_job(given: Upload, options: ImportOptions) -> Job:
+    def work(_: Context) -> Preview:
+        return inspect_upload(given.name, given.path, options)
+
+    return resources.jobs().submit(
+        f"inspect\x00{given.folder.name}\x00{options.format}\x00{options.encoding}",
+        work,
+        lane="light",
+        name=f"Looking at {given.name}",
+        waiter=resources.waiter(),
+    )
+
+
+def _preview(given: Upload, preview: Preview, options: ImportOptions) -> None:
+    with st.container(horizontal=True, gap="large", key="upload_facts"):
+        for fact in views.upload_facts(preview):
+            st.metric(fact.label, fact.value, width="content")
+    with st.expander("Not right? Say how to read it", icon=":material/tune:"):
+        _reading_form(preview)
+    counts = Counter(problem.severity.value for problem in preview.problems)
+    draw_problems(preview.problems, counts, "preview")
+    mapping = choose_mapping(preview) if views.mappable(preview) else None
+    if views.mappable(preview) and mapping is None:
+        return
+    if not views.mappable(preview):
+        parts_of = [{k: str(v) for k, v in row.items()} for row in preview.rows]
+        st.dataframe(parts_of, hide_index=True, alt="The first documents")
+    _import_form(given, preview, mapping, options)
+
+
+def _reading_form(preview: Preview) -> None:
+    with st.container(horizontal=True):
+        labels = [FIND_OUT, *(entry.label for entry in FORMATS.values())]
+        st.selectbox("Format", labels, key="import_format", width=220, disabled=preview.files > 1)
+        st.selectbox(
+            "Encoding",
+            [FIND_OUT, "utf-8", "utf-16", "cp1252", "latin-1", "shift_jis", "gb18030", "koi8-r"],
+            key="import_encoding",
+            accept_new_options=True,
+            width=220,
+        )
+
+
+def _import_form(
+    given: Upload, preview: Preview, mapping: ColumnMapping | None, reading: ImportOptions
+) -> None:
+    taken = [entry.name for entry in resources.corpora()]
+    mark = short_key(given.folder.name)
+    st.markdown("**Import**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input(
+            "Name",
+            value=views.suggested_name(given.name, taken),
+            key=f"import_name_{mark}",
+            max_chars=200,
+            width=300,
+        )
+        licence = st.text_input(
+            "Licence", key=f"import_licence_{mark}", width=200, placeholder="optional"
+        )
+        cut = st.toggle("Cut long documents into passages", key="import_cut")
+        tokens, overlap = 256, 32
+        if cut:
+            tokens = int(
+                st.number_input("Tokens a passage", 16, 4096, 256, key="import_tokens", width=150)
+            )
+            overlap = int(
+                st.number_input(
+                    "Overlap", 0, tokens // 2, min(32, tokens // 2), key="import_overlap", width=120
+                )
+            )
+    replace = _replace_box(name or "")
+    chosen = ImportOptions(
+        format=reading.format,
+        encoding=reading.encoding,
+        passages=PassageOptions(tokens, overlap) if cut else None,
+        replace=replace,
+        licence=licence or "",
+    )
+    st.button(
+        "Import",
+        type="primary",
+        icon=":material/download_done:",
+        key="import_now",
+        disabled=not (name or "").strip(),
+        on_click=_start,
+        args=(given, preview, name, mapping, chosen),
+    )
+
+
+def _replace_box(name: str) -> bool:
+    same = next(
+        (e for e in resources.corpora() if e.name.casefold() == name.strip().casefold()), None
+    )
+    if same is None or same.kind != "imported":
+        return False
+    return st.checkbox(f"Replace the corpus {parts.literal(same.name)}", key="import_replace")
+
+
+def _start(
+    given: Upload,
+    preview: Preview,
+    name: str,
+    mapping: ColumnMapping | None,
+    options: ImportOptions,
+) -> None:
+    def work(ctx: Context) -> ImportReport:
+        report = import_corpus(preview, name, mapping=mapping, options=options, ctx=ctx)
+        uploads.discard(given)
+        return report
+
+    job = resources.jobs().submit(
+        f"import\x00{given.folder.name}\x00{name}",
+        work,
+        lane="light",
+        name=f"Importing {name}",
+        waiter=resources.waiter(),
+        detached=True,
+    )
+    st.session_state["import_job"] = job.key
+
+
+def _not_done(job: Job) -> None:
+    """An import at work, or one that came to nothing; the form above is as it was."""
+    if not job.state.ended:
+        watch(job)
+    elif job.state is JobState.DONE:
+        st.rerun()
+    elif job.state is JobState.CANCELLED:
+        st.info("The import was cancelled; nothing was stored.", icon=":material/info:")
+    elif job.error is not None:
+        parts.error_card(job.error, key="import")
+
+
+def _report(job: Job) -> None:
+    if first_time(job):
+        resources.refresh_corpora()
+        st.rerun()
+    report: ImportReport = job.result
+    with st.container(border=True, key="import_done"):
+        draw_report(report, "import")
+        with st.container(horizontal=True):
+            navigation.compare_button(
+                "Open in Compare", "import_compare", corpus=report.name, query="", primary=True
+            )
+            st.button("Look it over", key="import_look", on_click=_look, args=(report.name,))
+            st.button("Bring another", key="import_again", type="tertiary", on_click=_again)
+
+
+def _look(name: str) -> None:
+    _again()
+    st.session_state["view"] = "Look around"
+    st.session_state["corpus"] = name
+
+
+def _again() -> None:
+    st.session_state.pop("import_job", None)
+    st.session_state.pop("import_upload", None)
+    st.session_state["import_version"] = int(st.session_state.get("import_version", 0)) + 1

@@ -1,0 +1,261 @@
+"""The Evaluate page: a query set through several pipelines, as a job that outlives the tab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from rerank_lab.charts import figures as charts
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.types import Query
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.experiments import Evaluation, Experiment, asked_queries, plan, run
+from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.evaluation.measures import DEFAULT_MEASURES
+from rerank_lab.jobs.table import Job, JobState
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.ui.compare import chips
+from rerank_lab.ui.evaluate import kept as evaluate_list
+from rerank_lab.ui.evaluate import results as evaluate_results
+from rerank_lab.ui.shared import parts, resources, spending
+from rerank_lab.ui.shared.navigation import go_to
+from rerank_lab.ui.shared.state import Screen, depth_box, screen, set_pipelines
+from rerank_lab.ui.shared.waiting import jobs_of, running, watch
+from rerank_lab.views.evaluate_lines import ahead_line, amount_words
+from rerank_lab.views.formatting import counted
+from rerank_lab.views.labels import colour_slots, without_depth
+from rerank_lab.views.spending import ahead
+
+SHOWN = "exp"
+"""The URL parameter that holds the id of the experiment on screen."""
+_JOB = "evaluate"
+_MORE_MEASURES = (
+    "nDCG@5",
+    "nDCG@20",
+    "nDCG",
+    "RR",
+    "R@5",
+    "R@20",
+    "R@50",
+    "Success@1",
+    "Success@5",
+)
+_SHORTER = (10, 20, 50, 100, 200, 500, 1000)
+
+
+def page() -> None:
+    """Draw the page."""
+    now = screen()
+    parts.notices(now.notices)
+    slots = _slots(now)
+    chips.draw(now, slots, depth_box)
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
+        return
+    if corpus.queries:
+        _setup(now, corpus)
+    else:
+        _no_queries(corpus)
+    shown = str(st.query_params.get(SHOWN, ""))
+    if shown:
+        _shown(shown, now, slots)
+    elif corpus.queries:
+        _hint(corpus)
+    evaluate_list.draw(shown, open_experiment, resume)
+
+
+def _no_queries(corpus: Corpus) -> None:
+    with st.container(border=True, key="no_queries"):
+        st.markdown(f"**{parts.literal(corpus.name)} has no queries yet**")
+        st.markdown(
+            "An evaluation asks many queries at once and scores the answers by judgments. Add a "
+            "query file and a judgment file to this corpus, or choose one of the samples."
+        )
+        if st.button("Add queries and judgments", key="to_change", icon=":material/upload:"):
+            go_to("corpora.py", part="Change")
+
+
+def _hint(corpus: Corpus) -> None:
+    judged = sum(bool(corpus.qrels.get(query.id)) for query in corpus.queries)
+    st.caption(ahead_line(judged))
+
+
+def _setup(now: Screen, corpus: Corpus) -> None:
+    asked = asked_queries(corpus.queries, corpus.qrels)
+    measures, count, afresh, pressed = _choices(now, len(asked))
+    chosen = asked[:count]
+    if not pressed:
+        _ahead(now, chosen, corpus)
+        return
+    specs = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
+    try:
+        made = plan(
+            corpus,
+            specs,
+            queries=chosen,
+            measures=measures,
+            engine=resources.engine(),
+        )
+        _submit(made, afresh=afresh)
+    except LabError as error:
+        parts.error_card(error, key="plan")
+        return
+    st.query_params[SHOWN] = made.id
+
+
+def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
+    """Measures, number of queries, whether to measure times afresh, and whether to begin."""
+    with st.container(key="evaluate_setup"):
+        measures = st.multiselect(
+            "Measures",
+            [*DEFAULT_MEASURES, *_MORE_MEASURES],
+            default=list(DEFAULT_MEASURES),
+            key="measures",
+            accept_new_options=True,
+            wrap=True,
+            help="As ir_measures writes them. The first one decides the comparison at first.",
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            count = st.selectbox(
+                "Queries",
+                [most, *(n for n in _SHORTER if n < most)],
+                format_func=lambda n: amount_words(n, most),
+                key=f"count_{most}",
+                width=130,
+            )
+            pressed = st.button(
+                "Evaluate",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="evaluate",
+                disabled=not now.pipelines or not measures,
+            )
+            afresh = st.toggle(
+                "Measure times afresh",
+                key="afresh_all",
+                help="Answers from the score cache come at once and have no time of their own. "
+                "This asks every model again.",
+            )
+    return list(measures), int(count or most), afresh, pressed
+
+
+def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:
+    """What the providers among the pipelines would be asked for, before anything is pressed."""
+    found = ahead(now.pipelines, queries, corpus, now.depth, resources.engine())
+    for spec, words in found.items():
+        st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {parts.literal(words)}.")
+
+
+def _submit(made: Experiment, *, afresh: bool = False) -> Job:
+    """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
+    working = running(_JOB, made.id)
+    if working is not None:
+        resources.jobs().join(working.key, resources.waiter())
+        return working
+    engine = resources.engine()
+    lines, changed = experiment_folder(engine.home, made.id).count()
+    mark = (
+        made.id,
+        ",".join(made.design.measures),
+        str(lines),
+        str(changed),
+        str(afresh),
+    )
+    asking = Context(cache=None if afresh else engine.scores)
+    ctx, own = spending.own(made.design.pipelines, asking)
+
+    def work(ctx: Context) -> str:
+        run(made, ctx, engine)
+        return made.id
+
+    count = counted(len(made.design.pipelines), "pipeline")
+    return resources.jobs().submit(
+        "\x00".join((_JOB, *mark, *own)),
+        work,
+        lane="batch",
+        name=f"Evaluating {count} on {made.corpus.name}",
+        ctx=ctx,
+        waiter=resources.waiter(),
+        detached=True,
+    )
+
+
+def open_experiment(experiment_id: str) -> None:
+    """Show a kept experiment. Call it from a callback only."""
+    st.query_params[SHOWN] = experiment_id
+
+
+def resume(experiment_id: str) -> None:
+    """Go on with an experiment whose corpus is still the same. Call it from a callback only."""
+    try:
+        design = resources.evaluation(experiment_id).design
+        corpus = resources.corpus(design.corpus)
+        made = Experiment(corpus, design)
+        if corpus.content_hash != design.corpus_hash:
+            evaluate_results.remember_changed(design.corpus)
+            return
+        _submit(made)
+        st.query_params[SHOWN] = experiment_id
+    except LabError as error:
+        st.session_state["evaluate_problem"] = error
+
+
+def _shown(experiment_id: str, now: Screen, slots: dict[str, int]) -> None:
+    error = st.session_state.pop("evaluate_problem", None)
+    if isinstance(error, LabError):
+        parts.error_card(error, key="evaluate")
+    job = running(_JOB, experiment_id)
+    if job is not None:
+        watch(job)
+        st.caption("You may leave: this goes on without you, and what is done is kept.")
+        return
+    last = next(reversed(jobs_of(_JOB, experiment_id)), None)
+    if last is not None and last.state is JobState.FAILED and last.error is not None:
+        parts.error_card(last.error, key="evaluate_job")
+    try:
+        found = resources.evaluation(experiment_id)
+    except LabError as problem:
+        parts.error_card(problem, key="evaluation")
+        return
+    links = _links(found, now)
+    if links is not now.pipelines:
+        _other_pipelines(found)
+    evaluate_results.draw(found, _design_slots(found, now, slots), links, resume)
+
+
+def _other_pipelines(found: Evaluation) -> None:
+    """Say that the results are not of the pipelines above, and offer to put theirs there."""
+    with st.container(horizontal=True, vertical_alignment="center", key="other_pipelines"):
+        st.caption(
+            ":material/info: Kept results of other pipelines or another depth than those above.",
+            width="content",
+        )
+        plain = list(without_depth(found.design.pipelines)[0].values())
+        st.button(
+            "Put theirs above",
+            key="use_theirs",
+            type="tertiary",
+            on_click=set_pipelines,
+            args=(plain,),
+        )
+
+
+def _links(found: Evaluation, now: Screen) -> Sequence[str]:
+    """The pipelines as Compare should show them: as they are on screen when they are the same."""
+    deep = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
+    return now.pipelines if deep == list(found.design.pipelines) else found.design.pipelines
+
+
+def _design_slots(found: Evaluation, now: Screen, slots: dict[str, int]) -> dict[str, int]:
+    """Each pipeline in the colour that it has among the chips, where it is there."""
+    known = {str(Pipeline(spec).at_depth(now.depth)): slots[spec] for spec in now.pipelines}
+    return colour_slots(found.design.pipelines, known, len(charts.LIGHT.pipelines))
+
+
+def _slots(now: Screen) -> dict[str, int]:
+    known: dict[str, int] = st.session_state.get("slots", {})
+    slots = colour_slots(now.pipelines, known, len(charts.LIGHT.pipelines))
+    st.session_state["slots"] = slots
+    return slots

@@ -1,0 +1,183 @@
+"""What came of an evaluation: sentence, table, problems, queries one by one, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.ui.compare import cards
+from rerank_lab.ui.evaluate import html as evaluate_html
+from rerank_lab.ui.shared import parts, state
+from rerank_lab.ui.shared.navigation import COMPARE_PAGE, go_to
+from rerank_lab.views import evaluate_export as export
+from rerank_lab.views.evaluate import EvaluateView, evaluate_view, query_lines
+from rerank_lab.views.evaluate_lines import design_line, open_line, unanswered
+from rerank_lab.views.health import kept_orders
+
+
+def draw(
+    found: Evaluation,
+    slots: Mapping[str, int],
+    links: Sequence[str],
+    resume: Callable[[str], None],
+) -> None:
+    """All of it. `links` are the pipelines that a click on a query opens in Compare."""
+    design = found.design
+    top = st.container(gap="xsmall", key="evaluate_top")
+    primary, baseline = _choices(found)
+    view = evaluate_view(found, primary, baseline)
+    with top:
+        st.html(cards.verdict(view.sentence))
+        st.caption(parts.literal(design_line(design, view)))
+    if view.pending:
+        _unfinished(view, design.id, resume)
+    st.html(evaluate_html.table(view, slots))
+    for note in view.notes:
+        st.caption(f":material/info: {parts.literal(note)}")
+    for text in kept_orders(found):
+        st.warning(parts.literal(text), icon=":material/warning:")
+    _problems(view)
+    st.fragment(_queries)(found, view, links, slots)
+    _downloads(found)
+
+
+def remember_changed(corpus: str) -> None:
+    """Say at the next run that the documents are not those of the experiment any more."""
+    st.session_state["evaluate_changed"] = corpus
+
+
+def _choices(found: Evaluation) -> tuple[str, str]:
+    design = found.design
+    changed = st.session_state.pop("evaluate_changed", "")
+    if changed:
+        st.warning(
+            f"{parts.literal(changed)} holds other documents now. Evaluate again to ask them.",
+            icon=":material/warning:",
+        )
+    if len(design.pipelines) == 1 and len(design.measures) == 1:
+        return design.measures[0], design.pipelines[0]
+    labels = {row.spec: row.label for row in evaluate_view(found).rows}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        primary = st.selectbox("Compare by", design.measures, key=f"by_{design.id}", width=180)
+        baseline = st.selectbox(
+            "Baseline",
+            design.pipelines,
+            format_func=lambda spec: labels[spec],
+            key=f"baseline_{design.id}",
+            width=300,
+        )
+    return str(primary), str(baseline)
+
+
+def _unfinished(view: EvaluateView, experiment_id: str, resume: Callable[[str], None]) -> None:
+    with st.container(
+        horizontal=True, vertical_alignment="center", border=True, key="evaluate_unfinished"
+    ):
+        st.markdown(f":material/pause_circle: {open_line(view)}")
+        st.button(
+            "Go on",
+            key="evaluate_resume",
+            icon=":material/play_arrow:",
+            on_click=resume,
+            args=(experiment_id,),
+        )
+
+
+def _problems(view: EvaluateView) -> None:
+    for place, problem in enumerate(view.problems):
+        with st.container(border=True, key=f"evaluate_problem_{place}", gap="xsmall"):
+            st.markdown(
+                f":material/error: **{parts.literal(problem.label)}** {problem.status}: "
+                f"{parts.literal(problem.message)}"
+            )
+            st.markdown(parts.literal(problem.hint))
+            st.caption("Such as " + parts.literal(", ".join(problem.examples)))
+
+
+def _queries(
+    found: Evaluation, view: EvaluateView, links: Sequence[str], slots: Mapping[str, int]
+) -> None:
+    lines = query_lines(found, view.primary)
+    st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
+
+    def compare() -> None:
+        clicked = st.session_state["to_compare"]
+        if clicked is not None:
+            state.set_query(lines[clicked["row"]].text)
+            st.session_state["corpus"] = found.design.corpus
+            state.set_pipelines(links)
+            st.session_state["leave_for_compare"] = True
+
+    columns: dict[str, list[Any]] = {
+        "Compare": ["Compare"] * len(lines),
+        "Query": [line.text for line in lines],
+        "Apart": [line.spread for line in lines],
+    }
+    for place, row in enumerate(view.rows):
+        columns[row.label] = [line.values[place] for line in lines]
+    columns["Not answered"] = [unanswered(line, view.rows) for line in lines]
+    if not any(columns["Not answered"]):
+        del columns["Not answered"]
+    st.dataframe(
+        columns,
+        hide_index=True,
+        height=min(520, 35 * (len(lines) + 1) + 3),
+        column_config=_columns(view, slots, compare),
+        key=f"query_table_{found.id}",
+        placeholder="–",
+        alt=f"{view.primary} of every query in every pipeline",
+    )
+    if st.session_state.pop("leave_for_compare", False):
+        go_to(COMPARE_PAGE)
+
+
+def _columns(
+    view: EvaluateView, slots: Mapping[str, int], compare: Callable[[], None]
+) -> dict[str, Any]:
+    hues = parts.tokens().pipelines
+    config: dict[str, Any] = {
+        row.label: st.column_config.ProgressColumn(
+            row.label,
+            format="%.3f",
+            min_value=0,
+            max_value=1,
+            color=hues[slots.get(row.spec, 0)],
+        )
+        for row in view.rows
+    }
+    config["Compare"] = st.column_config.ButtonColumn(
+        "",
+        on_click=compare,
+        key="to_compare",
+        type="tertiary",
+        alignment="left",
+        width=90,
+        help="See this query side by side",
+    )
+    config["Query"] = st.column_config.TextColumn("Query", width=330)
+    config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
+    return config
+
+
+def _downloads(found: Evaluation) -> None:
+    files: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
+        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(found)),
+        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(found)),
+        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(found)),
+        ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(found)),
+    )
+    with st.container(horizontal=True, key="evaluate_files"):
+        for label, name, mime, data in files:
+            st.download_button(
+                label,
+                data,
+                file_name=f"{found.id[:8]}-{name}",
+                mime=mime,
+                key=f"file_{name}",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+            )

@@ -1,0 +1,127 @@
+"""Health checks of the rerankers on screen, as jobs; results are kept for the process."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from rerank_lab.components.registry import expand
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Node
+from rerank_lab.jobs.table import Job
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.ui.shared import resources
+from rerank_lab.views import CompareView
+from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
+
+Checks = Mapping[str, tuple[Job, ...]]
+"""Canonical pipeline spec -> one job for each of its rerankers."""
+
+_MODULE = "rerank_lab.rerankers.health"
+_NO_MODEL = ("scores", "lexical")
+_QUERIES_KEPT = 20
+
+
+def available() -> bool:
+    return importlib.util.find_spec(_MODULE) is not None
+
+
+def submit(specs: tuple[str, ...]) -> Checks:
+    """Check each reranker once a process; the same model in two pipelines is one check."""
+    if not available():
+        return {spec: () for spec in specs}
+    known: dict[str, Job] = st.session_state.setdefault("health_jobs", {})
+    checks: dict[str, tuple[Job, ...]] = {}
+    for spec in specs:
+        jobs = []
+        for node in _rerankers(spec):
+            try:
+                key = _key(node)
+            except LabError:
+                continue
+            jobs.append(known.get(key) or _submit(key, node))
+            known[key] = jobs[-1]
+        checks[spec] = tuple(jobs)
+    return checks
+
+
+def jobs_of(spec: str) -> tuple[Job, ...]:
+    """The checks of a pipeline's rerankers that anybody has started; starts none."""
+    found = []
+    for node in _rerankers(spec):
+        try:
+            found.append(resources.jobs().get(_key(node)))
+        except LabError:
+            continue
+    return tuple(job for job in found if job is not None)
+
+
+def known(spec: str) -> Badge | None:
+    """The badge as far as checks were started; None when there was none."""
+    jobs = jobs_of(spec)
+    return of({spec: jobs}, spec) if jobs else None
+
+
+def _rerankers(spec: str) -> list[Node]:
+    """The rerankers with something to check: reading scores or counting words takes no model."""
+    found = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
+    return [node for node in found if expand(node, "reranker")[0].family not in _NO_MODEL]
+
+
+def _key(node: Node) -> str:
+    info, options = expand(node, "reranker")
+    shown = {k: v for k, v in sorted(options.items()) if k != "top"}
+    return f"health\x00{info.name}\x00{shown}"
+
+
+def _submit(key: str, node: Node) -> Job:
+    engine = resources.engine()
+
+    def work(ctx: Context) -> Any:
+        return importlib.import_module(_MODULE).check(engine.reranker(node), ctx)
+
+    name = str(expand(node, "reranker")[1].get("model") or node.name)
+    return resources.jobs().submit(
+        key,
+        work,
+        lane="cpu",
+        name=f"Checking {name}",
+        waiter=resources.waiter(),
+        detached=True,
+    )
+
+
+def pending(checks: Checks) -> bool:
+    return any(not job.finished.is_set() for jobs in checks.values() for job in jobs)
+
+
+def of(checks: Checks, spec: str) -> Badge | None:
+    """The badge of a pipeline: its least healthy reranker's; None for a first stage alone."""
+    jobs = checks.get(spec, ())
+    found = [badge(job.result if job.finished.is_set() else None, error=job.error) for job in jobs]
+    return worst([*found, kept_order(_orders().get(spec, {}).values())])
+
+
+def remember_orders(view: CompareView) -> None:
+    """Note what each pipeline made of this query, so that one that never moves anything shows."""
+    question, known = view.question, _orders()
+    for column in view.ready:
+        if column.outcome.result is None:
+            continue
+        seen = known.setdefault(column.spec, {})
+        seen[f"{question.corpus.content_hash} {question.query.text}"] = orders(
+            column.outcome.result
+        )
+        while len(seen) > _QUERIES_KEPT:
+            del seen[next(iter(seen))]
+
+
+def _orders() -> dict[str, dict[str, Orders]]:
+    """By pipeline and query: the orders seen in this session."""
+    found: dict[str, dict[str, Orders]] = st.session_state.setdefault("orders_seen", {})
+    return found

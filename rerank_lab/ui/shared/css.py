@@ -1,0 +1,126 @@
+"""The app's style sheet: only for `.st-key-*` containers and our own `rl-` classes.
+
+Each colour is given for both themes; `light-dark()` follows the theme that the visitor chose.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from rerank_lab.charts.figures import DARK, LIGHT
+from rerank_lab.views.presets import MAX_PIPELINES
+
+BUMP_SIDES, BUMP_UPRIGHT = 264, 96
+"""Pixels of the bump chart beside its uprights, and those that each needs for its name."""
+
+_RULES = """
+.st-key-url_state, .st-key-query_bar_away { display: none; }
+.rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
+.rl-legend { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
+.rl-head { display: flex; align-items: baseline; gap: .45rem; font-size: .85rem;
+  font-variant-numeric: tabular-nums; }
+.rl-rank { font-weight: 600; font-size: 1.05rem; min-width: 1.5rem; }
+.rl-score { margin-left: auto; color: var(--rl-muted); white-space: nowrap; }
+.rl-scale, .rl-note { color: var(--rl-muted); font-size: .85rem; }
+.rl-move { font-weight: 600; white-space: nowrap; }
+.rl-up { color: var(--rl-up); } .rl-down { color: var(--rl-down); }
+.rl-same, .rl-new { color: var(--rl-muted); }
+.rl-grade { font-size: .8rem; padding: 0 .45rem; border-radius: .3rem; white-space: nowrap;
+  line-height: 1.45; }
+.rl-g0 { background: var(--rl-g0); color: var(--rl-i0); }
+.rl-g1 { background: var(--rl-g1); color: var(--rl-i1); }
+.rl-g2 { background: var(--rl-g2); color: var(--rl-i2); }
+.rl-g3 { background: var(--rl-g3); color: var(--rl-i3); }
+.rl-pin { color: var(--rl-accent); }
+.rl-snippet { font-size: .93rem; line-height: 1.55; overflow-wrap: anywhere; }
+.rl-full { font-size: 1rem; line-height: 1.65; overflow-wrap: anywhere; white-space: pre-wrap; }
+.rl-snippet mark, .rl-full mark { background: var(--rl-mark); color: inherit;
+  border-radius: .2rem; padding: 0 .1rem; }
+.rl-unread { color: var(--rl-muted); opacity: .75; }
+.rl-unread mark { background: none; text-decoration: underline dotted; }
+.rl-decided { background: var(--rl-surface); border-bottom: 2px solid var(--rl-accent);
+  box-decoration-break: clone; -webkit-box-decoration-break: clone; }
+.rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.3rem; }
+.rl-colhead .rl-dot { margin-bottom: .35rem; }
+.rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }
+.rl-name { font-weight: 600; font-size: 1.05rem; line-height: 1.35; overflow-wrap: anywhere; }
+.rl-facts { color: var(--rl-muted); font-size: .9rem; min-height: 1.6rem;
+  font-variant-numeric: tabular-nums; }
+.rl-tag, .rl-badge { border: 1px solid var(--rl-border); border-radius: .3rem; padding: 0 .35rem;
+  font-size: .8rem; white-space: nowrap; }
+.rl-badge.rl-broken { background: var(--rl-down); color: var(--rl-background);
+  border-color: var(--rl-down); font-weight: 600; }
+.rl-badge.rl-suspect { border-color: var(--rl-down); color: var(--rl-down); font-weight: 600; }
+.rl-quality { font-variant-numeric: tabular-nums; margin-top: .35rem; min-height: 2.6rem; }
+.rl-big { font-size: 1.2rem; font-weight: 600; }
+.rl-bar { height: .35rem; background: var(--rl-surface); border-radius: .2rem;
+  margin-top: .3rem; overflow: hidden; }
+.rl-bar i { display: block; height: 100%; background: var(--rl-border); border-radius: .2rem; }
+.rl-bar b { display: block; height: 100%; background: var(--rl-accent); border-radius: .2rem; }
+.rl-warning { font-size: .85rem; color: var(--rl-down); margin-top: .3rem; }
+.st-key-strip > * { min-width: 17rem; }
+[class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
+[class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
+  box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
+[class*="st-key-title_"] button { justify-content: flex-start; padding: 0; min-height: 0; }
+[class*="st-key-title_"] button > div { justify-content: flex-start; }
+[class*="st-key-title_"] button p { font-weight: 600; font-size: 1rem; line-height: 1.4;
+  white-space: normal; overflow-wrap: anywhere; text-align: left; }
+.st-key-prompt_text textarea { font-family: var(--rl-mono, ui-monospace, monospace);
+  font-size: .85rem; line-height: 1.5; white-space: pre; overflow-x: auto; }
+/* A job is named by its whole pipeline, which may be long. */
+.st-key-jobs p { overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
+  -webkit-line-clamp: 3; overflow: hidden; }
+@media (max-width: 900px) {
+  .st-key-controls { flex-wrap: wrap; justify-content: flex-end; }
+  .st-key-controls > :has(.st-key-chips), .st-key-controls > .st-key-chips { flex-basis: 100%; }
+}
+[class*="st-key-bump_strip_"] { overflow-x: auto; }
+.rl-table { width: 100%; border-collapse: collapse; font-size: .9rem;
+  font-variant-numeric: tabular-nums; }
+.rl-table th { text-align: left; font-weight: 600; color: var(--rl-muted); font-size: .85rem; }
+.rl-table th, .rl-table td { padding: .25rem .6rem .25rem 0; vertical-align: top;
+  border-bottom: 1px solid var(--rl-border); overflow-wrap: anywhere; }
+.rl-table .rl-n, .rl-table th:nth-child(n+3) { text-align: right; white-space: nowrap; }
+.rl-strip { overflow-x: auto; }
+.rl-results td { vertical-align: middle; padding-right: .9rem; }
+.rl-results .rl-pipeline { min-width: 12rem; }
+.rl-results .rl-value-best { font-weight: 700; }
+.rl-ledger { color: var(--rl-muted); font-size: .82rem; }
+.rl-ci { display: inline-block; position: relative; width: 8rem; height: 1.1rem;
+  vertical-align: middle; }
+.rl-ci::before { content: ""; position: absolute; left: 50%; top: 0; bottom: 0;
+  border-left: 1px solid var(--rl-border); }
+.rl-ci i { position: absolute; top: .5rem; height: 2px; background: var(--rl-muted); }
+.rl-ci b { position: absolute; top: .27rem; width: .55rem; height: .55rem; margin-left: -.27rem;
+  border-radius: 50%; background: var(--rl-accent); }
+[class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
+  padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
+/* Buttons that show an icon only keep their words for those who listen. */
+[class*="st-key-remove_"] button p, [class*="st-key-cancel_"] button p { position: absolute;
+  width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+[class*="st-key-chip_"] { max-width: 100%; }
+[class*="st-key-edit_"] { min-width: 0; flex-shrink: 1; }
+[class*="st-key-chip_"] button { padding: 0 .3rem; min-height: 2rem; }
+"""
+
+
+@cache
+def stylesheet(*, dark: bool) -> str:
+    """The sheet; `dark` is the theme that the visitor sees."""
+    names = ("accent", "background", "surface", "text", "muted", "border", "up", "down", "mark")
+    pairs = {name: (getattr(LIGHT, name), getattr(DARK, name)) for name in names}
+    for i in range(4):
+        pairs[f"g{i}"] = (LIGHT.grades[i], DARK.grades[i])
+        pairs[f"i{i}"] = (LIGHT.grade_text[i], DARK.grade_text[i])
+    for i, pair in enumerate(zip(LIGHT.pipelines, DARK.pipelines, strict=True)):
+        pairs[f"p{i}"] = pair
+    values = "".join(f"--rl-{k}: light-dark({a}, {b});" for k, (a, b) in pairs.items())
+    # Each upright of the bump chart needs room for its name; narrow screens scroll it sideways.
+    least = "".join(
+        f".st-key-bump_strip_{n} > * {{ min-width: {BUMP_SIDES + BUMP_UPRIGHT * n}px; }}"
+        for n in range(1, MAX_PIPELINES + 1)
+    )
+    # Dialogs stand outside of the app's own element, which knows which theme was chosen.
+    scheme = f'[data-testid="stDialog"] {{ color-scheme: {"dark" if dark else "light"}; }}'
+    return f"<style>:root {{{values}}}{_RULES}{least}{scheme}</style>"

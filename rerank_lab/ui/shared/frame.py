@@ -1,0 +1,105 @@
+"""The frame: sidebar, state bound to the URL, notices, running jobs. Drawn on every page."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.paths import HOME_VARIABLE
+from rerank_lab.corpora import Corpus
+from rerank_lab.ui.compare import saved
+from rerank_lab.ui.shared import parts, resources, state, waiting
+from rerank_lab.views import corpora
+
+COMPARE, EVALUATE = "Compare", "Evaluate"
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<rect width="32" height="32" rx="7" fill="#1d5c96"/>'
+    '<path d="M8 22 L15 22 C20 22 18 10 24 10 M8 10 L12 10 M20 22 L24 22" '
+    'stroke="#fff" stroke-width="3" fill="none" stroke-linecap="round"/></svg>'
+)
+"""Drawn here: an icon by name would be fetched from the network."""
+JOBS_POLL_S = 1.0
+
+
+def draw(page: str) -> None:
+    """Draw the frame for the page of that title; call before the page runs."""
+    state.remember_link()
+    saved.follow_link()
+    parts.style()
+    with st.sidebar:
+        st.markdown("### :material/swap_vert: Rerank Lab")
+        name = state.corpus_select()
+        corpus = _corpus_facts(name)
+    state.hidden_widgets()
+    with st.container(
+        horizontal=True,
+        vertical_alignment="bottom",
+        key="query_bar" if page == COMPARE else "query_bar_away",
+    ):
+        state.query_box()
+        if page == EVALUATE:
+            state.show_box()
+        elif page != COMPARE:
+            state.size_boxes()
+        elif corpus is not None and corpus.queries:
+            state.sample_select(corpus.queries)
+
+
+def finish() -> None:
+    """Draw what depends on the page: running jobs. Call after the page has run."""
+    state.settle_link()
+    with st.sidebar:
+        _data_folder()
+        _jobs_panel()
+
+
+def _corpus_facts(name: str | None) -> Corpus | None:
+    if name is None:
+        st.caption("There is no corpus yet. Bring one on the Corpora page.")
+        return None
+    try:
+        entry = resources.entry(name)
+        if entry.error:
+            st.caption(parts.literal(entry.error))
+            return None
+        opened = resources.corpus(name)
+        resources.prepare(opened)
+    except LabError as error:
+        parts.error_card(error, key="corpus")
+        return None
+    st.caption(corpora.corpus_line(entry))
+    return opened
+
+
+def _data_folder() -> None:
+    home = resources.engine().home
+    writable = os.access(home if home.exists() else home.parent, os.W_OK)
+    icon = ":material/folder:" if writable else ":material/folder_off:"
+    line = "Data folder" if writable else "Data folder cannot be written"
+    st.caption(
+        f"{icon} {line}",
+        help=f"{parts.literal(str(home))}\n\nSet {HOME_VARIABLE} to keep it elsewhere. "
+        "Light or dark: in the menu at the top right, under Settings.",
+    )
+
+
+def _jobs_panel() -> None:
+    running = any(not job.state.ended for job in resources.jobs().jobs())
+    draw_jobs = st.fragment(_jobs, run_every=JOBS_POLL_S if running else None)
+    draw_jobs(running)
+
+
+def _jobs(polling: bool) -> None:
+    """Running jobs with progress and cancel. Polls only while there are any."""
+    resources.jobs().touch(resources.waiter())
+    with st.container(key="jobs", gap="xsmall"):
+        running = [job for job in resources.jobs().jobs() if not job.state.ended]
+        if not running:
+            st.caption(":material/check: No jobs running")
+        for job in running:
+            waiting.row(job)
+    if polling and not running:
+        st.rerun()

@@ -1,0 +1,44 @@
+"""Going to another page with something on screen there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from rerank_lab.ui.shared import state
+
+COMPARE_PAGE = "compare.py"
+
+
+def compare_button(
+    label: str,
+    key: str,
+    *,
+    corpus: str = "",
+    query: str | None = None,
+    pipelines: tuple[str, ...] = (),
+    primary: bool = False,
+) -> None:
+    """A button that opens Compare on this corpus, query and pipelines; what is left out stays."""
+
+    def prepare() -> None:
+        if corpus:
+            st.session_state["corpus"] = corpus
+        if query is not None:
+            state.set_query(query)
+        if pipelines:
+            state.set_pipelines(pipelines)
+
+    pressed = st.button(
+        label,
+        key=key,
+        icon=":material/compare_arrows:",
+        type="primary" if primary else "secondary",
+        on_click=prepare,
+    )
+    if pressed:
+        go_to(COMPARE_PAGE)
+
+
+def go_to(page: str, **unbound: str) -> None:
+    """Open another page. What the frame's widgets hold stays; `unbound` are its own parameters."""
+    st.switch_page(page, query_params=unbound)

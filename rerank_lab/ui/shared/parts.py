@@ -1,0 +1,79 @@
+"""Small Streamlit parts that every page uses: error cards, empty states, plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import streamlit as st
+
+from rerank_lab.charts.figures import DARK, LIGHT, Tokens
+from rerank_lab.core.errors import LabError
+from rerank_lab.corpora import Corpus
+from rerank_lab.ui.shared import resources
+from rerank_lab.ui.shared.css import stylesheet
+
+_SAY = "say"
+_TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
+
+
+def style() -> None:
+    """The app's own style sheet, by `.st-key-*` only. Draw once a run, in the frame."""
+    st.html(stylesheet(dark=tokens() is DARK))
+
+
+def tokens() -> Tokens:
+    """The colours of the theme that the visitor sees."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def literal(text: str) -> str:
+    """Text that Streamlit's Markdown shows as it stands: nothing in it is formatted or linked."""
+    flat = " ".join(text.split())
+    # A joiner after each colon keeps :material/...:, :red[...] and emoji codes from being read, and
+    # one inside -> <= -- keeps these from becoming typography.
+    flat = _TYPOGRAPHY.sub("\\1\u2060", flat)
+    return _MARKDOWN.sub(r"\\\1", flat).replace(":", ":\u2060")
+
+
+def say(text: str, icon: str | None = None) -> None:
+    """Tell something in passing from a callback: `said` shows it.
+
+    A toast drawn by the callback of a dialog would take the place of the page's first element,
+    which is its style sheet.
+    """
+    st.session_state.setdefault(_SAY, []).append((literal(text), icon))
+
+
+def said() -> None:
+    """Show what callbacks had to say. Dialogs with callbacks that `say` something call it first."""
+    for text, icon in st.session_state.pop(_SAY, ()):
+        st.toast(text, icon=icon)
+
+
+def error_card(error: LabError, key: str, retry: Callable[[], None] | None = None) -> None:
+    """What failed and why, what to do next, details folded; the page around it lives on."""
+    with st.container(border=True, key=f"error_{key}", gap="xsmall"):
+        st.markdown(f":material/error: **{literal(error.message)}**")
+        st.markdown(literal(error.hint))
+        if retry is not None:
+            st.button("Try again", key=f"retry_{key}", icon=":material/refresh:", on_click=retry)
+        if error.details:
+            with st.expander("Details"):
+                st.code(error.details, language=None, wrap_lines=True)
+
+
+def corpus_or_card(name: str) -> Corpus | None:
+    """The corpus of a page; None, and a card that says why, when it cannot be opened."""
+    try:
+        return resources.corpus(name)
+    except LabError as error:
+        error_card(error, key="corpus_main")
+        return None
+
+
+def notices(texts: tuple[str, ...]) -> None:
+    """Things to know that stop nothing."""
+    for text in texts:
+        st.info(literal(text), icon=":material/info:")

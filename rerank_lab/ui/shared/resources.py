@@ -1,0 +1,144 @@
+"""What all sessions of the app share: engine, job table, opened corpora. The only st.cache calls.
+
+The job table and the engine are the process' own, so that the command line, the HTTP API and every
+browser tab meet in the same cache and wait for the same jobs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from contextlib import suppress
+
+import streamlit as st
+
+from rerank_lab.components.registry import resolve
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.paths import app_folders
+from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
+from rerank_lab.evaluation.experiments import Evaluation, load_experiment
+from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.jobs.table import Job, JobTable
+from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.services.comparisons import Comparison, Entry, load
+
+
+@st.cache_resource
+def engine() -> Engine:
+    """The engine over the data folder, reading only where a visitor's pipeline may."""
+    made = default_engine()
+    made.readable = app_folders(st.get_option("server.address"))
+    return made
+
+
+@st.cache_resource
+def jobs() -> JobTable:
+    """The one job table of this process."""
+    # Python 3.11 can fail when several threads import the same big packages for the first time
+    # (seen: a deadlock error from numpy, a standard module "not found"), so this one goes first.
+    for module in _SHARED_IMPORTS:
+        with suppress(ImportError):
+            importlib.import_module(module)
+    return JobTable()
+
+
+_SHARED_IMPORTS = (
+    "numpy", "pandas", "psutil", "faiss", "onnxruntime", "tokenizers", "Stemmer", "ir_measures",
+    "plotly.graph_objects",
+)  # fmt: skip
+
+
+@st.cache_resource(max_entries=1, ttl=10, show_spinner=False)
+def corpora() -> tuple[CorpusEntry, ...]:
+    """Samples and imported corpora. Call `refresh_corpora` after an import or a deletion."""
+    return list_corpora()
+
+
+def refresh_corpora() -> None:
+    """After an import, a deletion, or queries and judgments added to a corpus."""
+    corpora.clear()
+    _opened.clear()
+
+
+def entry(name: str) -> CorpusEntry:
+    """The list line of a corpus. Raises InvalidInput when it is not (or no longer) there."""
+    found = next((e for e in corpora() if name in (e.name, e.slug)), None)
+    if found is None:
+        raise InvalidInput(
+            f"There is no corpus {name!r} here.", hint="Choose another one at the side."
+        )
+    return found
+
+
+def corpus(name: str) -> Corpus:
+    """An opened corpus; opened once for everybody. Raises LabError when it cannot be read."""
+    found = entry(name)
+    return _opened(found.name, found.content_hash)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
+def _opened(name: str, content_hash: str) -> Corpus:
+    return load_corpus(name)
+
+
+def comparison(entry: Entry) -> Comparison:
+    """A saved comparison, read once for everybody. Raises InvalidInput when it cannot be read."""
+    return _comparison(entry.id, entry.changed)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Opening the comparison")
+def _comparison(comparison_id: str, changed: int) -> Comparison:
+    return load(comparison_id)
+
+
+def evaluation(experiment_id: str) -> Evaluation:
+    """The results kept of an experiment, read once for everybody until a cell is added.
+
+    Raises InvalidInput for an unknown id.
+    """
+    folder = experiment_folder(engine().home, experiment_id)
+    design = folder.design()
+    return _evaluation(experiment_id, folder.count(), design.measures if design else ())
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the results")
+def _evaluation(
+    experiment_id: str, count: tuple[int, float], measures: tuple[str, ...]
+) -> Evaluation:
+    return load_experiment(experiment_id, engine().home)
+
+
+def lab_error(error: LabError | OSError) -> LabError:
+    """For people: what went wrong while something was kept in the data folder."""
+    if isinstance(error, LabError):
+        return error
+    return InvalidInput(
+        f"The data folder cannot be written ({type(error).__name__}).",
+        hint="Make room there, or choose another folder; see the foot of the side bar.",
+    )
+
+
+def waiter() -> str:
+    """Who waits for jobs: one id per browser session, never shown and never in the URL."""
+    if "waiter" not in st.session_state:
+        st.session_state["waiter"] = uuid.uuid4().hex
+    return str(st.session_state["waiter"])
+
+
+def prepare(opened: Corpus) -> Job:
+    """Get the BM25 index of a corpus ready in the background, before the first query asks."""
+    made = engine()
+    node = resolve("bm25").source
+
+    def work(ctx: Context) -> None:
+        made.built(node, opened, ctx)
+
+    return jobs().submit(
+        f"prepare\x00{opened.content_hash}",
+        work,
+        lane="light",
+        name=f"Preparing {opened.name}",
+        ctx=Context(cache=made.scores),
+        detached=True,
+    )

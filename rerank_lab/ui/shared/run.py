@@ -1,0 +1,218 @@
+"""Pipelines of this session as jobs: submitted once a question, polled, released when replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import streamlit as st
+
+from rerank_lab.core.context import Context, Progress
+from rerank_lab.core.errors import Cancelled
+from rerank_lab.core.types import Query
+from rerank_lab.corpora import Corpus
+from rerank_lab.jobs.table import Job
+from rerank_lab.pipeline.pipeline import Pipeline, Result, StageStarted, result_of
+from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.ui.shared import keys, resources, spending, waiting
+from rerank_lab.views import Outcome, Question, hosted, prompts
+from rerank_lab.views.saved import addresses
+
+_FIRST_PAINT_S = 0.15
+"""How long a run waits for quick first stages, so that they are in the first picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One pipeline asked for one question: a job, or what was kept of an earlier one."""
+
+    spec: str
+    job: Job | None = None
+    kept: Outcome | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """This session wants it no longer; others may."""
+        return self.job is not None and self.job.key in waiting.left()
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come of it here."""
+        return self.cancelled or self.job is None or self.job.finished.is_set()
+
+
+def submit(
+    question: Question,
+    specs: tuple[str, ...],
+    depth: int,
+    kept: Mapping[str, Outcome] = MappingProxyType({}),
+) -> tuple[Task, ...]:
+    """The jobs of a question: those already there, new ones else. Older questions are let go.
+
+    What failed or was cancelled is not started again until `again` is called for it. Nothing is
+    started for what is `kept`.
+    """
+    table, me = resources.jobs(), resources.waiter()
+    known: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    tasks: dict[str, Task] = {}
+    for spec in specs:
+        if spec in kept:
+            continue
+        key = _key(question, spec, depth)
+        if key not in known:
+            waiting.come_back(key)
+        tasks[key] = Task(spec, known.get(key) or _submit(question, spec, depth, key))
+    for key in known.keys() - tasks.keys():
+        table.release(key, me)
+    st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
+    table.touch(me)
+    by_spec = {task.spec: task for task in tasks.values()}
+    return tuple(by_spec.get(spec) or Task(spec, kept=kept[spec]) for spec in specs)
+
+
+def tapes(tasks: Sequence[Task]) -> list[Tape]:
+    """What providers answered to these tasks, as far as they were asked and not a cache."""
+    found = [task.job.ctx.tape for task in tasks if task.job is not None]
+    return [tape for tape in found if isinstance(tape, Tape)]
+
+
+def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
+    engine = resources.engine()
+    pipeline = Pipeline(spec).at_depth(depth)
+    cache = None if _afresh(question) else engine.scores
+
+    calls = hosted.calls_out(pipeline)
+
+    def work(ctx: Context) -> Result:
+        if calls:
+            return _run_with_estimates(pipeline, question, ctx)
+        return pipeline.run(question.query, question.corpus, ctx, engine)
+
+    return resources.jobs().submit(
+        key,
+        work,
+        lane=pipeline.lane,
+        name=spec,
+        waiter=resources.waiter(),
+        ctx=Context(
+            cache=cache,
+            secrets=keys.secrets_for(addresses([spec])),
+            spend=spending.meter(),
+            tape=Tape(MEMORY, whole=False),
+        )
+        if calls
+        else Context(cache=cache),
+    )
+
+
+def _run_with_estimates(pipeline: Pipeline, question: Question, ctx: Context) -> Result:
+    """As `Pipeline.run`, telling before each hosted stage what it would take."""
+    engine, query, corpus = resources.engine(), question.query, question.corpus
+    ahead = ""
+
+    def progress(now: Progress) -> None:
+        ctx.progress(replace(now, message=f"{now.message} ({ahead})") if ahead else now)
+
+    stages = []
+    told = replace(ctx, progress=progress)
+    for event in pipeline.events(query, corpus, told, engine):
+        if not isinstance(event, StageStarted):
+            stages.append(event.result)
+            continue
+        before = stages[-1].ranking if stages else None
+        docs = [corpus.by_id[doc_id] for doc_id in before.doc_ids] if before else []
+        ahead = hosted.expected_words([event.node], query, docs, engine) if docs else ""
+        if ahead:
+            told.report("asking")
+    return result_of(str(pipeline), query, stages, corpus)
+
+
+def _key(question: Question, spec: str, depth: int) -> str:
+    attempts: dict[str, int] = st.session_state.get("attempts", {})
+    parts: tuple[str, ...] = (
+        "compare",
+        question.corpus.content_hash,
+        question.query.id,
+        question.query.text,
+        spec,
+        str(depth),
+        _afresh(question),
+        str(attempts.get(spec, 0)),
+        *prompts.digests(spec, resources.engine()),
+    )
+    if hosted.calls_out(Pipeline(spec)):
+        # Such a job works with this session's keys: it serves nobody else.
+        parts += (resources.waiter(), str(keys.version()))
+    return "\x00".join(parts)
+
+
+def again(spec: str) -> None:
+    """Start this pipeline anew, whatever became of it. Call it from a callback only."""
+    attempts: dict[str, int] = st.session_state.get("attempts", {})
+    st.session_state["attempts"] = attempts | {spec: time.time_ns()}
+    st.rerun()
+
+
+def afresh(question: Question) -> None:
+    """Run this question without any cache, to measure. Call it from a callback only."""
+    st.session_state["afresh"] = (question.query.text, str(time.time_ns()))
+    st.rerun()
+
+
+def _afresh(question: Question) -> str:
+    """The mark of a run without cache, "" when this question may use it."""
+    text, mark = st.session_state.get("afresh", ("", ""))
+    return str(mark) if text == question.query.text else ""
+
+
+def first_documents(corpus: Corpus, query: Query, count: int) -> tuple[str, ...]:
+    """What stands on top of the first finished column of this query here; () without one."""
+    jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    for key, job in jobs.items():
+        result: Result | None = job.result
+        if result is None or not result.stages or result.stages[-1].ranking is None:
+            continue
+        if key.split("\x00")[1] == corpus.content_hash and result.query.text == query.text:
+            return result.stages[-1].ranking.doc_ids[:count]
+    return ()
+
+
+def wait_a_little(tasks: tuple[Task, ...]) -> None:
+    """Give retrieval-only pipelines a moment, so that they do not appear one poll later."""
+    until = time.monotonic() + _FIRST_PAINT_S
+    for task in tasks:
+        if task.job is not None and task.job.lane == "light" and not task.ended:
+            task.job.finished.wait(max(0.0, until - time.monotonic()))
+
+
+def outcome(task: Task) -> Outcome:
+    """What is known of a pipeline now."""
+    job = task.job
+    if job is None:
+        return task.kept or Outcome(task.spec, error=Cancelled())
+    if task.cancelled:
+        return Outcome(task.spec, error=Cancelled())
+    if job.finished.is_set():
+        result: Result | None = job.result
+        if result is not None and result.ranking is None and result.error is None:
+            return Outcome(task.spec, error=Cancelled())
+        return Outcome(task.spec, result=result, error=job.error)
+    now = job.progress
+    return Outcome(
+        task.spec, doing=now.message, done=now.done, total=now.total, elapsed_s=job.seconds
+    )
+
+
+def outcomes(tasks: Sequence[Task]) -> list[Outcome]:
+    """What is known of each pipeline now, in their order on screen."""
+    return [outcome(task) for task in tasks]
+
+
+def cancel(spec: str) -> None:
+    """Stop waiting for this session's pipeline; others that wait for the same job keep it."""
+    jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    for key, job in jobs.items():
+        if spec in key.split("\x00") and not job.finished.is_set():
+            waiting.leave(key)

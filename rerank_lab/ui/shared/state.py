@@ -1,0 +1,250 @@
+"""What is on the screen, kept in the URL: widgets drawn by the frame on every page.
+
+Streamlit drops a bound parameter as soon as its widget is not drawn, so the frame draws all of them
+on all pages; those without a place of their own sit in a hidden container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Query
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.ui.shared import resources
+from rerank_lab.views.presets import (
+    DEFAULT_CORPUS,
+    DEFAULT_DEPTH,
+    DEFAULT_PIPELINES,
+    DEFAULT_SHOW,
+    DEPTHS,
+    MAX_PIPELINES,
+    SHOWS,
+)
+
+MAX_QUERY_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Everything that identifies what is on screen. `pipelines` are canonical specs that exist."""
+
+    corpus: str
+    query: str
+    pipelines: tuple[str, ...]
+    depth: int
+    show: int
+    pin: str
+    doc: str
+    notices: tuple[str, ...] = ()
+    saved: str = ""
+    """The id of a saved comparison that is shown again where it fits, "" for none."""
+
+
+def corpus_select() -> str | None:
+    """The corpus, bound to the URL; None when there is none at all."""
+    names = [entry.name for entry in resources.corpora()]
+    index = names.index(DEFAULT_CORPUS) if DEFAULT_CORPUS in names else 0
+    return st.selectbox(
+        "Corpus",
+        names,
+        index=index if names else None,
+        key="corpus",
+        bind="query-params",
+        placeholder="No corpus yet",
+    )
+
+
+def hidden_widgets() -> None:
+    """Bound state without a visible widget of its own: pipelines, pinned and opened document."""
+    if "p_next" in st.session_state:
+        st.session_state["p"] = st.session_state.pop("p_next")
+    elif "p" not in st.session_state and not st.query_params.get_all("p"):
+        st.session_state["p"] = list(DEFAULT_PIPELINES)
+    with st.container(key="url_state"):
+        st.multiselect(
+            "Pipelines",
+            DEFAULT_PIPELINES,
+            key="p",
+            bind="query-params",
+            accept_new_options=True,
+        )
+        st.text_input("Pinned document", key="pin", bind="query-params")
+        st.text_input("Opened document", key="doc", bind="query-params")
+        st.text_input("Saved comparison", key="saved", bind="query-params")
+
+
+def query_box() -> None:
+    """The query with its button; Enter submits."""
+    with (
+        st.form("ask", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
+        st.text_input(
+            "Query",
+            key="q",
+            bind="query-params",
+            type="search",
+            placeholder="Ask something of this corpus",
+            label_visibility="collapsed",
+        )
+        st.form_submit_button("Compare", type="primary", key="compare")
+
+
+def sample_select(queries: Sequence[Query]) -> None:
+    """The corpus' own queries, to pick one; "" of the select means none picked."""
+    texts = list(dict.fromkeys(query.text for query in queries))[:500]
+    st.selectbox(
+        "Sample queries",
+        texts,
+        index=None,
+        key="sample",
+        placeholder="Sample queries",
+        label_visibility="collapsed",
+        on_change=_sample_picked,
+        width=200,
+    )
+
+
+def _sample_picked() -> None:
+    text = st.session_state.get("sample")
+    if text:
+        set_query(str(text))
+        st.session_state["sample"] = None
+
+
+def size_boxes() -> None:
+    """How many candidates, and how many cards a column shows."""
+    depth_box()
+    show_box()
+
+
+def depth_box() -> None:
+    """How many candidates a first stage hands over."""
+    st.selectbox(
+        "Depth",
+        DEPTHS,
+        index=DEPTHS.index(DEFAULT_DEPTH),
+        key="depth",
+        bind="query-params",
+        width=100,
+        help="Candidates that a first stage hands over, unless the pipeline says its own number.",
+    )
+
+
+def show_box() -> None:
+    """How many cards a column shows."""
+    st.selectbox(
+        "Show",
+        SHOWS,
+        index=SHOWS.index(DEFAULT_SHOW),
+        key="show",
+        bind="query-params",
+        width=100,
+        help="Documents shown in each column.",
+    )
+
+
+def screen() -> Screen:
+    """What the widgets say, checked. What cannot be used is left out, with a notice."""
+    state = st.session_state
+    notices = list(_url_notices())
+    specs, wrong = checked_pipelines(state.get("p") or ())
+    notices += wrong
+    return Screen(
+        corpus=str(state.get("corpus") or ""),
+        query=flat(str(state.get("q") or "")),
+        pipelines=specs,
+        depth=_one_of(_number("depth"), DEPTHS, DEFAULT_DEPTH),
+        show=_one_of(_number("show"), SHOWS, DEFAULT_SHOW),
+        pin=str(state.get("pin") or ""),
+        doc=str(state.get("doc") or ""),
+        notices=tuple(notices),
+        saved=str(state.get("saved") or ""),
+    )
+
+
+def flat(query: str) -> str:
+    """A query as it is asked here: on one line, and not endless."""
+    return " ".join(query.split())[:MAX_QUERY_CHARS]
+
+
+def _number(key: str) -> object:
+    """A box's value; what the link says as long as the box has not been drawn in this session."""
+    if key in st.session_state:
+        return st.session_state[key]
+    asked = str(st.query_params.get(key, ""))
+    return int(asked) if asked.isdecimal() and asked.isascii() else None
+
+
+def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Canonical, distinct specs in their order, and why the others were left out."""
+    kept: dict[str, None] = {}
+    notices: list[str] = []
+    for spec in specs:
+        try:
+            kept[str(Pipeline(spec))] = None
+        except InvalidInput as error:
+            notices.append(f"A pipeline of this link was left out. {error.message}")
+    if len(kept) > MAX_PIPELINES:
+        notices.append(f"Only the first {MAX_PIPELINES} pipelines of this link are shown.")
+    return tuple(kept)[:MAX_PIPELINES], notices
+
+
+def set_pipelines(specs: Sequence[str]) -> None:
+    """Show these pipelines. Call it from a callback only: the widget is already drawn later."""
+    st.session_state["p"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
+
+
+def next_pipelines(specs: Sequence[str]) -> None:
+    """Show these pipelines from the next run on; for code that runs after the widgets."""
+    st.session_state["p_next"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
+
+
+def set_query(text: str) -> None:
+    """Ask this query. Call it from a callback only."""
+    st.session_state["q"] = text
+    st.session_state["doc"] = st.session_state["pin"] = ""
+
+
+def remember_link() -> None:
+    """Note what the link that opened this session asked for, before any widget corrects it."""
+    if "link" not in st.session_state:
+        st.session_state["link"] = {key: st.query_params.get(key, "") for key in _DEFAULTS}
+
+
+_DEFAULTS = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_SHOW}
+
+
+def _url_notices() -> list[str]:
+    """What of the link could not be had; forgotten as soon as the visitor goes on."""
+    asked = st.session_state.get("link", {})
+    if st.session_state.get("link_shown", _shown_now()) != _shown_now():
+        return []
+    known = {
+        "corpus": [entry.name for entry in resources.corpora()],
+        "depth": [str(depth) for depth in DEPTHS],
+        "show": [str(show) for show in SHOWS],
+    }
+    return [
+        f"This link asks for {key} {asked[key]!r}, which is not here. "
+        f"You see {key} {st.session_state.get(key) or _DEFAULTS[key]}."
+        for key, values in known.items()
+        if asked.get(key) and asked[key] not in values
+    ]
+
+
+def settle_link() -> None:
+    """Note what the link came to, once all widgets are drawn. The frame calls it last."""
+    st.session_state.setdefault("link_shown", _shown_now())
+
+
+def _shown_now() -> list[object]:
+    return [st.session_state.get(key) for key in ("q", *_DEFAULTS)]
+
+
+def _one_of(value: object, allowed: tuple[int, ...], default: int) -> int:
+    return value if isinstance(value, int) and value in allowed else default

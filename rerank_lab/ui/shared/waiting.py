@@ -1,0 +1,107 @@
+"""Watching jobs: their rows at the side, their cards on a page, and leaving them."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import streamlit as st
+
+from rerank_lab.jobs.table import Job
+from rerank_lab.ui.shared import parts, resources
+from rerank_lab.views.jobs import job_line
+
+POLL_S = 0.5
+_LEFT = "left_jobs"
+
+
+def short_key(text: str) -> str:
+    """A widget key for any text: 10 hexadecimal digits."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+
+
+def first_time(job: Job) -> bool:
+    """True once a session for a job that has ended: the moment to take its result in."""
+    seen = st.session_state.setdefault("jobs_taken_in", [])
+    if not job.state.ended or job.key in seen:
+        return False
+    seen.append(job.key)
+    del seen[:-100]
+    return True
+
+
+def jobs_of(*start: str) -> list[Job]:
+    """Every job that the process remembers whose key starts with these parts, oldest first."""
+    prefix = "\x00".join((*start, ""))
+    return [job for job in resources.jobs().jobs() if job.key.startswith(prefix)]
+
+
+def running(*start: str) -> Job | None:
+    """The first of these jobs that is still at work."""
+    return next((job for job in jobs_of(*start) if not job.state.ended), None)
+
+
+def left() -> frozenset[str]:
+    """Keys of the jobs that this session no longer wants."""
+    found: frozenset[str] = st.session_state.get(_LEFT, frozenset())
+    return found
+
+
+def leave(key: str) -> None:
+    """Stop waiting for a job here: it ends with its last waiter. Call it from a callback only."""
+    st.session_state[_LEFT] = left() | {key}
+    resources.jobs().leave(key, resources.waiter())
+
+
+def come_back(key: str) -> None:
+    """Want this job again: it was asked for anew."""
+    st.session_state[_LEFT] = left() - {key}
+
+
+def row(job: Job) -> None:
+    """One running job at the side: name, what is happening, how far, cancel."""
+    line = job_line(job, resources.waiter(), left())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap=None):
+            st.markdown(f":small[{parts.literal(line.name)}]")
+            st.caption(parts.literal(line.doing))
+            if line.share is not None:
+                st.progress(line.share)
+        if line.can_stop:
+            st.button(
+                f"Cancel {parts.literal(line.name)}",
+                key=f"cancel_{short_key(job.key)}",
+                icon=":material/close:",
+                help="Cancel this job",
+                type="tertiary",
+                on_click=leave,
+                args=(job.key,),
+                width="content",
+            )
+
+
+def watch(job: Job) -> None:
+    """The job's card. The page is drawn anew when the job ends, here or in another tab."""
+    st.fragment(_card, run_every=POLL_S)(job)
+
+
+def _card(job: Job) -> None:
+    table, me = resources.jobs(), resources.waiter()
+    table.touch(me)
+    if job.state.ended:
+        st.rerun()
+    if job.key not in left() or me in job.waiters:
+        table.join(job.key, me)
+    line = job_line(job, me, left())
+    with st.container(border=True, key=f"watch_{short_key(job.key)}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{parts.literal(line.name)}**", width="stretch")
+            if line.can_stop:
+                st.button(
+                    "Cancel",
+                    key=f"stop_{short_key(job.key)}",
+                    icon=":material/close:",
+                    on_click=leave,
+                    args=(job.key,),
+                )
+        st.progress(line.share or 0.0)
+        st.caption(parts.literal(line.doing))

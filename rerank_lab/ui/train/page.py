@@ -1,0 +1,211 @@
+"""The Train page: can several signals together rank better than the best of them?"""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.corpora import Corpus
+from rerank_lab.corpora.analysis import LANGUAGES
+from rerank_lab.fusion.learned.learners import load_library
+from rerank_lab.fusion.learned.settings import LEARNERS, Settings
+from rerank_lab.fusion.learned.store import list_models, load_model
+from rerank_lab.jobs.table import Job, JobState
+from rerank_lab.learning import MIN_QUERIES, Plan, plan, train
+from rerank_lab.learning.plan import usable
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.ui.shared import keys, parts, resources, spending
+from rerank_lab.ui.shared.navigation import go_to
+from rerank_lab.ui.shared.state import Screen, screen
+from rerank_lab.ui.shared.waiting import jobs_of, running, watch
+from rerank_lab.ui.train import results as train_results
+from rerank_lab.views import hosted
+from rerank_lab.views import train as views
+from rerank_lab.views.formatting import counted
+from rerank_lab.views.saved import addresses
+
+SHOWN = train_results.SHOWN
+_JOB = "train"
+
+
+def page() -> None:
+    """Draw the page."""
+    now = screen()
+    parts.notices(now.notices)
+    corpus = parts.corpus_or_card(now.corpus)
+    if corpus is None:
+        return
+    useful = len(usable(corpus.queries, corpus.qrels))
+    if useful < MIN_QUERIES:
+        _too_few(corpus, useful)
+    else:
+        _setup(now, corpus)
+    shown = str(st.query_params.get(SHOWN, ""))
+    if shown:
+        _shown(shown, now)
+    elif useful >= MIN_QUERIES:
+        st.markdown("**Can these signals together rank better than the best of them?**")
+        st.caption(
+            f"A model learns from {counted(useful, 'judged query', 'judged queries')} how much to "
+            "trust each signal, and is tested on queries that it did not see. Beside the signals "
+            "it sees ranks, words in common, lengths and the numbers in your documents' columns."
+        )
+    train_results.kept(list_models(), shown)
+
+
+def _too_few(corpus: Corpus, useful: int) -> None:
+    have = counted(useful, "query", "queries") if useful else "no query"
+    with st.container(border=True, key="train_empty"):
+        st.markdown(f"**{parts.literal(corpus.name)} has {have} with a relevant document**")
+        st.markdown(
+            "Training means to learn from judgments which signals to trust: keywords, embeddings, "
+            f"rerankers, your own columns. That takes at least {MIN_QUERIES} such queries, and 50 "
+            "or more to be of use. Add judgments, or choose one of the samples."
+        )
+        if st.button("Add queries and judgments", key="to_change", icon=":material/upload:"):
+            go_to("corpora.py", part="Change")
+
+
+def _setup(now: Screen, corpus: Corpus) -> None:
+    taken = [model.name for model in list_models()]
+    with st.container(key="train_setup", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            first, signals = _choices(now)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input(
+                "Name",
+                views.free_name(corpus.name, taken),
+                key=f"train_name_{corpus.name}_{len(taken)}",
+                width=260,
+                help="A model of the same name is replaced.",
+            )
+            pressed = st.button(
+                "Train",
+                type="primary",
+                icon=":material/model_training:",
+                key="train",
+                disabled=not signals or not name,
+            )
+        _estimate(f"{first} >> ltr({','.join(signals)})", now, corpus)
+        settings, folds, language = _knobs()
+    if not pressed:
+        return
+    try:
+        spec = Pipeline(f"{first} >> ltr({','.join(signals)})").at_depth(now.depth)
+        made = plan(
+            corpus,
+            spec.spec,
+            str(name).strip(),
+            settings=settings,
+            folds=folds,
+            language=language,
+            engine=resources.engine(),
+        )
+    except LabError as error:
+        parts.error_card(error, key="train_plan")
+        return
+    _submit(made)
+    st.query_params[SHOWN] = made.name
+
+
+def _choices(now: Screen) -> tuple[str, list[str]]:
+    """First stage and signals."""
+    first = st.selectbox(
+        "First stage",
+        views.first_stages(now.pipelines),
+        key="train_first",
+        width=220,
+        help=f"Finds the {now.depth} candidates that are put in order.",
+    )
+    signals = st.multiselect(
+        "Signals",
+        views.signals(),
+        default=list(views.SIGNALS),
+        key="train_signals",
+        accept_new_options=True,
+        wrap=True,
+        help="First stages and rerankers whose scores and ranks the model sees. Any spec "
+        "of one can be typed in.",
+    )
+    return str(first), list(signals)
+
+
+def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
+    """What hosted signals would take, before anything is sent."""
+    asked = usable(corpus.queries, corpus.qrels)
+    try:
+        words = hosted.editor_words(Pipeline(spec), asked[0], corpus, now.depth, resources.engine())
+    except LabError:
+        return  # told when Train is pressed
+    if words:
+        st.caption(
+            f":material/payments: {parts.literal(words)} Training asks "
+            f"{counted(len(asked), 'query', 'queries')}."
+        )
+
+
+def _knobs() -> tuple[Settings, int, str]:
+    """The settings that hardly anybody changes."""
+    with st.expander("Learner, folds, seed"), st.grid("auto", min_column_width=150):
+        learner = st.selectbox("Learner", LEARNERS, key="train_learner")
+        folds = st.number_input("Folds", 2, 10, 5, key="train_folds")
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed")
+        rounds = st.number_input("Trees", 1, 2000, 100, key="train_rounds")
+        leaves = st.number_input("Leaves of a tree", 2, 255, 7, key="train_leaves")
+        language = st.selectbox("Language of the words", LANGUAGES, key="train_language")
+    try:
+        load_library(learner)
+    except LabError as error:
+        parts.error_card(error, key="train_learner")
+    settings = Settings(learner, rounds=int(rounds), leaves=int(leaves), seed=int(seed))
+    return settings, int(folds), str(language)
+
+
+def _submit(made: Plan) -> Job:
+    """The job of a model: the one at work under that name, else a new one."""
+    working = running(_JOB, made.name)
+    if working is not None:
+        resources.jobs().join(working.key, resources.waiter())
+        return working
+    engine = resources.engine()
+
+    def work(ctx: Context) -> str:
+        return train(made, ctx, engine).name
+
+    return resources.jobs().submit(
+        "\x00".join((_JOB, made.name, str(time.time_ns()))),
+        work,
+        lane="batch",
+        name=f"Training {made.name} on {made.corpus.name}",
+        ctx=Context(
+            cache=engine.scores,
+            secrets=keys.secrets_for(addresses([str(made.pipeline)])),
+            spend=spending.meter(),
+        ),
+        waiter=resources.waiter(),
+        detached=True,
+    )
+
+
+def _shown(name: str, now: Screen) -> None:
+    job = running(_JOB, name)
+    if job is not None:
+        watch(job)
+        st.caption("You may leave: this goes on without you.")
+        return
+    last = next(reversed(jobs_of(_JOB, name)), None)
+    if last is not None and last.state is JobState.FAILED and last.error is not None:
+        parts.error_card(last.error, key="train_job")
+        return
+    try:
+        model = load_model(name)
+    except InvalidInput as error:
+        if last is not None and last.state is JobState.CANCELLED:
+            st.caption("Cancelled. Scores that were computed are kept: press Train to go on.")
+        else:
+            parts.error_card(error, key="train_model")
+        return
+    train_results.draw(model, now)

@@ -1,0 +1,181 @@
+"""What each model read of one document: the text with the parts that it never saw, and in words."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rerank_lab.components.registry import expand, source_kind
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Node
+from rerank_lab.core.types import Document, Ranking
+from rerank_lab.models.token_budget import Span
+from rerank_lab.pipeline.pipeline import StageResult
+from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, Seen
+from rerank_lab.views.compare import Column
+from rerank_lab.views.labels import stage_label
+from rerank_lab.views.text import Marker, Segment
+
+SeenBy = Callable[[Node, Document], Seen | None]
+"""What the reranker of a stage read of a document, for the query on screen; None if not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One reranker that did not read the document in one piece, or not all of it.
+
+    `told` says so in sentences, `shaded` holds by unit id the spans that it did not read and the
+    one that decided, in characters of the unit's text. `beyond` are passages that decided and lie
+    behind what is shown of the text, each with its place in words.
+    """
+
+    label: str
+    told: tuple[str, ...]
+    shaded: tuple[tuple[str, tuple[Span, ...], Span | None], ...]
+    beyond: tuple[tuple[str, tuple[Segment, ...]], ...] = ()
+
+    def shade(self, unit_id: str, segments: Sequence[Segment]) -> tuple[Segment, ...]:
+        """The segments of a unit's text, with what was unread and what decided marked as such."""
+        for found, unread, decided in self.shaded:
+            if found == unit_id:
+                return shaded(segments, unread, decided)
+        return tuple(segments)
+
+    def with_beyond(self, units: Sequence[Document], shown: int, mark: Marker) -> Read:
+        """With what decided behind the first `shown` characters of all units together."""
+        found = []
+        for unit in units:
+            decided = next((span for key, _, span in self.shaded if key == unit.id), None)
+            if decided is not None and decided[0] >= shown:
+                parts = mark.segments(unit.text[slice(*decided)])
+                place = f"{unit.id}, {_range(decided)}" if unit.parent else _range(decided)
+                found.append((place, shaded(parts, (), (0, decided[1] - decided[0]))))
+            shown = max(0, shown - len(unit.text))
+        return replace(self, beyond=tuple(found))
+
+
+def reads(columns: Sequence[Column], units: Sequence[Document], seen_by: SeenBy) -> list[Read]:
+    """One `Read` for each different reranker on screen that cut one of these units."""
+    asked: dict[str, tuple[Node, set[str]]] = {}
+    for column in columns:
+        for stage in _rerankers(column):
+            node = Node(stage.node.name, tuple(p for p in stage.node.options if p[0] != "top"))
+            _, ids = asked.setdefault(str(node), (node, set()))
+            ids |= _scored(stage, units)
+    labels = [stage_label(node, "reranker") for node, _ in asked.values()]
+    found = []
+    for (node, ids), label in zip(asked.values(), labels, strict=True):
+        given = [unit for unit in units if unit.id in ids]
+        seen = [(unit, said) for unit in given if (said := seen_by(node, unit)) is not None]
+        seen = [(unit, said) for unit, said in seen if not said.whole or said.passages]
+        if seen:
+            several = labels.count(label) > 1
+            found.append(_read(str(node) if several else label, policy_of(node), seen))
+    return found
+
+
+def policy_of(node: Node) -> str:
+    """What the reranker of a node does with long documents."""
+    try:
+        return str(expand(node, "reranker")[1].get("long", HEAD))
+    except LabError:
+        return HEAD
+
+
+def shaded(
+    segments: Sequence[Segment], unread: Sequence[Span], decided: Span | None
+) -> tuple[Segment, ...]:
+    """Segments cut where these spans begin and end. Joined, they are the same text."""
+    edges = sorted({edge for span in (*unread, *([decided] if decided else [])) for edge in span})
+    made: list[Segment] = []
+    at = 0
+    for segment in segments:
+        end = at + len(segment.text)
+        cuts = [at, *(edge for edge in edges if at < edge < end), end]
+        for start, stop in itertools.pairwise(cuts):
+            made.append(
+                replace(
+                    segment,
+                    text=segment.text[start - at : stop - at],
+                    unread=any(a <= start < b for a, b in unread),
+                    decided=decided is not None and decided[0] <= start < decided[1],
+                )
+            )
+        at = end
+    return tuple(made)
+
+
+def _rerankers(column: Column) -> Iterator[StageResult]:
+    stages = column.outcome.result.stages if column.outcome.result else ()
+    for place, stage in enumerate(stages):
+        if place and not stage.node.sources:
+            yield stage
+        yield from (part for part in stage.parts if source_kind(part.node) == "reranker")
+
+
+def _scored(stage: StageResult, units: Sequence[Document]) -> set[str]:
+    """The units that were handed to the reranker, and not left below its `top`."""
+    ranking = stage.ranking
+    if ranking is None:
+        return set()
+    wanted = {unit.id for unit in units}
+    top = _top(stage.node, ranking)
+    handed = (hit for hit in ranking if hit.score is not None or hit.rank <= top)
+    return {hit.doc_id for hit in handed if hit.doc_id in wanted}
+
+
+def _top(node: Node, ranking: Ranking) -> int:
+    if ranking.scale != "order":
+        return 0
+    try:
+        return int(expand(node, "reranker")[1].get("top", len(ranking)))
+    except LabError:
+        return 0
+
+
+def _read(label: str, policy: str, seen: Sequence[tuple[Document, Seen]]) -> Read:
+    told, parts = [], []
+    for unit, said in seen:
+        # Models read the title before the text; here it stands above it.
+        lead = len(unit.content) - len(unit.text)
+        spans = _moved(said.spans, lead)
+        passages = _moved(said.passages, lead)
+        decided = passages[said.decided] if said.decided is not None else None
+        unread = _gaps(spans, len(unit.text))
+        where = f"{unit.id}: " if unit.parent else ""
+        told.append(where + _sentence(policy, said, spans, decided, len(unit.text)))
+        parts.append((unit.id, unread, decided))
+    return Read(label, tuple(told), tuple(parts))
+
+
+def _sentence(
+    policy: str, said: Seen, spans: Sequence[Span], decided: Span | None, length: int
+) -> str:
+    count = len(said.passages)
+    about = "by an estimate, for its tokenizer is not here" if said.estimated else ""
+    if count > 1 or (count and said.whole):
+        each = f"read whole, in {count} passages{', ' + about if about else ''}"
+        if policy == MEAN:
+            return f"{each}; the mean of their scores counts."
+        if decided is None or said.decided is None:
+            return f"{each}; the best score of them counts."
+        return f"{each}; the marked one, number {said.decided + 1} ({_range(decided)}), decided."
+    part = "the first passage only, " if policy == FIRST and count else ""
+    share = sum(end - start for start, end in spans) / max(1, length)
+    ranges = " and ".join(_range(span) for span in spans) or "nothing of the text"
+    told = f"read {part}{ranges} of {length:,} ({share:.0%}). The grey part never reached the model"
+    return f"{told}, {about}." if about else f"{told}."
+
+
+def _range(span: Span) -> str:
+    return f"characters {span[0] + 1:,}–{span[1]:,}"
+
+
+def _moved(spans: Sequence[Span], lead: int) -> tuple[Span, ...]:
+    return tuple((max(0, a - lead), b - lead) for a, b in spans if b > lead)
+
+
+def _gaps(spans: Sequence[Span], length: int) -> tuple[Span, ...]:
+    edges = [0, *(edge for span in spans for edge in span), length]
+    return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a)

@@ -1,0 +1,141 @@
+"""How text becomes terms: what a person who searches for a word, code or name would expect."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rerank_lab.corpora.analysis import LANGUAGES, Analyzer, stop_list
+
+PLAIN = Analyzer("none")
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "parts"),
+    [
+        ("foo_bar", "foo_bar", ["foo", "bar"]),
+        ("getUserName()", "getusername", ["get", "user", "name"]),
+        ("HTTPServer", "httpserver", ["http", "server"]),
+        ("error E-2104.", "e-2104", ["2104"]),
+        ("node.js, please", "node.js", ["node", "js"]),
+        ("COVID-19", "covid-19", ["covid", "19"]),
+        ("learn C++", "c++", []),
+        ("F# and C#", "f#", []),
+        ("version 1.2.3 is out", "1.2.3", []),
+        ("10.25 euros", "10.25", ["10", "25"]),
+        ("R&D budget", "r&d", []),
+    ],
+)
+def test_code_like_words_are_found_whole_and_by_their_parts(
+    text: str, whole: str, parts: list[str]
+) -> None:
+    terms = PLAIN.document_terms(text)
+    assert whole in terms
+    assert set(parts) <= set(terms)
+
+
+@pytest.mark.parametrize("text", ["PubMed", "DNAs", "mRNA", "iPhone", "GitHub"])
+def test_a_name_in_mixed_case_is_found_in_lower_case(text: str) -> None:
+    analyzer = Analyzer("english")
+    assert analyzer.query_terms(text.lower())[0] in analyzer.document_terms(text)
+
+
+def test_hyphened_words_are_two_words() -> None:
+    assert PLAIN.document_terms("state-of-the-art T-cell") == [
+        *("state", "of", "the", "art"),
+        *("t", "cell"),
+    ]
+
+
+def test_a_sharp_before_a_number_is_not_part_of_the_word_before_it() -> None:
+    assert PLAIN.document_terms("issue #5, see page#5") == ["issue", "5", "see", "page", "5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("the user's cats don't", ["user", "cat", "don"]),
+        ("the user’s cats", ["user", "cat"]),
+        ("running runs", ["run", "run"]),
+    ],
+)
+def test_english_words_are_stemmed_and_apostrophes_dropped(text: str, terms: list[str]) -> None:
+    assert Analyzer("english").document_terms(text) == terms
+
+
+def test_equivalent_unicode_is_the_same_term() -> None:
+    assert PLAIN.document_terms("ＡＢＣ ﬁne Straße İstanbul") == [
+        *("abc", "fine", "strasse", "istanbul"),
+    ]
+    assert PLAIN.document_terms("cafe\u0301") == PLAIN.document_terms("café")
+
+
+def test_turkish_dotted_and_dotless_i_stay_apart() -> None:
+    turkish = Analyzer("turkish", stop_words=False)
+    assert turkish.document_terms("ISI") == turkish.document_terms("ısı")
+    assert turkish.document_terms("İSİM") == turkish.document_terms("isim")
+    assert turkish.document_terms("ISI") != turkish.document_terms("isi")
+
+
+@pytest.mark.parametrize("word", ["हिन्दी", "தமிழ்", "ไทย", "العَرَبِيَّة"])
+def test_words_with_vowel_signs_are_not_torn_apart(word: str) -> None:
+    terms = PLAIN.document_terms(f"x {word} y")
+    assert "".join(terms).startswith("x")
+    assert all(len(term) > 1 for term in terms[1:-1])
+
+
+def test_scripts_without_spaces_become_pairs() -> None:
+    assert PLAIN.query_terms("東京都") == ["東京", "京都"]
+    assert PLAIN.query_terms("ภาษา") == ["ภา", "าษ", "ษา"]
+    assert PLAIN.query_terms("한국어") == ["한국", "국어"]
+
+
+def test_a_single_han_character_finds_longer_words() -> None:
+    assert set(PLAIN.query_terms("猫")) <= set(PLAIN.document_terms("黒猫は寝る"))
+
+
+def test_scripts_that_touch_are_kept_apart() -> None:
+    terms = PLAIN.document_terms("使用node.js框架2.0版")
+    assert {"使用", "node.js", "框架", "2.0"} <= set(terms)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "🙂🙃", "...", "\x00", "— – “”"])
+def test_text_without_words_has_no_terms(text: str) -> None:
+    assert PLAIN.document_terms(text) == []
+
+
+def test_stop_words_are_dropped_by_language_only_when_wanted() -> None:
+    assert Analyzer("english").query_terms("to be or not to be") == []
+    assert Analyzer("german").query_terms("und das ist der") == []
+    assert len(Analyzer("english", stop_words=False).query_terms("to be or not to be")) == 6
+    assert len(Analyzer("none").query_terms("to be or not to be")) == 6
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_works(language: str) -> None:
+    analyzer = Analyzer(language)
+    assert analyzer.document_terms("zebra 東京 42") == analyzer.document_terms("Zebra 東京 42")
+    assert "the" in stop_list("english")
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_terms_that_are_not_empty(text: str) -> None:
+    for language in ("english", "none"):
+        terms = Analyzer(language).document_terms(text)
+        assert all(term and len(term) <= 100 for term in terms)
+
+
+@given(st.text(max_size=100))
+def test_a_document_holds_every_term_of_itself_as_a_query(text: str) -> None:
+    assert set(PLAIN.query_terms(text)) <= set(PLAIN.document_terms(text))
+
+
+def test_threads_share_an_analyzer() -> None:
+    analyzer = Analyzer("english")
+    texts = [f"running{i} nations{i % 7} organisations getUserName{i}" for i in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(analyzer.document_terms, texts))
+    assert together == [Analyzer("english").document_terms(text) for text in texts]

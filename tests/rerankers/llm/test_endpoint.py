@@ -1,0 +1,388 @@
+"""The real SDK against a real server: keys, faults, limits, money, tapes, many calls at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.errors import (
+    BackendError,
+    Cancelled,
+    DeadlineExceeded,
+    InvalidInput,
+    LabError,
+    MissingKey,
+    SpendLimit,
+)
+from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.types import Status
+from rerank_lab.remote.recordings import Tape
+from rerank_lab.rerankers.llm.chat import Endpoint, known_of
+from rerank_lab.rerankers.llm.listwise import Listwise
+from rerank_lab.rerankers.llm.pointwise import PointwiseLLM
+from rerank_lab.rerankers.llm.setwise import Setwise
+from rerank_lab.rerankers.score_cache import ScoreCache
+from rerank_lab.testing.chat_server import FakeChat, Question, Reply, sorter
+from rerank_lab.testing.provider_servers import KEY, Switch
+
+from .conftest import QUERY, Serve, by_value, documents, make
+
+DOCS = documents([1, 3, 2])
+
+
+def failure(server: FakeChat, ctx: Context, **options: Any) -> LabError:
+    with pytest.raises(LabError) as caught:
+        make(Listwise, server, **options).rerank(QUERY, DOCS, ctx)
+    return caught.value
+
+
+def test_what_is_sent_is_what_the_options_say_and_no_more(
+    serve: Serve, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Private: secret")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-private")
+    server = serve()
+    make(Listwise, server, temperature=0.5, seed=7, reasoning_tokens=100).rerank(QUERY, DOCS, ctx)
+    body, headers = server.requests[0].body, server.requests[0].headers
+    assert body["temperature"] == 0.5
+    assert body["seed"] == 7
+    assert body["max_tokens"] == 8 * 3 + 64 + 100
+    assert "private" not in json.dumps(dict(headers)).lower()
+    server.requests.clear()
+    make(Listwise, server, temperature=-1.0, form="json").rerank(QUERY, DOCS, ctx)
+    assert "temperature" not in server.requests[0].body
+    assert server.requests[0].body["response_format"]["json_schema"]["strict"] is True
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_key_is_refused_at_once_with_the_next_step(serve: Serve, status: int) -> None:
+    server = serve()
+    server.always = Switch(status=status, words="Incorrect API key provided.")
+    error = failure(server, Context(secrets={"OPENAI_API_KEY": "wrong"}))
+    assert len(server.requests) == 1
+    assert "Incorrect API key provided" in error.message
+    assert "OPENAI_API_KEY" in error.hint
+
+
+def test_an_endpoint_of_this_machine_needs_no_key(serve: Serve) -> None:
+    server = serve(keys=())
+    result = make(Listwise, server).rerank(QUERY, DOCS, Context())
+    assert result.status is Status.OK
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_when_an_endpoint_of_this_machine_wants_a_key_it_is_asked_for(serve: Serve) -> None:
+    error = failure(serve(), Context())
+    assert "wants a key" in error.hint
+
+
+def test_openai_needs_a_key_and_gets_only_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    reranker = Listwise()
+    missing = reranker.missing_key(Context())
+    assert isinstance(missing, MissingKey)
+    assert "OPENAI_API_KEY" in missing.message
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-operator")
+    assert reranker.missing_key(Context()) is None
+    elsewhere = Endpoint(Listwise(base_url="https://llm.example.com/v1").options)
+    assert elsewhere.access(Context()).key == ""
+    typed = Context(secrets={"OPENAI_API_KEY": "sk-typed"})
+    assert elsewhere.access(typed).key == "sk-typed"
+    monkeypatch.setenv("DATABASE_PASSWORD", "hunter2")
+    other = Listwise(base_url="https://llm.example.com/v1", key_variable="DATABASE_PASSWORD")
+    assert Endpoint(other.options).access(Context()).key == ""
+
+
+def test_a_router_has_its_own_key() -> None:
+    routed = Listwise(base_url="https://openrouter.ai/api/v1", model="openai/gpt-4o-mini")
+    missing = routed.missing_key(Context())
+    assert missing is not None
+    assert "OPENROUTER_API_KEY" in missing.message
+
+
+def test_private_addresses_are_refused_unless_the_operator_allows_them(
+    serve: Serve, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    monkeypatch.delenv("RERANK_LAB_ALLOW_PRIVATE_URLS")
+    assert "private network" in failure(server, ctx).message
+    assert isinstance(make(Listwise, server).problems()[0], InvalidInput)
+    assert not server.requests
+    assert Listwise(base_url="ftp://x").problems()
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        Switch(status=429, headers={"retry-after-ms": "1"}),
+        Switch(status=500),
+        Switch(status=503),
+        Switch(drop=True),
+    ],
+)
+def test_what_may_pass_is_tried_again(serve: Serve, ctx: Context, switch: Switch) -> None:
+    server = serve()
+    server.queue(switch, times=2)
+    result = make(Listwise, server).rerank(QUERY, DOCS, ctx)
+    assert result.status is Status.OK
+    assert result.trace.retries == 2
+    assert result.trace.calls == len(server.requests) == 3
+
+
+def test_tries_are_bounded(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    server.always = Switch(status=500, words="overloaded")
+    error = failure(server, ctx, retries=2)
+    assert len(server.requests) == 3
+    assert "after 3 attempts" in error.message
+    assert "overloaded" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [(400, "model name"), (404, "base URL"), (402, "credit")]
+)
+def test_what_cannot_pass_is_told_at_once(
+    serve: Serve, ctx: Context, status: int, hint: str
+) -> None:
+    server = serve()
+    server.always = Switch(status=status, words="The model does not exist.")
+    error = failure(server, ctx)
+    assert len(server.requests) == 1
+    assert "The model does not exist" in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [Switch(raw="<html>hello</html>"), Switch(raw="{}"), Switch(raw="[]"), Switch(cut=True)],
+)
+def test_a_reply_that_is_none_is_told(serve: Serve, ctx: Context, switch: Switch) -> None:
+    server = serve()
+    server.always = switch
+    error = failure(server, ctx, retries=0)
+    assert isinstance(error, BackendError)
+    assert error.hint
+
+
+def test_a_slow_server_is_given_up_by_timeout_and_deadline(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    server.always = Switch(delay_s=0.5)
+    assert "in time" in failure(server, ctx, timeout_s=0.1, retries=0).message
+    start = time.monotonic()
+    error = failure(server, replace(ctx, deadline=start + 0.2), retries=5)
+    assert isinstance(error, DeadlineExceeded | BackendError)
+    assert time.monotonic() - start < 2
+
+
+def test_a_cancel_ends_the_waiting(serve: Serve, ctx: Context) -> None:
+    token = CancelToken()
+
+    def mind(question: Question) -> Reply:
+        token.cancel()
+        return sorter(by_value)(question)
+
+    server = serve(mind)
+    with pytest.raises(Cancelled):
+        make(Listwise, server, window=2, step=1).rerank(QUERY, DOCS, replace(ctx, cancel=token))
+    assert len(server.requests) == 1
+
+
+def test_another_model_than_asked_for_is_told(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    server.always = Switch(model="small-model")
+    trace = make(Listwise, server).rerank(QUERY, DOCS, ctx).trace
+    assert trace.model_asked == "test-model"
+    assert trace.model_served == "small-model"
+    assert any("answered by small-model" in warning for warning in trace.warnings)
+    server.always = Switch(model="test-model-2026-01-01")
+    assert not make(Listwise, server).rerank(QUERY, DOCS, ctx).trace.warnings
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (PointwiseLLM, {"form": "yesno"}),
+        (PointwiseLLM, {"form": "likelihood"}),
+        (Listwise, {"form": "first"}),
+        (Setwise, {"sort": "likelihood"}),
+    ],
+)
+def test_without_probabilities_these_forms_are_refused_with_a_way_out(
+    serve: Serve, ctx: Context, kind: Any, options: dict[str, Any]
+) -> None:
+    for server in (serve(logprobs=0, echo=False), _silent(serve)):
+        with pytest.raises(BackendError) as caught:
+            make(kind, server, **options).rerank(QUERY, DOCS, ctx)
+        assert "does not give" in caught.value.message
+        assert 'backend="local"' in caught.value.hint
+
+
+def _silent(serve: Serve) -> FakeChat:
+    """A server that takes the wish for probabilities and does not grant it."""
+    server = serve()
+    answer = server.answer
+
+    def without(path: str, headers: Any, body: Any) -> tuple[int, Any]:
+        status, payload = answer(path, headers, body)
+        for choice in payload.get("choices", []):
+            choice["logprobs"] = None
+        return status, payload
+
+    server.answer = without  # type: ignore[method-assign]
+    return server
+
+
+def test_an_endpoint_without_json_schemas_says_what_to_use(serve: Serve, ctx: Context) -> None:
+    assert "rankllm" in failure(serve(schema=False), ctx, form="json").hint
+
+
+def test_prices_are_counted_and_the_limit_is_kept(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    meter = SpendMeter(limit=1.0)
+    paid = replace(ctx, spend=meter)
+    reranker = make(Listwise, server, price_in=1000.0, price_out=2000.0)
+    trace = reranker.rerank(QUERY, DOCS, paid).trace
+    assert trace.cost == pytest.approx((trace.tokens_in * 1000 + trace.tokens_out * 2000) / 1e6)
+    assert trace.cost_unit == "USD"
+    assert meter.spent == pytest.approx(trace.cost)
+
+    def spend() -> None:
+        for _ in range(10):
+            reranker.rerank(QUERY, DOCS, paid)
+
+    with pytest.raises(SpendLimit):
+        spend()
+    assert meter.spent <= 1.0
+
+
+def test_a_call_that_timed_out_counts_as_spent(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    server.always = Switch(delay_s=0.5)
+    meter = SpendMeter(limit=1.0)
+    failure(
+        server, replace(ctx, spend=meter), price_in=1000.0, price_out=0.0, timeout_s=0.1, retries=0
+    )
+    assert meter.spent > 0
+    server.always = Switch(status=500)
+    before = meter.spent
+    failure(server, replace(ctx, spend=meter), price_in=1000.0, price_out=0.0, retries=0)
+    assert meter.spent == before
+    assert meter.left == pytest.approx(1.0 - before)
+
+
+def test_a_price_that_is_not_known_cannot_keep_a_limit(ctx: Context) -> None:
+    reranker = Listwise(base_url="https://llm.example.com/v1", model="unheard-of")
+    assert reranker.estimate(QUERY, DOCS).cost is None
+    with pytest.raises(SpendLimit):
+        reranker.rerank(QUERY, DOCS, replace(ctx, spend=SpendMeter(limit=1.0)))
+
+
+def test_the_dated_price_list_gives_an_estimate_before_a_run() -> None:
+    estimate = Listwise(model="gpt-4o-mini").estimate(QUERY, documents(range(100)))
+    assert estimate.calls == 9
+    assert estimate.cost is not None
+    assert 0.0005 < estimate.cost < 0.01
+    assert estimate.as_of == known_of("", "").provider.as_of != ""
+
+
+def test_a_tape_answers_without_key_or_network(serve: Serve, ctx: Context, tmp_path: Path) -> None:
+    server = serve()
+    reranker = make(Listwise, server, window=2, step=1)
+    path = tmp_path / "tape.sqlite"
+    with Tape(path, "record") as tape:
+        recorded = reranker.rerank(QUERY, DOCS, replace(ctx, tape=tape))
+    sent = len(server.requests)
+    with Tape(path, "replay") as tape:
+        replayed = reranker.rerank(QUERY, DOCS, Context(tape=tape))
+        with pytest.raises(BackendError, match="holds no answer"):
+            reranker.rerank(QUERY, documents([5, 6]), Context(tape=tape))
+    assert replayed.ranking == recorded.ranking
+    assert len(server.requests) == sent
+    assert replayed.trace.cost == 0
+    assert KEY.encode() not in path.read_bytes()
+
+
+def test_a_tape_holds_every_question_even_when_answers_are_known(
+    serve: Serve, ctx: Context, tmp_path: Path
+) -> None:
+    warm = replace(ctx, cache=ScoreCache(tmp_path / "scores.sqlite"))
+    server = serve()
+    for kind in (Listwise, PointwiseLLM):
+        known = make(kind, server).rerank(QUERY, DOCS, warm).ranking
+        with Tape(tmp_path / f"{kind.__name__}.sqlite", "record") as tape:
+            make(kind, server).rerank(QUERY, DOCS, replace(warm, tape=tape))
+        with Tape(tmp_path / f"{kind.__name__}.sqlite", "replay") as tape:
+            assert make(kind, server).rerank(QUERY, DOCS, Context(tape=tape)).ranking == known
+
+
+def test_the_key_is_nowhere(serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    canary = "sk-canary-5f3e"
+    caplog.set_level(logging.DEBUG)
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    shown: list[str] = []
+    with Tape(tmp_path / "tape.sqlite", "record") as tape:
+        ctx = Context(cache=cache, secrets={"OPENAI_API_KEY": canary}, tape=tape)
+        for switch in (
+            Switch(),
+            *(Switch(status=status, echo_key=True) for status in (400, 401, 403, 429, 500)),
+            Switch(drop=True),
+            Switch(raw="nonsense"),
+        ):
+            server = serve(keys=(canary,))
+            server.always = switch
+            reranker = make(Listwise, server, retries=1)
+            try:
+                shown.append(repr(reranker.rerank(QUERY, DOCS, ctx)))
+            except LabError as error:
+                shown += [repr(error), error.message, error.hint, error.details]
+                shown += [repr(error.__cause__), repr(error.__context__)]
+            shown += [reranker.fingerprint(), repr(vars(reranker)), repr(ctx)]
+    assert canary not in "\n".join(shown)
+    assert canary not in caplog.text
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or canary.encode() not in path.read_bytes()
+
+
+def test_sixteen_queries_side_by_side_take_little_longer_than_one(
+    serve: Serve, ctx: Context
+) -> None:
+    server = serve()
+    server.always = Switch(delay_s=0.4)
+    reranker = make(Listwise, server)
+    alone = reranker.rerank(QUERY, DOCS, ctx).ranking
+
+    def one(_: int) -> Sequence[str]:
+        return reranker.rerank(QUERY, DOCS, ctx).ranking.doc_ids
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(one, range(16)))
+    took = time.perf_counter() - start
+    assert found == [alone.doc_ids] * 16
+    assert took < 16 * 0.4 / 2, f"16 calls of 0.4 s took {took:.2f} s"
+
+
+def test_documents_scored_alone_are_asked_about_side_by_side(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    server.always = Switch(delay_s=0.4)
+    reranker = make(PointwiseLLM, server, concurrency=8)
+    result = reranker.rerank(QUERY, documents(range(8)), ctx)
+    assert result.ranking.doc_ids[0] == "d7"
+    assert 0.4 <= result.trace.network_s < 8 * 0.4 / 2
+    assert result.trace.calls == 8
+
+
+def test_a_limit_of_requests_a_minute_makes_calls_wait(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    reranker = make(Listwise, server, requests_per_minute=1, window=2, step=1)
+    with pytest.raises(DeadlineExceeded, match="rate limit"):
+        reranker.rerank(QUERY, DOCS, replace(ctx, deadline=time.monotonic() + 1.0))
+    assert len(server.requests) == 1
