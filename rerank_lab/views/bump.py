@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rerank_lab.core.similarity import tied_ranks
 from rerank_lab.core.types import Ranking
-from rerank_lab.evaluation.similarity import tied_ranks
 from rerank_lab.pipeline.pipeline import Result
 from rerank_lab.views.compare import Column, CompareView, Question, first_stage, title_of
 from rerank_lab.views.labels import stage_label

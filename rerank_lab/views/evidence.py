@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rerank_lab.components.registry import source_kind
+from rerank_lab.core.similarity import kendall_tau, overlap_at, rbo
 from rerank_lab.core.types import Trace
-from rerank_lab.evaluation.similarity import kendall_tau, overlap_at, rbo
 from rerank_lab.pipeline.pipeline import StageResult
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
 from rerank_lab.views.input_coverage import Read, SeenBy, reads

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from rerank_lab.components.registry import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.similarity import kendall_tau
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.evaluation.similarity import kendall_tau
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, windows
 from rerank_lab.rerankers.llm.base import AskingOfMany, lettered, numbered

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.similarity import jaccard_at, kendall_tau, overlap_at, rbo, tied_ranks
 from rerank_lab.core.types import Ranking
-from rerank_lab.evaluation.similarity import jaccard_at, kendall_tau, overlap_at, rbo, tied_ranks
 
 ids = st.permutations([f"d{i}" for i in range(9)]).flatmap(
     lambda order: st.integers(1, 9).map(lambda n: order[:n])
