@@ -22,19 +22,19 @@ _MARK = "\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """What a model reads of any text beside one query: the first `room` tokens.
+class TokenBudget:
+    """What a model reads of any text beside one query: the first `limit` tokens.
 
     `spans` gives [start, end) in characters for every token of a text; `estimated` says that they
     are not the model's own tokens.
     """
 
-    room: int
+    limit: int
     spans: Callable[[str], list[Span]]
     estimated: bool = False
 
 
-def pair_reach(folder: Path, query: str, max_length: int) -> Reach | None:
+def pair_token_budget(folder: Path, query: str, max_length: int) -> TokenBudget | None:
     """Of a model that reads query and text together, the longer one being cut first.
 
     None when the folder holds no tokenizer.json.
@@ -42,13 +42,15 @@ def pair_reach(folder: Path, query: str, max_length: int) -> Reach | None:
     tokenizer = _tokenizer_of(folder)
     if tokenizer is None:
         return None
-    asked = len(_ids(tokenizer, clipped(query, max_length)[0]))
-    budget = max_length - tokenizer.num_special_tokens_to_add(True)
+    query_tokens = len(_ids(tokenizer, clipped(query, max_length)[0]))
+    both = max_length - tokenizer.num_special_tokens_to_add(True)
     # A query longer than half leaves the other half: one token less than a text longer still gets.
-    return Reach(max(budget - asked, budget // 2), lambda text: _spans(tokenizer, text))
+    return TokenBudget(max(both - query_tokens, both // 2), lambda text: _spans(tokenizer, text))
 
 
-def single_reach(folder: Path, max_length: int, prefix: str = "", markers: int = 0) -> Reach | None:
+def text_token_budget(
+    folder: Path, max_length: int, prefix: str = "", markers: int = 0
+) -> TokenBudget | None:
     """Of a model that reads a text by itself, after `prefix` and with `markers` tokens of its own.
 
     None when the folder holds no tokenizer.json.
@@ -57,13 +59,13 @@ def single_reach(folder: Path, max_length: int, prefix: str = "", markers: int =
     if tokenizer is None:
         return None
     before = len(_inside(tokenizer, prefix, "")[0])
-    room = max_length - tokenizer.num_special_tokens_to_add(False) - markers - before
-    return Reach(room, lambda text: _inside(tokenizer, prefix, text)[1])
+    limit = max_length - tokenizer.num_special_tokens_to_add(False) - markers - before
+    return TokenBudget(limit, lambda text: _inside(tokenizer, prefix, text)[1])
 
 
-def prompt_reach(
+def prompt_token_budget(
     folder: Path, template: Template, query: str, instruction: str, max_length: int
-) -> Reach | None:
+) -> TokenBudget | None:
     """Of a language model that is shown query and text in a template.
 
     None when the folder holds no tokenizer.json.
@@ -79,8 +81,8 @@ def prompt_reach(
     ]
     prefix = next((text[: text.rindex(_MARK)] for text, document, _ in parts if document), "")
     before = len(_inside(tokenizer, prefix, "a")[0])
-    room = rooms(sizes, max_length)[1] - before
-    return Reach(room, lambda text: _inside(tokenizer, prefix, text)[1])
+    limit = rooms(sizes, max_length)[1] - before
+    return TokenBudget(limit, lambda text: _inside(tokenizer, prefix, text)[1])
 
 
 def _tokenizer_of(folder: Path) -> Any:

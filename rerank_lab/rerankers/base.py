@@ -23,7 +23,7 @@ from rerank_lab.core.context import Context, ScoreStore, StoredScore
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
-from rerank_lab.models.token_budget import Reach
+from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.rerankers import long_documents as long
 
 TOP = Param(
@@ -170,7 +170,9 @@ class Reranker(ABC):
         """What would stop it from running here, found without heavy work."""
         return []
 
-    def seen(self, query: str, document: Document, ctx: Context) -> long.Seen | None:
+    def input_coverage(
+        self, query: str, document: Document, ctx: Context
+    ) -> long.InputCoverage | None:
         """What the model reads of a document beside this query; None when that is not known.
 
         Cheap: nothing is scored, no model is loaded or fetched.
@@ -229,7 +231,7 @@ class PointwiseReranker(Reranker):
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         """One finite score a text, higher is better, on the scale that `info` names."""
 
-    def reach(self, query: str) -> Reach | None:
+    def token_budget(self, query: str) -> TokenBudget | None:
         """How much of a text the model reads beside this query, by its tokenizer alone.
 
         None when it reads texts whole, or nobody knows. Raises LabError when it cannot be told.
@@ -246,9 +248,11 @@ class PointwiseReranker(Reranker):
         """What becomes of documents that do not fit: one of `long.POLICIES`."""
         return str(self.options.get(long.LONG.name, long.HEAD))
 
-    def seen(self, query: str, document: Document, ctx: Context) -> long.Seen | None:
+    def input_coverage(
+        self, query: str, document: Document, ctx: Context
+    ) -> long.InputCoverage | None:
         try:
-            found = long.seen(document, self.reach(query), self.policy)
+            found = long.input_coverage(document, self.token_budget(query), self.policy)
             if self.policy == long.MAX and found.passages and ctx.cache:
                 return replace(found, decided=self._decided(query, document, ctx.cache))
         except LabError:
@@ -289,13 +293,13 @@ class PointwiseReranker(Reranker):
 
     def cuts(self, query: str, docs: Sequence[Document], work: Work) -> list[long.Cut]:
         """The texts to score of each document."""
-        reach = None if self.policy == long.HEAD else self.reach(query)
-        if reach is None and self.policy != long.HEAD:
+        budget = None if self.policy == long.HEAD else self.token_budget(query)
+        if budget is None and self.policy != long.HEAD:
             work.warn(f"How much {self.name} reads is not known: no document was cut for it.")
         made = []
         for doc in docs:
             work.checkpoint()
-            made.append(long.cut(doc, reach, self.policy))
+            made.append(long.cut(doc, budget, self.policy))
         return made
 
     def _score_documents(
@@ -330,7 +334,7 @@ class PointwiseReranker(Reranker):
 
     def _decided(self, query: str, document: Document, cache: ScoreStore) -> int | None:
         """The passage with the best score, when the scores of all are known."""
-        texts = long.cut(document, self.reach(query), self.policy).texts
+        texts = long.cut(document, self.token_budget(query), self.policy).texts
         keys = [self._text_key(query, text) for text in texts]
         found = cache.get_many(keys)
         scores = [found[key].score for key in keys if key in found]

@@ -14,7 +14,7 @@ from rerank_lab.components.registry import Param
 from rerank_lab.core.types import Document
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
 from rerank_lab.corpora.tokens import token_spans
-from rerank_lab.models.token_budget import Reach, Span
+from rerank_lab.models.token_budget import Span, TokenBudget
 
 HEAD, HEAD_TAIL, MAX, FIRST, MEAN = "head", "head+tail", "max", "first", "mean"
 POLICIES = (HEAD, HEAD_TAIL, MAX, FIRST, MEAN)
@@ -54,7 +54,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InputCoverage:
     """What a model read of a document's `content`, as [start, end) in characters, in order.
 
     `passages` are those that were scored one by one, `decided` the one whose score is the
@@ -74,20 +74,20 @@ class Seen:
         return self.spans == ((0, self.length),) or not self.length
 
 
-def cut(document: Document, reach: Reach | None, policy: str) -> Cut:
+def cut(document: Document, budget: TokenBudget | None, policy: str) -> Cut:
     """What to hand over. A document that fits is handed over as it is, whatever the policy.
 
     So is one beside a query that leaves less room than a passage needs: the model cuts it.
     """
     content = document.content
-    if reach is None or reach.room < _SMALLEST or policy == HEAD:
+    if budget is None or budget.limit < _SMALLEST or policy == HEAD:
         return _whole(content)
-    tokens = reach.spans(content)
-    if len(tokens) <= reach.room:
+    tokens = budget.spans(content)
+    if len(tokens) <= budget.limit:
         return _whole(content)
     if policy == HEAD_TAIL:
-        return _both_ends(content, tokens, reach)
-    passages = _passages(document, reach)
+        return _both_ends(content, tokens, budget)
+    passages = _passages(document, budget)
     if policy == FIRST:
         partial = passages[0][1][-1][1] < len(content)
         passages = passages[:1]
@@ -103,26 +103,26 @@ def folded(policy: str, scores: Sequence[float]) -> float:
     return max(scores) if policy == MAX else scores[0]
 
 
-def seen(document: Document, reach: Reach | None, policy: str) -> Seen:
-    """What the model is handed and reads, as far as its tokenizer tells; see `Seen`."""
+def input_coverage(document: Document, budget: TokenBudget | None, policy: str) -> InputCoverage:
+    """What the model is handed and reads, as far as its tokenizer tells; see `InputCoverage`."""
     content = document.content
     length = len(content)
-    if reach is None:
-        return Seen(((0, length),), length)
-    made = cut(document, reach, policy)
+    if budget is None:
+        return InputCoverage(((0, length),), length)
+    made = cut(document, budget, policy)
     passages = tuple(spans[-1] for spans in made.spans) if policy not in (HEAD, HEAD_TAIL) else ()
     passages = () if made.texts == (content,) else passages
     spans = _merged([span for spans in made.spans for span in spans])
     if made.texts == (content,):
-        spans = ((0, _head_end(content, reach)),)
-    return Seen(spans, length, passages, 0 if policy == FIRST and passages else None,
-                reach.estimated)  # fmt: skip
+        spans = ((0, _head_end(content, budget)),)
+    return InputCoverage(spans, length, passages, 0 if policy == FIRST and passages else None,
+                budget.estimated)  # fmt: skip
 
 
-def estimated_reach(room: int) -> Reach:
+def estimated_token_budget(room: int) -> TokenBudget:
     """For a model whose tokenizer is not here: a token for every three bytes of a word, begun ones
     counted. English has fewer, so that what is handed over fits."""
-    return Reach(room, _estimated_spans, estimated=True)
+    return TokenBudget(room, _estimated_spans, estimated=True)
 
 
 def _estimated_spans(text: str) -> list[Span]:
@@ -137,22 +137,22 @@ def _whole(content: str) -> Cut:
     return Cut((content,), (((0, len(content)),),), False)
 
 
-def _head_end(content: str, reach: Reach) -> int:
+def _head_end(content: str, budget: TokenBudget) -> int:
     """Where a model stops that is handed the whole text."""
-    if reach.estimated:
-        # Only what is surely beyond its reach, at five bytes a token, is called unread.
-        within = content.encode("utf-8", "replace")[: 5 * max(0, reach.room)]
+    if budget.estimated:
+        # Only what is surely beyond its budget, at five bytes a token, is called unread.
+        within = content.encode("utf-8", "replace")[: 5 * max(0, budget.limit)]
         return min(len(content), len(within.decode("utf-8", "ignore")))
-    tokens = reach.spans(content)
-    if len(tokens) <= reach.room:
+    tokens = budget.spans(content)
+    if len(tokens) <= budget.limit:
         return len(content)
-    return tokens[reach.room - 1][1] if reach.room > 0 else 0
+    return tokens[budget.limit - 1][1] if budget.limit > 0 else 0
 
 
-def _both_ends(content: str, tokens: Sequence[Span], reach: Reach) -> Cut:
+def _both_ends(content: str, tokens: Sequence[Span], budget: TokenBudget) -> Cut:
     """Half of the room for each end, cut between words."""
-    placed = _at_words(content, tokens, reach.room)
-    room = reach.room
+    placed = _at_words(content, tokens, budget.limit)
+    room = budget.limit
     text, end, start = "", 0, len(content)
     for _ in range(_TRIES):
         head, tail = (room + 1) // 2, room // 2
@@ -161,32 +161,32 @@ def _both_ends(content: str, tokens: Sequence[Span], reach: Reach) -> Cut:
         after = next((a for a, _ in placed[len(placed) - tail :] if a > placed[-tail - 1][0]), None)
         start = len(content) if after is None else max(end, after)
         text = f"{content[:end].rstrip()} {content[start:]}"
-        excess = len(reach.spans(text)) - reach.room
+        excess = len(budget.spans(text)) - budget.limit
         if excess <= 0 or room - excess < 2:
             break
         room -= excess
     return Cut((text,), (((0, end), (start, len(content))),), True)
 
 
-def _passages(document: Document, reach: Reach) -> list[tuple[str, tuple[Span, ...]]]:
+def _passages(document: Document, budget: TokenBudget) -> list[tuple[str, tuple[Span, ...]]]:
     """Overlapping passages, each under the document's title, with the characters they hold."""
     lead = f"{document.title} " if document.title else ""
-    taken = len(reach.spans(lead)) if lead else 0
-    if taken * _TITLE_SHARE > reach.room or reach.room - taken < _SMALLEST:
+    taken = len(budget.spans(lead)) if lead else 0
+    if taken * _TITLE_SHARE > budget.limit or budget.limit - taken < _SMALLEST:
         lead, taken = "", 0
     content = document.content
     body, begin = content[len(lead) :], len(lead)
-    size = min(reach.room - taken, _LARGEST)
-    placed = _at_words(body, reach.spans(body), size)
+    size = min(budget.limit - taken, _LARGEST)
+    placed = _at_words(body, budget.spans(body), size)
     cuts: list[Span] = []
     for _ in range(_TRIES):
         found = passage_spans(body, PassageOptions(size, size // _OVERLAP), placed)
         cuts = [(a, b) for a, b in found if b > a]
         # A text that begins within another's tokens can be cut into more tokens than before.
-        longest = max(len(reach.spans(lead + body[a:b])) for a, b in cuts)
-        if longest <= reach.room or size - (longest - reach.room) < _SMALLEST:
+        longest = max(len(budget.spans(lead + body[a:b])) for a, b in cuts)
+        if longest <= budget.limit or size - (longest - budget.limit) < _SMALLEST:
             break
-        size -= longest - reach.room
+        size -= longest - budget.limit
     titled = ((0, len(document.title)),) if lead else ()
     return [
         (lead + body[a:b], ((0, begin + b),) if a == 0 else (*titled, (begin + a, begin + b)))

@@ -11,7 +11,7 @@ from rerank_lab.core.similarity import kendall_tau, overlap_at, rbo
 from rerank_lab.core.types import Trace
 from rerank_lab.pipeline.pipeline import StageResult
 from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
-from rerank_lab.views.input_coverage import Read, SeenBy, reads
+from rerank_lab.views.input_coverage import CoverageLookup, Read, reads
 from rerank_lab.views.labels import score, stage_label
 from rerank_lab.views.rank_changes import stage_ranking
 from rerank_lab.views.text import Segment, marker
@@ -159,10 +159,12 @@ class DocumentView:
         return tuple((name, read.shade(name or self.doc_id, text)) for name, text in self.parts)
 
 
-def document(view: CompareView, doc_id: str, seen_by: SeenBy | None = None) -> DocumentView | None:
+def document(
+    view: CompareView, doc_id: str, coverage_of: CoverageLookup | None = None
+) -> DocumentView | None:
     """A document with its rank and score in every stage of every pipeline; None if unknown.
 
-    `seen_by` tells what each reranker read of it.
+    `coverage_of` tells what each reranker read of it.
     """
     question = view.question
     corpus = question.corpus
@@ -189,7 +191,7 @@ def document(view: CompareView, doc_id: str, seen_by: SeenBy | None = None) -> D
         _FULL_CHARS if left < 0 else None,
         tuple(
             read.with_beyond(units, _FULL_CHARS, mark)
-            for read in (reads(view.ready, units, seen_by) if seen_by else ())
+            for read in (reads(view.ready, units, coverage_of) if coverage_of else ())
         ),
     )
 

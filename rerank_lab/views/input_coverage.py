@@ -12,12 +12,12 @@ from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking
 from rerank_lab.models.token_budget import Span
 from rerank_lab.pipeline.pipeline import StageResult
-from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, Seen
+from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, InputCoverage
 from rerank_lab.views.compare import Column
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.text import Marker, Segment
 
-SeenBy = Callable[[Node, Document], Seen | None]
+CoverageLookup = Callable[[Node, Document], InputCoverage | None]
 """What the reranker of a stage read of a document, for the query on screen; None if not known."""
 
 
@@ -55,7 +55,9 @@ class Read:
         return replace(self, beyond=tuple(found))
 
 
-def reads(columns: Sequence[Column], units: Sequence[Document], seen_by: SeenBy) -> list[Read]:
+def reads(
+    columns: Sequence[Column], units: Sequence[Document], coverage_of: CoverageLookup
+) -> list[Read]:
     """One `Read` for each different reranker on screen that cut one of these units."""
     asked: dict[str, tuple[Node, set[str]]] = {}
     for column in columns:
@@ -67,7 +69,7 @@ def reads(columns: Sequence[Column], units: Sequence[Document], seen_by: SeenBy)
     found = []
     for (node, ids), label in zip(asked.values(), labels, strict=True):
         given = [unit for unit in units if unit.id in ids]
-        seen = [(unit, said) for unit in given if (said := seen_by(node, unit)) is not None]
+        seen = [(unit, said) for unit in given if (said := coverage_of(node, unit)) is not None]
         seen = [(unit, said) for unit, said in seen if not said.whole or said.passages]
         if seen:
             several = labels.count(label) > 1
@@ -134,7 +136,7 @@ def _top(node: Node, ranking: Ranking) -> int:
         return 0
 
 
-def _read(label: str, policy: str, seen: Sequence[tuple[Document, Seen]]) -> Read:
+def _read(label: str, policy: str, seen: Sequence[tuple[Document, InputCoverage]]) -> Read:
     told, parts = [], []
     for unit, said in seen:
         # Models read the title before the text; here it stands above it.
@@ -150,7 +152,7 @@ def _read(label: str, policy: str, seen: Sequence[tuple[Document, Seen]]) -> Rea
 
 
 def _sentence(
-    policy: str, said: Seen, spans: Sequence[Span], decided: Span | None, length: int
+    policy: str, said: InputCoverage, spans: Sequence[Span], decided: Span | None, length: int
 ) -> str:
     count = len(said.passages)
     about = "by an estimate, for its tokenizer is not here" if said.estimated else ""

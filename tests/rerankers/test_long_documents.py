@@ -15,7 +15,7 @@ from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled, ModelUnavailable
 from rerank_lab.core.types import Document, Query, Status
 from rerank_lab.corpora.tokens import token_spans
-from rerank_lab.models.token_budget import Reach
+from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.rerankers import long_documents as long
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
 from rerank_lab.rerankers.llm.sanitise import cut, word_spans
@@ -51,8 +51,8 @@ class Counting(PointwiseReranker):
         super().__init__(**options)
         self.scored: list[str] = []
 
-    def reach(self, query: str) -> Reach:
-        return Reach(ROOM, plain_words)
+    def token_budget(self, query: str) -> TokenBudget:
+        return TokenBudget(ROOM, plain_words)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         self.scored += texts
@@ -73,17 +73,17 @@ def scores(policy: str, docs: Sequence[Document]) -> dict[str, float | None]:
 def test_what_fits_is_handed_over_as_it_is(document: Document, policy: str) -> None:
     short = Document("d", " ".join(document.text.split()[:8]), document.title[:20])
     if len(plain_words(short.content)) <= ROOM:
-        made = long.cut(short, Reach(ROOM, plain_words), policy)
+        made = long.cut(short, TokenBudget(ROOM, plain_words), policy)
         assert made == long.Cut((short.content,), (((0, len(short.content)),),), False)
         assert scores(policy, [short]) == scores("head", [short])
 
 
 @given(documents)
 def test_passages_hold_every_character_and_fit(document: Document) -> None:
-    reach = Reach(ROOM, plain_words)
-    made = long.cut(document, reach, "mean")
+    budget = TokenBudget(ROOM, plain_words)
+    made = long.cut(document, budget, "mean")
     assert all(len(plain_words(text)) <= ROOM for text in made.texts)
-    assert long.seen(document, reach, "mean").whole
+    assert long.input_coverage(document, budget, "mean").whole
     for text, spans in zip(made.texts, made.spans, strict=True):
         held = "".join(document.content[a:b] for a, b in spans)
         assert text.replace(" ", "") == held.replace(" ", "")
@@ -91,8 +91,8 @@ def test_passages_hold_every_character_and_fit(document: Document) -> None:
 
 @given(documents)
 def test_both_ends_are_the_beginning_and_the_end_and_fit(document: Document) -> None:
-    reach = Reach(ROOM, plain_words)
-    made = long.cut(document, reach, "head+tail")
+    budget = TokenBudget(ROOM, plain_words)
+    made = long.cut(document, budget, "head+tail")
     (text,) = made.texts
     assert len(plain_words(text)) <= ROOM
     if made.partial:
@@ -120,7 +120,7 @@ def test_every_policy_gives_a_permutation(docs: list[Document], policy: str) -> 
 
 def test_passages_end_with_sentences_and_begin_with_words() -> None:
     document = Document("d", FILLER * 10)
-    halves = Reach(3 * ROOM, lambda text: _halved(token_spans(text)))
+    halves = TokenBudget(3 * ROOM, lambda text: _halved(token_spans(text)))
     made = long.cut(document, halves, "max")
     assert len(made.texts) > 5
     for text, ((start, _),) in zip(made.texts, made.spans, strict=True):
@@ -129,22 +129,26 @@ def test_passages_end_with_sentences_and_begin_with_words() -> None:
 
 
 def test_later_passages_stand_under_the_title() -> None:
-    made = long.cut(Document("d", "word " * 100, "City guide"), Reach(ROOM, plain_words), "max")
+    made = long.cut(
+        Document("d", "word " * 100, "City guide"), TokenBudget(ROOM, plain_words), "max"
+    )
     assert all(text.startswith("City guide word") for text in made.texts)
     assert made.spans[1][0] == (0, len("City guide"))
 
 
 def test_a_title_that_would_fill_the_passages_is_not_repeated() -> None:
-    made = long.cut(Document("d", "word " * 100, "A title " * 5), Reach(ROOM, plain_words), "max")
+    made = long.cut(
+        Document("d", "word " * 100, "A title " * 5), TokenBudget(ROOM, plain_words), "max"
+    )
     assert made.texts[0].startswith("A title")
     assert made.texts[1].startswith("word")
 
 
 def test_beside_a_query_that_leaves_no_room_the_model_cuts_by_itself() -> None:
     document = Document("d", "word " * 100)
-    reach = Reach(4, plain_words)
-    assert long.cut(document, reach, "max").texts == (document.content,)
-    assert long.seen(document, reach, "max").spans == ((0, 19),)
+    budget = TokenBudget(4, plain_words)
+    assert long.cut(document, budget, "max").texts == (document.content,)
+    assert long.input_coverage(document, budget, "max").spans == ((0, 19),)
 
 
 DOCS = [
@@ -215,9 +219,9 @@ def test_cancel_is_heard_while_documents_are_cut() -> None:
     token = CancelToken()
 
     class Cancelling(Counting):
-        def reach(self, query: str) -> Reach:
+        def token_budget(self, query: str) -> TokenBudget:
             token.cancel()
-            return super().reach(query)
+            return super().token_budget(query)
 
     with pytest.raises(Cancelled):
         Cancelling(long="max").rerank(QUERY, DOCS, Context(cancel=token))
@@ -225,35 +229,35 @@ def test_cancel_is_heard_while_documents_are_cut() -> None:
 
 def test_what_was_seen_names_the_characters_and_the_passage_that_decided(tmp_path: Path) -> None:
     ctx = Context(cache=ScoreCache(tmp_path / "scores.sqlite"))
-    head = Counting().seen(QUERY.text, DOCS[0], ctx)
+    head = Counting().input_coverage(QUERY.text, DOCS[0], ctx)
     assert head is not None
     assert (head.spans, head.whole, head.passages) == (((0, 4 * ROOM - 1),), False, ())
     best = Counting(long="max")
-    unknown = best.seen(QUERY.text, DOCS[0], ctx)
+    unknown = best.input_coverage(QUERY.text, DOCS[0], ctx)
     assert unknown is not None
     assert unknown.decided is None
     best.rerank(QUERY, DOCS, ctx)
-    known = best.seen(QUERY.text, DOCS[0], ctx)
+    known = best.input_coverage(QUERY.text, DOCS[0], ctx)
     assert known is not None
     assert known.decided is not None
     start, end = known.passages[known.decided]
     assert "word" in DOCS[0].content[start:end]
-    short = best.seen(QUERY.text, DOCS[2], ctx)
+    short = best.input_coverage(QUERY.text, DOCS[2], ctx)
     assert short is not None
     assert (short.whole, short.passages) == (True, ())
 
 
 def test_a_reranker_without_a_limit_sees_everything() -> None:
-    found = Overlap().seen("q", DOCS[0], Context())
+    found = Overlap().input_coverage("q", DOCS[0], Context())
     assert found is not None
     assert found.whole
 
 
 def test_a_model_that_is_not_here_is_not_asked_what_it_saw() -> None:
     reranker = CrossEncoderReranker(model="no-such-model")
-    assert reranker.seen("q", DOCS[0], Context()) is None
+    assert reranker.input_coverage("q", DOCS[0], Context()) is None
     with pytest.raises(ModelUnavailable):
-        reranker.reach("q")
+        reranker.token_budget("q")
 
 
 @given(words, st.integers(1, 40))
@@ -268,10 +272,10 @@ def test_the_words_that_language_models_are_shown_are_those_that_are_counted(
 
 @given(words)
 def test_estimates_are_never_below_a_third_of_the_bytes(text: str) -> None:
-    reach = long.estimated_reach(10)
+    budget = long.estimated_token_budget(10)
     size = len("".join(text.split()).encode("utf-8", "surrogatepass"))
-    assert len(reach.spans(text)) * 3 >= size
-    assert reach.estimated
+    assert len(budget.spans(text)) * 3 >= size
+    assert budget.estimated
 
 
 @pytest.mark.models
@@ -306,7 +310,7 @@ def test_an_answer_near_the_end_is_found_by_head_and_tail_and_by_the_best_passag
         firsts[policy] = reranker.rerank(QUERY, docs, ctx).ranking.doc_ids[0]
     assert firsts["head"] == firsts["first"] == "near"
     assert firsts["head+tail"] == firsts["max"] == "late"
-    found = CrossEncoderReranker(max_length=128, long="max").seen(QUERY.text, late, ctx)
+    found = CrossEncoderReranker(max_length=128, long="max").input_coverage(QUERY.text, late, ctx)
     assert found is not None
     assert found.decided is not None
     start, end = found.passages[found.decided]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking
 from rerank_lab.corpora import Corpus
-from rerank_lab.rerankers.long_documents import Seen
+from rerank_lab.rerankers.long_documents import InputCoverage
 from rerank_lab.views import Options, Outcome, Question, compare
 from rerank_lab.views.evidence import DocumentView, document
-from rerank_lab.views.input_coverage import SeenBy, shaded
+from rerank_lab.views.input_coverage import CoverageLookup, shaded
 from rerank_lab.views.text import Segment
 from tests.views.made import QUERY, ids, result
 
@@ -24,16 +24,16 @@ LEAD = len("Title ")
 HEAD, BEST = "bm25 >> ms-marco-minilm-l12", 'bm25 >> ms-marco-minilm-l12(long="max")'
 
 
-def said(spans: Sequence[tuple[int, int]], **more: object) -> SeenBy:
+def said(spans: Sequence[tuple[int, int]], **more: object) -> CoverageLookup:
     """Every reranker read these characters of the content."""
-    seen = Seen(tuple(spans), LEAD + len(TEXT), **more)  # type: ignore[arg-type]
+    seen = InputCoverage(tuple(spans), LEAD + len(TEXT), **more)  # type: ignore[arg-type]
     return lambda node, unit: seen
 
 
-def opened(seen_by: SeenBy, *specs: str, corpus: Corpus = CORPUS) -> DocumentView:
+def opened(coverage_of: CoverageLookup, *specs: str, corpus: Corpus = CORPUS) -> DocumentView:
     orders = [ids(1, 2, 3), ids(3, 2, 1)]
     outcomes = [Outcome(spec, result(spec, orders, corpus=corpus)) for spec in specs]
-    found = document(compare(Question(QUERY, corpus), outcomes, Options()), "d01", seen_by)
+    found = document(compare(Question(QUERY, corpus), outcomes, Options()), "d01", coverage_of)
     assert found is not None
     return found
 
@@ -101,12 +101,12 @@ def test_nothing_is_told_of_who_read_it_whole_or_does_not_say() -> None:
 def test_each_reranker_is_asked_once_and_named_apart_from_others_of_its_model() -> None:
     asked: list[tuple[Node, str]] = []
 
-    def seen_by(node: Node, unit: Document) -> Seen:
+    def coverage_of(node: Node, unit: Document) -> InputCoverage:
         asked.append((node, unit.id))
-        return Seen(((0, 50),), 106)
+        return InputCoverage(((0, 50),), 106)
 
     deeper = "rank-bm25 >> ms-marco-minilm-l12(top=50)"
-    found = opened(seen_by, HEAD, deeper, BEST)
+    found = opened(coverage_of, HEAD, deeper, BEST)
     assert [unit for _, unit in asked] == ["d01", "d01"]
     assert [read.label for read in found.reads] == [
         "ms-marco-minilm-l12",
@@ -144,8 +144,8 @@ def test_what_decided_behind_the_text_that_is_shown_is_shown_apart() -> None:
     whole = LEAD + len(long.text)
     passages = ((0, LEAD + 10), (LEAD + 24_000, whole))
 
-    def decided(number: int) -> SeenBy:
-        return lambda node, unit: Seen(((0, whole),), whole, passages, number)
+    def decided(number: int) -> CoverageLookup:
+        return lambda node, unit: InputCoverage(((0, whole),), whole, passages, number)
 
     (read,) = opened(decided(1), BEST, corpus=made).reads
     ((place, parts),) = read.beyond

@@ -19,7 +19,7 @@ from rerank_lab.core.context import Context, StoredScore
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import Estimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.models.token_budget import Reach
+from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of, server_of
 from rerank_lab.remote.errors import (
@@ -42,7 +42,7 @@ from rerank_lab.rerankers.hosted.split import (
     split,
     surely_longer,
 )
-from rerank_lab.rerankers.long_documents import estimated_reach
+from rerank_lab.rerankers.long_documents import estimated_token_budget
 
 if TYPE_CHECKING:
     from rerank_lab.remote.transport import Line
@@ -390,10 +390,14 @@ class HostedReranker(PointwiseReranker):
         """Tokens of a document that the model reads, 0 when not known."""
         return self.known.context
 
-    def reach(self, query: str) -> Reach | None:
+    def token_budget(self, query: str) -> TokenBudget | None:
         """An estimate: providers keep their tokenizers to themselves."""
         longest = self.reads()
-        return estimated_reach(longest - self.beside(self.instructed(query))) if longest else None
+        return (
+            estimated_token_budget(longest - self.beside(self.instructed(query)))
+            if longest
+            else None
+        )
 
     def beside(self, query: str) -> int:
         """Tokens that a query takes of what `reads` says, at most."""

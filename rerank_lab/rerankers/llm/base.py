@@ -16,7 +16,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import Estimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.models.token_budget import Reach
+from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.rerankers import long_documents as long
 from rerank_lab.rerankers.base import Reranker, Work
 from rerank_lab.rerankers.comparative import accepted
@@ -170,9 +170,9 @@ class Asking(Reranker):
         """What the model is shown of a text, and whether something was cut off."""
         return _shown_of(text, int(self.options["passage_words"]))
 
-    def reach(self, query: str) -> Reach:
+    def token_budget(self, query: str) -> TokenBudget:
         """The words of a text that are shown; the query takes nothing of them."""
-        return Reach(int(self.options["passage_words"]), word_spans)
+        return TokenBudget(int(self.options["passage_words"]), word_spans)
 
     def _messages(
         self,
@@ -218,8 +218,8 @@ class AskingOfMany(Asking):
             return ranking, Status.TRUNCATED
         return ranking, status
 
-    def seen(self, query: str, document: Document, ctx: Context) -> long.Seen:
-        return long.seen(document, self.reach(query), long.HEAD)
+    def input_coverage(self, query: str, document: Document, ctx: Context) -> long.InputCoverage:
+        return long.input_coverage(document, self.token_budget(query), long.HEAD)
 
     @abstractmethod
     def _ranked(

@@ -20,9 +20,9 @@ from rerank_lab.models import (
 )
 from rerank_lab.models.handles import Handle
 from rerank_lab.models.locate.resolve import Located, locate
-from rerank_lab.models.token_budget import Reach, single_reach
+from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
-from rerank_lab.rerankers.long_documents import LONG, estimated_reach
+from rerank_lab.rerankers.long_documents import LONG, estimated_token_budget
 
 H = TypeVar("H", bound=Handle)
 
@@ -149,17 +149,19 @@ class LocalReranker(UsesModel[H], PointwiseReranker):
 
     batch_size: ClassVar[int | None] = None
 
-    def reach(self, query: str) -> Reach:
+    def token_budget(self, query: str) -> TokenBudget:
         """Raises ModelUnavailable when the model's files are not here."""
         located = locate(self.model)
         limit = int(self.options["max_length"]) or located.max_length
-        found = self._reach(located, query, limit)
+        found = self._token_budget(located, query, limit)
         # Without a tokenizer of the fast kind: room for special tokens, and a guess at the query.
-        return found or estimated_reach(limit - 8 - len(query.encode("utf-8", "replace")) // 3)
+        return found or estimated_token_budget(
+            limit - 8 - len(query.encode("utf-8", "replace")) // 3
+        )
 
-    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
         """By the model's own tokenizer; by default that of a model which reads each text alone."""
-        return single_reach(located.folder, limit)
+        return text_token_budget(located.folder, limit)
 
 
 def _options(options: Mapping[str, object]) -> Options:

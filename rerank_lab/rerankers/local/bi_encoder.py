@@ -10,7 +10,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.models import Encoder, Options, open_encoder
 from rerank_lab.models.execution_plan import prefixes_of
 from rerank_lab.models.locate.resolve import Located
-from rerank_lab.models.token_budget import Reach, single_reach
+from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
@@ -33,8 +33,8 @@ class BiEncoderReranker(LocalReranker[Encoder]):
     def _open(self, model: str, ctx: Context, options: Options) -> Encoder:
         return open_encoder(model, ctx, options=options)
 
-    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
-        return single_reach(located.folder, limit, prefixes_of(located)[1])
+    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+        return text_token_budget(located.folder, limit, prefixes_of(located)[1])
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:

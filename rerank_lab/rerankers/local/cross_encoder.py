@@ -9,7 +9,7 @@ from rerank_lab.components.registry import Info
 from rerank_lab.core.context import Context
 from rerank_lab.models import Options, Scorer, open_scorer
 from rerank_lab.models.locate.resolve import Located
-from rerank_lab.models.token_budget import Reach, pair_reach
+from rerank_lab.models.token_budget import TokenBudget, pair_token_budget
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
@@ -33,8 +33,8 @@ class CrossEncoderReranker(LocalReranker[Scorer]):
     def _open(self, model: str, ctx: Context, options: Options) -> Scorer:
         return open_scorer(model, ctx, options)
 
-    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
-        return pair_reach(located.folder, query, limit)
+    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+        return pair_token_budget(located.folder, query, limit)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as usage:

@@ -12,7 +12,7 @@ from rerank_lab.components.registry import Info
 from rerank_lab.core.context import Context
 from rerank_lab.models import Options, TokenEncoder, open_token_encoder
 from rerank_lab.models.locate.resolve import Located
-from rerank_lab.models.token_budget import Reach, single_reach
+from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
@@ -36,10 +36,10 @@ class LateInteractionReranker(LocalReranker[TokenEncoder]):
     def _open(self, model: str, ctx: Context, options: Options) -> TokenEncoder:
         return open_token_encoder(model, ctx, options=options)
 
-    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
         own = located.json("config_sentence_transformers.json").get("document_length")
         limit = min(limit, own) if isinstance(own, int) and own > 0 else limit
-        return single_reach(located.folder, limit, markers=1)
+        return text_token_budget(located.folder, limit, markers=1)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:

@@ -12,7 +12,7 @@ from rerank_lab.models import Options
 from rerank_lab.models.locate.adapter import find_adapter
 from rerank_lab.models.locate.resolve import Located
 from rerank_lab.models.templates import DECODERS, SEQ2SEQ, Template, choose
-from rerank_lab.models.token_budget import Reach, prompt_reach
+from rerank_lab.models.token_budget import TokenBudget, prompt_token_budget
 from rerank_lab.models.torch.prompted import Prompter, open_prompter
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, local_params
@@ -65,9 +65,9 @@ class _Prompted(LocalReranker[Prompter]):
         adapter = find_adapter(name) if name else None
         return open_prompter(model, self.template, ctx, options, adapter)
 
-    def _reach(self, located: Located, query: str, limit: int) -> Reach | None:
+    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
         instruction = str(self.options.get("instruction", ""))
-        return prompt_reach(located.folder, self.template, query, instruction, limit)
+        return prompt_token_budget(located.folder, self.template, query, instruction, limit)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         instruction = str(self.options.get("instruction", ""))

@@ -11,18 +11,18 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document
 from rerank_lab.pipeline.engine import lab_errors
-from rerank_lab.rerankers.long_documents import Seen
+from rerank_lab.rerankers.long_documents import InputCoverage
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views import CompareView
 from rerank_lab.views.evidence import DocumentView, document
-from rerank_lab.views.input_coverage import Read, SeenBy
+from rerank_lab.views.input_coverage import CoverageLookup, Read
 from rerank_lab.views.text import shorten
 
 
 def show(view: CompareView, doc_id: str) -> None:
     """Open the drawer for a document of the corpus."""
-    found = document(view, doc_id, _seen_by(view.question.query.text))
+    found = document(view, doc_id, _coverage_lookup(view.question.query.text))
     if found is None:
         st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
         return
@@ -30,14 +30,14 @@ def show(view: CompareView, doc_id: str) -> None:
     st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(found)
 
 
-def _seen_by(query: str) -> SeenBy:
+def _coverage_lookup(query: str) -> CoverageLookup:
     """Asks this process' rerankers what they read of a document; nothing is loaded for it."""
     made = resources.engine()
     ctx = Context(cache=made.scores)
 
-    def ask(node: Node, document: Document) -> Seen | None:
+    def ask(node: Node, document: Document) -> InputCoverage | None:
         with suppress(LabError), lab_errors(f"The reranker {node}"):
-            return made.reranker(node).seen(query, document, ctx)
+            return made.reranker(node).input_coverage(query, document, ctx)
         return None
 
     return ask

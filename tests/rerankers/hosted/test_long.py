@@ -46,10 +46,10 @@ def test_long_documents_are_sent_in_passages_that_fit_and_are_paid_for_as_such(
 def test_what_a_provider_read_is_only_estimated() -> None:
     reranker = load("reranker", "cohere")(max_tokens_per_doc=100)
     long, short = Document("long", "capital " * 200), Document("short", "capital " * 50)
-    seen = reranker.seen("q", long, Context())
+    seen = reranker.input_coverage("q", long, Context())
     assert seen.estimated
     assert seen.spans == ((0, 500),)
-    assert reranker.seen("q", short, Context()).whole
+    assert reranker.input_coverage("q", short, Context()).whole
 
 
 def test_where_nobody_says_how_much_is_read_no_document_is_cut(fake: Start) -> None:
