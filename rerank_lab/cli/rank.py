@@ -13,12 +13,13 @@ from rerank_lab.cli.output import Output, cut, number, pad, screen_width, second
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.storage import MEMORY, write_file
 from rerank_lab.core.types import Hit, Query, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Result, pipelines
-from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.remote.recordings import Tape
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.views import Outcome, Question
 from rerank_lab.views.presets import DEFAULT_DEPTH
@@ -100,12 +101,7 @@ def _save(
     outcomes = [Outcome(result.spec, result) for result in results]
     kept = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [tape])
     data = to_bytes(kept, known_secrets({}, [outcome.spec for outcome in outcomes]))
-    try:
-        Path(arguments.record).write_bytes(data)
-    except OSError as fault:
-        raise InvalidInput(
-            f"{arguments.record} cannot be written ({fault.strerror}).", hint="Name another file."
-        ) from None
+    write_file(Path(arguments.record), data)
 
 
 def _other_shape(

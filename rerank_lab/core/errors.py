@@ -5,6 +5,7 @@
     ├── MissingExtra         an optional package is not installed
     ├── MissingKey           a provider's key is not set
     ├── ModelUnavailable     a model cannot be found, fetched or loaded here
+    ├── StorageError         a folder or file of the lab cannot be written, or is damaged
     ├── BackendError         a backend answered with an error (retryable or not)
     ├── DeadlineExceeded     the time allowed is used up
     ├── SpendLimit           the next call would pass the spend limit
@@ -69,6 +70,18 @@ class MissingKey(LabError):
 
 class ModelUnavailable(LabError):
     kind = "model_unavailable"
+
+
+class StorageError(LabError):
+    """The disk is full, a folder is read-only, or a file is in use or `damaged`."""
+
+    kind = "storage_error"
+
+    def __init__(
+        self, message: str, *, hint: str, details: str = "", damaged: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.damaged = damaged
 
 
 class BackendError(LabError):

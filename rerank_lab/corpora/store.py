@@ -19,6 +19,7 @@ from typing import Any
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home, samples_home
+from rerank_lab.core.storage import write_file
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.roles import META, PARENT
@@ -169,7 +170,9 @@ def document_line(document: Document) -> str:
 
 def write_queries(path: Path, queries: Iterable[Query]) -> None:
     rows = ({"_id": q.id, "text": q.text} | ({META: q.meta} if q.meta else {}) for q in queries)
-    _write(path, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
+    write_file(
+        path, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+    )
 
 
 def write_judgments(path: Path, qrels: Qrels) -> None:
@@ -181,11 +184,11 @@ def write_judgments(path: Path, qrels: Qrels) -> None:
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
     writer.writerow(("query-id", "corpus-id", "score"))
     writer.writerows((q, d, grade) for q, judged in qrels.items() for d, grade in judged.items())
-    _write(path, out.getvalue())
+    write_file(path, out.getvalue())
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    _write(folder / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=1, default=str))
+    write_file(folder / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=1, default=str))
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
@@ -228,13 +231,6 @@ def _recover(home: Path) -> None:
         target = home / old.name.removeprefix(_SET_ASIDE)
         if not target.exists():
             os.replace(old, target)
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
 
 
 def _folders(home: Path) -> list[Path]:

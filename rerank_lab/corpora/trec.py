@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from rerank_lab.core.errors import ContractViolation, InvalidInput
 from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.storage import atomic_write, write_file
 from rerank_lab.core.types import Hit, Qrels, Ranking, Run
 
 TREC_SCALE = "run"
@@ -92,7 +92,7 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
     """TREC judgments, in the order given."""
     rows = [(q, d, grade) for q, judged in qrels.items() for d, grade in judged.items()]
     _check_ids(name for q, d, _ in rows for name in (q, d))
-    _write(Path(path), "".join(f"{q} 0 {d} {grade}\n" for q, d, grade in rows))
+    write_file(Path(path), "".join(f"{q} 0 {d} {grade}\n" for q, d, grade in rows))
 
 
 def read_run(path: str | Path) -> Run:
@@ -162,11 +162,11 @@ def write_run(run: Run, path: str | Path) -> None:
     """
     file = Path(path)
     if file.suffix == ".jsonl":
-        _write(file, "".join(_jsonl_lines(run)))
+        write_file(file, "".join(_jsonl_lines(run)))
     elif file.suffix == ".parquet":
         _write_parquet(run, file)
     else:
-        _write(file, "".join(trec_lines(run)))
+        write_file(file, "".join(trec_lines(run)))
 
 
 def trec_lines(run: Run) -> Iterator[str]:
@@ -235,9 +235,8 @@ def _write_parquet(run: Run, file: Path) -> None:
     scales = {q: ranking.scale for q, ranking in run.rankings.items()}
     about = {"name": run.name, "spec": run.spec, "scales": scales}
     table = table.replace_schema_metadata({"rerank_lab": json.dumps(about)})
-    part = file.with_name(file.name + ".part")
-    pq.write_table(table, part)
-    os.replace(part, file)
+    with atomic_write(file) as stream:
+        pq.write_table(table, stream)
 
 
 def _read_parquet(file: Path) -> Run:
@@ -291,10 +290,3 @@ def _check_ids(ids: Iterable[str]) -> None:
             hint="Export as JSONL or Parquet instead, or give the documents ids without spaces.",
             problems=[repr(name) for name in bad[:50]],
         )
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, file)

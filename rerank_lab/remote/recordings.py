@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -22,8 +21,9 @@ from types import TracebackType
 from typing import Any, Literal
 
 from rerank_lab.core.context import Exchange
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, StorageError
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.storage import MEMORY, open_sqlite
 
 Mode = Literal["record", "replay"]
 FORMAT = "rerank-lab-tape-1"
@@ -34,7 +34,6 @@ KEPT_HEADERS = frozenset(
 )
 MAX_LINE = 64 * 1024 * 1024
 MAX_MEMORY = 16 * 1024 * 1024
-MEMORY = Path(":memory:")
 _SCHEMA = """
 create table if not exists exchanges (
   key text primary key, provider text not null, status int not null,
@@ -71,17 +70,16 @@ class Tape:
         self._left = MAX_MEMORY if self.path == MEMORY else None
         if self.path != MEMORY:
             self._find()
-        self._connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
         try:
-            self._connection.execute("pragma journal_mode=wal")
-            self._connection.execute("pragma synchronous=normal")
-            self._connection.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as fault:
-            self._connection.close()
+            self._connection = open_sqlite(self.path, _SCHEMA, any_thread=True)
+        except StorageError as error:
+            if not error.damaged:
+                raise
             raise InvalidInput(
-                f"The tape {self.path.name} cannot be read ({fault}).",
+                f"The tape {self.path.name} cannot be read: it is damaged, or not a tape.",
                 hint="Choose a tape that this app recorded, or record a new one.",
-            ) from fault
+                details=error.message,
+            ) from error
 
     def _find(self) -> None:
         if self.mode == "replay" and not self.path.exists():
@@ -89,7 +87,6 @@ class Tape:
                 f"There is no tape {self.path.name}.",
                 hint="Record one first: run the same comparison with a key and mode record.",
             )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
 
     @property
     def replaying(self) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from rerank_lab.core.context import StoredScore
+from rerank_lab.core.errors import StorageError
+from rerank_lab.core.storage import Database, set_aside, storage_error
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -24,7 +25,7 @@ create table if not exists scores
 create table if not exists orders (key blob primary key, ranks text not null) without rowid;
 """
 _CHUNK = 500
-_OPEN_TRIES = 12
+_BUSY_S = 10.0
 
 
 class ScoreCache:
@@ -32,7 +33,7 @@ class ScoreCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
+        self._database = Database(path, _SCHEMA, busy_s=_BUSY_S)
         self._warned = False
 
     def get_many(self, keys: Sequence[str]) -> dict[str, StoredScore]:
@@ -58,7 +59,7 @@ class ScoreCache:
     def count(self) -> int:
         """How many scores are kept."""
         sql = "select count(*) from scores"
-        return self._guarded(lambda: int(self._connection().execute(sql).fetchone()[0]), 0)
+        return self._guarded(lambda: int(self._database.connection().execute(sql).fetchone()[0]), 0)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -71,51 +72,35 @@ class ScoreCache:
             chunk = [bytes.fromhex(key) for key in keys[start : start + _CHUNK]]
             marks = ",".join("?" * len(chunk))
             sql = f"select key, score, truncated from scores where key in ({marks})"
-            for key, score, cut in self._connection().execute(sql, chunk):
+            for key, score, cut in self._database.connection().execute(sql, chunk):
                 found[key.hex()] = StoredScore(score, bool(cut))
         return found
 
     def _read_order(self, key: str) -> list[int] | None:
         sql = "select ranks from orders where key = ?"
-        row = self._connection().execute(sql, (bytes.fromhex(key),)).fetchone()
+        row = self._database.connection().execute(sql, (bytes.fromhex(key),)).fetchone()
         return [int(i) for i in json.loads(row[0])] if row else None
 
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-        with self._connection() as connection:
+        with self._database.connection() as connection:
             connection.executemany(sql, rows)
-
-    def _connection(self) -> sqlite3.Connection:
-        kept: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if kept is None:
-            kept = self._local.connection = self._open()
-        return kept
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(_OPEN_TRIES):
-            connection = sqlite3.connect(self.path, timeout=10)
-            try:
-                # The switch to WAL does not wait for other openers, whatever the timeout says.
-                connection.execute("pragma journal_mode=wal")
-                connection.execute("pragma synchronous=normal")
-                connection.executescript(_SCHEMA)
-            except sqlite3.OperationalError as busy:
-                connection.close()
-                if attempt + 1 == _OPEN_TRIES or "locked" not in str(busy):
-                    raise
-                time.sleep(0.02 * (attempt + 1))
-            else:
-                return connection
-        raise AssertionError("unreachable")
 
     def _guarded(self, work: Callable[[], _T], otherwise: _T) -> _T:
         try:
             return work()
-        except (sqlite3.Error, OSError, ValueError) as fault:
-            self._local.connection = None
+        except (sqlite3.Error, ValueError, StorageError) as fault:
+            self._recover(fault)
             if not self._warned:
                 self._warned = True
                 _log.warning(
                     "The score cache %s is not usable (%s); working without.", self.path, fault
                 )
             return otherwise
+
+    def _recover(self, fault: Exception) -> None:
+        """Open the file again at the next use; one that is damaged is set aside first."""
+        self._database.disconnect()
+        error = storage_error(self.path, fault) if isinstance(fault, sqlite3.Error) else fault
+        if isinstance(error, StorageError) and error.damaged:
+            with suppress(StorageError):
+                set_aside(self.path)

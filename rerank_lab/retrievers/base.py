@@ -19,6 +19,7 @@ from rerank_lab.components.registry import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.spec import Literal
+from rerank_lab.core.storage import write_file
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 
@@ -183,6 +184,4 @@ class Retriever(ABC):
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Written last and in one step: an index folder without it is unfinished."""
-    part = folder / (MANIFEST + ".part")
-    part.write_text(json.dumps(manifest, sort_keys=True, indent=1), "utf-8")
-    part.replace(folder / MANIFEST)
+    write_file(folder / MANIFEST, json.dumps(manifest, sort_keys=True, indent=1))

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rerank_lab.core.errors import StorageError
+from rerank_lab.core.storage import disk_errors, open_sqlite, set_aside
+
 Vectors = NDArray[np.float32]
 
-_WAIT_S = 60.0
 _READ_AT_ONCE = 500
 _TABLE = """
 CREATE TABLE IF NOT EXISTS vectors (
@@ -34,24 +36,17 @@ class EmbeddingStore:
     def __init__(self, file: Path, dimension: int) -> None:
         self.file = file
         self.dimension = dimension
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._create()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            self._set_aside()
-            self._create()
+            self._check()
+        except StorageError as error:
+            self._begin_anew(error)
 
     def known(self, hashes: Sequence[str]) -> set[str]:
         """Those of `hashes` whose vectors are here and sound."""
         try:
             return {content for content, _, _ in self._rows(hashes)}
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            self._set_aside()
-            self._create()
+        except StorageError as error:
+            self._begin_anew(error)
             return set()
 
     def read(self, hashes: Sequence[str]) -> tuple[Vectors, int]:
@@ -91,17 +86,16 @@ class EmbeddingStore:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.file, timeout=_WAIT_S)) as database:
+        with disk_errors(self.file), closing(open_sqlite(self.file, _TABLE)) as database:
             yield database
 
-    def _create(self) -> None:
-        with self._connection() as database, database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute(_TABLE)
+    def _check(self) -> None:
+        with self._connection() as database:
             database.execute("SELECT content FROM vectors LIMIT 1").fetchall()
 
-    def _set_aside(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            file = self.file.with_name(self.file.name + suffix)
-            if file.exists():
-                file.replace(file.with_name(file.name + ".damaged"))
+    def _begin_anew(self, error: StorageError) -> None:
+        """Set a damaged file aside; raises any other error again."""
+        if not error.damaged:
+            raise error
+        set_aside(self.file)
+        self._check()

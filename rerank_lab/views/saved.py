@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 import rerank_lab
 from rerank_lab.components.registry import expand
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.storage import MEMORY
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.access import host_of
-from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.remote.recordings import Tape
 from rerank_lab.services.comparisons import Column, Comparison, Entry, Header, default_title
 from rerank_lab.views.compare import Outcome, Question
 from rerank_lab.views.formatting import counted

@@ -44,6 +44,16 @@ def test_a_broken_cache_is_a_miss_not_a_failure(tmp_path: Path) -> None:
     assert cache.count() == 0
 
 
+def test_a_damaged_cache_is_set_aside_and_begun_anew(tmp_path: Path) -> None:
+    file = tmp_path / "scores.sqlite"
+    file.write_bytes(b"not a database" * 1000)
+    cache = ScoreCache(file)
+    cache.put_many({key("a"): StoredScore(1.0)})
+    cache.put_many({key("a"): StoredScore(1.0)})
+    assert cache.get_many([key("a")]) == {key("a"): StoredScore(1.0)}
+    assert (tmp_path / "scores.sqlite.damaged").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_a_miss(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = ScoreCache(tmp_path / "file" / "s.sqlite")

@@ -19,6 +19,7 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.storage import write_file
 from rerank_lab.evaluation.experiments.cells import Cell, Design
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
 
@@ -54,13 +55,11 @@ class Folder:
 
     def open(self, design: Design) -> Design:
         """Write the manifest, keeping the date of an earlier one; returns the design as kept."""
-        self.path.mkdir(parents=True, exist_ok=True)
         known = self.design()
         if known is not None:
             design = replace(design, created_at=known.created_at)
-        part = self.path / (_MANIFEST + ".part")
-        part.write_text(json.dumps({"format": _FORMAT} | design.to_json()), "utf-8")
-        part.replace(self.path / _MANIFEST)
+        manifest = json.dumps({"format": _FORMAT} | design.to_json())
+        write_file(self.path / _MANIFEST, manifest)
         return design
 
     def design(self) -> Design | None:

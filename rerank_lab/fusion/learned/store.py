@@ -10,6 +10,7 @@ from pathlib import Path
 from rerank_lab.components.registry import nearest
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.storage import write_file
 from rerank_lab.fusion.learned.learners import Trees, read
 from rerank_lab.fusion.learned.model import Model, checked_name
 
@@ -21,10 +22,7 @@ _MAX_BYTES = 256 << 20
 def save_model(model: Model) -> Path:
     """Keep it under its name, in the place of an earlier one; the file changes all at once."""
     file = _file(model.name)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps({"format": _FORMAT} | model.to_json()), "utf-8")
-    part.replace(file)
+    write_file(file, json.dumps({"format": _FORMAT} | model.to_json()))
     return file
 
 

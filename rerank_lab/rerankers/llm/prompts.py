@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +24,7 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.storage import write_file
 
 MAX_BYTES = 64_000
 FOLDER = Path(__file__).resolve().parent / "prompt_files"
@@ -156,12 +156,9 @@ def save_prompt(name: str, text: str) -> Path:
             hint="Use a new name of small letters, digits and hyphens.",
         )
     parse_prompt(text, f"{name}.yaml")
-    own_folder().mkdir(parents=True, exist_ok=True)
     path = own_folder() / f"{name}.yaml"
     # In one step, so that a pipeline at work reads the old prompt or the new one, never half.
-    part = path.with_name(f".{name}.{uuid.uuid4().hex}.part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    write_file(path, text)
     return path
 
 

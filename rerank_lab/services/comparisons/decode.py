@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from rerank_lab.core import errors
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import Node, parse
+from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Hit, Query, Ranking, Status, Trace
 from rerank_lab.pipeline.pipeline import Result, StageResult
-from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.remote.recordings import Tape
 from rerank_lab.services.comparisons.value import (
     FORMAT,
     MAX_BYTES,

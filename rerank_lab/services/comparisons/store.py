@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.storage import write_file
 from rerank_lab.services.comparisons.decode import comparison_of, header_of, refused
 from rerank_lab.services.comparisons.value import MAX_BYTES, MAX_TITLE, Comparison, Header, to_bytes
 
@@ -128,9 +128,5 @@ def _entry(path: Path) -> Entry:
 
 
 def _write(comparison_id: str, data: bytes) -> str:
-    """In one step, so that nobody reads half a file."""
-    folder().mkdir(parents=True, exist_ok=True)
-    part = folder() / f"{comparison_id}.{uuid.uuid4().hex}.part"
-    part.write_bytes(data)
-    part.replace(_path(comparison_id))
+    write_file(_path(comparison_id), data)
     return comparison_id

@@ -11,11 +11,12 @@ import streamlit as st
 
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import Cancelled
+from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline, Result, StageStarted, result_of
-from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.remote.recordings import Tape
 from rerank_lab.ui.shared import keys, resources, spending, waiting
 from rerank_lab.views import Outcome, Question, hosted, prompts
 from rerank_lab.views.saved import addresses

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from rerank_lab.core.context import Exchange
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingKey
+from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Ranking, Trace
-from rerank_lab.remote.recordings import MEMORY, Tape
+from rerank_lab.remote.recordings import Tape
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.comparisons import Comparison, store
 from rerank_lab.services.comparisons.value import to_bytes
