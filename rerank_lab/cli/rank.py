@@ -19,7 +19,7 @@ from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Result, pipelines
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.views import Outcome, Question
 from rerank_lab.views.presets import DEFAULT_DEPTH
@@ -43,14 +43,14 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
         spend=SpendMeter(arguments.spend_limit),
     )
     results: list[Result] = []
-    with _tape(arguments, corpus) as tape:
+    with _recording(arguments, corpus) as recording:
         for pipeline in made:
-            result = pipeline.run(query, corpus, replace(ctx, tape=tape), engine)
+            result = pipeline.run(query, corpus, replace(ctx, recording=recording), engine)
             if result.status is Status.CANCELLED:
                 raise Cancelled("Interrupted.", hint="Run the command again to go on.")
             results.append(result)
-        if tape is not None and not tape.replaying:
-            _save(arguments, Question(query, corpus), results, tape)
+        if recording is not None and not recording.replaying:
+            _save(arguments, Question(query, corpus), results, recording)
     failed = [result for result in results if result.error is not None]
     if arguments.format:
         return _other_shape(arguments.format, results, corpus, arguments.top, output)
@@ -66,8 +66,8 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
 
 
 @contextmanager
-def _tape(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Tape | None]:
-    """The tape to record on or to replay, None for neither."""
+def _recording(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Recording | None]:
+    """The recording to record on or to replay, None for neither."""
     if arguments.record and arguments.replay:
         raise InvalidInput(
             "A comparison is recorded or replayed, not both.", hint="Leave one of them out."
@@ -75,13 +75,13 @@ def _tape(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Tape | None
     if not (arguments.record or arguments.replay):
         yield None
         return
-    with Tape(MEMORY) as tape:
+    with Recording(MEMORY) as recording:
         if arguments.replay:
             kept = comparison_of(_read(Path(arguments.replay)))
             kept.check_against(corpus)
-            tape.add_lines(kept.tape)
-            tape.mode = "replay"
-        yield tape
+            recording.add_lines(kept.recording)
+            recording.mode = "replay"
+        yield recording
 
 
 def _read(path: Path) -> bytes:
@@ -95,11 +95,14 @@ def _read(path: Path) -> bytes:
 
 
 def _save(
-    arguments: argparse.Namespace, question: Question, results: Sequence[Result], tape: Tape
+    arguments: argparse.Namespace,
+    question: Question,
+    results: Sequence[Result],
+    recording: Recording,
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
     outcomes = [Outcome(result.spec, result) for result in results]
-    kept = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [tape])
+    kept = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [recording])
     data = to_bytes(kept, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)
 

@@ -59,15 +59,15 @@ class ScoreStore(Protocol):
     def put_order(self, key: str, order: Sequence[int]) -> None: ...
 
 
-class Exchange(NamedTuple):
-    """One answer of a hosted provider as kept on a tape: no key, only harmless headers."""
+class Response(NamedTuple):
+    """The reply to a request: status, headers and text. Keys were taken out when it arrived."""
 
     status: int
     headers: Mapping[str, str]
     body: str
 
 
-class TapeStore(Protocol):
+class RecordingStore(Protocol):
     """Recorded answers by request digest. While replaying, nothing is sent and no key is needed."""
 
     @property
@@ -78,9 +78,9 @@ class TapeStore(Protocol):
         """Whether it must hold every exchange: caches are then left aside."""
         ...
 
-    def play(self, key: str) -> Exchange | None: ...
+    def play(self, key: str) -> Response | None: ...
 
-    def record(self, key: str, provider: str, exchange: Exchange) -> None: ...
+    def record(self, key: str, provider: str, exchange: Response) -> None: ...
 
 
 def _ignore(_: Progress) -> None:
@@ -102,7 +102,7 @@ class Context:
     seed: int = 0
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     spend: SpendMeter = field(default_factory=SpendMeter, repr=False, compare=False)
-    tape: TapeStore | None = field(default=None, repr=False, compare=False)
+    recording: RecordingStore | None = field(default=None, repr=False, compare=False)
 
     def secret(self, variable: str, *, required: bool = True) -> str:
         """A key: the session's own, else the environment's. "" when absent and not required.

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rerank_lab.core.errors import SpendLimit
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What one query would take. `cost` is None when no price is known; `as_of` dates the price."""
+class CostEstimate:
+    """What requests would take before they are sent.
+
+    `amount` is in `currency` by prices of the day `as_of`; None when it cannot be told, and
+    `unknown` then names what is missing, such as "the price of gpt-x". `price_options` are the
+    options of the reranker by which a user can state the price.
+    """
 
     calls: int
     units: float
     unit: str
-    cost: float | None
+    amount: float | None
     currency: str = "USD"
     as_of: str = ""
+    unknown: tuple[str, ...] = ()
+    price_options: tuple[str, ...] = ("price",)
+
+    def times(self, queries: int) -> CostEstimate:
+        """The estimate of so many queries like this one."""
+        amount = None if self.amount is None else self.amount * queries
+        return replace(self, calls=self.calls * queries, units=self.units * queries, amount=amount)
 
 
 class SpendMeter:
@@ -46,14 +58,14 @@ class SpendMeter:
         with self._lock:
             return None if self.limit is None else self.limit - self._spent - self._reserved
 
-    def reserve(self, estimate: Estimate, what: str) -> float:
+    def reserve(self, estimate: CostEstimate, what: str) -> float:
         """Set the estimate aside and return it. Raises SpendLimit when it would pass the limit.
 
         With a limit set, a call of unknown price or another currency is refused as well.
         """
         if self.limit is not None:
             self._refuse_unknown(estimate, what)
-        amount = estimate.cost or 0.0
+        amount = estimate.amount or 0.0
         with self._lock:
             taken = self._spent + self._reserved
             if self.limit is not None and taken + amount > self.limit:
@@ -71,13 +83,17 @@ class SpendMeter:
             self._reserved = max(0.0, self._reserved - reserved)
             self._spent += billed
 
-    def _refuse_unknown(self, estimate: Estimate, what: str) -> None:
-        if estimate.cost is None:
+    def _refuse_unknown(self, estimate: CostEstimate, what: str) -> None:
+        if estimate.amount is None:
+            missing = " and ".join(estimate.unknown) or f"the price of {what}"
+            options = " and ".join(f"{name}=..." for name in estimate.price_options)
             raise SpendLimit(
-                f"The price of {what} is not known, so the spend limit cannot be kept.",
-                hint="Say what a unit costs with the option price=..., or take the limit away.",
+                f"{missing[:1].upper()}{missing[1:]} is not known, so the spend limit cannot be "
+                "kept.",
+                hint=f"State it with {options} (0 where nothing is billed), or take the limit "
+                "away.",
             )
-        if estimate.currency != self.currency and estimate.cost:
+        if estimate.currency != self.currency and estimate.amount:
             raise SpendLimit(
                 f"{what} is billed in {estimate.currency}, the spend limit is in {self.currency}.",
                 hint=f"Set a limit in {estimate.currency}, or take the limit away.",

@@ -285,8 +285,8 @@ class _Job:
             with lab_errors(f"The stage {node}"):
                 self.ctx.checkpoint()
                 key = self._key(key, node, before is None)
-                tape = self.ctx.tape
-                whole = tape is not None and tape.whole
+                recording = self.ctx.recording
+                whole = recording is not None and recording.whole
                 if not self.kept or self.ctx.cache is None or whole:
                     return self._compute(node, before, prefix), key
                 found, reused = self.engine.results.get(

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rerank_lab.core.spend import Estimate
+from rerank_lab.core.spend import CostEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,11 @@ class Provider:
 
     def estimate(
         self, model_id: str, requests: Sequence[tuple[int, int]], given: float = -1.0
-    ) -> Estimate:
+    ) -> CostEstimate:
         """For requests of (documents, tokens) each."""
         units = sum(self.units(documents, tokens) for documents, tokens in requests)
         price = self.price(model_id, given)
-        return Estimate(
+        return CostEstimate(
             len(requests),
             units,
             self.unit,

@@ -1,12 +1,13 @@
-"""Tapes: the answers of hosted providers, kept without key, so that a comparison opens again.
+"""Recordings: the answers of hosted providers, kept without key, so that a comparison opens again.
 
-A tape is one SQLite file. What is kept of an exchange: the digest of the request (address and
+A recording is one SQLite file. What is kept of an exchange: the digest of the request (address and
 JSON body, never a header), the provider's name, the status, the body and a few harmless headers.
 
-    with Tape(path, "record") as tape: Pipeline(...).run(query, corpus, Context(tape=tape))
-    with Tape(path, "replay") as tape: ...      # neither key nor network
+    with Recording(path, "record") as recording:
+        Pipeline(...).run(query, corpus, Context(recording=recording))
+    with Recording(path, "replay") as recording: ...      # neither key nor network
 
-A tape in memory (`path=MEMORY`) is the one that a saved comparison carries as lines.
+A recording in memory (`path=MEMORY`) is the one that a saved comparison carries as lines.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from rerank_lab.core.context import Exchange
+from rerank_lab.core.context import Response
 from rerank_lab.core.errors import InvalidInput, StorageError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import MEMORY, open_sqlite
@@ -49,14 +50,14 @@ def request_digest(provider: str, url: str, body: Any) -> str:
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a tape keeps, in lower case; all others may identify somebody."""
+    """The headers that a recording keeps, in lower case; all others may identify somebody."""
     return {k.lower(): v for k, v in headers.items() if k.lower() in KEPT_HEADERS}
 
 
-class Tape:
-    """A tape in a file; safe for many threads. `path` defaults to one in the data folder.
+class Recording:
+    """A recording in a file; safe for many threads. `path` defaults to one in the data folder.
 
-    A `whole` tape holds all that its pipelines asked, so caches stay unused meanwhile. Another
+    A `whole` recording holds all that its pipelines asked, so caches stay unused meanwhile. Another
     one keeps what happens to be asked. In memory, exchanges beyond MAX_MEMORY bytes are not kept.
     """
 
@@ -76,15 +77,15 @@ class Tape:
             if not error.damaged:
                 raise
             raise InvalidInput(
-                f"The tape {self.path.name} cannot be read: it is damaged, or not a tape.",
-                hint="Choose a tape that this app recorded, or record a new one.",
+                f"The recording {self.path.name} cannot be read: it is damaged.",
+                hint="Choose a recording that this app recorded, or record a new one.",
                 details=error.message,
             ) from error
 
     def _find(self) -> None:
         if self.mode == "replay" and not self.path.exists():
             raise InvalidInput(
-                f"There is no tape {self.path.name}.",
+                f"There is no recording {self.path.name}.",
                 hint="Record one first: run the same comparison with a key and mode record.",
             )
 
@@ -92,14 +93,14 @@ class Tape:
     def replaying(self) -> bool:
         return self.mode == "replay"
 
-    def play(self, key: str) -> Exchange | None:
-        """The exchange of that request, or None when the tape does not hold it."""
+    def play(self, key: str) -> Response | None:
+        """The exchange of that request, or None when the recording does not hold it."""
         sql = "select status, headers, body from exchanges where key = ?"
         with self._lock:
             row = self._connection.execute(sql, (key,)).fetchone()
-        return Exchange(int(row[0]), json.loads(row[1]), str(row[2])) if row else None
+        return Response(int(row[0]), json.loads(row[1]), str(row[2])) if row else None
 
-    def record(self, key: str, provider: str, exchange: Exchange) -> None:
+    def record(self, key: str, provider: str, exchange: Response) -> None:
         """Keep an exchange; a later one of the same request takes its place."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         headers = json.dumps(kept_headers(exchange.headers), sort_keys=True)
@@ -116,7 +117,7 @@ class Tape:
             return int(self._connection.execute("select count(*) from exchanges").fetchone()[0])
 
     def lines(self) -> Iterable[str]:
-        """The tape as JSON lines, the form in which a saved comparison carries it."""
+        """The recording as JSON lines, the form in which a saved comparison carries it."""
         with self._lock:
             rows = self._connection.execute("select * from exchanges order by key").fetchall()
         yield json.dumps({"format": FORMAT, "exchanges": len(rows)})
@@ -141,7 +142,7 @@ class Tape:
                 rows.append(row)
         if problems:
             raise InvalidInput(
-                f"The tape cannot be imported: {problems[0]}.",
+                f"The recording cannot be imported: {problems[0]}.",
                 hint="Export it again from the app that recorded it.",
                 problems=problems,
             )
@@ -154,7 +155,7 @@ class Tape:
         with self._lock:
             self._connection.close()
 
-    def __enter__(self) -> Tape:
+    def __enter__(self) -> Recording:
         return self
 
     def __exit__(

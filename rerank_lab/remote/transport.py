@@ -1,4 +1,4 @@
-"""The one way out: address checked and pinned, size and time bounded, tape recorded or replayed.
+"""The one way out: address checked and pinned, size and time bounded, recorded or replayed.
 
 It is an httpx transport, so that the providers' own SDKs send through it as well. Import it inside
 functions only: httpx belongs to the extra `hosted`.
@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from rerank_lab.core.context import Exchange, TapeStore
+from rerank_lab.core.context import RecordingStore, Response
 from rerank_lab.core.errors import BackendError
 from rerank_lab.remote import urls
 from rerank_lab.remote.errors import Fault, redacted
@@ -44,41 +44,41 @@ class Line:
     """What one request may do: for whom, how long (seconds), with which secrets to keep out.
 
     `own` says that the address is the provider's, from our own data; `place` is the one that
-    somebody typed, if any, and tells tapes of two servers apart.
+    somebody typed, if any, and tells recordings of two servers apart.
     """
 
     provider: str
     timeout_s: float
     secrets: Sequence[str]
-    tape: TapeStore | None = None
+    recording: RecordingStore | None = None
     own: bool = False
     place: str = ""
 
 
 class LabTransport(httpx.BaseTransport):
-    """Sends one request under a Line. Raises LabError for a refused address or missing tape.
+    """Sends one request under a Line. Raises LabError for a refused address or missing recording.
 
     `reply` is the last one as it came, for readers that trust no SDK with an odd one.
     """
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        self.reply: Exchange | None = None
+        self.reply: Response | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.read() or b"null")
         # The typed address, not the one used: a key may choose the host, a replay has no key.
         digest = request_digest(self.line.provider, self.line.place + request.url.path, body)
-        tape = self.line.tape
-        if tape is not None and tape.replaying:
-            self.reply = played(tape, digest, self.line.provider)
+        recording = self.line.recording
+        if recording is not None and recording.replaying:
+            self.reply = played(recording, digest, self.line.provider)
             return _response(self.reply, request)
         self.reply = reply = self._sent(request)
-        if tape is not None and keepable(reply.status):
-            tape.record(digest, self.line.provider, reply)
+        if recording is not None and keepable(reply.status):
+            recording.record(digest, self.line.provider, reply)
         return _response(reply, request)
 
-    def _sent(self, request: httpx.Request) -> Exchange:
+    def _sent(self, request: httpx.Request) -> Response:
         start = time.monotonic()
         url = str(request.url)
         target = urls.unchecked(url) if self.line.own else urls.check(url)
@@ -94,7 +94,7 @@ class LabTransport(httpx.BaseTransport):
         try:
             headers, body = dict(response.headers), self._body(response, sent, start)
             return redacted_exchange(
-                Exchange(response.status_code, headers, body), self.line.secrets
+                Response(response.status_code, headers, body), self.line.secrets
             )
         finally:
             response.close()
@@ -148,12 +148,12 @@ def faults() -> Iterator[None]:
         raise Fault("connection", body=str(error) or type(error).__name__) from None
 
 
-def played(tape: TapeStore, digest: str, provider: str) -> Exchange:
-    """The recorded exchange. Raises BackendError when the tape does not hold it."""
-    exchange = tape.play(digest)
+def played(recording: RecordingStore, digest: str, provider: str) -> Response:
+    """The recorded exchange. Raises BackendError when the recording does not hold it."""
+    exchange = recording.play(digest)
     if exchange is None:
         raise BackendError(
-            f"The tape holds no answer of {provider} to this request.",
+            f"The recording holds no answer of {provider} to this request.",
             hint="Documents, query, model or options differ from the recording: record it again "
             "with a key.",
         )
@@ -161,17 +161,17 @@ def played(tape: TapeStore, digest: str, provider: str) -> Exchange:
 
 
 def keepable(status: int) -> bool:
-    """Whether an outcome belongs on a tape: final, and not about the key."""
+    """Whether an outcome belongs on a recording: final, and not about the key."""
     return status < 300 or (400 <= status < 500 and status not in _ABOUT_THE_KEY | {408, 409, 429})
 
 
-def redacted_exchange(exchange: Exchange, secrets: Sequence[str]) -> Exchange:
+def redacted_exchange(exchange: Response, secrets: Sequence[str]) -> Response:
     """The exchange without keys, should the server repeat them: so nothing later can show one."""
     headers = {k: redacted(v, secrets) for k, v in exchange.headers.items()}
-    return Exchange(exchange.status, headers, redacted(exchange.body, secrets))
+    return Response(exchange.status, headers, redacted(exchange.body, secrets))
 
 
-def _response(exchange: Exchange, request: httpx.Request) -> httpx.Response:
+def _response(exchange: Response, request: httpx.Request) -> httpx.Response:
     dropped = {"content-encoding", "content-length", "transfer-encoding"}
     headers = {k: v for k, v in exchange.headers.items() if k.lower() not in dropped}
     return httpx.Response(

@@ -10,7 +10,7 @@ from rerank_lab.components.registry import expand, leaves, load
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
-from rerank_lab.core.spend import Estimate
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
@@ -19,7 +19,7 @@ from rerank_lab.remote.providers import HostedModel, Provider, providers
 from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.hosted.base import HostedReranker
 from rerank_lab.rerankers.hosted.bedrock import KEY_ID, SECRET, TOKEN
-from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.chat import Known, endpoints
 from rerank_lab.views.formatting import counted
 
@@ -173,7 +173,7 @@ def key_fields(provider: Provider, ctx: Context) -> tuple[KeyField, ...]:
 
 def estimate(
     pipeline: Pipeline, query: Query, docs: Sequence[Document], engine: Engine
-) -> tuple[Estimate, ...]:
+) -> tuple[CostEstimate, ...]:
     """What the hosted stages of a pipeline would take for one query with these candidates.
 
     Raises LabError when a stage could not run on them at all.
@@ -183,12 +183,12 @@ def estimate(
 
 def _estimates(
     nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
-) -> tuple[Estimate, ...]:
+) -> tuple[CostEstimate, ...]:
     found = []
     within = [leaf for node in nodes for leaf in leaves(node, "reranker")]
     for node in (leaf for leaf, kind in within if kind == "reranker"):
         reranker = engine.reranker(node)
-        if isinstance(reranker, HostedReranker | Asking) and _outside(reranker):
+        if isinstance(reranker, HostedReranker | LLMReranker) and _outside(reranker):
             # Of the node, not of the reranker: one serves every depth.
             top = int(expand(node, "reranker")[1]["top"])
             found.append(reranker.estimate(query, docs[:top]))
@@ -196,7 +196,7 @@ def _estimates(
 
 
 def _outside(reranker: Reranker) -> bool:
-    return not (isinstance(reranker, Asking) and reranker.local)
+    return not (isinstance(reranker, LLMReranker) and reranker.local)
 
 
 def calls_out(pipeline: Pipeline) -> bool:
@@ -219,19 +219,21 @@ def expected_words(
     return "; ".join(estimate_words(one) for one in found)
 
 
-def estimate_words(estimate: Estimate, queries: int = 1) -> str:
+def estimate_words(estimate: CostEstimate, queries: int = 1) -> str:
     """`300 requests, about 420,000 tokens, about $0.021 at prices of 2026-07-27`."""
     calls, units = estimate.calls * queries, estimate.units * queries
     unit = estimate.unit.removesuffix("s") if round(units) == 1 else estimate.unit
     parts = [counted(calls, "request"), f"about {units:,.0f} {unit}"]
     if estimate.unit == "requests":
         parts.pop()
-    if estimate.cost is None:
+    if estimate.amount is None:
         return ", ".join(parts) + ", price not known"
-    if estimate.cost == 0:
+    if estimate.amount == 0:
         return ", ".join(parts) + ", no charge"
     dated = f" at prices of {estimate.as_of}" if estimate.as_of else ""
-    return ", ".join(parts) + f", about {money(estimate.cost * queries, estimate.currency)}{dated}"
+    return (
+        ", ".join(parts) + f", about {money(estimate.amount * queries, estimate.currency)}{dated}"
+    )
 
 
 def call_facts(trace: Trace, status: Status) -> CallFacts:

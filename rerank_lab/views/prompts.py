@@ -11,7 +11,7 @@ from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Query
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.rerankers.llm.prompts import (
     KINDS,
@@ -89,7 +89,7 @@ class Preview:
     about: str
 
 
-def asking_of(node: Node, engine: Engine) -> Asking | None:
+def asking_of(node: Node, engine: Engine) -> LLMReranker | None:
     """The language model's reranker of a stage; None for any other, or one that cannot be made."""
     if node.sources:
         return None
@@ -97,10 +97,10 @@ def asking_of(node: Node, engine: Engine) -> Asking | None:
         found = engine.reranker(node)
     except LabError:
         return None
-    return found if isinstance(found, Asking) else None
+    return found if isinstance(found, LLMReranker) else None
 
 
-def choices(asking: Asking) -> Choices:
+def choices(asking: LLMReranker) -> Choices:
     """Every prompt of the kind that this stage needs, the current one whatever it is."""
     current, default = str(asking.options["prompt"]), asking.default_prompt
     names = ["", *(name for name in prompt_names(asking.kind) if name != default)]
@@ -140,7 +140,7 @@ def _problem(told: str) -> Problem:
     return Problem(int(at[1]), at[2]) if at else Problem(0, told.removeprefix(f"{_FILE}: "))
 
 
-def preview(asking: Asking, prompt: Prompt, query: Query, docs: Sequence[Document]) -> Preview:
+def preview(asking: LLMReranker, prompt: Prompt, query: Query, docs: Sequence[Document]) -> Preview:
     """What a question to the model would say, with roles, as it would be sent."""
     shown = [doc.content for doc in docs[:SHOWN]]
     if asking.instruction and not prompt.takes_instruction:
@@ -209,7 +209,7 @@ def digests(spec: str, engine: Engine) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _askings(spec: str, engine: Engine) -> list[Asking]:
+def _askings(spec: str, engine: Engine) -> list[LLMReranker]:
     made = [asking_of(node, engine) for node, kind in Pipeline(spec).leaves if kind == "reranker"]
     return [one for one in made if one is not None]
 

@@ -13,7 +13,7 @@ from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.access import host_of
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import Column, Comparison, Entry, Header, default_title
 from rerank_lab.views.compare import Outcome, Question
 from rerank_lab.views.formatting import counted
@@ -36,7 +36,7 @@ def comparison(
     outcomes: Sequence[Outcome],
     depth: int,
     show: int,
-    tapes: Sequence[Tape] = (),
+    recordings: Sequence[Recording] = (),
     now: datetime | None = None,
 ) -> Comparison:
     """What is on screen as a comparison to keep. Raises InvalidInput while something is waiting."""
@@ -44,7 +44,7 @@ def comparison(
         raise InvalidInput(
             "Some pipelines are still at work.", hint="Save the comparison once they have ended."
         )
-    lines = _joined(tapes)
+    lines = _joined(recordings)
     corpus = question.corpus
     header = Header(
         title=default_title(question.query.text),
@@ -79,7 +79,7 @@ def outcomes(kept: Comparison) -> dict[str, Outcome]:
 
 
 def line(entry: Entry) -> SavedLine:
-    """`helpdesk · bm25 | bm25 >> cohere · 24 November 2026, 15:40 UTC · 3 answers on tape`."""
+    """`helpdesk · bm25 | bm25 >> cohere · 24 November 2026, 15:40 UTC · 3 recorded answers`."""
     header = entry.header
     shown = [
         header.corpus,
@@ -87,7 +87,7 @@ def line(entry: Entry) -> SavedLine:
         when(header),
     ]
     if header.answers:
-        shown.append(f"{counted(header.answers, 'answer')} on tape")
+        shown.append(counted(header.answers, "recorded answer"))
     stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in header.title).strip("-")
     return SavedLine(
         entry.id, header.title, " · ".join(shown), f"{stem[:60] or 'comparison'}.rerank-lab.jsonl"
@@ -131,8 +131,8 @@ def _labels(specs: Sequence[str]) -> Mapping[str, str]:
         return {spec: spec for spec in specs}
 
 
-def _joined(tapes: Sequence[Tape]) -> tuple[str, ...]:
-    with Tape(MEMORY) as joined:
-        for tape in tapes:
-            joined.add_lines(tape.lines())
+def _joined(recordings: Sequence[Recording]) -> tuple[str, ...]:
+    with Recording(MEMORY) as joined:
+        for recording in recordings:
+            joined.add_lines(recording.lines())
         return tuple(joined.lines()) if len(joined) else ()

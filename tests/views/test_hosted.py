@@ -8,7 +8,7 @@ import pytest
 
 from rerank_lab.components.registry import load
 from rerank_lab.core.context import Context
-from rerank_lab.core.spend import Estimate
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -62,19 +62,19 @@ def test_prices_are_dated_or_not_known() -> None:
     ("estimate", "queries", "words"),
     [
         (
-            Estimate(1, 1400, "tokens", 0.00007, "USD", "2026-07-27"),
+            CostEstimate(1, 1400, "tokens", 0.00007, "USD", "2026-07-27"),
             300,
             "300 requests, about 420,000 tokens, about $0.021 at prices of 2026-07-27",
         ),
         (
-            Estimate(1, 1, "search units", None),
+            CostEstimate(1, 1, "search units", None),
             1,
             "1 request, about 1 search unit, price not known",
         ),
-        (Estimate(4, 4, "requests", 0.0), 1, "4 requests, no charge"),
+        (CostEstimate(4, 4, "requests", 0.0), 1, "4 requests, no charge"),
     ],
 )
-def test_an_estimate_in_words(estimate: Estimate, queries: int, words: str) -> None:
+def test_an_estimate_in_words(estimate: CostEstimate, queries: int, words: str) -> None:
     assert hosted.estimate_words(estimate, queries) == words
 
 

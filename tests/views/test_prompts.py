@@ -13,7 +13,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Query
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.remote.urls import ALLOW_PRIVATE
-from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.prompts import KINDS, delete_prompt, own_folder, save_prompt
 from rerank_lab.testing.chat_server import FakeChat, sorter
 from rerank_lab.testing.provider_servers import KEY, overlap
@@ -23,7 +23,7 @@ DOCS = [Document("a", "Paris [2] is a capital"), Document("b", "Bananas"), Docum
 QUERY = Query("q", "capital [3] of France")
 
 
-def asking(spec: str, home: Path) -> Asking:
+def asking(spec: str, home: Path) -> LLMReranker:
     found = prompts.asking_of(resolve(f"bm25 >> {spec}").stages[0], Engine(home))
     assert found is not None
     return found

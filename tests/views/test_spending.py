@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rerank_lab.core.spend import Estimate, SpendMeter
+from rerank_lab.core.spend import CostEstimate, SpendMeter
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
@@ -16,7 +16,7 @@ QUERIES = [Query("q1", "short"), Query("q2", "a longer question"), Query("q3", "
 
 def test_what_was_spent_and_what_is_left() -> None:
     meter = SpendMeter()
-    meter.settle(meter.reserve(Estimate(1, 1, "tokens", 0.2), "a call"), 0.25)
+    meter.settle(meter.reserve(CostEstimate(1, 1, "tokens", 0.2), "a call"), 0.25)
     assert spent_words(meter) == "$0.25 spent so far, by the dated prices."
     meter.limit = 1.0
     assert spent_words(meter) == (

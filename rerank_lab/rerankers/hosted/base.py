@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rerank_lab.core.context import Context, StoredScore
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
-from rerank_lab.core.spend import Estimate
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote import urls
@@ -89,7 +89,7 @@ class HostedReranker(PointwiseReranker):
 
         access, place = call.access, str(self.options["base_url"])
         return Line(
-            self.info.name, call.timeout_s, access.secrets, call.ctx.tape, access.own, place
+            self.info.name, call.timeout_s, access.secrets, call.ctx.recording, access.own, place
         )
 
     @property
@@ -144,10 +144,10 @@ class HostedReranker(PointwiseReranker):
 
     def access(self, ctx: Context) -> Access:
         """Key and address for one query. Raises MissingKey or InvalidInput with the next step."""
-        if ctx.tape is not None and ctx.tape.replaying:
-            # Nothing is sent, so no address is refused: a tape opens on any machine.
+        if ctx.recording is not None and ctx.recording.replaying:
+            # Nothing is sent, so no address is refused: a recording opens on any machine.
             given = str(self.options.get("base_url", "")).strip()
-            return Access(given or self.provider.base_url or "http://tape", "none", False, ())
+            return Access(given or self.provider.base_url or "http://recording", "none", False, ())
         return access_of(self.provider, self.base_url, ctx)
 
     def missing_key(self, ctx: Context) -> LabError | None:
@@ -158,7 +158,7 @@ class HostedReranker(PointwiseReranker):
             return error
         return None
 
-    def estimate(self, query: Query, docs: Sequence[Document]) -> Estimate:
+    def estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
         """What reranking these would take, nothing being cached. Raises as `rerank` would."""
         once = {self.unit(doc): doc for doc in docs}.values()
         cuts = self.cuts(query.text, list(once), Work(Context()))
@@ -210,8 +210,8 @@ class HostedReranker(PointwiseReranker):
             work.ctx.cache.put_many(kept)
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        if work.ctx.tape is not None and work.ctx.tape.whole:
-            # A tape must hold, and is asked for, whole requests: not what a cache left over.
+        if work.ctx.recording is not None and work.ctx.recording.whole:
+            # A recording holds whole requests, not only what no cache answered.
             work.ctx = replace(work.ctx, cache=None)
         if self.listwise:
             return self._rank_together(query, docs, work)
@@ -260,7 +260,7 @@ class HostedReranker(PointwiseReranker):
             )
         return batches
 
-    def _estimate(self, batches: Sequence[Batch]) -> Estimate:
+    def _estimate(self, batches: Sequence[Batch]) -> CostEstimate:
         sizes = [(batch.documents, batch.tokens) for batch in batches]
         return self.provider.estimate(self.model, sizes, float(self.options.get("price", -1.0)))
 
@@ -269,7 +269,7 @@ class HostedReranker(PointwiseReranker):
     ) -> Done:
         """One request, tried until it succeeds, cannot succeed, or has been tried often enough."""
         estimate = self._estimate([batch])
-        replaying = ctx.tape is not None and ctx.tape.replaying
+        replaying = ctx.recording is not None and ctx.recording.replaying
         attempts = 1 if replaying else 1 + int(self.options.get("retries", 3))
         limiter = self._limiter(access)
         queue_s = network_s = 0.0
@@ -305,7 +305,7 @@ class HostedReranker(PointwiseReranker):
             )
         return error
 
-    def _metered(self, call: Call, estimate: Estimate, replaying: bool) -> Done:
+    def _metered(self, call: Call, estimate: CostEstimate, replaying: bool) -> Done:
         """One attempt within the spend limit. One that timed out counts: it may be billed."""
         meter = call.ctx.spend
         if replaying:
@@ -326,7 +326,7 @@ class HostedReranker(PointwiseReranker):
         finally:
             meter.settle(reserved, billed)
 
-    def _billed(self, answer: Answer, estimate: Estimate) -> tuple[float, float]:
+    def _billed(self, answer: Answer, estimate: CostEstimate) -> tuple[float, float]:
         """Units and money, by the reply where it says so, else by the estimate."""
         units = answer.units
         if units is None and self.provider.unit == "tokens" and answer.tokens:

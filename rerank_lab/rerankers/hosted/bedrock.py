@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from rerank_lab.components.registry import Param
-from rerank_lab.core.context import Context, Exchange
+from rerank_lab.core.context import Context, Response
 from rerank_lab.core.errors import InvalidInput, MissingKey
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of, checked_key
@@ -46,7 +46,7 @@ class Bedrock(HostedReranker):
         return super().base_url(key) if given else self._own_base()
 
     def access(self, ctx: Context) -> Access:
-        if ctx.tape is not None and ctx.tape.replaying:
+        if ctx.recording is not None and ctx.recording.replaying:
             return super().access(ctx)
         given = bool(str(self.options["base_url"]).strip())
         found = access_of(self.provider, self.base_url, ctx) if given else self._own_access(ctx)
@@ -68,21 +68,23 @@ class Bedrock(HostedReranker):
         return checked_key(KEY_ID, ctx, required=True), token
 
     def send(self, call: Call) -> Answer:
-        tape, body = call.ctx.tape, self.body(call.query, call.texts)
+        recording, body = call.ctx.recording, self.body(call.query, call.texts)
         digest = ""
-        if tape is not None:
+        if recording is not None:
             from rerank_lab.remote.recordings import request_digest
             from rerank_lab.remote.transport import played, redacted_exchange
 
             place = str(self.options["base_url"]) or str(self.options["region"])
             digest = request_digest(self.info.name, place, body)
-            if tape.replaying:
-                payload = json.loads(played(tape, digest, self.info.name).body)
+            if recording.replaying:
+                payload = json.loads(played(recording, digest, self.info.name).body)
                 return answer_of(payload, len(call.texts), self.provider)
         payload = {"results": self._pages(call, body)}
-        if tape is not None:
-            exchange = Exchange(200, {}, json.dumps(payload))
-            tape.record(digest, self.info.name, redacted_exchange(exchange, call.access.secrets))
+        if recording is not None:
+            exchange = Response(200, {}, json.dumps(payload))
+            recording.record(
+                digest, self.info.name, redacted_exchange(exchange, call.access.secrets)
+            )
         return answer_of(payload, len(call.texts), self.provider)
 
     def body(self, query: str, texts: Sequence[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Cohere(HostedReranker):
     """One SDK client per request: it holds the key, so it must not outlive the request.
 
     The SDK's own retries are off (ours know the deadline, the cancel token and the spend limit),
-    and it sends through our transport, which checks addresses and keeps tapes.
+    and it sends through our transport, which checks addresses and keeps recordings.
     """
 
     provider = providers()["cohere"]

@@ -31,7 +31,7 @@ class Probe:
 
 
 def probe(reranker: Reranker, ctx: Context, timeout_s: float = 20.0, title: str = "") -> Probe:
-    """Rerank two sentences, without cache and tape. Never raises a LabError; counts as spending.
+    """Rerank two sentences, uncached and unrecorded. Never raises a LabError; counts as spending.
 
     `title` is what is said to work: by itself the provider of a hosted reranker, else its name.
     """
@@ -40,7 +40,7 @@ def probe(reranker: Reranker, ctx: Context, timeout_s: float = 20.0, title: str 
     start = time.perf_counter()
     try:
         done = reranker.rerank(
-            _QUERY, _DOCS, replace(ctx, cache=None, tape=None, deadline=deadline)
+            _QUERY, _DOCS, replace(ctx, cache=None, recording=None, deadline=deadline)
         )
     except LabError as error:
         seconds = time.perf_counter() - start

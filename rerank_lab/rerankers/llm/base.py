@@ -14,7 +14,7 @@ from typing import Any
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
-from rerank_lab.core.spend import Estimate
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.rerankers import long_documents as long
@@ -31,7 +31,7 @@ SHOWN_VERSION = 1
 """Raise it when `shown` or `cut` changes what models see: answers kept from before then miss."""
 
 
-class Asking(Reranker):
+class LLMReranker(Reranker):
     """A reranker that puts questions to a language model."""
 
     @property
@@ -88,7 +88,7 @@ class Asking(Reranker):
         try:
             if self.local:
                 LocalModel(self.options).digest()
-            elif ctx.tape is None or not ctx.tape.replaying:
+            elif ctx.recording is None or not ctx.recording.replaying:
                 Endpoint(self.options).base_url()
         except LabError as error:
             found.append(error)
@@ -116,7 +116,7 @@ class Asking(Reranker):
     def groups(self, n: int) -> list[tuple[int, int, int]]:
         """What n documents take, as (documents shown, fewest, most questions of that size)."""
 
-    def estimate(self, query: Query, docs: Sequence[Document]) -> Estimate:
+    def estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
         """What reranking these would take at most, nothing being cached and no answer unusable."""
         texts = [self._seen(text)[0] for text in self.texts(query.text, docs)]
         mean = sum(tokens((("", text),)) for text in texts) / max(1, len(texts))
@@ -126,7 +126,7 @@ class Asking(Reranker):
         written = sum(most * self.answer_tokens(size) for size, _, most in groups)
         calls = sum(most for _, _, most in groups)
         if self.local:
-            return Estimate(calls, read + written, "tokens", 0.0)
+            return CostEstimate(calls, read + written, "tokens", 0.0)
         return Endpoint(self.options).estimate(calls, read, written)
 
     def example(self, query: str, texts: Sequence[str], prompt: Prompt | None = None) -> Messages:
@@ -203,12 +203,12 @@ class Asking(Reranker):
         return accepted(reading, str(self.options["model"]), hint, work)
 
 
-class AskingOfMany(Asking):
+class ComparativeLLMReranker(LLMReranker):
     """Shows several documents at once; what is cut of them is counted once a query."""
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        if work.ctx.tape is not None and work.ctx.tape.whole:
-            # A tape must hold, and is asked for, every question: not what a cache left over.
+        if work.ctx.recording is not None and work.ctx.recording.whole:
+            # A recording holds every question, not only those that no cache answered.
             work.ctx = replace(work.ctx, cache=None)
         ranking, status = self._ranked(query, docs, work)
         words = int(self.options["passage_words"])

@@ -1,7 +1,7 @@
 """A model behind an OpenAI-compatible endpoint, asked through the official `openai` SDK.
 
 The SDK's own retries are off (ours know the deadline, the cancel token and the spend limit). It
-sends through the transport of the hosted rerankers, which checks addresses and keeps tapes, and
+sends through the transport of the hosted rerankers, which checks addresses and records, and
 nothing that the SDK reads from the environment (organisation, custom headers) goes along.
 """
 
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.core.spec import Literal
-from rerank_lab.core.spend import Estimate
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of, host_of, server_of
 from rerank_lab.remote.errors import (
@@ -74,16 +74,18 @@ class Endpoint:
 
     def access(self, ctx: Context) -> Access:
         """Key and address for one call. Raises MissingKey or InvalidInput with the next step."""
-        if ctx.tape is not None and ctx.tape.replaying:
-            # Nothing is sent, so no key is asked for and no address refused: a tape opens anywhere.
+        if ctx.recording is not None and ctx.recording.replaying:
+            # Nothing is sent: no key is needed and no address is refused.
             given = str(self.options["base_url"]).strip()
-            return Access(given or self.known.provider.base_url or "http://tape", "", False, ())
+            return Access(
+                given or self.known.provider.base_url or "http://recording", "", False, ()
+            )
         return access_of(self.known.provider, self.base_url, ctx)
 
-    def estimate(self, calls: int, read: float, written: float) -> Estimate:
+    def estimate(self, calls: int, read: float, written: float) -> CostEstimate:
         """What `calls` calls with so many tokens in all would cost, as far as prices are known."""
         cost, as_of = self._cost(read, written), self.known.provider.as_of
-        return Estimate(calls, read + written, "tokens", cost, "USD", as_of if cost else "")
+        return CostEstimate(calls, read + written, "tokens", cost, "USD", as_of if cost else "")
 
     def ask(self, ask: Ask, work: Work) -> Said:
         limit = {self.known.limit_field: ask.max_tokens + int(self.options["reasoning_tokens"])}
@@ -142,7 +144,7 @@ class Endpoint:
         """Send until it succeeds, cannot succeed, or has been tried often enough."""
         ctx = work.ctx
         access = self.access(ctx)
-        replaying = ctx.tape is not None and ctx.tape.replaying
+        replaying = ctx.recording is not None and ctx.recording.replaying
         attempts = 1 if replaying else 1 + int(self.options["retries"])
         limiter = limiter_of(
             "llm",
@@ -172,11 +174,11 @@ class Endpoint:
         raise AssertionError("unreachable")
 
     def _metered(
-        self, send: Callable[[Any], T], access: Access, expected: Estimate, work: Work
+        self, send: Callable[[Any], T], access: Access, expected: CostEstimate, work: Work
     ) -> T:
         """One attempt within the spend limit. One that timed out counts: it may be billed."""
         meter, billed = work.ctx.spend, 0.0
-        replaying = work.ctx.tape is not None and work.ctx.tape.replaying
+        replaying = work.ctx.recording is not None and work.ctx.recording.replaying
         reserved = 0.0 if replaying else meter.reserve(expected, f"A call of {self.model}")
         try:
             reply = self._sent(send, access, work.ctx)
@@ -227,7 +229,12 @@ class Endpoint:
 
         timeout_s = self._timeout(ctx)
         line = Line(
-            "llm", timeout_s, access.secrets, ctx.tape, access.own, str(self.options["base_url"])
+            "llm",
+            timeout_s,
+            access.secrets,
+            ctx.recording,
+            access.own,
+            str(self.options["base_url"]),
         )
         with faults(), client(line, access.key) as http:
             sdk = openai.OpenAI(

@@ -13,7 +13,7 @@ from rerank_lab.core.similarity import kendall_tau
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, windows
-from rerank_lab.rerankers.llm.base import AskingOfMany, lettered, numbered
+from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered, numbered
 from rerank_lab.rerankers.llm.chat import known_of, no_probabilities
 from rerank_lab.rerankers.llm.options import llm_info
 from rerank_lab.rerankers.llm.tournament import Stage, dealt, stages
@@ -33,7 +33,7 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-class Listwise(AskingOfMany, ListwiseReranker):
+class Listwise(ComparativeLLMReranker, ListwiseReranker):
     """Orders windows of documents, from the bottom up (Sun et al. 2023, RankGPT).
 
     Forms: "rankgpt" (a turn for each passage), "rankllm" (one turn), "json" (held to a schema),

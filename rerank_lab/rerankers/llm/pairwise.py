@@ -9,7 +9,7 @@ from rerank_lab.components.registry import Info, Param
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import KEEP, PairwiseReranker
-from rerank_lab.rerankers.llm.base import AskingOfMany, lettered
+from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered
 from rerank_lab.rerankers.llm.options import llm_info
 from rerank_lab.rerankers.parsing import read_label
 from rerank_lab.rerankers.sorting import bubble_groups, heap_groups
@@ -17,7 +17,7 @@ from rerank_lab.rerankers.sorting import bubble_groups, heap_groups
 SORTS = ("heapsort", "bubblesort", "allpairs")
 
 
-class Pairwise(AskingOfMany, PairwiseReranker):
+class Pairwise(ComparativeLLMReranker, PairwiseReranker):
     """Asks about two passages in both orders; only agreement counts (Qin et al. 2024, PRP).
 
     All pairs of n documents take n(n-1) calls and give wins as scores; the sorts decide the first

@@ -13,7 +13,7 @@ from rerank_lab.core.errors import BackendError
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.remote.gather import gather
 from rerank_lab.rerankers.base import PointwiseReranker, Work
-from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.chat import no_probabilities
 from rerank_lab.rerankers.llm.messages import plain
 from rerank_lab.rerankers.llm.options import llm_info
@@ -25,7 +25,7 @@ _TOP = 20
 _BATCH = 16
 
 
-class PointwiseLLM(Asking, PointwiseReranker):
+class PointwiseLLM(LLMReranker, PointwiseReranker):
     """Scores each document by itself.
 
     "yesno": log P(yes) - log P(no) of the first token of the answer (a logit). "likelihood": the
@@ -121,7 +121,7 @@ class PointwiseLLM(Asking, PointwiseReranker):
         return math.log(yes) - math.log(no)
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        if work.ctx.tape is not None and work.ctx.tape.whole:
+        if work.ctx.recording is not None and work.ctx.recording.whole:
             work.ctx = replace(work.ctx, cache=None)
         ranking, status = PointwiseReranker._rank(self, query, docs, work)
         return replace(ranking, scale=self.scale), status

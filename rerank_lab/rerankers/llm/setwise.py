@@ -9,7 +9,7 @@ from rerank_lab.components.registry import Info, Param
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import CHILDREN, KEEP, SetwiseReranker
-from rerank_lab.rerankers.llm.base import AskingOfMany, lettered
+from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered
 from rerank_lab.rerankers.llm.chat import no_probabilities
 from rerank_lab.rerankers.llm.listwise import label_order
 from rerank_lab.rerankers.llm.options import llm_info
@@ -19,7 +19,7 @@ from rerank_lab.rerankers.sorting import bubble_groups, heap_groups
 SORTS = ("heapsort", "bubblesort", "likelihood")
 
 
-class Setwise(AskingOfMany, SetwiseReranker):
+class Setwise(ComparativeLLMReranker, SetwiseReranker):
     """Sorts by asking for the best of `children` + 1 passages at a time (Zhuang et al. 2024).
 
     Sort "likelihood" is the heap sort with the label's probability as first token in place of a

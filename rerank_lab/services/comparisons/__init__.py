@@ -1,6 +1,6 @@
 """Saved comparisons: one query's results with the answers of providers, to be opened anywhere.
 
-    kept = Comparison(...)                       # results, and the tape of what was asked
+    kept = Comparison(...)                       # results, and the recording of what was asked
     comparison_id = keep(kept, secrets=...)      # a file in the data folder, without any key
     load(comparison_id).columns                  # the same results; nothing is asked
 

@@ -16,7 +16,7 @@ from rerank_lab.core.spec import Node, parse
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Hit, Query, Ranking, Status, Trace
 from rerank_lab.pipeline.pipeline import Result, StageResult
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons.value import (
     FORMAT,
     MAX_BYTES,
@@ -66,12 +66,12 @@ def comparison_of(data: bytes) -> Comparison:
         )
         if tuple(column.pipeline for column in columns) != header.pipelines:
             raise _Wrong("the columns are not those that the first line names")
-        tape = _tape(lines[size:])
+        recording = _recording(lines[size:])
     except _Wrong as wrong:
         raise refused(str(wrong)) from None
-    if header.answers != max(0, len(tape) - 1):
+    if header.answers != max(0, len(recording) - 1):
         raise refused("it is cut short: answers are missing at its end")
-    return Comparison(header, columns, tape)
+    return Comparison(header, columns, recording)
 
 
 def refused(what: str) -> InvalidInput:
@@ -224,17 +224,17 @@ def _error(shown: Any, at: str) -> LabError:
     return _KINDS.get(kind, LabError)(message, hint=hint, details=details)
 
 
-def _tape(lines: Sequence[str]) -> tuple[str, ...]:
+def _recording(lines: Sequence[str]) -> tuple[str, ...]:
     if not lines:
         return ()
-    with Tape(MEMORY) as tape:
+    with Recording(MEMORY) as recording:
         try:
-            tape.add_lines(lines)
+            recording.add_lines(lines)
         except InvalidInput as error:
             raise _Wrong(f"among the answers, {error.problems[0]}") from None
         except RecursionError:
             raise _Wrong("among the answers, a line is nested too deep") from None
-        return tuple(tape.lines())
+        return tuple(recording.lines())
 
 
 def _object(line: str, at: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _SHORTEST_KEY = 8
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the list shows. `created_at` is ISO 8601 in UTC; `answers` counts those on the tape."""
+    """What the list shows. `created_at` is ISO 8601 in UTC; `answers` counts recorded ones."""
 
     title: str
     created_at: str
@@ -52,11 +52,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A comparison as it was. `tape` are the lines of a tape, () when nothing was asked."""
+    """A comparison as it was. `recording` holds the lines of one, () when nothing was asked."""
 
     header: Header
     columns: tuple[Column, ...]
-    tape: tuple[str, ...] = ()
+    recording: tuple[str, ...] = ()
 
     def check_against(self, corpus: Corpus) -> None:
         """Raise InvalidInput when these results do not speak of this corpus."""
@@ -105,12 +105,12 @@ def _named(column: Column) -> Iterator[str]:
 def to_bytes(comparison: Comparison, secrets: Sequence[str] = ()) -> bytes:
     """The file. `secrets` are taken out of every text, should one have got there.
 
-    Raises InvalidInput when it would be larger than MAX_BYTES; the tape is left out first.
+    Raises InvalidInput when it would be larger than MAX_BYTES; the recording is left out first.
     """
     keys = [secret for secret in secrets if len(secret) >= _SHORTEST_KEY]
     columns = [_line(_column(column), keys) for column in comparison.columns]
-    tape = [_line(json.loads(line), keys) for line in comparison.tape]
-    for kept in (tape, []):
+    recording = [_line(json.loads(line), keys) for line in comparison.recording]
+    for kept in (recording, []):
         header = _header(comparison.header) | {"answers": max(0, len(kept) - 1)}
         data = "\n".join([_line(header, keys), *columns, *kept, ""]).encode()
         if len(data) <= MAX_BYTES:

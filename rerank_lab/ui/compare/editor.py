@@ -11,7 +11,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal, Node, PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.ui.compare import prompts
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.views import form, hosted
@@ -53,7 +53,7 @@ def close() -> None:
     prompts.close()
 
 
-def _edited() -> Asking | None:
+def _edited() -> LLMReranker | None:
     """The stage whose prompt is edited, as the pipeline's text has it now."""
     spec, _ = form.parsed(st.session_state[_KEPT])
     path = st.session_state[prompts.OPEN].path

@@ -10,7 +10,7 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Document, Query
-from rerank_lab.rerankers.llm.base import Asking
+from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.prompts import delete_prompt
 from rerank_lab.ui.shared import parts, resources, run, state
 from rerank_lab.views import form
@@ -31,7 +31,7 @@ class Editing:
     name: str
 
 
-def field(asking: Asking, path: form.Path, key: str, common: dict[str, Any]) -> None:
+def field(asking: LLMReranker, path: form.Path, key: str, common: dict[str, Any]) -> None:
     """The choice of a stage's prompt, with the ways to words of one's own."""
     found = views.choices(asking)
     with st.container(gap="xsmall"):
@@ -59,7 +59,7 @@ def close() -> None:
     st.session_state[OPEN] = None
 
 
-def draw(now: state.Screen, asking: Asking, use: Use) -> None:
+def draw(now: state.Screen, asking: LLMReranker, use: Use) -> None:
     """The prompt in a dialog that stands in place of the pipeline's."""
     editing: Editing = st.session_state[OPEN]
     title = f"Prompt {editing.name}" if editing.name else "A prompt of your own"
@@ -81,7 +81,7 @@ def _edit(path: form.Path, source: str, name: str) -> None:
     st.rerun()
 
 
-def _dialog(now: state.Screen, asking: Asking, editing: Editing, use: Use) -> None:
+def _dialog(now: state.Screen, asking: LLMReranker, editing: Editing, use: Use) -> None:
     kind = asking.kind
     st.text_area(
         "Text",

@@ -261,8 +261,8 @@ def _ask(what: str, of: str) -> None:
 
 def _save(view: CompareView, now: state.Screen, tasks: Sequence[run.Task]) -> None:
     try:
-        tapes = run.tapes(tasks)
-        made = views.comparison(view.question, run.outcomes(tasks), now.depth, now.show, tapes)
+        recordings = run.recordings(tasks)
+        made = views.comparison(view.question, run.outcomes(tasks), now.depth, now.show, recordings)
         secrets = saved.known_secrets(keys.secrets(), now.pipelines)
         _ = saved.keep(made, secrets)
         st.session_state["saved_told"] = "Saved. It opens without a key or a network."

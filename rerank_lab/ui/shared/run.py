@@ -16,7 +16,7 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline, Result, StageStarted, result_of
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.ui.shared import keys, resources, spending, waiting
 from rerank_lab.views import Outcome, Question, hosted, prompts
 from rerank_lab.views.saved import addresses
@@ -73,10 +73,10 @@ def submit(
     return tuple(by_spec.get(spec) or Task(spec, kept=kept[spec]) for spec in specs)
 
 
-def tapes(tasks: Sequence[Task]) -> list[Tape]:
+def recordings(tasks: Sequence[Task]) -> list[Recording]:
     """What providers answered to these tasks, as far as they were asked and not a cache."""
-    found = [task.job.ctx.tape for task in tasks if task.job is not None]
-    return [tape for tape in found if isinstance(tape, Tape)]
+    found = [task.job.ctx.recording for task in tasks if task.job is not None]
+    return [recording for recording in found if isinstance(recording, Recording)]
 
 
 def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
@@ -101,7 +101,7 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
             cache=cache,
             secrets=keys.secrets_for(addresses([spec])),
             spend=spending.meter(),
-            tape=Tape(MEMORY, whole=False),
+            recording=Recording(MEMORY, whole=False),
         )
         if calls
         else Context(cache=cache),

@@ -14,7 +14,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from tests.rerankers.hosted.conftest import keyed
 
@@ -86,18 +86,20 @@ def test_sixteen_in_flight_give_what_one_after_the_other_gives(fake: Start, tmp_
     assert all(alone)
 
 
-def test_a_pipeline_replays_from_a_tape_even_after_it_ran(fake: Start, tmp_path: Path) -> None:
+def test_a_pipeline_replays_from_a_recording_even_after_it_ran(fake: Start, tmp_path: Path) -> None:
     server, engine = fake("voyage"), Engine(tmp_path)
     pipeline = Pipeline(f'bm25 >> voyage(base_url="{server.url}")')
     plain = replace(keyed(), cache=engine.scores)
     before = pipeline.run("capital", CORPUS, plain, engine)
-    with Tape(tmp_path / "t.sqlite") as tape:
-        pipeline.run("capital", CORPUS, replace(plain, tape=tape), engine)
-        assert len(tape) == 1
+    with Recording(tmp_path / "t.sqlite") as recording:
+        pipeline.run("capital", CORPUS, replace(plain, recording=recording), engine)
+        assert len(recording) == 1
     server.__exit__(None, None, None)
-    with Tape(tmp_path / "t.sqlite", "replay") as tape:
+    with Recording(tmp_path / "t.sqlite", "replay") as recording:
         other = Engine(tmp_path / "elsewhere")
-        again = pipeline.run("capital", CORPUS, Context(cache=other.scores, tape=tape), other)
+        again = pipeline.run(
+            "capital", CORPUS, Context(cache=other.scores, recording=recording), other
+        )
     assert again.ranking == before.ranking
 
 

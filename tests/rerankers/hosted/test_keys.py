@@ -20,7 +20,7 @@ from rerank_lab.core.errors import BackendError, InvalidInput, LabError, Missing
 from rerank_lab.remote import limits as limiter
 from rerank_lab.remote import urls
 from rerank_lab.remote.providers import providers
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.rerankers.score_cache import ScoreCache
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from rerank_lab.testing.wire_formats import WIRES
@@ -59,9 +59,9 @@ def test_a_key_is_found_nowhere_afterwards(
     for name, switch in SWITCHES.items():
         reranker = made(provider, server, retries=1, timeout_s=0.2)
         server.always = switch
-        with Tape(tmp_path / f"{name}.sqlite") as tape:
-            for kept in (tape, None):
-                ctx = keyed(CANARY, cache=cache, tape=kept)
+        with Recording(tmp_path / f"{name}.sqlite") as recording:
+            for kept in (recording, None):
+                ctx = keyed(CANARY, cache=cache, recording=kept)
                 try:
                     done = reranker.rerank(QUERY, DOCS, ctx)
                     seen += [repr(done), json.dumps(done.trace.to_json())]
@@ -69,7 +69,7 @@ def test_a_key_is_found_nowhere_afterwards(
                     seen += [repr(error), json.dumps(error.to_json())]
                     seen += traceback.format_exception(error)
                 seen += [repr(ctx), repr(vars(reranker)), reranker.fingerprint()]
-            seen += list(tape.lines())
+            seen += list(recording.lines())
     seen += [repr(limiter._limiters), caplog.text]
     seen += [f.read_bytes().decode("latin-1") for f in tmp_path.rglob("*") if f.is_file()]
     assert any(r.headers.get(server.wire.auth, "").find(CANARY) >= 0 for r in server.requests)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rerank_lab.components.registry import load
 from rerank_lab.core.errors import BackendError, SpendLimit
-from rerank_lab.core.spend import Estimate, SpendMeter
+from rerank_lab.core.spend import CostEstimate, SpendMeter
 from rerank_lab.core.types import Document
 from rerank_lab.remote.providers import providers
 from rerank_lab.rerankers.score_cache import ScoreCache
@@ -21,8 +21,8 @@ from tests.rerankers.hosted.conftest import DOCS, QUERY, keyed, made, run
 Start = Callable[..., FakeProvider]
 
 
-def _cost(amount: float | None, currency: str = "USD") -> Estimate:
-    return Estimate(1, 1, "units", amount, currency)
+def _cost(amount: float | None, currency: str = "USD") -> CostEstimate:
+    return CostEstimate(1, 1, "units", amount, currency)
 
 
 @given(st.lists(st.floats(0, 2), max_size=20), st.floats(0, 10))
@@ -125,15 +125,15 @@ def test_the_estimate_is_at_least_what_is_billed(fake: Start) -> None:
     assert estimate.calls == done.trace.calls == 1
     assert estimate.unit == "tokens"
     assert estimate.units >= done.trace.units
-    assert estimate.cost is not None
-    assert estimate.cost >= done.trace.cost
+    assert estimate.amount is not None
+    assert estimate.amount >= done.trace.cost
     assert estimate.as_of == "2026-07-27"
 
 
 def test_a_search_unit_covers_a_hundred_documents() -> None:
     docs = [Document(str(i), f"text {i}") for i in range(101)]
     estimate = load("reranker", "cohere")(price=0.002).estimate(QUERY, docs)
-    assert (estimate.calls, estimate.units, estimate.cost) == (1, 2.0, pytest.approx(0.004))
+    assert (estimate.calls, estimate.units, estimate.amount) == (1, 2.0, pytest.approx(0.004))
 
 
 def test_every_price_is_dated_and_says_where_it_was_read() -> None:

@@ -58,7 +58,7 @@ def test_a_model_in_this_process_wants_no_key_and_costs_nothing() -> None:
     local = Listwise(backend="local", price_in=5.0, price_out=5.0)
     assert local.missing_key(Context()) is None
     estimate = local.estimate(QUERY, DOCS)
-    assert estimate.cost == 0.0
+    assert estimate.amount == 0.0
     assert estimate.units > 0
 
 

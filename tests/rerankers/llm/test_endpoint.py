@@ -1,4 +1,4 @@
-"""The real SDK against a real server: keys, faults, limits, money, tapes, many calls at once."""
+"""The real SDK against a real server: keys, faults, limits, money, recordings, many calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rerank_lab.core.errors import (
 )
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Status
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.rerankers.llm.chat import Endpoint, known_of
 from rerank_lab.rerankers.llm.listwise import Listwise
 from rerank_lab.rerankers.llm.pointwise import PointwiseLLM
@@ -280,7 +280,7 @@ def test_a_call_that_timed_out_counts_as_spent(serve: Serve, ctx: Context) -> No
 
 def test_a_price_that_is_not_known_cannot_keep_a_limit(ctx: Context) -> None:
     reranker = Listwise(base_url="https://llm.example.com/v1", model="unheard-of")
-    assert reranker.estimate(QUERY, DOCS).cost is None
+    assert reranker.estimate(QUERY, DOCS).amount is None
     with pytest.raises(SpendLimit):
         reranker.rerank(QUERY, DOCS, replace(ctx, spend=SpendMeter(limit=1.0)))
 
@@ -288,39 +288,44 @@ def test_a_price_that_is_not_known_cannot_keep_a_limit(ctx: Context) -> None:
 def test_the_dated_price_list_gives_an_estimate_before_a_run() -> None:
     estimate = Listwise(model="gpt-4o-mini").estimate(QUERY, documents(range(100)))
     assert estimate.calls == 9
-    assert estimate.cost is not None
-    assert 0.0005 < estimate.cost < 0.01
+    assert estimate.amount is not None
+    assert 0.0005 < estimate.amount < 0.01
     assert estimate.as_of == known_of("", "").provider.as_of != ""
 
 
-def test_a_tape_answers_without_key_or_network(serve: Serve, ctx: Context, tmp_path: Path) -> None:
+def test_a_recording_answers_without_key_or_network(
+    serve: Serve, ctx: Context, tmp_path: Path
+) -> None:
     server = serve()
     reranker = make(Listwise, server, window=2, step=1)
-    path = tmp_path / "tape.sqlite"
-    with Tape(path, "record") as tape:
-        recorded = reranker.rerank(QUERY, DOCS, replace(ctx, tape=tape))
+    path = tmp_path / "recording.sqlite"
+    with Recording(path, "record") as recording:
+        recorded = reranker.rerank(QUERY, DOCS, replace(ctx, recording=recording))
     sent = len(server.requests)
-    with Tape(path, "replay") as tape:
-        replayed = reranker.rerank(QUERY, DOCS, Context(tape=tape))
+    with Recording(path, "replay") as recording:
+        replayed = reranker.rerank(QUERY, DOCS, Context(recording=recording))
         with pytest.raises(BackendError, match="holds no answer"):
-            reranker.rerank(QUERY, documents([5, 6]), Context(tape=tape))
+            reranker.rerank(QUERY, documents([5, 6]), Context(recording=recording))
     assert replayed.ranking == recorded.ranking
     assert len(server.requests) == sent
     assert replayed.trace.cost == 0
     assert KEY.encode() not in path.read_bytes()
 
 
-def test_a_tape_holds_every_question_even_when_answers_are_known(
+def test_a_recording_holds_every_question_even_when_answers_are_known(
     serve: Serve, ctx: Context, tmp_path: Path
 ) -> None:
     warm = replace(ctx, cache=ScoreCache(tmp_path / "scores.sqlite"))
     server = serve()
     for kind in (Listwise, PointwiseLLM):
         known = make(kind, server).rerank(QUERY, DOCS, warm).ranking
-        with Tape(tmp_path / f"{kind.__name__}.sqlite", "record") as tape:
-            make(kind, server).rerank(QUERY, DOCS, replace(warm, tape=tape))
-        with Tape(tmp_path / f"{kind.__name__}.sqlite", "replay") as tape:
-            assert make(kind, server).rerank(QUERY, DOCS, Context(tape=tape)).ranking == known
+        with Recording(tmp_path / f"{kind.__name__}.sqlite", "record") as recording:
+            make(kind, server).rerank(QUERY, DOCS, replace(warm, recording=recording))
+        with Recording(tmp_path / f"{kind.__name__}.sqlite", "replay") as recording:
+            assert (
+                make(kind, server).rerank(QUERY, DOCS, Context(recording=recording)).ranking
+                == known
+            )
 
 
 def test_the_key_is_nowhere(serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -328,8 +333,8 @@ def test_the_key_is_nowhere(serve: Serve, tmp_path: Path, caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG)
     cache = ScoreCache(tmp_path / "scores.sqlite")
     shown: list[str] = []
-    with Tape(tmp_path / "tape.sqlite", "record") as tape:
-        ctx = Context(cache=cache, secrets={"OPENAI_API_KEY": canary}, tape=tape)
+    with Recording(tmp_path / "recording.sqlite", "record") as recording:
+        ctx = Context(cache=cache, secrets={"OPENAI_API_KEY": canary}, recording=recording)
         for switch in (
             Switch(),
             *(Switch(status=status, echo_key=True) for status in (400, 401, 403, 429, 500)),

@@ -117,7 +117,7 @@ def test_an_estimate_is_near_what_is_then_read(
     trace = reranker.rerank(QUERY, docs, ctx).trace
     assert estimate.calls >= trace.calls
     assert 0.5 < estimate.units / (trace.tokens_in * 1.4) < 5
-    assert estimate.units < estimate.cost * 1e6 < 2 * estimate.units
+    assert estimate.units < estimate.amount * 1e6 < 2 * estimate.units
 
 
 TEMPERS: dict[str, tuple[Callable[[Question], Reply], Status, str]] = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rerank_lab.core.context import Context
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.rerankers.llm.pointwise import PointwiseLLM
 from rerank_lab.testing.provider_servers import KEY
 
@@ -44,18 +44,18 @@ def questions(body: Any) -> str:
 def test_answers_replay_without_key_and_server(
     serve: Serve, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    docs, tape_file = documents([3, 1, 4, 2, 5]), tmp_path / "t.sqlite"
+    docs, recording_file = documents([3, 1, 4, 2, 5]), tmp_path / "t.sqlite"
     server = serve()
 
     def made() -> list[Any]:
         return [make(kind, server, **options) for kind, options in EVERY]
 
-    with Tape(tape_file) as tape:
-        first = [one.rerank(QUERY, docs, replace(ctx, tape=tape)) for one in made()]
-        assert KEY not in "".join(tape.lines())
+    with Recording(recording_file) as recording:
+        first = [one.rerank(QUERY, docs, replace(ctx, recording=recording)) for one in made()]
+        assert KEY not in "".join(recording.lines())
     server.__exit__(None, None, None)
     monkeypatch.delenv("RERANK_LAB_ALLOW_PRIVATE_URLS")
-    with Tape(tape_file, "replay") as tape:
-        again = [one.rerank(QUERY, docs, Context(tape=tape)) for one in made()]
+    with Recording(recording_file, "replay") as recording:
+        again = [one.rerank(QUERY, docs, Context(recording=recording)) for one in made()]
     assert [one.ranking for one in again] == [one.ranking for one in first]
     assert [one.status for one in again] == [one.status for one in first]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rerank_lab.core.context import Exchange
+from rerank_lab.core.context import Response
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingKey
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Ranking, Trace
-from rerank_lab.remote.recordings import Tape
+from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.comparisons import Comparison, store
 from rerank_lab.services.comparisons.value import to_bytes
@@ -31,9 +31,9 @@ TRACE = Trace(
 )
 
 
-def tape(body: str = '{"scores": [1]}') -> Tape:
-    found = Tape(MEMORY)
-    found.record("a" * 64, "cohere", Exchange(200, {"content-type": "application/json"}, body))
+def recording(body: str = '{"scores": [1]}') -> Recording:
+    found = Recording(MEMORY)
+    found.record("a" * 64, "cohere", Response(200, {"content-type": "application/json"}, body))
     return found
 
 
@@ -48,7 +48,7 @@ def kept(title: str = "", **more: Any) -> Comparison:
     ]
     now = datetime(2026, 11, 24, 15, 40, tzinfo=UTC)
     question = Question(made.QUERY, corpus)
-    found = comparison(question, outcomes, 50, 10, more.get("tapes", [tape()]), now)
+    found = comparison(question, outcomes, 50, 10, more.get("recordings", [recording()]), now)
     return replace(found, header=replace(found.header, title=title)) if title else found
 
 
@@ -68,7 +68,7 @@ def test_what_is_read_is_what_was_kept(home: Path) -> None:
     before = kept()
     after = saved.load(saved.keep(before))
     assert after.header == before.header
-    assert after.tape == before.tape
+    assert after.recording == before.recording
     for one, other in zip(after.columns, before.columns, strict=True):
         assert one.pipeline == other.pipeline
         assert told(one.error) == told(other.error)
@@ -84,7 +84,7 @@ def test_what_is_read_is_what_was_kept(home: Path) -> None:
 
 
 def test_a_key_is_nowhere_in_the_file_wherever_it_got_in(home: Path) -> None:
-    before = kept(f"title {SECRET}", tapes=[tape(json.dumps({"echo": SECRET}))])
+    before = kept(f"title {SECRET}", recordings=[recording(json.dumps({"echo": SECRET}))])
     bad = MissingKey(f"refused {SECRET}", hint=SECRET, details=SECRET)
     columns = (*before.columns[:-1], replace(before.columns[-1], error=bad))
     data = to_bytes(replace(before, columns=columns), [SECRET, "bm25"])
@@ -92,8 +92,8 @@ def test_a_key_is_nowhere_in_the_file_wherever_it_got_in(home: Path) -> None:
     assert b"[key removed]" in data
     after = saved.comparison_of(data)
     assert after.header.pipelines == before.header.pipelines
-    with Tape(MEMORY) as again:
-        again.add_lines(after.tape)
+    with Recording(MEMORY) as again:
+        again.add_lines(after.recording)
         answer = again.play("a" * 64)
     assert answer is not None
     assert json.loads(answer.body) == {"echo": "[key removed]"}
@@ -187,8 +187,8 @@ HOSTILE = {
     "counts": changed(1, "result.stages.0.trace.counts", {"a": []}),
     "passages": changed(1, "result.passages", {"d01": 7}),
     "error": changed(3, "result.stages.1.error", "boom"),
-    "tape": changed(6, "status", "200"),
-    "tape format": changed(5, "format", "other"),
+    "recording": changed(6, "status", "200"),
+    "recording format": changed(5, "format", "other"),
     "NaN": to_bytes(kept()).replace(b'"load_s": 0.0', b'"load_s": NaN', 1),
     "cut in a line": to_bytes(kept())[:-40],
     "cut at a line": b"\n".join(to_bytes(kept()).splitlines()[:3]),
@@ -232,11 +232,11 @@ def test_results_over_other_documents_are_not_shown(home: Path) -> None:
         liar.check_against(made.corpus())
 
 
-def test_a_tape_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = len(to_bytes(kept()))
     monkeypatch.setattr("rerank_lab.services.comparisons.value.MAX_BYTES", whole - 1)
     after = saved.comparison_of(to_bytes(kept()))
-    assert after.tape == ()
+    assert after.recording == ()
     assert after.header.answers == 0
     monkeypatch.setattr("rerank_lab.services.comparisons.value.MAX_BYTES", 1000)
     with pytest.raises(InvalidInput, match="larger than"):
