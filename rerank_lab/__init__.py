@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rerank_lab.pipeline.engine import Engine, default_engine
     from rerank_lab.pipeline.pipeline import Pipeline, Result
     from rerank_lab.pipeline.reranking import Stages, rerank_documents
-    from rerank_lab.views import moves
+    from rerank_lab.views.rank_changes import moves
     from rerank_lab.views.response_formats import to_cohere, to_rerankers
 
 __version__ = "0.1.0"

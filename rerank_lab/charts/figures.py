@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rerank_lab.views.bump import Axis, Bump, Line
+from rerank_lab.views.bump import Axis, Bump, BumpLine
 from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.labels import seconds
 from rerank_lab.views.text import shorten
@@ -20,7 +20,7 @@ from rerank_lab.views.times import PART_NAMES, PARTS
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class Theme:
     """The colours of one theme. `.streamlit/config.toml` holds the same values for widgets.
 
     `grades` run pale to deep for grades 0 to 3; `pipelines` are told apart by colour-blind eyes and
@@ -44,7 +44,7 @@ class Tokens:
     mark: str
 
 
-LIGHT = Tokens(
+LIGHT = Theme(
     name="light",
     accent="#1d5c96",
     background="#ffffff",
@@ -61,7 +61,7 @@ LIGHT = Tokens(
     pipelines=("#356fa8", "#b9770e", "#1f8a7f", "#9c4f96", "#7a7f35", "#5d6b78"),
     mark="#fdeeb5",
 )
-DARK = Tokens(
+DARK = Theme(
     name="dark",
     accent="#3f83c4",
     background="#14191f",
@@ -80,18 +80,18 @@ DARK = Tokens(
 )
 
 
-def template(tokens: Tokens) -> dict[str, Any]:
+def template(theme: Theme) -> dict[str, Any]:
     """The layout that every figure shares."""
-    axis = {"gridcolor": tokens.border, "linecolor": tokens.border, "zeroline": False}
+    axis = {"gridcolor": theme.border, "linecolor": theme.border, "zeroline": False}
     return {
-        "font": {"family": "Source Sans, sans-serif", "size": 13, "color": tokens.text},
+        "font": {"family": "Source Sans, sans-serif", "size": 13, "color": theme.text},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "hoverlabel": {
-            "bgcolor": tokens.surface,
-            "bordercolor": tokens.border,
-            "font": {"color": tokens.text, "size": 13},
+            "bgcolor": theme.surface,
+            "bordercolor": theme.border,
+            "font": {"color": theme.text, "size": 13},
             "align": "left",
         },
         "xaxis": axis,
@@ -101,20 +101,20 @@ def template(tokens: Tokens) -> dict[str, Any]:
     }
 
 
-def pipeline_colour(tokens: Tokens, slot: int) -> str:
-    return tokens.pipelines[slot % len(tokens.pipelines)]
+def pipeline_colour(theme: Theme, slot: int) -> str:
+    return theme.pipelines[slot % len(theme.pipelines)]
 
 
-def line_colours(tokens: Tokens, line: Line) -> tuple[str, str, str]:
+def line_colours(theme: Theme, line: BumpLine) -> tuple[str, str, str]:
     """Line, point and number: by grade when the query is judged, else by direction of movement."""
     if line.key.startswith("grade:"):
         grade = int(line.key.removeprefix("grade:"))
-        return tokens.grade_lines[grade], tokens.grades[grade], tokens.grade_text[grade]
-    colour = {"up": tokens.up, "down": tokens.down}.get(line.key, tokens.still)
-    return colour, colour, tokens.background
+        return theme.grade_lines[grade], theme.grades[grade], theme.grade_text[grade]
+    colour = {"up": theme.up, "down": theme.down}.get(line.key, theme.still)
+    return colour, colour, theme.background
 
 
-def bump_chart(data: Bump, tokens: Tokens) -> Any:
+def bump_chart(data: Bump, theme: Theme) -> Any:
     """Documents as lines over first stage and pipelines; rank 1 on top.
 
     Each point carries the document's id in `customdata`, so that a click can pin it. Documents
@@ -126,17 +126,17 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
     figure = go.Figure()
     drawn = sorted(data.lines, key=lambda line: (line.pinned, line.grade or 0))
     for line in drawn:
-        figure.add_trace(go.Scatter(**_bump_trace(data, line, tokens, floor)))
+        figure.add_trace(go.Scatter(**_bump_trace(data, line, theme, floor)))
     last = len(data.axes) - 1
     title_rows = max(len(_rows(axis.label)) for axis in data.axes)
-    figure.update_layout(template(tokens))
+    figure.update_layout(template(theme))
     figure.update_layout(
         height=int(min(620, 40 + 18 * title_rows + 20.5 * floor)),
         margin={"l": 36, "r": 228, "t": 12 + 18 * title_rows, "b": 8},
         hovermode="closest",
-        shapes=[_cut_line(data.k, last, tokens)],
+        shapes=[_cut_line(data.k, last, theme)],
         annotations=[_axis_title(place, axis) for place, axis in enumerate(data.axes)]
-        + _end_labels(data, tokens),
+        + _end_labels(data, theme),
     )
     figure.update_xaxes(range=[-0.35, last + 0.12], visible=False, fixedrange=True)
     ticks = [1, *range(5, data.k + 1, 5), *range(data.k + 10, data.lowest + 1, 10)]
@@ -146,7 +146,7 @@ def bump_chart(data: Bump, tokens: Tokens) -> Any:
         tickvals=[_height_of(tick, data.k) for tick in ticks] + [floor] * absent,
         ticktext=[str(tick) for tick in ticks] + ["none"] * absent,
         fixedrange=True,
-        gridcolor=tokens.surface,
+        gridcolor=theme.surface,
     )
     return figure
 
@@ -160,8 +160,8 @@ def _height_of(rank: int, k: int) -> float:
     return float(rank) if rank <= k else k + 0.8 + (rank - k) / 4
 
 
-def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[str, Any]:
-    colour, fill, ink = line_colours(tokens, line)
+def _bump_trace(data: Bump, line: BumpLine, theme: Theme, floor: float) -> dict[str, Any]:
+    colour, fill, ink = line_colours(theme, line)
     strong = line.pinned or (line.grade or 0) >= 2 or (not data.judged and line.key == "up")
     y = [floor if place is None else _height_of(place, data.k) for place in line.places]
     below = [place is None or place > data.k for place in line.places]
@@ -181,7 +181,7 @@ def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[st
             "size": [15 if low else 19 for low in below],
             "opacity": 1.0,
             "line": {
-                "color": tokens.text if line.pinned else colour,
+                "color": theme.text if line.pinned else colour,
                 "width": 2.5 if line.pinned else 1.2,
             },
         },
@@ -194,7 +194,7 @@ def _bump_trace(data: Bump, line: Line, tokens: Tokens, floor: float) -> dict[st
     }
 
 
-def _hover(data: Bump, line: Line) -> str:
+def _hover(data: Bump, line: BumpLine) -> str:
     way = " → ".join("–" if place is None else str(place) for place in line.places)
     grade = "not judged" if line.grade is None else f"grade {line.grade}"
     shown = f"<b>{escaped(shorten(line.title, 70))}</b><br>rank {way}"
@@ -229,7 +229,7 @@ def _rows(label: str, width: int = 13) -> list[str]:
     return rows[:4]
 
 
-def _end_labels(data: Bump, tokens: Tokens) -> list[dict[str, Any]]:
+def _end_labels(data: Bump, theme: Theme) -> list[dict[str, Any]]:
     """Titles beside the last axis, one a place, for the documents that end in the top k."""
     labels: list[dict[str, Any]] = []
     taken: set[int] = set()
@@ -243,23 +243,23 @@ def _end_labels(data: Bump, tokens: Tokens) -> list[dict[str, Any]]:
             "x": len(data.axes) - 1, "y": _height_of(place, data.k),
             "xanchor": "left", "xshift": 14,
             "text": f"<b>{text}</b>" if line.pinned else text, "showarrow": False,
-            "font": {"size": 12, "color": tokens.text}, "align": "left",
+            "font": {"size": 12, "color": theme.text}, "align": "left",
         })  # fmt: skip
     return labels
 
 
-def _arrow(line: Line) -> str:
+def _arrow(line: BumpLine) -> str:
     return line.movement.shown if line.movement else ""
 
 
-def _cut_line(k: int, last: int, tokens: Tokens) -> dict[str, Any]:
+def _cut_line(k: int, last: int, theme: Theme) -> dict[str, Any]:
     return {
         "type": "line", "x0": -0.2, "x1": last + 0.2, "y0": k + 0.6, "y1": k + 0.6,
-        "line": {"color": tokens.muted, "width": 1, "dash": "dash"}, "layer": "below",
+        "line": {"color": theme.muted, "width": 1, "dash": "dash"}, "layer": "below",
     }  # fmt: skip
 
 
-def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str, int]) -> Any:
+def latency_chart(rows: Sequence[StageTime], theme: Theme, colours: Mapping[str, int]) -> Any:
     """Seconds of each stage as one bar, its parts side by side; stages of a pipeline together."""
     import plotly.graph_objects as go
 
@@ -284,7 +284,7 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
                 orientation="h",
                 name=PART_NAMES[part],
                 marker={
-                    "color": [pipeline_colour(tokens, slots.get(row.spec, 0)) for row in rows],
+                    "color": [pipeline_colour(theme, colours.get(row.spec, 0)) for row in rows],
                     "opacity": shades[part],
                     "pattern": {"shape": patterns.get(part, "")},
                     "line": {"width": 0},
@@ -296,13 +296,13 @@ def latency_chart(rows: Sequence[StageTime], tokens: Tokens, slots: Mapping[str,
                 ],
             )
         )
-    _lay_out_times(figure, keys, names, tokens)
+    _lay_out_times(figure, keys, names, theme)
     return figure
 
 
-def _lay_out_times(figure: Any, keys: list[str], names: list[str], tokens: Tokens) -> None:
+def _lay_out_times(figure: Any, keys: list[str], names: list[str], theme: Theme) -> None:
     """A row a stage, the first on top, seconds to the right."""
-    figure.update_layout(template(tokens))
+    figure.update_layout(template(theme))
     figure.update_layout(
         barmode="stack",
         height=60 + 42 * len(keys),
@@ -329,7 +329,7 @@ def _lay_out_times(figure: Any, keys: list[str], names: list[str], tokens: Token
 def agreement_chart(
     labels: Sequence[str],
     values: Sequence[Sequence[float | None]],
-    tokens: Tokens,
+    theme: Theme,
     limits: tuple[float, float] = (0.0, 1.0),
 ) -> Any:
     """A square heat map with the numbers written in; undefined cells are empty."""
@@ -337,8 +337,8 @@ def agreement_chart(
 
     names = [escaped(label) for label in labels]
     low, high = limits
-    middle = [[0.5, tokens.surface]] if low < 0 else []
-    start = tokens.down if low < 0 else tokens.surface
+    middle = [[0.5, theme.surface]] if low < 0 else []
+    start = theme.down if low < 0 else theme.surface
     figure = go.Figure(
         go.Heatmap(
             z=[list(row) for row in values],
@@ -346,7 +346,7 @@ def agreement_chart(
             y=names,
             zmin=low,
             zmax=high,
-            colorscale=[[0, start], *middle, [1, tokens.up]],
+            colorscale=[[0, start], *middle, [1, theme.up]],
             xgap=3,
             ygap=3,
             showscale=False,
@@ -361,9 +361,9 @@ def agreement_chart(
                 y=names[place],
                 text="–" if value is None else f"{value:.2f}",
                 showarrow=False,
-                font={"color": tokens.background if dark else tokens.text, "size": 14},
+                font={"color": theme.background if dark else theme.text, "size": 14},
             )
-    figure.update_layout(template(tokens))
+    figure.update_layout(template(theme))
     figure.update_layout(height=110 + 54 * len(names), margin={"l": 8, "r": 8, "t": 8, "b": 8})
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, showgrid=False)
     figure.update_xaxes(side="top", automargin=True, fixedrange=True, showgrid=False)

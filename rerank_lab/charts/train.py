@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rerank_lab.charts.figures import Tokens, escaped, template
+from rerank_lab.charts.figures import Theme, escaped, template
 from rerank_lab.fusion.learned.model import Importance
 
 SHOWN = 12
 """Bars; what is left over hardly counts."""
 
 
-def importance_chart(found: Sequence[Importance], tokens: Tokens) -> Any:
+def importance_chart(found: Sequence[Importance], theme: Theme) -> Any:
     """Each feature's share of all gain, the greatest on top, with the number at its end."""
     import plotly.graph_objects as go
 
@@ -23,7 +23,7 @@ def importance_chart(found: Sequence[Importance], tokens: Tokens) -> Any:
             x=[one.gain for one in shown],
             y=names,
             orientation="h",
-            marker={"color": tokens.accent},
+            marker={"color": theme.accent},
             text=[f"{one.gain:.0%}" if one.gain >= 0.005 else "< 1%" for one in shown],
             textposition="outside",
             cliponaxis=False,
@@ -31,7 +31,7 @@ def importance_chart(found: Sequence[Importance], tokens: Tokens) -> Any:
             hovertemplate="%{y}: %{x:.1%} of the gain, %{customdata} splits<extra></extra>",
         )
     )
-    figure.update_layout(template(tokens))
+    figure.update_layout(template(theme))
     figure.update_layout(
         height=44 + 27 * len(shown), bargap=0.35, margin={"l": 8, "r": 44, "t": 8, "b": 8}
     )

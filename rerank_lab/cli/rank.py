@@ -21,7 +21,7 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Result, pipelines
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
-from rerank_lab.views import Outcome, Question
+from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.presets import DEFAULT_DEPTH
 from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison
@@ -50,7 +50,7 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
                 raise Cancelled("Interrupted.", hint="Run the command again to go on.")
             results.append(result)
         if recording is not None and not recording.replaying:
-            _save(arguments, Question(query, corpus), results, recording)
+            _save(arguments, Topic(query, corpus), results, recording)
     failed = [result for result in results if result.error is not None]
     if arguments.format:
         return _other_shape(arguments.format, results, corpus, arguments.top, output)
@@ -96,12 +96,12 @@ def _read(path: Path) -> bytes:
 
 def _save(
     arguments: argparse.Namespace,
-    question: Question,
+    question: Topic,
     results: Sequence[Result],
     recording: Recording,
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
-    outcomes = [Outcome(result.spec, result) for result in results]
+    outcomes = [PipelineOutcome(result.spec, result) for result in results]
     kept = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [recording])
     data = to_bytes(kept, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)

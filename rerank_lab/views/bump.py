@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rerank_lab.core.similarity import tied_ranks
 from rerank_lab.core.types import Ranking
 from rerank_lab.pipeline.pipeline import Result
-from rerank_lab.views.compare import Column, CompareView, Question, first_stage, title_of
+from rerank_lab.views.compare import CompareColumn, CompareView, Topic, first_stage, title_of
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.rank_changes import Movement, moves
 
@@ -25,7 +25,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BumpLine:
     """One document. `places` are its ranks by axis (tied documents share a rank), None if absent.
 
     `key` is what decides its colour: `grade:0` to `grade:3`, `unjudged`, or without judgments
@@ -47,7 +47,7 @@ class Bump:
     """`k` is the rank to cross; `left_out` counts documents in some top k that never cross it."""
 
     axes: tuple[Axis, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[BumpLine, ...]
     k: int
     left_out: int
     judged: bool
@@ -86,7 +86,7 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     places = [tied_ranks(ranking) for ranking in rankings]
     in_some_top = dict.fromkeys(d for ranking in rankings for d in ranking.doc_ids[:k])
     heads = [set(ranking.doc_ids[:k]) for ranking in rankings]
-    grades = view.question.grades
+    grades = view.topic.grades
     relevant = [d for place in places for d in place if grades.get(d, 0) >= 2]
     crossing = [d for d in in_some_top if not all(d in head for head in heads)]
     wanted = dict.fromkeys([*relevant, *(in_some_top if everything else crossing)])
@@ -95,7 +95,7 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
         chosen.append(pin)
     movements = _movements(view, axes[-1])
     lines = tuple(
-        _line(view.question, d, [place.get(d) for place in places], movements.get(d), d == pin)
+        _line(view.topic, d, [place.get(d) for place in places], movements.get(d), d == pin)
         for d in chosen
     )
     return Bump(axes, lines, k, len(in_some_top.keys() - set(chosen)), bool(grades))
@@ -106,7 +106,7 @@ def _axes(view: CompareView) -> tuple[tuple[Axis, ...], list[Ranking]]:
     if not ready:
         return (), []
     start = next((c for c in ready if len(_result(c).stages) > 1), ready[0])
-    source = first_stage(_result(start), view.question.corpus)
+    source = first_stage(_result(start), view.topic.corpus)
     axes: list[Axis] = []
     rankings: list[Ranking] = []
     node = _result(start).stages[0].node
@@ -127,28 +127,28 @@ def _movements(view: CompareView, axis: Axis) -> dict[str, Movement]:
     result = next((_result(c) for c in view.ready if c.spec == axis.spec), None)
     if result is None or len(result.stages) < 2:
         return {}
-    return {move.doc_id: move for move in moves(result, view.question.corpus)}
+    return {move.doc_id: move for move in moves(result, view.topic.corpus)}
 
 
-def _result(column: Column) -> Result:
+def _result(column: CompareColumn) -> Result:
     assert column.outcome.result is not None
     return column.outcome.result
 
 
 def _line(
-    question: Question,
+    topic: Topic,
     doc_id: str,
     places: Sequence[int | None],
     movement: Movement | None,
     pinned: bool,
-) -> Line:
-    grade = question.grades.get(doc_id)
-    line = Line(doc_id, _title(question, doc_id), tuple(places), "", grade, pinned, movement)
-    return replace(line, key=_key(question, line))
+) -> BumpLine:
+    grade = topic.grades.get(doc_id)
+    line = BumpLine(doc_id, _title(topic, doc_id), tuple(places), "", grade, pinned, movement)
+    return replace(line, key=_key(topic, line))
 
 
-def _key(question: Question, line: Line) -> str:
-    if question.grades:
+def _key(topic: Topic, line: BumpLine) -> str:
+    if topic.grades:
         return "unjudged" if line.grade is None else f"grade:{max(0, min(3, line.grade))}"
     first, last = line.places[0], line.places[-1]
     if line.movement is not None:
@@ -158,8 +158,8 @@ def _key(question: Question, line: Line) -> str:
     return "up" if last is not None and (first is None or last < first) else "down"
 
 
-def _title(question: Question, doc_id: str) -> str:
-    corpus = question.corpus
+def _title(topic: Topic, doc_id: str) -> str:
+    corpus = topic.corpus
     if doc_id in corpus.by_id:
         return title_of(corpus.by_id[doc_id])
     first = next((d for d in corpus.documents if d.parent == doc_id), None)

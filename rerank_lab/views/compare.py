@@ -1,6 +1,6 @@
 """The Compare page as values: columns, cards, verdict. Every number on the screen comes from here.
 
-view = compare(Question(query, corpus), [Outcome(spec, result), ...], Options())
+view = compare(Topic(query, corpus), [PipelineOutcome(spec, result), ...], CompareOptions())
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _TITLE_CHARS = 140
 
 
 @dataclass(frozen=True)
-class Question:
+class Topic:
     """One query put to one corpus, with what is judged for it."""
 
     query: Query
     corpus: Corpus
 
     @classmethod
-    def of(cls, text: str, corpus: Corpus) -> Question:
+    def of(cls, text: str, corpus: Corpus) -> Topic:
         """The corpus' own query of that text (with its judgments) if there is one, else a new."""
         flat = " ".join(text.split())
         own = (query for query in corpus.queries if " ".join(query.text.split()) == flat)
@@ -56,7 +56,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PipelineOutcome:
     """What is known of one pipeline now: a result, an error, or what it is doing."""
 
     spec: str
@@ -81,7 +81,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CompareOptions:
     """`show` cards a column; `pin` is a document followed everywhere."""
 
     show: int = 10
@@ -124,12 +124,12 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class CompareColumn:
     """One pipeline. Exactly one of waiting, failure and cards has something to show."""
 
     spec: str
     label: str
-    outcome: Outcome
+    outcome: PipelineOutcome
     status: Status | None
     failure: LabError | None
     cards: tuple[Card, ...]
@@ -155,8 +155,8 @@ class Column:
 class CompareView:
     """Everything above the tabs of the Compare page."""
 
-    question: Question
-    columns: tuple[Column, ...]
+    topic: Topic
+    columns: tuple[CompareColumn, ...]
     verdict: str
     judged: bool
 
@@ -165,29 +165,33 @@ class CompareView:
         return any(column.waiting for column in self.columns)
 
     @property
-    def ready(self) -> tuple[Column, ...]:
+    def ready(self) -> tuple[CompareColumn, ...]:
         return tuple(column for column in self.columns if column.outcome.ranking is not None)
 
 
-def compare(question: Question, outcomes: Sequence[Outcome], options: Options) -> CompareView:
+def compare(
+    topic: Topic, outcomes: Sequence[PipelineOutcome], options: CompareOptions
+) -> CompareView:
     """The view of what is known so far; call it again when more is known."""
     labels = short_labels([outcome.spec for outcome in outcomes])
-    columns = tuple(column(question, o, labels[o.spec], options) for o in outcomes)
-    judged = bool(question.grades)
-    return CompareView(question, columns, verdict(question, columns), judged)
+    columns = tuple(column(topic, o, labels[o.spec], options) for o in outcomes)
+    judged = bool(topic.grades)
+    return CompareView(topic, columns, verdict(topic, columns), judged)
 
 
-def column(question: Question, outcome: Outcome, label: str, options: Options) -> Column:
+def column(
+    topic: Topic, outcome: PipelineOutcome, label: str, options: CompareOptions
+) -> CompareColumn:
     """One pipeline's column."""
     result, ranking = outcome.result, outcome.ranking
-    return Column(
+    return CompareColumn(
         spec=outcome.spec,
         label=label,
         outcome=outcome,
         status=result.status if result else None,
         failure=outcome.failure,
-        cards=_cards(question, result, options) if result else (),
-        quality=quality(question.grades, ranking) if ranking is not None else None,
+        cards=_cards(topic, result, options) if result else (),
+        quality=quality(topic.grades, ranking) if ranking is not None else None,
         trace=result.trace if result else Trace(),
         cached=bool(result and result.status is Status.CACHED),
         warnings=_warnings(result) if result else (),
@@ -207,7 +211,7 @@ def quality(grades: Mapping[str, int], ranking: Ranking) -> Quality:
     return Quality(values[MEASURE], best, values["RR@10"], judged, len(head))
 
 
-def verdict(question: Question, columns: Sequence[Column]) -> str:
+def verdict(topic: Topic, columns: Sequence[CompareColumn]) -> str:
     """One sentence about the pipeline that changes most for the better, or "" when none is ready.
 
     With judgments that is the one with the best nDCG@10, without them the first that reranks.
@@ -224,26 +228,26 @@ def verdict(question: Question, columns: Sequence[Column]) -> str:
         if best.outcome.result is not None and _cut_off(best.outcome.result):
             return f"{name} left nothing: no document scored high enough for this query."
         return f"The first stage found no document, so there is nothing for {name} to rerank."
-    parts = [f"{name} {_moved(best, question)}" if reranking else f"{name} is a first stage"]
-    if question.grades:
-        parts.append(_best_answer(best, question, moved=bool(reranking)))
+    parts = [f"{name} {_moved(best, topic)}" if reranking else f"{name} is a first stage"]
+    if topic.grades:
+        parts.append(_best_answer(best, topic, moved=bool(reranking)))
         parts += _measured(ready, best)
     sentence = "; ".join(parts) + "."
     left = best.quality.headroom if best.quality else None
     if left is not None:
         what = "Headroom left" if reranking else "Headroom for a reranker"
         sentence += f" {what}: {left:.2f} {MEASURE}."
-    elif not question.grades:
+    elif not topic.grades:
         sentence += " This query is not judged, so nothing says which order is better."
     return sentence
 
 
-def _worth(column: Column) -> tuple[bool, float]:
+def _worth(column: CompareColumn) -> tuple[bool, float]:
     """A pipeline that found documents before one that found none, then by nDCG@10."""
     return column.candidates > 0, (column.quality and column.quality.ndcg) or 0.0
 
 
-def _measured(ready: Sequence[Column], best: Column) -> list[str]:
+def _measured(ready: Sequence[CompareColumn], best: CompareColumn) -> list[str]:
     """`nDCG@10 0.21 → 0.67`, when the first stage by itself is on screen too."""
     assert best.outcome.result is not None
     source = str(best.outcome.result.stages[0].node)
@@ -254,20 +258,20 @@ def _measured(ready: Sequence[Column], best: Column) -> list[str]:
     return [] if before is None or after is None else [f"{MEASURE} {before:.2f} → {after:.2f}"]
 
 
-def _moved(column: Column, question: Question) -> str:
+def _moved(column: CompareColumn, topic: Topic) -> str:
     assert column.outcome.result is not None
-    head = moves(column.outcome.result, question.corpus)[:10]
+    head = moves(column.outcome.result, topic.corpus)[:10]
     moved = sum(move.up != 0 for move in head)
     return f"moves {moved} of the top {len(head)}"
 
 
-def _best_answer(column: Column, question: Question, *, moved: bool) -> str:
+def _best_answer(column: CompareColumn, topic: Topic, *, moved: bool) -> str:
     assert column.outcome.result is not None
-    top = max(question.grades.values())
+    top = max(topic.grades.values())
     found = [
         move
-        for move in moves(column.outcome.result, question.corpus)
-        if question.grades.get(move.doc_id, -1) == top
+        for move in moves(column.outcome.result, topic.corpus)
+        if topic.grades.get(move.doc_id, -1) == top
     ]
     if top <= 0 or not found:
         return "the best judged answer is not among its candidates"
@@ -278,15 +282,15 @@ def _best_answer(column: Column, question: Question, *, moved: bool) -> str:
     return f"the best judged answer {'rises' if after < before else 'falls'} {before} → {after}"
 
 
-def _cards(question: Question, result: Result, options: Options) -> tuple[Card, ...]:
+def _cards(topic: Topic, result: Result, options: CompareOptions) -> tuple[Card, ...]:
     if result.ranking is None:
         return ()
     reranks = len(result.stages) > 1
-    found = moves(result, question.corpus)
-    mark = marker(question.query.text, question.language)
+    found = moves(result, topic.corpus)
+    mark = marker(topic.query.text, topic.language)
     cards = []
     for hit, move in list(zip(result.ranking.hits, found, strict=True))[: options.show]:
-        document = shown_document(question.corpus, result, hit.doc_id)
+        document = shown_document(topic.corpus, result, hit.doc_id)
         cards.append(
             Card(
                 doc_id=hit.doc_id,
@@ -295,7 +299,7 @@ def _cards(question: Question, result: Result, options: Options) -> tuple[Card, 
                 # Not the beginning of the text, which stands right below.
                 title=shorten(document.title, _TITLE_CHARS) or hit.doc_id,
                 snippet=mark.snippet(document.text),
-                grade=question.grades.get(hit.doc_id),
+                grade=topic.grades.get(hit.doc_id),
                 score=hit.score,
                 scale=result.ranking.scale,
                 passage=document.id if document.parent else "",

@@ -10,7 +10,13 @@ from rerank_lab.components.registry import source_kind
 from rerank_lab.core.similarity import kendall_tau, overlap_at, rbo
 from rerank_lab.core.types import Trace
 from rerank_lab.pipeline.pipeline import StageResult
-from rerank_lab.views.compare import Column, CompareView, Outcome, shown_document, title_of
+from rerank_lab.views.compare import (
+    CompareColumn,
+    CompareView,
+    PipelineOutcome,
+    shown_document,
+    title_of,
+)
 from rerank_lab.views.input_coverage import CoverageLookup, Read, reads
 from rerank_lab.views.labels import score, stage_label
 from rerank_lab.views.rank_changes import stage_ranking
@@ -41,7 +47,7 @@ class StageTime:
         return self.load + self.build + self.queue + self.compute + self.network
 
 
-def latency(columns: Sequence[Column]) -> tuple[StageTime, ...]:
+def latency(columns: Sequence[CompareColumn]) -> tuple[StageTime, ...]:
     """Each stage of each finished pipeline, in order; the sources of a fusion one by one."""
     rows: list[StageTime] = []
     for column in columns:
@@ -52,7 +58,7 @@ def latency(columns: Sequence[Column]) -> tuple[StageTime, ...]:
     return tuple(rows)
 
 
-def _time(column: Column, done: StageResult, stage: str) -> StageTime:
+def _time(column: CompareColumn, done: StageResult, stage: str) -> StageTime:
     trace = done.trace
     if done.parts:
         parts = sum((part.trace for part in done.parts), Trace())
@@ -166,13 +172,13 @@ def document(
 
     `coverage_of` tells what each reranker read of it.
     """
-    question = view.question
-    corpus = question.corpus
+    topic = view.topic
+    corpus = topic.corpus
     units = [corpus.by_id[doc_id]] if doc_id in corpus.by_id else []
     units = units or [unit for unit in corpus.documents if unit.parent == doc_id]
     if not units:
         return None
-    mark = marker(question.query.text, question.language)
+    mark = marker(topic.query.text, topic.language)
     parts: list[tuple[str, tuple[Segment, ...]]] = []
     left = _FULL_CHARS
     for unit in units:
@@ -184,8 +190,8 @@ def document(
         doc_id,
         title_of(units[0]),
         tuple(parts),
-        question.grades.get(doc_id),
-        bool(question.grades),
+        topic.grades.get(doc_id),
+        bool(topic.grades),
         tuple(place for column in view.columns for place in _places(view, column, doc_id)),
         tuple((str(key), str(value)[:200]) for key, value in sorted(units[0].meta.items())),
         _FULL_CHARS if left < 0 else None,
@@ -196,7 +202,7 @@ def document(
     )
 
 
-def _places(view: CompareView, column: Column, doc_id: str) -> list[Place]:
+def _places(view: CompareView, column: CompareColumn, doc_id: str) -> list[Place]:
     found = []
     for stage in column.outcome.result.stages if column.outcome.result else ():
         for part in stage.parts:
@@ -207,9 +213,9 @@ def _places(view: CompareView, column: Column, doc_id: str) -> list[Place]:
 
 
 def _place(
-    view: CompareView, column: Column, done: StageResult, stage: str, doc_id: str
+    view: CompareView, column: CompareColumn, done: StageResult, stage: str, doc_id: str
 ) -> Place | None:
-    ranking = stage_ranking(done, view.question.corpus)
+    ranking = stage_ranking(done, view.topic.corpus)
     if ranking is None:
         return None
     hit = next((hit for hit in ranking if hit.doc_id == doc_id), None)
@@ -217,17 +223,17 @@ def _place(
     return Place(column.spec, column.label, stage, rank, len(ranking), score, ranking.scale)
 
 
-def _stage(outcome: Outcome, stage: StageResult) -> str:
+def _stage(outcome: PipelineOutcome, stage: StageResult) -> str:
     return stage_label(stage.node, "retriever" if _is_first(outcome, stage) else "reranker")
 
 
-def _part(outcome: Outcome, stage: StageResult, part: StageResult) -> str:
+def _part(outcome: PipelineOutcome, stage: StageResult, part: StageResult) -> str:
     """The label of a fusion's source."""
     kind = "retriever" if _is_first(outcome, stage) else source_kind(part.node)
     return stage_label(part.node, kind)
 
 
-def _is_first(outcome: Outcome, stage: StageResult) -> bool:
+def _is_first(outcome: PipelineOutcome, stage: StageResult) -> bool:
     return outcome.result is not None and outcome.result.stages[0] is stage
 
 
@@ -244,6 +250,6 @@ def followed(view: CompareView, doc_id: str) -> tuple[tuple[str, str], ...]:
     return tuple(ways)
 
 
-def title_for(view: CompareView, column: Column, doc_id: str) -> str:
+def title_for(view: CompareView, column: CompareColumn, doc_id: str) -> str:
     """The title as that column shows it: its passage's, when the document was cut."""
-    return title_of(shown_document(view.question.corpus, column.outcome.result, doc_id))
+    return title_of(shown_document(view.topic.corpus, column.outcome.result, doc_id))

@@ -11,7 +11,7 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Run
 from rerank_lab.corpora.trec import trec_lines
-from rerank_lab.views.compare import Column, CompareView, shown_document
+from rerank_lab.views.compare import CompareColumn, CompareView, shown_document
 from rerank_lab.views.rank_changes import moves
 from rerank_lab.views.response_formats import SHAPES
 
@@ -28,16 +28,16 @@ def to_csv(view: CompareView) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(HEADER)
-    question = view.question
+    topic = view.topic
     for column in view.ready:
         result, ranking = column.outcome.result, column.outcome.ranking
         assert result is not None
         assert ranking is not None
-        for hit, move in zip(ranking, moves(result, question.corpus), strict=True):
-            document = shown_document(question.corpus, result, hit.doc_id)
-            grade = question.grades.get(hit.doc_id)
+        for hit, move in zip(ranking, moves(result, topic.corpus), strict=True):
+            document = shown_document(topic.corpus, result, hit.doc_id)
+            grade = topic.grades.get(hit.doc_id)
             rows.writerow([
-                question.query.id, _plain(question.query.text), column.spec, hit.rank, hit.doc_id,
+                topic.query.id, _plain(topic.query.text), column.spec, hit.rank, hit.doc_id,
                 "" if hit.score is None else repr(hit.score), ranking.scale,
                 "" if move.before is None else move.before, "" if grade is None else grade,
                 _plain(document.title),
@@ -47,16 +47,16 @@ def to_csv(view: CompareView) -> str:
 
 def to_json(view: CompareView) -> str:
     """The shape of `rerank-lab rank --json`, with corpus and query beside it."""
-    question = view.question
+    topic = view.topic
     shown = {
-        "corpus": {"name": question.corpus.name, "content_hash": question.corpus.content_hash},
-        "query": {"id": question.query.id, "text": question.query.text},
+        "corpus": {"name": topic.corpus.name, "content_hash": topic.corpus.content_hash},
+        "query": {"id": topic.query.id, "text": topic.query.text},
         "rankings": [_json_column(view, column) for column in view.columns],
     }
     return json.dumps(shown, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def _json_column(view: CompareView, column: Column) -> dict[str, Any]:
+def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
     shown: dict[str, Any] = {"pipeline": column.spec, "trace": column.trace.to_json()}
     if column.failure is not None:
         shown["error"] = column.failure.to_json()
@@ -70,13 +70,13 @@ def _json_column(view: CompareView, column: Column) -> dict[str, Any]:
     return shown
 
 
-def to_trec(view: CompareView, column: Column) -> str:
+def to_trec(view: CompareView, column: CompareColumn) -> str:
     """The TREC run file of one finished pipeline; "" when it has not finished."""
     ranking = column.outcome.ranking
     if ranking is None:
         return ""
     tag = re.sub(r"\s+", "", column.spec)
-    return "".join(trec_lines(Run(tag, column.spec, {view.question.query.id: ranking})))
+    return "".join(trec_lines(Run(tag, column.spec, {view.topic.query.id: ranking})))
 
 
 def to_lines(view: CompareView, shape: str) -> str:
@@ -89,7 +89,7 @@ def to_lines(view: CompareView, shape: str) -> str:
         result = column.outcome.result
         assert result is not None
         try:
-            shown = SHAPES[shape](result, view.question.corpus, None)
+            shown = SHAPES[shape](result, view.topic.corpus, None)
         except InvalidInput:
             continue
         lines.append(json.dumps(shown, ensure_ascii=False, sort_keys=True) + "\n")
@@ -98,7 +98,7 @@ def to_lines(view: CompareView, shape: str) -> str:
 
 def file_stem(view: CompareView) -> str:
     """A safe beginning for file names: the corpus and the query id."""
-    text = f"{view.question.corpus.name}-{view.question.query.id}"
+    text = f"{view.topic.corpus.name}-{view.topic.query.id}"
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:80].strip("-.") or "comparison"
 
 

@@ -13,7 +13,7 @@ from rerank_lab.core.types import Document, Ranking
 from rerank_lab.models.token_budget import Span
 from rerank_lab.pipeline.pipeline import StageResult
 from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, InputCoverage
-from rerank_lab.views.compare import Column
+from rerank_lab.views.compare import CompareColumn
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.text import Marker, Segment
 
@@ -56,7 +56,7 @@ class Read:
 
 
 def reads(
-    columns: Sequence[Column], units: Sequence[Document], coverage_of: CoverageLookup
+    columns: Sequence[CompareColumn], units: Sequence[Document], coverage_of: CoverageLookup
 ) -> list[Read]:
     """One `Read` for each different reranker on screen that cut one of these units."""
     asked: dict[str, tuple[Node, set[str]]] = {}
@@ -108,7 +108,7 @@ def shaded(
     return tuple(made)
 
 
-def _rerankers(column: Column) -> Iterator[StageResult]:
+def _rerankers(column: CompareColumn) -> Iterator[StageResult]:
     stages = column.outcome.result.stages if column.outcome.result else ()
     for place, stage in enumerate(stages):
         if place and not stage.node.sources:

@@ -91,7 +91,9 @@ def stage_label(node: Node, kind: Kind) -> str:
         return node.name
 
 
-def colour_slots(specs: Sequence[str], previous: Mapping[str, int], count: int) -> dict[str, int]:
+def pipeline_colours(
+    specs: Sequence[str], previous: Mapping[str, int], count: int
+) -> dict[str, int]:
     """A colour number for each pipeline: the one it had, else the lowest that is free.
 
     So a pipeline keeps its colour on every page while others come and go.

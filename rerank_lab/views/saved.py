@@ -14,8 +14,8 @@ from rerank_lab.core.storage import MEMORY
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.access import host_of
 from rerank_lab.remote.recordings import Recording
-from rerank_lab.services.comparisons import Column, Comparison, Entry, Header, default_title
-from rerank_lab.views.compare import Outcome, Question
+from rerank_lab.services.comparisons import Comparison, Entry, Header, SavedColumn, default_title
+from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import short_labels
 from rerank_lab.views.text import shorten
@@ -32,8 +32,8 @@ class SavedLine:
 
 
 def comparison(
-    question: Question,
-    outcomes: Sequence[Outcome],
+    topic: Topic,
+    outcomes: Sequence[PipelineOutcome],
     depth: int,
     show: int,
     recordings: Sequence[Recording] = (),
@@ -45,36 +45,36 @@ def comparison(
             "Some pipelines are still at work.", hint="Save the comparison once they have ended."
         )
     lines = _joined(recordings)
-    corpus = question.corpus
+    corpus = topic.corpus
     header = Header(
-        title=default_title(question.query.text),
+        title=default_title(topic.query.text),
         created_at=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         corpus=corpus.name,
         content_hash=corpus.content_hash,
         documents=len(corpus),
-        query=question.query,
+        query=topic.query,
         depth=depth,
         show=show,
         pipelines=tuple(outcome.spec for outcome in outcomes),
         answers=max(0, len(lines) - 1),
         versions={"rerank-lab": rerank_lab.__version__, "python": platform.python_version()},
     )
-    columns = tuple(Column(o.spec, o.result, o.error) for o in outcomes)
+    columns = tuple(SavedColumn(o.spec, o.result, o.error) for o in outcomes)
     return Comparison(header, columns, lines)
 
 
-def outcomes(kept: Comparison) -> dict[str, Outcome]:
+def outcomes(kept: Comparison) -> dict[str, PipelineOutcome]:
     """By canonical spec, what each column came to. Pipelines that do not exist here are left out.
 
     Their results could be shown, but nothing could be told of what made them.
     """
-    found: dict[str, Outcome] = {}
+    found: dict[str, PipelineOutcome] = {}
     for column in kept.columns:
         try:
             spec = str(Pipeline(column.pipeline))
         except LabError:
             continue
-        found[spec] = Outcome(spec, column.result, column.error)
+        found[spec] = PipelineOutcome(spec, column.result, column.error)
     return found
 
 

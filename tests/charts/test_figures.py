@@ -8,35 +8,35 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.charts import figures as charts
-from rerank_lab.charts.figures import DARK, LIGHT, Tokens
-from rerank_lab.views.bump import Axis, Bump, Line
+from rerank_lab.charts.figures import DARK, LIGHT, Theme
+from rerank_lab.views.bump import Axis, Bump, BumpLine
 from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.rank_changes import Movement
 
 CONFIG = Path(__file__).parents[2] / ".streamlit" / "config.toml"
 
 
-def line(doc_id: str, *places: int | None, key: str = "up", pinned: bool = False) -> Line:
+def line(doc_id: str, *places: int | None, key: str = "up", pinned: bool = False) -> BumpLine:
     grade = int(key[-1]) if key.startswith("grade") else None
     movement = Movement(doc_id, places[0], places[-1])
-    return Line(doc_id, f"Title of {doc_id}", places, key, grade, pinned, movement)
+    return BumpLine(doc_id, f"Title of {doc_id}", places, key, grade, pinned, movement)
 
 
-def bump(*lines: Line, judged: bool = False) -> Bump:
+def bump(*lines: BumpLine, judged: bool = False) -> Bump:
     axes = (Axis("bm25", "bm25", 50), Axis("x", "bm25 >> ms-marco-minilm-l12", 50))
     return Bump(axes, lines, 10, 0, judged)
 
 
-@pytest.mark.parametrize("tokens", [LIGHT, DARK], ids=["light", "dark"])
-def test_the_theme_file_and_the_charts_use_the_same_colours(tokens: Tokens) -> None:
-    theme = tomllib.loads(CONFIG.read_text("utf-8"))["theme"][tokens.name]
-    assert theme["primaryColor"] == tokens.accent
-    assert theme["backgroundColor"] == tokens.background
-    assert theme["secondaryBackgroundColor"] == tokens.surface
-    assert theme["textColor"] == tokens.text
-    assert theme["borderColor"] == tokens.border
-    assert theme["grayColor"] == tokens.muted
-    assert tuple(theme["chartCategoricalColors"]) == tokens.pipelines
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_theme_file_and_the_charts_use_the_same_colours(theme: Theme) -> None:
+    theme = tomllib.loads(CONFIG.read_text("utf-8"))["theme"][theme.name]
+    assert theme["primaryColor"] == theme.accent
+    assert theme["backgroundColor"] == theme.background
+    assert theme["secondaryBackgroundColor"] == theme.surface
+    assert theme["textColor"] == theme.text
+    assert theme["borderColor"] == theme.border
+    assert theme["grayColor"] == theme.muted
+    assert tuple(theme["chartCategoricalColors"]) == theme.pipelines
 
 
 def test_the_app_listens_on_this_machine_only_and_reports_nothing() -> None:
@@ -97,7 +97,7 @@ def test_a_pinned_document_is_drawn_last_and_thickest() -> None:
 
 
 def test_titles_cannot_bring_markup_or_placeholders_into_a_chart() -> None:
-    bad = Line("d1", '<a href="javascript:x">%{y} <b>', (2, 1), "up", None, pinned=False)
+    bad = BumpLine("d1", '<a href="javascript:x">%{y} <b>', (2, 1), "up", None, pinned=False)
     figure = charts.bump_chart(bump(bad), LIGHT)
     shown = str(figure.to_dict())
     assert "<a href" not in shown

@@ -10,11 +10,11 @@ from rerank_lab.fusion.learned.model import Importance
 def test_bars_have_the_share_at_their_end_and_one_colour() -> None:
     found = [Importance("dense score", 0.7, 9), Importance("bm25 rank", 0.297, 4),
              Importance("query words", 0.003, 1)]  # fmt: skip
-    for tokens in (LIGHT, DARK):
-        (bars,) = importance_chart(found, tokens).data
+    for theme in (LIGHT, DARK):
+        (bars,) = importance_chart(found, theme).data
         assert list(bars.y) == ["dense score", "bm25 rank", "query words"]
         assert list(bars.text) == ["70%", "30%", "< 1%"]
-        assert bars.marker.color == tokens.accent
+        assert bars.marker.color == theme.accent
 
 
 def test_a_column_cannot_write_html_and_only_so_many_bars_are_drawn() -> None:

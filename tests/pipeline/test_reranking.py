@@ -17,7 +17,7 @@ from rerank_lab.pipeline.builders import rerank
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages, rerank_documents
-from rerank_lab.views import moves
+from rerank_lab.views.rank_changes import moves
 
 Calls = list[tuple[str, Any]]
 pytestmark = pytest.mark.usefixtures("plugin")

@@ -9,7 +9,7 @@ from rerank_lab.core.errors import BackendError
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.pipeline import Result, StageResult, result_of
-from rerank_lab.views import CompareView, Options, Outcome, Question, compare
+from rerank_lab.views.compare import CompareOptions, CompareView, PipelineOutcome, Topic, compare
 
 QUERY = Query("q1", "turn off weekly emails")
 
@@ -62,5 +62,7 @@ def failed(spec: str, first: Sequence[str]) -> Result:
     )
 
 
-def view(outcomes: Sequence[Outcome], made: Corpus, options: Options | None = None) -> CompareView:
-    return compare(Question(QUERY, made), outcomes, options or Options())
+def view(
+    outcomes: Sequence[PipelineOutcome], made: Corpus, options: CompareOptions | None = None
+) -> CompareView:
+    return compare(Topic(QUERY, made), outcomes, options or CompareOptions())

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from rerank_lab.core.types import Ranking
-from rerank_lab.views import Outcome
 from rerank_lab.views.bump import bump
+from rerank_lab.views.compare import PipelineOutcome
 from tests.views.made import corpus, ids, result, view
 
 TWO = "bm25 >> identity"
@@ -12,8 +12,8 @@ SECOND = ids(12, *range(1, 12))
 
 def _made(grades: dict[str, int] | None = None, pin: str = "", everything: bool = False):
     outcomes = [
-        Outcome("bm25", result("bm25", [FIRST])),
-        Outcome(TWO, result(TWO, [FIRST, SECOND])),
+        PipelineOutcome("bm25", result("bm25", [FIRST])),
+        PipelineOutcome(TWO, result(TWO, [FIRST, SECOND])),
     ]
     return bump(view(outcomes, corpus(grades=grades)), pin=pin, everything=everything)
 
@@ -31,7 +31,10 @@ def test_only_documents_that_cross_rank_ten_are_drawn() -> None:
 
 
 def test_a_chart_without_lines_says_why() -> None:
-    same = [Outcome("bm25", result("bm25", [FIRST])), Outcome(TWO, result(TWO, [FIRST, FIRST]))]
+    same = [
+        PipelineOutcome("bm25", result("bm25", [FIRST])),
+        PipelineOutcome(TWO, result(TWO, [FIRST, FIRST])),
+    ]
     data = bump(view(same, corpus()))
     assert data is not None
     assert data.lines == ()
@@ -48,7 +51,7 @@ def test_the_first_stage_is_drawn_once_when_it_is_a_pipeline_itself() -> None:
 
 
 def test_a_first_stage_that_is_no_pipeline_gets_an_upright_of_its_own() -> None:
-    data = bump(view([Outcome(TWO, result(TWO, [FIRST, SECOND]))], corpus()))
+    data = bump(view([PipelineOutcome(TWO, result(TWO, [FIRST, SECOND]))], corpus()))
     assert data is not None
     assert [(axis.spec, axis.label) for axis in data.axes] == [("", "bm25"), (TWO, TWO)]
 
@@ -85,7 +88,7 @@ def test_everything_draws_the_whole_top() -> None:
 
 def test_ties_share_a_place() -> None:
     tied = Ranking.from_scores("q1", dict.fromkeys(FIRST, 1.0), "logit")
-    shown = view([Outcome(TWO, result(TWO, [FIRST, tied]))], corpus())
+    shown = view([PipelineOutcome(TWO, result(TWO, [FIRST, tied]))], corpus())
     data = bump(shown, everything=True)
     assert data is not None
     assert {line.places[-1] for line in data.lines} == {1}
@@ -94,8 +97,8 @@ def test_ties_share_a_place() -> None:
 def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:
     other = "rank-bm25 >> identity"
     outcomes = [
-        Outcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
-        Outcome(other, result(other, [ids(1, 3), ids(3, 1)])),
+        PipelineOutcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
+        PipelineOutcome(other, result(other, [ids(1, 3), ids(3, 1)])),
     ]
     data = bump(view(outcomes, corpus()))
     assert data is not None
@@ -106,15 +109,15 @@ def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:
 
 
 def test_one_list_alone_makes_no_chart() -> None:
-    assert bump(view([Outcome("bm25", result("bm25", [FIRST]))], corpus())) is None
-    assert bump(view([Outcome("bm25", doing="waiting")], corpus())) is None
+    assert bump(view([PipelineOutcome("bm25", result("bm25", [FIRST]))], corpus())) is None
+    assert bump(view([PipelineOutcome("bm25", doing="waiting")], corpus())) is None
 
 
 def test_movement_at_the_end_is_what_the_cards_of_the_last_column_say() -> None:
     last = "dense >> identity"
     outcomes = [
-        Outcome(TWO, result(TWO, [FIRST, SECOND])),
-        Outcome(last, result(last, [ids(13, 12, *range(1, 9)), ids(12, 13, *range(1, 9))])),
+        PipelineOutcome(TWO, result(TWO, [FIRST, SECOND])),
+        PipelineOutcome(last, result(last, [ids(13, 12, *range(1, 9)), ids(12, 13, *range(1, 9))])),
     ]
     shown = view(outcomes, corpus())
     data = bump(shown, everything=True)
@@ -131,8 +134,8 @@ def test_movement_at_the_end_is_what_the_cards_of_the_last_column_say() -> None:
 
 def test_a_last_column_that_reranks_nothing_has_no_movement() -> None:
     outcomes = [
-        Outcome(TWO, result(TWO, [FIRST, SECOND])),
-        Outcome("dense", result("dense", [SECOND])),
+        PipelineOutcome(TWO, result(TWO, [FIRST, SECOND])),
+        PipelineOutcome("dense", result("dense", [SECOND])),
     ]
     data = bump(view(outcomes, corpus()))
     assert data is not None

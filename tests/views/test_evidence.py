@@ -12,7 +12,7 @@ from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.trec import parse_run
 from rerank_lab.pipeline.pipeline import StageResult, result_of
-from rerank_lab.views import Options, Outcome, Question, compare
+from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
 from rerank_lab.views.evidence import Place, agreement, document, followed, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
 from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
@@ -23,7 +23,7 @@ TWO = "bm25 >> identity"
 def test_latency_tells_the_parts_of_each_stage_apart() -> None:
     cold = Trace(load_s=2.0, queue_s=0.1, compute_s=0.5, network_s=0.3, documents=50)
     done = result(TWO, [ids(1, 2), ids(2, 1)], [Trace(compute_s=0.004), cold])
-    first, second = latency(view([Outcome(TWO, done)], corpus()).columns)
+    first, second = latency(view([PipelineOutcome(TWO, done)], corpus()).columns)
     assert (first.stage, first.total, first.note) == ("bm25", 0.004, "warm")
     assert (second.load, second.queue, second.compute, second.network) == (2.0, 0.1, 0.5, 0.3)
     assert second.total == pytest.approx(2.9)
@@ -33,7 +33,7 @@ def test_latency_tells_the_parts_of_each_stage_apart() -> None:
 def test_building_an_index_is_a_part_of_its_own() -> None:
     built = Trace(load_s=0.5, build_s=15.0, compute_s=0.02)
     (row,) = latency(
-        view([Outcome("dense", result("dense", [ids(1, 2)], [built]))], corpus()).columns
+        view([PipelineOutcome("dense", result("dense", [ids(1, 2)], [built]))], corpus()).columns
     )
     assert (row.load, row.build, row.compute, row.note) == (0.5, 15.0, 0.02, "cold")
     assert row.total == pytest.approx(15.52)
@@ -52,7 +52,7 @@ def test_the_sources_of_a_fusion_are_rows_of_their_own_and_not_counted_twice() -
     )
     stage = StageResult(node, Status.OK, Trace(compute_s=0.215), ranking(ids(1, 2)), parts=parts)
     done = result_of("rrf(bm25,rank-bm25)", QUERY, [stage], corpus())
-    rows = latency(view([Outcome("rrf(bm25,rank-bm25)", done)], corpus()).columns)
+    rows = latency(view([PipelineOutcome("rrf(bm25,rank-bm25)", done)], corpus()).columns)
     assert [(row.stage, round(row.total, 4)) for row in rows] == [
         ("bm25", 0.01),
         ("rank-bm25", 0.2),
@@ -61,15 +61,15 @@ def test_the_sources_of_a_fusion_are_rows_of_their_own_and_not_counted_twice() -
 
 
 def test_a_failed_stage_is_named_so_in_the_latency_table() -> None:
-    rows = latency(view([Outcome(TWO, failed(TWO, ids(1, 2)))], corpus()).columns)
+    rows = latency(view([PipelineOutcome(TWO, failed(TWO, ids(1, 2)))], corpus()).columns)
     assert [row.note for row in rows] == ["warm", "failed"]
 
 
 def test_agreement_is_whole_with_itself_and_symmetric() -> None:
     outcomes = [
-        Outcome("bm25", result("bm25", [ids(1, 2, 3, 4)])),
-        Outcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 3, 2, 1)])),
-        Outcome("dense", doing="waiting"),
+        PipelineOutcome("bm25", result("bm25", [ids(1, 2, 3, 4)])),
+        PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 3, 2, 1)])),
+        PipelineOutcome("dense", doing="waiting"),
     ]
     found = agreement(view(outcomes, corpus()), k=2)
     assert found.labels == ("bm25", "bm25 >> identity")
@@ -81,17 +81,17 @@ def test_agreement_is_whole_with_itself_and_symmetric() -> None:
 
 def test_agreement_over_nothing_in_common_is_undefined_not_zero() -> None:
     outcomes = [
-        Outcome("bm25", result("bm25", [ids(1)])),
-        Outcome(TWO, result(TWO, [ids(2), ids(2)])),
+        PipelineOutcome("bm25", result("bm25", [ids(1)])),
+        PipelineOutcome(TWO, result(TWO, [ids(2), ids(2)])),
     ]
     assert agreement(view(outcomes, corpus())).tau[0][1] is None
 
 
 def test_a_document_is_shown_with_its_place_in_every_stage() -> None:
     outcomes = [
-        Outcome("bm25", result("bm25", [ids(1, 2, 3)])),
-        Outcome(TWO, result(TWO, [ids(1, 2, 3), ids(3, 2, 1)])),
-        Outcome("dense", result("dense", [ids(5, 6)])),
+        PipelineOutcome("bm25", result("bm25", [ids(1, 2, 3)])),
+        PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3), ids(3, 2, 1)])),
+        PipelineOutcome("dense", result("dense", [ids(5, 6)])),
     ]
     shown = view(outcomes, corpus(grades={"d03": 2}))
     found = document(shown, "d03")
@@ -119,7 +119,7 @@ def test_an_unknown_document_is_no_document() -> None:
 
 def test_all_passages_of_a_cut_document_are_its_text() -> None:
     cut = Corpus("c", (Document("a#1", "one", parent="a"), Document("a#2", "two", parent="a")))
-    shown = compare(Question(QUERY, cut), [], Options())
+    shown = compare(Topic(QUERY, cut), [], CompareOptions())
     found = document(shown, "a")
     assert found is not None
     assert [(name, parts[0].text) for name, parts in found.parts] == [
@@ -130,7 +130,7 @@ def test_all_passages_of_a_cut_document_are_its_text() -> None:
 
 def test_a_very_long_document_says_where_it_was_cut() -> None:
     long = Corpus("c", (Document("a", "word " * 30_000),))
-    found = document(compare(Question(QUERY, long), [], Options()), "a")
+    found = document(compare(Topic(QUERY, long), [], CompareOptions()), "a")
     assert found is not None
     assert found.cut_at == 20_000
     assert sum(len(part.text) for part in found.parts[0][1]) == 20_000
@@ -144,10 +144,10 @@ def _shown():
         {"q1": {"d02": 3}},
     )
     outcomes = [
-        Outcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
-        Outcome("bm25", failed(TWO, ids(1))),
+        PipelineOutcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
+        PipelineOutcome("bm25", failed(TWO, ids(1))),
     ]
-    return compare(Question(QUERY, made), outcomes, Options())
+    return compare(Topic(QUERY, made), outcomes, CompareOptions())
 
 
 def test_the_csv_holds_every_document_with_ranks_scores_and_grades() -> None:

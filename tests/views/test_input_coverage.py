@@ -12,7 +12,7 @@ from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking
 from rerank_lab.corpora import Corpus
 from rerank_lab.rerankers.long_documents import InputCoverage
-from rerank_lab.views import Options, Outcome, Question, compare
+from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.input_coverage import CoverageLookup, shaded
 from rerank_lab.views.text import Segment
@@ -32,8 +32,8 @@ def said(spans: Sequence[tuple[int, int]], **more: object) -> CoverageLookup:
 
 def opened(coverage_of: CoverageLookup, *specs: str, corpus: Corpus = CORPUS) -> DocumentView:
     orders = [ids(1, 2, 3), ids(3, 2, 1)]
-    outcomes = [Outcome(spec, result(spec, orders, corpus=corpus)) for spec in specs]
-    found = document(compare(Question(QUERY, corpus), outcomes, Options()), "d01", coverage_of)
+    outcomes = [PipelineOutcome(spec, result(spec, orders, corpus=corpus)) for spec in specs]
+    found = document(compare(Topic(QUERY, corpus), outcomes, CompareOptions()), "d01", coverage_of)
     assert found is not None
     return found
 
@@ -118,7 +118,7 @@ def test_a_document_below_the_reranked_ones_was_not_read() -> None:
     head = Ranking.from_scores("q1", {"d02": 2.0}, "logit").followed_by(["d01", "d03"])
     spec = "bm25 >> ms-marco-minilm-l12(top=1)"
     done = result(spec, [ids(2, 1, 3), head], corpus=CORPUS)
-    view = compare(Question(QUERY, CORPUS), [Outcome(spec, done)], Options())
+    view = compare(Topic(QUERY, CORPUS), [PipelineOutcome(spec, done)], CompareOptions())
     cut = said([(0, 50)])
     below, above = document(view, "d01", cut), document(view, "d02", cut)
     assert below is not None
@@ -130,7 +130,7 @@ def test_of_a_document_in_passages_each_says_what_was_read_of_it() -> None:
     units = tuple(Document(f"d{i:02}", TEXT, "Title", parent="whole") for i in range(1, 4))
     made = Corpus("cut", units)
     done = result(HEAD, [ids(1, 2, 3), ids(3, 2, 1)], corpus=made)
-    view = compare(Question(QUERY, made), [Outcome(HEAD, done)], Options())
+    view = compare(Topic(QUERY, made), [PipelineOutcome(HEAD, done)], CompareOptions())
     found = document(view, "whole", said([(0, LEAD + 40)]))
     assert found is not None
     (read,) = found.reads

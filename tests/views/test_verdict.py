@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from rerank_lab.views import Outcome
+from rerank_lab.views.compare import PipelineOutcome
 from tests.views.made import corpus, ids, result, view
 
 TWO = "bm25 >> identity"
 
 
 def test_a_first_stage_that_found_nothing_is_told_in_plain_words() -> None:
-    nothing = [Outcome("bm25", result("bm25", [[]])), Outcome(TWO, result(TWO, [[], []]))]
+    nothing = [
+        PipelineOutcome("bm25", result("bm25", [[]])),
+        PipelineOutcome(TWO, result(TWO, [[], []])),
+    ]
     for grades in (None, {"d01": 3}):
         assert view(nothing, corpus(grades=grades)).verdict == (
             "The first stage found no document, so there is nothing for identity to rerank."
@@ -19,7 +22,7 @@ def test_a_first_stage_that_found_nothing_is_told_in_plain_words() -> None:
 
 def test_a_threshold_that_nothing_reached_is_not_taken_for_a_search_without_result() -> None:
     spec = "bm25 >> threshold(min=9.0)"
-    shown = view([Outcome(spec, result(spec, [ids(1, 2), []]))], corpus())
+    shown = view([PipelineOutcome(spec, result(spec, [ids(1, 2), []]))], corpus())
     assert shown.verdict == (
         "threshold left nothing: no document scored high enough for this query."
     )
@@ -29,7 +32,7 @@ def test_a_threshold_that_nothing_reached_is_not_taken_for_a_search_without_resu
 def test_a_pipeline_that_found_documents_is_told_of_before_one_that_found_none() -> None:
     other = "dense >> identity"
     outcomes = [
-        Outcome(TWO, result(TWO, [[], []])),
-        Outcome(other, result(other, [ids(1, 2), ids(2, 1)])),
+        PipelineOutcome(TWO, result(TWO, [[], []])),
+        PipelineOutcome(other, result(other, [ids(1, 2), ids(2, 1)])),
     ]
     assert "moves 2 of the top 2" in view(outcomes, corpus()).verdict

@@ -21,9 +21,9 @@ from rerank_lab.services.comparisons.value import (
     FORMAT,
     MAX_BYTES,
     MAX_TITLE,
-    Column,
     Comparison,
     Header,
+    SavedColumn,
 )
 
 T = TypeVar("T")
@@ -121,13 +121,13 @@ def _header(shown: Mapping[str, Any]) -> Header:
     )
 
 
-def _column(shown: Mapping[str, Any], query: Query, at: str) -> Column:
+def _column(shown: Mapping[str, Any], query: Query, at: str) -> SavedColumn:
     spec = _text(shown, "pipeline", at, 10_000)
     error = _error(shown["error"], at) if shown.get("error") is not None else None
     if shown.get("result") is None:
         if error is None:
             raise _Wrong(f"{at}: there is neither a result nor an error")
-        return Column(spec, None, error)
+        return SavedColumn(spec, None, error)
     found = _get(shown, "result", dict, at)
     stages = _get(found, "stages", list, at)
     if not 0 < len(stages) <= _STAGES:
@@ -140,7 +140,7 @@ def _column(shown: Mapping[str, Any], query: Query, at: str) -> Column:
         _ranking(found.get("ranking"), query, at),
         {k: _is_text(v, f"{at}: a passage", 2000) for k, v in passages.items()},
     )
-    return Column(spec, result, error)
+    return SavedColumn(spec, result, error)
 
 
 def _stage(shown: Any, query: Query, at: str, depth: int) -> StageResult:

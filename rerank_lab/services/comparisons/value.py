@@ -42,7 +42,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SavedColumn:
     """What one pipeline came to: a result, or an error that came before any."""
 
     pipeline: str
@@ -55,7 +55,7 @@ class Comparison:
     """A comparison as it was. `recording` holds the lines of one, () when nothing was asked."""
 
     header: Header
-    columns: tuple[Column, ...]
+    columns: tuple[SavedColumn, ...]
     recording: tuple[str, ...] = ()
 
     def check_against(self, corpus: Corpus) -> None:
@@ -87,7 +87,7 @@ def default_title(query: str) -> str:
     return flat[: MAX_TITLE - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _named(column: Column) -> Iterator[str]:
+def _named(column: SavedColumn) -> Iterator[str]:
     """Every document and passage id that a column speaks of."""
     result = column.result
     if result is None:
@@ -165,7 +165,7 @@ def _header(header: Header) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: SavedColumn) -> dict[str, Any]:
     shown: dict[str, Any] = {"pipeline": column.pipeline}
     if column.error is not None:
         shown["error"] = column.error.to_json()

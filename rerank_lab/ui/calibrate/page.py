@@ -24,7 +24,7 @@ from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import parts, resources, spending, waiting
 from rerank_lab.ui.shared.navigation import compare_button, go_to
-from rerank_lab.ui.shared.state import Screen, screen
+from rerank_lab.ui.shared.state import Screen, read_screen
 from rerank_lab.views import calibration as views
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.hosted import calls_out
@@ -41,7 +41,7 @@ _PLOT = {"displayModeBar": False}
 
 def page() -> None:
     """Draw the page."""
-    now = screen()
+    now = read_screen()
     parts.notices(now.notices)
     corpus = parts.corpus_or_card(now.corpus)
     if corpus is None:
@@ -219,10 +219,10 @@ def _result(corpus: Corpus, found: Calibration, now: Screen) -> None:
     left, right = st.columns(2)
     with left:
         st.caption("Said and so: points on the dotted line keep their word")
-        _chart(reliability_chart(shown.fitted, parts.tokens()), "reliability")
+        _chart(reliability_chart(shown.fitted, parts.theme()), "reliability")
     with right:
         st.caption("What a threshold keeps")
-        _chart(threshold_chart(shown.fitted, shown.cut, parts.tokens()), "threshold")
+        _chart(threshold_chart(shown.fitted, shown.cut, parts.theme()), "threshold")
     _take_away(corpus, shown, now)
     st.dataframe(
         [dict(zip(_HEADS, row, strict=True)) for row in shown.rows],

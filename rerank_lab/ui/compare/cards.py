@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from rerank_lab.views.compare import Card, Column, Quality
+from rerank_lab.views.compare import Card, CompareColumn, Quality
 from rerank_lab.views.health import Badge, doubted
 from rerank_lab.views.labels import score, seconds
 from rerank_lab.views.marks import (
@@ -73,7 +73,9 @@ def card_body(card: Card) -> str:
     return f'<div class="rl-snippet" dir="auto">{text}</div>{note}'
 
 
-def column_head(column: Column, colour: str, health: Badge | None, query_id: str = "") -> str:
+def column_head(
+    column: CompareColumn, colour: str, health: Badge | None, query_id: str = ""
+) -> str:
     """Name, health, time and the judged measures of one pipeline."""
     name = escape(column.label).replace(" &gt;&gt; ", " <wbr>&gt;&gt; ")
     facts = [badge(health)] if health else []
@@ -97,7 +99,7 @@ def _calls(text: str) -> str:
     return f'<div class="rl-note rl-calls">{escape(text)}</div>' if text else ""
 
 
-def time_line(column: Column) -> str:
+def time_line(column: CompareColumn) -> str:
     """Seconds of this query, and how they came about: cold, from cache, ..."""
     trace = column.trace
     warm = warm_words(trace, cached=column.cached)

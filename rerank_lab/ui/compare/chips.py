@@ -17,26 +17,26 @@ _ADD = "add"
 
 
 def draw(
-    now: state.Screen,
-    slots: Mapping[str, int],
+    screen: state.Screen,
+    colours: Mapping[str, int],
     sizes: Callable[[], None] = state.size_boxes,
 ) -> None:
     """Draw the row; `sizes` draws the boxes at its end."""
-    labels = short_labels(now.pipelines)
+    labels = short_labels(screen.pipelines)
     with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="controls"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
-            for spec in now.pipelines:
-                _chip(now, spec, labels[spec], slots[spec])
-            if len(now.pipelines) < MAX_PIPELINES:
-                _add(now)
+            for spec in screen.pipelines:
+                _chip(screen, spec, labels[spec], colours[spec])
+            if len(screen.pipelines) < MAX_PIPELINES:
+                _add(screen)
         with st.container(
             horizontal=True, horizontal_alignment="right", wrap=False, width=216, key="sizes"
         ):
             sizes()
-    editor.draw(now)
+    editor.draw(screen)
 
 
-def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
+def _chip(screen: state.Screen, spec: str, label: str, slot: int) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", gap=None, key=f"chip_{slot}", width="content"
     ):
@@ -59,20 +59,20 @@ def _chip(now: state.Screen, spec: str, label: str, slot: int) -> None:
             type="tertiary",
             help="Remove this pipeline",
             on_click=state.set_pipelines,
-            args=([other for other in now.pipelines if other != spec],),
+            args=([other for other in screen.pipelines if other != spec],),
         )
 
 
-def _add(now: state.Screen) -> None:
+def _add(screen: state.Screen) -> None:
     about = {str(Pipeline(preset.spec)): preset for preset in PRESETS}
-    offered = [spec for spec in about if spec not in now.pipelines]
+    offered = [spec for spec in about if spec not in screen.pipelines]
     st.menu_button(
         "Add pipeline",
         [*offered, _OWN],
         key=_ADD,
         icon=":material/add:",
         on_click=_added,
-        args=(now.pipelines,),
+        args=(screen.pipelines,),
         format_func=lambda spec: (
             _OWN
             if spec == _OWN

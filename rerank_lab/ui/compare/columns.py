@@ -9,7 +9,7 @@ import streamlit as st
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, run
-from rerank_lab.views import Card, Column, CompareView
+from rerank_lab.views.compare import Card, CompareColumn, CompareView
 from rerank_lab.views.jobs import doing
 
 _SIDE_BY_SIDE = 3
@@ -19,7 +19,7 @@ _WIDTH = 308
 
 def draw(
     view: CompareView,
-    slots: Mapping[str, int],
+    colours: Mapping[str, int],
     checks: health.Checks,
     kept: Collection[str] = (),
 ) -> None:
@@ -33,10 +33,10 @@ def draw(
     )
     places = [strip.container(width=_WIDTH if wide else "stretch") for _ in view.columns]
     for column, place in zip(view.columns, places, strict=True):
-        slot = slots[column.spec]
+        slot = colours[column.spec]
         with place.container(key=f"col_{slot}", gap="small"):
             badge = health.of(checks, column.spec)
-            query_id = view.question.query.id
+            query_id = view.topic.query.id
             st.html(cards.column_head(column, f"var(--rl-p{slot})", badge, query_id))
             if column.waiting:
                 _waiting(column, slot, view)
@@ -46,7 +46,7 @@ def draw(
                 _card(card, slot)
 
 
-def _waiting(column: Column, slot: int, view: CompareView) -> None:
+def _waiting(column: CompareColumn, slot: int, view: CompareView) -> None:
     outcome = column.outcome
     told = doing(outcome.doing, outcome.done, outcome.total, outcome.elapsed_s or None)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -65,7 +65,7 @@ def _waiting(column: Column, slot: int, view: CompareView) -> None:
         st.skeleton(height=height)
 
 
-def _failed(column: Column, slot: int, *, can_retry: bool) -> None:
+def _failed(column: CompareColumn, slot: int, *, can_retry: bool) -> None:
     failure = column.failure
     if failure is not None:
         retry = (lambda: run.again(column.spec)) if can_retry else None

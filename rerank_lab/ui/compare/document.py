@@ -14,7 +14,7 @@ from rerank_lab.pipeline.engine import lab_errors
 from rerank_lab.rerankers.long_documents import InputCoverage
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources
-from rerank_lab.views import CompareView
+from rerank_lab.views.compare import CompareView
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.input_coverage import CoverageLookup, Read
 from rerank_lab.views.text import shorten
@@ -22,7 +22,7 @@ from rerank_lab.views.text import shorten
 
 def show(view: CompareView, doc_id: str) -> None:
     """Open the drawer for a document of the corpus."""
-    found = document(view, doc_id, _coverage_lookup(view.question.query.text))
+    found = document(view, doc_id, _coverage_lookup(view.topic.query.text))
     if found is None:
         st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
         return

@@ -32,16 +32,16 @@ def edit(spec: str) -> None:
     _new_version()
 
 
-def draw(now: state.Screen) -> None:
+def draw(screen: state.Screen) -> None:
     """The editor, when it is open; a run of the whole page in between does not close it."""
     if not is_open():
         return
     asking = _edited() if prompts.is_open() else None
     if asking is not None:
-        prompts.draw(now, asking, _use_prompt)
+        prompts.draw(screen, asking, _use_prompt)
     else:
         prompts.close()
-        _dialog(now, st.session_state[_OPEN])
+        _dialog(screen, st.session_state[_OPEN])
 
 
 def is_open() -> bool:
@@ -69,7 +69,7 @@ def _use_prompt(path: form.Path, name: str) -> None:
 
 
 @st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
-def _dialog(now: state.Screen, old: str) -> None:
+def _dialog(screen: state.Screen, old: str) -> None:
     parts.said()
     if _TEXT not in st.session_state:
         st.session_state[_TEXT] = st.session_state[_KEPT]
@@ -85,26 +85,26 @@ def _dialog(now: state.Screen, old: str) -> None:
     if error is not None:
         parts.error_card(error, key="editor")
     if spec is not None:
-        for section in form.sections(spec, now.depth):
+        for section in form.sections(spec, screen.depth):
             _section(spec, section)
         _add_stage(can_fuse=len(spec.nodes) > 1)
-        _estimate(spec, now)
+        _estimate(spec, screen)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
-            specs = [str(spec) if other == old else other for other in now.pipelines]
-            state.next_pipelines(specs if old in now.pipelines else [*specs, str(spec)])
+            specs = [str(spec) if other == old else other for other in screen.pipelines]
+            state.next_pipelines(specs if old in screen.pipelines else [*specs, str(spec)])
             close()
             st.rerun()
 
 
-def _estimate(spec: PipelineSpec, now: state.Screen) -> None:
+def _estimate(spec: PipelineSpec, screen: state.Screen) -> None:
     """What a hosted stage would send and cost, before anything is sent."""
     try:
-        corpus = resources.corpus(now.corpus)
+        corpus = resources.corpus(screen.corpus)
     except LabError:
         return
-    query = Query.of(now.query or "a query of a few words")
-    words = hosted.editor_words(Pipeline(spec), query, corpus, now.depth, resources.engine())
+    query = Query.of(screen.query or "a query of a few words")
+    words = hosted.editor_words(Pipeline(spec), query, corpus, screen.depth, resources.engine())
     if words:
         st.caption(f":material/payments: {parts.literal(words)}")
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from rerank_lab.charts import figures as charts
 from rerank_lab.ui.shared import parts, run
-from rerank_lab.views import CompareView
+from rerank_lab.views.compare import CompareView
 from rerank_lab.views.evidence import agreement, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_lines, to_trec
 
@@ -22,7 +22,7 @@ _MEASURES = {
 
 def draw(
     view: CompareView,
-    slots: Mapping[str, int],
+    colours: Mapping[str, int],
     beside: Callable[[], None],
     *,
     can_measure: bool,
@@ -42,7 +42,7 @@ def draw(
         if not view.ready:
             return
         if chosen == LATENCY:
-            _latency(view, slots)
+            _latency(view, colours)
             if can_measure:
                 _measure_afresh(view)
         elif chosen == AGREEMENT:
@@ -51,10 +51,10 @@ def draw(
             _raw(view)
 
 
-def _latency(view: CompareView, slots: Mapping[str, int]) -> None:
+def _latency(view: CompareView, colours: Mapping[str, int]) -> None:
     rows = latency(view.columns)
     st.plotly_chart(
-        charts.latency_chart(rows, parts.tokens(), slots),
+        charts.latency_chart(rows, parts.theme(), colours),
         theme=None,
         key="latency",
         config={"displayModeBar": False},
@@ -80,7 +80,7 @@ def _measure_afresh(view: CompareView) -> None:
         key="afresh_button",
         icon=":material/timer:",
         on_click=run.afresh,
-        args=(view.question,),
+        args=(view.topic,),
         help="Runs these pipelines again without any cache. Models stay loaded.",
     )
 
@@ -102,7 +102,7 @@ def _agreement(view: CompareView) -> None:
     limits = (-1.0, 1.0) if name == "Kendall's tau" else (0.0, 1.0)
     st.caption(_MEASURES[str(name)])
     st.plotly_chart(
-        charts.agreement_chart(found.labels, values, parts.tokens(), limits),
+        charts.agreement_chart(found.labels, values, parts.theme(), limits),
         theme=None,
         key="agreement",
         config={"displayModeBar": False},

@@ -12,10 +12,10 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.ui.compare import cards, chips, columns, document, editor, evidence, saved
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, resources, run
-from rerank_lab.ui.shared.state import Screen, screen, set_query
-from rerank_lab.views import CompareView, Options, Question, compare
+from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump
-from rerank_lab.views.labels import colour_slots
+from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
+from rerank_lab.views.labels import pipeline_colours
 from rerank_lab.views.presets import SAMPLE_QUERIES
 from rerank_lab.views.text import shorten
 
@@ -25,60 +25,60 @@ _EXAMPLES = 5
 
 def page() -> None:
     """Draw the page."""
-    now = screen()
-    parts.notices(now.notices)
-    slots = _slots(now)
-    chips.draw(now, slots)
-    corpus = parts.corpus_or_card(now.corpus)
+    screen = read_screen()
+    parts.notices(screen.notices)
+    colours = _colours(screen)
+    chips.draw(screen, colours)
+    corpus = parts.corpus_or_card(screen.corpus)
     if corpus is None:
         return
     saved.draw()
-    replay = saved.replayed(now, corpus)
+    replay = saved.replayed(screen, corpus)
     if replay.problem is not None:
         saved.problem_card(replay.problem)
-    elif not now.query:
+    elif not screen.query:
         _welcome(corpus)
-    elif not now.pipelines:
+    elif not screen.pipelines:
         st.info("Add a pipeline to see what it makes of this query.", icon=":material/add:")
     else:
-        _answers(now, Question.of(now.query, corpus), slots, replay)
+        _answers(screen, Topic.of(screen.query, corpus), colours, replay)
 
 
 def _answers(
-    now: Screen, question: Question, slots: Mapping[str, int], replay: saved.Replay
+    screen: Screen, topic: Topic, colours: Mapping[str, int], replay: saved.Replay
 ) -> None:
-    tasks = run.submit(question, now.pipelines, now.depth, replay.outcomes)
+    tasks = run.submit(topic, screen.pipelines, screen.depth, replay.outcomes)
     run.wait_a_little(tasks)
     checks = health.submit(tuple(task.spec for task in tasks if task.job is not None))
     polling = any(not task.ended for task in tasks) or health.pending(checks)
     draw = st.fragment(_results, run_every=POLL_S if polling else None)
-    draw(now, question, tasks, checks, slots, polling, replay)
-    if now.doc and not editor.is_open() and not saved.is_open():
-        view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
-        document.show(view, now.doc)
+    draw(screen, topic, tasks, checks, colours, polling, replay)
+    if screen.doc and not editor.is_open() and not saved.is_open():
+        view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
+        document.show(view, screen.doc)
 
 
 def _results(
-    now: Screen,
-    question: Question,
+    screen: Screen,
+    topic: Topic,
     tasks: tuple[run.Task, ...],
     checks: health.Checks,
-    slots: Mapping[str, int],
+    colours: Mapping[str, int],
     polling: bool,
     replay: saved.Replay,
 ) -> None:
     """All results known so far. While something is pending this runs again every POLL_S."""
     resources.jobs().touch(resources.waiter())
-    view = compare(question, run.outcomes(tasks), Options(now.show, now.pin))
+    view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
     health.remember_orders(view)
-    saved.banner(replay, now.pipelines)
+    saved.banner(replay, screen.pipelines)
     _verdict(view)
-    _bump(view, now)
-    columns.draw(view, slots, checks, replay.outcomes)
+    _bump(view, screen)
+    columns.draw(view, colours, checks, replay.outcomes)
     evidence.draw(
         view,
-        slots,
-        beside=lambda: saved.controls(view, now, tasks, replay),
+        colours,
+        beside=lambda: saved.controls(view, screen, tasks, replay),
         can_measure=not replay.outcomes,
     )
     if polling and not view.pending and not health.pending(checks):
@@ -93,10 +93,10 @@ def _verdict(view: CompareView) -> None:
             st.skeleton(height=34)
 
 
-def _bump(view: CompareView, now: Screen) -> None:
+def _bump(view: CompareView, screen: Screen) -> None:
     with st.container(key="bump_area", gap="small"):
         everything = st.session_state.get("bump_all", False)
-        data = bump(view, k=10, pin=now.pin, everything=everything)
+        data = bump(view, k=10, pin=screen.pin, everything=everything)
         if data is None:
             if view.pending:
                 st.skeleton(height=320)
@@ -105,7 +105,7 @@ def _bump(view: CompareView, now: Screen) -> None:
             # Its least width is by the pipelines asked for, so that it stays as they arrive.
             with st.container(key=f"bump_strip_{len(view.columns)}"):
                 st.plotly_chart(
-                    charts.bump_chart(data, parts.tokens()),
+                    charts.bump_chart(data, parts.theme()),
                     theme=None,
                     key="bump",
                     on_select=_pin_clicked,
@@ -130,12 +130,12 @@ def _pin_clicked() -> None:
     st.rerun()
 
 
-def _slots(now: Screen) -> dict[str, int]:
+def _colours(screen: Screen) -> dict[str, int]:
     """Colours by pipeline, kept for the session."""
-    known: dict[str, int] = st.session_state.get("slots", {})
-    slots = colour_slots(now.pipelines, known, len(charts.LIGHT.pipelines))
-    st.session_state["slots"] = slots
-    return slots
+    known: dict[str, int] = st.session_state.get("colours", {})
+    colours = pipeline_colours(screen.pipelines, known, len(charts.LIGHT.pipelines))
+    st.session_state["colours"] = colours
+    return colours
 
 
 def _welcome(corpus: Corpus) -> None:

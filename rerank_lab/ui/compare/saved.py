@@ -13,8 +13,8 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.services import comparisons as saved
 from rerank_lab.ui.compare import editor
 from rerank_lab.ui.shared import keys, parts, resources, run, state
-from rerank_lab.views import CompareView, Outcome
 from rerank_lab.views import saved as views
+from rerank_lab.views.compare import CompareView, PipelineOutcome
 from rerank_lab.views.formatting import older_words
 from rerank_lab.views.presets import (
     DEFAULT_CORPUS,
@@ -34,7 +34,7 @@ class Replay:
     """What a saved comparison has for this screen: nothing, results by spec, or a problem."""
 
     header: saved.Header | None = None
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[str, PipelineOutcome] = field(default_factory=dict)
     problem: LabError | None = None
 
 
@@ -55,11 +55,11 @@ def follow_link() -> None:
             st.query_params[name] = value if isinstance(value, list) else str(value)
 
 
-def replayed(now: state.Screen, corpus: Corpus) -> Replay:
+def replayed(screen: state.Screen, corpus: Corpus) -> Replay:
     """What is shown again instead of being asked."""
-    if not now.saved:
+    if not screen.saved:
         return Replay()
-    entry = saved.find(now.saved)
+    entry = saved.find(screen.saved)
     if entry is None:
         return Replay(
             problem=InvalidInput(
@@ -67,7 +67,7 @@ def replayed(now: state.Screen, corpus: Corpus) -> Replay:
                 hint="Add its file under Saved comparisons, or ask the pipelines afresh.",
             )
         )
-    if (state.flat(entry.header.query.text), _depth(entry.header)) != (now.query, now.depth):
+    if (state.flat(entry.header.query.text), _depth(entry.header)) != (screen.query, screen.depth):
         return Replay()
     try:
         kept = resources.comparison(entry)
@@ -75,7 +75,7 @@ def replayed(now: state.Screen, corpus: Corpus) -> Replay:
     except LabError as error:
         return Replay(problem=error)
     found = views.outcomes(kept)
-    return Replay(kept.header, {spec: found[spec] for spec in now.pipelines if spec in found})
+    return Replay(kept.header, {spec: found[spec] for spec in screen.pipelines if spec in found})
 
 
 def problem_card(problem: LabError) -> None:
@@ -117,7 +117,7 @@ def _trust(hosts: Sequence[str]) -> None:
 
 
 def controls(
-    view: CompareView, now: state.Screen, tasks: Sequence[run.Task], replay: Replay
+    view: CompareView, screen: state.Screen, tasks: Sequence[run.Task], replay: Replay
 ) -> None:
     """Save what is on screen, and the way to what was saved."""
     if len(replay.outcomes) < len(view.columns):
@@ -130,7 +130,7 @@ def controls(
             help="Keeps query, results and providers' answers, to be opened without a key or a "
             "network. Documents and keys are not kept.",
             on_click=_save,
-            args=(view, now, tasks),
+            args=(view, screen, tasks),
         )
     open_button("Saved comparisons")
 
@@ -259,11 +259,13 @@ def _ask(what: str, of: str) -> None:
     st.session_state[_ASKED] = (what, of)
 
 
-def _save(view: CompareView, now: state.Screen, tasks: Sequence[run.Task]) -> None:
+def _save(view: CompareView, screen: state.Screen, tasks: Sequence[run.Task]) -> None:
     try:
         recordings = run.recordings(tasks)
-        made = views.comparison(view.question, run.outcomes(tasks), now.depth, now.show, recordings)
-        secrets = saved.known_secrets(keys.secrets(), now.pipelines)
+        made = views.comparison(
+            view.topic, run.outcomes(tasks), screen.depth, screen.show, recordings
+        )
+        secrets = saved.known_secrets(keys.secrets(), screen.pipelines)
         _ = saved.keep(made, secrets)
         st.session_state["saved_told"] = "Saved. It opens without a key or a network."
     except (LabError, OSError) as error:

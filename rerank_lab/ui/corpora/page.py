@@ -19,7 +19,7 @@ BROWSE, BRING = "Look around", "Bring your own"
 
 def page() -> None:
     """Draw the page."""
-    screen = state.screen()
+    screen = state.read_screen()
     parts.notices(screen.notices)
     st.segmented_control(
         "What to do",

@@ -10,7 +10,7 @@ from rerank_lab.views.evaluate_lines import difference_line, ledger_line, tags
 from rerank_lab.views.labels import fraction, seconds
 
 
-def table(view: EvaluateView, slots: Mapping[str, int]) -> str:
+def table(view: EvaluateView, colours: Mapping[str, int]) -> str:
     """Pipelines by measures, the difference to the baseline with its interval, latency."""
     primary = escape(view.primary)
     heads = ['<th scope="col">Pipeline</th>']
@@ -22,7 +22,7 @@ def table(view: EvaluateView, slots: Mapping[str, int]) -> str:
         '<th class="rl-n" scope="col">p95</th>',
     ]
     scale = interval_scale(view.rows)
-    body = "".join(_row(view, row, slots.get(row.spec, 0), scale) for row in view.rows)
+    body = "".join(_row(view, row, colours.get(row.spec, 0), scale) for row in view.rows)
     return (
         '<div class="rl-strip"><table class="rl-table rl-results"><thead><tr>'
         f"{''.join(heads)}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -21,11 +21,11 @@ from rerank_lab.ui.evaluate import kept as evaluate_list
 from rerank_lab.ui.evaluate import results as evaluate_results
 from rerank_lab.ui.shared import parts, resources, spending
 from rerank_lab.ui.shared.navigation import go_to
-from rerank_lab.ui.shared.state import Screen, depth_box, screen, set_pipelines
+from rerank_lab.ui.shared.state import Screen, depth_box, read_screen, set_pipelines
 from rerank_lab.ui.shared.waiting import jobs_of, running, watch
 from rerank_lab.views.evaluate_lines import ahead_line, amount_words
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.labels import colour_slots, without_depth
+from rerank_lab.views.labels import pipeline_colours, without_depth
 from rerank_lab.views.spending import ahead
 
 SHOWN = "exp"
@@ -47,10 +47,10 @@ _SHORTER = (10, 20, 50, 100, 200, 500, 1000)
 
 def page() -> None:
     """Draw the page."""
-    now = screen()
+    now = read_screen()
     parts.notices(now.notices)
-    slots = _slots(now)
-    chips.draw(now, slots, depth_box)
+    colours = _colours(now)
+    chips.draw(now, colours, depth_box)
     corpus = parts.corpus_or_card(now.corpus)
     if corpus is None:
         return
@@ -60,7 +60,7 @@ def page() -> None:
         _no_queries(corpus)
     shown = str(st.query_params.get(SHOWN, ""))
     if shown:
-        _shown(shown, now, slots)
+        _shown(shown, now, colours)
     elif corpus.queries:
         _hint(corpus)
     evaluate_list.draw(shown, open_experiment, resume)
@@ -202,7 +202,7 @@ def resume(experiment_id: str) -> None:
         st.session_state["evaluate_problem"] = error
 
 
-def _shown(experiment_id: str, now: Screen, slots: dict[str, int]) -> None:
+def _shown(experiment_id: str, now: Screen, colours: dict[str, int]) -> None:
     error = st.session_state.pop("evaluate_problem", None)
     if isinstance(error, LabError):
         parts.error_card(error, key="evaluate")
@@ -222,7 +222,7 @@ def _shown(experiment_id: str, now: Screen, slots: dict[str, int]) -> None:
     links = _links(found, now)
     if links is not now.pipelines:
         _other_pipelines(found)
-    evaluate_results.draw(found, _design_slots(found, now, slots), links, resume)
+    evaluate_results.draw(found, _design_slots(found, now, colours), links, resume)
 
 
 def _other_pipelines(found: Evaluation) -> None:
@@ -248,14 +248,14 @@ def _links(found: Evaluation, now: Screen) -> Sequence[str]:
     return now.pipelines if deep == list(found.design.pipelines) else found.design.pipelines
 
 
-def _design_slots(found: Evaluation, now: Screen, slots: dict[str, int]) -> dict[str, int]:
+def _design_slots(found: Evaluation, now: Screen, colours: dict[str, int]) -> dict[str, int]:
     """Each pipeline in the colour that it has among the chips, where it is there."""
-    known = {str(Pipeline(spec).at_depth(now.depth)): slots[spec] for spec in now.pipelines}
-    return colour_slots(found.design.pipelines, known, len(charts.LIGHT.pipelines))
+    known = {str(Pipeline(spec).at_depth(now.depth)): colours[spec] for spec in now.pipelines}
+    return pipeline_colours(found.design.pipelines, known, len(charts.LIGHT.pipelines))
 
 
-def _slots(now: Screen) -> dict[str, int]:
-    known: dict[str, int] = st.session_state.get("slots", {})
-    slots = colour_slots(now.pipelines, known, len(charts.LIGHT.pipelines))
-    st.session_state["slots"] = slots
-    return slots
+def _colours(now: Screen) -> dict[str, int]:
+    known: dict[str, int] = st.session_state.get("colours", {})
+    colours = pipeline_colours(now.pipelines, known, len(charts.LIGHT.pipelines))
+    st.session_state["colours"] = colours
+    return colours

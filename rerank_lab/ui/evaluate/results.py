@@ -20,7 +20,7 @@ from rerank_lab.views.health import kept_orders
 
 def draw(
     found: Evaluation,
-    slots: Mapping[str, int],
+    colours: Mapping[str, int],
     links: Sequence[str],
     resume: Callable[[str], None],
 ) -> None:
@@ -34,13 +34,13 @@ def draw(
         st.caption(parts.literal(design_line(design, view)))
     if view.pending:
         _unfinished(view, design.id, resume)
-    st.html(evaluate_html.table(view, slots))
+    st.html(evaluate_html.table(view, colours))
     for note in view.notes:
         st.caption(f":material/info: {parts.literal(note)}")
     for text in kept_orders(found):
         st.warning(parts.literal(text), icon=":material/warning:")
     _problems(view)
-    st.fragment(_queries)(found, view, links, slots)
+    st.fragment(_queries)(found, view, links, colours)
     _downloads(found)
 
 
@@ -98,7 +98,7 @@ def _problems(view: EvaluateView) -> None:
 
 
 def _queries(
-    found: Evaluation, view: EvaluateView, links: Sequence[str], slots: Mapping[str, int]
+    found: Evaluation, view: EvaluateView, links: Sequence[str], colours: Mapping[str, int]
 ) -> None:
     lines = query_lines(found, view.primary)
     st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
@@ -125,7 +125,7 @@ def _queries(
         columns,
         hide_index=True,
         height=min(520, 35 * (len(lines) + 1) + 3),
-        column_config=_columns(view, slots, compare),
+        column_config=_columns(view, colours, compare),
         key=f"query_table_{found.id}",
         placeholder="–",
         alt=f"{view.primary} of every query in every pipeline",
@@ -135,16 +135,16 @@ def _queries(
 
 
 def _columns(
-    view: EvaluateView, slots: Mapping[str, int], compare: Callable[[], None]
+    view: EvaluateView, colours: Mapping[str, int], compare: Callable[[], None]
 ) -> dict[str, Any]:
-    hues = parts.tokens().pipelines
+    hues = parts.theme().pipelines
     config: dict[str, Any] = {
         row.label: st.column_config.ProgressColumn(
             row.label,
             format="%.3f",
             min_value=0,
             max_value=1,
-            color=hues[slots.get(row.spec, 0)],
+            color=hues[colours.get(row.spec, 0)],
         )
         for row in view.rows
     }

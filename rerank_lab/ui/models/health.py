@@ -16,7 +16,7 @@ from rerank_lab.core.spec import Node
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import resources
-from rerank_lab.views import CompareView
+from rerank_lab.views.compare import CompareView
 from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
 
 Checks = Mapping[str, tuple[Job, ...]]
@@ -109,14 +109,12 @@ def of(checks: Checks, spec: str) -> Badge | None:
 
 def remember_orders(view: CompareView) -> None:
     """Note what each pipeline made of this query, so that one that never moves anything shows."""
-    question, known = view.question, _orders()
+    topic, known = view.topic, _orders()
     for column in view.ready:
         if column.outcome.result is None:
             continue
         seen = known.setdefault(column.spec, {})
-        seen[f"{question.corpus.content_hash} {question.query.text}"] = orders(
-            column.outcome.result
-        )
+        seen[f"{topic.corpus.content_hash} {topic.query.text}"] = orders(column.outcome.result)
         while len(seen) > _QUERIES_KEPT:
             del seen[next(iter(seen))]
 

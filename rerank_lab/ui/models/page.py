@@ -19,7 +19,7 @@ _ROLES = {RERANKERS: "reranker", FIRST_STAGES: "retriever"}
 
 def page() -> None:
     """Draw the page."""
-    parts.notices(state.screen().notices)
+    parts.notices(state.read_screen().notices)
     loaded = loaded_models()
     states = {name: availability(name) for name in catalogue()}
     lines = views.model_lines(catalogue(), states, loaded)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from rerank_lab.charts.figures import DARK, LIGHT, Tokens
+from rerank_lab.charts.figures import DARK, LIGHT, Theme
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.ui.shared import resources
@@ -20,10 +20,10 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@%/\"'?;,])")
 
 def style() -> None:
     """The app's own style sheet, by `.st-key-*` only. Draw once a run, in the frame."""
-    st.html(stylesheet(dark=tokens() is DARK))
+    st.html(stylesheet(dark=theme() is DARK))
 
 
-def tokens() -> Tokens:
+def theme() -> Theme:
     """The colours of the theme that the visitor sees."""
     return DARK if st.context.theme.type == "dark" else LIGHT
 

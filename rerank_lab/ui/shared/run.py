@@ -1,4 +1,4 @@
-"""Pipelines of this session as jobs: submitted once a question, polled, released when replaced."""
+"""Pipelines of this session as jobs: submitted once a topic, polled, released when replaced."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline, Result, StageStarted, result_of
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.ui.shared import keys, resources, spending, waiting
-from rerank_lab.views import Outcome, Question, hosted, prompts
+from rerank_lab.views import hosted, prompts
+from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.saved import addresses
 
 _FIRST_PAINT_S = 0.15
@@ -27,11 +28,11 @@ _FIRST_PAINT_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One pipeline asked for one question: a job, or what was kept of an earlier one."""
+    """One pipeline asked for one topic: a job, or what was kept of an earlier one."""
 
     spec: str
     job: Job | None = None
-    kept: Outcome | None = None
+    kept: PipelineOutcome | None = None
 
     @property
     def cancelled(self) -> bool:
@@ -45,12 +46,12 @@ class Task:
 
 
 def submit(
-    question: Question,
+    topic: Topic,
     specs: tuple[str, ...],
     depth: int,
-    kept: Mapping[str, Outcome] = MappingProxyType({}),
+    kept: Mapping[str, PipelineOutcome] = MappingProxyType({}),
 ) -> tuple[Task, ...]:
-    """The jobs of a question: those already there, new ones else. Older questions are let go.
+    """The jobs of a topic: those already there, new ones else. Older questions are let go.
 
     What failed or was cancelled is not started again until `again` is called for it. Nothing is
     started for what is `kept`.
@@ -61,10 +62,10 @@ def submit(
     for spec in specs:
         if spec in kept:
             continue
-        key = _key(question, spec, depth)
+        key = _key(topic, spec, depth)
         if key not in known:
             waiting.come_back(key)
-        tasks[key] = Task(spec, known.get(key) or _submit(question, spec, depth, key))
+        tasks[key] = Task(spec, known.get(key) or _submit(topic, spec, depth, key))
     for key in known.keys() - tasks.keys():
         table.release(key, me)
     st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
@@ -79,17 +80,17 @@ def recordings(tasks: Sequence[Task]) -> list[Recording]:
     return [recording for recording in found if isinstance(recording, Recording)]
 
 
-def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
+def _submit(topic: Topic, spec: str, depth: int, key: str) -> Job:
     engine = resources.engine()
     pipeline = Pipeline(spec).at_depth(depth)
-    cache = None if _afresh(question) else engine.scores
+    cache = None if _afresh(topic) else engine.scores
 
     calls = hosted.calls_out(pipeline)
 
     def work(ctx: Context) -> Result:
         if calls:
-            return _run_with_estimates(pipeline, question, ctx)
-        return pipeline.run(question.query, question.corpus, ctx, engine)
+            return _run_with_estimates(pipeline, topic, ctx)
+        return pipeline.run(topic.query, topic.corpus, ctx, engine)
 
     return resources.jobs().submit(
         key,
@@ -108,9 +109,9 @@ def _submit(question: Question, spec: str, depth: int, key: str) -> Job:
     )
 
 
-def _run_with_estimates(pipeline: Pipeline, question: Question, ctx: Context) -> Result:
+def _run_with_estimates(pipeline: Pipeline, topic: Topic, ctx: Context) -> Result:
     """As `Pipeline.run`, telling before each hosted stage what it would take."""
-    engine, query, corpus = resources.engine(), question.query, question.corpus
+    engine, query, corpus = resources.engine(), topic.query, topic.corpus
     ahead = ""
 
     def progress(now: Progress) -> None:
@@ -130,16 +131,16 @@ def _run_with_estimates(pipeline: Pipeline, question: Question, ctx: Context) ->
     return result_of(str(pipeline), query, stages, corpus)
 
 
-def _key(question: Question, spec: str, depth: int) -> str:
+def _key(topic: Topic, spec: str, depth: int) -> str:
     attempts: dict[str, int] = st.session_state.get("attempts", {})
     parts: tuple[str, ...] = (
         "compare",
-        question.corpus.content_hash,
-        question.query.id,
-        question.query.text,
+        topic.corpus.content_hash,
+        topic.query.id,
+        topic.query.text,
         spec,
         str(depth),
-        _afresh(question),
+        _afresh(topic),
         str(attempts.get(spec, 0)),
         *prompts.digests(spec, resources.engine()),
     )
@@ -156,16 +157,16 @@ def again(spec: str) -> None:
     st.rerun()
 
 
-def afresh(question: Question) -> None:
-    """Run this question without any cache, to measure. Call it from a callback only."""
-    st.session_state["afresh"] = (question.query.text, str(time.time_ns()))
+def afresh(topic: Topic) -> None:
+    """Run this topic without any cache, to measure. Call it from a callback only."""
+    st.session_state["afresh"] = (topic.query.text, str(time.time_ns()))
     st.rerun()
 
 
-def _afresh(question: Question) -> str:
-    """The mark of a run without cache, "" when this question may use it."""
+def _afresh(topic: Topic) -> str:
+    """The mark of a run without cache, "" when this topic may use it."""
     text, mark = st.session_state.get("afresh", ("", ""))
-    return str(mark) if text == question.query.text else ""
+    return str(mark) if text == topic.query.text else ""
 
 
 def first_documents(corpus: Corpus, query: Query, count: int) -> tuple[str, ...]:
@@ -188,25 +189,25 @@ def wait_a_little(tasks: tuple[Task, ...]) -> None:
             task.job.finished.wait(max(0.0, until - time.monotonic()))
 
 
-def outcome(task: Task) -> Outcome:
+def outcome(task: Task) -> PipelineOutcome:
     """What is known of a pipeline now."""
     job = task.job
     if job is None:
-        return task.kept or Outcome(task.spec, error=Cancelled())
+        return task.kept or PipelineOutcome(task.spec, error=Cancelled())
     if task.cancelled:
-        return Outcome(task.spec, error=Cancelled())
+        return PipelineOutcome(task.spec, error=Cancelled())
     if job.finished.is_set():
         result: Result | None = job.result
         if result is not None and result.ranking is None and result.error is None:
-            return Outcome(task.spec, error=Cancelled())
-        return Outcome(task.spec, result=result, error=job.error)
+            return PipelineOutcome(task.spec, error=Cancelled())
+        return PipelineOutcome(task.spec, result=result, error=job.error)
     now = job.progress
-    return Outcome(
+    return PipelineOutcome(
         task.spec, doing=now.message, done=now.done, total=now.total, elapsed_s=job.seconds
     )
 
 
-def outcomes(tasks: Sequence[Task]) -> list[Outcome]:
+def outcomes(tasks: Sequence[Task]) -> list[PipelineOutcome]:
     """What is known of each pipeline now, in their order on screen."""
     return [outcome(task) for task in tasks]
 

@@ -148,7 +148,7 @@ def show_box() -> None:
     )
 
 
-def screen() -> Screen:
+def read_screen() -> Screen:
     """What the widgets say, checked. What cannot be used is left out, with a notice."""
     state = st.session_state
     notices = list(_url_notices())

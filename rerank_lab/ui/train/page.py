@@ -19,7 +19,7 @@ from rerank_lab.learning.plan import usable
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import keys, parts, resources, spending
 from rerank_lab.ui.shared.navigation import go_to
-from rerank_lab.ui.shared.state import Screen, screen
+from rerank_lab.ui.shared.state import Screen, read_screen
 from rerank_lab.ui.shared.waiting import jobs_of, running, watch
 from rerank_lab.ui.train import results as train_results
 from rerank_lab.views import hosted
@@ -33,7 +33,7 @@ _JOB = "train"
 
 def page() -> None:
     """Draw the page."""
-    now = screen()
+    now = read_screen()
     parts.notices(now.notices)
     corpus = parts.corpus_or_card(now.corpus)
     if corpus is None:

@@ -45,7 +45,7 @@ def draw(model: Model, now: Screen) -> None:
             st.markdown("**What the model goes by** · share of the gain of its splits")
             if view.importances:
                 st.plotly_chart(
-                    importance_chart(view.importances, parts.tokens()),
+                    importance_chart(view.importances, parts.theme()),
                     key=f"importances_{model.name}",
                     config={"displayModeBar": False},
                     width="stretch",

@@ -20,7 +20,7 @@ from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.comparisons import Comparison, store
 from rerank_lab.services.comparisons.value import to_bytes
-from rerank_lab.views import Outcome, Question
+from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.saved import comparison
 from tests.views import made
 
@@ -41,13 +41,15 @@ def kept(title: str = "", **more: Any) -> Comparison:
     corpus = made.corpus()
     fused = "rrf(bm25,bm25(b=0.1)) >> identity(top=2)"
     outcomes = [
-        Outcome("bm25", made.result("bm25", [ORDER])),
-        Outcome(fused, made.result(fused, [ORDER, Ranking.from_order("q1", ORDER)], [TRACE] * 2)),
-        Outcome("bm25 >> identity", made.failed("bm25 >> identity", ORDER)),
-        Outcome("bm25 >> cohere", error=MissingKey("No key.", hint="Set one.")),
+        PipelineOutcome("bm25", made.result("bm25", [ORDER])),
+        PipelineOutcome(
+            fused, made.result(fused, [ORDER, Ranking.from_order("q1", ORDER)], [TRACE] * 2)
+        ),
+        PipelineOutcome("bm25 >> identity", made.failed("bm25 >> identity", ORDER)),
+        PipelineOutcome("bm25 >> cohere", error=MissingKey("No key.", hint="Set one.")),
     ]
     now = datetime(2026, 11, 24, 15, 40, tzinfo=UTC)
-    question = Question(made.QUERY, corpus)
+    question = Topic(made.QUERY, corpus)
     found = comparison(question, outcomes, 50, 10, more.get("recordings", [recording()]), now)
     return replace(found, header=replace(found.header, title=title)) if title else found
 
@@ -245,4 +247,4 @@ def test_a_recording_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPat
 
 def test_what_is_still_waiting_cannot_be_saved() -> None:
     with pytest.raises(InvalidInput, match="still at work"):
-        comparison(Question(made.QUERY, made.corpus()), [Outcome("bm25")], 50, 10)
+        comparison(Topic(made.QUERY, made.corpus()), [PipelineOutcome("bm25")], 50, 10)
