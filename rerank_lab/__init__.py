@@ -65,7 +65,7 @@ _HOME = {
     "Run": "core.types",
     "Status": "core.types",
     "Trace": "core.types",
-    "moves": "views",
+    "moves": "views.rank_changes",
     "to_cohere": "views.response_formats",
     "to_rerankers": "views.response_formats",
 }

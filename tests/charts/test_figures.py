@@ -29,14 +29,14 @@ def bump(*lines: BumpLine, judged: bool = False) -> Bump:
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_the_theme_file_and_the_charts_use_the_same_colours(theme: Theme) -> None:
-    theme = tomllib.loads(CONFIG.read_text("utf-8"))["theme"][theme.name]
-    assert theme["primaryColor"] == theme.accent
-    assert theme["backgroundColor"] == theme.background
-    assert theme["secondaryBackgroundColor"] == theme.surface
-    assert theme["textColor"] == theme.text
-    assert theme["borderColor"] == theme.border
-    assert theme["grayColor"] == theme.muted
-    assert tuple(theme["chartCategoricalColors"]) == theme.pipelines
+    values = tomllib.loads(CONFIG.read_text("utf-8"))["theme"][theme.name]
+    assert values["primaryColor"] == theme.accent
+    assert values["backgroundColor"] == theme.background
+    assert values["secondaryBackgroundColor"] == theme.surface
+    assert values["textColor"] == theme.text
+    assert values["borderColor"] == theme.border
+    assert values["grayColor"] == theme.muted
+    assert tuple(values["chartCategoricalColors"]) == theme.pipelines
 
 
 def test_the_app_listens_on_this_machine_only_and_reports_nothing() -> None:
