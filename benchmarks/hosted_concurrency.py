@@ -30,8 +30,8 @@ from _report import report
 DELAY_S, WORKERS, WORDS = 0.05, (1, 16), "lorem ipsum dolor sit amet " * 20
 SERVER = """
 import sys, time
-from rerank_lab.testing_chat import FakeChat, sorter
-from rerank_lab.testing_servers import FakeProvider, Switch, overlap
+from rerank_lab.testing.chat_server import FakeChat, sorter
+from rerank_lab.testing.provider_servers import FakeProvider, Switch, overlap
 chat = sys.argv[1] == "chat"
 server = FakeChat(sorter(overlap)) if chat else FakeProvider(sys.argv[1])
 server.always = Switch(delay_s=float(sys.argv[2]))

@@ -13,11 +13,11 @@ from rerank_lab.components import registry
 MODULE = '''
 import time
 
-from rerank_lab.errors import LabError
-from rerank_lab.registry import Info, Param
-from rerank_lab.rerank.base import TOP, PointwiseReranker, Reranker
-from rerank_lab.retrieve.base import Retriever
-from rerank_lab.types import Ranking, Status
+from rerank_lab.core.errors import LabError
+from rerank_lab.components.registry import Info, Param
+from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker
+from rerank_lab.retrievers.base import Retriever
+from rerank_lab.core.types import Ranking, Status
 
 CALLS = []
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = '''
 import os
 import time
-from rerank_lab.registry import Info
-from rerank_lab.rerank.base import TOP, PointwiseReranker
+from rerank_lab.components.registry import Info
+from rerank_lab.rerankers.base import TOP, PointwiseReranker
 
 class Slow(PointwiseReranker):
     """Shorter texts first, after a pause for every five; notes each call in a file."""

@@ -131,10 +131,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from rerank_lab.context import Context
+from rerank_lab.core.context import Context
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.retrieve.bm25 import BM25
-from rerank_lab.types import Document
+from rerank_lab.retrievers.bm25 import BM25
+from rerank_lab.core.types import Document
 
 saved = np.save
 def save_two_then_die(*args, **kwargs):

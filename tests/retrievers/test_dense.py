@@ -230,9 +230,9 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_dense import WordEncoder, corpus_of, MODEL
-from rerank_lab import inference
-from rerank_lab.context import Context
-from rerank_lab.retrieve.dense import Dense
+from rerank_lab import models as inference
+from rerank_lab.core.context import Context
+from rerank_lab.retrievers.dense import Dense
 
 class Dying(WordEncoder):
     def encode(self, texts, *rest):

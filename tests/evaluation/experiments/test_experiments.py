@@ -339,7 +339,7 @@ def test_experiments_are_listed_latest_first_and_deleted(plugin: Calls) -> None:
 
 SLOW = """
 import time
-from rerank_lab.experiment import plan, run
+from rerank_lab.evaluation.experiments import plan, run
 from tests.evaluation.experiments.test_experiments import A, corpus
 
 def on_cell(cell):

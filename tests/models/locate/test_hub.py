@@ -19,9 +19,9 @@ from tests.models.tiny import save_cross_encoder
 COMMIT = "a" * 40
 PROGRAM = """
 import json, sys
-from rerank_lab.context import CancelToken, Context
-from rerank_lab.errors import LabError
-from rerank_lab.inference import Options, availability, open_scorer
+from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.errors import LabError
+from rerank_lab.models import Options, availability, open_scorer
 
 token, seen = CancelToken(), []
 def note(progress):
