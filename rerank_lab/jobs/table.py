@@ -13,12 +13,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.pipeline.engine import lab_errors
 
+K = TypeVar("K", bound=JobKey)
 _log = logging.getLogger(__name__)
 
 LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1}
@@ -45,7 +47,7 @@ class JobState(StrEnum):
 class Job:
     """One piece of work. Fields are written by the table and its worker; readers only look."""
 
-    key: str
+    key: JobKey
     name: str
     lane: str
     work: Callable[[Context], Any]
@@ -56,7 +58,6 @@ class Job:
     progress: Progress = field(default_factory=lambda: Progress("waiting"))
     result: Any = None
     error: LabError | None = None
-    submitted_at: float = field(default_factory=time.monotonic)
     started_at: float | None = None
     ended_at: float | None = None
     waiters: dict[str, float] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class JobTable:
     def __init__(self, lanes: Mapping[str, int] = LANES, lease_s: float = LEASE_S) -> None:
         self._lanes = dict(lanes)
         self._lease_s = lease_s
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._jobs: OrderedDict[JobKey, Job] = OrderedDict()
         self._queues: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
         self._workers: dict[str, int] = dict.fromkeys(lanes, 0)
         self._lock = threading.RLock()
@@ -101,7 +102,7 @@ class JobTable:
 
     def submit(
         self,
-        key: str,
+        key: JobKey,
         work: Callable[[Context], Any],
         *,
         lane: str = "cpu",
@@ -119,7 +120,7 @@ class JobTable:
             job = self._jobs.get(key)
             reuse = job is not None and not job.token.cancelled and job.error is None
             if job is None or not reuse:
-                job = Job(key, name or key, lane, work, ctx or Context(), detached)
+                job = Job(key, name or type(key).__name__, lane, work, ctx or Context(), detached)
                 self._jobs[key] = job
                 self._queues[lane].append(job)
                 self._start_worker(lane)
@@ -130,14 +131,24 @@ class JobTable:
             self._forget_old()
             return job
 
-    def get(self, key: str) -> Job | None:
+    def get(self, key: JobKey | None) -> Job | None:
+        """The job of that key; None when there is none, or no key."""
         with self._lock:
-            return self._jobs.get(key)
+            return self._jobs.get(key) if key is not None else None
 
-    def jobs(self) -> list[Job]:
-        """Every job that is kept, oldest first."""
+    @overload
+    def jobs(self) -> list[Job]: ...
+
+    @overload
+    def jobs(self, kind: type[K], which: Callable[[K], bool] = ...) -> list[Job]: ...
+
+    def jobs(
+        self, kind: type[Any] = JobKey, which: Callable[[Any], bool] = lambda _: True
+    ) -> list[Job]:
+        """The jobs that are kept, oldest first: all, or those whose key is of `kind` and passes."""
         with self._lock:
-            return list(self._jobs.values())
+            jobs = list(self._jobs.values())
+        return [job for job in jobs if isinstance(job.key, kind) and which(job.key)]
 
     def touch(self, waiter: str) -> None:
         """Say that `waiter` is still there; call it at every poll."""
@@ -146,14 +157,14 @@ class JobTable:
                 if waiter in job.waiters:
                     job.waiters[waiter] = time.monotonic()
 
-    def release(self, key: str, waiter: str) -> None:
+    def release(self, key: JobKey, waiter: str) -> None:
         """`waiter` no longer wants this job; without any other waiter it is cancelled."""
         with self._lock:
             job = self._jobs.get(key)
             if job is not None and job.waiters.pop(waiter, None) is not None:
                 self._cancel_if_alone(job)
 
-    def join(self, key: str, waiter: str) -> None:
+    def join(self, key: JobKey, waiter: str) -> None:
         """`waiter` waits for this job too, as long as it is at work."""
         with self._lock:
             job = self._jobs.get(key)
@@ -161,7 +172,7 @@ class JobTable:
                 job.waiters[waiter] = time.monotonic()
                 self._start_reaper()
 
-    def leave(self, key: str, waiter: str) -> None:
+    def leave(self, key: JobKey, waiter: str) -> None:
         """`waiter` asks for it to be stopped: cancelled, detached or not, unless others wait.
 
         Others count when they are heard of within the next `STOP_LEASE_S`.
@@ -176,7 +187,7 @@ class JobTable:
                 else:
                     self._start_reaper()
 
-    def cancel(self, key: str) -> None:
+    def cancel(self, key: JobKey) -> None:
         """Cancel for everybody. A queued job ends at once, a running one between two batches."""
         with self._lock:
             job = self._jobs.get(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 
 LEFT = "goes on for another visitor"
@@ -16,14 +17,14 @@ OTHERS = "asked for by another visitor"
 class JobLine:
     """One job at work. `can_stop` is False for what only other visitors wait for."""
 
-    key: str
+    key: JobKey
     name: str
     doing: str
     share: float | None
     can_stop: bool
 
 
-def job_line(job: Job, me: str, left: Container[str] = ()) -> JobLine:
+def job_line(job: Job, me: str, left: Container[JobKey] = ()) -> JobLine:
     """A job as the visitor `me` sees it; `left` holds the keys of those that `me` has left."""
     others = any(waiter != me for waiter in job.waiters)
     mine = me in job.waiters or not others

@@ -10,6 +10,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput
 from rerank_lab.jobs import table as jobs
 from rerank_lab.jobs.table import JobState, JobTable
+from tests.named_key import NamedKey
 
 
 def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -33,11 +34,11 @@ def test_the_same_key_is_the_same_job_for_everybody() -> None:
         time.sleep(0.05)
         return "done"
 
-    first = table.submit("k", work, waiter="anna")
-    second = table.submit("k", work, waiter="ben")
+    first = table.submit(NamedKey("k"), work, waiter="anna")
+    second = table.submit(NamedKey("k"), work, waiter="ben")
     assert first is second
     assert first.wait(5) == second.wait(5) == "done"
-    assert table.submit("k", work).wait(5) == "done"
+    assert table.submit(NamedKey("k"), work).wait(5) == "done"
     assert len(runs) == 1
 
 
@@ -48,12 +49,12 @@ def test_a_failure_is_shown_and_not_reused() -> None:
         raise InvalidInput("Bad.", hint="Better.")
 
     with pytest.raises(InvalidInput, match="Bad"):
-        table.submit("k", fail).wait(5)
-    assert table.submit("k", lambda ctx: 1).wait(5) == 1
+        table.submit(NamedKey("k"), fail).wait(5)
+    assert table.submit(NamedKey("k"), lambda ctx: 1).wait(5) == 1
 
 
 def test_any_other_exception_reaches_the_user_as_a_lab_error_with_details() -> None:
-    job = JobTable().submit("k", lambda ctx: 1 / 0, name="Dividing")
+    job = JobTable().submit(NamedKey("k"), lambda ctx: 1 / 0, name="Dividing")
     with pytest.raises(BackendError, match="Dividing failed: ZeroDivisionError") as caught:
         job.wait(5)
     assert "Traceback" in caught.value.details
@@ -71,29 +72,29 @@ def test_a_lane_runs_no_more_than_its_number_at_once() -> None:
         with lock:
             busy[0] -= 1
 
-    for job in [table.submit(str(i), work) for i in range(8)]:
+    for job in [table.submit(NamedKey(str(i)), work) for i in range(8)]:
         job.wait(5)
     assert most[0] == 2
 
 
 def test_a_slow_lane_does_not_hold_up_another() -> None:
     table = JobTable()
-    slow = table.submit("slow", cancellable, lane="cpu")
-    assert table.submit("quick", lambda ctx: 1, lane="light").wait(2) == 1
-    table.cancel("slow")
+    slow = table.submit(NamedKey("slow"), cancellable, lane="cpu")
+    assert table.submit(NamedKey("quick"), lambda ctx: 1, lane="light").wait(2) == 1
+    table.cancel(NamedKey("slow"))
     with pytest.raises(Cancelled):
         slow.wait(5)
 
 
 def test_the_last_waiter_to_leave_cancels() -> None:
     table = JobTable()
-    job = table.submit("k", cancellable, waiter="anna")
-    table.submit("k", cancellable, waiter="ben")
+    job = table.submit(NamedKey("k"), cancellable, waiter="anna")
+    table.submit(NamedKey("k"), cancellable, waiter="ben")
     until(lambda: job.state is JobState.RUNNING)
-    table.release("k", "anna")
+    table.release(NamedKey("k"), "anna")
     time.sleep(0.05)
     assert job.state is JobState.RUNNING
-    table.release("k", "ben")
+    table.release(NamedKey("k"), "ben")
     with pytest.raises(Cancelled):
         job.wait(5)
     assert job.state is JobState.CANCELLED
@@ -101,23 +102,23 @@ def test_the_last_waiter_to_leave_cancels() -> None:
 
 def test_a_detached_job_goes_on_without_anybody() -> None:
     table, stop = JobTable(), threading.Event()
-    job = table.submit("k", lambda ctx: stop.wait(5), waiter="anna", detached=True)
+    job = table.submit(NamedKey("k"), lambda ctx: stop.wait(5), waiter="anna", detached=True)
     until(lambda: job.state is JobState.RUNNING)
-    table.release("k", "anna")
+    table.release(NamedKey("k"), "anna")
     stop.set()
     assert job.wait(5) is True
 
 
 def test_leaving_stops_a_job_for_the_last_who_waits_only() -> None:
     table = JobTable()
-    job = table.submit("k", cancellable, waiter="anna", detached=True)
+    job = table.submit(NamedKey("k"), cancellable, waiter="anna", detached=True)
     until(lambda: job.state is JobState.RUNNING)
-    table.join("k", "ben")
-    table.leave("k", "anna")
+    table.join(NamedKey("k"), "ben")
+    table.leave(NamedKey("k"), "anna")
     time.sleep(0.05)
     assert job.state is JobState.RUNNING
     assert set(job.waiters) == {"ben"}
-    table.leave("k", "ben")
+    table.leave(NamedKey("k"), "ben")
     with pytest.raises(Cancelled):
         job.wait(5)
 
@@ -128,13 +129,15 @@ def test_a_page_that_was_loaded_anew_does_not_keep_alive_what_is_cancelled(
     monkeypatch.setattr(jobs, "STOP_LEASE_S", 0.2)
     table = JobTable()
     dead = table.submit(
-        "dead", cancellable, waiter="before the reload", detached=True, lane="light"
+        NamedKey("dead"), cancellable, waiter="before the reload", detached=True, lane="light"
     )
-    shared = table.submit("shared", cancellable, waiter="ben", detached=True, lane="light")
+    shared = table.submit(
+        NamedKey("shared"), cancellable, waiter="ben", detached=True, lane="light"
+    )
     until(lambda: dead.state is JobState.RUNNING and shared.state is JobState.RUNNING)
     for key in ("dead", "shared"):
-        table.join(key, "anna")
-        table.leave(key, "anna")
+        table.join(NamedKey(key), "anna")
+        table.leave(NamedKey(key), "anna")
     end = time.monotonic() + 2.5
     while time.monotonic() < end and not dead.state.ended:
         table.touch("ben")
@@ -142,58 +145,58 @@ def test_a_page_that_was_loaded_anew_does_not_keep_alive_what_is_cancelled(
     assert dead.state is JobState.CANCELLED
     assert shared.state is JobState.RUNNING
     assert shared.stop_asked_at is None  # and ben may leave his page alone from now on
-    table.cancel("shared")
+    table.cancel(NamedKey("shared"))
 
 
 def test_a_job_that_nobody_waits_for_is_stopped_by_who_asks() -> None:
     table = JobTable()
-    job = table.submit("k", cancellable, detached=True)
+    job = table.submit(NamedKey("k"), cancellable, detached=True)
     until(lambda: job.state is JobState.RUNNING)
-    table.leave("k", "anna")
+    table.leave(NamedKey("k"), "anna")
     with pytest.raises(Cancelled):
         job.wait(5)
 
 
 def test_nobody_joins_a_job_that_has_ended() -> None:
     table = JobTable()
-    job = table.submit("k", lambda ctx: 1)
+    job = table.submit(NamedKey("k"), lambda ctx: 1)
     job.wait(5)
-    table.join("k", "anna")
+    table.join(NamedKey("k"), "anna")
     assert job.waiters == {}
 
 
 def test_a_closed_tab_stops_paying_for_its_lease() -> None:
     table = JobTable(lease_s=0.15)
-    left = table.submit("left", cancellable, waiter="gone", lane="light")
-    kept = table.submit("kept", cancellable, waiter="here", lane="light")
+    left = table.submit(NamedKey("left"), cancellable, waiter="gone", lane="light")
+    kept = table.submit(NamedKey("kept"), cancellable, waiter="here", lane="light")
     end = time.monotonic() + 0.6
     while time.monotonic() < end:
         table.touch("here")
         time.sleep(0.02)
     assert left.state is JobState.CANCELLED
     assert kept.state is JobState.RUNNING
-    table.cancel("kept")
+    table.cancel(NamedKey("kept"))
 
 
 def test_a_queued_job_is_cancelled_at_once_and_never_runs() -> None:
     table, ran = JobTable({"cpu": 1}), []
-    first = table.submit("first", cancellable)
-    second = table.submit("second", lambda ctx: ran.append(1))
-    table.cancel("second")
+    first = table.submit(NamedKey("first"), cancellable)
+    second = table.submit(NamedKey("second"), lambda ctx: ran.append(1))
+    table.cancel(NamedKey("second"))
     assert second.state is JobState.CANCELLED
-    table.cancel("first")
+    table.cancel(NamedKey("first"))
     with pytest.raises(Cancelled):
         first.wait(5)
-    assert table.submit("third", lambda ctx: 3).wait(5) == 3
+    assert table.submit(NamedKey("third"), lambda ctx: 3).wait(5) == 3
     assert ran == []
 
 
 def test_a_job_asked_for_again_while_it_is_being_cancelled_runs_anew() -> None:
     table = JobTable({"cpu": 1})
-    first = table.submit("k", cancellable)
+    first = table.submit(NamedKey("k"), cancellable)
     until(lambda: first.state is JobState.RUNNING)
-    table.cancel("k")
-    assert table.submit("k", lambda ctx: "again").wait(5) == "again"
+    table.cancel(NamedKey("k"))
+    assert table.submit(NamedKey("k"), lambda ctx: "again").wait(5) == "again"
 
 
 def test_progress_gives_the_time_that_remains() -> None:
@@ -203,7 +206,7 @@ def test_progress_gives_the_time_that_remains() -> None:
         ctx.report("scoring", 1, 4)
         go.wait(5)
 
-    job = table.submit("k", work)
+    job = table.submit(NamedKey("k"), work)
     until(lambda: job.progress.done == 1)
     assert job.progress.message == "scoring"
     assert job.remaining_s == pytest.approx(job.seconds * 3, rel=0.5)
@@ -214,9 +217,9 @@ def test_progress_gives_the_time_that_remains() -> None:
 
 def test_old_jobs_are_forgotten_but_never_one_at_work() -> None:
     table = JobTable({"cpu": 1, "light": 1})
-    running = table.submit("running", cancellable)
+    running = table.submit(NamedKey("running"), cancellable)
     for i in range(400):
-        table.submit(str(i), lambda ctx: None, lane="light").wait(5)
+        table.submit(NamedKey(str(i)), lambda ctx: None, lane="light").wait(5)
     assert len(table.jobs()) <= 257
-    assert table.get("running") is running
-    table.cancel("running")
+    assert table.get(NamedKey("running")) is running
+    table.cancel(NamedKey("running"))

@@ -8,11 +8,13 @@ import pytest
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.views.jobs import doing, job_line
+from tests.named_key import NamedKey
 
 
 def job(waiters: tuple[str, ...] = (), **changes: object) -> Job:
     made = Job(
-        "k", "Evaluating 2 pipelines", "batch", lambda ctx: None, Context(), state=JobState.RUNNING,
+        NamedKey("k"), "Evaluating 2 pipelines", "batch", lambda ctx: None, Context(),
+        state=JobState.RUNNING,
         waiters=dict.fromkeys(waiters, 0.0), progress=Progress("scoring", 40, 100),
         started_at=time.monotonic() - 4,
     )  # fmt: skip
@@ -37,11 +39,11 @@ def test_what_is_queued_has_no_time_yet() -> None:
         (("me", "ben"), (), True, ""),
         ((), (), True, ""),
         (("ben",), (), False, "asked for by another visitor"),
-        (("ben",), ("k",), False, "goes on for another visitor"),
+        (("ben",), (NamedKey("k"),), False, "goes on for another visitor"),
     ],
 )
 def test_only_who_waits_for_a_job_can_stop_it(
-    waiters: tuple[str, ...], left: tuple[str, ...], can_stop: bool, said: str
+    waiters: tuple[str, ...], left: tuple[NamedKey, ...], can_stop: bool, said: str
 ) -> None:
     line = job_line(job(waiters), "me", left)
     assert line.can_stop is can_stop

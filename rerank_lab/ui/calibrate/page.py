@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from rerank_lab.evaluation.calibration import (
     calibrate,
     judged_scores,
 )
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import parts, resources, spending, waiting
@@ -129,12 +131,23 @@ def _grade() -> int:
     return int(asked) if asked in ("1", "2", "3") else 1
 
 
-def _key(corpus: Corpus, spec: str, grade: int) -> str:
+@dataclass(frozen=True, slots=True)
+class CalibrateKey(JobKey):
+    """A pipeline's scores against these judgments; relevant is a grade of at least `grade`."""
+
+    corpus_hash: str
+    judgments: str
+    spec: str
+    grade: int
+    session: tuple[str, ...]
+
+
+def _key(corpus: Corpus, spec: str, grade: int) -> CalibrateKey:
     judgments = sha256(
         repr(sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())).encode()
     )
-    parts_of_key = ("calibrate", corpus.content_hash, judgments.hexdigest(), spec, str(grade))
-    return "\x00".join((*parts_of_key, *spending.own([spec], Context())[1]))
+    session = spending.own([spec], Context())[1]
+    return CalibrateKey(corpus.content_hash, judgments.hexdigest(), spec, grade, session)
 
 
 def _job(corpus: Corpus, spec: str, grade: int) -> Job:
@@ -144,7 +157,7 @@ def _job(corpus: Corpus, spec: str, grade: int) -> Job:
     ctx, _ = spending.own([spec], Context(cache=engine.scores))
     key = _key(corpus, spec, grade)
     known = resources.jobs().get(key)
-    asked_anew = st.session_state.pop(_ASKED, "") == key
+    asked_anew = st.session_state.pop(_ASKED, None) == key
     if known is not None and known.state is JobState.FAILED and not asked_anew:
         return known
 

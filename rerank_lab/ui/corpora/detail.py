@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from rerank_lab.corpora import (
     delete_corpus,
 )
 from rerank_lab.corpora.importing import ImportReport
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.retrievers.stored_indexes import delete_indexes
 from rerank_lab.ui.corpora import indexes as corpus_indexes
 from rerank_lab.ui.corpora import uploads
@@ -210,13 +212,20 @@ def _change(entry: CorpusEntry) -> None:
     delete_button(entry)
 
 
+@dataclass(frozen=True, slots=True)
+class AttachKey(JobKey):
+    """Adding an upload of queries or judgments to a corpus."""
+
+    upload: str
+
+
 def _attach(entry: CorpusEntry, what: str) -> None:
     place = f"{what}_{short_key(entry.slug)}"
     version = int(st.session_state.get(f"version_{place}", 0))
     file = st.file_uploader(
         "File", key=f"{place}_{version}", label_visibility="collapsed", accept_multiple_files=False
     )
-    job = resources.jobs().get(str(st.session_state.get(f"job_{place}", "")))
+    job = resources.jobs().get(st.session_state.get(f"job_{place}"))
     if file is not None:
         upload = uploads.stage([file])
         attach = attach_queries if what == "queries" else attach_qrels
@@ -228,7 +237,7 @@ def _attach(entry: CorpusEntry, what: str) -> None:
                 uploads.discard(upload)
 
         job = resources.jobs().submit(
-            f"attach\x00{upload.folder.name}",
+            AttachKey(upload.folder.name),
             work,
             lane="light",
             name=f"Adding {upload.name}",

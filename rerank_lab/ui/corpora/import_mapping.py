@@ -14,7 +14,7 @@ from rerank_lab.views.importing import NO_COLUMN
 
 def choose_mapping(preview: Preview) -> ColumnMapping | None:
     """The mapping in the form; None while it makes no document."""
-    mark = short_key(f"{preview.source.name}\x00{[c.name for c in preview.columns]}")
+    mark = short_key(f"{preview.source.name} {[c.name for c in preview.columns]}")
     st.markdown("**Columns**")
     with st.container(horizontal=True, key="mapping"):
         mapping = _form(preview, mark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -18,6 +19,7 @@ from rerank_lab.corpora import (
     inspect_upload,
 )
 from rerank_lab.corpora.formats import FORMATS
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_mapping import choose_mapping
@@ -34,7 +36,7 @@ LIST_NAME = "pasted list.txt"
 
 def draw() -> None:
     """The whole flow; each step appears when the one before it is settled."""
-    job = resources.jobs().get(str(st.session_state.get("import_job", "")))
+    job = resources.jobs().get(st.session_state.get("import_job"))
     if job is not None and job.state is JobState.DONE:
         _report(job)
         return
@@ -127,12 +129,21 @@ def _reading_options() -> ImportOptions:
     return ImportOptions(format=format_name, encoding="" if encoding == FIND_OUT else encoding)
 
 
+@dataclass(frozen=True, slots=True)
+class InspectKey(JobKey):
+    """Looking at an upload, read in this format and encoding."""
+
+    upload: str
+    format: str
+    encoding: str
+
+
 def _inspect_job(given: Upload, options: ImportOptions) -> Job:
     def work(_: Context) -> Preview:
         return inspect_upload(given.name, given.path, options)
 
     return resources.jobs().submit(
-        f"inspect\x00{given.folder.name}\x00{options.format}\x00{options.encoding}",
+        InspectKey(given.folder.name, options.format, options.encoding),
         work,
         lane="light",
         name=f"Looking at {given.name}",
@@ -226,6 +237,14 @@ def _replace_box(name: str) -> bool:
     return st.checkbox(f"Replace the corpus {parts.literal(same.name)}", key="import_replace")
 
 
+@dataclass(frozen=True, slots=True)
+class ImportKey(JobKey):
+    """Importing an upload as a corpus of that name."""
+
+    upload: str
+    name: str
+
+
 def _start(
     given: Upload,
     preview: Preview,
@@ -239,7 +258,7 @@ def _start(
         return report
 
     job = resources.jobs().submit(
-        f"import\x00{given.folder.name}\x00{name}",
+        ImportKey(given.folder.name, name),
         work,
         lane="light",
         name=f"Importing {name}",

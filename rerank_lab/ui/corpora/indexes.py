@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from rerank_lab.components import registry
@@ -11,12 +13,12 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
 from rerank_lab.corpora import Corpus
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.retrievers.stored_indexes import delete_index, stored_indexes
 from rerank_lab.ui.shared import parts, resources
-from rerank_lab.ui.shared.waiting import first_time, jobs_of, short_key, watch
+from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import corpora as views
 
-_JOB = "index"
 _WITHOUT_INDEX = ("run",)
 
 
@@ -86,6 +88,14 @@ def _build_form(corpus: Corpus) -> None:
         parts.error_card(error, key="build")
 
 
+@dataclass(frozen=True, slots=True)
+class IndexKey(JobKey):
+    """Building the index of a first stage for a corpus."""
+
+    corpus_hash: str
+    node: Node
+
+
 def _submit(corpus: Corpus, node: Node) -> None:
     engine = resources.engine()
     problems = engine.retriever(node).problems(corpus)
@@ -96,7 +106,7 @@ def _submit(corpus: Corpus, node: Node) -> None:
         engine.built(node, corpus, ctx)
 
     resources.jobs().submit(
-        f"{_JOB}\x00{corpus.content_hash}\x00{node}",
+        IndexKey(corpus.content_hash, node),
         work,
         lane="light" if node.name == "bm25" else "cpu",
         name=f"Building {node} for {corpus.name}",
@@ -107,13 +117,14 @@ def _submit(corpus: Corpus, node: Node) -> None:
 
 
 def _running(corpus: Corpus) -> None:
-    for job in jobs_of(_JOB, corpus.content_hash):
+    jobs = resources.jobs().jobs(IndexKey, lambda key: key.corpus_hash == corpus.content_hash)
+    for job in jobs:
         if not job.state.ended:
             watch(job)
         elif first_time(job) and job.error is None:
             st.rerun()
         elif job.error is not None and job.error.kind != "cancelled":
-            parts.error_card(job.error, key=f"built_{short_key(job.key)}")
+            parts.error_card(job.error, key=f"built_{job.key.digest}")
 
 
 def _first_stages() -> list[str]:

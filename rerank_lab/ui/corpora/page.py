@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary, stored_summary, summarise
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.retrievers.stored_indexes import StoredIndex, stored_indexes
 from rerank_lab.ui.corpora import detail as corpus_detail
@@ -127,13 +130,22 @@ def _facts(corpus: Corpus, summary: CorpusSummary) -> None:
             st.metric(fact.label, fact.value, help=fact.about or None, width="content")
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryKey(JobKey):
+    """The facts of a corpus, for so many queries and judgments."""
+
+    corpus: str
+    corpus_hash: str
+    queries: int
+    judgments: int
+
+
 def _summary_job(entry: CorpusEntry, corpus: Corpus) -> Job:
     def work(_: object) -> CorpusSummary:
         return stored_summary(entry.name) if entry.kind == "imported" else summarise(corpus)
 
-    state_of = f"{corpus.content_hash}\x00{entry.queries}\x00{entry.judgments}"
     return resources.jobs().submit(
-        f"summary\x00{entry.name}\x00{state_of}",
+        SummaryKey(entry.name, corpus.content_hash, entry.queries, entry.judgments),
         work,
         lane="light",
         name=f"Looking over {entry.name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation, Experiment, asked_queries, plan, run
 from rerank_lab.evaluation.experiments.store import experiment_folder
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.compare import chips
@@ -22,7 +24,7 @@ from rerank_lab.ui.evaluate import results as evaluate_results
 from rerank_lab.ui.shared import parts, resources, spending
 from rerank_lab.ui.shared.navigation import go_to
 from rerank_lab.ui.shared.state import Screen, depth_box, read_screen, set_pipelines
-from rerank_lab.ui.shared.waiting import jobs_of, running, watch
+from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.evaluate_lines import ahead_line, amount_words
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import pipeline_colours, without_depth
@@ -30,7 +32,6 @@ from rerank_lab.views.spending import ahead
 
 SHOWN = "exp"
 """The URL parameter that holds the id of the experiment on screen."""
-_JOB = "evaluate"
 _MORE_MEASURES = (
     "nDCG@5",
     "nDCG@20",
@@ -148,21 +149,30 @@ def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:
         st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {parts.literal(words)}.")
 
 
+@dataclass(frozen=True, slots=True)
+class EvaluateKey(JobKey):
+    """An experiment from where it stands: so many cells, the last at that time."""
+
+    experiment_id: str
+    measures: tuple[str, ...]
+    cells: int
+    updated: float
+    afresh: bool
+    session: tuple[str, ...]
+
+
+def _jobs(experiment_id: str) -> list[Job]:
+    return resources.jobs().jobs(EvaluateKey, lambda key: key.experiment_id == experiment_id)
+
+
 def _submit(made: Experiment, *, afresh: bool = False) -> Job:
     """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
-    working = running(_JOB, made.id)
+    working = running(_jobs(made.id))
     if working is not None:
         resources.jobs().join(working.key, resources.waiter())
         return working
     engine = resources.engine()
     lines, changed = experiment_folder(engine.home, made.id).count()
-    mark = (
-        made.id,
-        ",".join(made.design.measures),
-        str(lines),
-        str(changed),
-        str(afresh),
-    )
     asking = Context(cache=None if afresh else engine.scores)
     ctx, own = spending.own(made.design.pipelines, asking)
 
@@ -172,7 +182,7 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
 
     count = counted(len(made.design.pipelines), "pipeline")
     return resources.jobs().submit(
-        "\x00".join((_JOB, *mark, *own)),
+        EvaluateKey(made.id, made.design.measures, lines, changed, afresh, own),
         work,
         lane="batch",
         name=f"Evaluating {count} on {made.corpus.name}",
@@ -206,12 +216,12 @@ def _shown(experiment_id: str, now: Screen, colours: dict[str, int]) -> None:
     error = st.session_state.pop("evaluate_problem", None)
     if isinstance(error, LabError):
         parts.error_card(error, key="evaluate")
-    job = running(_JOB, experiment_id)
+    job = running(_jobs(experiment_id))
     if job is not None:
         watch(job)
         st.caption("You may leave: this goes on without you, and what is done is kept.")
         return
-    last = next(reversed(jobs_of(_JOB, experiment_id)), None)
+    last = next(reversed(_jobs(experiment_id)), None)
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="evaluate_job")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,8 @@ import streamlit as st
 from rerank_lab.components.registry import expand
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node
+from rerank_lab.core.spec import Literal, Node
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import resources
@@ -35,7 +37,7 @@ def submit(specs: tuple[str, ...]) -> Checks:
     """Check each reranker once a process; the same model in two pipelines is one check."""
     if not available():
         return {spec: () for spec in specs}
-    known: dict[str, Job] = st.session_state.setdefault("health_jobs", {})
+    known: dict[HealthKey, Job] = st.session_state.setdefault("health_jobs", {})
     checks: dict[str, tuple[Job, ...]] = {}
     for spec in specs:
         jobs = []
@@ -73,13 +75,20 @@ def _rerankers(spec: str) -> list[Node]:
     return [node for node in found if expand(node, "reranker")[0].family not in _NO_MODEL]
 
 
-def _key(node: Node) -> str:
+@dataclass(frozen=True, slots=True)
+class HealthKey(JobKey):
+    """The health of a reranker with its options, however many candidates it takes."""
+
+    reranker: str
+    options: tuple[tuple[str, Literal], ...]
+
+
+def _key(node: Node) -> HealthKey:
     info, options = expand(node, "reranker")
-    shown = {k: v for k, v in sorted(options.items()) if k != "top"}
-    return f"health\x00{info.name}\x00{shown}"
+    return HealthKey(info.name, tuple(item for item in sorted(options.items()) if item[0] != "top"))
 
 
-def _submit(key: str, node: Node) -> Job:
+def _submit(key: HealthKey, node: Node) -> Job:
     engine = resources.engine()
 
     def work(ctx: Context) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import streamlit as st
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, LabError
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.rerankers.hosted.probe import Probe, probe
 from rerank_lab.ui.shared import keys, parts, resources, spending
@@ -112,6 +114,15 @@ def _where(line: views.ProviderLine) -> tuple[str, str]:
     return model, address
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderTestKey(JobKey):
+    """One press of a session on the test of a provider, in nanoseconds since 1970."""
+
+    provider: str
+    session: str
+    begun_ns: int
+
+
 def _test(line: views.ProviderLine, model: str, address: str) -> None:
     secrets = keys.secrets()
 
@@ -121,7 +132,7 @@ def _test(line: views.ProviderLine, model: str, address: str) -> None:
     me = resources.waiter()
     tests: dict[str, Job] = st.session_state.setdefault(_TESTS, {})
     tests[line.name] = resources.jobs().submit(
-        f"test\x00{line.name}\x00{me}\x00{time.time_ns()}",
+        ProviderTestKey(line.name, me, time.time_ns()),
         work,
         lane="network",
         name=f"Testing {line.title}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -19,6 +20,7 @@ from rerank_lab.core.paths import app_folders
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobTable
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.services.comparisons import Comparison, Entry, load
@@ -126,6 +128,13 @@ def waiter() -> str:
     return str(st.session_state["waiter"])
 
 
+@dataclass(frozen=True, slots=True)
+class PrepareKey(JobKey):
+    """Getting the BM25 index of a corpus ready."""
+
+    corpus_hash: str
+
+
 def prepare(opened: Corpus) -> Job:
     """Get the BM25 index of a corpus ready in the background, before the first query asks."""
     made = engine()
@@ -135,7 +144,7 @@ def prepare(opened: Corpus) -> Job:
         made.built(node, opened, ctx)
 
     return jobs().submit(
-        f"prepare\x00{opened.content_hash}",
+        PrepareKey(opened.content_hash),
         work,
         lane="light",
         name=f"Preparing {opened.name}",

@@ -14,6 +14,7 @@ from rerank_lab.core.errors import Cancelled
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline, Result, StageStarted, result_of
 from rerank_lab.remote.recordings import Recording
@@ -24,6 +25,22 @@ from rerank_lab.views.saved import addresses
 
 _FIRST_PAINT_S = 0.15
 """How long a run waits for quick first stages, so that they are in the first picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareKey(JobKey):
+    """One pipeline for one question. `session` keeps jobs that work with keys of a session apart:
+    its id, and how often its keys were changed; () when no provider is asked."""
+
+    corpus_hash: str
+    query_id: str
+    query_text: str
+    spec: str
+    depth: int
+    afresh: str
+    attempt: int
+    prompts: tuple[str, ...]
+    session: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +74,8 @@ def submit(
     started for what is `kept`.
     """
     table, me = resources.jobs(), resources.waiter()
-    known: dict[str, Job] = st.session_state.get("compare_jobs", {})
-    tasks: dict[str, Task] = {}
+    known: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
+    tasks: dict[CompareKey, Task] = {}
     for spec in specs:
         if spec in kept:
             continue
@@ -80,7 +97,7 @@ def recordings(tasks: Sequence[Task]) -> list[Recording]:
     return [recording for recording in found if isinstance(recording, Recording)]
 
 
-def _submit(topic: Topic, spec: str, depth: int, key: str) -> Job:
+def _submit(topic: Topic, spec: str, depth: int, key: CompareKey) -> Job:
     engine = resources.engine()
     pipeline = Pipeline(spec).at_depth(depth)
     cache = None if _afresh(topic) else engine.scores
@@ -131,23 +148,20 @@ def _run_with_estimates(pipeline: Pipeline, topic: Topic, ctx: Context) -> Resul
     return result_of(str(pipeline), query, stages, corpus)
 
 
-def _key(topic: Topic, spec: str, depth: int) -> str:
+def _key(topic: Topic, spec: str, depth: int) -> CompareKey:
     attempts: dict[str, int] = st.session_state.get("attempts", {})
-    parts: tuple[str, ...] = (
-        "compare",
+    calls_out = hosted.calls_out(Pipeline(spec))
+    return CompareKey(
         topic.corpus.content_hash,
         topic.query.id,
         topic.query.text,
         spec,
-        str(depth),
+        depth,
         _afresh(topic),
-        str(attempts.get(spec, 0)),
-        *prompts.digests(spec, resources.engine()),
+        attempts.get(spec, 0),
+        prompts.digests(spec, resources.engine()),
+        (resources.waiter(), str(keys.version())) if calls_out else (),
     )
-    if hosted.calls_out(Pipeline(spec)):
-        # Such a job works with this session's keys: it serves nobody else.
-        parts += (resources.waiter(), str(keys.version()))
-    return "\x00".join(parts)
 
 
 def again(spec: str) -> None:
@@ -171,12 +185,12 @@ def _afresh(topic: Topic) -> str:
 
 def first_documents(corpus: Corpus, query: Query, count: int) -> tuple[str, ...]:
     """What stands on top of the first finished column of this query here; () without one."""
-    jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    jobs: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
         result: Result | None = job.result
         if result is None or not result.stages or result.stages[-1].ranking is None:
             continue
-        if key.split("\x00")[1] == corpus.content_hash and result.query.text == query.text:
+        if key.corpus_hash == corpus.content_hash and result.query.text == query.text:
             return result.stages[-1].ranking.doc_ids[:count]
     return ()
 
@@ -214,7 +228,7 @@ def outcomes(tasks: Sequence[Task]) -> list[PipelineOutcome]:
 
 def cancel(spec: str) -> None:
     """Stop waiting for this session's pipeline; others that wait for the same job keep it."""
-    jobs: dict[str, Job] = st.session_state.get("compare_jobs", {})
+    jobs: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
-        if spec in key.split("\x00") and not job.finished.is_set():
+        if key.spec == spec and not job.finished.is_set():
             waiting.leave(key)

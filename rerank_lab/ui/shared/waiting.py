@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 import streamlit as st
 
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views.jobs import job_line
@@ -29,30 +31,24 @@ def first_time(job: Job) -> bool:
     return True
 
 
-def jobs_of(*start: str) -> list[Job]:
-    """Every job that the process remembers whose key starts with these parts, oldest first."""
-    prefix = "\x00".join((*start, ""))
-    return [job for job in resources.jobs().jobs() if job.key.startswith(prefix)]
-
-
-def running(*start: str) -> Job | None:
+def running(jobs: Iterable[Job]) -> Job | None:
     """The first of these jobs that is still at work."""
-    return next((job for job in jobs_of(*start) if not job.state.ended), None)
+    return next((job for job in jobs if not job.state.ended), None)
 
 
-def left() -> frozenset[str]:
+def left() -> frozenset[JobKey]:
     """Keys of the jobs that this session no longer wants."""
-    found: frozenset[str] = st.session_state.get(_LEFT, frozenset())
+    found: frozenset[JobKey] = st.session_state.get(_LEFT, frozenset())
     return found
 
 
-def leave(key: str) -> None:
+def leave(key: JobKey) -> None:
     """Stop waiting for a job here: it ends with its last waiter. Call it from a callback only."""
     st.session_state[_LEFT] = left() | {key}
     resources.jobs().leave(key, resources.waiter())
 
 
-def come_back(key: str) -> None:
+def come_back(key: JobKey) -> None:
     """Want this job again: it was asked for anew."""
     st.session_state[_LEFT] = left() - {key}
 
@@ -69,7 +65,7 @@ def row(job: Job) -> None:
         if line.can_stop:
             st.button(
                 f"Cancel {parts.literal(line.name)}",
-                key=f"cancel_{short_key(job.key)}",
+                key=f"cancel_{job.key.digest}",
                 icon=":material/close:",
                 help="Cancel this job",
                 type="tertiary",
@@ -92,13 +88,13 @@ def _card(job: Job) -> None:
     if job.key not in left() or me in job.waiters:
         table.join(job.key, me)
     line = job_line(job, me, left())
-    with st.container(border=True, key=f"watch_{short_key(job.key)}", gap="xsmall"):
+    with st.container(border=True, key=f"watch_{job.key.digest}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{parts.literal(line.name)}**", width="stretch")
             if line.can_stop:
                 st.button(
                     "Cancel",
-                    key=f"stop_{short_key(job.key)}",
+                    key=f"stop_{job.key.digest}",
                     icon=":material/close:",
                     on_click=leave,
                     args=(job.key,),

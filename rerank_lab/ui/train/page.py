@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from rerank_lab.corpora.analysis import LANGUAGES
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.settings import LEARNERS, Settings
 from rerank_lab.fusion.learned.store import list_models, load_model
+from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.learning import MIN_QUERIES, Plan, plan, train
 from rerank_lab.learning.plan import usable
@@ -20,7 +22,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import keys, parts, resources, spending
 from rerank_lab.ui.shared.navigation import go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
-from rerank_lab.ui.shared.waiting import jobs_of, running, watch
+from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.ui.train import results as train_results
 from rerank_lab.views import hosted
 from rerank_lab.views import train as views
@@ -28,7 +30,6 @@ from rerank_lab.views.formatting import counted
 from rerank_lab.views.saved import addresses
 
 SHOWN = train_results.SHOWN
-_JOB = "train"
 
 
 def page() -> None:
@@ -164,9 +165,21 @@ def _knobs() -> tuple[Settings, int, str]:
     return settings, int(folds), str(language)
 
 
+@dataclass(frozen=True, slots=True)
+class TrainKey(JobKey):
+    """The training of a model, begun at that moment in nanoseconds since 1970."""
+
+    model: str
+    begun_ns: int
+
+
+def _jobs(model: str) -> list[Job]:
+    return resources.jobs().jobs(TrainKey, lambda key: key.model == model)
+
+
 def _submit(made: Plan) -> Job:
     """The job of a model: the one at work under that name, else a new one."""
-    working = running(_JOB, made.name)
+    working = running(_jobs(made.name))
     if working is not None:
         resources.jobs().join(working.key, resources.waiter())
         return working
@@ -176,7 +189,7 @@ def _submit(made: Plan) -> Job:
         return train(made, ctx, engine).name
 
     return resources.jobs().submit(
-        "\x00".join((_JOB, made.name, str(time.time_ns()))),
+        TrainKey(made.name, time.time_ns()),
         work,
         lane="batch",
         name=f"Training {made.name} on {made.corpus.name}",
@@ -191,12 +204,12 @@ def _submit(made: Plan) -> Job:
 
 
 def _shown(name: str, now: Screen) -> None:
-    job = running(_JOB, name)
+    job = running(_jobs(name))
     if job is not None:
         watch(job)
         st.caption("You may leave: this goes on without you.")
         return
-    last = next(reversed(jobs_of(_JOB, name)), None)
+    last = next(reversed(_jobs(name)), None)
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="train_job")
         return

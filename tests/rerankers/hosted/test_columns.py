@@ -16,6 +16,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
+from tests.named_key import NamedKey
 from tests.rerankers.hosted.conftest import keyed
 
 Start = Callable[..., FakeProvider]
@@ -41,7 +42,7 @@ def test_the_failure_of_one_column_leaves_the_others_alone(fake: Start, tmp_path
     table = JobTable()
     jobs = [
         table.submit(
-            spec,
+            NamedKey(spec),
             lambda ctx, spec=spec: Pipeline(spec).run("capital number", CORPUS, ctx, engine),  # type: ignore[misc]
             lane=Pipeline(spec).lane,
             ctx=ctx,
@@ -60,7 +61,7 @@ def test_a_finished_job_holds_no_key(fake: Start, tmp_path: Path) -> None:
     server, engine = fake("voyage"), Engine(tmp_path)
     spec = f'bm25 >> voyage(base_url="{server.url}")'
     job = JobTable().submit(
-        spec, lambda ctx: Pipeline(spec).run("capital", CORPUS, ctx, engine), ctx=keyed()
+        NamedKey(spec), lambda ctx: Pipeline(spec).run("capital", CORPUS, ctx, engine), ctx=keyed()
     )
     job.wait(30)
     assert job.ctx.secrets == {}
@@ -75,7 +76,7 @@ def test_sixteen_in_flight_give_what_one_after_the_other_gives(fake: Start, tmp_
     table = JobTable()
     jobs = [
         table.submit(
-            q.id,
+            NamedKey(q.id),
             lambda ctx, q=q: pipeline.run(q, CORPUS, ctx, engine),  # type: ignore[misc]
             lane="network",
             ctx=keyed(),

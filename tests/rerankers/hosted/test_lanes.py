@@ -18,6 +18,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.testing.chat_server import FakeChat, sorter
 from rerank_lab.testing.provider_servers import FakeProvider, Switch, overlap
 from rerank_lab.views.hosted import calls_out
+from tests.named_key import NamedKey
 from tests.rerankers.hosted.conftest import keyed
 
 Start = Callable[..., FakeProvider]
@@ -36,7 +37,7 @@ def test_sixteen_slow_calls_hold_up_nobody_else(kind: str, fake: Start, tmp_path
         def work(ctx: Context) -> Any:
             return pipeline.run(Query.of(query), CORPUS, ctx, engine)
 
-        key = f"{spec} {query}"
+        key = NamedKey(f"{spec} {query}")
         return table.submit(key, work, lane=pipeline.lane, waiter=waiter, ctx=keyed())
 
     with FakeChat(sorter(overlap), keys=()) as chat:

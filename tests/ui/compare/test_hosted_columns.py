@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
+from rerank_lab.ui.models.health import HealthKey
 from rerank_lab.ui.shared import resources
+from tests.named_key import NamedKey
 from tests.ui import pages
 from tests.ui.compare.test_page import Q, html, settled, titles
 from tests.ui.pages import FRAME, drawn, until, words
@@ -69,7 +71,7 @@ def test_the_key_of_one_visitor_serves_no_other(server: FakeProvider) -> None:
     settled(first)
     settled(second)
     theirs = [job for job in resources.jobs().jobs() if "cohere" in job.name]
-    assert len([job for job in theirs if not job.key.startswith("health")]) == 2
+    assert len([job for job in theirs if not isinstance(job.key, HealthKey)]) == 2
     assert all(job.ctx.secrets == {} for job in theirs)
 
 
@@ -82,7 +84,7 @@ def test_while_a_provider_is_asked_its_column_says_what_that_takes(server: FakeP
 
 def test_cancelling_here_leaves_the_same_job_to_others() -> None:
     free = threading.Event()
-    resources.jobs().submit("busy", lambda ctx: free.wait(60), lane="cpu")
+    resources.jobs().submit(NamedKey("busy"), lambda ctx: free.wait(60), lane="cpu")
     try:
         visits = []
         for _ in range(2):
@@ -103,7 +105,7 @@ def test_cancelling_here_leaves_the_same_job_to_others() -> None:
 
 def test_the_cancel_at_the_side_leaves_the_same_job_to_others_too() -> None:
     free = threading.Event()
-    resources.jobs().submit("busy", lambda ctx: free.wait(60), lane="cpu")
+    resources.jobs().submit(NamedKey("busy"), lambda ctx: free.wait(60), lane="cpu")
     try:
         visits = []
         for _ in range(2):

@@ -19,6 +19,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.store import save_corpus
 from rerank_lab.rerankers.rules.identity import Identity
 from rerank_lab.ui.shared import resources
+from tests.named_key import NamedKey
 from tests.ui import pages
 from tests.ui.pages import FRAME, drawn, words
 
@@ -231,7 +232,7 @@ def test_measuring_afresh_runs_without_the_cache() -> None:
 def busy_cpu() -> Iterator[threading.Event]:
     """The one CPU lane occupied until the event is set, so that rerankers have to queue."""
     free = threading.Event()
-    resources.jobs().submit("busy", lambda ctx: free.wait(60), lane="cpu")
+    resources.jobs().submit(NamedKey("busy"), lambda ctx: free.wait(60), lane="cpu")
     yield free
     free.set()
 
