@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -136,10 +136,42 @@ class Broken:
     details: str
 
 
+@dataclass(frozen=True, slots=True)
+class ComponentSet:
+    """Components that are made from data: their names, and the class of each.
+
+    One is found by the entry point group `rerank_lab.reranker_sets`, so that a further component
+    of a set is an entry in its data and needs neither a class nor an entry point.
+    """
+
+    names: Callable[[], tuple[str, ...]]
+    load: Callable[[str], type]
+
+
+@dataclass(frozen=True, slots=True)
+class _SetMember:
+    """A component of a set, with the face of an entry point."""
+
+    name: str
+    value: str
+    members: ComponentSet
+
+    def load(self) -> type:
+        return self.members.load(self.name)
+
+
 @cache
-def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint | _SetMember]:
     """Registered names of a kind, in alphabetical order; the project's own win over a plugin's."""
-    group = importlib.metadata.entry_points(group=f"rerank_lab.{kind}s")
+    group: list[importlib.metadata.EntryPoint | _SetMember] = [
+        *importlib.metadata.entry_points(group=f"rerank_lab.{kind}s")
+    ]
+    for entry in importlib.metadata.entry_points(group=f"rerank_lab.{kind}_sets"):
+        try:
+            members: ComponentSet = entry.load()
+            group += [_SetMember(name, entry.value, members) for name in members.names()]
+        except Exception:
+            group.append(entry)  # shown as broken under the name of the set
     ours_last = sorted(group, key=lambda e: (e.value.startswith("rerank_lab."), e.name))
     return dict(sorted({e.name: e for e in ours_last}.items()))
 

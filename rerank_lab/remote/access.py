@@ -16,7 +16,7 @@ from rerank_lab.remote.providers import Provider
 class Access:
     """Where one query's requests go and with which key ("" for none).
 
-    `own` says that the address is the provider's, from our data. `secrets` must never be shown.
+    `own` says that the address comes from the data. `secrets` must never be shown.
     """
 
     base: str
@@ -28,19 +28,38 @@ class Access:
         return f"Access(base={self.base!r})"
 
 
-def access_of(provider: Provider, base_of: Callable[[str], str], ctx: Context) -> Access:
-    """Key and address for one query; `base_of` gives the address for a key.
+def replayed(ctx: Context) -> bool:
+    """Whether answers come from a recording, so that nothing is sent and no key is needed."""
+    return ctx.recording is not None and ctx.recording.replaying
+
+
+def access_of(
+    provider: Provider, base_of: Callable[[str], str], ctx: Context, typed: str = ""
+) -> Access:
+    """Key and address for one query.
 
     A key of the server's environment goes to the provider's own hosts only, and to those that the
-    operator names: else any visitor could have it sent to an address of theirs. Raises MissingKey
-    or InvalidInput with the next step.
+    operator names: else any visitor could have it sent to an address of theirs.
+
+    Args:
+        provider: Whose key is used.
+        base_of: Gives the address for a key; it may raise InvalidInput.
+        ctx: Holds the keys of the session. While it replays a recording, no key is needed and no
+            address refused, so that a recording opens on any machine.
+        typed: The address that somebody typed, if any.
+
+    Raises:
+        MissingKey: No key may be used; the hint says what to do.
+        InvalidInput: The key or the address cannot be used.
     """
+    if replayed(ctx):
+        return Access(typed or provider.base_url or "http://recording", "", False, ())
     key = checked_key(provider.key, ctx, required=not provider.key_optional)
     base = base_of(key)
     host = host_of(base)
     own = host in own_hosts(provider)
-    typed = bool(ctx.secrets.get(provider.key, "").strip())
-    if key and not (typed or own or host in urls.key_hosts()):
+    entered = bool(ctx.secrets.get(provider.key, "").strip())
+    if key and not (entered or own or host in urls.key_hosts()):
         if not provider.key_optional:
             raise MissingKey(
                 f"The key in the environment ({provider.key}) is not sent to {host}, which is not "
@@ -69,12 +88,13 @@ def checked_key(variable: str, ctx: Context, *, required: bool) -> str:
 
 
 def own_hosts(provider: Provider) -> set[str]:
-    """The hosts that our data names for a provider."""
+    """The hosts that the data names for a provider."""
     bases = [provider.base_url, *provider.key_bases.values()]
     return {host_of(base) for base in bases if base}
 
 
 def host_of(url: str) -> str:
+    """The host of an address in lower case, "" when it names none."""
     return (urlsplit(url).hostname or "").lower()
 
 

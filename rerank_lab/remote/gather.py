@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -9,6 +10,7 @@ from functools import cache
 from typing import TypeVar
 
 from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.remote.retries import TransportError
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -28,12 +30,16 @@ def _watched() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="rerank-lab-watched")
 
 
-def watched(work: Callable[[], U], ctx: Context) -> U:
-    """`work()`, which raises as `ctx` says within 50 ms of a cancel or deadline.
+def watched(work: Callable[[], U], ctx: Context, longest_s: float) -> U:
+    """Run `work` in a thread and give up within 50 ms of a cancel or deadline, as `ctx` says.
 
     What was begun then goes on to its end unheeded, so that what it spends is still counted.
+
+    Raises:
+        TransportError: of the kind "timeout", after `longest_s` seconds.
     """
     future = _watched().submit(work)
+    end = time.monotonic() + longest_s
     while True:
         try:
             return future.result(_POLL_S)
@@ -41,6 +47,8 @@ def watched(work: Callable[[], U], ctx: Context) -> U:
             if future.done():  # in the meantime, or with a TimeoutError of its own
                 return future.result()
             ctx.checkpoint()
+            if time.monotonic() > end:
+                raise TransportError("timeout", body="no answer in time") from None
 
 
 def gather(
@@ -48,11 +56,11 @@ def gather(
     work: Callable[[T, Context], U],
     ctx: Context,
     width: int,
-    done: Callable[[int, U], None],
+    on_result: Callable[[int, U], None],
 ) -> list[U]:
     """`work` of every item, at most `width` at a time; results in the order of the items.
 
-    `done` is told the index and result of each that succeeds, in the order in which they do. The
+    `on_result` is called with the index and result of each that succeeds, as they do. The
     first failure is raised and stops the others from waiting or asking again. A cancel or deadline
     is noticed within 50 ms, even while a server takes its time.
     """
@@ -71,7 +79,7 @@ def gather(
             for future in finished - set(failed):
                 index = running.pop(future)
                 results[index] = future.result()
-                done(index, results[index])
+                on_result(index, results[index])
             for future in failed:
                 future.result()
             ctx.checkpoint()

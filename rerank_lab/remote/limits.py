@@ -9,15 +9,15 @@ import time
 from collections import OrderedDict, deque
 
 from rerank_lab.core.context import Context
-from rerank_lab.remote.errors import pause
+from rerank_lab.remote.retries import pause
 
 _SALT = os.urandom(16)
-_KEPT = 256
-_limiters: OrderedDict[tuple[str, ...], Sent] = OrderedDict()
+_MOST_LIMITERS = 256
+_limiters: OrderedDict[tuple[str, ...], SentRequests] = OrderedDict()
 _lock = threading.Lock()
 
 
-class Sent:
+class SentRequests:
     """What was sent lately with one key, by whomever, and until when nobody may send."""
 
     def __init__(self) -> None:
@@ -34,12 +34,12 @@ class RateLimiter:
     """
 
     def __init__(
-        self, requests: int, tokens: int, window_s: float = 60.0, sent: Sent | None = None
+        self, requests: int, tokens: int, window_s: float = 60.0, sent: SentRequests | None = None
     ) -> None:
         self.requests = requests
         self.tokens = tokens
         self.window_s = window_s
-        self.sent = sent or Sent()
+        self.sent = sent or SentRequests()
 
     def acquire(self, tokens: int, ctx: Context) -> float:
         """Wait until a request of `tokens` may be sent; the seconds that took.
@@ -89,8 +89,8 @@ def limiter_of(provider: str, host: str, key: str, requests: int, tokens: int) -
     digest = hashlib.blake2b(key.encode(), key=_SALT).hexdigest()
     name = (provider, host, digest)
     with _lock:
-        found = _limiters.pop(name, None) or Sent()
-        _limiters[name] = found
-        while len(_limiters) > _KEPT:
+        sent = _limiters.pop(name, None) or SentRequests()
+        _limiters[name] = sent
+        while len(_limiters) > _MOST_LIMITERS:
             _limiters.popitem(last=False)
-        return RateLimiter(requests, tokens, sent=found)
+        return RateLimiter(requests, tokens, sent=sent)

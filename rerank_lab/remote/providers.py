@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
+
+from rerank_lab.components.registry import Param
 from rerank_lab.core.spend import CostEstimate
+from rerank_lab.remote import urls
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +29,23 @@ class Price:
     source: str
 
     def of(self, units: float) -> float:
+        """What so many units cost."""
         return self.amount * units / self.per
 
 
 @dataclass(frozen=True, slots=True)
 class HostedModel:
-    """`context` in tokens and `documents` a request, 0 when not known."""
+    """`context` in tokens and `documents` a request, 0 when not known.
+
+    `note` says what is not confirmed of it.
+    """
 
     id: str
     context: int = 0
     documents: int = 0
     licence: str = ""
     price: Price | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +72,67 @@ class RequestMap:
 
 @dataclass(frozen=True, slots=True)
 class ReplyMap:
-    """Where things stand in a reply, as dotted paths; "" where there is no such thing."""
+    """Where things stand in a reply, as dotted paths; "" where there is no such thing.
 
-    results: str
-    index: str
-    score: str
+    `tokens_header` and `server_ms_header` are headers; `next_page` is the token of a further page.
+    """
+
+    results: str = ""
+    index: str = "index"
+    score: str = "relevance_score"
     model: str = ""
     tokens: str = ""
     units: str = ""
     warnings: str = ""
     server_s: str = ""
-    mode: str = ""
+    spans: str = ""
     error: str = ""
+    next_page: str = ""
+    tokens_header: str = ""
+    server_ms_header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOption:
+    """An option of one provider's reranker beside those that all share.
+
+    `field` is where its value goes in a request, as a dotted path; a value at its default is left
+    out, unless `always`. `not_for` are prefixes of models that refuse the field. `sets` names what
+    the value decides in place of a field: "documents" of a request, or "context", the tokens that
+    are read of a document. `echo` is where a reply repeats the value that was in force.
+    """
+
+    name: str
+    default: str | int | float | bool
+    help: str
+    label: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    automatic: str = ""
+    execution: bool = False
+    field: str = ""
+    always: bool = False
+    not_for: tuple[str, ...] = ()
+    sets: Literal["", "documents", "context"] = ""
+    echo: str = ""
+
+    @property
+    def param(self) -> Param:
+        """The option as a component declares it."""
+        return Param(
+            self.name,
+            self.default,
+            self.help,
+            low=self.low,
+            high=self.high,
+            choices=self.choices,
+            unit=self.unit,
+            label=self.label,
+            execution=self.execution,
+            automatic=self.automatic,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +148,20 @@ class Provider:
     as_of: str
     source: str
     reply: ReplyMap
+    summary: str = ""
     key: str = ""
     key_optional: bool = False
     base_url: str = ""
+    hosted_path: str = ""
     auth_header: str = "Authorization"
     auth_prefix: str = "Bearer "
     headers: Mapping[str, str] = field(default_factory=dict)
     request: RequestMap = field(default_factory=RequestMap)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     top: str = ""
+    options: tuple[ProviderOption, ...] = ()
+    instruction_layout: str = ""
+    follows_instructions: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     listwise: tuple[str, ...] = ()
     truncates: bool = False
@@ -106,6 +169,8 @@ class Provider:
     free: bool = False
     key_bases: Mapping[str, str] = field(default_factory=dict)
     models: tuple[HostedModel, ...] = ()
+    protocol: Literal["", "bedrock", "chat"] = ""
+    recorded_path: bool = True
 
     def model(self, model_id: str) -> HostedModel:
         """What is known of a model; nothing is known of one that is not listed."""
@@ -121,20 +186,26 @@ class Provider:
             return float(math.ceil(documents / self.documents_per_unit))
         return float(tokens) if self.unit == "tokens" else 1.0
 
-    def price(self, model_id: str, given: float = -1.0) -> Price | None:
-        """The price of a unit: `given` when not negative, else the catalogue's, else None."""
-        if given >= 0:
-            return Price(given, 1.0, "USD", "", "you")
-        if self.free:
+    def price(self, model_id: str, stated: float = -1.0, address: str = "") -> Price | None:
+        """The price of a unit, None when it is not known.
+
+        Args:
+            model_id: The model in use.
+            stated: The price that a user stated; negative for none.
+            address: The address in use. A server of one's own is free on this machine or network;
+                elsewhere somebody may bill it.
+        """
+        if stated >= 0:
+            return Price(stated, 1.0, "USD", "", "you")
+        if self.free and (not address or urls.is_private(address)):
             return Price(0.0, 1.0, "USD", self.as_of, "own server")
-        return self.model(model_id).price
+        return None if self.free else self.model(model_id).price
 
     def estimate(
-        self, model_id: str, requests: Sequence[tuple[int, int]], given: float = -1.0
+        self, model_id: str, requests: Sequence[tuple[int, int]], price: Price | None
     ) -> CostEstimate:
-        """For requests of (documents, tokens) each."""
+        """What requests of (documents, tokens) each would take at that price of a unit."""
         units = sum(self.units(documents, tokens) for documents, tokens in requests)
-        price = self.price(model_id, given)
         return CostEstimate(
             len(requests),
             units,
@@ -142,25 +213,14 @@ class Provider:
             price.of(units) if price else None,
             price.currency if price else "USD",
             price.as_of if price else "",
+            () if price else (f"the price of {model_id or self.title}",),
         )
 
 
 @cache
 def providers() -> Mapping[str, Provider]:
     """All providers by name, in the order of the file."""
-    raw = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
-    return MappingProxyType({name: _provider(name, entry) for name, entry in raw.items()})
-
-
-def _provider(name: str, entry: dict[str, Any]) -> Provider:
-    entry["reply"] = ReplyMap(**entry["reply"])
-    entry["request"] = RequestMap(**entry.get("request", {}))
-    entry["limits"] = Limits(**entry.get("limits", {}))
-    entry["listwise"] = tuple(entry.get("listwise", ()))
-    entry["models"] = tuple(_model(model) for model in entry.get("models", ()))
-    return Provider(name=name, **entry)
-
-
-def _model(entry: dict[str, Any]) -> HostedModel:
-    price = entry.pop("price", None)
-    return HostedModel(price=Price(**price) if price else None, **entry)
+    entries = tomllib.loads(Path(__file__).with_name("providers.toml").read_text("utf-8"))
+    return MappingProxyType(
+        {name: msgspec.convert(entry | {"name": name}, Provider) for name, entry in entries.items()}
+    )

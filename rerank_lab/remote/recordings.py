@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from rerank_lab.core.context import Response
-from rerank_lab.core.errors import InvalidInput, StorageError
+from rerank_lab.core.context import RecordingStore, Response
+from rerank_lab.core.errors import BackendError, InvalidInput, StorageError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import MEMORY, open_sqlite
 
@@ -35,6 +35,7 @@ KEPT_HEADERS = frozenset(
 )
 MAX_LINE = 64 * 1024 * 1024
 MAX_MEMORY = 16 * 1024 * 1024
+_PASSING = frozenset({401, 402, 403, 408, 409, 429})
 _SCHEMA = """
 create table if not exists exchanges (
   key text primary key, provider text not null, status int not null,
@@ -47,6 +48,23 @@ def request_digest(provider: str, url: str, body: Any) -> str:
     """What an exchange is found by: SHA-256 of provider, address and JSON body."""
     canonical = json.dumps([provider, url, body], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def recorded(recording: RecordingStore, digest: str, provider: str) -> Response:
+    """The recorded response. Raises BackendError when the recording does not hold it."""
+    response = recording.play(digest)
+    if response is None:
+        raise BackendError(
+            f"The recording holds no answer of {provider} to this request.",
+            hint="Documents, query, model or options differ from the recording: record it again "
+            "with a key.",
+        )
+    return response
+
+
+def keepable(status: int) -> bool:
+    """Whether an outcome belongs on a recording: final, and not about the key."""
+    return status < 300 or (400 <= status < 500 and status not in _PASSING)
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -100,14 +118,14 @@ class Recording:
             row = self._connection.execute(sql, (key,)).fetchone()
         return Response(int(row[0]), json.loads(row[1]), str(row[2])) if row else None
 
-    def record(self, key: str, provider: str, exchange: Response) -> None:
+    def record(self, key: str, provider: str, response: Response) -> None:
         """Keep an exchange; a later one of the same request takes its place."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        headers = json.dumps(kept_headers(exchange.headers), sort_keys=True)
-        row = (key, provider, exchange.status, headers, exchange.body, at)
+        headers = json.dumps(kept_headers(response.headers), sort_keys=True)
+        row = (key, provider, response.status, headers, response.body, at)
         with self._lock, self._connection:
             if self._left is not None:
-                self._left -= len(exchange.body) + len(headers)
+                self._left -= len(response.body) + len(headers)
                 if self._left < 0:
                     return
             self._connection.execute("insert or replace into exchanges values (?,?,?,?,?,?)", row)

@@ -1,205 +1,268 @@
-"""The one way out: address checked and pinned, size and time bounded, recorded or replayed.
+"""The one way out: the address is checked and pinned, the whole exchange bounded in time and size.
 
-It is an httpx transport, so that the providers' own SDKs send through it as well. Import it inside
-functions only: httpx belongs to the extra `hosted`.
+Import it inside functions only: httpcore belongs to the extras `hosted` and `llm`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import ssl
 import threading
 import time
 import urllib.request
+import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
-import httpx
+import certifi
+import httpcore
 
-from rerank_lab.core.context import RecordingStore, Response
+from rerank_lab.core.context import Response
 from rerank_lab.core.errors import BackendError
 from rerank_lab.remote import urls
-from rerank_lab.remote.errors import Fault, redacted
 from rerank_lab.remote.gather import IN_FLIGHT
-from rerank_lab.remote.recordings import request_digest
+from rerank_lab.remote.redaction import redacted
+from rerank_lab.remote.retries import TransportError
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
+"""Of a reply after decompression."""
 CONNECT_S = 10.0
-for _name in ("httpcore", "botocore"):
-    # At DEBUG they write headers into the log: those sent, or what a server repeats of a key.
-    logging.getLogger(_name).setLevel(logging.INFO)
-_ABOUT_THE_KEY = frozenset({401, 402, 403})
 _POOLS = 64
-_pools: OrderedDict[tuple[str, str, int], httpx.HTTPTransport] = OrderedDict()
+_KEEP_ALIVE = 32
+_WRITE_BYTES = 64 * 1024
+_pools: OrderedDict[tuple[str, str, int], httpcore.ConnectionPool] = OrderedDict()
 _lock = threading.Lock()
+_exchange = threading.local()
+# At DEBUG it writes headers into the log: those sent, or what a server repeats of a key.
+logging.getLogger("httpcore").setLevel(logging.INFO)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What one request may do: for whom, how long (seconds), with which secrets to keep out.
+def send(
+    url: str,
+    content: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeout_s: float,
+    secrets: Sequence[str],
+    own: bool,
+) -> Response:
+    """POST `content` and return the reply, whatever its status.
 
-    `own` says that the address is the provider's, from our own data; `place` is the one that
-    somebody typed, if any, and tells recordings of two servers apart.
+    Args:
+        url: The full address. It is resolved and checked, unless it is the provider's `own`.
+        content: The JSON body.
+        headers: All headers but those of HTTP itself. Redirects are not followed.
+        timeout_s: Bounds everything from connecting to the last byte of the reply.
+        secrets: Keys that are taken out of the reply, should the server repeat them.
+        own: True when the address comes from the project's own data.
+
+    Raises:
+        InvalidInput: The address is private and private ones are not allowed.
+        BackendError: The host is unknown, or the reply is larger than MAX_REPLY_BYTES.
+        TransportError: No reply came, or not within `timeout_s`.
     """
-
-    provider: str
-    timeout_s: float
-    secrets: Sequence[str]
-    recording: RecordingStore | None = None
-    own: bool = False
-    place: str = ""
-
-
-class LabTransport(httpx.BaseTransport):
-    """Sends one request under a Line. Raises LabError for a refused address or missing recording.
-
-    `reply` is the last one as it came, for readers that trust no SDK with an odd one.
-    """
-
-    def __init__(self, line: Line) -> None:
-        self.line = line
-        self.reply: Response | None = None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.read() or b"null")
-        # The typed address, not the one used: a key may choose the host, a replay has no key.
-        digest = request_digest(self.line.provider, self.line.place + request.url.path, body)
-        recording = self.line.recording
-        if recording is not None and recording.replaying:
-            self.reply = played(recording, digest, self.line.provider)
-            return _response(self.reply, request)
-        self.reply = reply = self._sent(request)
-        if recording is not None and keepable(reply.status):
-            recording.record(digest, self.line.provider, reply)
-        return _response(reply, request)
-
-    def _sent(self, request: httpx.Request) -> Response:
-        start = time.monotonic()
-        url = str(request.url)
-        target = urls.unchecked(url) if self.line.own else urls.check(url)
-        pinned = request.url.copy_with(host=target.ip) if target.ip else request.url
-        sent = httpx.Request(
-            request.method,
-            pinned,
-            headers=request.headers,
-            content=request.content,
-            extensions={**request.extensions, "sni_hostname": target.host},
-        )
-        response = _pool(target).handle_request(sent)
-        try:
-            headers, body = dict(response.headers), self._body(response, sent, start)
-            return redacted_exchange(
-                Response(response.status_code, headers, body), self.line.secrets
-            )
-        finally:
-            response.close()
-
-    def _body(self, response: httpx.Response, request: httpx.Request, start: float) -> str:
-        response.request = request
-        received = bytearray()
-        for chunk in response.iter_bytes():
-            received += chunk
-            if len(received) > MAX_REPLY_BYTES:
-                raise BackendError(
-                    f"The reply is larger than {MAX_REPLY_BYTES // 2**20} MB; reading stopped.",
-                    hint="Check that the base URL is a rerank endpoint.",
-                )
-            if time.monotonic() - start > self.line.timeout_s:
-                raise httpx.ReadTimeout("the reply took too long", request=request)
-        return received.decode("utf-8", "replace")
+    deadline = time.monotonic() + timeout_s
+    target = urls.unchecked(url) if own else urls.check(url)
+    with _translated(), _bounded(deadline):
+        request = _request(url, target, content, headers, timeout_s)
+        with _closing(_pool(target).handle_request(request)) as reply:
+            received = {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in reply.headers
+            }
+            body = _decoded(_chunks(reply, deadline), received.get("content-encoding", ""))
+    shown = {name: redacted(value, secrets) for name, value in received.items()}
+    return Response(reply.status, shown, redacted(_text(body), secrets))
 
 
-def client(transport: LabTransport) -> httpx.Client:
-    """A client for one call: cheap, because connections are kept in pools shared by all."""
-    longest = transport.line.timeout_s
-    timeout = httpx.Timeout(longest, connect=min(CONNECT_S, longest))
-    return httpx.Client(
-        transport=transport, timeout=timeout, trust_env=False, follow_redirects=False
+def _request(
+    url: str, target: urls.Target, content: bytes, headers: Mapping[str, str], timeout_s: float
+) -> httpcore.Request:
+    host = target.host.encode("idna").decode() if not target.host.isascii() else target.host
+    authority = f"[{host}]" if ":" in host else host
+    usual_port = target.port == urls.default_port(target.scheme)
+    if not usual_port:
+        authority += f":{target.port}"
+    address = httpcore.URL(
+        scheme=target.scheme.encode(),
+        host=(target.ip or host).encode(),
+        port=None if usual_port else target.port,
+        target=quote(urlsplit(url).path or "/", safe="/%:@!$&'()*+,;=~").encode(),
     )
-
-
-def post(line: Line, url: str, body: Any, headers: dict[str, str]) -> httpx.Response:
-    """Send JSON and return a 2xx reply. Raises Fault for every other outcome."""
-    with faults(), client(LabTransport(line)) as sender:
-        response = sender.post(url, json=body, headers=headers)
-    if not response.is_success:
-        raise Fault(
-            "status",
-            status=response.status_code,
-            headers=dict(response.headers),
-            body=response.text,
-        )
-    return response
+    own = {"Host": authority, "Accept-Encoding": "gzip", "Content-Length": str(len(content))}
+    return httpcore.Request(
+        "POST",
+        address,
+        headers=[(k.encode(), v.encode("latin-1")) for k, v in {**own, **headers}.items()],
+        content=content,
+        extensions={"timeout": {"pool": timeout_s}, "sni_hostname": host},
+    )
 
 
 @contextmanager
-def faults() -> Iterator[None]:
-    """Turn httpx's errors into Faults."""
+def _closing(reply: httpcore.Response) -> Iterator[httpcore.Response]:
+    try:
+        yield reply
+    finally:
+        reply.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
     try:
         yield
-    except httpx.TimeoutException as error:
-        raise Fault("timeout", body=str(error)) from None
-    except httpx.HTTPError as error:
-        raise Fault("connection", body=str(error) or type(error).__name__) from None
+    except httpcore.TimeoutException as error:
+        raise TransportError("timeout", body=str(error)) from None
+    except zlib.error as error:
+        raise TransportError("connection", body=f"the reply is not valid gzip ({error})") from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+        raise TransportError("connection", body=str(error) or type(error).__name__) from None
 
 
-def played(recording: RecordingStore, digest: str, provider: str) -> Response:
-    """The recorded exchange. Raises BackendError when the recording does not hold it."""
-    exchange = recording.play(digest)
-    if exchange is None:
+@contextmanager
+def _bounded(deadline: float) -> Iterator[None]:
+    _exchange.deadline = deadline
+    try:
+        yield
+    finally:
+        del _exchange.deadline
+
+
+def _chunks(reply: httpcore.Response, deadline: float) -> Iterator[bytes]:
+    stream = reply.stream
+    if not isinstance(stream, Iterable):
+        raise TransportError("connection", body="the reply has no body that can be read")
+    for chunk in stream:
+        yield chunk
+        if time.monotonic() > deadline:
+            raise TransportError("timeout", body="the reply took too long")
+
+
+def _decoded(chunks: Iterable[bytes], encoding: str) -> bytes:
+    """The body, decompressed; its size is counted as it grows, so that no bomb is unpacked."""
+    layers = [name for part in encoding.split(",") if (name := part.strip().lower())]
+    layers = [name for name in layers if name != "identity"]
+    if layers and layers not in (["gzip"], ["x-gzip"], ["deflate"]):
         raise BackendError(
-            f"The recording holds no answer of {provider} to this request.",
-            hint="Documents, query, model or options differ from the recording: record it again "
-            "with a key.",
+            f"The reply is compressed in a way that was not asked for ({', '.join(layers)[:60]}).",
+            hint="Check that the base URL is a rerank endpoint.",
         )
-    return exchange
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if layers else None
+    received = bytearray()
+    for chunk in chunks:
+        room = MAX_REPLY_BYTES + 1 - len(received)
+        received += unpack.decompress(chunk, room) if unpack else chunk[:room]
+        if len(received) > MAX_REPLY_BYTES:
+            raise BackendError(
+                f"The reply is larger than {MAX_REPLY_BYTES // 2**20} MB; reading stopped.",
+                hint="Check that the base URL is a rerank endpoint.",
+            )
+    if unpack and received and not unpack.eof:
+        raise TransportError("connection", body="the reply breaks off")
+    return bytes(received)
 
 
-def keepable(status: int) -> bool:
-    """Whether an outcome belongs on a recording: final, and not about the key."""
-    return status < 300 or (400 <= status < 500 and status not in _ABOUT_THE_KEY | {408, 409, 429})
+def _text(body: bytes) -> str:
+    """The text of a reply by what its bytes are: the declared charset is often wrong."""
+    return body.decode(json.detect_encoding(body), "replace")
 
 
-def redacted_exchange(exchange: Response, secrets: Sequence[str]) -> Response:
-    """The exchange without keys, should the server repeat them: so nothing later can show one."""
-    headers = {k: redacted(v, secrets) for k, v in exchange.headers.items()}
-    return Response(exchange.status, headers, redacted(exchange.body, secrets))
+def _remaining(timeout: type[httpcore.TimeoutException]) -> float:
+    left: float = _exchange.deadline - time.monotonic()
+    if left <= 0:
+        raise timeout("the time allowed for this request is used up")
+    return left
 
 
-def _response(exchange: Response, request: httpx.Request) -> httpx.Response:
-    dropped = {"content-encoding", "content-length", "transfer-encoding"}
-    headers = {k: v for k, v in exchange.headers.items() if k.lower() not in dropped}
-    return httpx.Response(
-        exchange.status, headers=headers, content=exchange.body.encode(), request=request
-    )
+class _TimedBackend(httpcore.NetworkBackend):
+    """Bounds every step by what is left of the exchange: a timeout for each read bounds nothing."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        seconds = min(CONNECT_S, _remaining(httpcore.ConnectTimeout))
+        return _TimedStream(
+            self._inner.connect_tcp(host, port, seconds, local_address, socket_options)
+        )
 
 
-def _pool(target: urls.Target) -> httpx.HTTPTransport:
+class _TimedStream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _remaining(httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), _WRITE_BYTES):
+            left = _remaining(httpcore.WriteTimeout)
+            self._inner.write(buffer[start : start + _WRITE_BYTES], left)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        seconds = min(CONNECT_S, _remaining(httpcore.ConnectTimeout))
+        return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, seconds))
+
+    def get_extra_info(self, info: str) -> object:
+        return self._inner.get_extra_info(info)
+
+
+def _pool(target: urls.Target) -> httpcore.ConnectionPool:
     """Kept-alive connections to one host. Not shared by hosts of one address: TLS is per name."""
     name = (target.scheme, target.host, target.port)
     with _lock:
-        found = _pools.pop(name, None) or _new_pool(target)
-        _pools[name] = found
+        pool = _pools.pop(name, None) or _new_pool(target)
+        _pools[name] = pool
         # One that falls out may be in use: it closes when the last request lets go of it.
         while len(_pools) > _POOLS:
             _pools.popitem(last=False)
-    return found
+    return pool
 
 
-def _new_pool(target: urls.Target) -> httpx.HTTPTransport:
-    limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=32)
+def _new_pool(target: urls.Target) -> httpcore.ConnectionPool:
     proxy = urllib.request.getproxies().get(target.scheme)
-    if proxy and not urllib.request.proxy_bypass(target.host):
-        return httpx.HTTPTransport(proxy=proxy, limits=limits, verify=_certificates())
-    return httpx.HTTPTransport(limits=limits, verify=_certificates())
+    through = proxy and not urllib.request.proxy_bypass(target.host)
+    return httpcore.ConnectionPool(
+        ssl_context=_certificates(),
+        proxy=_proxy(proxy) if proxy and through else None,
+        max_connections=IN_FLIGHT,
+        max_keepalive_connections=_KEEP_ALIVE,
+        keepalive_expiry=5.0,
+        network_backend=_TimedBackend(),
+    )
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    user = (unquote(parts.username or ""), unquote(parts.password or ""))
+    address = f"{parts.scheme}://{parts.hostname}:{parts.port or urls.default_port(parts.scheme)}"
+    return httpcore.Proxy(address, auth=user if any(user) else None)
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
     """The trusted certificates, read once: that takes tens of milliseconds."""
-    return httpx.create_ssl_context()
+    own, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if own or folder:
+        return ssl.create_default_context(cafile=own, capath=folder)
+    return ssl.create_default_context(cafile=certifi.where())

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from rerank_lab.core.errors import BackendError, InvalidInput
 
@@ -77,14 +77,14 @@ def check(url: str) -> Target:
         return target
     host = target.host
     try:
-        found = socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:
         raise BackendError(
             f"The host {host} cannot be found ({fault}).",
             hint="Check the base URL and the network connection.",
             retryable=True,
         ) from None
-    addresses = [str(entry[4][0]).split("%")[0] for entry in found]
+    addresses = [str(entry[4][0]).split("%")[0] for entry in entries]
     if not all(_public(ipaddress.ip_address(address)) for address in addresses):
         raise _refused(host)
     return Target(target.scheme, host, target.port, addresses[0])
@@ -93,8 +93,18 @@ def check(url: str) -> Target:
 def unchecked(url: str) -> Target:
     """The target of an address that is known to be good."""
     parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = parts.port or default_port(parts.scheme)
     return Target(parts.scheme, parts.hostname or "", port, "")
+
+
+def path_of(url: str) -> str:
+    """The path of an address, percent-decoded: the part of it that recordings are found by."""
+    return unquote(urlsplit(url).path)
+
+
+def default_port(scheme: str) -> int:
+    """The port of an address that names none."""
+    return 443 if scheme == "https" else 80
 
 
 def is_private(url: str) -> bool:

@@ -20,7 +20,7 @@ from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.hosted.base import HostedReranker
 from rerank_lab.rerankers.hosted.bedrock import KEY_ID, SECRET, TOKEN
 from rerank_lab.rerankers.llm.base import LLMReranker
-from rerank_lab.rerankers.llm.chat import Known, endpoints
+from rerank_lab.rerankers.llm.chat import ChatProvider, chat_providers
 from rerank_lab.views.formatting import counted
 
 KEY_STATES = {
@@ -55,13 +55,29 @@ class KeyField:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPrice:
+    """A price for people: `$0.05 for 1,000,000 tokens`, where it was read, and when."""
+
+    text: str
+    source: str = ""
+    as_of: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.source}, {self.as_of})" if self.source else self.text
+
+
+UNKNOWN_PRICE, FREE_PRICE = ListedPrice("price not known"), ListedPrice(OWN_SERVER)
+
+
+@dataclass(frozen=True, slots=True)
 class HostedModelLine:
-    """A model of the dated list; `price` in words, with its date, or that none is known."""
+    """A model of the dated list."""
 
     id: str
     context: str
     licence: str
-    price: str
+    price: ListedPrice
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +118,19 @@ class ProviderLine:
     @property
     def price(self) -> str:
         """Of the default model, without its source, or that none is known."""
-        return self._priced.partition(" (")[0]
+        return self._priced.text
 
     @property
     def price_as_of(self) -> str:
         """When the price was read: `2026-07-27`; "" without one."""
-        return self._priced.partition(" (")[2].removesuffix(")").rpartition(", ")[2]
+        return self._priced.as_of
 
     @property
-    def _priced(self) -> str:
+    def _priced(self) -> ListedPrice:
         if self.free:
-            return OWN_SERVER
-        found = next((m.price for m in self.models if m.id == self.default_model), "")
-        return found or "price not known"
+            return FREE_PRICE
+        prices = (model.price for model in self.models if model.id == self.default_model)
+        return next(prices, UNKNOWN_PRICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +158,7 @@ def provider_lines(ctx: Context) -> tuple[ProviderLine, ...]:
 
 def endpoint_lines(ctx: Context) -> tuple[ProviderLine, ...]:
     """The known endpoints of language models, and any other that speaks the same format."""
-    return tuple(_endpoint_line(known, ctx) for known in endpoints())
+    return tuple(_endpoint_line(known, ctx) for known in chat_providers())
 
 
 def testable(line: ProviderLine, model: str, address: str) -> Reranker:
@@ -156,9 +172,9 @@ def testable(line: ProviderLine, model: str, address: str) -> Reranker:
         name = "listwise"
         options["base_url"] = options["base_url"] or line.address
         options["key_variable"] = line.keys[0].variable
-    found = load("reranker", name)
-    given = {k: v for k, v in options.items() if v and found.info.param(k) is not None}
-    reranker: Reranker = found(**given)
+    component = load("reranker", name)
+    stated = {k: v for k, v in options.items() if v and component.info.param(k) is not None}
+    reranker: Reranker = component(**stated)
     return reranker
 
 
@@ -184,15 +200,15 @@ def estimate(
 def _estimates(
     nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
 ) -> tuple[CostEstimate, ...]:
-    found = []
+    estimates = []
     within = [leaf for node in nodes for leaf in leaves(node, "reranker")]
     for node in (leaf for leaf, kind in within if kind == "reranker"):
         reranker = engine.reranker(node)
         if isinstance(reranker, HostedReranker | LLMReranker) and _outside(reranker):
             # Of the node, not of the reranker: one serves every depth.
             top = int(expand(node, "reranker")[1]["top"])
-            found.append(reranker.estimate(query, docs[:top]))
-    return tuple(found)
+            estimates.append(reranker.estimate(query, docs[:top]))
+    return tuple(estimates)
 
 
 def _outside(reranker: Reranker) -> bool:
@@ -213,27 +229,25 @@ def expected_words(
     Also "" when a stage cannot run on them: its own error says why when it does.
     """
     try:
-        found = _estimates(nodes, query, docs, engine)
+        estimates = _estimates(nodes, query, docs, engine)
     except LabError:
         return ""
-    return "; ".join(estimate_words(one) for one in found)
+    return "; ".join(map(estimate_words, estimates))
 
 
 def estimate_words(estimate: CostEstimate, queries: int = 1) -> str:
     """`300 requests, about 420,000 tokens, about $0.021 at prices of 2026-07-27`."""
-    calls, units = estimate.calls * queries, estimate.units * queries
-    unit = estimate.unit.removesuffix("s") if round(units) == 1 else estimate.unit
-    parts = [counted(calls, "request"), f"about {units:,.0f} {unit}"]
-    if estimate.unit == "requests":
+    total = estimate.times(queries)
+    unit = total.unit.removesuffix("s") if round(total.units) == 1 else total.unit
+    parts = [counted(total.calls, "request"), f"about {total.units:,.0f} {unit}"]
+    if total.unit == "requests":
         parts.pop()
-    if estimate.amount is None:
+    if total.amount is None:
         return ", ".join(parts) + ", price not known"
-    if estimate.amount == 0:
+    if total.amount == 0:
         return ", ".join(parts) + ", no charge"
-    dated = f" at prices of {estimate.as_of}" if estimate.as_of else ""
-    return (
-        ", ".join(parts) + f", about {money(estimate.amount * queries, estimate.currency)}{dated}"
-    )
+    dated = f" at prices of {total.as_of}" if total.as_of else ""
+    return ", ".join(parts) + f", about {money(total.amount, total.currency)}{dated}"
 
 
 def call_facts(trace: Trace, status: Status) -> CallFacts:
@@ -289,9 +303,9 @@ def facts_of(trace: Trace, status: Status = Status.OK) -> str:
     units = "" if facts.units == facts.tokens else facts.units
     if facts.tokens and units.endswith(" tokens"):
         units += " in all"  # what was written is counted, too
-    told = (facts.model, facts.calls, facts.retries, facts.tokens, units, facts.cost, facts.server,
-            facts.cache)  # fmt: skip
-    return " · ".join(fact for fact in told if fact)
+    listed = (facts.model, facts.calls, facts.retries, facts.tokens, units, facts.cost,
+              facts.server, facts.cache)  # fmt: skip
+    return " · ".join(fact for fact in listed if fact)
 
 
 def _ran_here(trace: Trace) -> bool:
@@ -341,18 +355,21 @@ def _line(name: str, provider: Provider, ctx: Context) -> ProviderLine:
     )
 
 
-def _endpoint_line(known: Known, ctx: Context) -> ProviderLine:
-    provider, info = known.provider, load("reranker", "listwise").info
-    default = info.param("model")
+def _endpoint_line(known: ChatProvider, ctx: Context) -> ProviderLine:
+    provider = known.provider
+    default = load("reranker", "listwise").info.param("model")
     models = [
         HostedModelLine(
             name,
             "",
             "",
-            f"{money(read)} read, {money(written)} written for 1,000,000 tokens "
-            f"({provider.source}, {provider.as_of})",
+            ListedPrice(
+                f"{money(read)} read, {money(written)} written for 1,000,000 tokens",
+                known.source,
+                known.as_of,
+            ),
         )
-        for name, (read, written) in known.prices.items()
+        for name, (read, written) in known.models.items()
     ]
     keys = key_fields(provider, ctx)
     problem = keys[0].state == "missing"
@@ -363,7 +380,7 @@ def _endpoint_line(known: Known, ctx: Context) -> ProviderLine:
         address=provider.base_url,
         keys=keys,
         models=tuple(models),
-        default_model=str(default.default) if default and default.default in known.prices else "",
+        default_model=str(default.default) if default and default.default in known.models else "",
         unit="tokens",
         as_of=provider.as_of,
         source=provider.source,
@@ -382,14 +399,14 @@ def _address(reranker: HostedReranker) -> str:
 
 def _model_line(provider: Provider, model: HostedModel) -> HostedModelLine:
     price = provider.price(model.id)
-    words = "price not known"
+    listed = UNKNOWN_PRICE
     if provider.free:
-        words = OWN_SERVER
+        listed = FREE_PRICE
     elif price:
-        words = f"{money(price.amount, price.currency)} for {price.per:,.0f} {provider.unit}"
-        words += f" ({price.source}, {price.as_of})"
+        amount = f"{money(price.amount, price.currency)} for {price.per:,.0f} {provider.unit}"
+        listed = ListedPrice(amount, price.source, price.as_of)
     context = f"{model.context:,} tokens" if model.context else ""
-    return HostedModelLine(model.id, context, model.licence, words)
+    return HostedModelLine(model.id, context, model.licence, listed, model.note)
 
 
 def _state(variable: str, optional: bool, ctx: Context) -> str:

@@ -1,7 +1,8 @@
-"""The base of all hosted rerankers: keys, limits, retries, cost, order; a family sends one request.
+"""The reranker behind a hosted API: what is sent, in which requests, and what becomes of a reply.
 
-A key is taken from the context when a request is made and is gone when it returns: the object is
-shared between sessions and keeps none.
+How a provider is spoken to is data (`remote/providers.toml`); how anything is sent is
+`remote.caller`. A key is taken from the context when a request is made and is gone when it
+returns: the object is shared between sessions and keeps none.
 """
 
 from __future__ import annotations
@@ -9,32 +10,27 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import math
+import re
 import time
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+from urllib.parse import quote
 
-from rerank_lab.core.context import Context, StoredScore
+from rerank_lab.core.context import Context, Response, StoredScore
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote import urls
-from rerank_lab.remote.access import Access, access_of, server_of
-from rerank_lab.remote.errors import (
-    LONGEST_RETRY_AFTER_S,
-    Fault,
-    error_of,
-    pause,
-    pause_before,
-    retry_after,
-)
+from rerank_lab.remote.access import Access, access_of
+from rerank_lab.remote.caller import CallResult, RemoteCaller, Request, RequestPolicy
 from rerank_lab.remote.gather import gather
-from rerank_lab.remote.limits import limiter_of
-from rerank_lab.remote.providers import HostedModel, Limits, Provider
+from rerank_lab.remote.providers import HostedModel, Limits, Price, Provider, ProviderOption
+from rerank_lab.remote.refusals import RemoteError
+from rerank_lab.remote.responses import RerankResponse, at, parse_json, rerank_response, token_count
 from rerank_lab.rerankers.base import PointwiseReranker, Work
-from rerank_lab.rerankers.hosted.responses import Answer
 from rerank_lab.rerankers.hosted.split import (
     Batch,
     estimated_tokens,
@@ -44,61 +40,41 @@ from rerank_lab.rerankers.hosted.split import (
 )
 from rerank_lab.rerankers.long_documents import estimated_token_budget
 
-if TYPE_CHECKING:
-    from rerank_lab.remote.transport import Line
+_MAX_PAGES = 100
+_LARGEST_SCORE = 1.0 + 1e-6
+_UNIT_SCALES = frozenset({"probability", "relevance"})
+Answered = CallResult[RerankResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One attempt at one request. `timeout_s` already heeds the deadline."""
+class _Sent:
+    """What one call of `score` sends, whichever batch it goes in."""
 
     query: str
     texts: Sequence[str]
-    access: Access
-    timeout_s: float
-    ctx: Context
+    caller: RemoteCaller
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An answer and what it took to get it, in seconds."""
+class TooLongText(RemoteError):
+    """A server refuses a text for its length; `text` is the longest of the request."""
 
-    answer: Answer
-    units: float
-    cost: float
-    queue_s: float
-    network_s: float
-    retries: int
+    text = ""
 
 
 class HostedReranker(PointwiseReranker):
-    """A reranker behind an HTTP API. `send` makes one attempt; everything else is here."""
+    """A reranker behind an HTTP API, described by its `provider`'s data."""
 
     provider: ClassVar[Provider]
-    modules: ClassVar[tuple[str, ...]] = ("httpx",)
-    """What `load` imports, so that the first request is not slower than others. From the extra."""
     batch_size: ClassVar[int | None] = None
-
-    @abstractmethod
-    def send(self, call: Call) -> Answer:
-        """One attempt. Raises Fault for no or a non-2xx answer, LabError for a useless one."""
-
-    def line(self, call: Call) -> Line:
-        """What the request of this attempt may do."""
-        from rerank_lab.remote.transport import Line
-
-        access, place = call.access, str(self.options["base_url"])
-        return Line(
-            self.info.name, call.timeout_s, access.secrets, call.ctx.recording, access.own, place
-        )
 
     @property
     def model(self) -> str:
+        """The model's name as the provider writes it."""
         return str(self.options["model"])
 
     @property
     def known(self) -> HostedModel:
-        """What the catalogue knows of the model in use."""
+        """What the data says of the model in use."""
         return self.provider.model(self.model)
 
     @property
@@ -108,47 +84,55 @@ class HostedReranker(PointwiseReranker):
 
     @property
     def scores_alone(self) -> bool:
+        """True when a text's score does not depend on the others."""
         return not self.listwise
 
     @property
     def limits(self) -> Limits:
-        """Of one request, the model's own where it has some."""
+        """Of one request: an option's, the model's own, or the provider's."""
         limits = self.provider.limits
-        return replace(limits, documents=self.known.documents or limits.documents)
+        documents = self._set_by_option("documents") or self.known.documents or limits.documents
+        return replace(limits, documents=documents)
+
+    @property
+    def typed_address(self) -> str:
+        """The address that somebody typed, "" for the provider's own."""
+        return str(self.options["base_url"]).strip()
+
+    @property
+    def price(self) -> Price | None:
+        """What a unit costs: as the user stated it, else by the dated list; None if unknown."""
+        return self.provider.price(self.model, float(self.options["price"]), self.typed_address)
 
     def problems(self) -> list[LabError]:
-        found: list[LabError] = []
-        if not self._installed():
-            found.append(MissingExtra.of(self.provider.title, "hosted"))
+        """What would stop it from running here: a missing package, an unusable address."""
+        problems: list[LabError] = []
+        if not _installed():
+            problems.append(MissingExtra.of(self.provider.title, "hosted"))
         try:
             self.base_url()
         except InvalidInput as error:
-            found.append(error)
-        return found
+            problems.append(error)
+        return problems
 
     def base_url(self, key: str = "") -> str:
-        """Where requests go. Raises InvalidInput when no usable address is given."""
-        given = str(self.options.get("base_url", "")).strip()
-        if given:
-            urls.check_form(given)
-            return given
+        """Where requests with that key go. Raises InvalidInput when no usable address is given."""
+        if self.typed_address:
+            urls.check_form(self.typed_address)
+            return self.typed_address
         if not self.provider.base_url:
             raise InvalidInput(
                 f"{self.provider.title} runs on a server of your own; its address is not given.",
                 hint=f'Say where: {self.info.name}(base_url="https://rerank.example.com").',
             )
-        for prefix, base in self.provider.key_bases.items():
-            if key.startswith(prefix):
-                return base
-        return self.provider.base_url
+        bases = self.provider.key_bases.items()
+        return next(
+            (base for start, base in bases if key.startswith(start)), self.provider.base_url
+        )
 
     def access(self, ctx: Context) -> Access:
         """Key and address for one query. Raises MissingKey or InvalidInput with the next step."""
-        if ctx.recording is not None and ctx.recording.replaying:
-            # Nothing is sent, so no address is refused: a recording opens on any machine.
-            given = str(self.options.get("base_url", "")).strip()
-            return Access(given or self.provider.base_url or "http://recording", "none", False, ())
-        return access_of(self.provider, self.base_url, ctx)
+        return access_of(self.provider, self.base_url, ctx, self.typed_address)
 
     def missing_key(self, ctx: Context) -> LabError | None:
         """Why no key can be used for this reranker in this session, or None when one can."""
@@ -166,89 +150,290 @@ class HostedReranker(PointwiseReranker):
         return self._estimate(self._batches(self.instructed(query.text), texts))
 
     def instructed(self, query: str) -> str:
-        """The query as it is sent; where a provider has no field for it, with an instruction."""
-        return query
+        """The query as it is sent: with the instruction, where the provider has no field for it."""
+        layout, instruction = self.provider.instruction_layout, self._instruction
+        if not layout or not instruction:
+            return query
+        parts = {"query": query, "instruction": instruction}
+        return re.sub(r"\{(query|instruction)\}", lambda m: parts[m[1]], layout)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        sent = [sendable(text) for text in texts]
-        asked = sendable(self.instructed(query))
-        batches = self._batches(asked, sent)
-        access = self.access(work.ctx)
+        """Send the texts in as many requests as the limits ask for, side by side."""
+        caller = RemoteCaller(self._policy(work.ctx))
+        clean = [sendable(text) for text in texts]
+        sent = _Sent(sendable(self.instructed(query)), clean, caller)
+        batches = self._batches(sent.query, clean)
         work.ctx.report(f"asking {self.provider.title}", 0, len(batches))
         start = time.perf_counter()
-        paid: dict[int, Done] = {}
+        answered: dict[int, Answered] = {}
 
-        def ask(batch: Batch, ctx: Context) -> Done:
-            return self._ask(asked, sent[batch.start : batch.end], batch, access, ctx)
+        def rerank_batch(batch: Batch, ctx: Context) -> Answered:
+            return self._rerank_batch(sent, batch, ctx)
 
-        def keep(index: int, done: Done) -> None:
-            paid[index] = done
-            work.ctx.report("answered", len(paid), len(batches))
+        def keep(index: int, result: Answered) -> None:
+            answered[index] = result
+            work.ctx.report("answered", len(answered), len(batches))
 
         try:
-            results = gather(batches, ask, work.ctx, int(self.options.get("concurrency", 4)), keep)
+            width = int(self.options["concurrency"])
+            results = gather(batches, rerank_batch, work.ctx, width, keep)
         except LabError:
-            self._keep_paid(query, texts, {batches[i]: done for i, done in paid.items()}, work)
+            paid = {batches[i]: result for i, result in answered.items()}
+            self._keep_paid(query, texts, paid, work)
             raise
         self._trace(results, time.perf_counter() - start, work)
-        self._note_texts(texts, sent, work)
-        return [score for done in results for score in done.answer.scores]
+        self._note_texts(texts, clean, work)
+        return [score for result in results for score in result.value.scores]
+
+    def body(self, query: str, texts: Sequence[str]) -> dict[str, Any]:
+        """The JSON to send. Null fields are never sent."""
+        names, provider = self.provider.request, self.provider
+        body: dict[str, Any] = {}
+        if names.model and self.model:
+            body[names.model] = self.model
+        body[names.query] = {names.wrap_query: query} if names.wrap_query else query
+        body[names.documents] = [{names.wrap: t} if names.wrap else t for t in texts]
+        if provider.top:
+            body[provider.top] = len(texts)
+        body |= provider.fixed
+        for option in provider.options:
+            self._put_option(body, option)
+        return body
+
+    def url(self, base: str) -> str:
+        """The full address of the endpoint."""
+        path = self.provider.path
+        if self.provider.hosted_path and not self.typed_address:
+            path = self.provider.hosted_path
+        model = quote(self.model, safe="")
+        return urls.joined(
+            base, path.format(model=model, model_name=quote(self.model.replace(".", "_")))
+        )
+
+    def context_tokens(self) -> int:
+        """Tokens of a document that the model reads, 0 when not known."""
+        return self._set_by_option("context") or self.known.context
+
+    def token_budget(self, query: str) -> TokenBudget | None:
+        """An estimate: providers keep their tokenizers to themselves."""
+        longest = self.context_tokens()
+        if not longest:
+            return None
+        beside = 0 if self._set_by_option("context") else estimated_tokens(self.instructed(query))
+        return estimated_token_budget(longest - beside)
+
+    def sign(self, access: Access, url: str, content: bytes) -> Mapping[str, str] | None:
+        """Headers that authorise a request; None where the key is simply sent along."""
+        return None
+
+    def recorded_place(self) -> str:
+        """What tells recordings of two servers apart. Fixed: recordings are found by it."""
+        return str(self.options["base_url"])
+
+    @property
+    def _instruction(self) -> str:
+        """On one line, "" for none."""
+        return " ".join(str(self.options.get("instruction", "")).split())
+
+    def _policy(self, ctx: Context) -> RequestPolicy:
+        limits = self.provider.limits
+        return RequestPolicy(
+            name=self.info.name,
+            provider=self.provider,
+            access=self.access(ctx),
+            recorded_place=self.recorded_place(),
+            timeout_s=float(self.options["timeout_s"]),
+            retries=int(self.options["retries"]),
+            requests_per_minute=int(self.options["requests_per_minute"]) or limits.rpm,
+            tokens_per_minute=int(self.options["tokens_per_minute"]) or limits.tpm,
+        )
+
+    def _put_option(self, body: dict[str, Any], option: ProviderOption) -> None:
+        value = self.options[option.name]
+        if option.name == "instruction":
+            value = self._instruction
+        refused = bool(option.not_for) and self.model.startswith(option.not_for)
+        if not option.field or refused or (value == option.default and not option.always):
+            return
+        *outer, last = option.field.split(".")
+        inside = body
+        for part in outer:
+            inside = inside.setdefault(part, {})
+        inside[last] = value
+
+    def _set_by_option(self, name: str) -> int:
+        """What an option sets in place of a limit; 0 where none does."""
+        options = (option for option in self.provider.options if option.sets == name)
+        return next((int(self.options[option.name]) for option in options), 0)
+
+    def _rerank_batch(self, sent: _Sent, batch: Batch, ctx: Context) -> Answered:
+        """The scores of one batch, page by page where the provider gives pages."""
+        texts = sent.texts[batch.start : batch.end]
+        earlier: list[Any] = []
+        spent = _NOTHING
+        page: dict[str, Any] = {}
+        for number in range(_MAX_PAGES):
+            request = self._request(sent, texts, batch, page, first=number == 0)
+
+            def read(response: Response) -> RerankResponse | str:
+                return self._read(response, batch, earlier)
+
+            try:
+                result = sent.caller.call(request, read, self._cost, ctx)
+            except RemoteError as error:
+                raise _with_text(error, texts) from None
+            spent = _added(spent, result)
+            if isinstance(result.value, RerankResponse):
+                return replace(spent, value=result.value)
+            page = {self.provider.reply.next_page: result.value}
+        raise BackendError(
+            f"{self.provider.title} gave more than {_MAX_PAGES} pages of results.",
+            hint="Check that the base URL is a rerank endpoint.",
+        )
+
+    def _request(
+        self, sent: _Sent, texts: Sequence[str], batch: Batch, page: Mapping[str, Any], first: bool
+    ) -> Request:
+        access = sent.caller.policy.access
+        estimate = self._estimate([batch]) if first else CostEstimate(1, 0.0, "", 0.0)
+        signs = self.provider.protocol != ""
+
+        def sign(url: str, content: bytes) -> Mapping[str, str]:
+            return self.sign(access, url, content) or {}
+
+        return Request(
+            url=self.url(access.base),
+            body={**self.body(sent.query, texts), **page},
+            estimate=estimate,
+            tokens=batch.tokens if first else 0,
+            summary=f"{batch.documents} documents, about {batch.tokens:,} tokens",
+            sign=sign if signs else None,
+        )
+
+    def _read(self, response: Response, batch: Batch, earlier: list[Any]) -> RerankResponse | str:
+        """The scores in a reply, or the token of the next page; its results go to `earlier`."""
+        payload = parse_json(response.body, self.provider.title)
+        fields = self.provider.reply
+        if fields.next_page and isinstance(payload, dict):
+            listed, token = payload.get(fields.results), payload.get(fields.next_page)
+            if isinstance(listed, list):
+                earlier += listed
+                payload = {**payload, fields.results: earlier}
+                if isinstance(token, str) and token:
+                    return token
+        answer = rerank_response(payload, batch.documents, self.provider)
+        if fields.tokens_header:
+            tokens = _number(response.headers.get(fields.tokens_header, ""))
+            answer = replace(answer, tokens=token_count(tokens))
+        if fields.server_ms_header:
+            server_ms = _number(response.headers.get(fields.server_ms_header, ""))
+            answer = replace(answer, server_s=max(0.0, server_ms) / 1000)
+        notes = (*answer.notes, *self._notes(payload))
+        return replace(answer, units=self._units(batch, answer), notes=notes)
+
+    def _notes(self, payload: object) -> list[str]:
+        """Remarks on what the provider made of the options."""
+        provider, notes = self.provider, []
+        if self._instruction and provider.instruction_layout:
+            listed = {model.id for model in provider.models} - set(provider.follows_instructions)
+            if self.model in listed:
+                notes.append(
+                    f"{self.model} follows no instruction: it is only more words of the query."
+                )
+        for option in provider.options:
+            value = at(payload, option.echo) if option.echo else None
+            if isinstance(value, str) and value != self.options[option.name]:
+                notes.append(
+                    f"{provider.title} ran in {value} mode, {self.options[option.name]} was asked "
+                    "for."
+                )
+        return notes
+
+    def _cost(self, answer: RerankResponse | str) -> float:
+        """What a query was billed; its last page tells."""
+        units = answer.units if isinstance(answer, RerankResponse) else None
+        price = self.price
+        return price.of(units) if price and units else 0.0
+
+    def _units(self, batch: Batch, answer: RerankResponse) -> float:
+        """What was billed, by the reply where it says so, else by the estimate."""
+        if answer.units is not None:
+            return answer.units
+        if self.provider.unit == "tokens" and answer.tokens:
+            return float(answer.tokens)
+        return self._estimate([batch]).units
 
     def _keep_paid(
-        self, query: str, texts: Sequence[str], paid: Mapping[Batch, Done], work: Work
+        self, query: str, texts: Sequence[str], paid: Mapping[Batch, Answered], work: Work
     ) -> None:
         """A query that fails half-way: what was answered is not asked and billed again."""
         if work.ctx.cache is None or self.listwise:
             return
-        kept: dict[str, StoredScore] = {}
-        for batch, done in paid.items():
+        stored: dict[str, StoredScore] = {}
+        for batch, result in paid.items():
             part = texts[batch.start : batch.end]
-            for text, score in zip(part, done.answer.scores, strict=True):
+            for text, score in zip(part, result.value.scores, strict=True):
                 digest = Document("", text).content_hash
-                kept[self.cache_key(query, digest)] = StoredScore(score, self._cut(sendable(text)))
-        if kept:
-            work.ctx.cache.put_many(kept)
+                key = self.cache_key(query, digest)
+                stored[key] = StoredScore(score, self._cut(sendable(text)))
+        if stored:
+            work.ctx.cache.put_many(stored)
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         if work.ctx.recording is not None and work.ctx.recording.whole:
             # A recording holds whole requests, not only what no cache answered.
             work.ctx = replace(work.ctx, cache=None)
-        if self.listwise:
-            return self._rank_together(query, docs, work)
-        return super()._rank(query, docs, work)
+        try:
+            if self.listwise:
+                ranking, status = self._rank_jointly(query, docs, work)
+            else:
+                ranking, status = super()._rank(query, docs, work)
+        except TooLongText as error:
+            raise _naming_document(error, docs) from None
+        return self._on_its_scale(ranking, work), status
 
-    def _rank_together(
+    def _rank_jointly(
         self, query: Query, docs: Sequence[Document], work: Work
     ) -> tuple[Ranking, Status]:
         """Scores that hold only among these documents, so they are kept for this list only."""
         every = hashlib.sha256("".join(self.unit(doc) for doc in docs).encode()).hexdigest()
         keys = [self.cache_key(query.text, f"{every} {i}") for i in range(len(docs))]
         cache = work.ctx.cache
-        found = cache.get_many(keys) if cache else {}
-        hit = all(key in found for key in keys)
+        stored = cache.get_many(keys) if cache else {}
+        hit = all(key in stored for key in keys)
         if not hit:
             fresh, _ = self._score_documents(query.text, docs, work)
-            found = dict(zip(keys, fresh, strict=True))
+            stored = dict(zip(keys, fresh, strict=True))
             if cache:
-                cache.put_many(found)
-        stored: list[StoredScore] = [found[key] for key in keys]
-        cut = sum(s.truncated for s in stored)
+                cache.put_many(stored)
+        parts: list[StoredScore] = [stored[key] for key in keys]
+        cut = sum(part.truncated for part in parts)
         work.add(cache_hits=len(docs) if hit else 0, truncated=cut)
-        scores = {doc.id: s.score for doc, s in zip(docs, stored, strict=True)}
+        scores = {doc.id: part.score for doc, part in zip(docs, parts, strict=True)}
         order = [doc.id for doc in docs]
         ranking = Ranking.from_scores(query.id, scores, self.info.scale, previous=order)
         plain = Status.CACHED if hit else Status.OK
         return ranking, Status.TRUNCATED if cut else plain
 
-    def _load(self, ctx: Context) -> None:
-        if not self._installed():
-            raise MissingExtra.of(self.provider.title, "hosted")
-        for module in (*self.modules, "rerank_lab.remote.transport"):
-            importlib.import_module(module)
+    def _on_its_scale(self, ranking: Ranking, work: Work) -> Ranking:
+        """The scale is looked at, not believed: what leaves 0 to 1 is neither of the two."""
+        if ranking.scale not in _UNIT_SCALES:
+            return ranking
+        outside = [hit.score for hit in ranking if hit.score is not None and _outside(hit.score)]
+        if not outside:
+            return ranking
+        worst = max(outside, key=abs)
+        work.warn(
+            f"{self.provider.title} gave scores outside 0 to 1, such as {worst:.4g}: they are "
+            f"no {ranking.scale} and are shown as logits."
+        )
+        return replace(ranking, scale="logit")
 
-    def _installed(self) -> bool:
-        wanted = {"httpx", *(module.split(".")[0] for module in self.modules)}
-        return all(importlib.util.find_spec(package) is not None for package in wanted)
+    def _load(self, ctx: Context) -> None:
+        if not _installed():
+            raise MissingExtra.of(self.provider.title, "hosted")
+        # Imported here, so that the first request is not slower than others.
+        importlib.import_module("rerank_lab.remote.transport")
 
     def _batches(self, query: str, texts: Sequence[str]) -> list[Batch]:
         batches = split(query, texts, self.limits, self.provider.title)
@@ -262,108 +447,24 @@ class HostedReranker(PointwiseReranker):
 
     def _estimate(self, batches: Sequence[Batch]) -> CostEstimate:
         sizes = [(batch.documents, batch.tokens) for batch in batches]
-        return self.provider.estimate(self.model, sizes, float(self.options.get("price", -1.0)))
+        return self.provider.estimate(self.model, sizes, self.price)
 
-    def _ask(
-        self, query: str, texts: Sequence[str], batch: Batch, access: Access, ctx: Context
-    ) -> Done:
-        """One request, tried until it succeeds, cannot succeed, or has been tried often enough."""
-        estimate = self._estimate([batch])
-        replaying = ctx.recording is not None and ctx.recording.replaying
-        attempts = 1 if replaying else 1 + int(self.options.get("retries", 3))
-        limiter = self._limiter(access)
-        queue_s = network_s = 0.0
-        sent = f"{batch.documents} documents, about {batch.tokens:,} tokens"
-        for attempt in range(attempts):
-            queue_s += 0.0 if replaying else limiter.acquire(batch.tokens, ctx)
-            call = Call(query, texts, access, self._timeout(ctx), ctx)
-            start = time.perf_counter()
-            try:
-                done = self._metered(call, estimate, replaying)
-            except Fault as fault:
-                network_s += time.perf_counter() - start
-                asked = retry_after(fault.headers) or 0.0
-                last = attempt + 1 == attempts or asked > LONGEST_RETRY_AFTER_S
-                if not fault.retryable or last:
-                    raise self._refusal(fault, access, attempt + 1, sent) from None
-                wait = pause_before(attempt, fault)
-                if fault.status == 429:
-                    limiter.hold(asked)
-                pause(wait, ctx, self.provider.title)
-                queue_s += wait
-            else:
-                network_s += time.perf_counter() - start
-                return replace(done, queue_s=queue_s, network_s=network_s, retries=attempt)
-        raise AssertionError("unreachable")
-
-    def _refusal(self, fault: Fault, access: Access, attempts: int, sent: str) -> LabError:
-        error = error_of(fault, self.provider, access.secrets, attempts, sent)
-        if fault.status in (401, 403) and self.provider.key_optional and not access.key:
-            error.hint = (
-                f"The server wants a key: enter one for {self.provider.key} on the Models page. "
-                f"One in the environment is sent only to hosts named in {urls.KEY_HOSTS}."
-            )
-        return error
-
-    def _metered(self, call: Call, estimate: CostEstimate, replaying: bool) -> Done:
-        """One attempt within the spend limit. One that timed out counts: it may be billed."""
-        meter = call.ctx.spend
-        if replaying:
-            answer = self.send(call)
-            return Done(answer, *self._billed(answer, estimate), 0.0, 0.0, 0)
-        reserved = meter.reserve(estimate, f"A request to {self.provider.title}")
-        billed = 0.0
-        try:
-            answer = self.send(call)
-            units, billed = self._billed(answer, estimate)
-            return Done(answer, units, billed, 0.0, 0.0, 0)
-        except Fault as fault:
-            billed = reserved if fault.kind == "timeout" else 0.0
-            raise
-        except BackendError:
-            billed = reserved
-            raise
-        finally:
-            meter.settle(reserved, billed)
-
-    def _billed(self, answer: Answer, estimate: CostEstimate) -> tuple[float, float]:
-        """Units and money, by the reply where it says so, else by the estimate."""
-        units = answer.units
-        if units is None and self.provider.unit == "tokens" and answer.tokens:
-            units = float(answer.tokens)
-        if units is None:
-            units = estimate.units
-        price = self.provider.price(self.model, float(self.options.get("price", -1.0)))
-        return units, price.of(units) if price else 0.0
-
-    def _limiter(self, access: Access) -> Any:
-        limits = self.provider.limits
-        rpm = int(self.options.get("requests_per_minute", 0)) or limits.rpm
-        tpm = int(self.options.get("tokens_per_minute", 0)) or limits.tpm
-        return limiter_of(self.info.name, server_of(access.base), access.key, rpm, tpm)
-
-    def _timeout(self, ctx: Context) -> float:
-        timeout = float(self.options.get("timeout_s", 30.0))
-        if ctx.deadline is None:
-            return timeout
-        ctx.checkpoint()
-        return max(0.05, min(timeout, ctx.deadline - time.monotonic()))
-
-    def _trace(self, results: Sequence[Done], wall_s: float, work: Work) -> None:
+    def _trace(self, results: Sequence[Answered], wall_s: float, work: Work) -> None:
         """Requests run side by side: their wall time is shared out as queue and network."""
-        queue_s = min(wall_s, max((done.queue_s for done in results), default=0.0))
-        served = {done.answer.model for done in results if done.answer.model}
-        price = self.provider.price(self.model, float(self.options.get("price", -1.0)))
+        answers = [result.value for result in results]
+        queue_s = min(wall_s, max((result.queue_s for result in results), default=0.0))
+        served = {answer.model for answer in answers if answer.model}
+        price = self.price
         work.add(
             queue_s=queue_s,
             network_s=wall_s - queue_s,
-            server_s=max((done.answer.server_s for done in results), default=0.0),
+            server_s=max((answer.server_s for answer in answers), default=0.0),
             calls=len(results) - 1,  # the base counts one
-            retries=sum(done.retries for done in results),
-            tokens_in=sum(done.answer.tokens for done in results),
-            units=sum(done.units for done in results),
+            retries=sum(result.retries for result in results),
+            tokens_in=sum(answer.tokens for answer in answers),
+            units=sum(answer.units or 0.0 for answer in answers),
             unit=self.provider.unit,
-            cost=sum(done.cost for done in results),
+            cost=sum(result.cost for result in results),
             cost_unit=price.currency if price else "",
             model_asked=self.model,
             model_served=", ".join(sorted(served)),
@@ -372,7 +473,7 @@ class HostedReranker(PointwiseReranker):
         others = sorted(served - {self.model}) if self.model else []
         if others:
             work.warn(f"Asked for {self.model}, answered by {', '.join(others)}.")
-        for note in dict.fromkeys(note for done in results for note in done.answer.notes):
+        for note in dict.fromkeys(note for answer in answers for note in answer.notes):
             work.warn(note)
 
     def _note_texts(self, texts: Sequence[str], sent: Sequence[str], work: Work) -> None:
@@ -383,22 +484,53 @@ class HostedReranker(PointwiseReranker):
 
     def _cut(self, text: str) -> bool:
         """Whether the provider reads only a part of the text, even by a low estimate."""
-        longest = self.reads()
+        longest = self.context_tokens()
         return bool(longest) and self.provider.truncates and surely_longer(text, longest)
 
-    def reads(self) -> int:
-        """Tokens of a document that the model reads, 0 when not known."""
-        return self.known.context
 
-    def token_budget(self, query: str) -> TokenBudget | None:
-        """An estimate: providers keep their tokenizers to themselves."""
-        longest = self.reads()
-        return (
-            estimated_token_budget(longest - self.beside(self.instructed(query)))
-            if longest
-            else None
-        )
+_NOTHING: CallResult[Any] = CallResult(None, 0.0, 0.0, 0.0, 0)
 
-    def beside(self, query: str) -> int:
-        """Tokens that a query takes of what `reads` says, at most."""
-        return estimated_tokens(query)
+
+def _added(before: CallResult[Any], page: CallResult[Any]) -> CallResult[Any]:
+    return CallResult(
+        page.value,
+        before.cost + page.cost,
+        before.queue_s + page.queue_s,
+        before.network_s + page.network_s,
+        before.retries + page.retries,
+    )
+
+
+def _outside(score: float) -> bool:
+    return not 0.0 <= score <= _LARGEST_SCORE
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) else 0.0
+
+
+def _with_text(error: RemoteError, texts: Sequence[str]) -> RemoteError:
+    """The error with the text that is too long, where the server refuses one for its length."""
+    if not error.cause.too_long:
+        return error
+    named = TooLongText(error.message, hint=error.hint, cause=error.cause, details=error.details)
+    named.text = max(texts, key=len)
+    return named
+
+
+def _naming_document(error: TooLongText, docs: Sequence[Document]) -> RemoteError:
+    holders = (doc for doc in docs if error.text in sendable(doc.content))
+    longest = next(holders, None) or max(docs, key=lambda doc: len(doc.content))
+    error.hint = (
+        f"Document {longest.id!r} has {len(longest.content):,} characters, more than the server "
+        "reads: import the corpus cut into passages, or start the server so that it cuts."
+    )
+    return error
+
+
+def _installed() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("httpcore", "certifi"))

@@ -1,91 +1,51 @@
-"""AWS Bedrock through boto3: signed requests, one query each, results page by page."""
+"""AWS Bedrock: one query a request, signed (Signature Version 4), results page by page.
+
+The signature: https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+"""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import hmac
 import re
-import threading
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, urlsplit
 
-from rerank_lab.components.registry import Param
-from rerank_lab.core.context import Context, Response
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingKey
 from rerank_lab.remote import urls
-from rerank_lab.remote.access import Access, access_of, checked_key
-from rerank_lab.remote.errors import Fault
-from rerank_lab.remote.providers import providers
-from rerank_lab.rerankers.hosted.base import Call, HostedReranker
-from rerank_lab.rerankers.hosted.options import hosted_info
-from rerank_lab.rerankers.hosted.responses import Answer, answer_of
+from rerank_lab.remote.access import Access, access_of, checked_key, replayed
+from rerank_lab.rerankers.hosted.base import HostedReranker
 
 KEY_ID, SECRET, TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
-_MAX_PAGES = 100
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}")
-_making = threading.Lock()
+_ALGORITHM, _SERVICE = "AWS4-HMAC-SHA256", "bedrock"
 
 
-class Bedrock(HostedReranker):
+class BedrockReranker(HostedReranker):
     """Keys are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where needed, AWS_SESSION_TOKEN.
 
     No profile, instance role or metadata service is ever asked: a visitor must not act with the
     rights of the machine that runs the app.
     """
 
-    provider = providers()["bedrock"]
-    modules = ("boto3", "botocore.config")
-    info = hosted_info(
-        "bedrock",
-        Param("region", "us-east-1", "AWS region that offers the model.", label="Region"),
-        summary="Rerank models on AWS Bedrock; a model name or an ARN.",
-    )
-
     def base_url(self, key: str = "") -> str:
-        given = str(self.options["base_url"]).strip()
-        return super().base_url(key) if given else self._own_base()
+        """The typed address, else that of the region."""
+        return super().base_url(key) if self.typed_address else self._regional_address()
 
     def access(self, ctx: Context) -> Access:
-        if ctx.recording is not None and ctx.recording.replaying:
+        """Secret, key id and session token, in this order, as `secrets`."""
+        if replayed(ctx):
             return super().access(ctx)
-        given = bool(str(self.options["base_url"]).strip())
-        found = access_of(self.provider, self.base_url, ctx) if given else self._own_access(ctx)
-        key_id, token = self._companions(ctx)
-        return Access(found.base, found.key, found.own, (found.key, key_id, token))
-
-    @staticmethod
-    def _companions(ctx: Context) -> tuple[str, str]:
-        """Key id and token from where the secret came: those of two accounts are never mixed."""
-        if not ctx.secrets.get(SECRET, "").strip():
-            return checked_key(KEY_ID, ctx, required=True), checked_key(TOKEN, ctx, required=False)
-        if not ctx.secrets.get(KEY_ID, "").strip():
-            raise MissingKey(
-                f"{SECRET} is entered without {KEY_ID}.",
-                hint="Enter both on the Models page; they belong together.",
-            )
-        typed = bool(ctx.secrets.get(TOKEN, "").strip())
-        token = checked_key(TOKEN, ctx, required=False) if typed else ""
-        return checked_key(KEY_ID, ctx, required=True), token
-
-    def send(self, call: Call) -> Answer:
-        recording, body = call.ctx.recording, self.body(call.query, call.texts)
-        digest = ""
-        if recording is not None:
-            from rerank_lab.remote.recordings import request_digest
-            from rerank_lab.remote.transport import played, redacted_exchange
-
-            place = str(self.options["base_url"]) or str(self.options["region"])
-            digest = request_digest(self.info.name, place, body)
-            if recording.replaying:
-                payload = json.loads(played(recording, digest, self.info.name).body)
-                return answer_of(payload, len(call.texts), self.provider)
-        payload = {"results": self._pages(call, body)}
-        if recording is not None:
-            exchange = Response(200, {}, json.dumps(payload))
-            recording.record(
-                digest, self.info.name, redacted_exchange(exchange, call.access.secrets)
-            )
-        return answer_of(payload, len(call.texts), self.provider)
+        if self.typed_address:
+            access = access_of(self.provider, self.base_url, ctx, self.typed_address)
+        else:
+            key = checked_key(SECRET, ctx, required=True)
+            access = Access(self._regional_address(), key, True, (key,))
+        key_id, token = _companions(ctx)
+        return Access(access.base, access.key, access.own, (access.key, key_id, token))
 
     def body(self, query: str, texts: Sequence[str]) -> dict[str, Any]:
         """The arguments of the operation Rerank."""
@@ -110,83 +70,76 @@ class Bedrock(HostedReranker):
             },
         }
 
-    def _own_base(self) -> str:
+    def sign(self, access: Access, url: str, content: bytes) -> Mapping[str, str]:
+        """The headers of a signed request, by the clock of this moment."""
+        secret, key_id, token = access.secrets
+        return signed_headers(
+            url, content, str(self.options["region"]), secret, key_id, token, datetime.now(UTC)
+        )
+
+    def recorded_place(self) -> str:
+        """The typed address, else the region."""
+        return str(self.options["base_url"]) or str(self.options["region"])
+
+    def _regional_address(self) -> str:
         region = str(self.options["region"])
         if not _REGION.fullmatch(region):
             raise InvalidInput(
                 f"{region!r} is not the name of an AWS region.",
                 hint="Use one such as us-east-1 or eu-central-1.",
             )
-        return f"https://bedrock-agent-runtime.{self.options['region']}.amazonaws.com"
-
-    def _own_access(self, ctx: Context) -> Access:
-        key = checked_key(SECRET, ctx, required=True)
-        return Access(self._own_base(), key, True, (key,))
-
-    def _pages(self, call: Call, body: dict[str, Any]) -> list[Any]:
-        from botocore import exceptions  # type: ignore[import-untyped]
-        from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
-
-        results: list[Any] = []
-        token: dict[str, str] = {}
-        try:
-            client = self._client(call)
-            for _ in range(_MAX_PAGES):
-                page = client.rerank(**body, **token)
-                if "results" not in page:
-                    # boto3 makes nothing of a reply that is cut off or not JSON, without a word.
-                    raise Fault("connection", body="the reply holds no readable results")
-                results += page["results"]
-                if not page.get("nextToken"):
-                    return results
-                token = {"nextToken": page["nextToken"]}
-                call.ctx.checkpoint()
-        except exceptions.ClientError as error:
-            meta = error.response.get("ResponseMetadata", {})
-            status = int(meta.get("HTTPStatusCode", 0)) or 400
-            words = error.response.get("Error", {})
-            shown = {"message": f"{words.get('Code', '')}: {words.get('Message', '')}"}
-            raise Fault(
-                "status", status=status, headers=meta.get("HTTPHeaders"), body=json.dumps(shown)
-            ) from None
-        except (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError) as error:
-            raise Fault("timeout", body=str(error)) from None
-        except exceptions.BotoCoreError as error:
-            raise Fault("connection", body=str(error)) from None
-        except (TypeError, AttributeError, ValueError, OverflowError, ResponseParserError) as odd:
-            # boto3 expects the shapes of its description and trips over any other.
-            raise Fault("connection", body=f"the reply cannot be read ({odd})") from None
-        raise Fault("connection", body=f"more than {_MAX_PAGES} pages of results")
-
-    def _client(self, call: Call) -> Any:
-        from botocore.config import Config  # type: ignore[import-untyped]
-
-        if not call.access.own:
-            urls.check(call.access.base)
-        secret, key_id, token = call.access.secrets
-        config = Config(
-            connect_timeout=min(10.0, call.timeout_s),
-            read_timeout=call.timeout_s,
-            retries={"total_max_attempts": 1},
-        )
-        with _making:
-            return _session().client(
-                "bedrock-agent-runtime",
-                region_name=str(self.options["region"]),
-                endpoint_url=call.access.base,
-                aws_access_key_id=key_id,
-                aws_secret_access_key=secret,
-                aws_session_token=token or None,
-                config=config,
-            )
+        return f"https://bedrock-agent-runtime.{region}.amazonaws.com"
 
 
-@cache
-def _session() -> Any:
-    """A session without keys, kept because it parses the service's description only once.
+def signed_headers(
+    url: str, content: bytes, region: str, secret: str, key_id: str, token: str, at: datetime
+) -> dict[str, str]:
+    """The headers X-Amz-Date, X-Amz-Security-Token (with a token) and Authorization of a POST.
 
-    Making clients of one is not thread-safe: hold `_making`.
+    Args:
+        url: The full address, without query.
+        content: The body as it is sent.
+        region: Such as us-east-1.
+        secret: The secret access key.
+        key_id: The access key id.
+        token: The session token, "" for none.
+        at: The moment of signing, in UTC; servers accept one of a few minutes.
     """
-    import boto3  # type: ignore[import-untyped]
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.port and parts.port != urls.default_port(parts.scheme):
+        host += f":{parts.port}"
+    stamp, day = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d")
+    headers = {"content-type": "application/json", "host": host, "x-amz-date": stamp}
+    if token:
+        headers["x-amz-security-token"] = token
+    names = ";".join(sorted(headers))
+    path = quote(parts.path or "/", safe="/-_.~")
+    listed = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    payload = hashlib.sha256(content).hexdigest()
+    canonical = "\n".join(["POST", path, "", listed, names, payload])
+    scope = f"{day}/{region}/{_SERVICE}/aws4_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, _SERVICE, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = "\n".join([_ALGORITHM, stamp, scope, digest])
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    credential = f"{_ALGORITHM} Credential={key_id}/{scope}"
+    authorization = f"{credential}, SignedHeaders={names}, Signature={signature}"
+    sent = {"X-Amz-Date": stamp, "Authorization": authorization}
+    return sent | ({"X-Amz-Security-Token": token} if token else {})
 
-    return boto3.session.Session()
+
+def _companions(ctx: Context) -> tuple[str, str]:
+    """Key id and token from where the secret came: those of two accounts are never mixed."""
+    if not ctx.secrets.get(SECRET, "").strip():
+        return checked_key(KEY_ID, ctx, required=True), checked_key(TOKEN, ctx, required=False)
+    if not ctx.secrets.get(KEY_ID, "").strip():
+        raise MissingKey(
+            f"{SECRET} is entered without {KEY_ID}.",
+            hint="Enter both on the Models page; they belong together.",
+        )
+    entered = bool(ctx.secrets.get(TOKEN, "").strip())
+    token = checked_key(TOKEN, ctx, required=False) if entered else ""
+    return checked_key(KEY_ID, ctx, required=True), token

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from rerank_lab.components.registry import Info, Param
-from rerank_lab.remote.providers import Provider, providers
+from rerank_lab.remote.providers import Provider
 from rerank_lab.rerankers.base import TOP
 from rerank_lab.rerankers.long_documents import LONG
 
 MAX_CONCURRENCY = 16
 
 
-def hosted_info(name: str, *own: Param, summary: str = "") -> Info:
-    """The Info of a provider's component, with `own` options beside the shared ones."""
-    provider = providers()[name]
+def hosted_info(provider: Provider) -> Info:
+    """The Info of a provider's component: the shared options and those of its data."""
+    own = (option.param for option in provider.options)
     return Info(
-        name=name,
+        name=provider.name,
         kind="reranker",
         family="hosted",
-        summary=summary or f"{provider.title}'s rerank API.",
+        summary=provider.summary or f"{provider.title}'s rerank API.",
         scale=provider.scale,
         params=(TOP, *_connection(provider), LONG, *own, *_execution(provider)),
         extra="hosted",

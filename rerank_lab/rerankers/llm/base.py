@@ -17,18 +17,20 @@ from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.models.token_budget import TokenBudget
+from rerank_lab.remote.access import replayed
+from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers import long_documents as long
 from rerank_lab.rerankers.base import Reranker, Work
 from rerank_lab.rerankers.comparative import accepted
-from rerank_lab.rerankers.llm.chat import Endpoint
-from rerank_lab.rerankers.llm.local_chat import LocalModel
-from rerank_lab.rerankers.llm.messages import Ask, Model, Said, tokens
+from rerank_lab.rerankers.llm.chat import ChatEndpoint
+from rerank_lab.rerankers.llm.local_chat import LocalChatModel
+from rerank_lab.rerankers.llm.messages import ChatRequest, LanguageModel, tokens
 from rerank_lab.rerankers.llm.prompts import KINDS, Messages, Prompt, load_prompt
-from rerank_lab.rerankers.llm.sanitise import cut, shown, word_spans
+from rerank_lab.rerankers.llm.sanitise import cut, sanitised, word_spans
 from rerank_lab.rerankers.parsing import Fault, Reading, thought
 
-SHOWN_VERSION = 1
-"""Raise it when `shown` or `cut` changes what models see: answers kept from before then miss."""
+SANITISED_VERSION = 1
+"""Raise it when `sanitised` or `cut` changes what models see: answers kept before then miss."""
 
 
 class LLMReranker(Reranker):
@@ -47,59 +49,63 @@ class LLMReranker(Reranker):
     @property
     def prompt(self) -> Prompt:
         """The prompt in use. Raises InvalidInput when it cannot be used."""
-        found = load_prompt(str(self.options["prompt"]) or self.default_prompt, self.kind)
-        if self.instruction and not found.takes_instruction:
+        prompt = load_prompt(str(self.options["prompt"]) or self.default_prompt, self.kind)
+        if self.instruction and not prompt.takes_instruction:
             raise InvalidInput(
                 "This prompt takes no instruction.",
                 hint="Add the placeholder {instruction} to it, or leave the instruction out.",
             )
-        return found
+        return prompt
 
     @property
     def instruction(self) -> str:
+        """The wish that goes into the prompt, "" for none."""
         return str(self.options["instruction"]).strip()
 
     @property
     def local(self) -> bool:
+        """Whether the model runs in this process."""
         return self.options["backend"] == "local"
 
     @property
-    def model(self) -> Model:
-        return LocalModel(self.options) if self.local else Endpoint(self.options)
+    def model(self) -> LanguageModel:
+        """The model in use, loaded or not."""
+        return LocalChatModel(self.options) if self.local else ChatEndpoint(self.options)
 
     def weights_digest(self) -> str:
         """Digest of all but the options that an answer depends on, the prompt's words included."""
-        weights = LocalModel(self.options).digest() if self.local else ""
-        parts = (weights, self.prompt.digest, str(SHOWN_VERSION))
+        weights = LocalChatModel(self.options).digest() if self.local else ""
+        parts = (weights, self.prompt.digest, str(SANITISED_VERSION))
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
     def problems(self) -> list[LabError]:
+        """What would stop it from running here: packages, prompt, model or address."""
         return self._problems(Context())
 
     def _problems(self, ctx: Context) -> list[LabError]:
-        found: list[LabError] = []
-        needed = ("yaml", "transformers") if self.local else ("yaml", "openai", "httpx")
+        problems: list[LabError] = []
+        needed = ("yaml", "transformers") if self.local else ("yaml", "httpcore", "certifi")
         if any(importlib.util.find_spec(name) is None for name in needed):
             return [MissingExtra.of(f"The reranker {self.info.name}", "llm")]
         try:
             _ = self.prompt
         except LabError as error:
-            found.append(error)
+            problems.append(error)
         try:
             if self.local:
-                LocalModel(self.options).digest()
-            elif ctx.recording is None or not ctx.recording.replaying:
-                Endpoint(self.options).base_url()
+                LocalChatModel(self.options).digest()
+            elif not replayed(ctx):
+                ChatEndpoint(self.options).base_url()
         except LabError as error:
-            found.append(error)
-        return found
+            problems.append(error)
+        return problems
 
     def missing_key(self, ctx: Context) -> LabError | None:
         """Why the endpoint cannot be called with the keys of this session, or None when it can."""
         if self.local:
             return None
         try:
-            Endpoint(self.options).access(ctx)
+            ChatEndpoint(self.options).access(ctx)
         except LabError as error:
             return error
         return None
@@ -118,7 +124,7 @@ class LLMReranker(Reranker):
 
     def estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
         """What reranking these would take at most, nothing being cached and no answer unusable."""
-        texts = [self._seen(text)[0] for text in self.texts(query.text, docs)]
+        texts = [self._prepared(text)[0] for text in self.texts(query.text, docs)]
         mean = sum(tokens((("", text),)) for text in texts) / max(1, len(texts))
         frame = tokens(self._messages(query.text, [], {}))
         groups = self.groups(len(texts))
@@ -127,7 +133,7 @@ class LLMReranker(Reranker):
         calls = sum(most for _, _, most in groups)
         if self.local:
             return CostEstimate(calls, read + written, "tokens", 0.0)
-        return Endpoint(self.options).estimate(calls, read, written)
+        return ChatEndpoint(self.options).estimate(calls, read, written)
 
     def example(self, query: str, texts: Sequence[str], prompt: Prompt | None = None) -> Messages:
         """The first question about these texts, as it would be sent, by this prompt or its own.
@@ -135,12 +141,12 @@ class LLMReranker(Reranker):
         A kind that shows one passage at a time is shown the first text. A tournament's example
         asks for the better half.
         """
-        seen = [self._seen(text)[0] for text in texts]
+        prepared = [self._prepared(text)[0] for text in texts]
         if KINDS[self.kind].one:
-            more = {"passage": seen[0] if seen else ""}
+            more = {"passage": prepared[0] if prepared else ""}
             return self._messages(query, [], more, prompt=prompt)
-        labelled = numbered(seen) if self.kind in ("listwise", "select") else lettered(seen)
-        more = {"keep": str(max(1, len(seen) // 2))}
+        labelled = numbered(prepared) if self.kind in ("listwise", "select") else lettered(prepared)
+        more = {"keep": str(max(1, len(prepared) // 2))}
         return self._messages(query, labelled, more, prompt=prompt)
 
     def texts(self, query: str, docs: Sequence[Document]) -> list[str]:
@@ -156,19 +162,18 @@ class LLMReranker(Reranker):
         if problems:
             raise problems[0]
         if self.local:
-            LocalModel(self.options).load(ctx)
+            LocalChatModel(self.options).load(ctx)
         else:
-            # A second or more: it counts as loading, not as the first answer's time.
-            importlib.import_module("openai")
-            importlib.import_module("rerank_lab.rerankers.llm.sdk")
+            # It counts as loading, not as the first answer's time.
+            importlib.import_module("rerank_lab.remote.transport")
 
     def _close(self) -> None:
         if self.local:
-            LocalModel(self.options).unload()
+            LocalChatModel(self.options).unload()
 
-    def _seen(self, text: str) -> tuple[str, bool]:
+    def _prepared(self, text: str) -> tuple[str, bool]:
         """What the model is shown of a text, and whether something was cut off."""
-        return _shown_of(text, int(self.options["passage_words"]))
+        return _prepared_text(text, int(self.options["passage_words"]))
 
     def token_budget(self, query: str) -> TokenBudget:
         """The words of a text that are shown; the query takes nothing of them."""
@@ -183,21 +188,21 @@ class LLMReranker(Reranker):
         prompt: Prompt | None = None,
     ) -> Messages:
         values = {
-            "query": shown(query),
-            "instruction": shown(self.instruction) if self.instruction else "",
+            "query": sanitised(query),
+            "instruction": sanitised(self.instruction) if self.instruction else "",
             "count": str(len(passages)),
             **more,
         }
         return (prompt or self.prompt).messages(values, passages, again)
 
-    def _say(self, messages: Messages, size: int, work: Work, **extra: Any) -> Said:
-        return self.model.ask(Ask(messages, self.answer_tokens(size), **extra), work)
+    def _chat(self, messages: Messages, size: int, work: Work, **extra: Any) -> Completion:
+        return self.model.chat(ChatRequest(messages, self.answer_tokens(size), **extra), work)
 
-    def _read(self, reading: Reading, said: Said, work: Work) -> list[int]:
+    def _read(self, reading: Reading, answer: Completion, work: Work) -> list[int]:
         """The positions of a usable reading. Counts every fault; raises UnusableAnswer."""
-        if said.refused and not reading.usable:
+        if answer.refused and not reading.usable:
             reading = replace(reading, faults=(Fault.REFUSED,))
-        if thought(said.text):
+        if thought(answer.text):
             work.add(counts={"reasoning": 1.0})
         hint = "Use a stronger model, another form, or more tokens for reasoning."
         return accepted(reading, str(self.options["model"]), hint, work)
@@ -228,10 +233,10 @@ class ComparativeLLMReranker(LLMReranker):
 
 
 @lru_cache(maxsize=1024)
-def _shown_of(text: str, words: int) -> tuple[str, bool]:
+def _prepared_text(text: str, words: int) -> tuple[str, bool]:
     """Kept, because windows overlap and sorts ask about the same documents again and again."""
-    kept, was_cut = cut(text, words)
-    return shown(kept), was_cut
+    head, was_cut = cut(text, words)
+    return sanitised(head), was_cut
 
 
 def numbered(texts: Sequence[str]) -> list[tuple[str, str]]:

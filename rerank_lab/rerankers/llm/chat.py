@@ -1,115 +1,131 @@
-"""A model behind an OpenAI-compatible endpoint, asked through the official `openai` SDK.
-
-The SDK's own retries are off (ours know the deadline, the cancel token and the spend limit). It
-sends through the transport of the hosted rerankers, which checks addresses and records, and
-nothing that the SDK reads from the environment (organisation, custom headers) goes along.
-"""
+"""A language model behind an OpenAI-compatible endpoint: chat and completions calls as JSON."""
 
 from __future__ import annotations
 
-import json
-import time
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from rerank_lab.core.context import Context
+import msgspec
+
+from rerank_lab.core.context import Context, Response
 from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.remote import urls
-from rerank_lab.remote.access import Access, access_of, host_of, server_of
-from rerank_lab.remote.errors import (
-    LONGEST_RETRY_AFTER_S,
-    Fault,
-    error_of,
-    pause,
-    pause_before,
-    retry_after,
-)
-from rerank_lab.remote.gather import watched
-from rerank_lab.remote.limits import limiter_of
+from rerank_lab.remote.access import Access, access_of, host_of, replayed
+from rerank_lab.remote.caller import CallResult, RemoteCaller, Request, RequestPolicy
 from rerank_lab.remote.providers import Provider, ReplyMap
+from rerank_lab.remote.refusals import RemoteError
+from rerank_lab.remote.responses import Completion, completion
 from rerank_lab.rerankers.base import Work
-from rerank_lab.rerankers.llm.messages import Ask, Said, mean_of, tokens
+from rerank_lab.rerankers.llm.messages import ChatRequest, mean_of, tokens
 
-T = TypeVar("T")
 _MILLION = 1_000_000
+_OPENAI = "api.openai.com"
+_OPTIONAL_FIELDS = ("seed", "temperature")
+_LIMIT_FIELDS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the data says of an endpoint. `prices` are (read, written) USD a million tokens."""
+class ChatProvider:
+    """What the data says of an endpoint. `models` are (read, written) USD a million tokens."""
 
-    provider: Provider
+    title: str
+    base_url: str
+    key: str
+    key_optional: bool = False
     limit_field: str = "max_tokens"
     top_logprobs: int = 20
-    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    free: bool = False
+    source: str = ""
+    as_of: str = ""
+    models: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def provider(self) -> Provider:
+        """The same as the remote caller knows providers."""
+        return Provider(
+            name=self.name,
+            title=self.title,
+            path="/chat/completions",
+            scale="order",
+            unit="tokens",
+            default="",
+            as_of=self.as_of,
+            source=self.source,
+            reply=ReplyMap(error="error.message"),
+            key=self.key,
+            key_optional=self.key_optional,
+            base_url=self.base_url,
+            protocol="chat",
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ChatEndpoint:
     """One endpoint with one model. Holds no key: that comes from the context, call by call."""
 
     options: Mapping[str, Literal]
 
     @property
     def model(self) -> str:
+        """The model's name, as the endpoint writes it."""
         return str(self.options["model"])
 
     @property
-    def known(self) -> Known:
-        return known_of(str(self.options["base_url"]), str(self.options["key_variable"]))
+    def known(self) -> ChatProvider:
+        """What the data says of the endpoint."""
+        return chat_provider(self.typed_address, str(self.options["key_variable"]))
+
+    @property
+    def typed_address(self) -> str:
+        """The address that somebody typed, "" for OpenAI's own."""
+        return str(self.options["base_url"]).strip()
 
     def base_url(self, key: str = "") -> str:
         """Where requests go. Raises InvalidInput for an address that is not well formed."""
-        given = str(self.options["base_url"]).strip()
-        if given:
-            urls.check_form(given)
-        return given or self.known.provider.base_url
+        if self.typed_address:
+            urls.check_form(self.typed_address)
+        return self.typed_address or self.known.base_url
 
     def access(self, ctx: Context) -> Access:
         """Key and address for one call. Raises MissingKey or InvalidInput with the next step."""
-        if ctx.recording is not None and ctx.recording.replaying:
-            # Nothing is sent: no key is needed and no address is refused.
-            given = str(self.options["base_url"]).strip()
-            return Access(
-                given or self.known.provider.base_url or "http://recording", "", False, ()
-            )
-        return access_of(self.known.provider, self.base_url, ctx)
+        return access_of(self.known.provider, self.base_url, ctx, self.typed_address)
 
     def estimate(self, calls: int, read: float, written: float) -> CostEstimate:
         """What `calls` calls with so many tokens in all would cost, as far as prices are known."""
-        cost, as_of = self._cost(read, written), self.known.provider.as_of
-        return CostEstimate(calls, read + written, "tokens", cost, "USD", as_of if cost else "")
+        cost = self._cost(read, written)
+        return CostEstimate(
+            calls,
+            read + written,
+            "tokens",
+            cost,
+            "USD",
+            self.known.as_of if cost else "",
+            () if cost is not None else (f"the price of {self.model} at {self._host}",),
+            ("price_in", "price_out"),
+        )
 
-    def ask(self, ask: Ask, work: Work) -> Said:
-        limit = {self.known.limit_field: ask.max_tokens + int(self.options["reasoning_tokens"])}
+    def chat(self, request: ChatRequest, work: Work) -> Completion:
+        """Ask by the chat completions call."""
+        limit = request.max_tokens + int(self.options["reasoning_tokens"])
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": role, "content": text} for role, text in ask.messages],
-            **limit,
+            "messages": [{"role": role, "content": text} for role, text in request.messages],
+            self.known.limit_field: limit,
             **self._sampling(),
         }
-        if ask.top:
-            body |= {"logprobs": True, "top_logprobs": ask.top}
-        if ask.schema is not None:
-            body["response_format"] = {"type": "json_schema", "json_schema": ask.schema}
-        from openai.types.chat import ChatCompletion
-
-        # `chat.completions.create` checks every turn against the SDK's types, two thirds of a
-        # call's time where each passage has turns of its own; ours are plain already.
-        reply = self._call(
-            lambda sdk: sdk.post("/chat/completions", cast_to=ChatCompletion, body=body),
-            tokens(ask.messages),
-            ask.max_tokens,
-            work,
-        )
-        return _said(reply)
+        if request.top_logprobs:
+            body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+        if request.schema is not None:
+            body["response_format"] = {"type": "json_schema", "json_schema": request.schema}
+        size = tokens(request.messages)
+        return self._complete("/chat/completions", body, size, request.max_tokens, work)
 
     def likelihood(self, before: str, text: str, work: Work) -> float:
         """By the completions call with `echo`, which gives the prompt's own probabilities.
@@ -117,170 +133,129 @@ class Endpoint:
         vLLM and some others offer it; chat endpoints do not. Raises BackendError for these.
         """
         prompt = f"{before} {text}"
-        reply = self._call(
-            lambda sdk: sdk.completions.create(
-                model=self.model, prompt=prompt, max_tokens=1, echo=True, logprobs=1, temperature=0
-            ),
-            tokens((("user", prompt),)),
-            1,
-            work,
-        )
-        choice = reply.choices[0]
-        told = choice.logprobs
-        offsets = getattr(told, "text_offset", None) or []
-        found = getattr(told, "token_logprobs", None) or []
+        body = {"model": self.model, "prompt": prompt, "max_tokens": 1, "echo": True,
+                "logprobs": 1, "temperature": 0}  # fmt: skip
+        size = tokens((("user", prompt),))
+        answer = self._complete("/completions", body, size, 1, work)
         span = range(len(before), len(prompt))
-        mine = [p for at, p in zip(offsets, found, strict=False) if at in span and p is not None]
-        if not mine or not str(choice.text).startswith(prompt):
+        logprobs = [p for offset, p in answer.prompt_logprobs if offset in span]
+        if not logprobs or not answer.text.startswith(prompt):
             raise no_probabilities(self.base_url(), "the probabilities of the prompt's own words")
-        return mean_of(mine)
+        return mean_of(logprobs)
+
+    @property
+    def _host(self) -> str:
+        return host_of(self.typed_address) or _OPENAI
 
     def _sampling(self) -> dict[str, Any]:
         temperature = float(self.options["temperature"])
         heat = {} if temperature < 0 else {"temperature": temperature}
         return {**heat, "seed": int(self.options["seed"])}
 
-    def _call(self, send: Callable[[Any], T], read: int, written: int, work: Work) -> T:
-        """Send until it succeeds, cannot succeed, or has been tried often enough."""
-        ctx = work.ctx
-        access = self.access(ctx)
-        replaying = ctx.recording is not None and ctx.recording.replaying
-        attempts = 1 if replaying else 1 + int(self.options["retries"])
-        limiter = limiter_of(
-            "llm",
-            server_of(access.base),
-            access.key,
-            int(self.options["requests_per_minute"]),
-            int(self.options["tokens_per_minute"]),
-        )
-        expected = self.estimate(1, read, written)
-        for attempt in range(attempts):
-            if not replaying:
-                work.add(queue_s=limiter.acquire(read + written, ctx))
+    def _complete(
+        self, path: str, body: dict[str, Any], read: int, written: int, work: Work
+    ) -> Completion:
+        """Send, once more without each optional field that the endpoint says it does not take."""
+        caller = RemoteCaller(self._policy(work.ctx))
+        tried = set(body)
+        while True:
             try:
-                with work.timed("network_s"):
-                    return watched(lambda: self._metered(send, access, expected, work), ctx)
-            except Fault as fault:
-                asked = retry_after(fault.headers) or 0.0
-                last = attempt + 1 == attempts or asked > LONGEST_RETRY_AFTER_S
-                if not fault.retryable or last:
-                    raise self._refusal(fault, access, attempt + 1, read) from None
-                wait = pause_before(attempt, fault)
-                if fault.status == 429:
-                    limiter.hold(asked)
-                with work.timed("queue_s"):
-                    pause(wait, ctx, self.known.provider.title)
-                work.add(calls=1, retries=1)
-        raise AssertionError("unreachable")
+                result = self._call(caller, path, body, read, written, work)
+            except RemoteError as error:
+                accepted = _without_refused_field(body, error, tried)
+                if accepted is None:
+                    raise self._explained(error, caller.policy.access) from None
+                left_out = ", ".join(sorted(body.keys() - accepted.keys()))
+                work.warn(f"{self._host} does not take {left_out}: it was left out.")
+                body = accepted
+                tried |= set(body)
+            else:
+                self._count(result, work)
+                return result.value
 
-    def _metered(
-        self, send: Callable[[Any], T], access: Access, expected: CostEstimate, work: Work
-    ) -> T:
-        """One attempt within the spend limit. One that timed out counts: it may be billed."""
-        meter, billed = work.ctx.spend, 0.0
-        replaying = work.ctx.recording is not None and work.ctx.recording.replaying
-        reserved = 0.0 if replaying else meter.reserve(expected, f"A call of {self.model}")
-        try:
-            reply = self._sent(send, access, work.ctx)
-            billed = self._count(reply, work, replaying)
-            return reply
-        except Fault as fault:
-            billed = reserved if fault.kind == "timeout" else 0.0
-            raise
-        finally:
-            if not replaying:
-                meter.settle(reserved, billed)
+    def _call(
+        self,
+        caller: RemoteCaller,
+        path: str,
+        body: dict[str, Any],
+        read: int,
+        written: int,
+        work: Work,
+    ) -> CallResult[Completion]:
+        request = Request(
+            url=caller.policy.access.base.rstrip("/") + path,
+            body=body,
+            estimate=self.estimate(1, read, written),
+            tokens=read + written,
+            summary=f"about {read:,} tokens",
+        )
 
-    def _count(self, reply: Any, work: Work, replaying: bool) -> float:
-        """Write usage, cost and the model that answered to the trace; what was billed."""
-        usage = getattr(reply, "usage", None)
-        read = int(getattr(usage, "prompt_tokens", 0) or 0)
-        written = int(getattr(usage, "completion_tokens", 0) or 0)
-        cost = 0.0 if replaying else self._cost(read, written)
-        served = str(getattr(reply, "model", "") or "")
+        def read_answer(response: Response) -> Completion:
+            return completion(response, host_of(caller.policy.access.base))
+
+        def billed(answer: Completion) -> float:
+            return self._cost(answer.tokens_in, answer.tokens_out) or 0.0
+
+        return caller.call(request, read_answer, billed, work.ctx)
+
+    def _policy(self, ctx: Context) -> RequestPolicy:
+        return RequestPolicy(
+            name="llm",
+            provider=self.known.provider,
+            access=self.access(ctx),
+            recorded_place=str(self.options["base_url"]),
+            timeout_s=float(self.options["timeout_s"]),
+            retries=int(self.options["retries"]),
+            requests_per_minute=int(self.options["requests_per_minute"]),
+            tokens_per_minute=int(self.options["tokens_per_minute"]),
+        )
+
+    def _count(self, result: CallResult[Completion], work: Work) -> None:
+        """Write usage, cost and the model that answered to the trace."""
+        answer = result.value
+        cost = 0.0 if replayed(work.ctx) else self._cost(answer.tokens_in, answer.tokens_out)
         work.add(
-            tokens_in=read,
-            tokens_out=written,
-            units=float(read + written),
+            calls=result.retries,  # the base counts one
+            retries=result.retries,
+            queue_s=result.queue_s,
+            network_s=result.network_s,
+            tokens_in=answer.tokens_in,
+            tokens_out=answer.tokens_out,
+            units=float(answer.tokens_in + answer.tokens_out),
             unit="tokens",
             cost=cost or 0.0,
             cost_unit="USD" if cost is not None else "",
             model_asked=self.model,
-            model_served=served,
-            backend=self.known.provider.title,
+            model_served=answer.model,
+            backend=self.known.title,
         )
-        if served and not _same_model(self.model, served):
-            work.warn(f"Asked for {self.model}, answered by {served}.")
-        return cost or 0.0
+        if answer.model and not _same_model(self.model, answer.model):
+            work.warn(f"Asked for {self.model}, answered by {answer.model}.")
 
     def _cost(self, read: float, written: float) -> float | None:
-        given = float(self.options["price_in"]), float(self.options["price_out"])
-        listed = (0.0, 0.0) if self.known.free else self.known.prices.get(self.model)
-        if min(given) < 0 and listed is None:
+        """In USD; None when no price is known.
+
+        An address of this machine or network is not taken for free: a gateway to a paid model may
+        listen there.
+        """
+        stated = float(self.options["price_in"]), float(self.options["price_out"])
+        listed = self.known.models.get(self.model)
+        if min(stated) < 0 and listed is None:
             return None
-        prices = [g if g >= 0 else p for g, p in zip(given, listed or given, strict=True)]
+        prices = [s if s >= 0 else p for s, p in zip(stated, listed or stated, strict=True)]
         return (read * prices[0] + written * prices[1]) / _MILLION
 
-    def _sent(self, send: Callable[[Any], T], access: Access, ctx: Context) -> T:
-        import openai
-
-        from rerank_lab.remote.transport import Line, faults
-        from rerank_lab.rerankers.llm.sdk import client
-
-        timeout_s = self._timeout(ctx)
-        line = Line(
-            "llm",
-            timeout_s,
-            access.secrets,
-            ctx.recording,
-            access.own,
-            str(self.options["base_url"]),
-        )
-        with faults(), client(line, access.key) as http:
-            sdk = openai.OpenAI(
-                api_key=access.key or "none",
-                base_url=access.base,
-                timeout=timeout_s,
-                max_retries=0,
-                http_client=http,
-            )
-            try:
-                reply = send(sdk)
-            except openai.APIStatusError as error:
-                raise _fault_of(error.response) from None
-            except openai.APIConnectionError as error:
-                # What our own transport raised: the SDK only wraps it.
-                raise (error.__cause__ or error) from None
-            except (openai.OpenAIError, json.JSONDecodeError) as error:
-                raise _unreadable(access.base, str(error)) from None
-        if not getattr(reply, "choices", None):
-            raise _unreadable(access.base, "it holds no choices")
-        return reply
-
-    def _timeout(self, ctx: Context) -> float:
-        timeout = float(self.options["timeout_s"])
-        if ctx.deadline is None:
-            return timeout
-        ctx.checkpoint()
-        return max(0.05, min(timeout, ctx.deadline - time.monotonic()))
-
-    def _refusal(self, fault: Fault, access: Access, attempts: int, read: int) -> LabError:
-        provider, sent = self.known.provider, f"about {read:,} tokens"
-        error = error_of(fault, provider, access.secrets, attempts, sent)
-        if fault.status == 400 and "response_format" in fault.body:
+    def _explained(self, error: RemoteError, access: Access) -> LabError:
+        cause = error.cause
+        if cause.status == 400 and "response_format" in cause.body:
             error.hint = 'This endpoint takes no JSON schema: use form="rankllm".'
-        elif fault.status in (400, 422) and "logprobs" in fault.body:
-            error = no_probabilities(access.base, "token probabilities", fault.body)
-        elif fault.status in (401, 403) and not access.key:
-            error.hint = (
-                f"The endpoint wants a key: enter one for {provider.key} on the Models page. "
-                f"One in the environment is sent only to hosts named in {urls.KEY_HOSTS}."
-            )
+        elif cause.status in (400, 422) and "logprobs" in cause.body:
+            return no_probabilities(access.base, "token probabilities", error.details)
         return error
 
 
 def no_probabilities(base: str, what: str, body: str = "") -> BackendError:
-    """The endpoint does not tell what this form needs."""
+    """The error for an endpoint that does not give what a form needs."""
     return BackendError(
         f"The endpoint at {host_of(base)} does not give {what}, which this form needs.",
         hint='Use backend="local", an endpoint that gives them (such as vLLM), or another form.',
@@ -289,85 +264,49 @@ def no_probabilities(base: str, what: str, body: str = "") -> BackendError:
 
 
 @cache
-def _endpoints() -> Mapping[str, Known]:
+def _chat_providers() -> Mapping[str, ChatProvider]:
     """Known endpoints by host."""
-    raw = tomllib.loads(Path(__file__).with_name("endpoints.toml").read_text("utf-8"))
-    found = {}
-    for name, entry in raw.items():
-        provider = _provider(name, entry["title"], entry["key"], entry["base_url"], entry)
-        prices = {model: (cost[0], cost[1]) for model, cost in entry.get("models", {}).items()}
-        field_name = entry.get("limit_field", "max_tokens")
-        found[host_of(entry["base_url"])] = Known(
-            provider, field_name, int(entry["top_logprobs"]), prices
-        )
-    return found
+    entries = tomllib.loads(Path(__file__).with_name("endpoints.toml").read_text("utf-8"))
+    listed = [
+        msgspec.convert(entry | {"name": name}, ChatProvider) for name, entry in entries.items()
+    ]
+    return {host_of(provider.base_url): provider for provider in listed}
 
 
-def endpoints() -> tuple[Known, ...]:
+def chat_providers() -> tuple[ChatProvider, ...]:
     """The endpoints that the data names."""
-    return tuple(_endpoints().values())
+    return tuple(_chat_providers().values())
 
 
-def known_of(base_url: str, key_variable: str) -> Known:
+def chat_provider(base_url: str, key_variable: str) -> ChatProvider:
     """What is known of the endpoint at an address; "" stands for OpenAI's own.
 
-    An endpoint that the data does not name may want a key or not; one of this machine is free.
+    An endpoint that the data does not name may want a key or not.
     """
-    host = host_of(base_url.strip()) if base_url.strip() else "api.openai.com"
-    found = _endpoints().get(host)
-    if found is not None:
-        return found
-    provider = _provider(host, host, key_variable, "", {"key_optional": True})
-    return Known(provider, free=bool(host) and urls.is_private(base_url))
+    host = host_of(base_url.strip()) if base_url.strip() else _OPENAI
+    known = _chat_providers().get(host)
+    return known or ChatProvider(host, "", key_variable, key_optional=True, name=host)
 
 
-def _provider(name: str, title: str, key: str, base_url: str, entry: Mapping[str, Any]) -> Provider:
-    return Provider(
-        name=name,
-        title=title,
-        path="/chat/completions",
-        scale="order",
-        unit="tokens",
-        default="",
-        as_of=str(entry.get("as_of", "")),
-        source=str(entry.get("source", "")),
-        reply=ReplyMap("", "", "", error="error.message"),
-        key=key,
-        key_optional=bool(entry.get("key_optional", False)),
-        base_url=base_url,
-    )
+def _without_refused_field(
+    body: dict[str, Any], error: RemoteError, tried: set[str]
+) -> dict[str, Any] | None:
+    """The body without the optional field that a refusal names; None when it names none.
+
+    `tried` are the fields of all bodies sent so far: the limit changes its name at most once.
+    """
+    if error.cause.status not in (400, 422):
+        return None
+    for name in _OPTIONAL_FIELDS:
+        if name in body and re.search(rf"\b{name}\b", error.cause.body):
+            return {key: value for key, value in body.items() if key != name}
+    for name, other in _LIMIT_FIELDS.items():
+        if name in body and other not in tried and re.search(rf"\b{name}\b", error.cause.body):
+            return {(other if key == name else key): value for key, value in body.items()}
+    return None
 
 
 def _same_model(asked: str, served: str) -> bool:
     """An alias may be answered by a dated version, and routers leave out or add the owner."""
     short, got = (name.split("/")[-1].lower() for name in (asked, served))
     return got.startswith(short) or short.startswith(got)
-
-
-def _said(reply: Any) -> Said:
-    choice = reply.choices[0]
-    message = choice.message
-    if message is None:
-        return Said("")
-    told = getattr(choice.logprobs, "content", None) if choice.logprobs else None
-    first = None
-    if told:
-        first = tuple((str(t.token), float(t.logprob)) for t in told[0].top_logprobs or [])
-    refused = choice.finish_reason == "content_filter" or bool(getattr(message, "refusal", None))
-    return Said(str(message.content or ""), choice.finish_reason == "length", refused, first)
-
-
-def _fault_of(response: Any) -> Fault:
-    return Fault(
-        "status",
-        status=response.status_code,
-        headers=dict(response.headers),
-        body=response.text,
-    )
-
-
-def _unreadable(base: str, why: str) -> BackendError:
-    return BackendError(
-        f"The endpoint at {host_of(base)} gave a reply that cannot be read: {why}.",
-        hint="Check that the base URL is an OpenAI-compatible one; most end in /v1.",
-    )

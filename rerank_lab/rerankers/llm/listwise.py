@@ -14,7 +14,7 @@ from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, windows
 from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered, numbered
-from rerank_lab.rerankers.llm.chat import known_of, no_probabilities
+from rerank_lab.rerankers.llm.chat import chat_provider, no_probabilities
 from rerank_lab.rerankers.llm.options import llm_info
 from rerank_lab.rerankers.llm.tournament import Stage, dealt, stages
 from rerank_lab.rerankers.parsing import Fault, Reading, read_order, read_selection
@@ -72,12 +72,12 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         return min(int(self.options["window"]), self._tellable() or WINDOW_LIMIT)
 
     def _problems(self, ctx: Context) -> list[LabError]:
-        found = super()._problems(ctx)
+        problems = super()._problems(ctx)
         try:
             self.spans(0)
         except LabError as error:
-            found.append(error)
-        return found
+            problems.append(error)
+        return problems
 
     def spans(self, n: int) -> list[tuple[int, int]]:
         size, step = self.window, int(self.options["step"])
@@ -99,24 +99,26 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         return 1 if self.form == "first" else 8 * size + 64
 
     def order(self, query: str, texts: Sequence[str], work: Work) -> list[int]:
-        seen = [self._seen(text)[0] for text in texts]
+        prepared = [self._prepared(text)[0] for text in texts]
         if self.form == "first":
-            return self._first(query, seen, work)
-        messages = self._messages(query, numbered(seen), {}, work.problem)
+            return self._first(query, prepared, work)
+        messages = self._messages(query, numbered(prepared), {}, work.problem)
         extra = {"schema": _SCHEMA} if self.form == "json" else {}
-        said = self._say(messages, len(texts), work, **extra)
-        return self._read(read_order(said.text, len(texts), said.cut_short), said, work)
+        answer = self._chat(messages, len(texts), work, **extra)
+        return self._read(read_order(answer.text, len(texts), answer.truncated), answer, work)
 
-    def _first(self, query: str, seen: Sequence[str], work: Work) -> list[int]:
-        passages = lettered(seen)
+    def _first(self, query: str, prepared: Sequence[str], work: Work) -> list[int]:
+        passages = lettered(prepared)
         messages = self._messages(query, passages, {}, work.problem)
-        said = self._say(messages, len(seen), work, top=200 if self.local else self._tellable())
-        if said.first is None:
+        answer = self._chat(
+            messages, len(prepared), work, top_logprobs=200 if self.local else self._tellable()
+        )
+        if answer.first_token is None:
             raise no_probabilities(str(self.options["base_url"]), "token probabilities")
-        found = label_order(said.first, [label for label, _ in passages])
-        missing = (Fault.MISSING,) if len(found) < len(seen) else ()
-        reading = Reading(tuple(found), missing if found else (Fault.WRONG_FORMAT,))
-        return self._read(reading, said, work)
+        order = label_order(answer.first_token, [label for label, _ in passages])
+        missing = (Fault.MISSING,) if len(order) < len(prepared) else ()
+        reading = Reading(tuple(order), missing if order else (Fault.WRONG_FORMAT,))
+        return self._read(reading, answer, work)
 
     def _ranked(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         if self.window < int(self.options["window"]):
@@ -142,9 +144,9 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         taken = 0
         for _ in range(int(self.options["shuffles"])):
             order = rng.sample(list(docs), len(docs))
-            before = work.fallbacks
+            fallbacks = work.fallbacks
             ranking, _status = self._once(query, order, work)
-            if work.fallbacks > before:
+            if work.fallbacks > fallbacks:
                 continue
             taken += 1
             for doc_id, rank in ranking.ranks.items():
@@ -152,8 +154,8 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
             if len(docs) > 1:
                 bias = kendall_tau([doc.id for doc in order], ranking.doc_ids)
                 work.add(counts={"shuffled_orders": 1.0, "position_bias_sum": bias or 0.0})
-        given = {doc.id: i for i, doc in enumerate(docs)}
-        final = sorted(places, key=lambda doc_id: (places[doc_id], given[doc_id]))
+        before = {doc.id: i for i, doc in enumerate(docs)}
+        final = sorted(places, key=lambda doc_id: (places[doc_id], before[doc_id]))
         status = self._status(work)
         if taken and status is Status.FALLBACK:
             work.warn(f"{taken} of {self.options['shuffles']} shuffled orders were answered.")
@@ -170,11 +172,11 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
             left = list(range(len(docs)))
             for stage in self._stages(len(docs)):
                 groups = dealt(left, stage, rng)
-                kept = [
+                survivors = [
                     self._survivors(query.text, docs, group, keep, work)
                     for group, keep in zip(groups, stage.keeps, strict=True)
                 ]
-                left = sorted(position for group in kept for position in group)
+                left = sorted(position for group in survivors for position in group)
                 for position in left:
                     points[position] += 1
             work.ctx.report("tournament round", turn + 1, rounds)
@@ -198,13 +200,13 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         return [*named, *others][:keep]
 
     def _select(self, query: str, texts: Sequence[str], keep: int, work: Work) -> list[int]:
-        seen = [self._seen(text)[0] for text in texts]
-        messages = self._messages(query, numbered(seen), {"keep": str(keep)}, work.problem)
-        said = self._say(messages, len(texts), work)
-        reading = read_selection(said.text, len(texts), keep, said.cut_short)
+        prepared = [self._prepared(text)[0] for text in texts]
+        messages = self._messages(query, numbered(prepared), {"keep": str(keep)}, work.problem)
+        answer = self._chat(messages, len(texts), work)
+        reading = read_selection(answer.text, len(texts), keep, answer.truncated)
         if Fault.WRONG_FORMAT in reading.faults and reading.usable:
             work.add(repairs=1)
-        return self._read(reading, said, work)
+        return self._read(reading, answer, work)
 
     def _stages(self, n: int) -> list[Stage]:
         return stages(n, int(self.options["window"]))
@@ -215,7 +217,7 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
             return 0
         if self.local:
             return _LETTERS
-        known = known_of(str(self.options["base_url"]), str(self.options["key_variable"]))
+        known = chat_provider(str(self.options["base_url"]), str(self.options["key_variable"]))
         return min(_LETTERS, known.top_logprobs)
 
 

@@ -10,12 +10,13 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.spec import Literal
 from rerank_lab.models.runtime.memory import Usage
 from rerank_lab.models.torch.causal import CausalModel
+from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers.base import Work
-from rerank_lab.rerankers.llm.messages import Ask, Said
+from rerank_lab.rerankers.llm.messages import ChatRequest
 
 
 @dataclass(frozen=True, slots=True)
-class LocalModel:
+class LocalChatModel:
     """A transformers model by catalogue name, folder or hub id. It always takes the likeliest word.
 
     A JSON schema is not enforced here: the answer is read as strictly all the same.
@@ -25,6 +26,7 @@ class LocalModel:
 
     @property
     def causal(self) -> CausalModel:
+        """The model, loaded or not."""
         return CausalModel(str(self.options["model"]))
 
     def digest(self) -> str:
@@ -32,19 +34,25 @@ class LocalModel:
         return self.causal.digest()
 
     def load(self, ctx: Context) -> None:
+        """Bring the model into memory."""
         self.causal.load(ctx)
 
     def unload(self) -> None:
+        """Free the model's memory."""
         self.causal.unload()
 
-    def ask(self, ask: Ask, work: Work) -> Said:
-        limit = ask.max_tokens + int(self.options["reasoning_tokens"])
+    def chat(self, request: ChatRequest, work: Work) -> Completion:
+        """The likeliest answer to a question."""
+        limit = request.max_tokens + int(self.options["reasoning_tokens"])
         with self._used(work) as usage:
-            made = self.causal.generate(ask.messages, limit, ask.top, work.ctx, usage)
-        work.add(tokens_out=made.tokens_out)
-        return Said(made.text, made.cut_short, first=made.first or None)
+            generated = self.causal.generate(
+                request.messages, limit, request.top_logprobs, work.ctx, usage
+            )
+        work.add(tokens_out=generated.tokens_out)
+        return Completion(generated.text, generated.cut_short, first_token=generated.first or None)
 
     def likelihood(self, before: str, text: str, work: Work) -> float:
+        """The mean log-probability of a token of `text` when it follows `before`."""
         with self._used(work) as usage:
             return self.causal.likelihood(before, text, work.ctx, usage)
 

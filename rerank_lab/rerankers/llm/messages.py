@@ -1,4 +1,4 @@
-"""What is asked of a language model and what it says, whatever runs it."""
+"""What a language model is asked, whatever runs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.prompts import Messages
 
@@ -14,32 +15,25 @@ CHARS_A_TOKEN = 3.6
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One question. `top` asks for so many alternatives of the first token; `schema` for JSON."""
+class ChatRequest:
+    """One question.
+
+    `max_tokens` is for the answer, reasoning apart. `top_logprobs` asks for so many alternatives of
+    the first token, `schema` for JSON of that schema.
+    """
 
     messages: Messages
     max_tokens: int
-    top: int = 0
+    top_logprobs: int = 0
     schema: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One answer. `first` holds (token, log-probability) pairs, most likely first.
-
-    None there means that no probabilities were given. `cut_short`: stopped by the token limit.
-    """
-
-    text: str
-    cut_short: bool = False
-    refused: bool = False
-    first: tuple[tuple[str, float], ...] | None = None
-
-
-class Model(Protocol):
+class LanguageModel(Protocol):
     """A language model behind an endpoint, or in this process. Counts into `work` as it goes."""
 
-    def ask(self, ask: Ask, work: Work) -> Said: ...
+    def chat(self, request: ChatRequest, work: Work) -> Completion:
+        """The answer to a question."""
+        ...
 
     def likelihood(self, before: str, text: str, work: Work) -> float:
         """The mean log-probability of a token of `text` when it follows `before`."""
@@ -56,5 +50,6 @@ def plain(messages: Messages) -> str:
     return "\n\n".join(text for _, text in messages)
 
 
-def mean_of(found: Sequence[float]) -> float:
-    return sum(found) / len(found)
+def mean_of(values: Sequence[float]) -> float:
+    """The arithmetic mean of at least one value."""
+    return sum(values) / len(values)

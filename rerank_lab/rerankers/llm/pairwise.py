@@ -52,9 +52,9 @@ class Pairwise(ComparativeLLMReranker, PairwiseReranker):
         return [(2, 2 * fewest, 4 * most)]
 
     def prefer(self, query: str, first: str, second: str, work: Work) -> float:
-        passages = lettered([self._seen(first)[0], self._seen(second)[0]])
-        said = self._say(self._messages(query, passages, {}, work.problem), 2, work)
-        return 1.0 - self._read(read_label(said.text, 2, said.cut_short), said, work)[0]
+        passages = lettered([self._prepared(first)[0], self._prepared(second)[0]])
+        answer = self._chat(self._messages(query, passages, {}, work.problem), 2, work)
+        return 1.0 - self._read(read_label(answer.text, 2, answer.truncated), answer, work)[0]
 
     def _ranked(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
         return PairwiseReranker._rank(self, query, docs, work)

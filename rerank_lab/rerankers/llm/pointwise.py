@@ -64,8 +64,8 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         return [(1, n, n)]
 
     def texts(self, query: str, docs: Sequence[Document]) -> list[str]:
-        made = self.cuts(query, docs, Work(Context()))
-        return [text for cut in made for text in cut.texts]
+        cuts = self.cuts(query, docs, Work(Context()))
+        return [text for cut in cuts for text in cut.texts]
 
     def answer_tokens(self, size: int) -> int:
         return 1
@@ -85,18 +85,18 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         for _, part in done:
             work.trace = work.trace + replace(part.trace, network_s=0.0, queue_s=0.0)
         work.add(calls=len(texts) - 1)  # the base counts one a batch
-        work.truncated |= {i for i, text in enumerate(texts) if self._seen(text)[1]}
+        work.truncated |= {i for i, text in enumerate(texts) if self._prepared(text)[1]}
         return [score for score, _ in done]
 
     def _score(self, query: str, text: str, work: Work) -> float:
-        seen, _ = self._seen(text)
-        messages = self._messages(query, [], {"passage": seen})
+        prepared, _ = self._prepared(text)
+        messages = self._messages(query, [], {"passage": prepared})
         if self.form == "likelihood":
             return self.model.likelihood(plain(messages), one_line(query), work)
-        said = self._say(messages, 1, work, top=_TOP)
-        if said.first is None:
+        answer = self._chat(messages, 1, work, top_logprobs=_TOP)
+        if answer.first_token is None:
             raise no_probabilities(str(self.options["base_url"]), "token probabilities")
-        return self._yes_less_no(said.first, work)
+        return self._yes_less_no(answer.first_token, work)
 
     def _yes_less_no(self, first: Sequence[tuple[str, float]], work: Work) -> float:
         """The logit of yes against no. One that is not among the alternatives is bounded by them.

@@ -29,7 +29,7 @@ _WORD = re.compile(r"\S+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
-def shown(text: str) -> str:
+def sanitised(text: str) -> str:
     """One line of text that holds no identifier, no template marker and no answer."""
     line = _MARKERS.sub(lambda m: m[0].translate(_INERT), one_line(text))
     line = _BRACKETED.sub(_without_id, line)
@@ -68,15 +68,15 @@ def cut(text: str, words: int) -> tuple[str, bool]:
     """
     if 2 * len(_CJK.findall(text)) > len("".join(text.split())):
         return text[:words], len(text) > words
-    found = text.split()
-    return (" ".join(found[:words]), True) if len(found) > words else (text, False)
+    listed = text.split()
+    return (" ".join(listed[:words]), True) if len(listed) > words else (text, False)
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
     """[start, end) of what `cut` counts in a text: its words, or its characters."""
     if 2 * len(_CJK.findall(text)) > len("".join(text.split())):
         return [(at, at + 1) for at in range(len(text))]
-    return [found.span() for found in _WORD.finditer(text)]
+    return [match.span() for match in _WORD.finditer(text)]
 
 
 def _without_id(group: re.Match[str]) -> str:

@@ -62,17 +62,19 @@ class Setwise(ComparativeLLMReranker, SetwiseReranker):
         return 1 if self.by_likelihood else 16
 
     def pick(self, query: str, texts: Sequence[str], work: Work) -> int:
-        passages = lettered([self._seen(text)[0] for text in texts])
+        passages = lettered([self._prepared(text)[0] for text in texts])
         messages = self._messages(query, passages, {}, work.problem)
         if not self.by_likelihood:
-            said = self._say(messages, len(texts), work)
-            return self._read(read_label(said.text, len(texts), said.cut_short), said, work)[0]
-        said = self._say(messages, len(texts), work, top=20)
-        if said.first is None:
+            answer = self._chat(messages, len(texts), work)
+            return self._read(read_label(answer.text, len(texts), answer.truncated), answer, work)[
+                0
+            ]
+        answer = self._chat(messages, len(texts), work, top_logprobs=20)
+        if answer.first_token is None:
             raise no_probabilities(str(self.options["base_url"]), "token probabilities")
-        found = label_order(said.first, [label for label, _ in passages])[:1]
+        best = label_order(answer.first_token, [label for label, _ in passages])[:1]
         return self._read(
-            Reading(tuple(found), () if found else (Fault.WRONG_FORMAT,)), said, work
+            Reading(tuple(best), () if best else (Fault.WRONG_FORMAT,)), answer, work
         )[0]
 
     def _ranked(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:

@@ -13,9 +13,9 @@ from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.pipeline import Pipeline, Result, StageResult
-from rerank_lab.remote.errors import redacted
 from rerank_lab.remote.providers import providers
-from rerank_lab.rerankers.llm.chat import endpoints
+from rerank_lab.remote.redaction import redacted
+from rerank_lab.rerankers.llm.chat import chat_providers
 
 FORMAT = "rerank-lab-comparison-1"
 MAX_BYTES = 32 * 1024 * 1024
@@ -124,7 +124,7 @@ def to_bytes(comparison: Comparison, secrets: Sequence[str] = ()) -> bytes:
 def known_secrets(typed: Mapping[str, str], pipelines: Sequence[str]) -> list[str]:
     """The keys of a session, and those of the environment that a pipeline could have used."""
     names = {provider.key for provider in providers().values()}
-    names |= {known.provider.key for known in endpoints()}
+    names |= {known.provider.key for known in chat_providers()}
     names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
     for spec in pipelines:
         for node, kind in Pipeline(spec).leaves:

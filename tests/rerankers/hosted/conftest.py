@@ -10,8 +10,8 @@ import pytest
 from rerank_lab.components.registry import load
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query
-from rerank_lab.remote import errors as faults
 from rerank_lab.remote import limits as limiter
+from rerank_lab.remote import retries
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.rerankers.base import Reranked
 from rerank_lab.rerankers.hosted.base import HostedReranker
@@ -30,7 +30,7 @@ ORDER = ("b", "d", "c", "a")
 @pytest.fixture(autouse=True)
 def _local(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
-    monkeypatch.setattr(faults, "FIRST_PAUSE_S", 0.002)
+    monkeypatch.setattr(retries, "FIRST_PAUSE_S", 0.002)
     limiter._limiters.clear()
 
 

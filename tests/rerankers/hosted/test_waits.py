@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rerank_lab.remote import errors as faults
+from rerank_lab.remote import retries
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_what_the_server_asks_to_wait(
     time.tzset()
     try:
         now = datetime(2015, 10, 21, 7, 27, tzinfo=UTC).timestamp()
-        assert faults.retry_after(headers, now) == seconds
+        assert retries.retry_after(headers, now) == seconds
     finally:
         monkeypatch.undo()
         time.tzset()
 
 
 def test_jitter_spreads_the_pauses() -> None:
-    fault = faults.Fault("status", status=500)
-    pauses = [faults.pause_before(3, fault) for _ in range(200)]
-    bound = faults.FIRST_PAUSE_S * 8
+    fault = retries.TransportError("status", status=500)
+    pauses = [retries.pause_before(3, fault) for _ in range(200)]
+    bound = retries.FIRST_PAUSE_S * 8
     assert max(pauses) <= bound
     assert min(pauses) < bound / 4
     assert max(pauses) > bound / 2

@@ -38,7 +38,7 @@ Serve = Callable[..., FakeChat]
 def operator(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator allows this machine's own addresses; no key of the machine is around."""
     monkeypatch.setenv("RERANK_LAB_ALLOW_PRIVATE_URLS", "1")
-    monkeypatch.setattr("rerank_lab.remote.errors.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("rerank_lab.remote.retries.FIRST_PAUSE_S", 0.001)
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "RERANK_LAB_KEY_HOSTS"):
         monkeypatch.delenv(name, raising=False)
 

@@ -42,7 +42,7 @@ def test_a_missing_package_is_said_before_any_work_and_when_it_runs(
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: None if name == "openai" else find(name, *a)
+        importlib.util, "find_spec", lambda name, *a: None if name == "httpcore" else find(name, *a)
     )
     server = serve()
     reranker = make(Listwise, server)

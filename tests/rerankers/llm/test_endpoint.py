@@ -26,7 +26,7 @@ from rerank_lab.core.errors import (
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Status
 from rerank_lab.remote.recordings import Recording
-from rerank_lab.rerankers.llm.chat import Endpoint, known_of
+from rerank_lab.rerankers.llm.chat import ChatEndpoint, chat_provider
 from rerank_lab.rerankers.llm.listwise import Listwise
 from rerank_lab.rerankers.llm.pointwise import PointwiseLLM
 from rerank_lab.rerankers.llm.setwise import Setwise
@@ -92,13 +92,13 @@ def test_openai_needs_a_key_and_gets_only_its_own(monkeypatch: pytest.MonkeyPatc
     assert "OPENAI_API_KEY" in missing.message
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-operator")
     assert reranker.missing_key(Context()) is None
-    elsewhere = Endpoint(Listwise(base_url="https://llm.example.com/v1").options)
+    elsewhere = ChatEndpoint(Listwise(base_url="https://llm.example.com/v1").options)
     assert elsewhere.access(Context()).key == ""
     typed = Context(secrets={"OPENAI_API_KEY": "sk-typed"})
     assert elsewhere.access(typed).key == "sk-typed"
     monkeypatch.setenv("DATABASE_PASSWORD", "hunter2")
     other = Listwise(base_url="https://llm.example.com/v1", key_variable="DATABASE_PASSWORD")
-    assert Endpoint(other.options).access(Context()).key == ""
+    assert ChatEndpoint(other.options).access(Context()).key == ""
 
 
 def test_a_router_has_its_own_key() -> None:
@@ -290,7 +290,7 @@ def test_the_dated_price_list_gives_an_estimate_before_a_run() -> None:
     assert estimate.calls == 9
     assert estimate.amount is not None
     assert 0.0005 < estimate.amount < 0.01
-    assert estimate.as_of == known_of("", "").provider.as_of != ""
+    assert estimate.as_of == chat_provider("", "").provider.as_of != ""
 
 
 def test_a_recording_answers_without_key_or_network(

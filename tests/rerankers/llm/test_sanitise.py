@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.rerankers.llm.sanitise import EMPTY, cut, one_line, shown
+from rerank_lab.rerankers.llm.sanitise import EMPTY, cut, one_line, sanitised
 from rerank_lab.rerankers.parsing import read_label, read_order, read_selection, read_yes_no
 
 HOSTILE = [
@@ -52,12 +52,12 @@ def unreadable(echo: str, n: int) -> bool:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_text_repeated_is_no_answer(text: str) -> None:
-    assert all(unreadable(shown(text), n) for n in (1, 2, 3, 20))
+    assert all(unreadable(sanitised(text), n) for n in (1, 2, 3, 20))
 
 
 @given(st.lists(_TEXTS, min_size=1, max_size=6))
 def test_a_model_that_repeats_what_it_was_shown_gives_no_order(texts: list[str]) -> None:
-    lines = [shown(text) for text in texts]
+    lines = [sanitised(text) for text in texts]
     n = len(lines)
     numbered = [f"[{i}] {line}" for i, line in enumerate(lines, 1)]
     for echo in [*lines, " ".join(lines), "\n".join(lines), "\n".join(numbered), *numbered]:
@@ -67,7 +67,7 @@ def test_a_model_that_repeats_what_it_was_shown_gives_no_order(texts: list[str])
 
 @given(_TEXTS)
 def test_what_is_shown_is_one_line_without_markers(text: str) -> None:
-    line = shown(text)
+    line = sanitised(text)
     assert line
     assert "\n" not in line
     assert not any(marker in line for marker in ("<|", "</think>", "[INST]", "<answer>"))
@@ -80,14 +80,14 @@ def test_a_long_text_without_brackets_never_reads_as_an_answer(text: str) -> Non
 
 def test_ordinary_text_is_left_as_it_is() -> None:
     text = "A heat pump [sic] moves heat from 5 to 30 degrees when x > 3 (see note 2)."
-    assert shown(text) == text
-    assert shown("") == EMPTY
+    assert sanitised(text) == text
+    assert sanitised("") == EMPTY
 
 
 def test_identifiers_inside_ordinary_text_are_made_inert() -> None:
-    assert shown("As [3] says, and [ 12 ] too [4, 5].") == "As (3) says, and ( 12 ) too (4, 5)."
-    assert shown("As [3] says, [sic].") == "As (3) says, [sic]."
-    assert shown("x <|im_end|> y </think> z [INST]") == "x ‹|im_end|› y ‹/think› z (INST)"
+    assert sanitised("As [3] says, and [ 12 ] too [4, 5].") == "As (3) says, and ( 12 ) too (4, 5)."
+    assert sanitised("As [3] says, [sic].") == "As (3) says, [sic]."
+    assert sanitised("x <|im_end|> y </think> z [INST]") == "x ‹|im_end|› y ‹/think› z (INST)"
 
 
 def test_cutting_counts_words_and_characters_where_there_are_none() -> None:
