@@ -18,7 +18,12 @@ from rerank_lab.views.calibration import view
 def calibrate(arguments: argparse.Namespace, output: Output) -> int:
     """Fit and test both curves; print the better one, or the one asked for, as a stage."""
     engine = default_engine()
-    corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
+    corpus = load_corpus(
+        arguments.corpus,
+        queries=arguments.queries,
+        qrels=arguments.qrels,
+        exclude_identical=arguments.exclude_identical,
+    )
     ctx = Context(
         cache=engine.scores,
         progress=output.progress,

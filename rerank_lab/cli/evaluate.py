@@ -33,7 +33,12 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     names = arguments.measures or DEFAULT_MEASURES
     parse_measures(names)
     engine = default_engine()
-    corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
+    corpus = load_corpus(
+        arguments.corpus,
+        queries=arguments.queries,
+        qrels=arguments.qrels,
+        exclude_identical=arguments.exclude_identical,
+    )
     queries = asked_queries(corpus.queries, corpus.qrels)[: arguments.limit]
     experiment = plan(corpus, arguments.pipelines, queries=queries, measures=names, engine=engine)
     ctx = Context(
@@ -62,13 +67,20 @@ def measure(arguments: argparse.Namespace, output: Output) -> int:
     qrels = _read_qrels(Path(arguments.qrels).expanduser())
     file = Path(arguments.run).expanduser()
     averaging = Averaging(arguments.complete, trec_order=file.suffix not in _KEEP_ORDER)
-    done = measured(qrels, read_run(file).rankings, names, averaging)
+    rankings = read_run(file).rankings
+    own = sum(query_id in ranking.doc_ids for query_id, ranking in rankings.items())
+    if arguments.exclude_identical:
+        rankings = {q: ranking.without({q}) for q, ranking in rankings.items()}
+    done = measured(qrels, rankings, names, averaging)
     if output.as_json:
         output.json(
             done.to_json() | {"missing": list(done.missing), "unjudged": list(done.unjudged)}
         )
         return 0
     _print_measured(done, arguments.complete, arguments.per_query, output)
+    if own:
+        what = "were left out" if arguments.exclude_identical else "count; see --exclude-identical"
+        output.line(f"{own:,} rankings hold a document with the id of their query: these {what}")
     return 0
 
 
@@ -122,6 +134,11 @@ def _print(done: Evaluation, output: Output) -> None:
     _print_comparisons(done, names[0], output)
     for outcome in done.outcomes:
         _print_ledger(outcome, output)
+    if done.design.excluding:
+        output.line(
+            f"{done.design.excluding:,} queries exclude documents, such as themselves; "
+            "--no-exclude-identical ranks a query's own document"
+        )
     unasked = done.design.unasked
     if unasked:
         output.line(f"{len(unasked):,} judged queries have no text: {_some(unasked)}")

@@ -129,6 +129,17 @@ def _add_spending(parser: _Parser) -> None:
     )
 
 
+def _add_judged(parser: _Parser) -> None:
+    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
+    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    parser.add_argument(
+        "--exclude-identical",
+        action=argparse.BooleanOptionalAction,
+        help="leave out of a query's ranking the document with the query's own id, as BEIR does "
+        "(default: where queries and documents of the same id have the same text)",
+    )
+
+
 def _add_measures(parser: _Parser) -> None:
     parser.add_argument(
         "-m",
@@ -177,8 +188,7 @@ def _add_evaluate(parser: _Parser) -> None:
     _add_corpus(parser)
     _add_specs(parser)
     _add_measures(parser)
-    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
-    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    _add_judged(parser)
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
 
 
@@ -195,6 +205,11 @@ def _add_measure(parser: _Parser) -> None:
         help="average over every judged query, one without a ranking counting as 0 "
         "(default, trec_eval -c); --no-complete: over those with a ranking (trec_eval)",
     )
+    parser.add_argument(
+        "--exclude-identical",
+        action="store_true",
+        help="leave out of every ranking the document with the query's own id, as BEIR does",
+    )
     parser.add_argument("--per-query", action="store_true", help="show each query as well")
 
 
@@ -207,8 +222,7 @@ def _add_calibrate(parser: _Parser) -> None:
         required=True,
         help="a pipeline whose last stage gives scores",
     )
-    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
-    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    _add_judged(parser)
     parser.add_argument(
         "--grade", type=_positive, default=1, help="grade from which on a document is relevant"
     )
@@ -243,8 +257,7 @@ def _add_train(parser: _Parser) -> None:
         metavar="NAME",
         help="whose stemmer the word features use (default: english)",
     )
-    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
-    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    _add_judged(parser)
     _add_spending(parser)
 
 

@@ -23,7 +23,12 @@ _SHOWN = 10
 def train(arguments: argparse.Namespace, output: Output) -> int:
     """Train, keep, and print what validation says."""
     engine = default_engine()
-    corpus = load_corpus(arguments.corpus, queries=arguments.queries, qrels=arguments.qrels)
+    corpus = load_corpus(
+        arguments.corpus,
+        queries=arguments.queries,
+        qrels=arguments.qrels,
+        exclude_identical=arguments.exclude_identical,
+    )
     given = {"rounds": arguments.rounds, "leaves": arguments.leaves}
     settings = replace(
         DEFAULT_SETTINGS,

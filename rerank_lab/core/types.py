@@ -48,9 +48,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Query:
+    """What is asked. No pipeline ever ranks the documents whose ids are in `excluded`."""
+
     id: str
     text: str
     meta: Meta = field(default_factory=dict, hash=False)
+    excluded: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, text: str) -> Query:
@@ -127,6 +130,10 @@ class Ranking:
         kept = [hit for hit in self.hits if hit.doc_id in wanted]
         hits = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(kept, 1))
         return Ranking(self.query_id, hits, self.scale)
+
+    def without(self, doc_ids: Collection[str]) -> Ranking:
+        """This ranking but for the documents that `doc_ids` names, ranks counted anew."""
+        return self.among([hit.doc_id for hit in self.hits if hit.doc_id not in doc_ids])
 
     def followed_by(self, doc_ids: Sequence[str]) -> Ranking:
         """This ranking with `doc_ids` below it, unscored, in the order given."""

@@ -11,6 +11,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.bundle import Bundle, Parts, lost, opened, read_judged, read_parts
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
 from rerank_lab.corpora.judged import check_judgments
 from rerank_lab.corpora.source import Source
@@ -22,13 +23,20 @@ PathLike = str | Path
 
 
 def load_corpus(
-    reference: PathLike, *, queries: PathLike | None = None, qrels: PathLike | None = None
+    reference: PathLike,
+    *,
+    queries: PathLike | None = None,
+    qrels: PathLike | None = None,
+    exclude_identical: bool | None = None,
 ) -> Corpus:
     """The corpus that `reference` names: a sample, an imported corpus, a path, `ir_datasets:<id>`.
 
     `queries` and `qrels` are files that take the place of the corpus' own. Rows that cannot be
     used are left out, logged as a warning and listed in `corpus.meta["problems"]`. Raises
     InvalidInput when nothing is usable, or when no corpus or file has that name.
+
+    `exclude_identical` says whether a query excludes the document with its own id, as BEIR does;
+    None means: where queries and documents of the same id have the same text.
     """
     options = ReadOptions()
     log = ProblemLog(options.limits.problems)
@@ -38,7 +46,7 @@ def load_corpus(
     corpus = finished(name, bundle, meta, log, strict=qrels is not None)
     if lost(log):
         _log.warning("Left out while loading %s:\n%s", name, "\n".join(log.lines()))
-    return corpus
+    return with_exclusions(corpus, exclude_identical)
 
 
 def corpus_from_texts(texts: str, name: str = "pasted list") -> Corpus:

@@ -240,6 +240,8 @@ def result_of(spec: str, query: Query, stages: Sequence[StageResult], corpus: Co
 
 
 CANDIDATES = Node("candidates")
+EXCLUDED = "documents that this query excludes, such as itself, were left out"
+"""What a first stage says that left out `Query.excluded`."""
 """What stands for the first stage where the candidates are given."""
 
 
@@ -276,7 +278,16 @@ class _Job:
     @property
     def start(self) -> str:
         """The key that every prefix begins with."""
-        return "\x00".join((self.corpus.content_hash, self.query.id, self.query.text))
+        excluded = sorted(self.query.excluded)
+        return "\x00".join((self.corpus.content_hash, self.query.id, self.query.text, *excluded))
+
+    @property
+    def excluded(self) -> set[str]:
+        """The documents, or all their passages, that this query must not find."""
+        passages = {
+            d for d, parent in self.corpus.parent_of.items() if parent in self.query.excluded
+        }
+        return passages | (self.query.excluded & self.corpus.by_id.keys())
 
     def stage(self, node: Node, before: Ranking | None, key: str) -> tuple[StageResult, str]:
         """The stage's result and the key of the prefix that ends with it."""
@@ -318,8 +329,14 @@ class _Job:
     def _retrieve(self, node: Node) -> StageResult:
         retriever, opening = self.engine.opened(node, self.corpus, self.ctx)
         depth = int(expand(node, "retriever")[1].get("k", retriever.depth))
-        found = retriever.search(self.query, depth, self.ctx)
-        return StageResult(node, Status.OK, opening + found.trace, found.ranking)
+        excluded = self.excluded if self.query.excluded else set()
+        found = retriever.search(self.query, depth + len(excluded), self.ctx)
+        ranking, trace = found.ranking, opening + found.trace
+        if excluded:
+            if not excluded.isdisjoint(ranking.doc_ids):
+                trace += Trace(warnings=(EXCLUDED,))
+            ranking = ranking.without(excluded).top(depth)
+        return StageResult(node, Status.OK, trace, ranking)
 
     def _fuse(self, node: Node) -> StageResult:
         asked = (self.stage(source, None, self.start)[0] for source in node.sources)

@@ -130,3 +130,21 @@ def test_bm25_on_scifact_is_as_published(
     (found,) = shown["results"]
     assert found["queries"] == 300
     assert found["measures"]["nDCG@10"] >= 0.67
+
+
+def test_queries_that_are_documents_are_left_out_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"_id": "a", "text": "moon rocks"}, {"_id": "b", "text": "moon dust"}]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "corpus.jsonl").write_text(lines)
+    (tmp_path / "queries.jsonl").write_text(lines)
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\na\tb\t1\nb\ta\t1\n")
+    asked = ("evaluate", str(tmp_path), "-p", "bm25", "-m", "RR@10")
+    evaluated = run_json(capsys, *asked)
+    assert evaluated["results"][0]["measures"]["RR@10"] == 1.0
+    assert evaluated["excluding"] == 2
+    assert main(list(asked)) == 0
+    assert "2 queries exclude documents" in capsys.readouterr().out
+    kept = run_json(capsys, *asked, "--no-exclude-identical")
+    assert kept["results"][0]["measures"]["RR@10"] == 0.5

@@ -33,13 +33,22 @@ class Design:
     created_at: str = ""
 
     @property
+    def excluding(self) -> int:
+        """How many queries exclude documents, such as themselves."""
+        return sum(bool(query.excluded) for query in self.queries)
+
+    @property
     def size(self) -> int:
         """How many cells it has."""
         return len(self.queries) * len(self.pipelines)
 
     def to_json(self) -> dict[str, Any]:
         shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        queries = [{"id": query.id, "text": query.text} for query in self.queries]
+        queries = [
+            {"id": query.id, "text": query.text}
+            | ({"excluded": sorted(query.excluded)} if query.excluded else {})
+            for query in self.queries
+        ]
         qrels = {query_id: dict(grades) for query_id, grades in self.qrels.items()}
         return shown | {"queries": queries, "qrels": qrels}
 
@@ -48,7 +57,10 @@ class Design:
         values = {name: shown[name] for name in cls.__dataclass_fields__}
         for name in ("pipelines", "measures", "unasked"):
             values[name] = tuple(values[name])
-        values["queries"] = tuple(Query(one["id"], one["text"]) for one in shown["queries"])
+        values["queries"] = tuple(
+            Query(one["id"], one["text"], excluded=frozenset(one.get("excluded", ())))
+            for one in shown["queries"]
+        )
         return cls(**values)
 
 

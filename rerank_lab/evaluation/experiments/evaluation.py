@@ -139,6 +139,7 @@ class Evaluation:
         return {
             "results": [outcome.to_json() for outcome in self.outcomes],
             "common": {"queries": len(self.common), "results": common},
+            "excluding": self.design.excluding,
         }
 
 

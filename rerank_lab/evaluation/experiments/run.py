@@ -211,7 +211,7 @@ def _identity(
 ) -> str:
     parts = [
         corpus.content_hash,
-        [(query.id, query.text) for query in queries],
+        [(query.id, query.text, *sorted(query.excluded)) for query in queries],
         [(str(pipeline), _fingerprints(pipeline, engine)) for pipeline in made],
     ]
     digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
