@@ -33,13 +33,14 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
             continue
         for form in _forms(secret):
             text = text.replace(form, REMOVED)
-        if any(form in layer for form in _forms(secret) for layer in layers[1:]):
+        bare = [form.replace("\\", "") for form in _forms(secret)]
+        if any(form in layer for form in bare for layer in layers[1:]):
             text = _pattern(secret).sub(REMOVED, text)
     return text
 
 
 def _unescaped(text: str) -> str:
-    """One layer of escapes resolved: a quick look, before the slow pattern is tried."""
+    """One layer of escapes resolved, without backslashes: a look before the slow pattern."""
     text = _CODE.sub(lambda m: chr(int(m[1] or m[2], 16)), text).replace("\\", "")
     return urllib.parse.unquote(html.unescape(text))
 

@@ -66,6 +66,7 @@ _LABEL = re.compile(
     r"(?i:(?:the )?(?:most relevant )?(?:answer|passage|document|one|output)?(?: is)?[ \t]*:?[ \t]*"
     r"(?:passage |document )?)[\[(\"'*]{0,3}([A-Z])[\])\"'*]{0,3}\.?"
 )
+_QUOTED_LABEL = re.compile(r"(?:passage|document)[ \t]+([A-Z])[ \t]*:[ \t]*\S", re.IGNORECASE)
 _YES_NO = re.compile(r"(?:answer[ \t]*:[ \t]*)?[\"'*]{0,3}(yes|no)[\"'*]{0,3}[.!]?", re.IGNORECASE)
 
 
@@ -130,7 +131,8 @@ def read_selection(text: str, n: int, wanted: int, cut_short: bool = False) -> R
 def read_label(text: str, n: int, cut_short: bool = False) -> Reading:
     """The one passage of n, labelled A, B, ..., that an answer chooses.
 
-    The whole answer must be the label (`B`, `[B]`, `Passage B.`), or end in a line that is.
+    The whole answer must be the label (`B`, `[B]`, `Passage B.`), or end in a line that is, or
+    begin by repeating the chosen passage with its label (`Passage B: "..."`) and name no other.
     """
     answer = answer_text(text)
     if not answer:
@@ -140,6 +142,11 @@ def read_label(text: str, n: int, cut_short: bool = False) -> Reading:
         if found:
             place = ord(found[1]) - ord("A")
             return Reading((place,)) if place < n else Reading((), (Fault.INVENTED,))
+    quoted = _QUOTED_LABEL.match(answer)
+    labels = {label.upper() for label in _QUOTED_LABEL.findall(answer)}
+    if quoted and len(labels) == 1:
+        place = ord(quoted[1].upper()) - ord("A")
+        return Reading((place,)) if place < n else Reading((), (Fault.INVENTED,))
     return _unread(answer, cut_short)
 
 

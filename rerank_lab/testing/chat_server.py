@@ -88,13 +88,13 @@ def question_of(body: Mapping[str, Any]) -> Question:
     """Read a request back. Raises ValueError when it is none of the project's questions."""
     turns = [str(turn["content"]) for turn in body["messages"]]
     everything, last = "\n".join(turns), turns[-1]
-    asked = _PASSAGE.sub("", last)  # documents may hold the words of a question
+    question = _PASSAGE.sub("", last)  # documents may hold the words of a question
     if "yes or no" in last:
         passages = [("", m[1]) for m in re.finditer(r'^Passage: "(.*)"$', last, re.MULTILINE)]
         kind = "yesno"
     else:
-        found = [m.groups() for turn in turns for m in _PASSAGE.finditer(turn)]
-        passages = [(i or j, text.removeprefix('"').removesuffix('"')) for i, j, text in found]
+        labelled = [m.groups() for turn in turns for m in _PASSAGE.finditer(turn)]
+        passages = [(i or j, text.removeprefix('"').removesuffix('"')) for i, j, text in labelled]
         kind = next(
             (
                 kind
@@ -105,11 +105,11 @@ def question_of(body: Mapping[str, Any]) -> Question:
                     ("letter", "label"),
                     ("A or B alone", "label"),
                 )
-                if words in asked
+                if words in question
             ),
             "",
         )
-    query, keep = _QUERY.search(everything), _KEEP.search(asked)
+    query, keep = _QUERY.search(everything), _KEEP.search(question)
     if not kind or query is None:
         raise ValueError("this is none of the questions that are known here")
     return Question(body, query[1], tuple(passages), kind, int(keep[1]) if keep else 0)
@@ -152,7 +152,7 @@ class FakeChat(FakeServer):
         wrong = self._problem(path, body)
         if wrong:
             return (404 if wrong == "Not Found" else 400), _error(wrong, "invalid_request_error")
-        return 200, (self._echoed(body) if "prompt" in body else self._said(body))
+        return 200, (self._echoed(body) if "prompt" in body else self._chat_reply(body))
 
     def _problem(self, path: str, body: Any) -> str:
         known = {"/v1/chat/completions": _CHAT_FIELDS, "/v1/completions": _COMPLETION_FIELDS}
@@ -172,7 +172,7 @@ class FakeChat(FakeServer):
             return "response_format is not supported"
         return ""
 
-    def _said(self, body: Any) -> Any:
+    def _chat_reply(self, body: Any) -> Any:
         reply = self.mind(question_of(body))
         choice: dict[str, Any] = {
             "index": 0,
@@ -186,29 +186,29 @@ class FakeChat(FakeServer):
         }
         if body.get("logprobs") and self.logprobs:
             top = sorted(reply.first.items(), key=lambda item: -item[1])[: body["top_logprobs"]]
-            told = [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in top]
-            first = told[0] if told else {"token": reply.text, "logprob": 0.0, "bytes": None}
-            choice["logprobs"] = {"content": [{**first, "top_logprobs": told}], "refusal": None}
-        shown = sum(len(str(turn["content"]).split()) for turn in body["messages"])
-        return _completion(body, "chat.completion", choice, shown, len(reply.text.split()))
+            listed = [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in top]
+            first = listed[0] if listed else {"token": reply.text, "logprob": 0.0, "bytes": None}
+            choice["logprobs"] = {"content": [{**first, "top_logprobs": listed}], "refusal": None}
+        read = sum(len(str(turn["content"]).split()) for turn in body["messages"])
+        return _completion(body, "chat.completion", choice, read, len(reply.text.split()))
 
     def _echoed(self, body: Any) -> Any:
         """Likelihoods of a bigram kind: words seen before in the prompt are likely."""
         prompt = str(body["prompt"])
         parts = list(re.finditer(r"\s*\S+", prompt))
-        seen: set[str] = set()
-        found: list[float | None] = []
+        earlier: set[str] = set()
+        logprobs: list[float | None] = []
         for part in parts:
             word = part[0].strip().lower().strip("?.,")
-            found.append((-0.5 if word in seen else -6.0) if found else None)
-            seen.add(word)
+            logprobs.append((-0.5 if word in earlier else -6.0) if logprobs else None)
+            earlier.add(word)
         choice = {
             "index": 0,
             "text": prompt + " and",
             "finish_reason": "length",
             "logprobs": {
                 "tokens": [part[0] for part in parts] + [" and"],
-                "token_logprobs": [*found, -1.0],
+                "token_logprobs": [*logprobs, -1.0],
                 "text_offset": [part.start() for part in parts] + [len(prompt)],
                 "top_logprobs": None,
             },

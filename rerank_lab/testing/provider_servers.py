@@ -25,7 +25,7 @@ from typing import Any, Self
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query
 from rerank_lab.rerankers.base import Reranker
-from rerank_lab.testing.wire_formats import WIRES, checked, query_of, text_of
+from rerank_lab.testing.wire_formats import WIRES, checked, query_of, text_of, top_of
 
 Scorer = Callable[[str, Sequence[str]], Sequence[float]]
 KEY = "test-key"
@@ -75,8 +75,8 @@ class Received:
 def overlap(query: str, texts: Sequence[str]) -> list[float]:
     """The share of the query's words that each text holds, from 0 to 1; no model needed."""
     words = set(re.findall(r"\w+", query.lower()))
-    found = [words & set(re.findall(r"\w+", text.lower())) for text in texts]
-    return [len(shared) / max(1, len(words)) for shared in found]
+    shared = [words & set(re.findall(r"\w+", text.lower())) for text in texts]
+    return [len(common) / max(1, len(words)) for common in shared]
 
 
 def scorer_of(reranker: Reranker) -> Scorer:
@@ -166,6 +166,7 @@ class FakeProvider(FakeServer):
         scores = self.scorer(query, texts)
         results = [{"index": i, wire.score: s} for i, s in enumerate(scores)]
         results.sort(key=lambda item: -item[wire.score])
+        results = results[: top_of(body)]
         results = _broken(results, wire.score, len(texts), switch)
         if switch.no_results:
             return {"unexpected": True}

@@ -1,4 +1,4 @@
-"""The wire formats of the hosted providers, as the servers of `testing_servers` speak them."""
+"""The wire formats of the hosted providers, as the servers of `provider_servers` speak them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """One provider's format: path, header of the key, request fields and types, reply."""
+class WireFormat:
+    """One provider's format: path, header of the key, request fields and types, reply.
+
+    `nullable` are fields that its official SDK sends as null; `top` is the field that asks for so
+    many results only.
+    """
 
     path: str
     fields: Mapping[str, type | tuple[type, ...]]
@@ -21,6 +25,7 @@ class Wire:
     prefix: str = "Bearer "
     open: bool = False
     limit: int = 0
+    nullable: tuple[str, ...] = ()
     error: Callable[[int, str], Any] = lambda _, words: {"detail": words}
 
 
@@ -42,31 +47,33 @@ def _cohere(results: list[dict[str, Any]], tokens: int, served: str) -> Any:
 
 _TEXT = {"model": str, "query": str}
 _NESTED: Callable[[int, str], Any] = lambda _, words: {"error": {"message": words}}  # noqa: E731
-WIRES: Mapping[str, Wire] = {
-    "cohere": Wire(
+WIRES: Mapping[str, WireFormat] = {
+    "cohere": WireFormat(
         "/v2/rerank",
-        {**_TEXT, "documents": list, "top_n": int, "max_tokens_per_doc": int, "priority": int},
+        {**_TEXT, "documents": list, "top_n": int, "max_tokens_per_doc": int, "priority": int}
+        | {"relevant_spans": dict},
         "documents",
         _cohere,
         required=("model", "query"),
         error=lambda _, words: {"message": words},
     ),
-    "voyage": Wire(
+    "voyage": WireFormat(
         "/v1/rerank",
         {**_TEXT, "documents": list, "top_k": int, "truncation": bool, "return_documents": bool},
         "documents",
         _listed("data", _tokens),
         required=("model", "query"),
+        nullable=("top_k",),
         limit=1000,
     ),
-    "jina": Wire(
+    "jina": WireFormat(
         "/v1/rerank",
         {**_TEXT, "documents": list, "top_n": int, "return_documents": bool},
         "documents",
         _listed("results", _tokens),
         required=("model", "query"),
     ),
-    "mixedbread": Wire(
+    "mixedbread": WireFormat(
         "/v1/reranking",
         {**_TEXT, "input": list, "rank_fields": list, "top_k": int, "return_input": bool},
         "input",
@@ -74,7 +81,7 @@ WIRES: Mapping[str, Wire] = {
         "score",
         required=("model", "query"),
     ),
-    "zeroentropy": Wire(
+    "zeroentropy": WireFormat(
         "/v1/models/rerank",
         {**_TEXT, "documents": list, "top_n": int, "latency": str},
         "documents",
@@ -88,7 +95,7 @@ WIRES: Mapping[str, Wire] = {
         ),
         required=("model", "query"),
     ),
-    "pinecone": Wire(
+    "pinecone": WireFormat(
         "/rerank",
         {**_TEXT, "documents": list, "rank_fields": list, "top_n": int}
         | {"return_documents": bool, "parameters": dict},
@@ -101,7 +108,7 @@ WIRES: Mapping[str, Wire] = {
         limit=100,
         error=lambda status, words: {"status": status, "error": {"message": words}},
     ),
-    "together": Wire(
+    "together": WireFormat(
         "/v1/rerank",
         {**_TEXT, "documents": list, "top_n": int, "return_documents": bool, "rank_fields": list},
         "documents",
@@ -109,22 +116,24 @@ WIRES: Mapping[str, Wire] = {
         required=("model", "query"),
         error=_NESTED,
     ),
-    "isaacus": Wire(
+    "isaacus": WireFormat(
         "/v1/rerankings",
-        {**_TEXT, "texts": list, "top_n": int},
+        {**_TEXT, "texts": list, "top_n": int, "is_iql": bool, "scoring_method": str}
+        | {"chunking_options": dict},
         "texts",
         _listed("results", lambda tokens: {"usage": {"input_tokens": tokens}}, model=False),
         "score",
         required=("model", "query"),
+        nullable=("top_n", "chunking_options"),
     ),
-    "contextual": Wire(
+    "contextual": WireFormat(
         "/v1/rerank",
         {**_TEXT, "documents": list, "top_n": int, "instruction": str, "metadata": list},
         "documents",
         _listed("results", lambda _: {}, model=False),
         required=("model", "query"),
     ),
-    "bedrock": Wire(
+    "bedrock": WireFormat(
         "/rerank",
         {"queries": list, "sources": list, "rerankingConfiguration": dict, "nextToken": str},
         "sources",
@@ -134,7 +143,7 @@ WIRES: Mapping[str, Wire] = {
         prefix="AWS4-HMAC-SHA256 Credential=",
         error=lambda _, words: {"message": words},
     ),
-    "elastic": Wire(
+    "elastic": WireFormat(
         "/_inference/rerank/.rerank-v1-elasticsearch",
         {
             "query": str,
@@ -149,7 +158,7 @@ WIRES: Mapping[str, Wire] = {
         open=True,
         error=lambda status, words: {"error": {"reason": words}, "status": status},
     ),
-    "nim": Wire(
+    "nim": WireFormat(
         "/v1/ranking",
         {"model": str, "query": dict, "passages": list, "truncate": str, "top_k": int},
         "passages",
@@ -158,7 +167,7 @@ WIRES: Mapping[str, Wire] = {
         required=("model", "query"),
         open=True,
     ),
-    "tei": Wire(
+    "tei": WireFormat(
         "/rerank",
         {"query": str, "texts": list, "truncate": bool, "truncation_direction": str}
         | {"raw_scores": bool, "return_text": bool},
@@ -169,7 +178,7 @@ WIRES: Mapping[str, Wire] = {
         limit=32,
         error=lambda _, words: {"error": words, "error_type": "Validation"},
     ),
-    "vllm": Wire(
+    "vllm": WireFormat(
         "/rerank",
         {**_TEXT, "documents": list, "top_n": int, "truncate_prompt_tokens": int, "priority": int},
         "documents",
@@ -178,7 +187,7 @@ WIRES: Mapping[str, Wire] = {
         open=True,
         error=_NESTED,
     ),
-    "infinity": Wire(
+    "infinity": WireFormat(
         "/rerank",
         {**_TEXT, "documents": list, "top_n": int, "return_documents": bool, "raw_scores": bool},
         "documents",
@@ -190,8 +199,15 @@ WIRES: Mapping[str, Wire] = {
 }
 
 
+def top_of(body: Mapping[str, Any]) -> int | None:
+    """How many results a request asks for; None for all."""
+    inside = body.get("rerankingConfiguration", {}).get("bedrockRerankingConfiguration", {})
+    listed = [body.get("top_n"), body.get("top_k"), inside.get("numberOfResults")]
+    return next((top for top in listed if isinstance(top, int) and top > 0), None)
+
+
 def checked(
-    wire: Wire, path: str, headers: Mapping[str, str], body: Any, keys: set[str]
+    wire: WireFormat, path: str, headers: Mapping[str, str], body: Any, keys: set[str]
 ) -> tuple[int, str]:
     """The status and message with which a provider refuses a request, or (0, "")."""
     if path.split("?")[0] != wire.path:
@@ -205,6 +221,8 @@ def checked(
     for name, value in body.items():
         if name not in wire.fields:
             return 422, f"unknown field: {name}"
+        if value is None and name in wire.nullable:
+            continue
         if value is None:
             return 400, f"{name} must not be null"
         if not isinstance(value, wire.fields[name]):

@@ -135,6 +135,22 @@ def test_a_label_is_read(text: str) -> None:
     assert read_label(text, 4) == Reading((1,))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['Passage B: "The people of', "Document B: the people of", 'passage b : "x" and\nmore of it'],
+)
+@pytest.mark.parametrize("cut_short", [True, False])
+def test_a_label_that_begins_the_repeated_passage_is_read(text: str, cut_short: bool) -> None:
+    assert read_label(text, 4, cut_short) == Reading((1,))
+
+
+@pytest.mark.parametrize(
+    "text", ['Passage A: "x"\nPassage B: "y"', "The Passage B: x", "Passage B:", "Passage BC: x"]
+)
+def test_several_repeated_passages_are_no_choice(text: str) -> None:
+    assert not read_label(text, 4).usable
+
+
 @pytest.mark.parametrize("text", ["A or B", "I prefer B to A", "neither", "[A] [B]", "b", "2"])
 def test_a_label_in_a_sentence_is_not_an_answer(text: str) -> None:
     assert not read_label(text, 4).usable

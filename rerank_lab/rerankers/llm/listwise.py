@@ -8,29 +8,22 @@ from typing import Any, ClassVar
 
 from rerank_lab.components.registry import Info, Param
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import LabError
+from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.core.similarity import kendall_tau
 from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.remote.access import replayed
+from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, windows
 from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered, numbered
 from rerank_lab.rerankers.llm.chat import chat_provider, no_probabilities
 from rerank_lab.rerankers.llm.options import llm_info
+from rerank_lab.rerankers.llm.prompts import Messages
 from rerank_lab.rerankers.llm.tournament import Stage, dealt, stages
 from rerank_lab.rerankers.parsing import Fault, Reading, read_order, read_selection
 
 FORMS = ("rankgpt", "rankllm", "first", "json", "tourrank")
 _LETTERS = 26
-_SCHEMA: dict[str, Any] = {
-    "name": "ranking",
-    "strict": True,
-    "schema": {
-        "type": "object",
-        "properties": {"ranking": {"type": "array", "items": {"type": "integer"}}},
-        "required": ["ranking"],
-        "additionalProperties": False,
-    },
-}
 
 
 class Listwise(ComparativeLLMReranker, ListwiseReranker):
@@ -103,9 +96,19 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         if self.form == "first":
             return self._first(query, prepared, work)
         messages = self._messages(query, numbered(prepared), {}, work.problem)
-        extra = {"schema": _SCHEMA} if self.form == "json" else {}
-        answer = self._chat(messages, len(texts), work, **extra)
+        answer = self._ordering_answer(messages, len(texts), work)
         return self._read(read_order(answer.text, len(texts), answer.truncated), answer, work)
+
+    def _ordering_answer(self, messages: Messages, n: int, work: Work) -> Completion:
+        if self.form != "json":
+            return self._chat(messages, n, work)
+        try:
+            return self._chat(messages, n, work, schema=_schema(n))
+        except BackendError:
+            if not replayed(work.ctx):
+                raise
+        # A recording of before the identifiers were listed in the schema.
+        return self._chat(messages, n, work, schema=_schema(0))
 
     def _first(self, query: str, prepared: Sequence[str], work: Work) -> list[int]:
         passages = lettered(prepared)
@@ -222,6 +225,25 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
 
 
 WINDOW_LIMIT = int(WINDOW.high or 0)
+
+
+def _schema(n: int) -> dict[str, Any]:
+    """A JSON schema that admits at most n of the identifiers 1 to n; any numbers, if n is 0."""
+    numbers: dict[str, Any] = {"type": "integer"}
+    listed: dict[str, Any] = {"type": "array", "items": numbers}
+    if n:
+        numbers["enum"] = list(range(1, n + 1))
+        listed["maxItems"] = n
+    return {
+        "name": "ranking",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"ranking": listed},
+            "required": ["ranking"],
+            "additionalProperties": False,
+        },
+    }
 
 
 def label_order(first: Sequence[tuple[str, float]], labels: Sequence[str]) -> list[int]:

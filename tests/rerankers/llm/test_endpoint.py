@@ -60,7 +60,10 @@ def test_what_is_sent_is_what_the_options_say_and_no_more(
     server.requests.clear()
     make(Listwise, server, temperature=-1.0, form="json").rerank(QUERY, DOCS, ctx)
     assert "temperature" not in server.requests[0].body
-    assert server.requests[0].body["response_format"]["json_schema"]["strict"] is True
+    schema = server.requests[0].body["response_format"]["json_schema"]
+    assert schema["strict"] is True
+    listed = schema["schema"]["properties"]["ranking"]
+    assert listed["items"]["enum"] == list(range(1, listed["maxItems"] + 1))
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -283,6 +286,71 @@ def test_a_price_that_is_not_known_cannot_keep_a_limit(ctx: Context) -> None:
     assert reranker.estimate(QUERY, DOCS).amount is None
     with pytest.raises(SpendLimit):
         reranker.rerank(QUERY, DOCS, replace(ctx, spend=SpendMeter(limit=1.0)))
+
+
+def test_a_limit_holds_for_a_model_on_this_machine(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    limited = replace(ctx, spend=SpendMeter(limit=1.0))
+    with pytest.raises(SpendLimit, match=r"price of test-model at 127\.0\.0\.1") as caught:
+        make(Listwise, server).rerank(QUERY, DOCS, limited)
+    assert "price_in=" in caught.value.hint
+    assert "price_out=" in caught.value.hint
+    assert not server.requests
+    stated = make(Listwise, server, price_in=0.0, price_out=0.0)
+    assert stated.rerank(QUERY, DOCS, limited).trace.cost == 0.0
+    assert make(Listwise, server).estimate(QUERY, DOCS).unknown
+
+
+@pytest.mark.parametrize("field", ["seed", "temperature"])
+def test_a_field_that_an_endpoint_does_not_take_is_left_out(
+    field: str, serve: Serve, ctx: Context
+) -> None:
+    server = serve()
+    answer = server.answer
+
+    def strict(path: str, headers: Any, body: Any) -> tuple[int, Any]:
+        if field in body:
+            return 422, {"detail": f"Unsupported fields in the request: {{'{field}'}}"}
+        return answer(path, headers, body)
+
+    server.answer = strict  # type: ignore[method-assign]
+    result = make(Listwise, server).rerank(QUERY, DOCS, ctx)
+    assert result.status is Status.OK
+    assert any(f"does not take {field}" in warning for warning in result.trace.warnings)
+
+
+def test_the_limit_on_tokens_is_named_as_the_endpoint_wants_it(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    answer = server.answer
+
+    def newer(path: str, headers: Any, body: Any) -> tuple[int, Any]:
+        if "max_tokens" in body:
+            words = "'max_tokens' is not supported, use 'max_completion_tokens' instead."
+            return 400, {"error": {"message": words}}
+        return answer(path, headers, body)
+
+    server.answer = newer  # type: ignore[method-assign]
+    assert make(Listwise, server).rerank(QUERY, DOCS, ctx).status is Status.OK
+
+
+def test_a_recording_of_an_older_schema_still_answers(
+    serve: Serve, ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rerank_lab.rerankers.llm import listwise
+
+    newer = listwise._schema
+    server = serve()
+    with Recording(tmp_path / "r.sqlite", "record") as recording:
+        monkeypatch.setattr(listwise, "_schema", lambda n: newer(0))
+        first = make(Listwise, server, form="json").rerank(
+            QUERY, DOCS, replace(ctx, recording=recording)
+        )
+    monkeypatch.setattr(listwise, "_schema", newer)
+    with Recording(tmp_path / "r.sqlite", "replay") as recording:
+        again = make(Listwise, server, form="json").rerank(
+            QUERY, DOCS, Context(recording=recording)
+        )
+    assert again.ranking == first.ranking
 
 
 def test_the_dated_price_list_gives_an_estimate_before_a_run() -> None:

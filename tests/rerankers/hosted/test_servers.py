@@ -1,0 +1,118 @@
+"""What servers and SDKs of the field send: scales, refused texts, fields, numbers of results."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rerank_lab.components.registry import load
+from rerank_lab.core.errors import BackendError, SpendLimit
+from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.types import Document, Status
+from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
+from tests.rerankers.hosted.conftest import DOCS, ORDER, QUERY, keyed, made, run
+
+Start = Callable[..., FakeProvider]
+
+
+def post(server: FakeProvider, body: dict[str, Any]) -> Any:
+    """The reply to a request that an SDK makes."""
+    wire = server.wire
+    request = urllib.request.Request(
+        server.root + wire.path,
+        json.dumps(body).encode(),
+        {"content-type": "application/json", wire.auth: wire.prefix + KEY},
+    )
+    with urllib.request.urlopen(request, timeout=5) as reply:
+        return json.loads(reply.read())
+
+
+@pytest.mark.parametrize("provider", ["tei", "infinity", "cohere", "voyage"])
+def test_scores_outside_0_to_1_are_no_probabilities(provider: str, fake: Start) -> None:
+    server = fake(provider, scorer=lambda query, texts: [7.685 - i for i in range(len(texts))])
+    done = run(provider, server)
+    assert done.ranking.scale == "logit"
+    assert any("7.685" in warning for warning in done.trace.warnings)
+
+
+def test_probabilities_stay_probabilities(fake: Start) -> None:
+    done = run("tei", fake("tei"))
+    assert done.ranking.scale == "probability"
+    assert not done.trace.warnings
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "words"),
+    [
+        (
+            "tei",
+            500,
+            "input (9000 tokens) is too large to process. increase the physical batch size",
+        ),
+        ("vllm", 400, "This model's maximum context length is 512 tokens."),
+        ("infinity", 422, "String should have at most 122880 characters"),
+        ("jina", 413, "Input text exceeds the maximum length of the model, too long"),
+    ],
+)
+def test_a_text_that_is_too_long_is_named_and_not_sent_again(
+    provider: str, status: int, words: str, fake: Start
+) -> None:
+    server = fake(provider)
+    server.always = Switch(status=status, words=words)
+    docs = [*DOCS, Document("the-long-one", "capital " * 20_000)]
+    with pytest.raises(BackendError) as caught:
+        made(provider, server).rerank(QUERY, docs, keyed())
+    assert not caught.value.retryable
+    assert len(server.requests) == 1
+    assert "'the-long-one'" in caught.value.hint
+    assert words[:20] in caught.value.message
+
+
+def test_other_faults_of_a_server_are_tried_again(fake: Start) -> None:
+    server = fake("tei")
+    server.queue(Switch(status=500, words="CUDA out of memory"))
+    assert run("tei", server).status is Status.OK
+
+
+def test_a_server_of_ones_own_is_free_on_this_network_only() -> None:
+    here = load("reranker", "vllm")(base_url="http://127.0.0.1:8000")
+    there = load("reranker", "vllm")(base_url="https://rerank.example.com")
+    assert here.estimate(QUERY, DOCS).amount == 0.0
+    assert there.estimate(QUERY, DOCS).amount is None
+    with pytest.raises(SpendLimit, match="price of"):
+        there.rerank(QUERY, DOCS, keyed(spend=SpendMeter(limit=1.0)))
+
+
+TEXTS = {"documents": ["a capital", "France", "capital of France"]}
+
+
+@pytest.mark.parametrize(
+    ("provider", "top", "results"),
+    [("cohere", "top_n", "results"), ("voyage", "top_k", "data"), ("jina", "top_n", "results")],
+)
+def test_a_fake_gives_as_many_results_as_asked_for(
+    provider: str, top: str, results: str, fake: Start
+) -> None:
+    body = {"model": "m", "query": "capital of France", **TEXTS}
+    assert len(post(fake(provider), {**body, top: 2})[results]) == 2
+    assert len(post(fake(provider), body)[results]) == 3
+
+
+def test_fakes_take_what_the_official_sdks_send(fake: Start) -> None:
+    body = {"model": "m", "query": "capital", **TEXTS, "top_k": None, "truncation": True}
+    assert len(post(fake("voyage"), body)["data"]) == 3
+    body = {"model": "m", "query": "capital", "texts": TEXTS["documents"], "is_iql": False,
+            "scoring_method": "auto", "top_n": None}  # fmt: skip
+    assert len(post(fake("isaacus"), body)["results"]) == 3
+
+
+def test_relevant_spans_are_asked_for_by_an_option(fake: Start) -> None:
+    server = fake("cohere")
+    assert run("cohere", server, relevant_spans="enabled").ranking.doc_ids == ORDER
+    run("cohere", server)
+    sent = [request.body.get("relevant_spans") for request in server.requests]
+    assert sent == [{"mode": "enabled"}, None]
