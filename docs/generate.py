@@ -11,8 +11,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+from rerank_lab.components.base import KINDS, Info, Param
 from rerank_lab.components.catalogue import Model, catalogue, elsewhere
-from rerank_lab.components.registry import KINDS, Broken, Info, Param, infos
+from rerank_lab.components.registry import Broken, infos
 from rerank_lab.core.spec import format_literal
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ MODULE = '''
 import time
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker
 from rerank_lab.retrievers.base import Retriever
 from rerank_lab.core.types import Ranking, Status

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli.parser import read_arguments
+from rerank_lab.components.base import KINDS, Info
 from rerank_lab.components.catalogue import catalogue, elsewhere
-from rerank_lab.components.registry import KINDS, Info, infos
+from rerank_lab.components.registry import infos
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
 

@@ -128,7 +128,8 @@ def _models() -> Check:
 
 
 def _components() -> Check:
-    from rerank_lab.components.registry import KINDS, Broken, infos
+    from rerank_lab.components.base import KINDS
+    from rerank_lab.components.registry import Broken, infos
 
     found = [one for kind in KINDS for one in infos(kind)]
     broken = [one for one in found if isinstance(one, Broken)]

@@ -103,7 +103,8 @@ def _delete(arguments: argparse.Namespace, output: Output) -> int:
 
 def models(arguments: argparse.Namespace, output: Output) -> int:
     """What there is, and what can run here now."""
-    from rerank_lab.components.registry import KINDS, Broken, infos
+    from rerank_lab.components.base import KINDS
+    from rerank_lab.components.registry import Broken, infos
 
     rows = _model_rows()
     found = [one for kind in KINDS for one in infos(kind)]

@@ -7,123 +7,18 @@ validation and docs are generated from each component's `Info`.
 
 from __future__ import annotations
 
-import difflib
 import importlib.metadata
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
+from rerank_lab.components.base import Info, Kind, one_line
 from rerank_lab.components.catalogue import Model, catalogue
-from rerank_lab.core.errors import BackendError, InvalidInput
+from rerank_lab.core.errors import BackendError, InvalidInput, nearest
 from rerank_lab.core.spec import Literal as Value
-from rerank_lab.core.spec import Node, PipelineSpec, format_literal, parse
-
-Kind = Literal["retriever", "fusion", "reranker"]
-KINDS: tuple[Kind, ...] = ("retriever", "fusion", "reranker")
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """One option of a component. The type is that of `default`; `low` and `high` are inclusive."""
-
-    name: str
-    default: Value
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[Value, ...] = ()
-    unit: str = ""
-    label: str = ""
-    execution: bool = False
-    """True when the option changes how fast an answer comes, never which answer."""
-    automatic: str = ""
-    """What the default really does, when it is a number that only stands for something: forms show
-    these words in place of the number."""
-    local: bool = False
-    """True when the value may name a file or folder of this machine; the app then asks whether it
-    may be read."""
-
-    @property
-    def type(self) -> type[Value]:
-        return type(self.default)
-
-    def check(self, value: Value) -> tuple[Value | None, str]:
-        """The value in this option's type and "", or None and what is wrong with it."""
-        if self.type is float and type(value) is int:
-            value = float(value)
-        if type(value) is not self.type:
-            wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-            return None, f"{self.name} must be {wanted[self.type]}, not {format_literal(value)}"
-        if self.choices and value not in self.choices:
-            listed = ", ".join(format_literal(choice) for choice in self.choices)
-            return None, f"{self.name} must be one of {listed}, not {format_literal(value)}"
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if self.low is not None and value < self.low:
-                return None, f"{self.name} must be at least {self.low:g}, not {value:g}"
-            if self.high is not None and value > self.high:
-                return None, f"{self.name} must be at most {self.high:g}, not {value:g}"
-        return value, ""
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What a component is, for people and for generated forms, help and docs."""
-
-    name: str
-    kind: Kind
-    family: str
-    summary: str
-    scale: str
-    params: tuple[Param, ...] = ()
-    extra: str = ""
-    key_variable: str = ""
-    lane: str = "cpu"
-    lanes: tuple[tuple[str, Value, str], ...] = ()
-    """(option, value, lane): where an option decides what kind of resource is occupied."""
-    deterministic: bool = True
-    max_concurrency: int = 1
-    min_sources: int = 2
-    """Of a fusion: how many sources it needs."""
-    stage_only: bool = False
-    """Of a fusion: True when it works on candidates only, and cannot be a first stage."""
-
-    def param(self, name: str) -> Param | None:
-        return next((p for p in self.params if p.name == name), None)
-
-    def lane_of(self, options: Mapping[str, Value]) -> str:
-        """The kind of resource that it occupies with these (complete) options."""
-        decided = (lane for name, value, lane in self.lanes if options.get(name) == value)
-        return next(decided, self.lane)
-
-    def complete(self, options: Mapping[str, Value]) -> dict[str, Value]:
-        """All options with defaults filled in. Raises InvalidInput with every problem at once."""
-        problems = self.problems(options)
-        if problems:
-            raise InvalidInput(
-                f"{self.name}: {_sentence(problems)}",
-                hint=f"Options of {self.name}: {', '.join(p.name for p in self.params) or 'none'}.",
-                problems=problems,
-            )
-        given = {k: self._checked(k, v) for k, v in options.items()}
-        return {p.name: given.get(p.name, p.default) for p in self.params}
-
-    def _checked(self, name: str, value: Value) -> Value:
-        param = self.param(name)
-        checked = param.check(value)[0] if param else None
-        return value if checked is None else checked
-
-    def problems(self, options: Mapping[str, Value]) -> list[str]:
-        found = []
-        for name, value in options.items():
-            param = self.param(name)
-            if param is None:
-                near = nearest(name, (p.name for p in self.params))
-                found.append(f"there is no option {name!r}{near}")
-            else:
-                found += [problem for problem in [param.check(value)[1]] if problem]
-        return found
+from rerank_lab.core.spec import Node, PipelineSpec, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +100,6 @@ def infos(kind: Kind) -> tuple[Info | Broken, ...]:
     return tuple(rows)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "a" or "b"?` with the names nearest to `word`, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
 def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
     """The canonical spec: names and options checked, defaults dropped, catalogue names in use.
 
@@ -225,7 +114,7 @@ def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
     nodes += [_canonical(node, "reranker", problems) for node in given.stages]
     if problems:
         raise InvalidInput(
-            f"The pipeline {str(given)!r} has {_count(len(problems))}: {_sentence(problems)}",
+            f"The pipeline {str(given)!r} has {_count(len(problems))}: {one_line(problems)}",
             hint="Correct these; `rerank-lab models` lists the names that exist.",
             problems=problems,
         )
@@ -259,7 +148,7 @@ def resolve_stages(given: str | Node | PipelineSpec) -> PipelineSpec:
         problems += wrong
     if problems:
         raise InvalidInput(
-            f"The stages {str(given)!r} have {_count(len(problems))}: {_sentence(problems)}",
+            f"The stages {str(given)!r} have {_count(len(problems))}: {one_line(problems)}",
             hint=hint,
             problems=problems,
         )
@@ -385,12 +274,6 @@ def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
     full = found.complete(node.values)
     kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
     return Node(node.name, tuple(kept.items()), sources)
-
-
-def _sentence(problems: Iterable[str]) -> str:
-    """Problems in one line, ended by one mark."""
-    told = "; ".join(problems)
-    return told if told.endswith("?") else f"{told}."
 
 
 def _count(n: int) -> str:

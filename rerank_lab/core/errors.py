@@ -17,7 +17,8 @@ The UI, the command line and the API show `message` and `hint` word for word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class LabError(Exception):
@@ -115,3 +116,9 @@ class Cancelled(LabError):
 
 class ContractViolation(LabError):
     kind = "contract_violation"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "a" or "b"?` with the names nearest to `word`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

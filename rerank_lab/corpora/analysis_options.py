@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.components.registry import Param
+from rerank_lab.components.base import Param
 from rerank_lab.corpora.analysis import LANGUAGES
 
 LANGUAGE = Param(

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rerank_lab.components.registry import nearest
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, nearest
 from rerank_lab.core.types import Qrels, Ranking
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "AP", "P@5", "P@10", "R@10", "R@100", "Judged@10")

@@ -11,9 +11,8 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Component, Info, Param
 from rerank_lab.core.errors import ContractViolation, InvalidInput, LabError
 from rerank_lab.core.spec import Literal, Node
 from rerank_lab.core.types import Document, Query, Ranking
@@ -82,22 +81,16 @@ class Candidates:
     rankings: tuple[Ranking, ...]
 
 
-class Fusion:
+class Fusion(Component):
     """What the registered fusions have in common. Instant to construct, without state."""
-
-    info: ClassVar[Info]
 
     def __init__(self, sources: Sequence[Node] = (), **options: Literal) -> None:
         self.sources = tuple(sources)
-        self.options: Mapping[str, Literal] = self.info.complete(options)
-
-    def problems(self) -> list[LabError]:
-        """What is wrong with the options for these sources, found before any work."""
-        return []
+        super().__init__(**options)
 
     def fingerprint(self) -> str:
         """What its results depend on beside sources and options, such as the digest of a model."""
-        return ""
+        return self.weights_digest()
 
     def rerank(self, candidates: Candidates, work: Work) -> Ranking:
         """As a stage: one ranking of the candidates. Override to read more than rankings."""

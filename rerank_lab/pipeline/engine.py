@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from rerank_lab.components.registry import Info, expand, load
+from rerank_lab.components.base import Info
+from rerank_lab.components.registry import expand, load
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput, LabError
 from rerank_lab.core.paths import FOLDERS_VARIABLE, data_home, is_within, names_a_path

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from rerank_lab.components.registry import Kind, expand, fusions, leaves, resolve, source_kind
+from rerank_lab.components.base import Kind
+from rerank_lab.components.registry import expand, fusions, leaves, resolve, source_kind
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.core.spec import Node, PipelineSpec, parse

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rerank_lab.components.registry import Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.remote import urls
 

@@ -8,17 +8,16 @@ what the model returned, and stable sorting. The result is always a permutation 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context, ScoreStore, StoredScore
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError
 from rerank_lab.core.spec import Literal
@@ -85,17 +84,16 @@ class Work:
             self.add(**{part: time.perf_counter() - start})
 
 
-class Reranker(ABC):
+class Reranker(Component, ABC):
     """One reranker with its options. Instant to construct; `load` is heavy and idempotent."""
 
-    info: ClassVar[Info]
     loads_when_needed: ClassVar[bool] = False
     """True for bases that call `_ready` themselves, once an answer is not in the cache."""
     may_drop: ClassVar[bool] = False
     """True for one that leaves out documents on purpose, those below its `top` among them."""
 
     def __init__(self, **options: Literal) -> None:
-        self.options: Mapping[str, Literal] = self.info.complete(options)
+        super().__init__(**options)
         self._loading = threading.Lock()
         self._loaded = False
 
@@ -112,22 +110,6 @@ class Reranker(ABC):
             if self._loaded:
                 self._close()
                 self._loaded = False
-
-    def prepare(self, ctx: Context) -> None:  # noqa: B027
-        """Fetch what its fingerprint depends on and is not here yet, such as weights.
-
-        Called before `fingerprint` by whoever keeps results under it.
-        """
-
-    def fingerprint(self) -> str:
-        """What its rankings depend on: options (not those of execution only), weights digest."""
-        return self._fingerprint()
-
-    def _fingerprint(self, *without: str) -> str:
-        left_out = {p.name for p in self.info.params if p.execution} | {"top", *without}
-        options = {k: v for k, v in sorted(self.options.items()) if k not in left_out}
-        parts = [self.info.name, options, self.weights_digest()]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def rerank(
         self,
@@ -166,10 +148,6 @@ class Reranker(ABC):
             )
         return Reranked(ranking, work.trace, status)
 
-    def problems(self) -> list[LabError]:
-        """What would stop it from running here, found without heavy work."""
-        return []
-
     def input_coverage(
         self, query: str, document: Document, ctx: Context
     ) -> long.InputCoverage | None:
@@ -191,16 +169,11 @@ class Reranker(ABC):
         self, query: Query, docs: Sequence[Document], work: Work
     ) -> tuple[Ranking, Status]: ...
 
-    def _load(self, ctx: Context) -> None:  # noqa: B027
+    def _load(self, ctx: Context) -> None:
         """Override when there is a model to load."""
 
-    def _close(self) -> None:  # noqa: B027
+    def _close(self) -> None:
         """Override when `_load` holds memory."""
-
-    @property
-    def name(self) -> str:
-        """The model's name where there is one, else the component's."""
-        return str(self.options.get("model") or self.info.name)
 
     def _check(self, scores: Sequence[float], expected: int) -> None:
         if len(scores) != expected:
@@ -214,10 +187,6 @@ class Reranker(ABC):
                 f"{self.name} gave {bad} of {expected} documents a score that is not a number.",
                 hint="The model or its number format is faulty here: try another backend or dtype.",
             )
-
-    def weights_digest(self) -> str:
-        """Digest or revision of the weights, so that a changed model never meets old scores."""
-        return ""
 
 
 class PointwiseReranker(Reranker):
@@ -358,7 +327,9 @@ class PointwiseReranker(Reranker):
 
     def cache_key(self, query: str, content_hash: str) -> str:
         """Where the score of a text is kept: the same under every policy for long documents."""
-        parts = (self._fingerprint(long.LONG.name), query, content_hash)
+        options = self.identifying_options(long.LONG.name)
+        model = digest([self.info.name, options, self.weights_digest()])
+        parts = (model, query, content_hash)
         return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     def _text_key(self, query: str, text: str) -> str:

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import Reranker, Work

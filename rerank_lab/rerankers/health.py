@@ -111,7 +111,7 @@ def compare_with_first_stage(pairs: Iterable[tuple[Ranking, Ranking]]) -> Findin
 
 
 def _why_unchecked(reranker: Reranker) -> list[Finding] | None:
-    if reranker.info.family in ("baseline", "scores"):  # these have no model that could be broken
+    if not reranker.info.has_model:  # nothing that could be broken
         return []
     if reranker.info.key_variable or reranker.info.lane != "cpu":
         reason = "Checking it would send requests that may cost money."

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.components.registry import Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.types import Document
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
 from rerank_lab.corpora.tokens import token_spans

@@ -6,7 +6,6 @@ manifest, timing, limits and the refusal of an index that belongs to something e
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.spec import Literal
@@ -45,15 +44,14 @@ class Retrieved:
     trace: Trace
 
 
-class Retriever(ABC):
+class Retriever(Component, ABC):
     """One first stage with its options. Instant to construct; `build` does the work."""
 
-    info: ClassVar[Info]
     index_format: ClassVar[int] = 1
     """Raised when the files of an index change shape, so that old ones are built anew."""
 
     def __init__(self, **options: Literal) -> None:
-        self.options: Mapping[str, Literal] = self.info.complete(options)
+        super().__init__(**options)
         self._built_for: str | None = None
         self.build_trace = Trace()
         """What the last `build` took: `build_s` where it made the index, `load_s` where it opened
@@ -67,23 +65,12 @@ class Retriever(ABC):
     @property
     def index_options(self) -> dict[str, Literal]:
         """The options that an index depends on: all but the depth and those of execution only."""
-        execution = {p.name for p in self.info.params if p.execution} | {"k"}
-        return {k: v for k, v in sorted(self.options.items()) if k not in execution}
-
-    def prepare(self, ctx: Context) -> None:  # noqa: B027
-        """Fetch what its fingerprint depends on and is not here yet, such as weights.
-
-        Called before `fingerprint` by whoever keeps indexes or results under it.
-        """
+        return self.identifying_options()
 
     def fingerprint(self) -> str:
         """What an index of this retriever is made with; part of its folder's name."""
-        parts = [self.info.name, self.index_format, self.index_options, self.weights_digest()]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    def weights_digest(self) -> str:
-        """Digest of the model's weights for retrievers that have one, else ""."""
-        return ""
+        own = [self.info.name, self.index_format, self.index_options, self.weights_digest()]
+        return digest(own)
 
     def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
         return indexes / corpus.content_hash[:16] / f"{self.info.name}-{self.fingerprint()[:16]}"
@@ -133,7 +120,7 @@ class Retriever(ABC):
         for query in queries:
             yield self.search(query, k, ctx)
 
-    def problems(self, corpus: Corpus | None) -> list[LabError]:
+    def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         """What would stop it from running here, found without heavy work."""
         return []
 

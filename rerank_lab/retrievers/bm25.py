@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError
 from rerank_lab.core.types import Query, Ranking
@@ -57,7 +57,6 @@ class BM25(Retriever):
             LANGUAGE,
             STOP_WORDS,
         ),
-        max_concurrency=8,
     )
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:

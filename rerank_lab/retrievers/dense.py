@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab import models as inference
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.spec import Literal
@@ -88,7 +88,6 @@ class Dense(Retriever):
                 execution=True,
             ),
         ),
-        max_concurrency=8,
     )
 
     def __init__(self, **options: Literal) -> None:
@@ -121,7 +120,7 @@ class Dense(Retriever):
         """Digest of the model's files. Raises ModelUnavailable when they are not here."""
         return inference.model_digest(self.model)
 
-    def problems(self, corpus: Corpus | None) -> list[LabError]:
+    def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         found = inference.availability(self.model)
         return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
 

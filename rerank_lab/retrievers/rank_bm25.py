@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora.analysis import Analyzer
@@ -58,7 +58,6 @@ class RankBM25(Retriever):
             LANGUAGE,
             STOP_WORDS,
         ),
-        max_concurrency=8,
     )
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.types import Query, Ranking
@@ -56,7 +56,6 @@ class RM3(BM25):
         summary="BM25 twice: the second time with frequent words of the documents found first.",
         scale="rm3",
         params=(*BM25.info.params, *_FEEDBACK),
-        max_concurrency=8,
     )
 
     @property

@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.types import Hit, Query, Ranking, Trace
@@ -28,6 +28,7 @@ class RunFile(Retriever):
         name="run",
         kind="retriever",
         family="file",
+        has_index=False,
         summary="Candidates from a run file of any search engine, by query id.",
         scale=TREC_SCALE,
         params=(
@@ -40,14 +41,13 @@ class RunFile(Retriever):
                 local=True,
             ),
         ),
-        max_concurrency=8,
     )
 
     @property
     def path(self) -> Path:
         return Path(str(self.options["path"])).expanduser()
 
-    def problems(self, corpus: Corpus | None) -> list[LabError]:
+    def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         if not self.options["path"]:
             return [
                 InvalidInput("run has no file.", hint='Name it: run(path="candidates.trec").'),

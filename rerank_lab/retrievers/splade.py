@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from rerank_lab import models as inference
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.types import Query, Ranking, Trace
@@ -59,7 +59,7 @@ class Splade(Retriever):
         """Digest of the model's files. Raises ModelUnavailable when they are not here."""
         return inference.model_digest(self.model)
 
-    def problems(self, corpus: Corpus | None) -> list[LabError]:
+    def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         found = inference.availability(self.model)
         return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import BackendError, Cancelled, ContractViolation, LabError
 from rerank_lab.core.spec import Literal, Node, parse

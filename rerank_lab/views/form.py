@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from rerank_lab.components.base import Kind, Param
 from rerank_lab.components.catalogue import catalogue
-from rerank_lab.components.registry import Broken, Kind, Param, expand, infos, resolve, source_kind
+from rerank_lab.components.registry import Broken, expand, infos, resolve, source_kind
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal, Node, PipelineSpec
 

@@ -114,4 +114,4 @@ def _pairs(found: Evaluation, before: str, after: str) -> list[tuple[Ranking, Ra
 
 def _reorders(node: Node) -> bool:
     """False for what is there to leave the order alone."""
-    return bool(node.sources) or expand(node, "reranker")[0].family != "baseline"
+    return bool(node.sources) or expand(node, "reranker")[0].has_model

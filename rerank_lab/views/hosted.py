@@ -19,7 +19,6 @@ from rerank_lab.remote.providers import HostedModel, Provider, providers
 from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.hosted.base import HostedReranker
 from rerank_lab.rerankers.hosted.bedrock import KEY_ID, SECRET, TOKEN
-from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.chat import ChatProvider, chat_providers
 from rerank_lab.views.formatting import counted
 
@@ -204,15 +203,12 @@ def _estimates(
     within = [leaf for node in nodes for leaf in leaves(node, "reranker")]
     for node in (leaf for leaf, kind in within if kind == "reranker"):
         reranker = engine.reranker(node)
-        if isinstance(reranker, HostedReranker | LLMReranker) and _outside(reranker):
+        if reranker.calls_out:
             # Of the node, not of the reranker: one serves every depth.
             top = int(expand(node, "reranker")[1]["top"])
-            estimates.append(reranker.estimate(query, docs[:top]))
+            estimate = reranker.cost_estimate(query, docs[:top])
+            estimates += [estimate] if estimate is not None else []
     return tuple(estimates)
-
-
-def _outside(reranker: Reranker) -> bool:
-    return not (isinstance(reranker, LLMReranker) and reranker.local)
 
 
 def calls_out(pipeline: Pipeline) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rerank_lab.components.registry import Kind, expand, resolve, source_kind
+from rerank_lab.components.base import Kind
+from rerank_lab.components.registry import expand, resolve, source_kind
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.pipeline.pipeline import Pipeline

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rerank_lab.components.base import Info
 from rerank_lab.components.catalogue import Model
-from rerank_lab.components.registry import Broken, Info
+from rerank_lab.components.registry import Broken
 from rerank_lab.models.locate.resolve import Availability
 from rerank_lab.models.runtime.memory import LoadedModel
 from rerank_lab.views.formatting import duration, language_names, megabytes

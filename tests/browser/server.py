@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = '''
 import os
 import time
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.rerankers.base import TOP, PointwiseReranker
 
 class Slow(PointwiseReranker):

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from rerank_lab.components import registry
+from rerank_lab.components.base import KINDS, Info, Param
 from rerank_lab.components.catalogue import catalogue
-from rerank_lab.components.registry import Broken, Info, Param, resolve
+from rerank_lab.components.registry import Broken, resolve
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import parse
 
@@ -90,7 +91,7 @@ def test_choices_are_named_when_missed() -> None:
 
 
 def test_every_built_in_component_describes_itself() -> None:
-    for kind in registry.KINDS:
+    for kind in KINDS:
         for row in registry.infos(kind):
             assert isinstance(row, Info), row
             assert (row.kind, bool(row.summary), bool(row.scale)) == (kind, True, True)

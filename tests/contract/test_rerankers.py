@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
 from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.components.registry import KINDS, Broken, infos, resolve
+from rerank_lab.components.base import KINDS
+from rerank_lab.components.registry import Broken, infos, resolve
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import FOLDERS_VARIABLE, app_folders, data_home, is_within, names_a_path
 from rerank_lab.core.types import Status

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
 
 

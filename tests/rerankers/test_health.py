@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled
 from rerank_lab.core.types import Ranking

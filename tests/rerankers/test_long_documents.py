@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled, ModelUnavailable
 from rerank_lab.core.types import Document, Query, Status

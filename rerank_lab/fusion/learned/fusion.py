@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.errors import ContractViolation, InvalidInput, LabError
 from rerank_lab.core.types import Ranking
 from rerank_lab.fusion.base import TOP, Candidates, Fusion
@@ -41,7 +41,7 @@ class LearnedFusion(Fusion):
             return [error]
         return []
 
-    def fingerprint(self) -> str:
+    def weights_digest(self) -> str:
         return self.model().digest
 
     def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:

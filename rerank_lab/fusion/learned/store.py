@@ -7,8 +7,7 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 
-from rerank_lab.components.registry import nearest
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, nearest
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import write_file
 from rerank_lab.fusion.learned.learners import Trees, read

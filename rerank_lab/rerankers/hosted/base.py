@@ -142,7 +142,7 @@ class HostedReranker(PointwiseReranker):
             return error
         return None
 
-    def estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
+    def cost_estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
         """What reranking these would take, nothing being cached. Raises as `rerank` would."""
         once = {self.unit(doc): doc for doc in docs}.values()
         cuts = self.cuts(query.text, list(once), Work(Context()))

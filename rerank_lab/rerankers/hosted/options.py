@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.remote.providers import Provider
 from rerank_lab.rerankers.base import TOP
 from rerank_lab.rerankers.long_documents import LONG
@@ -24,7 +24,6 @@ def hosted_info(provider: Provider) -> Info:
         key_variable=provider.key,
         lane="network",
         deterministic=False,
-        max_concurrency=MAX_CONCURRENCY,
     )
 
 

@@ -122,7 +122,7 @@ class LLMReranker(Reranker):
     def groups(self, n: int) -> list[tuple[int, int, int]]:
         """What n documents take, as (documents shown, fewest, most questions of that size)."""
 
-    def estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
+    def cost_estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
         """What reranking these would take at most, nothing being cached and no answer unusable."""
         texts = [self._prepared(text)[0] for text in self.texts(query.text, docs)]
         mean = sum(tokens((("", text),)) for text in texts) / max(1, len(texts))

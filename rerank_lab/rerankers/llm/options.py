@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 
 TOP = Param(
     "top", 20, "How many candidates are reranked; those below keep their order.", 1, 10_000,
@@ -57,5 +57,4 @@ def llm_info(name: str, summary: str, scale: str, *own: Param) -> Info:
         lane="network",
         lanes=(("backend", "local", "cpu"),),
         deterministic=False,
-        max_concurrency=16,
     )

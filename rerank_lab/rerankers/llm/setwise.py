@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import CHILDREN, KEEP, SetwiseReranker

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar, Generic, TypeVar
 
-from rerank_lab.components.registry import Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.context import Context
 from rerank_lab.models import (
     BACKENDS,

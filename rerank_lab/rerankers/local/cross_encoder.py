@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
 from rerank_lab.models import Options, Scorer, open_scorer
 from rerank_lab.models.locate.resolve import Located

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.models import Options
 from rerank_lab.models.templates import DUOT5

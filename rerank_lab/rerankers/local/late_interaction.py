@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
 from rerank_lab.models import Options, TokenEncoder, open_token_encoder
 from rerank_lab.models.locate.resolve import Located

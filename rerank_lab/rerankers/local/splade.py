@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
 from rerank_lab.models import Options
 from rerank_lab.models.torch.sparse import Sparse, SparseEncoder, open_sparse_encoder

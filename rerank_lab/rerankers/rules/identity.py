@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import TOP, Reranker, Work
 
@@ -17,6 +17,7 @@ class Identity(Reranker):
         name="identity",
         kind="reranker",
         family="baseline",
+        has_model=False,
         summary="Keeps the order of the stage before: the baseline.",
         scale="order",
         params=(TOP,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info
+from rerank_lab.components.base import Info
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import TOP, Reranker, Work
 
@@ -22,6 +22,7 @@ class BothEnds(Reranker):
         name="both-ends",
         kind="reranker",
         family="order",
+        has_model=False,
         summary="Puts the best documents first and last, for a generator that skips the middle.",
         scale="order",
         params=(TOP,),

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.corpora.analysis import Analyzer
@@ -33,6 +33,7 @@ class MMR(Reranker):
         name="mmr",
         kind="reranker",
         family="diversity",
+        has_model=False,
         summary="Takes relevant documents one by one, and puts back those that repeat others.",
         scale="order",
         params=(

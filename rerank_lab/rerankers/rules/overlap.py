@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.spec import Literal
 from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.corpora.analysis_options import LANGUAGE, STOP_WORDS
@@ -19,6 +19,7 @@ class Overlap(PointwiseReranker):
         name="overlap",
         kind="reranker",
         family="lexical",
+        has_model=False,
         summary="Counts the query's words that a document holds: the floor for every model.",
         scale="share",
         params=(

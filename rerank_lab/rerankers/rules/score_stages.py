@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from rerank_lab.components.registry import Info, Param
+from rerank_lab.components.base import Info, Param
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.types import Document, Hit, Query, Ranking, Status
 from rerank_lab.rerankers.base import TOP, Reranker, Work
@@ -63,6 +63,7 @@ class Platt(Calibrator):
         name="platt",
         kind="reranker",
         family="scores",
+        has_model=False,
         summary="Reads scores as probabilities by a logistic curve, fitted on the Calibrate page.",
         scale="probability",
         params=(
@@ -84,6 +85,7 @@ class Isotonic(Calibrator):
         name="isotonic",
         kind="reranker",
         family="scores",
+        has_model=False,
         summary="Reads scores as probabilities by a rising curve of points, fitted on Calibrate.",
         scale="probability",
         params=(
@@ -148,6 +150,7 @@ class Threshold(ScoreStage):
         name="threshold",
         kind="reranker",
         family="scores",
+        has_model=False,
         summary="Leaves out documents that score below a threshold, and those without a score.",
         scale="as before",
         params=(

@@ -19,8 +19,6 @@ from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import corpora as views
 
-_WITHOUT_INDEX = ("run",)
-
 
 def draw(corpus: Corpus) -> None:
     """The indexes with delete buttons, and the form that builds another."""
@@ -131,7 +129,7 @@ def _first_stages() -> list[str]:
     found = [
         row.name
         for row in registry.infos("retriever")
-        if not isinstance(row, Broken) and row.name not in _WITHOUT_INDEX
+        if not isinstance(row, Broken) and row.has_index
     ]
     models = [name for name, model in catalogue().items() if model.retriever]
     return ["bm25", *(name for name in [*found, *models] if name != "bm25")]

@@ -25,7 +25,6 @@ Checks = Mapping[str, tuple[Job, ...]]
 """Canonical pipeline spec -> one job for each of its rerankers."""
 
 _MODULE = "rerank_lab.rerankers.health"
-_NO_MODEL = ("scores", "lexical")
 _QUERIES_KEPT = 20
 
 
@@ -72,7 +71,7 @@ def known(spec: str) -> Badge | None:
 def _rerankers(spec: str) -> list[Node]:
     """The rerankers with something to check: reading scores or counting words takes no model."""
     found = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
-    return [node for node in found if expand(node, "reranker")[0].family not in _NO_MODEL]
+    return [node for node in found if expand(node, "reranker")[0].has_model]
 
 
 @dataclass(frozen=True, slots=True)

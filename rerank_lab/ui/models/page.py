@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from rerank_lab.components import registry
+from rerank_lab.components.base import KINDS
 from rerank_lab.components.catalogue import catalogue
 from rerank_lab.models import availability, loaded_models
 from rerank_lab.models.runtime.memory import store
@@ -104,7 +105,7 @@ def _memory_rows() -> None:
 
 
 def _all_components() -> tuple[views.ComponentLine, ...]:
-    found = [row for kind in registry.KINDS for row in registry.infos(kind)]
+    found = [row for kind in KINDS for row in registry.infos(kind)]
     return views.component_lines(found)
 
 

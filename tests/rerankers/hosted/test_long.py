@@ -40,7 +40,7 @@ def test_long_documents_are_sent_in_passages_that_fit_and_are_paid_for_as_such(
     assert all(estimated_tokens(text) <= 100 for text in sent)
     many = [Document("many", " ".join(f"Banana number {i} is yellow." for i in range(2000)))]
     plain = made("cohere", server, max_tokens_per_doc=100)
-    assert reranker.estimate(QUERY, many).units > plain.estimate(QUERY, many).units == 1
+    assert reranker.cost_estimate(QUERY, many).units > plain.cost_estimate(QUERY, many).units == 1
 
 
 def test_what_a_provider_read_is_only_estimated() -> None:

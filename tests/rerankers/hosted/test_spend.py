@@ -120,7 +120,7 @@ def test_what_comes_from_the_cache_costs_nothing(fake: Start, tmp_path: object) 
 
 def test_the_estimate_is_at_least_what_is_billed(fake: Start) -> None:
     reranker = made("voyage", fake("voyage"))
-    estimate = reranker.estimate(QUERY, DOCS)
+    estimate = reranker.cost_estimate(QUERY, DOCS)
     done = reranker.rerank(QUERY, DOCS, keyed())
     assert estimate.calls == done.trace.calls == 1
     assert estimate.unit == "tokens"
@@ -132,7 +132,7 @@ def test_the_estimate_is_at_least_what_is_billed(fake: Start) -> None:
 
 def test_a_search_unit_covers_a_hundred_documents() -> None:
     docs = [Document(str(i), f"text {i}") for i in range(101)]
-    estimate = load("reranker", "cohere")(price=0.002).estimate(QUERY, docs)
+    estimate = load("reranker", "cohere")(price=0.002).cost_estimate(QUERY, docs)
     assert (estimate.calls, estimate.units, estimate.amount) == (1, 2.0, pytest.approx(0.004))
 
 

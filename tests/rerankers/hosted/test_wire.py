@@ -371,7 +371,7 @@ def test_an_instruction_stands_in_the_query_where_there_is_no_field_for_it(
     assert server.requests[1].body["query"] == QUERY.text
     plain, asked = made(provider, server), made(provider, server, instruction="prefer recent")
     assert plain.fingerprint() != asked.fingerprint()
-    assert asked.estimate(QUERY, DOCS).units > plain.estimate(QUERY, DOCS).units
+    assert asked.cost_estimate(QUERY, DOCS).units > plain.cost_estimate(QUERY, DOCS).units
 
 
 def test_a_model_that_follows_no_instruction_is_told(fake: Start) -> None:

@@ -57,7 +57,7 @@ def test_a_missing_package_is_said_before_any_work_and_when_it_runs(
 def test_a_model_in_this_process_wants_no_key_and_costs_nothing() -> None:
     local = Listwise(backend="local", price_in=5.0, price_out=5.0)
     assert local.missing_key(Context()) is None
-    estimate = local.estimate(QUERY, DOCS)
+    estimate = local.cost_estimate(QUERY, DOCS)
     assert estimate.amount == 0.0
     assert estimate.units > 0
 

@@ -283,7 +283,7 @@ def test_a_call_that_timed_out_counts_as_spent(serve: Serve, ctx: Context) -> No
 
 def test_a_price_that_is_not_known_cannot_keep_a_limit(ctx: Context) -> None:
     reranker = Listwise(base_url="https://llm.example.com/v1", model="unheard-of")
-    assert reranker.estimate(QUERY, DOCS).amount is None
+    assert reranker.cost_estimate(QUERY, DOCS).amount is None
     with pytest.raises(SpendLimit):
         reranker.rerank(QUERY, DOCS, replace(ctx, spend=SpendMeter(limit=1.0)))
 
@@ -354,7 +354,7 @@ def test_a_recording_of_an_older_schema_still_answers(
 
 
 def test_the_dated_price_list_gives_an_estimate_before_a_run() -> None:
-    estimate = Listwise(model="gpt-4o-mini").estimate(QUERY, documents(range(100)))
+    estimate = Listwise(model="gpt-4o-mini").cost_estimate(QUERY, documents(range(100)))
     assert estimate.calls == 9
     assert estimate.amount is not None
     assert 0.0005 < estimate.amount < 0.01

@@ -113,7 +113,7 @@ def test_an_estimate_is_near_what_is_then_read(
 ) -> None:
     reranker = make(kind, serve(), price_in=1.0, price_out=2.0, **options)
     docs = documents(mixed(8))
-    estimate = reranker.estimate(QUERY, docs)  # type: ignore[attr-defined]
+    estimate = reranker.cost_estimate(QUERY, docs)  # type: ignore[attr-defined]
     trace = reranker.rerank(QUERY, docs, ctx).trace
     assert estimate.calls >= trace.calls
     assert 0.5 < estimate.units / (trace.tokens_in * 1.4) < 5
