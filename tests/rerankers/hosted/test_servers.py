@@ -81,8 +81,8 @@ def test_other_faults_of_a_server_are_tried_again(fake: Start) -> None:
 def test_a_server_of_ones_own_is_free_on_this_network_only() -> None:
     here = load("reranker", "vllm")(base_url="http://127.0.0.1:8000")
     there = load("reranker", "vllm")(base_url="https://rerank.example.com")
-    assert here.estimate(QUERY, DOCS).amount == 0.0
-    assert there.estimate(QUERY, DOCS).amount is None
+    assert here.cost_estimate(QUERY, DOCS).amount == 0.0
+    assert there.cost_estimate(QUERY, DOCS).amount is None
     with pytest.raises(SpendLimit, match="price of"):
         there.rerank(QUERY, DOCS, keyed(spend=SpendMeter(limit=1.0)))
 

@@ -298,7 +298,7 @@ def test_a_limit_holds_for_a_model_on_this_machine(serve: Serve, ctx: Context) -
     assert not server.requests
     stated = make(Listwise, server, price_in=0.0, price_out=0.0)
     assert stated.rerank(QUERY, DOCS, limited).trace.cost == 0.0
-    assert make(Listwise, server).estimate(QUERY, DOCS).unknown
+    assert make(Listwise, server).cost_estimate(QUERY, DOCS).unknown
 
 
 @pytest.mark.parametrize("field", ["seed", "temperature"])
