@@ -41,6 +41,11 @@ class Document:
         return hashlib.sha256(self.content.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
+    def blank(self) -> bool:
+        """True when there is nothing to read: white space and invisible characters at most."""
+        return not any(c.isprintable() and not c.isspace() for c in self.content)
+
+    @property
     def document_id(self) -> str:
         """The id that judgments speak of: the parent's for a passage, else its own."""
         return self.parent or self.id

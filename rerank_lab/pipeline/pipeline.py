@@ -22,7 +22,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.fusion.base import Candidates, Fusion
 from rerank_lab.pipeline.engine import Engine, default_engine, lab_errors
 from rerank_lab.pipeline.resolution import STAGE_DEPTH, cut, deepened, fusion_of
-from rerank_lab.rerankers.base import Reranked, Reranker, Work
+from rerank_lab.rerankers.base import Reranked, Reranker, Work, blank_warning
 from rerank_lab.retrievers.base import Retriever
 
 
@@ -227,7 +227,7 @@ class Pipeline:
             result, key = job.stage(node, before if place else None, key)
             before = _ranking_of(result)
         node = self.spec.nodes[-1]
-        head, tail = cut(node, before)
+        head, tail, _ = job.split(node, before)
         return job.candidates(node, head, _below(key, head, tail))[0]
 
 
@@ -348,25 +348,38 @@ class _Job:
         trace = sum((part.trace for part in parts), own)
         return StageResult(node, Status.OK, trace, ranking, parts=parts)
 
+    def split(
+        self, node: Node, before: Ranking
+    ) -> tuple[Ranking, tuple[str, ...], tuple[str, ...]]:
+        """The candidates that a stage reranks, the ids below them, and those without text.
+
+        The last come after all others: no model reads them, and nothing is known in their favour.
+        """
+        blank_ids = tuple(d for d in before.doc_ids if self.corpus.by_id[d].blank)
+        if blank_ids:
+            before = before.among(set(before.doc_ids).difference(blank_ids))
+        return (*cut(node, before), blank_ids)
+
     def _rerank(self, node: Node, before: Ranking) -> StageResult:
         reranker = self.engine.reranker(node)
-        head, tail = cut(node, before)
+        head, tail, blank_ids = self.split(node, before)
         docs = [self.corpus.by_id[doc_id] for doc_id in head.doc_ids]
         done: Reranked = reranker.rerank(self.query, docs, self.ctx, head)
-        below = () if reranker.may_drop else tail
-        return StageResult(node, done.status, done.trace, done.ranking.followed_by(below))
+        below = () if reranker.may_drop else (*tail, *blank_ids)
+        trace = done.trace + _blank_trace(blank_ids)
+        return StageResult(node, done.status, trace, done.ranking.followed_by(below))
 
     def _fuse_stage(self, node: Node, before: Ranking, prefix: str) -> StageResult:
         """Several rerankers, or scores of first stages, over the same candidates."""
-        head, tail = cut(node, before)
+        head, tail, blank_ids = self.split(node, before)
         candidates, parts = self.candidates(node, head, _below(prefix, head, tail))
         work, start = Work(self.ctx, head), time.perf_counter()
         fused = fusion_of(node).rerank(candidates, work)
         work.add(compute_s=time.perf_counter() - start)
         found = set(fused.doc_ids)
         missed = [doc_id for doc_id in head.doc_ids if doc_id not in found]
-        ranking = fused.followed_by([*missed, *tail])
-        trace = sum((part.trace for part in parts), work.trace)
+        ranking = fused.followed_by([*missed, *tail, *blank_ids])
+        trace = sum((part.trace for part in parts), work.trace + _blank_trace(blank_ids))
         return StageResult(node, _gravest(parts), trace, ranking, parts=parts)
 
     def candidates(
@@ -393,6 +406,10 @@ def _ranking_of(result: StageResult) -> Ranking:
     if result.ranking is None:
         raise result.error or Cancelled()
     return result.ranking
+
+
+def _blank_trace(blank_ids: Sequence[str]) -> Trace:
+    return Trace(warnings=(blank_warning(len(blank_ids)),)) if blank_ids else Trace()
 
 
 def _below(key: str, head: Ranking, tail: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """The contract of a reranker, and everything that no family should write for itself.
 
-A family writes ONE method: `score` (pointwise), `prefer` (pairwise), `pick` (setwise) or `order`
-(listwise). The bases own loading, cache, batches, windows, timing, cancel, deadline, checking of
-what the model returned, and stable sorting. The result is always a permutation of what came in.
+A family writes ONE method: `score` (pointwise or joint), `prefer` (pairwise), `pick` (setwise) or
+`order` (listwise). The bases own loading, cache, batches, windows, timing, cancel, deadline,
+checks of what the model returned, and stable sorting. The result is always a permutation of what
+came in.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ from rerank_lab.core.errors import BackendError, ContractViolation, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.models.token_budget import TokenBudget
-from rerank_lab.rerankers import long_documents as long
+from rerank_lab.rerankers.long_documents import (
+    HEAD,
+    HEAD_TAIL,
+    LONG,
+    MAX,
+    InputCoverage,
+    LongDocuments,
+    ModelInput,
+)
+from rerank_lab.rerankers.score_cache import cached_scores
 
 TOP = Param(
     "top",
@@ -35,6 +45,15 @@ TOP = Param(
     label="Candidates to rerank",
 )
 """Every reranker has this option. It is read by the pipeline, not by the reranker."""
+
+
+def blank_warning(documents: int) -> str:
+    """What is said of candidates without text."""
+    one = documents == 1
+    return (
+        f"{documents} {'candidate has' if one else 'candidates have'} no text and "
+        f"{'comes' if one else 'come'} last, without a score."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,7 @@ class Work:
     """Questions left without a usable answer, where the order from before was kept."""
 
     def checkpoint(self) -> None:
-        """Call between batches: raises when the caller cancelled or the deadline has passed."""
+        """Call it between batches: raises when the caller cancelled or the deadline has passed."""
         self.ctx.checkpoint()
 
     def add(self, **counts: Any) -> None:
@@ -72,6 +91,7 @@ class Work:
         self.trace = self.trace + Trace(**counts)
 
     def warn(self, text: str) -> None:
+        """Add a sentence for people to the trace."""
         self.add(warnings=(text,))
 
     @contextmanager
@@ -120,37 +140,40 @@ class Reranker(Component, ABC):
     ) -> Reranked:
         """Order `docs` for `query`. An empty list gives an empty ranking.
 
-        `before` is the ranking that `docs` come from, for those who read its scores.
+        `before` is the ranking that `docs` come from, for those who read its scores. Documents
+        without text are shown to no model: they come last, in their order, without a score.
 
         Raises LabError when the model cannot answer; never returns a part of the documents.
         """
-        ids = [doc.id for doc in docs]
-        if len(set(ids)) != len(ids):
+        if len({doc.id for doc in docs}) != len(docs):
             raise ContractViolation(
                 f"{self.info.name} was handed the same document id twice.",
                 hint="Give each document an id of its own.",
             )
-        work = Work(ctx, before)
+        work = Work(ctx, before, Trace(documents=len(docs)))
         work.checkpoint()
+        blank_ids = [doc.id for doc in docs if doc.blank]
+        if blank_ids:
+            work.warn(blank_warning(len(blank_ids)))
+            docs = [doc for doc in docs if not doc.blank]
+        below = () if self.may_drop else blank_ids
         if not docs:
-            return Reranked(Ranking.from_order(query.id, ()), work.trace, Status.OK)
+            return Reranked(Ranking.from_order(query.id, below), work.trace, Status.OK)
         if not self.loads_when_needed:
             self._ready(work)
         start, waited = time.perf_counter(), work.trace.total_s
         ranking, status = self._rank(query, docs, work)
         other_s = work.trace.total_s - waited
-        work.add(compute_s=max(0.0, time.perf_counter() - start - other_s), documents=len(docs))
-        kept = set(ranking.doc_ids)
-        if not (kept <= set(ids) if self.may_drop else kept == set(ids)):
+        work.add(compute_s=max(0.0, time.perf_counter() - start - other_s))
+        ids, ranked = {doc.id for doc in docs}, set(ranking.doc_ids)
+        if not (ranked <= ids if self.may_drop else ranked == ids):
             raise ContractViolation(
                 f"{self.info.name} did not return a permutation of the documents it was given.",
                 hint="The component has a defect; choose another reranker and report this one.",
             )
-        return Reranked(ranking, work.trace, status)
+        return Reranked(ranking.followed_by(below), work.trace, status)
 
-    def input_coverage(
-        self, query: str, document: Document, ctx: Context
-    ) -> long.InputCoverage | None:
+    def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage | None:
         """What the model reads of a document beside this query; None when that is not known.
 
         Cheap: nothing is scored, no model is loaded or fetched.
@@ -189,8 +212,13 @@ class Reranker(Component, ABC):
             )
 
 
-class PointwiseReranker(Reranker):
-    """Scores each document by itself, so cached scores can be reused at any depth."""
+class ScoringReranker(Reranker):
+    """Gives each document a score. A family writes `score`; what it sees beside a text is its own.
+
+    How long documents are handed over is a `LongDocuments` policy; which scores are kept, and
+    under which keys, is decided by `scores_jointly`. Families extend `PointwiseReranker`, or
+    `JointScoringReranker` where a score depends on the other documents.
+    """
 
     loads_when_needed: ClassVar[bool] = True
     batch_size: ClassVar[int | None] = 32
@@ -198,7 +226,16 @@ class PointwiseReranker(Reranker):
 
     @abstractmethod
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        """One finite score a text, higher is better, on the scale that `info` names."""
+        """One finite score a text, higher is better, on the scale that `info` names.
+
+        Args:
+            query: The query's text.
+            texts: Distinct texts, at most `batch_size` of them.
+            work: Counts go to `work.add`; positions of texts that were cut to `work.truncated`.
+
+        Returns:
+            Scores of shape `[n_texts]`, in the order of `texts`.
+        """
 
     def token_budget(self, query: str) -> TokenBudget | None:
         """How much of a text the model reads beside this query, by its tokenizer alone.
@@ -208,108 +245,121 @@ class PointwiseReranker(Reranker):
         return None
 
     @property
-    def scores_alone(self) -> bool:
-        """True when a text's score does not depend on the others, so that it can be kept."""
-        return True
+    def scores_jointly(self) -> bool:
+        """True when a score holds only among these texts in this order."""
+        return False
 
     @property
-    def policy(self) -> str:
-        """What becomes of documents that do not fit: one of `long.POLICIES`."""
-        return str(self.options.get(long.LONG.name, long.HEAD))
+    def long_documents(self) -> LongDocuments:
+        """What becomes of documents that do not fit, by the option `long`."""
+        return LongDocuments(str(self.options.get(LONG.name, HEAD)))
 
-    def input_coverage(
-        self, query: str, document: Document, ctx: Context
-    ) -> long.InputCoverage | None:
+    def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage | None:
         try:
-            found = long.input_coverage(document, self.token_budget(query), self.policy)
-            if self.policy == long.MAX and found.passages and ctx.cache:
-                return replace(found, decided=self._decided(query, document, ctx.cache))
+            coverage = self.long_documents.coverage(document, self.token_budget(query))
+            if self.long_documents.policy == MAX and coverage.passages and ctx.cache:
+                best = self._best_passage(query, document, ctx.cache)
+                return replace(coverage, decided=best)
         except LabError:
             return None
-        return found
+        return coverage
 
     def _rank(self, query: Query, docs: Sequence[Document], work: Work) -> tuple[Ranking, Status]:
-        units = {self.unit(doc): doc for doc in docs}
-        keys = {unit: self.cache_key(query.text, unit) for unit in units}
-        cache = work.ctx.cache
-        found = cache.get_many(list(keys.values())) if cache else {}
-        missing = [unit for unit, key in keys.items() if key not in found]
-        fresh, known = self._score_documents(query.text, [units[unit] for unit in missing], work)
-        new = {keys[unit]: stored for unit, stored in zip(missing, fresh, strict=True)}
-        if cache and new:
-            cache.put_many(new)
-        found = found | new
-        by_id = {doc.id: found[keys[self.unit(doc)]] for doc in docs}
-        cut = sum(stored.truncated for stored in by_id.values())
-        scored = len(missing) - known
-        work.add(cache_hits=len(units) - scored, truncated=cut)
+        by_unit = {self.long_documents.cache_unit(doc): doc for doc in docs}
+        keys = self._unit_keys(query.text, list(by_unit))
+        computed = 0
+
+        def compute(missing: Sequence[str]) -> list[StoredScore]:
+            nonlocal computed
+            scores, computed = self._score_documents(
+                query.text, [by_unit[unit] for unit in missing], work
+            )
+            return scores
+
+        by_key = cached_scores(work.ctx.cache, keys, compute, all_or_none=self.scores_jointly)
+        stored = {doc.id: by_key[self.long_documents.cache_unit(doc)] for doc in docs}
+        truncated = sum(score.truncated for score in stored.values())
+        work.add(cache_hits=len(by_unit) - computed, truncated=truncated)
         ranking = Ranking.from_scores(
             query.id,
-            {doc_id: stored.score for doc_id, stored in by_id.items()},
+            {doc_id: score.score for doc_id, score in stored.items()},
             self.info.scale,
             previous=[doc.id for doc in docs],
         )
-        if cut:
+        if truncated:
             return ranking, Status.TRUNCATED
-        return ranking, Status.OK if scored else Status.CACHED
+        return ranking, Status.OK if computed else Status.CACHED
 
-    def unit(self, document: Document) -> str:
-        """What a document's score is kept under, beside model and query."""
-        if self.policy == long.HEAD:
-            return document.content_hash
-        # Passages repeat the title, so it matters where it ends.
-        return f"{document.content_hash} {self.policy} {len(document.title)} {long.CUTTING}"
-
-    def cuts(self, query: str, docs: Sequence[Document], work: Work) -> list[long.Cut]:
-        """The texts to score of each document."""
-        budget = None if self.policy == long.HEAD else self.token_budget(query)
-        if budget is None and self.policy != long.HEAD:
+    def model_inputs(self, query: str, docs: Sequence[Document], work: Work) -> list[ModelInput]:
+        """The texts to score of each document, in the order of `docs`."""
+        policy = self.long_documents
+        budget = None if policy.policy == HEAD else self.token_budget(query)
+        if budget is None and policy.policy != HEAD:
             work.warn(f"How much {self.name} reads is not known: no document was cut for it.")
-        made = []
+        inputs = []
         for doc in docs:
             work.checkpoint()
-            made.append(long.cut(doc, budget, self.policy))
-        return made
+            inputs.append(policy.model_input(doc, budget))
+        return inputs
+
+    def cache_key(self, query: str, unit: str) -> str:
+        """Where the score of a document or text is kept: SHA-256 of model, query and unit.
+
+        The policy for long documents is no part of the model: policies share passages.
+        """
+        options = self.identifying_options(LONG.name)
+        model = digest([self.info.name, options, self.weights_digest()])
+        parts = (model, query, unit)
+        return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _unit_keys(self, query: str, units: Sequence[str]) -> dict[str, str]:
+        """The cache key of each unit; where scores are joint, one for its place in this list."""
+        if not self.scores_jointly:
+            return {unit: self.cache_key(query, unit) for unit in units}
+        company = hashlib.sha256("".join(units).encode()).hexdigest()
+        return {unit: self.cache_key(query, f"{company} {i}") for i, unit in enumerate(units)}
 
     def _score_documents(
         self, query: str, docs: Sequence[Document], work: Work
     ) -> tuple[list[StoredScore], int]:
-        """A score for each document, and how many of them took no new score of any text.
+        """A score for each document, and for how many of them the model read a text now.
 
         Texts are kept by themselves, so that policies share the passages that they both score.
         """
-        if docs and self.policy != long.HEAD:
+        policy = self.long_documents
+        whole = policy.policy == HEAD
+        if docs and not whole:
             self._ready(work)
-        cuts = self.cuts(query, docs, work)
-        keys = {text: self._text_key(query, text) for cut in cuts for text in cut.texts}
-        cache = work.ctx.cache if self.policy != long.HEAD and self.scores_alone else None
-        found = cache.get_many(list(keys.values())) if cache else {}
-        missing = [text for text, key in keys.items() if key not in found]
-        fresh = self._score_all(query, missing, work)
-        new = {keys[text]: stored for text, stored in zip(missing, fresh, strict=True)}
-        if cache and new:
-            cache.put_many(new)
-        found = found | new
-        long_ones = [cut for cut in cuts if len(cut.texts) > 1 or cut.partial]
-        passages = {keys[text] for cut in long_ones for text in cut.texts} & set(new)
-        if passages and self.policy != long.HEAD_TAIL:
-            work.add(counts={"passages": len(passages), "long_documents": len(long_ones)})
-        stored = [self._folded(cut, [found[keys[text]] for text in cut.texts]) for cut in cuts]
-        return stored, sum(not any(keys[text] in new for text in cut.texts) for cut in cuts)
+        inputs = self.model_inputs(query, docs, work)
+        keys = {text: self._text_key(query, text) for one in inputs for text in one.texts}
+        computed: set[str] = set()
 
-    def _folded(self, cut: long.Cut, parts: Sequence[StoredScore]) -> StoredScore:
-        score = long.folded(self.policy, [part.score for part in parts])
-        return StoredScore(score, cut.partial or any(part.truncated for part in parts))
+        def compute(missing: Sequence[str]) -> list[StoredScore]:
+            computed.update(missing)
+            return self._score_texts(query, missing, work)
 
-    def _decided(self, query: str, document: Document, cache: ScoreStore) -> int | None:
+        cache = None if whole or self.scores_jointly else work.ctx.cache
+        scores = cached_scores(cache, keys, compute)
+        in_parts = [one for one in inputs if len(one.texts) > 1 or one.partial]
+        passages = {text for one in in_parts for text in one.texts} & computed
+        if passages and policy.policy != HEAD_TAIL:
+            work.add(counts={"passages": len(passages), "long_documents": len(in_parts)})
+        stored = [self._aggregate(one, [scores[text] for text in one.texts]) for one in inputs]
+        return stored, sum(not computed.isdisjoint(one.texts) for one in inputs)
+
+    def _aggregate(self, model_input: ModelInput, scores: Sequence[StoredScore]) -> StoredScore:
+        score = self.long_documents.aggregate([one.score for one in scores])
+        return StoredScore(score, model_input.partial or any(one.truncated for one in scores))
+
+    def _best_passage(self, query: str, document: Document, cache: ScoreStore) -> int | None:
         """The passage with the best score, when the scores of all are known."""
-        texts = long.cut(document, self.token_budget(query), self.policy).texts
+        texts = self.long_documents.model_input(document, self.token_budget(query)).texts
         keys = [self._text_key(query, text) for text in texts]
-        found = cache.get_many(keys)
-        scores = [found[key].score for key in keys if key in found]
+        known = cache.get_many(keys)
+        scores = [known[key].score for key in keys if key in known]
         return scores.index(max(scores)) if len(scores) == len(keys) else None
 
-    def _score_all(self, query: str, texts: Sequence[str], work: Work) -> list[StoredScore]:
+    def _score_texts(self, query: str, texts: Sequence[str], work: Work) -> list[StoredScore]:
         if texts:
             self._ready(work)
         size = self.batch_size or max(1, len(texts))
@@ -325,12 +375,9 @@ class PointwiseReranker(Reranker):
         work.add(calls=math.ceil(len(texts) / size))
         return stored
 
-    def cache_key(self, query: str, content_hash: str) -> str:
-        """Where the score of a text is kept: the same under every policy for long documents."""
-        options = self.identifying_options(long.LONG.name)
-        model = digest([self.info.name, options, self.weights_digest()])
-        parts = (model, query, content_hash)
-        return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
     def _text_key(self, query: str, text: str) -> str:
         return self.cache_key(query, Document("", text).content_hash)
+
+
+class PointwiseReranker(ScoringReranker):
+    """Scores each document by itself, so cached scores can be reused at any depth."""

@@ -26,7 +26,7 @@ LONG = Param(
     choices=POLICIES,
     label="Long documents",
 )
-CUTTING = "1"
+_SPLITTING = "1"
 """Raise it when documents are cut at other places: scores kept from before then miss."""
 
 _SMALLEST = PassageOptions(8, 0).max_tokens
@@ -41,7 +41,7 @@ _TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ModelInput:
     """The texts that a model is handed of one document.
 
     `spans` are the characters of the document's `content` that each text holds, its passage last;
@@ -74,49 +74,61 @@ class InputCoverage:
         return self.spans == ((0, self.length),) or not self.length
 
 
-def cut(document: Document, budget: TokenBudget | None, policy: str) -> Cut:
-    """What to hand over. A document that fits is handed over as it is, whatever the policy.
+@dataclass(frozen=True, slots=True)
+class LongDocuments:
+    """A policy for documents that do not fit: one of `POLICIES`, the option `long`."""
 
-    So is one beside a query that leaves less room than a passage needs: the model cuts it.
-    """
-    content = document.content
-    if budget is None or budget.limit < _SMALLEST or policy == HEAD:
-        return _whole(content)
-    tokens = budget.spans(content)
-    if len(tokens) <= budget.limit:
-        return _whole(content)
-    if policy == HEAD_TAIL:
-        return _both_ends(content, tokens, budget)
-    passages = _passages(document, budget)
-    if policy == FIRST:
-        partial = passages[0][1][-1][1] < len(content)
-        passages = passages[:1]
-    else:
-        partial = False
-    return Cut(tuple(t for t, _ in passages), tuple(s for _, s in passages), partial)
+    policy: str = HEAD
 
+    def model_input(self, document: Document, budget: TokenBudget | None) -> ModelInput:
+        """What to hand over. A document that fits is handed over as it is, whatever the policy.
 
-def folded(policy: str, scores: Sequence[float]) -> float:
-    """The document's score from those of its texts, at least one."""
-    if policy == MEAN:
-        return sum(scores) / len(scores)
-    return max(scores) if policy == MAX else scores[0]
+        So is one beside a query that leaves less room than a passage needs: the model cuts it.
+        """
+        content = document.content
+        if budget is None or budget.limit < _SMALLEST or self.policy == HEAD:
+            return _whole(content)
+        tokens = budget.spans(content)
+        if len(tokens) <= budget.limit:
+            return _whole(content)
+        if self.policy == HEAD_TAIL:
+            return _head_and_tail(content, tokens, budget)
+        passages = _passages(document, budget)
+        if self.policy == FIRST:
+            partial = passages[0][1][-1][1] < len(content)
+            passages = passages[:1]
+        else:
+            partial = False
+        return ModelInput(tuple(t for t, _ in passages), tuple(s for _, s in passages), partial)
 
+    def aggregate(self, scores: Sequence[float]) -> float:
+        """The document's score from those of its texts, at least one."""
+        if self.policy == MEAN:
+            return sum(scores) / len(scores)
+        return max(scores) if self.policy == MAX else scores[0]
 
-def input_coverage(document: Document, budget: TokenBudget | None, policy: str) -> InputCoverage:
-    """What the model is handed and reads, as far as its tokenizer tells; see `InputCoverage`."""
-    content = document.content
-    length = len(content)
-    if budget is None:
-        return InputCoverage(((0, length),), length)
-    made = cut(document, budget, policy)
-    passages = tuple(spans[-1] for spans in made.spans) if policy not in (HEAD, HEAD_TAIL) else ()
-    passages = () if made.texts == (content,) else passages
-    spans = _merged([span for spans in made.spans for span in spans])
-    if made.texts == (content,):
-        spans = ((0, _head_end(content, budget)),)
-    return InputCoverage(spans, length, passages, 0 if policy == FIRST and passages else None,
-                budget.estimated)  # fmt: skip
+    def coverage(self, document: Document, budget: TokenBudget | None) -> InputCoverage:
+        """What the model is handed and reads, as far as its tokenizer tells."""
+        content = document.content
+        length = len(content)
+        if budget is None:
+            return InputCoverage(((0, length),), length)
+        model_input = self.model_input(document, budget)
+        if model_input.texts == (content,):
+            spans: tuple[Span, ...] = ((0, _head_end(content, budget)),)
+            return InputCoverage(spans, length, estimated=budget.estimated)
+        spans = _merged([span for spans in model_input.spans for span in spans])
+        in_passages = self.policy not in (HEAD, HEAD_TAIL)
+        passages = tuple(parts[-1] for parts in model_input.spans) if in_passages else ()
+        decided = 0 if self.policy == FIRST and passages else None
+        return InputCoverage(spans, length, passages, decided, budget.estimated)
+
+    def cache_unit(self, document: Document) -> str:
+        """What a document's score is kept under, beside model and query."""
+        if self.policy == HEAD:
+            return document.content_hash
+        # Passages repeat the title, so it matters where it ends.
+        return f"{document.content_hash} {self.policy} {len(document.title)} {_SPLITTING}"
 
 
 def estimated_token_budget(room: int) -> TokenBudget:
@@ -126,15 +138,15 @@ def estimated_token_budget(room: int) -> TokenBudget:
 
 
 def _estimated_spans(text: str) -> list[Span]:
-    found: list[Span] = []
+    spans: list[Span] = []
     for start, end in token_spans(text):
         size = len(text[start:end].encode("utf-8", "surrogatepass"))
-        found += [(start, end)] * -(-size // 3)
-    return found
+        spans += [(start, end)] * -(-size // 3)
+    return spans
 
 
-def _whole(content: str) -> Cut:
-    return Cut((content,), (((0, len(content)),),), False)
+def _whole(content: str) -> ModelInput:
+    return ModelInput((content,), (((0, len(content)),),), False)
 
 
 def _head_end(content: str, budget: TokenBudget) -> int:
@@ -149,7 +161,7 @@ def _head_end(content: str, budget: TokenBudget) -> int:
     return tokens[budget.limit - 1][1] if budget.limit > 0 else 0
 
 
-def _both_ends(content: str, tokens: Sequence[Span], budget: TokenBudget) -> Cut:
+def _head_and_tail(content: str, tokens: Sequence[Span], budget: TokenBudget) -> ModelInput:
     """Half of the room for each end, cut between words."""
     placed = _at_words(content, tokens, budget.limit)
     room = budget.limit
@@ -165,7 +177,7 @@ def _both_ends(content: str, tokens: Sequence[Span], budget: TokenBudget) -> Cut
         if excess <= 0 or room - excess < 2:
             break
         room -= excess
-    return Cut((text,), (((0, end), (start, len(content))),), True)
+    return ModelInput((text,), (((0, end), (start, len(content))),), True)
 
 
 def _passages(document: Document, budget: TokenBudget) -> list[tuple[str, tuple[Span, ...]]]:
@@ -180,8 +192,8 @@ def _passages(document: Document, budget: TokenBudget) -> list[tuple[str, tuple[
     placed = _at_words(body, budget.spans(body), size)
     cuts: list[Span] = []
     for _ in range(_TRIES):
-        found = passage_spans(body, PassageOptions(size, size // _OVERLAP), placed)
-        cuts = [(a, b) for a, b in found if b > a]
+        options = PassageOptions(size, size // _OVERLAP)
+        cuts = [(a, b) for a, b in passage_spans(body, options, placed) if b > a]
         # A text that begins within another's tokens can be cut into more tokens than before.
         longest = max(len(budget.spans(lead + body[a:b])) for a, b in cuts)
         if longest <= budget.limit or size - (longest - budget.limit) < _SMALLEST:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from rerank_lab.core.context import StoredScore
+from rerank_lab.core.context import ScoreStore, StoredScore
 from rerank_lab.core.errors import StorageError
 from rerank_lab.core.storage import Database, set_aside, storage_error
 
@@ -26,6 +26,33 @@ create table if not exists orders (key blob primary key, ranks text not null) wi
 """
 _CHUNK = 500
 _BUSY_S = 10.0
+
+
+def cached_scores(
+    store: ScoreStore | None,
+    keys: Mapping[str, str],
+    compute: Callable[[Sequence[str]], Sequence[StoredScore]],
+    *,
+    all_or_none: bool = False,
+) -> dict[str, StoredScore]:
+    """The score of each unit, from the store where it is known, else computed now and stored.
+
+    Args:
+        store: Where scores are kept; None keeps and reads nothing.
+        keys: Unit (such as a text) -> the key of its score.
+        compute: Scores the units handed to it, in their order; not called when none is missing.
+        all_or_none: True where a score holds only beside the others: one miss is a miss of all.
+    """
+    known = store.get_many(list(keys.values())) if store else {}
+    missing = [unit for unit, key in keys.items() if key not in known]
+    if missing and all_or_none:
+        missing = list(keys)
+    if missing:
+        fresh = {keys[u]: score for u, score in zip(missing, compute(missing), strict=True)}
+        if store:
+            store.put_many(fresh)
+        known = known | fresh
+    return {unit: known[key] for unit, key in keys.items()}
 
 
 class ScoreCache:
@@ -41,6 +68,7 @@ class ScoreCache:
         return self._guarded(lambda: self._read(keys), {})
 
     def put_many(self, scores: Mapping[str, StoredScore]) -> None:
+        """Keep scores, in the place of earlier ones."""
         rows = [(bytes.fromhex(k), s.score, int(s.truncated)) for k, s in scores.items()]
         self._guarded(
             lambda: self._write("insert or replace into scores values (?,?,?)", rows), None
@@ -51,6 +79,7 @@ class ScoreCache:
         return self._guarded(lambda: self._read_order(key), None)
 
     def put_order(self, key: str, order: Sequence[int]) -> None:
+        """Keep an order, in the place of an earlier one."""
         row = (bytes.fromhex(key), json.dumps(list(order)))
         self._guarded(
             lambda: self._write("insert or replace into orders values (?,?)", [row]), None
@@ -67,14 +96,14 @@ class ScoreCache:
         self._guarded(lambda: self._write("delete from orders where key >= ?", [(b"",)]), None)
 
     def _read(self, keys: Sequence[str]) -> dict[str, StoredScore]:
-        found: dict[str, StoredScore] = {}
+        scores: dict[str, StoredScore] = {}
         for start in range(0, len(keys), _CHUNK):
             chunk = [bytes.fromhex(key) for key in keys[start : start + _CHUNK]]
             marks = ",".join("?" * len(chunk))
             sql = f"select key, score, truncated from scores where key in ({marks})"
             for key, score, cut in self._database.connection().execute(sql, chunk):
-                found[key.hex()] = StoredScore(score, bool(cut))
-        return found
+                scores[key.hex()] = StoredScore(score, bool(cut))
+        return scores
 
     def _read_order(self, key: str) -> list[int] | None:
         sql = "select ranks from orders where key = ?"

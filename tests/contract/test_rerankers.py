@@ -13,7 +13,7 @@ from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
 from rerank_lab.rerankers.local.late_interaction import LateInteractionReranker
 from rerank_lab.rerankers.local.splade import SpladeReranker
 from rerank_lab.rerankers.rules.identity import Identity
-from rerank_lab.rerankers.rules.long_context_reorder import BothEnds
+from rerank_lab.rerankers.rules.long_context_reorder import LongContextReorder
 from rerank_lab.rerankers.rules.mmr import MMR
 from rerank_lab.rerankers.rules.overlap import Overlap
 from rerank_lab.rerankers.rules.score_stages import Isotonic, Platt, Threshold
@@ -40,7 +40,7 @@ TestBestPassage = pytest.mark.models(
 TestHeadAndTail = pytest.mark.models(
     reranker_contract(BiEncoderReranker, long="head+tail", max_length=64)
 )
-TestBothEnds = reranker_contract(BothEnds)
+TestLongContextReorder = reranker_contract(LongContextReorder)
 TestMMR = reranker_contract(MMR)
 TestMMROfVectors = pytest.mark.models(reranker_contract(MMR, model="bge-small-en"))
 TestPlatt = reranker_contract(Platt, slope=0.8, intercept=-1.0)

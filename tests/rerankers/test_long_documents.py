@@ -73,17 +73,17 @@ def scores(policy: str, docs: Sequence[Document]) -> dict[str, float | None]:
 def test_what_fits_is_handed_over_as_it_is(document: Document, policy: str) -> None:
     short = Document("d", " ".join(document.text.split()[:8]), document.title[:20])
     if len(plain_words(short.content)) <= ROOM:
-        made = long.cut(short, TokenBudget(ROOM, plain_words), policy)
-        assert made == long.Cut((short.content,), (((0, len(short.content)),),), False)
+        made = long.LongDocuments(policy).model_input(short, TokenBudget(ROOM, plain_words))
+        assert made == long.ModelInput((short.content,), (((0, len(short.content)),),), False)
         assert scores(policy, [short]) == scores("head", [short])
 
 
 @given(documents)
 def test_passages_hold_every_character_and_fit(document: Document) -> None:
     budget = TokenBudget(ROOM, plain_words)
-    made = long.cut(document, budget, "mean")
+    made = long.LongDocuments("mean").model_input(document, budget)
     assert all(len(plain_words(text)) <= ROOM for text in made.texts)
-    assert long.input_coverage(document, budget, "mean").whole
+    assert long.LongDocuments("mean").coverage(document, budget).whole
     for text, spans in zip(made.texts, made.spans, strict=True):
         held = "".join(document.content[a:b] for a, b in spans)
         assert text.replace(" ", "") == held.replace(" ", "")
@@ -92,7 +92,7 @@ def test_passages_hold_every_character_and_fit(document: Document) -> None:
 @given(documents)
 def test_both_ends_are_the_beginning_and_the_end_and_fit(document: Document) -> None:
     budget = TokenBudget(ROOM, plain_words)
-    made = long.cut(document, budget, "head+tail")
+    made = long.LongDocuments("head+tail").model_input(document, budget)
     (text,) = made.texts
     assert len(plain_words(text)) <= ROOM
     if made.partial:
@@ -121,7 +121,7 @@ def test_every_policy_gives_a_permutation(docs: list[Document], policy: str) -> 
 def test_passages_end_with_sentences_and_begin_with_words() -> None:
     document = Document("d", FILLER * 10)
     halves = TokenBudget(3 * ROOM, lambda text: _halved(token_spans(text)))
-    made = long.cut(document, halves, "max")
+    made = long.LongDocuments("max").model_input(document, halves)
     assert len(made.texts) > 5
     for text, ((start, _),) in zip(made.texts, made.spans, strict=True):
         assert text.rstrip().endswith(".")
@@ -129,16 +129,16 @@ def test_passages_end_with_sentences_and_begin_with_words() -> None:
 
 
 def test_later_passages_stand_under_the_title() -> None:
-    made = long.cut(
-        Document("d", "word " * 100, "City guide"), TokenBudget(ROOM, plain_words), "max"
+    made = long.LongDocuments("max").model_input(
+        Document("d", "word " * 100, "City guide"), TokenBudget(ROOM, plain_words)
     )
     assert all(text.startswith("City guide word") for text in made.texts)
     assert made.spans[1][0] == (0, len("City guide"))
 
 
 def test_a_title_that_would_fill_the_passages_is_not_repeated() -> None:
-    made = long.cut(
-        Document("d", "word " * 100, "A title " * 5), TokenBudget(ROOM, plain_words), "max"
+    made = long.LongDocuments("max").model_input(
+        Document("d", "word " * 100, "A title " * 5), TokenBudget(ROOM, plain_words)
     )
     assert made.texts[0].startswith("A title")
     assert made.texts[1].startswith("word")
@@ -147,8 +147,8 @@ def test_a_title_that_would_fill_the_passages_is_not_repeated() -> None:
 def test_beside_a_query_that_leaves_no_room_the_model_cuts_by_itself() -> None:
     document = Document("d", "word " * 100)
     budget = TokenBudget(4, plain_words)
-    assert long.cut(document, budget, "max").texts == (document.content,)
-    assert long.input_coverage(document, budget, "max").spans == ((0, 19),)
+    assert long.LongDocuments("max").model_input(document, budget).texts == (document.content,)
+    assert long.LongDocuments("max").coverage(document, budget).spans == ((0, 19),)
 
 
 DOCS = [

@@ -7,7 +7,6 @@ returns: the object is shared between sessions and keeps none.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import math
@@ -83,9 +82,9 @@ class HostedReranker(PointwiseReranker):
         return self.provider.is_listwise(self.model)
 
     @property
-    def scores_alone(self) -> bool:
-        """True when a text's score does not depend on the others."""
-        return not self.listwise
+    def scores_jointly(self) -> bool:
+        """True when scores hold only among the documents of one request."""
+        return self.listwise
 
     @property
     def limits(self) -> Limits:
@@ -144,9 +143,9 @@ class HostedReranker(PointwiseReranker):
 
     def cost_estimate(self, query: Query, docs: Sequence[Document]) -> CostEstimate:
         """What reranking these would take, nothing being cached. Raises as `rerank` would."""
-        once = {self.unit(doc): doc for doc in docs}.values()
-        cuts = self.cuts(query.text, list(once), Work(Context()))
-        texts = [sendable(text) for text in dict.fromkeys(t for cut in cuts for t in cut.texts)]
+        once = {self.long_documents.cache_unit(doc): doc for doc in docs}.values()
+        inputs = self.model_inputs(query.text, list(once), Work(Context()))
+        texts = [sendable(text) for text in dict.fromkeys(t for one in inputs for t in one.texts)]
         return self._estimate(self._batches(self.instructed(query.text), texts))
 
     def instructed(self, query: str) -> str:
@@ -182,7 +181,7 @@ class HostedReranker(PointwiseReranker):
             self._keep_paid(query, texts, paid, work)
             raise
         self._trace(results, time.perf_counter() - start, work)
-        self._note_texts(texts, clean, work)
+        work.truncated.update(i for i, text in enumerate(clean) if self._cut(text))
         return [score for result in results for score in result.value.scores]
 
     def body(self, query: str, texts: Sequence[str]) -> dict[str, Any]:
@@ -384,36 +383,10 @@ class HostedReranker(PointwiseReranker):
             # A recording holds whole requests, not only what no cache answered.
             work.ctx = replace(work.ctx, cache=None)
         try:
-            if self.listwise:
-                ranking, status = self._rank_jointly(query, docs, work)
-            else:
-                ranking, status = super()._rank(query, docs, work)
+            ranking, status = super()._rank(query, docs, work)
         except TooLongText as error:
             raise _naming_document(error, docs) from None
         return self._on_its_scale(ranking, work), status
-
-    def _rank_jointly(
-        self, query: Query, docs: Sequence[Document], work: Work
-    ) -> tuple[Ranking, Status]:
-        """Scores that hold only among these documents, so they are kept for this list only."""
-        every = hashlib.sha256("".join(self.unit(doc) for doc in docs).encode()).hexdigest()
-        keys = [self.cache_key(query.text, f"{every} {i}") for i in range(len(docs))]
-        cache = work.ctx.cache
-        stored = cache.get_many(keys) if cache else {}
-        hit = all(key in stored for key in keys)
-        if not hit:
-            fresh, _ = self._score_documents(query.text, docs, work)
-            stored = dict(zip(keys, fresh, strict=True))
-            if cache:
-                cache.put_many(stored)
-        parts: list[StoredScore] = [stored[key] for key in keys]
-        cut = sum(part.truncated for part in parts)
-        work.add(cache_hits=len(docs) if hit else 0, truncated=cut)
-        scores = {doc.id: part.score for doc, part in zip(docs, parts, strict=True)}
-        order = [doc.id for doc in docs]
-        ranking = Ranking.from_scores(query.id, scores, self.info.scale, previous=order)
-        plain = Status.CACHED if hit else Status.OK
-        return ranking, Status.TRUNCATED if cut else plain
 
     def _on_its_scale(self, ranking: Ranking, work: Work) -> Ranking:
         """The scale is looked at, not believed: what leaves 0 to 1 is neither of the two."""
@@ -475,12 +448,6 @@ class HostedReranker(PointwiseReranker):
             work.warn(f"Asked for {self.model}, answered by {', '.join(others)}.")
         for note in dict.fromkeys(note for answer in answers for note in answer.notes):
             work.warn(note)
-
-    def _note_texts(self, texts: Sequence[str], sent: Sequence[str], work: Work) -> None:
-        blank = sum(not text.strip() for text in texts)
-        if blank:
-            work.warn(f"{blank} empty documents were sent as a dash.")
-        work.truncated.update(i for i, text in enumerate(sent) if self._cut(text))
 
     def _cut(self, text: str) -> bool:
         """Whether the provider reads only a part of the text, even by a low estimate."""

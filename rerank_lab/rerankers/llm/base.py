@@ -19,7 +19,6 @@ from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote.access import replayed
 from rerank_lab.remote.responses import Completion
-from rerank_lab.rerankers import long_documents as long
 from rerank_lab.rerankers.base import Reranker, Work
 from rerank_lab.rerankers.comparative import accepted
 from rerank_lab.rerankers.llm.chat import ChatEndpoint
@@ -27,6 +26,7 @@ from rerank_lab.rerankers.llm.local_chat import LocalChatModel
 from rerank_lab.rerankers.llm.messages import ChatRequest, LanguageModel, tokens
 from rerank_lab.rerankers.llm.prompts import KINDS, Messages, Prompt, load_prompt
 from rerank_lab.rerankers.llm.sanitise import cut, sanitised, word_spans
+from rerank_lab.rerankers.long_documents import HEAD, InputCoverage, LongDocuments
 from rerank_lab.rerankers.parsing import Fault, Reading, thought
 
 SANITISED_VERSION = 1
@@ -223,8 +223,8 @@ class ComparativeLLMReranker(LLMReranker):
             return ranking, Status.TRUNCATED
         return ranking, status
 
-    def input_coverage(self, query: str, document: Document, ctx: Context) -> long.InputCoverage:
-        return long.input_coverage(document, self.token_budget(query), long.HEAD)
+    def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage:
+        return LongDocuments(HEAD).coverage(document, self.token_budget(query))
 
     @abstractmethod
     def _ranked(

@@ -64,8 +64,8 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         return [(1, n, n)]
 
     def texts(self, query: str, docs: Sequence[Document]) -> list[str]:
-        cuts = self.cuts(query, docs, Work(Context()))
-        return [text for cut in cuts for text in cut.texts]
+        inputs = self.model_inputs(query, docs, Work(Context()))
+        return [text for one in inputs for text in one.texts]
 
     def answer_tokens(self, size: int) -> int:
         return 1

@@ -10,7 +10,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.models import Options
 from rerank_lab.models.torch.one_context import ContextScorer, Listing, open_context_scorer
 from rerank_lab.rerankers.base import Work
-from rerank_lab.rerankers.joint_scoring import TogetherReranker
+from rerank_lab.rerankers.joint_scoring import JointScoringReranker
 from rerank_lab.rerankers.local.base import UsesModel
 from rerank_lab.rerankers.local.prompted import prompted_params
 
@@ -18,7 +18,7 @@ _TEMPLATE_DIGEST = "jina-v3-1"
 """Raise it when the prompt changes, so that scores kept from before then miss."""
 
 
-class JinaV3(UsesModel[ContextScorer], TogetherReranker):
+class JinaV3(UsesModel[ContextScorer], JointScoringReranker):
     """Wang et al. 2025, "Last but Not Late Interaction", arXiv:2509.25085.
 
     Documents see those before them, so that a score depends on its company and on the order of the
@@ -59,7 +59,7 @@ class JinaV3(UsesModel[ContextScorer], TogetherReranker):
     def _open(self, model: str, ctx: Context, options: Options) -> ContextScorer:
         return open_context_scorer(model, ctx, options)
 
-    def score_together(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         instruction, block = str(self.options["instruction"]), int(self.options["block"])
         with self._used(work) as usage:
             listing = Listing(query, texts, instruction, block)

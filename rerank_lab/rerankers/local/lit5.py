@@ -18,7 +18,7 @@ from rerank_lab.models import Options
 from rerank_lab.models.torch.fusion_in_decoder import FusedReader, open_fused
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, accepted
-from rerank_lab.rerankers.joint_scoring import TogetherReranker
+from rerank_lab.rerankers.joint_scoring import JointScoringReranker
 from rerank_lab.rerankers.local.base import UsesModel
 from rerank_lab.rerankers.local.prompted import prompted_params
 from rerank_lab.rerankers.parsing import read_order
@@ -96,7 +96,7 @@ class LiT5(UsesModel[FusedReader], ListwiseReranker):
         return accepted(reading, self.model, hint, work)
 
 
-class LiT5Score(UsesModel[FusedReader], TogetherReranker):
+class LiT5Score(UsesModel[FusedReader], JointScoringReranker):
     """LiT5-Score: how much the decoder attends to each passage while it answers the query.
 
     All candidates are read in one go. Their scores, on the scale "attention", depend on what stands
@@ -118,7 +118,7 @@ class LiT5Score(UsesModel[FusedReader], TogetherReranker):
     def _open(self, model: str, ctx: Context, options: Options) -> FusedReader:
         return open_fused(model, ctx, options, attentions=True)
 
-    def score_together(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         question = f"question: {query}"
         passages = [f"{question} context: {text}" for text in texts]
         with self._used(work) as usage:

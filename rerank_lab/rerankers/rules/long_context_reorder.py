@@ -10,7 +10,7 @@ from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.rerankers.base import TOP, Reranker, Work
 
 
-class BothEnds(Reranker):
+class LongContextReorder(Reranker):
     """1, 3, 5, ... 6, 4, 2: language models use what stands first and last in their context best
     (Liu et al. 2023, "Lost in the Middle", arXiv:2307.03172).
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query
 from rerank_lab.rerankers.base import Reranker
-from rerank_lab.rerankers.rules.long_context_reorder import BothEnds
+from rerank_lab.rerankers.rules.long_context_reorder import LongContextReorder
 from rerank_lab.rerankers.rules.mmr import MMR, mmr
 from rerank_lab.rerankers.rules.overlap import Overlap
 
@@ -38,7 +38,7 @@ def test_overlap_counts_stemmed_words_of_the_query() -> None:
     ("n", "order"), [(0, ""), (1, "0"), (2, "01"), (5, "02431"), (6, "024531")]
 )
 def test_the_best_stand_at_both_ends(n: int, order: str) -> None:
-    found = ranked(BothEnds(), "q", *"abcdef"[:n])
+    found = ranked(LongContextReorder(), "q", *"abcdef"[:n])
     assert "".join(doc_id[1:] for doc_id, _ in found) == order
 
 
