@@ -149,8 +149,9 @@ class FakeProvider(FakeServer):
 
     @property
     def url(self) -> str:
-        """The base URL to give to the reranker: with /v1 where the format's path has it."""
-        return self.root + ("/v1" if self.wire.path.startswith("/v1/") else "")
+        """The base URL to give to the reranker: with /v1 or /api/v1 where the path has it."""
+        version = next((v for v in ("/api/v1", "/v1") if self.wire.path.startswith(v + "/")), "")
+        return self.root + version
 
     def reply(self, request: Received, switch: Switch) -> tuple[int, Any]:
         if switch.status != 200:

@@ -187,6 +187,22 @@ WIRES: Mapping[str, WireFormat] = {
         open=True,
         error=_NESTED,
     ),
+    "openrouter-rerank": WireFormat(
+        "/api/v1/rerank",
+        {**_TEXT, "documents": list, "top_n": int, "provider": dict},
+        "documents",
+        _listed("results", _tokens),
+        required=("model", "query"),
+        error=_NESTED,
+    ),
+    "vercel-rerank": WireFormat(
+        "/v2/rerank",
+        {**_TEXT, "documents": list, "top_n": int, "max_tokens_per_doc": int},
+        "documents",
+        _listed("results", lambda _: {}, model=False),
+        required=("model", "query"),
+        error=_NESTED,
+    ),
     "infinity": WireFormat(
         "/rerank",
         {**_TEXT, "documents": list, "top_n": int, "return_documents": bool, "raw_scores": bool},

@@ -126,7 +126,7 @@ def test_which_pipelines_call_out_and_what_they_would_take(tmp_path: Path) -> No
     assert not hosted.calls_out(plain)
     assert hosted.calls_out(rented)
     words = hosted.expected_words(rented.spec.stages, Query.of("x"), docs, engine)
-    assert words == "1 request, about 1 search unit, price not known"
+    assert words == "1 request, about 1 search unit, about $0.002 at prices of 2026-06-01"
     asked = Pipeline("bm25 >> listwise(top=20)")
     assert "request" in hosted.expected_words(asked.spec.stages, Query.of("x"), docs, engine)
     assert hosted.expected_words(plain.spec.stages, Query.of("x"), docs, engine) == ""

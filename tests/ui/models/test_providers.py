@@ -46,7 +46,8 @@ def test_every_provider_has_a_row_with_its_key_and_price() -> None:
     assert row(at, "Voyage AI")["Price"] == "$0.05 for 1,000,000 tokens"
     assert row(at, "Voyage AI")["Price as of"] == "2026-07-27"
     assert row(at, "OpenAI")["Price"].startswith("$0.40 read, $1.60 written")
-    assert row(at, "Cohere")["Price as of"] == "–"
+    assert row(at, "Cohere")["Price as of"] == "2026-06-01"
+    assert row(at, "Jina AI")["Price as of"] == "–"
 
 
 def test_a_key_typed_is_taken_over_and_shown_nowhere() -> None:
