@@ -31,7 +31,8 @@ def test_a_query_set_is_estimated_for_pipelines_that_ask_providers_only(tmp_path
     specs = ["bm25", "bm25 >> cohere(top=7)", "bm25 >> tei(top=7)", "bm25 >> voyage(top=7)"]
     found = ahead(specs, QUERIES, corpus, 20, Engine(tmp_path))
     assert list(found) == specs[1:]
-    assert found[specs[1]] == "3 requests, about 3 search units, about $0.006 at prices of 2026-06-01"
+    priced = "3 requests, about 3 search units, about $0.006 at prices of 2026-06-01"
+    assert found[specs[1]] == priced
     assert found[specs[3]].startswith("3 requests, about ")
     assert "at prices of 2026-07-27" in found[specs[3]]
     assert ahead(specs, [], corpus, 20, Engine(tmp_path)) == {}
