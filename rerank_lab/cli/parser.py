@@ -157,6 +157,12 @@ def _add_rank(parser: _Parser) -> None:
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     _add_specs(parser)
     parser.add_argument(
+        "--timeout",
+        type=_amount,
+        metavar="SECONDS",
+        help="give a pipeline up after so long (600 for one that asks a provider, else never)",
+    )
+    parser.add_argument(
         "--record",
         metavar="FILE",
         default="",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,15 +19,18 @@ from rerank_lab.core.types import Hit, Query, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.pipeline.pipeline import Result, pipelines
+from rerank_lab.pipeline.pipeline import Pipeline, Result, pipelines
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.views.compare import PipelineOutcome, Topic
+from rerank_lab.views.hosted import calls_out
 from rerank_lab.views.presets import DEFAULT_DEPTH
 from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison
 
 SHOWN = 10
+PROVIDER_TIMEOUT_S = 600.0
+"""For a pipeline that asks a provider, unless --timeout says otherwise."""
 
 
 def rank(arguments: argparse.Namespace, output: Output) -> int:
@@ -45,7 +49,8 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     results: list[Result] = []
     with _recording(arguments, corpus) as recording:
         for pipeline in made:
-            result = pipeline.run(query, corpus, replace(ctx, recording=recording), engine)
+            run_ctx = replace(ctx, recording=recording, deadline=_deadline(pipeline, arguments))
+            result = pipeline.run(query, corpus, run_ctx, engine)
             if result.status is Status.CANCELLED:
                 raise Cancelled("Interrupted.", hint="Run the command again to go on.")
             results.append(result)
@@ -63,6 +68,14 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
         if result.error is not None:
             output.error(result.error)
     return 2 if failed else 0
+
+
+def _deadline(pipeline: Pipeline, arguments: argparse.Namespace) -> float | None:
+    """The `time.monotonic()` moment at which a pipeline is given up; None for never."""
+    seconds: float | None = arguments.timeout
+    if seconds is None and calls_out(pipeline):
+        seconds = PROVIDER_TIMEOUT_S
+    return None if seconds is None else time.monotonic() + seconds
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from rerank_lab.cli import main
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import comparisons as saved
-from rerank_lab.testing.provider_servers import KEY, FakeProvider
+from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from tests.cli.conftest import Calls, fail_json, run_json
 
 
@@ -145,6 +146,23 @@ def test_a_comparison_is_recorded_with_a_key_and_replayed_without(
     assert "other documents" in other["message"]
     assert "both" in fail_json(capsys, *asked, "--record", "a", "--replay", "b")["message"]
     assert "cannot be read" in fail_json(capsys, *asked, "--replay", "no/such")["message"]
+
+
+def test_a_pipeline_is_given_up_after_the_timeout(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RERANK_LAB_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("COHERE_API_KEY", KEY)
+    with FakeProvider("cohere") as server:
+        server.always = Switch(delay_s=3.0)
+        spec = f'bm25 >> cohere(base_url="{server.url}")'
+        start = time.monotonic()
+        failed = fail_json(
+            capsys, "rank", str(folder), "loud dogs", "-p", spec, "--timeout", "0.5", "--no-cache"
+        )
+        assert time.monotonic() - start < 2.5
+    assert failed["error"] == "deadline_exceeded"
 
 
 def test_a_spend_limit_stops_before_it_is_passed(
