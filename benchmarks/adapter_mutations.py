@@ -47,8 +47,8 @@ MODULES = (
 )
 TESTS = (
     "tests/rerank/hosted", "tests/rerank/llm", "tests/contract/test_hosted.py",
-    "tests/contract/test_llm.py", "tests/views/test_hosted.py", "tests/rerank/test_parse.py",
-    "tests/rerank/test_comparative.py",
+    "tests/contract/test_llm.py", "tests/views/test_hosted.py", "tests/rerankers/test_parsing.py",
+    "tests/rerankers/test_comparative.py",
 )  # fmt: skip
 LEFT_OUT = ("test_real_model.py",)
 """Minutes long, and nothing that the quick tests would not notice."""

@@ -11,8 +11,8 @@ from rerank_lab.rerankers.llm.listwise import Listwise
 from rerank_lab.rerankers.llm.pairwise import Pairwise
 from rerank_lab.rerankers.llm.pointwise import PointwiseLLM
 from rerank_lab.rerankers.llm.setwise import Setwise
+from rerank_lab.testing import ReferenceContract, reranker_contract
 from rerank_lab.testing.chat_server import FakeChat, sorter
-from rerank_lab.testing.components import ReferenceContract, reranker_contract
 from rerank_lab.testing.provider_servers import overlap
 
 

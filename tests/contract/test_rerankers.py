@@ -17,7 +17,7 @@ from rerank_lab.rerankers.rules.long_context_reorder import LongContextReorder
 from rerank_lab.rerankers.rules.mmr import MMR
 from rerank_lab.rerankers.rules.overlap import Overlap
 from rerank_lab.rerankers.rules.score_stages import Isotonic, Platt, Threshold
-from rerank_lab.testing.components import (
+from rerank_lab.testing import (
     FailingReranker,
     FakeReranker,
     MalformedReranker,

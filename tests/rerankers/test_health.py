@@ -17,7 +17,7 @@ from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
 from rerank_lab.rerankers.local.late_interaction import LateInteractionReranker
 from rerank_lab.rerankers.rules.identity import Identity
-from rerank_lab.testing.components import FailingReranker, MalformedReranker, NonFiniteReranker
+from rerank_lab.testing import FailingReranker, MalformedReranker, NonFiniteReranker
 from tests.models.tiny import save_bi_encoder, save_cross_encoder
 
 ANSWERS = {probe.answer: probe.query for probe in health.PROBES}

@@ -23,7 +23,7 @@ from rerank_lab.models.torch.prompted import Prompting, open_prompter
 from rerank_lab.rerankers.base import Reranker, Work
 from rerank_lab.rerankers.local.duot5 import DuoT5
 from rerank_lab.rerankers.local.prompted import DecoderReranker, Seq2SeqReranker
-from rerank_lab.testing.components import reranker_contract
+from rerank_lab.testing import reranker_contract
 from tests.models.tiny_lm import ALL, QUERY, TEXTS, loaded, save_model
 
 CTX = Context()

@@ -11,7 +11,7 @@ from rerank_lab.core.types import Document, Query, Status
 from rerank_lab.rerankers.base import PointwiseReranker
 from rerank_lab.rerankers.local.jina_v3 import JinaV3
 from rerank_lab.rerankers.score_cache import ScoreCache
-from rerank_lab.testing.components import reranker_contract
+from rerank_lab.testing import reranker_contract
 from tests.models.tiny_lm import QUERY, TEXTS
 from tests.models.torch.test_one_context import cosines, save_jina, states
 

@@ -12,7 +12,7 @@ from rerank_lab.core.types import Document, Query, Status
 from rerank_lab.models.torch.fusion_in_decoder import Fused, FusedReader
 from rerank_lab.rerankers.local.lit5 import LiT5, LiT5Score
 from rerank_lab.rerankers.score_cache import ScoreCache
-from rerank_lab.testing.components import reranker_contract
+from rerank_lab.testing import reranker_contract
 from tests.models.tiny_lm import QUERY, TEXTS
 from tests.models.torch.test_fusion_in_decoder import save_t5
 

@@ -1,4 +1,4 @@
-"""For everyone who writes a reranker: the contract as tests, and fakes to test around one.
+"""The contract of every reranker, as tests for everyone who writes one.
 
     from rerank_lab.testing import reranker_contract
 
@@ -14,14 +14,13 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import BackendError, Cancelled, ContractViolation, LabError
 from rerank_lab.core.spec import Literal, Node, parse
 from rerank_lab.core.types import Document, Query, Ranking
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranked, Reranker, Work
+from rerank_lab.rerankers.base import PointwiseReranker, Reranked, Reranker
 
 QUERY = Query("q", "how many people live in Berlin?")
 TEXTS = (
@@ -45,6 +44,7 @@ class ReferenceContract:
     options: ClassVar[Mapping[str, Literal]]
 
     def make(self) -> Reranker:
+        """A fresh reranker with the options under test."""
         return self.reranker(**self.options)
 
     def test_result_is_a_permutation(self) -> None:
@@ -83,7 +83,7 @@ class ReferenceContract:
             return
         whole = _scores(self._rank(reranker, TEXTS))
         docs = _docs(TEXTS)[::-1][1:]
-        part = _scores(_asked(reranker, docs))
+        part = _scores(_reranked(reranker, docs))
         spread = max(whole.values()) - min(whole.values())
         for doc_id, score in part.items():
             assert abs(score - whole[doc_id]) <= _TOLERANCE * max(spread, 1e-9), doc_id
@@ -100,7 +100,7 @@ class ReferenceContract:
         reranker.load(Context())
         token = CancelledAfter(1)
         try:
-            _asked(reranker, _docs(TEXTS * 4), Context(cancel=token))
+            _reranked(reranker, _docs(TEXTS * 4), Context(cancel=token))
         except Cancelled:
             return
         assert token.checks <= 1, "the cancel token was set while working, and nobody looked"
@@ -109,14 +109,14 @@ class ReferenceContract:
         token = CancelToken()
         token.cancel()
         try:
-            _asked(self.make(), _docs(TEXTS), Context(cancel=token))
+            _reranked(self.make(), _docs(TEXTS), Context(cancel=token))
         except Cancelled:
             return
         raise AssertionError("a cancelled call gave a ranking")
 
     def test_the_same_document_twice_is_refused(self) -> None:
         try:
-            _asked(self.make(), [Document("a", "x"), Document("a", "y")])
+            _reranked(self.make(), [Document("a", "x"), Document("a", "y")])
         except ContractViolation:
             return
         raise AssertionError("two documents with one id were ranked")
@@ -162,7 +162,7 @@ class ReferenceContract:
         assert self.make().fingerprint() == self.make().fingerprint()
 
     def _rank(self, reranker: Reranker, texts: Sequence[str]) -> Reranked:
-        return _asked(reranker, _docs(texts))
+        return _reranked(reranker, _docs(texts))
 
 
 def reranker_contract(reranker: type[Reranker], **options: Literal) -> type[ReferenceContract]:
@@ -181,95 +181,23 @@ class CancelledAfter(CancelToken):
 
     @property
     def cancelled(self) -> bool:
+        """Whether more than the allowed checks were made."""
         self.checks += 1
         return self.checks > self._allowed
 
 
-def _info(name: str, summary: str, *params: Param) -> Info:
-    return Info(name, "reranker", "test", summary, "logit", (TOP, *params))
-
-
-class FakeReranker(PointwiseReranker):
-    """Gives the scores it was made with, by text; a text that it does not know gets 0."""
-
-    info = _info("fake", "Fixed scores.")
-
-    def __init__(self, scores: Mapping[str, float] | None = None, **options: Literal) -> None:
-        super().__init__(**options)
-        self.scores = dict(scores or {})
-        self.calls: list[tuple[str, tuple[str, ...]]] = []
-
-    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        self.calls.append((query, tuple(texts)))
-        return [self.scores.get(text, 0.0) for text in texts]
-
-
-class SlowReranker(PointwiseReranker):
-    """Takes `seconds` a text and listens for cancel in between; longer texts first."""
-
-    info = _info("slow", "Takes its time.", Param("seconds", 0.01, "Seconds a text.", low=0.0))
-
-    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        for _ in texts:
-            work.checkpoint()
-            time.sleep(float(self.options["seconds"]))
-        return [float(len(text)) for text in texts]
-
-
-class FailingReranker(PointwiseReranker):
-    """Fails the first `times` calls with an error that may pass (`retryable`), then works."""
-
-    info = _info(
-        "failing",
-        "Fails.",
-        Param("times", 1_000_000, "Calls that fail.", low=0),
-        Param("retryable", False, "Whether again may help."),
-    )
-
-    def __init__(self, **options: Literal) -> None:
-        super().__init__(**options)
-        self.failed = 0
-
-    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        if self.failed < int(self.options["times"]):
-            self.failed += 1
-            raise BackendError(
-                "The fake backend is down.",
-                hint="Try again.",
-                retryable=bool(self.options["retryable"]),
-            )
-        return [float(len(text)) for text in texts]
-
-
-class MalformedReranker(PointwiseReranker):
-    """Returns one score too few."""
-
-    info = _info("malformed", "Too few scores.")
-
-    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        return [0.0] * (len(texts) - 1)
-
-
-class NonFiniteReranker(PointwiseReranker):
-    """Returns scores that are not numbers."""
-
-    info = _info("non-finite", "NaN and infinities.")
-
-    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        odd = (math.nan, math.inf, -math.inf)
-        return [odd[i % len(odd)] for i in range(len(texts))]
-
-
-def failure_of(reranker: Reranker, texts: Sequence[str] = TEXTS, ctx: Context | None = None) -> Any:
+def failure_of(
+    reranker: Reranker, texts: Sequence[str] = TEXTS, ctx: Context | None = None
+) -> LabError | None:
     """The LabError that reranking `texts` ends with, None when it works."""
     try:
-        _asked(reranker, _docs(texts), ctx)
+        _reranked(reranker, _docs(texts), ctx)
     except LabError as error:
         return error
     return None
 
 
-def _asked(reranker: Reranker, docs: Sequence[Document], ctx: Context | None = None) -> Reranked:
+def _reranked(reranker: Reranker, docs: Sequence[Document], ctx: Context | None = None) -> Reranked:
     """As a pipeline asks: the documents come from a stage that ranked and scored them."""
     places = {doc.text: place for place, doc in enumerate(docs)}
     scored = {doc.id: 1.0 - places[doc.text] / 100 for doc in docs}
