@@ -1,6 +1,8 @@
 """How lexical first stages cut text into terms: one analyser for documents and queries.
 
-Unicode is normalised (NFKC) and case-folded. Words are kept as words; things that look like code or
+Unicode is normalised (NFKC) and case-folded. Marks that writers leave out do not matter, as in
+Lucene's analysers for Arabic, Persian and Hindi and in ICU's folding for Hebrew: see `fold_marks`.
+Words are kept as words; things that look like code or
 part numbers (`foo_bar`, `getUserName`, `E-2104`, `node.js`, `C++`, `1.2.3`) are kept whole and give
 their parts as well. Scripts written without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer,
 Burmese) become overlapping pairs of characters. Stop words and the Snowball stemmer follow the
@@ -9,14 +11,15 @@ language.
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import runpy
 import threading
+import tomllib
 import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+from rerank_lab.components.base import Param
 
 LANGUAGES = (
     "english",
@@ -53,20 +56,25 @@ LANGUAGES = (
 )
 """Names of Snowball stemmers; "none" neither stems nor drops stop words."""
 
-_STOP_LISTS = {
-    "english": "STOPWORDS_EN",
-    "danish": "STOPWORDS_DANISH",
-    "dutch": "STOPWORDS_DUTCH",
-    "french": "STOPWORDS_FRENCH",
-    "german": "STOPWORDS_GERMAN",
-    "italian": "STOPWORDS_ITALIAN",
-    "norwegian": "STOPWORDS_NORWEGIAN",
-    "portuguese": "STOPWORDS_PORTUGUESE",
-    "russian": "STOPWORDS_RUSSIAN",
-    "spanish": "STOPWORDS_SPANISH",
-    "swedish": "STOPWORDS_SWEDISH",
-    "turkish": "STOPWORDS_TURKISH",
-}
+LANGUAGE = Param(
+    "language",
+    "english",
+    "Whose stop words and Snowball stemmer to use; none keeps every word as it is written.",
+    choices=LANGUAGES,
+    label="Language",
+)
+STOP_WORDS = Param(
+    "stop_words",
+    True,
+    "Leave out words such as 'the' and 'of', in languages that have a list.",
+    label="Drop stop words",
+)
+STOP_WORDS_ONLY = (
+    "Every word of the query is a stop word and was left out: with stop_words=false it is searched."
+)
+"""What is said of a query of which nothing is left."""
+ANALYSIS_VERSION = 2
+"""Raise it when the same text gives other terms: indexes and scores from before then miss."""
 
 # Scripts without spaces between words, whose runs become pairs of characters.
 _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -85,6 +93,31 @@ _MARKS = (
     "\u0b82\u0bbe-\u0bcd\u0bd7\u0c00-\u0c04\u0c3e-\u0c56\u0c81-\u0c83\u0cbc-\u0cd6"
     "\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d82\u0d83\u0dca-\u0ddf\u200c\u200d"
 )
+# Lucene's ArabicNormalizer and PersianNormalizer: forms of one letter that writers exchange.
+_LETTERS = {
+    "\u0622\u0623\u0625\u0671": "\u0627",  # alef with madda, hamza or wasla: alef
+    "\u0649\u06cc\u06d2": "\u064a",  # alef maksura, Farsi yeh, yeh barree: yeh
+    "\u0629\u06c0\u06c1": "\u0647",  # teh marbuta, heh with yeh, heh goal: heh
+    "\u06a9": "\u0643",  # keheh: kaf
+}
+# Arabic vowel marks and tatweel, Hebrew points and accents.
+_UNWRITTEN = re.compile(
+    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"
+    # soft hyphen, zero width space and joiner, directions, word joiner, byte order mark
+    "\u00ad\u200b\u200d-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+)
+_DIGIT_ZEROS = (
+    "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6"
+    "\u0c66\u0ce6\u0d66\u0e50\u0ed0\u0f20\u1040\u17e0"
+)
+_FOLDS = {ord(form): letter for forms, letter in _LETTERS.items() for form in forms} | {
+    ord(zero) + digit: str(digit) for zero in _DIGIT_ZEROS for digit in range(10)
+}
+_FOLDED = re.compile(f"[{''.join(map(chr, _FOLDS))}]")
+_NON_JOINER = "\u200c"
+# In Persian it parts a stem from its endings; elsewhere, as in Hindi, it only shapes letters.
+_SHAPING = re.compile(f"(?<![\u0620-\u06ff]){_NON_JOINER}+|{_NON_JOINER}+(?![\u0620-\u06ff])")
 _JOINED = r"{w}+(?:[.\-'’&]{w}+)*(?:\+\+|\#(?!\w))?"
 _PLAIN = re.compile(_JOINED.format(w=r"\w"))
 _MIXED = re.compile(
@@ -124,30 +157,35 @@ class Analyzer:
         """The terms of a query: as in documents, but a single Han character only by itself."""
         return self._terms(text, singles=False)
 
+    def only_stop_words(self, text: str) -> bool:
+        """True when a query has words, and all of them are left out as stop words."""
+        if not self._stop or self.query_terms(text):
+            return False
+        return bool(Analyzer(self.language, stop_words=False).query_terms(text))
+
     def _terms(self, text: str, singles: bool) -> list[str]:
         special = False
         if not text.isascii():
-            text = unicodedata.normalize("NFKC", text)
+            text = fold_marks(unicodedata.normalize("NFKC", text))
             special = _SPECIAL.search(text) is not None
         terms: list[str] = []
         known = self._known
         for word in (_MIXED if special else _PLAIN).findall(text):
-            found = known.get(word)
-            if found is None:
+            of_word = known.get(word)
+            if of_word is None:
                 if special and _RUN.match(word):
                     terms += _pairs(word, singles)
                     continue
-                found = self._remember(word)
-            terms += found
+                of_word = self._remember(word)
+            terms += of_word
         return terms
 
     def _remember(self, word: str) -> tuple[str, ...]:
         with self._lock:
             if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
-            found = tuple(self._finish(word))
-            self._known[word] = found
-            return found
+            terms = self._known[word] = tuple(self._finish(word))
+            return terms
 
     def _finish(self, word: str) -> list[str]:
         terms = []
@@ -165,8 +203,21 @@ class Analyzer:
         return term.casefold().replace("i\u0307", "i")
 
 
+def fold_marks(text: str) -> str:
+    """NFKC text without the marks that writers leave out, and with one form of each letter.
+
+    Arabic alef, yeh and heh in their forms, vowel marks and tatweel, Persian kaf and yeh, Hebrew
+    points, digits of other scripts, the zero width space and joiner.
+    """
+    text = _SHAPING.sub("", _UNWRITTEN.sub("", text))
+    return text.translate(_FOLDS) if _FOLDED.search(text) else text
+
+
 def _variants(word: str) -> list[str]:
     """The word as it stands and, for what looks like code, its parts."""
+    if _NON_JOINER in word:
+        # Some write the ending apart, some do not: both are found.
+        return [word.replace(_NON_JOINER, ""), *(p for p in word.split(_NON_JOINER) if len(p) > 1)]
     if _APOSTROPHE.search(word):
         # user's, l'eau, don't: the parts, without the single letters left over.
         parts = [part for part in _APOSTROPHE.split(word) if len(part) > 1]
@@ -207,14 +258,9 @@ def _stemmer(language: str) -> Callable[[str], str]:
 @cache
 def stop_list(language: str) -> frozenset[str]:
     """The stop words of a language, empty where there is no list for it."""
-    name = _STOP_LISTS.get(language)
-    return frozenset(_bundled_lists()[name]) if name else frozenset()
+    return frozenset(_stop_words().get(language, ()))
 
 
 @cache
-def _bundled_lists() -> dict[str, tuple[str, ...]]:
-    # Run as a file of its own: importing the bm25s package would bring in numba and scipy, which
-    # takes longer than a first search may take.
-    package = importlib.util.find_spec("bm25s")
-    folders = (package.submodule_search_locations if package else None) or []
-    return runpy.run_path(str(Path(folders[0]) / "stopwords.py"))
+def _stop_words() -> dict[str, list[str]]:
+    return tomllib.loads(Path(__file__).with_name("stop_words.toml").read_text("utf-8"))

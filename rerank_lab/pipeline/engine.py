@@ -145,7 +145,10 @@ class Engine:
         share = seconds / max(took.total_s, seconds, 1e-9) if was_there else 1.0
         build_s, queue_s = took.build_s * share, took.queue_s * share
         return ready, Trace(
-            load_s=max(0.0, seconds - build_s - queue_s), build_s=build_s, queue_s=queue_s
+            load_s=max(0.0, seconds - build_s - queue_s),
+            build_s=build_s,
+            queue_s=queue_s,
+            warnings=() if was_there else took.warnings,
         )
 
     def reranker(self, node: Node) -> Reranker:

@@ -7,7 +7,10 @@ manifest, timing, limits and the refusal of an index that belongs to something e
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 import time
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +19,13 @@ from typing import Any, ClassVar
 
 from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import BackendError, InvalidInput, LabError
+from rerank_lab.core.errors import BackendError, InvalidInput, LabError, StorageError
 from rerank_lab.core.spec import Literal
-from rerank_lab.core.storage import write_file
+from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 
+_log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 
 DEPTH = Param(
@@ -34,6 +38,21 @@ DEPTH = Param(
     label="Candidates",
 )
 """Every retriever has this option."""
+
+
+class DamagedIndex(BackendError):
+    """A stored index that cannot be read; `Retriever.build` builds it anew."""
+
+    kind = "damaged_index"
+
+    @classmethod
+    def of(cls, retriever: str, folder: Path, why: str) -> DamagedIndex:
+        """The error for the index in `folder`; `why` says what is wrong with its files."""
+        return cls(
+            f"The {retriever} index in {folder.name!r} cannot be read: {why}",
+            hint="Build it again.",
+            details=f"{folder}: {why}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +92,19 @@ class Retriever(Component, ABC):
         return digest(own)
 
     def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
+        """Where its index of this corpus lies, or would lie, below `indexes`."""
         return indexes / corpus.content_hash[:16] / f"{self.info.name}-{self.fingerprint()[:16]}"
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         """Make this retriever ready for `corpus`: open its index below `indexes`, or build it.
 
         With `indexes=None` nothing is written. Building reports progress, can be cancelled, and
-        goes on where it was stopped when the family supports that. Raises BackendError when a
-        stored index does not belong to this corpus and these options.
+        goes on where it was stopped when the family supports that. A stored index that is damaged
+        is built anew; where none can be written, the index lives in memory alone. Both are noted
+        in `build_trace`.
+
+        Raises:
+            BackendError: a stored index does not belong to this corpus and these options.
         """
         if self._built_for == corpus.content_hash:
             return
@@ -89,29 +113,60 @@ class Retriever(Component, ABC):
                 f"Corpus {corpus.name!r} has no documents.", hint="Import some documents first."
             )
         folder = self.index_folder(corpus, indexes) if indexes else None
-        if folder is not None and (folder / MANIFEST).exists():
-            self._check_manifest(folder, corpus)
-        opens = folder is not None and (folder / MANIFEST).exists()
         start, self.build_trace = time.perf_counter(), Trace()
-        self._build(corpus, folder, ctx)
+        opened = folder is not None and self._open_stored(corpus, folder, ctx)
+        if not opened:
+            self._build_and_store(corpus, folder, ctx)
         seconds = max(0.0, time.perf_counter() - start - self.build_trace.total_s)
-        self.build_trace += Trace(load_s=seconds) if opens else Trace(build_s=seconds)
-        if folder is not None and folder.exists() and not (folder / MANIFEST).exists():
-            write_manifest(folder, self._manifest(corpus))
+        self.build_trace += Trace(load_s=seconds) if opened else Trace(build_s=seconds)
         self._built_for = corpus.content_hash
 
+    def _open_stored(self, corpus: Corpus, folder: Path, ctx: Context) -> bool:
+        """Open the index in `folder`; False when there is none, or a damaged one, now removed."""
+        if not (folder / MANIFEST).exists():
+            return False
+        try:
+            self._check_manifest(folder, corpus)
+            self._build(corpus, folder, ctx)
+        except DamagedIndex as error:
+            self._note(f"The stored {self.info.name} index was damaged and is built anew.", error)
+            remove_folder(folder)
+            return False
+        return True
+
+    def _build_and_store(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
+        if folder is None:
+            self._build(corpus, None, ctx)
+            return
+        try:
+            with disk_errors(folder):
+                self._build(corpus, folder, ctx)
+                if folder.exists() and not (folder / MANIFEST).exists():
+                    write_manifest(folder, self._manifest(corpus))
+        except StorageError as error:
+            self._note(f"The {self.info.name} index is not kept: {error.message}", error)
+            self._build(corpus, None, ctx)
+
+    def _note(self, sentence: str, error: LabError) -> None:
+        self.build_trace += Trace(warnings=(sentence,))
+        _log.warning("%s (%s)", sentence, error.details or error.message)
+
     def search(self, query: Query, k: int | None, ctx: Context) -> Retrieved:
-        """The best `k` documents (default: the option k), best first. Raises if not built."""
+        """The best `k` documents (default: the option k), best first.
+
+        Raises:
+            BackendError: `build` was not called.
+        """
         if self._built_for is None:
             raise BackendError(
                 f"{self.info.name} has no index yet.", hint="Call build(corpus, ctx) first."
             )
         ctx.checkpoint()
         start = time.perf_counter()
-        ranking, told = self._traced(query, k or self.depth, ctx)
-        seconds = max(0.0, time.perf_counter() - start - told.total_s)
+        ranking, trace = self._traced(query, k or self.depth, ctx)
+        seconds = max(0.0, time.perf_counter() - start - trace.total_s)
         own = Trace(compute_s=seconds, calls=1, documents=len(ranking))
-        return Retrieved(ranking, own + told)
+        return Retrieved(ranking, own + trace)
 
     def search_many(
         self, queries: Sequence[Query], k: int | None, ctx: Context
@@ -155,11 +210,11 @@ class Retriever(Component, ABC):
 
     def _check_manifest(self, folder: Path, corpus: Corpus) -> None:
         try:
-            found = json.loads((folder / MANIFEST).read_text("utf-8"))
-        except (OSError, ValueError):
-            found = {}
-        wanted = self._manifest(corpus)
-        differing = sorted(k for k in wanted if found.get(k) != wanted[k])
+            stored = dict(json.loads((folder / MANIFEST).read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DamagedIndex.of(self.info.name, folder, str(error)) from error
+        manifest = self._manifest(corpus)
+        differing = sorted(key for key in manifest if stored.get(key) != manifest[key])
         if differing:
             raise BackendError(
                 f"The {self.info.name} index in {folder.name!r} was built for another "
@@ -167,6 +222,13 @@ class Retriever(Component, ABC):
                 hint="Delete this index on the Corpora page; it is then built anew.",
                 details=str(folder),
             )
+
+
+def remove_folder(folder: Path) -> None:
+    """Out of sight in one step, then deleted: a reader never meets half an index."""
+    doomed = folder.with_name(f".deleted-{uuid.uuid4().hex[:8]}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import BackendError
-from rerank_lab.core.types import Query, Ranking
-from rerank_lab.corpora.analysis import Analyzer
-from rerank_lab.corpora.analysis_options import LANGUAGE, STOP_WORDS
+from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.corpora.analysis import (
+    ANALYSIS_VERSION,
+    LANGUAGE,
+    STOP_WORDS,
+    STOP_WORDS_ONLY,
+    Analyzer,
+)
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers import postings
@@ -23,6 +27,7 @@ class BM25(Retriever):
     published baselines on BEIR and TREC use.
     """
 
+    index_format = ANALYSIS_VERSION
     info = Info(
         name="bm25",
         kind="retriever",
@@ -64,7 +69,7 @@ class BM25(Retriever):
         self._analyzer = Analyzer(str(options["language"]), bool(options["stop_words"]))
         self._ids = [document.id for document in corpus.documents]
         if folder is not None and (folder / MANIFEST).exists():
-            self._postings = _open(folder, len(corpus))
+            self._postings = postings.open_stored(self.info.name, folder, len(corpus))
             return
         weighting = postings.Weighting(
             str(options["variant"]), float(options["k1"]), float(options["b"])
@@ -76,28 +81,20 @@ class BM25(Retriever):
             return
         with folders.replacing(folder, self._manifest(corpus)) as unfinished:
             built.save(unfinished)
-        self._postings = _open(folder, len(corpus))
+        self._postings = postings.open_stored(self.info.name, folder, len(corpus))
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
-        found = self._postings.search(self._analyzer.query_terms(query.text), k)
-        scores = {self._ids[number]: score for number, score in found}
+        best = self._postings.search(self._analyzer.query_terms(query.text), k)
+        scores = {self._ids[number]: score for number, score in best}
         return Ranking.from_scores(query.id, scores, self.info.scale)
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        ranking = self._search(query, k, ctx)
+        if ranking.hits or not self._analyzer.only_stop_words(query.text):
+            return ranking, Trace()
+        return ranking, Trace(warnings=(STOP_WORDS_ONLY,))
 
     def close(self) -> None:
         super().close()
         self.__dict__.pop("_postings", None)
         self.__dict__.pop("_ids", None)
-
-
-def _open(folder: Path, documents: int) -> postings.Postings:
-    try:
-        opened = postings.Postings.open(folder)
-    except (OSError, ValueError) as error:
-        raise folders.damaged("bm25", folder, str(error)) from error
-    if len(opened.order) != documents:
-        raise BackendError(
-            f"The bm25 index in {folder.name!r} holds {len(opened.order)} documents, "
-            f"not {documents}.",
-            hint="Delete this index on the Corpora page; it is then built anew.",
-        )
-    return opened

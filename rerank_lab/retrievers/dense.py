@@ -21,7 +21,7 @@ from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers import ann
 from rerank_lab.retrievers import index_folders as folders
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, DamagedIndex, Retriever
 from rerank_lab.retrievers.embeddings import EmbeddingStore
 
 _BATCH = 256
@@ -138,12 +138,15 @@ class Dense(Retriever):
         texts: dict[str, str] = {}
         self._ids: list[list[str]] = []
         row_of: dict[str, int] = {}
+        self._blank_rows: set[int] = set()
         for document in corpus.documents:
             content = document.content_hash
             if content not in row_of:
                 row_of[content] = len(self._ids)
                 self._ids.append([])
                 texts[content] = document.content
+                if document.blank:
+                    self._blank_rows.add(row_of[content])
             self._ids[row_of[content]].append(document.id)
         if folder is not None and (folder / MANIFEST).exists():
             self._open(folder)
@@ -165,10 +168,10 @@ class Dense(Retriever):
         try:
             self._index = ann.read(folder / _INDEX)
             facts = json.loads((folder / MANIFEST).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise folders.damaged("dense", folder, str(error)) from error
+        except (OSError, ValueError, EOFError) as error:
+            raise DamagedIndex.of(self.info.name, folder, str(error)) from error
         if (self._index.ntotal, self._index.d) != (len(self._ids), self._encoder.dimension):
-            raise folders.damaged("dense", folder, "it holds other vectors than it should")
+            raise DamagedIndex.of(self.info.name, folder, "it holds other vectors than it should")
         self.facts = {k: v for k, v in facts.items() if k in _FACTS}
 
     def _embed(
@@ -238,7 +241,8 @@ class Dense(Retriever):
         vector = self._encoder.encode([query.text], "query", quiet, None, usage)[0]
         scores = {
             doc_id: score
-            for row, score in ann.search(self._index, vector, k, self.shape)
+            for row, score in ann.search(self._index, vector, k + len(self._blank_rows), self.shape)
+            if row not in self._blank_rows
             for doc_id in self._ids[row]
         }
         trace = Trace(

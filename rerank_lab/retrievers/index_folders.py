@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.core.errors import BackendError
 from rerank_lab.retrievers.base import MANIFEST, write_manifest
 
 _ABANDONED_S = 24 * 3600
@@ -40,15 +39,6 @@ def replacing(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def damaged(name: str, folder: Path, why: str) -> BackendError:
-    """The error for an index whose manifest is in order but whose files are not."""
-    return BackendError(
-        f"The {name} index in {folder.name!r} cannot be read: {why}",
-        hint="Delete this index on the Corpora page; it is then built anew.",
-        details=str(folder),
-    )
 
 
 def _sweep(folder: Path) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.corpora.analysis import Analyzer
+from rerank_lab.retrievers.base import DamagedIndex
 
 VARIANTS = ("lucene", "robertson", "atire", "bm25l", "bm25+")
 _CHUNK = 2000
@@ -122,11 +123,26 @@ class Postings:
             for name in names
         }
         listed = json.loads((folder / "terms.json").read_text("utf-8"))
-        if len(arrays["start"]) != len(listed) + 1 or len(arrays["documents"]) != len(
-            arrays["weights"]
+        entries = len(arrays["documents"])
+        if (
+            len(arrays["start"]) != len(listed) + 1
+            or int(arrays["start"][-1]) != entries
+            or len(arrays["weights"]) != entries
         ):
             raise ValueError("the parts of the index do not fit together")
         return cls({term: i for i, term in enumerate(listed)}, **arrays)
+
+
+def open_stored(retriever: str, folder: Path, documents: int) -> Postings:
+    """The index in `folder`, which must hold that many documents. Raises DamagedIndex."""
+    try:
+        postings = Postings.open(folder)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedIndex.of(retriever, folder, str(error)) from error
+    if len(postings.order) != documents:
+        why = f"it holds {len(postings.order)} documents, not {documents}"
+        raise DamagedIndex.of(retriever, folder, why)
+    return postings
 
 
 def build(

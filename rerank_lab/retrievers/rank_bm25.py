@@ -7,9 +7,8 @@ from typing import Any
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
-from rerank_lab.core.types import Query, Ranking
-from rerank_lab.corpora.analysis import Analyzer
-from rerank_lab.corpora.analysis_options import LANGUAGE, STOP_WORDS
+from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.corpora.analysis import LANGUAGE, STOP_WORDS, STOP_WORDS_ONLY, Analyzer
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers.base import DEPTH, Retriever
 
@@ -91,6 +90,10 @@ class RankBM25(Retriever):
             if not wanted.isdisjoint(counts)
         }
         return Ranking.from_scores(query.id, matching, self.info.scale, limit=k)
+
+    def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
+        dropped = self._analyzer.only_stop_words(query.text)
+        return self._search(query, k, ctx), Trace(warnings=(STOP_WORDS_ONLY,) if dropped else ())
 
     def close(self) -> None:
         super().close()

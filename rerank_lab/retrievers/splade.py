@@ -19,7 +19,7 @@ from rerank_lab.models.runtime.device import DEVICES
 from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
 from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
-from rerank_lab.retrievers.postings import Postings
+from rerank_lab.retrievers.postings import Postings, open_stored
 
 _BATCH = 256
 
@@ -71,8 +71,9 @@ class Splade(Retriever):
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         self._ids = [document.id for document in corpus.documents]
+        self._blank = {n for n, document in enumerate(corpus.documents) if document.blank}
         if folder is not None and (folder / MANIFEST).exists():
-            self._postings = _open(folder, len(corpus))
+            self._postings = open_stored(self.info.name, folder, len(corpus))
             return
         built = postings_of(self._vectors(corpus, ctx), self._ids)
         if folder is None:
@@ -80,7 +81,7 @@ class Splade(Retriever):
             return
         with folders.replacing(folder, self._manifest(corpus)) as unfinished:
             built.save(unfinished)
-        self._postings = _open(folder, len(corpus))
+        self._postings = open_stored(self.info.name, folder, len(corpus))
 
     def _vectors(self, corpus: Corpus, ctx: Context) -> list[Sparse]:
         """A vector for each document; texts that occur twice are encoded once."""
@@ -110,7 +111,8 @@ class Splade(Retriever):
         quiet = replace(ctx, progress=_ignore)
         vector = self._encoder.encode([query.text], "query", quiet, usage)[0]
         terms = {str(i): float(w) for i, w in zip(vector.ids, vector.weights, strict=True)}
-        scores = {self._ids[n]: score for n, score in self._postings.weighted(terms, k)}
+        best = self._postings.weighted(terms, k + len(self._blank))
+        scores = {self._ids[n]: score for n, score in best if n not in self._blank}
         trace = Trace(
             load_s=usage.load_s,
             queue_s=usage.queue_s,
@@ -121,7 +123,7 @@ class Splade(Retriever):
             backend=usage.backend,
             warnings=tuple(usage.warnings),
         )
-        return Ranking.from_scores(query.id, scores, self.info.scale), trace
+        return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
 
     def close(self) -> None:
         super().close()
@@ -148,16 +150,6 @@ def postings_of(vectors: Sequence[Sparse], ids: Sequence[str]) -> Postings:
         np.zeros(len(used), dtype=np.float32),
         order,
     )
-
-
-def _open(folder: Path, documents: int) -> Postings:
-    try:
-        opened = Postings.open(folder)
-    except (OSError, ValueError) as error:
-        raise folders.damaged("splade", folder, str(error)) from error
-    if len(opened.order) != documents:
-        raise folders.damaged("splade", folder, f"it holds {len(opened.order)} documents")
-    return opened
 
 
 def _ignore(_: object) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.retrievers.base import MANIFEST
+from rerank_lab.retrievers.base import MANIFEST, remove_folder
 
 _PREFIX = 16
 """Digits of the content hash that name a corpus' folder, as `Retriever.index_folder` has it."""
@@ -55,14 +53,14 @@ def delete_index(indexes: Path, content_hash: str, name: str) -> None:
             f"There is no index {name!r} of this corpus.",
             hint="It may have been deleted elsewhere; reload the page.",
         )
-    _remove(known[name].folder)
+    remove_folder(known[name].folder)
 
 
 def delete_indexes(indexes: Path, content_hash: str) -> None:
     """Remove every index of a corpus, unfinished ones included."""
     home = indexes / content_hash[:_PREFIX]
     if content_hash and home.is_dir():
-        _remove(home)
+        remove_folder(home)
 
 
 def _stored(folder: Path) -> StoredIndex:
@@ -82,10 +80,3 @@ def _stored(folder: Path) -> StoredIndex:
     except (OSError, ValueError, TypeError, KeyError):
         retriever = folder.name.rpartition("-")[0] or folder.name
         return StoredIndex(folder, retriever, size=size, changed_at=changed, complete=False)
-
-
-def _remove(folder: Path) -> None:
-    """Out of sight in one step, then deleted: a reader never meets half an index."""
-    doomed = folder.with_name(f".deleted-{uuid.uuid4().hex[:8]}")
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)

@@ -133,6 +133,48 @@ def test_a_document_holds_every_term_of_itself_as_a_query(text: str) -> None:
     assert set(PLAIN.query_terms(text)) <= set(PLAIN.document_terms(text))
 
 
+@pytest.mark.parametrize("language", ["none", "english", "arabic"])
+@pytest.mark.parametrize(
+    ("written", "searched"),
+    [
+        ("الدُّرُوسُ العَرَبِيَّةُ", "الدروس العربية"),  # vowel marks
+        ("موقع الدورى الإنجليزى", "الدوري الانجليزي"),  # alef maksura, hamza
+        ("مدرسة كبيرة", "مدرسه كبيره"),  # teh marbuta
+        ("مـــرحبا", "مرحبا"),  # tatweel
+        ("کتاب یک", "كتاب يك"),  # Persian kaf and yeh
+        ("١٢٣ و ۴۵۶", "123 و 456"),  # digits
+        ("תִּקּוּן עוֹלָם", "תקון עולם"),  # points
+        ("کتاب\u200cها", "کتابها"),  # written together
+        ("کتاب\u200cها", "کتاب ها"),  # written apart
+        ("क्\u200dष क्\u200cष", "क्ष क्ष"),  # joiners that only shape letters
+        ("cof\u200bfee", "coffee"),
+        ("cof\u00adfee", "coffee"),
+        ("\ufeffcoffee", "coffee"),
+    ],
+)
+def test_marks_that_writers_leave_out_do_not_matter(
+    language: str, written: str, searched: str
+) -> None:
+    analyzer = Analyzer(language, stop_words=False)
+    assert set(analyzer.query_terms(searched)) <= set(analyzer.document_terms(written))
+    assert set(analyzer.query_terms(written)) & set(analyzer.document_terms(searched))
+
+
+def test_stop_lists_are_those_of_their_source() -> None:
+    source = pytest.importorskip("bm25s.stopwords")
+    names = {"english": "EN"}
+    for language in LANGUAGES:
+        theirs = getattr(source, f"STOPWORDS_{names.get(language, language.upper())}", ())
+        assert stop_list(language) == frozenset(theirs), language
+
+
+def test_a_query_of_stop_words_is_known_as_one() -> None:
+    assert Analyzer("english").only_stop_words("To be, or not to be?")
+    assert not Analyzer("english").only_stop_words("to be Hamlet")
+    assert not Analyzer("english").only_stop_words(" ?! ")
+    assert not Analyzer("none").only_stop_words("to be")
+
+
 def test_threads_share_an_analyzer() -> None:
     analyzer = Analyzer("english")
     texts = [f"running{i} nations{i % 7} organisations getUserName{i}" for i in range(400)]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import BackendError
 from rerank_lab.core.types import Document, Query
+from rerank_lab.corpora.analysis import STOP_WORDS_ONLY
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers.bm25 import BM25
 
@@ -99,23 +100,57 @@ def test_other_options_have_an_index_of_their_own(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*/bm25-*"))) == 2
 
 
-def test_a_damaged_index_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    built(SMALL, tmp_path)
-    [weights] = tmp_path.glob("*/bm25-*/weights.npy")
-    weights.write_bytes(weights.read_bytes()[:40])
-    with pytest.raises(BackendError, match="cannot be read") as caught:
-        built(SMALL, tmp_path)
-    assert "Delete this index" in caught.value.hint
+@pytest.mark.parametrize(
+    "name",
+    ["weights.npy", "documents.npy", "start.npy", "order.npy", "terms.json", "manifest.json"],
+)
+@pytest.mark.parametrize("kept", [0, 1, 40, -1])
+def test_a_damaged_index_is_built_anew(tmp_path: Path, name: str, kept: int) -> None:
+    query = Query.of("dog password")
+    ranking = built(SMALL, tmp_path).search(query, None, CTX).ranking
+    [file] = tmp_path.glob(f"*/bm25-*/{name}")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:kept])
+    again = built(SMALL, tmp_path)
+    assert again.search(query, None, CTX).ranking == ranking
+    assert "damaged and is built anew" in again.build_trace.warnings[0]
+    assert file.read_bytes() == whole
+    assert not list(tmp_path.glob("*/.*"))
 
 
-def test_a_pickled_index_is_refused_unread(tmp_path: Path) -> None:
+def test_a_pickled_index_is_built_anew_unread(tmp_path: Path) -> None:
     import numpy as np
 
     built(SMALL, tmp_path)
     [weights] = tmp_path.glob("*/bm25-*/weights.npy")
     np.save(weights, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(BackendError, match="cannot be read"):
-        built(SMALL, tmp_path)
+    assert "damaged" in built(SMALL, tmp_path).build_trace.warnings[0]
+
+
+def test_an_index_that_cannot_be_written_lives_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "indexes").write_text("a file in the way")
+    retriever = built(SMALL, tmp_path / "indexes")
+    assert retriever.search(Query.of("dog password"), None, CTX).ranking.hits
+    assert "is not kept" in retriever.build_trace.warnings[0]
+
+
+def test_an_index_of_another_analysis_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BM25, "index_format", 1)
+    built(SMALL, tmp_path)
+    monkeypatch.undo()
+    built(SMALL, tmp_path)
+    assert len(list(tmp_path.glob("*/bm25-*"))) == 2
+
+
+def test_a_query_of_stop_words_says_why_nothing_was_found() -> None:
+    retriever = built(SMALL)
+    result = retriever.search(Query.of("to be or not to be"), None, CTX)
+    assert not result.ranking.hits
+    assert result.trace.warnings == (STOP_WORDS_ONLY,)
+    assert not retriever.search(Query.of("zebra"), None, CTX).trace.warnings
+    assert not retriever.search(Query.of(" ?"), None, CTX).trace.warnings
 
 
 def test_an_index_of_another_corpus_is_refused(tmp_path: Path) -> None:
@@ -132,6 +167,7 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from rerank_lab.core.context import Context
+from rerank_lab.corpora.analysis import STOP_WORDS_ONLY
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.core.types import Document

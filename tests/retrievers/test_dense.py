@@ -18,7 +18,7 @@ import pytest
 from rerank_lab import models as inference
 from rerank_lab.components.registry import resolve
 from rerank_lab.core.context import CancelToken, Context, Progress
-from rerank_lab.core.errors import BackendError, Cancelled, ModelUnavailable
+from rerank_lab.core.errors import Cancelled, ModelUnavailable
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
@@ -255,13 +255,19 @@ def test_a_build_that_was_killed_goes_on_where_it_was(encoder: WordEncoder, tmp_
     assert ids(retriever, "topic3 word53 thing4", k=1) == ["d0053"]
 
 
-def test_a_damaged_index_is_refused_with_what_to_do(encoder: WordEncoder, tmp_path: Path) -> None:
-    built(corpus_of(50), tmp_path / "indexes")
+def test_a_damaged_index_is_built_anew(encoder: WordEncoder, tmp_path: Path) -> None:
+    first = built(corpus_of(50), tmp_path / "indexes")
     [file] = (tmp_path / "indexes").glob("*/dense-*/index.faiss")
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(BackendError, match="cannot be read") as caught:
-        built(corpus_of(50), tmp_path / "indexes")
-    assert "Delete this index" in caught.value.hint
+    again = built(corpus_of(50), tmp_path / "indexes")
+    assert "damaged and is built anew" in again.build_trace.warnings[0]
+    assert ids(again, "topic3 word5", k=5) == ids(first, "topic3 word5", k=5)
+
+
+def test_documents_without_text_are_not_found(encoder: WordEncoder) -> None:
+    blank = (Document("blank", ""), Document("blank-2", " "))
+    corpus = Corpus("c", (*blank, *corpus_of(5).documents))
+    assert set(ids(built(corpus), "word1", k=5)) == {d.id for d in corpus_of(5).documents}
 
 
 def test_a_model_that_is_nowhere_is_known_before_any_work(tmp_path: Path) -> None:

@@ -7,8 +7,13 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.spec import Literal
-from rerank_lab.corpora.analysis import Analyzer
-from rerank_lab.corpora.analysis_options import LANGUAGE, STOP_WORDS
+from rerank_lab.corpora.analysis import (
+    ANALYSIS_VERSION,
+    LANGUAGE,
+    STOP_WORDS,
+    STOP_WORDS_ONLY,
+    Analyzer,
+)
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
 
 
@@ -42,9 +47,16 @@ class Overlap(PointwiseReranker):
         self._analyzer = Analyzer(language, stop_words)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        asked = set(self._analyzer.query_terms(query))
-        return [self._share(asked, set(self._analyzer.document_terms(text))) for text in texts]
+        query_terms = set(self._analyzer.query_terms(query))
+        if self._analyzer.only_stop_words(query):
+            work.warn(STOP_WORDS_ONLY)
+        return [self._share(query_terms, set(self._analyzer.document_terms(t))) for t in texts]
 
-    def _share(self, asked: set[str], held: set[str]) -> float:
-        whole = asked if self.options["measure"] == "coverage" else asked | held
-        return len(asked & held) / len(whole) if whole else 0.0
+    def weights_digest(self) -> str:
+        """The version of the analysis, which decides what a word is."""
+        return f"analysis {ANALYSIS_VERSION}"
+
+    def _share(self, query_terms: set[str], document_terms: set[str]) -> float:
+        coverage = self.options["measure"] == "coverage"
+        whole = query_terms if coverage else query_terms | document_terms
+        return len(query_terms & document_terms) / len(whole) if whole else 0.0
