@@ -63,9 +63,10 @@ CASES = {
 
 
 def main(queries: int, names: list[str]) -> None:
+    """Measure these cases and write the report."""
     os.environ["RERANK_LAB_ALLOW_PRIVATE_URLS"] = "1"
-    found = {name: measured(CASES[name], queries) for name in names}
-    report("hosted_concurrency", {**found, "load_average": os.getloadavg()[0]})
+    results = {name: measured(CASES[name], queries) for name in names}
+    report("hosted_concurrency", {**results, "load_average": os.getloadavg()[0]})
 
 
 def measured(case: Case, queries: int) -> dict[str, object]:
@@ -84,7 +85,7 @@ def measured(case: Case, queries: int) -> dict[str, object]:
 
     asked = 16 * max(1, round(queries * case.share / 16))  # full rounds for sixteen workers
     try:
-        reranker = made(case, server.stdout.readline().strip())
+        reranker = reranker_of(case, server.stdout.readline().strip())
         through(case, reranker, 32, 16)  # connections and imports
         runs: dict[int, tuple[float, list[Reranked]]] = {}
         spent: dict[int, list[float]] = {}
@@ -109,10 +110,11 @@ def measured(case: Case, queries: int) -> dict[str, object]:
     }
 
 
-def made(case: Case, url: str) -> Reranker:
+def reranker_of(case: Case, url: str) -> Reranker:
+    """The reranker of a case, pointed to a server."""
     options = {"base_url": url, "requests_per_minute": 1_000_000, **case.options}
-    found: Reranker = load("reranker", case.name)(**options)
-    return found
+    reranker: Reranker = load("reranker", case.name)(**options)
+    return reranker
 
 
 def through(

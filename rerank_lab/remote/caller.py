@@ -222,10 +222,10 @@ class RemoteCaller:
 
     def _refusal(self, error: TransportError, attempts: int, request: Request) -> BackendError:
         provider, access = self.policy.provider, self.policy.access
-        shown = refusal(error, provider, access.secrets, attempts, request.summary)
+        refused = refusal(error, provider, access.secrets, attempts, request.summary)
         if error.status in (401, 403) and provider.key_optional and not access.key:
-            shown.hint = (
+            refused.hint = (
                 f"The server wants a key: enter one for {provider.key} on the Models page. "
                 f"One in the environment is sent only to hosts named in {urls.KEY_HOSTS}."
             )
-        return shown
+        return refused

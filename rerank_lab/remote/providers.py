@@ -49,7 +49,7 @@ class HostedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProviderLimits:
     """Of one request, and requests and tokens a minute; 0 where none is known."""
 
     documents: int = 1000
@@ -162,7 +162,7 @@ class Provider:
     options: tuple[ProviderOption, ...] = ()
     instruction_layout: str = ""
     follows_instructions: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: ProviderLimits = field(default_factory=ProviderLimits)
     listwise: tuple[str, ...] = ()
     truncates: bool = False
     documents_per_unit: int = 0

@@ -109,6 +109,7 @@ class Recording:
 
     @property
     def replaying(self) -> bool:
+        """Whether answers are taken from the recording, so that nothing is sent."""
         return self.mode == "replay"
 
     def play(self, key: str) -> Response | None:
@@ -141,8 +142,10 @@ class Recording:
         yield json.dumps({"format": FORMAT, "exchanges": len(rows)})
         names = ("key", "provider", "status", "headers", "body", "at")
         for row in rows:
-            shown = dict(zip(names, row, strict=True))
-            yield json.dumps(shown | {"headers": json.loads(shown["headers"])}, ensure_ascii=False)
+            fields = dict(zip(names, row, strict=True))
+            yield json.dumps(
+                fields | {"headers": json.loads(fields["headers"])}, ensure_ascii=False
+            )
 
     def add_lines(self, lines: Iterable[str]) -> int:
         """Take in exported lines, all or nothing, and return their number.
@@ -170,6 +173,7 @@ class Recording:
         return len(rows)
 
     def close(self) -> None:
+        """Close the file; a recording in memory is gone."""
         with self._lock:
             self._connection.close()
 
@@ -189,19 +193,26 @@ def _row(line: str, *, first: bool) -> tuple[tuple[object, ...] | None, str]:
     if len(line) > MAX_LINE:
         return None, "longer than any answer"
     try:
-        shown = json.loads(line)
+        fields = json.loads(line)
     except ValueError:
         return None, "not JSON"
-    if not isinstance(shown, dict):
+    if not isinstance(fields, dict):
         return None, "not an object"
     if first:
-        return None, "" if shown.get("format") == FORMAT else f"does not begin with {FORMAT}"
+        return None, "" if fields.get("format") == FORMAT else f"does not begin with {FORMAT}"
     wanted = {"key": str, "provider": str, "status": int, "headers": dict, "body": str, "at": str}
-    wrong = [name for name, kind in wanted.items() if type(shown.get(name)) is not kind]
+    wrong = [name for name, kind in wanted.items() if type(fields.get(name)) is not kind]
     if wrong:
         return None, f"field {wrong[0]} is missing or of another type"
-    if len(shown["key"]) != 64 or not all(isinstance(v, str) for v in shown["headers"].values()):
+    if len(fields["key"]) != 64 or not all(isinstance(v, str) for v in fields["headers"].values()):
         return None, "field key or headers is not of the right form"
-    headers = json.dumps(kept_headers(shown["headers"]), sort_keys=True)
-    values = (shown["key"], shown["provider"], shown["status"], headers, shown["body"], shown["at"])
+    headers = json.dumps(kept_headers(fields["headers"]), sort_keys=True)
+    values = (
+        fields["key"],
+        fields["provider"],
+        fields["status"],
+        headers,
+        fields["body"],
+        fields["at"],
+    )
     return values, ""

@@ -19,10 +19,10 @@ _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "+": "plus
 
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
-    """`text` without any of the secrets.
+    r"""`text` without any of the secrets.
 
-    Every character of a secret may stand as it is, escaped for JSON (`\\/`, `\\u002B`), JavaScript
-    (`\\x2B`) or HTML (`&#43;`, `&plus;`), or percent-encoded once or more often. Base64 of the
+    Every character of a secret may stand as it is, escaped for JSON (`\/`, `\u002B`), JavaScript
+    (`\x2B`) or HTML (`&#43;`, `&plus;`), or percent-encoded once or more often. Base64 of the
     secret is found wherever it begins in the encoded bytes, and so is its hexadecimal form.
     """
     layers = [text]

@@ -185,8 +185,8 @@ def _index(item: object, count: int, provider: Provider) -> int:
     if not isinstance(index, int) or isinstance(index, bool):
         raise _unusable(provider.title, "sent a result without an index", item)
     if not 0 <= index < count:
-        shown = str(index) if abs(index) < 10**12 else "of an absurd number"
-        raise _unusable(provider.title, f"scored document {shown}, but {count} were sent", item)
+        number = str(index) if abs(index) < 10**12 else "of an absurd number"
+        raise _unusable(provider.title, f"scored document {number}, but {count} were sent", item)
     return index
 
 
@@ -201,12 +201,12 @@ def _score(item: object, provider: Provider) -> float:
 
 
 def _spans(value: object) -> tuple[RelevantSpan, ...]:
-    found = []
+    spans = []
     for item in value if isinstance(value, list) else ():
         start, end = token_count(at(item, "start")), token_count(at(item, "end"))
         if start < end:
-            found.append(RelevantSpan(start, end, finite(at(item, "score")) or 0.0))
-    return tuple(found)
+            spans.append(RelevantSpan(start, end, finite(at(item, "score")) or 0.0))
+    return tuple(spans)
 
 
 def _notes(payload: object, provider: Provider) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ def send(
                 for name, value in reply.headers
             }
             body = _decoded(_chunks(reply, deadline), received.get("content-encoding", ""))
-    shown = {name: redacted(value, secrets) for name, value in received.items()}
-    return Response(reply.status, shown, redacted(_text(body), secrets))
+    safe_headers = {name: redacted(value, secrets) for name, value in received.items()}
+    return Response(reply.status, safe_headers, redacted(_text(body), secrets))
 
 
 def _request(

@@ -138,6 +138,7 @@ class FakeChat(FakeServer):
         self.url = f"{self.root}/v1"
 
     def reply(self, request: Received, switch: Switch) -> tuple[int, Any]:
+        """The reply to a request, spoilt as the switch says."""
         if switch.status != 200:
             return switch.status, _error(words_of(switch, request), "error")
         status, payload = self.answer(request.path, request.headers, request.body)

@@ -154,6 +154,7 @@ class FakeProvider(FakeServer):
         return self.root + version
 
     def reply(self, request: Received, switch: Switch) -> tuple[int, Any]:
+        """The reply to a request, spoilt as the switch says."""
         if switch.status != 200:
             return switch.status, self.wire.error(switch.status, words_of(switch, request))
         status, words = checked(self.wire, request.path, request.headers, request.body, self.keys)
@@ -200,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one write a reply: two would meet delayed acknowledgements, 40 ms each
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Quiet."""
 
     def do_POST(self) -> None:

@@ -22,20 +22,22 @@ _WORDS = {
 
 def fault_words(counts: Mapping[str, float]) -> str:
     """`Of 9 answers: 2 refused, 1 with invented identifiers; 2 could not be used`; "" for none."""
-    told = [f"{int(counts[fault])} {words}" for fault, words in _WORDS.items() if counts.get(fault)]
-    if not told:
+    phrases = [
+        f"{int(counts[fault])} {words}" for fault, words in _WORDS.items() if counts.get(fault)
+    ]
+    if not phrases:
         return ""
     lost = int(counts.get("unusable", 0))
     ending = f"; {lost} could not be used" if lost else ""
-    return f"Of {counted(int(counts.get('answers', 0)), 'answer')}: {', '.join(told)}{ending}"
+    return f"Of {counted(int(counts.get('answers', 0)), 'answer')}: {', '.join(phrases)}{ending}"
 
 
 def manner_words(counts: Mapping[str, float]) -> str:
     """Answers that reasoned first, and the position bias that shuffles found; "" for neither."""
-    told = []
+    phrases = []
     if counts.get("reasoning"):
-        told.append(f"{counted(int(counts['reasoning']), 'answer')} with a reasoning trace")
+        phrases.append(f"{counted(int(counts['reasoning']), 'answer')} with a reasoning trace")
     bias = position_bias(counts)
     if bias is not None:
-        told.append(f"position bias {bias:.2f} over {int(counts['shuffled_orders'])} orders")
-    return ", ".join(told)
+        phrases.append(f"position bias {bias:.2f} over {int(counts['shuffled_orders'])} orders")
+    return ", ".join(phrases)

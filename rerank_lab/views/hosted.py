@@ -50,6 +50,7 @@ class KeyField:
 
     @property
     def state_words(self) -> str:
+        """The state in words."""
         return KEY_STATES[self.state]
 
 
@@ -100,6 +101,7 @@ class ProviderLine:
 
     @property
     def ready(self) -> bool:
+        """Whether a request could be sent now."""
         return not self.problem
 
     @property
@@ -248,11 +250,11 @@ def estimate_words(estimate: CostEstimate, queries: int = 1) -> str:
 
 def call_facts(trace: Trace, status: Status) -> CallFacts:
     """The facts of a hosted stage's trace in words."""
-    asked, served = trace.model_asked, trace.model_served
-    other = bool(asked and served and asked != served)
+    wanted, served = trace.model_asked, trace.model_served
+    other = bool(wanted and served and wanted != served)
     return CallFacts(
         status=str(status),
-        model=f"{served} (asked for {asked})" if other else served or asked,
+        model=f"{served} (asked for {wanted})" if other else served or wanted,
         other_model=other,
         calls=counted(trace.calls, "request") if trace.calls else "",
         retries=counted(trace.retries, "retry", "retries") if trace.retries else "",

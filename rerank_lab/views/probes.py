@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rerank_lab.rerankers.hosted.probe import Probe
+from rerank_lab.rerankers.hosted.probe import ProviderProbe
 from rerank_lab.views.hosted import facts_of
 
 
-def probe_line(found: Probe) -> str:
+def probe_line(probe: ProviderProbe) -> str:
     """`0.42 s · m · 1 request · 1 search unit`: the round trip, and what is known of the call."""
-    told = (f"{found.seconds:.2f} s", facts_of(found.trace))
-    return " · ".join(fact for fact in told if fact)
+    facts = (f"{probe.seconds:.2f} s", facts_of(probe.trace))
+    return " · ".join(fact for fact in facts if fact)

@@ -42,7 +42,7 @@ ABOUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PromptProblem:
     """What is wrong with a draft, and in which line (0 for the whole)."""
 
     line: int
@@ -82,31 +82,31 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PromptPreview:
     """What would be sent for a query and the first documents: turns as (role, text)."""
 
     turns: tuple[tuple[str, str], ...]
     about: str
 
 
-def asking_of(node: Node, engine: Engine) -> LLMReranker | None:
+def llm_reranker_of(node: Node, engine: Engine) -> LLMReranker | None:
     """The language model's reranker of a stage; None for any other, or one that cannot be made."""
     if node.sources:
         return None
     try:
-        found = engine.reranker(node)
+        reranker = engine.reranker(node)
     except LabError:
         return None
-    return found if isinstance(found, LLMReranker) else None
+    return reranker if isinstance(reranker, LLMReranker) else None
 
 
-def choices(asking: LLMReranker) -> Choices:
+def choices(reranker: LLMReranker) -> Choices:
     """Every prompt of the kind that this stage needs, the current one whatever it is."""
-    current, default = str(asking.options["prompt"]), asking.default_prompt
-    names = ["", *(name for name in prompt_names(asking.kind) if name != default)]
+    current, default = str(reranker.options["prompt"]), reranker.default_prompt
+    names = ["", *(name for name in prompt_names(reranker.kind) if name != default)]
     if current not in names:
         names.append(current)
-    return Choices(asking.kind, default, tuple(names), current, is_own(current))
+    return Choices(reranker.kind, default, tuple(names), current, is_own(current))
 
 
 def placeholders(kind: str) -> tuple[Placeholder, ...]:
@@ -125,33 +125,39 @@ def draft_of(name: str) -> str:
     return prompt_text(name)
 
 
-def check(text: str, kind: str) -> tuple[Prompt | None, tuple[Problem, ...]]:
+def check(text: str, kind: str) -> tuple[Prompt | None, tuple[PromptProblem, ...]]:
     """The prompt, or every problem of the draft by line."""
     try:
         return parse_prompt(text, _FILE, kind), ()
     except InvalidInput as error:
         return None, tuple(sorted(map(_problem, error.problems), key=lambda p: p.line))
     except LabError as error:
-        return None, (Problem(0, str(error)),)
+        return None, (PromptProblem(0, str(error)),)
 
 
-def _problem(told: str) -> Problem:
-    at = _AT.fullmatch(told)
-    return Problem(int(at[1]), at[2]) if at else Problem(0, told.removeprefix(f"{_FILE}: "))
+def _problem(message: str) -> PromptProblem:
+    at = _AT.fullmatch(message)
+    return (
+        PromptProblem(int(at[1]), at[2])
+        if at
+        else PromptProblem(0, message.removeprefix(f"{_FILE}: "))
+    )
 
 
-def preview(asking: LLMReranker, prompt: Prompt, query: Query, docs: Sequence[Document]) -> Preview:
+def preview(
+    reranker: LLMReranker, prompt: Prompt, query: Query, docs: Sequence[Document]
+) -> PromptPreview:
     """What a question to the model would say, with roles, as it would be sent."""
-    shown = [doc.content for doc in docs[:SHOWN]]
-    if asking.instruction and not prompt.takes_instruction:
-        return Preview((), "The stage has an instruction, and this prompt no {instruction}.")
-    messages = asking.example(query.text, shown, prompt)
+    texts = [doc.content for doc in docs[:SHOWN]]
+    if reranker.instruction and not prompt.takes_instruction:
+        return PromptPreview((), "The stage has an instruction, and this prompt no {instruction}.")
+    messages = reranker.example(query.text, texts, prompt)
     size = sum(len(text) for _, text in messages)
-    seen = counted(1 if KINDS[prompt.kind].one else len(shown), "document")
+    seen = counted(1 if KINDS[prompt.kind].one else len(texts), "document")
     about = f"With {seen}: {size:,} characters, about {tokens(messages):,} tokens."
     if prompt.kind == "likelihood":
         about += " The query follows, and its probability is the score."
-    return Preview(messages, about)
+    return PromptPreview(messages, about)
 
 
 def free_name(source: str) -> str:
@@ -199,19 +205,21 @@ def loss(using: Sequence[str]) -> str:
 
 def digests(spec: str, engine: Engine) -> tuple[str, ...]:
     """Of the edited prompts that a pipeline uses: they change with the words, not the name."""
-    found = []
+    parts = []
     for one in _askings(spec, engine):
         if is_own(str(one.options["prompt"])):
             try:
-                found.append(one.prompt.digest)
+                parts.append(one.prompt.digest)
             except LabError as error:
-                found.append(error.message)
-    return tuple(found)
+                parts.append(error.message)
+    return tuple(parts)
 
 
 def _askings(spec: str, engine: Engine) -> list[LLMReranker]:
-    made = [asking_of(node, engine) for node, kind in Pipeline(spec).leaves if kind == "reranker"]
-    return [one for one in made if one is not None]
+    rerankers = [
+        llm_reranker_of(node, engine) for node, kind in Pipeline(spec).leaves if kind == "reranker"
+    ]
+    return [one for one in rerankers if one is not None]
 
 
 def _taken(name: str) -> bool:

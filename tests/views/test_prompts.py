@@ -24,7 +24,7 @@ QUERY = Query("q", "capital [3] of France")
 
 
 def asking(spec: str, home: Path) -> LLMReranker:
-    found = prompts.asking_of(resolve(f"bm25 >> {spec}").stages[0], Engine(home))
+    found = prompts.llm_reranker_of(resolve(f"bm25 >> {spec}").stages[0], Engine(home))
     assert found is not None
     return found
 
@@ -57,13 +57,15 @@ def test_problems_come_with_their_lines_in_order() -> None:
     text = "kind: setwise\nplaceholders: [query]\nturns:\n  - role: boss\n    text: '{quary}'\n"
     prompt, problems = prompts.check(text, "setwise")
     assert prompt is None
-    assert problems[0] == prompts.Problem(2, "the placeholder {query} is declared but not used")
-    assert prompts.Problem(5, "unknown placeholder {quary}") in problems
+    assert problems[0] == prompts.PromptProblem(
+        2, "the placeholder {query} is declared but not used"
+    )
+    assert prompts.PromptProblem(5, "unknown placeholder {quary}") in problems
     assert [p.line for p in problems] == sorted(p.line for p in problems)
     (broken,) = prompts.check("kind: [", "setwise")[1]
     assert broken.what.startswith("not valid YAML")
     (long,) = prompts.check("x" * 70_000, "setwise")[1]
-    assert long == prompts.Problem(0, "longer than 64,000 bytes")
+    assert long == prompts.PromptProblem(0, "longer than 64,000 bytes")
     (other, *_) = prompts.check(prompts.draft_of("yesno"), "setwise")[1]
     assert "'setwise' is wanted here" in other.what
 
@@ -132,4 +134,4 @@ def test_a_file_outside_is_no_prompt_of_the_app(home: Path, tmp_path: Path) -> N
     node = resolve(f'bm25 >> setwise(prompt="{outside}")').stages[0]
     with pytest.raises(InvalidInput, match="may not read"):
         engine.reranker(node)
-    assert prompts.asking_of(node, engine) is None
+    assert prompts.llm_reranker_of(node, engine) is None

@@ -26,7 +26,7 @@ from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of
 from rerank_lab.remote.caller import CallResult, RemoteCaller, Request, RequestPolicy
 from rerank_lab.remote.gather import gather
-from rerank_lab.remote.providers import HostedModel, Limits, Price, Provider, ProviderOption
+from rerank_lab.remote.providers import HostedModel, Price, Provider, ProviderLimits, ProviderOption
 from rerank_lab.remote.refusals import RemoteError
 from rerank_lab.remote.responses import RerankResponse, at, parse_json, rerank_response, token_count
 from rerank_lab.rerankers.base import PointwiseReranker, Work
@@ -87,7 +87,7 @@ class HostedReranker(PointwiseReranker):
         return self.listwise
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ProviderLimits:
         """Of one request: an option's, the model's own, or the provider's."""
         limits = self.provider.limits
         documents = self._set_by_option("documents") or self.known.documents or limits.documents

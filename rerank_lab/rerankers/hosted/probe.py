@@ -18,7 +18,7 @@ _DOCS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProviderProbe:
     """What came of it. `message` and `hint` are for people; `seconds` is the round trip."""
 
     works: bool
@@ -30,7 +30,9 @@ class Probe:
     kind: str = ""
 
 
-def probe(reranker: Reranker, ctx: Context, timeout_s: float = 20.0, title: str = "") -> Probe:
+def probe(
+    reranker: Reranker, ctx: Context, timeout_s: float = 20.0, title: str = ""
+) -> ProviderProbe:
     """Rerank two sentences, uncached and unrecorded. Never raises a LabError; counts as spending.
 
     `title` is what is said to work: by itself the provider of a hosted reranker, else its name.
@@ -39,35 +41,35 @@ def probe(reranker: Reranker, ctx: Context, timeout_s: float = 20.0, title: str 
     deadline = min(end, ctx.deadline) if ctx.deadline is not None else end
     start = time.perf_counter()
     try:
-        done = reranker.rerank(
+        reranked = reranker.rerank(
             _QUERY, _DOCS, replace(ctx, cache=None, recording=None, deadline=deadline)
         )
     except LabError as error:
         seconds = time.perf_counter() - start
-        return Probe(False, False, seconds, Trace(), error.message, error.hint, error.kind)
-    seconds = done.trace.network_s
+        return ProviderProbe(False, False, seconds, Trace(), error.message, error.hint, error.kind)
+    seconds = reranked.trace.network_s
     title = title or getattr(getattr(reranker, "provider", None), "title", reranker.info.name)
-    if done.status is Status.FALLBACK:
-        return Probe(
+    if reranked.status is Status.FALLBACK:
+        return ProviderProbe(
             True,
             False,
             seconds,
-            done.trace,
+            reranked.trace,
             f"{title} answers, but not with an order that can be read.",
             "Use a stronger model, or one that follows instructions.",
             "no_order",
         )
-    if done.ranking.doc_ids[0] != "on":
-        return Probe(
+    if reranked.ranking.doc_ids[0] != "on":
+        return ProviderProbe(
             True,
             False,
             seconds,
-            done.trace,
+            reranked.trace,
             f"{title} answers, but ranks a sentence about bananas above the answer.",
             "The model may be no reranker, or be served without its template.",
             "odd_order",
         )
-    served = done.trace.model_served or done.trace.model_asked
-    return Probe(
-        True, True, seconds, done.trace, f"{title} works{f': {served}' if served else ''}."
+    served = reranked.trace.model_served or reranked.trace.model_asked
+    return ProviderProbe(
+        True, True, seconds, reranked.trace, f"{title} works{f': {served}' if served else ''}."
     )

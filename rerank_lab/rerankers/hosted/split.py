@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.remote.providers import Limits
+from rerank_lab.remote.providers import ProviderLimits
 
 BLANK = "-"
 _AROUND = 32
@@ -24,6 +24,7 @@ class Batch:
 
     @property
     def documents(self) -> int:
+        """How many texts the request holds."""
         return self.end - self.start
 
 
@@ -50,7 +51,7 @@ def sendable(text: str) -> str:
     return clean if clean.strip() else BLANK
 
 
-def split(query: str, texts: Sequence[str], limits: Limits, title: str) -> list[Batch]:
+def split(query: str, texts: Sequence[str], limits: ProviderLimits, title: str) -> list[Batch]:
     """Consecutive batches, each within the limits. Raises InvalidInput when one text cannot fit."""
     per_document = estimated_tokens(query)
     own_bytes = _bytes(query) + 1024

@@ -224,6 +224,7 @@ class ComparativeLLMReranker(LLMReranker):
         return ranking, status
 
     def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage:
+        """The words of a document that are shown, the others being cut."""
         return LongDocuments(HEAD).coverage(document, self.token_budget(query))
 
     @abstractmethod

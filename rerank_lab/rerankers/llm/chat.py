@@ -306,7 +306,7 @@ def _without_refused_field(
     return None
 
 
-def _same_model(asked: str, served: str) -> bool:
+def _same_model(name: str, served: str) -> bool:
     """An alias may be answered by a dated version, and routers leave out or add the owner."""
-    short, got = (name.split("/")[-1].lower() for name in (asked, served))
+    short, got = (full.split("/")[-1].lower() for full in (name, served))
     return got.startswith(short) or short.startswith(got)

@@ -49,14 +49,17 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
 
     @property
     def form(self) -> str:
+        """How the question is put."""
         return str(self.options["form"])
 
     @property
     def kind(self) -> str:
+        """The kind of prompt that its questions need."""
         return {"first": "first", "tourrank": "select"}.get(self.form, "listwise")
 
     @property
     def default_prompt(self) -> str:
+        """The prompt of its form."""
         return self.form
 
     @property
@@ -73,12 +76,14 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         return problems
 
     def spans(self, n: int) -> list[tuple[int, int]]:
+        """[start, end) of the windows over n documents, in the order in which they are asked."""
         size, step = self.window, int(self.options["step"])
         if size < int(self.options["window"]):
             step = min(step, size - 1)
         return windows(n, size, step) * int(self.options["passes"])
 
     def groups(self, n: int) -> list[tuple[int, int, int]]:
+        """What n documents take, as (documents shown, fewest, most questions of that size)."""
         repeats = max(1, int(self.options["shuffles"]))
         if self.form == "tourrank":
             repeats *= int(self.options["passes"])
@@ -89,9 +94,11 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
 
     def answer_tokens(self, size: int) -> int:
         # "[12] > " is five tokens or so; the rest is room for a few words around the list.
+        """The longest answer that is waited for, in tokens, reasoning apart."""
         return 1 if self.form == "first" else 8 * size + 64
 
     def order(self, query: str, texts: Sequence[str], work: Work) -> list[int]:
+        """Ask for the order of one window; positions, the best first."""
         prepared = [self._prepared(text)[0] for text in texts]
         if self.form == "first":
             return self._first(query, prepared, work)

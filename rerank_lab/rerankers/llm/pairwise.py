@@ -34,13 +34,16 @@ class Pairwise(ComparativeLLMReranker, PairwiseReranker):
 
     @property
     def kind(self) -> str:
+        """The kind of prompt that its questions need."""
         return "pairwise"
 
     @property
     def default_prompt(self) -> str:
+        """The prompt of its form."""
         return "pairwise"
 
     def groups(self, n: int) -> list[tuple[int, int, int]]:
+        """What n documents take, as (documents shown, fewest, most questions of that size)."""
         keep = int(self.options["keep"])
         if self.options["sort"] == "allpairs":
             return [(2, n * (n - 1), n * (n - 1))]
@@ -52,6 +55,7 @@ class Pairwise(ComparativeLLMReranker, PairwiseReranker):
         return [(2, 2 * fewest, 4 * most)]
 
     def prefer(self, query: str, first: str, second: str, work: Work) -> float:
+        """1 when the first text is preferred, 0 when the second is."""
         passages = lettered([self._prepared(first)[0], self._prepared(second)[0]])
         answer = self._chat(self._messages(query, passages, {}, work.problem), 2, work)
         return 1.0 - self._read(read_label(answer.text, 2, answer.truncated), answer, work)[0]

@@ -45,14 +45,17 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
 
     @property
     def form(self) -> str:
+        """How the question is put."""
         return str(self.options["form"])
 
     @property
     def kind(self) -> str:
+        """The kind of prompt that its questions need."""
         return self.form
 
     @property
     def default_prompt(self) -> str:
+        """The prompt of its form."""
         return self.form
 
     @property
@@ -61,16 +64,21 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         return "logit" if self.form == "yesno" else "logprob"
 
     def groups(self, n: int) -> list[tuple[int, int, int]]:
+        """What n documents take, as (documents shown, fewest, most questions of that size)."""
         return [(1, n, n)]
 
     def texts(self, query: str, docs: Sequence[Document]) -> list[str]:
+        """The texts to score: a document, or its passages, as its policy for long ones says."""
         inputs = self.model_inputs(query, docs, Work(Context()))
         return [text for one in inputs for text in one.texts]
 
     def answer_tokens(self, size: int) -> int:
+        """The longest answer that is waited for, in tokens, reasoning apart."""
         return 1
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        """Ask about each text by itself."""
+
         def one(text: str, ctx: Context) -> tuple[float, Work]:
             part = Work(ctx)
             return self._score(query, text, part), part
@@ -80,7 +88,7 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         else:
             with work.timed("network_s"):
                 width = int(self.options["concurrency"])
-                done = gather(texts, one, work.ctx, width, lambda i, scored: None)
+                done = gather(texts, one, work.ctx, width, lambda *_: None)
         # Calls run side by side: their wall time, measured here, is what counts, not their sum.
         for _, part in done:
             work.trace = work.trace + replace(part.trace, network_s=0.0, queue_s=0.0)

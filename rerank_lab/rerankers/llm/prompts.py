@@ -59,6 +59,8 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class Turn:
+    """One turn of a conversation; `each` repeats it for every passage."""
+
     role: str
     text: str
     each: bool = False
@@ -77,6 +79,7 @@ class Prompt:
 
     @property
     def takes_instruction(self) -> bool:
+        """Whether it has a place for an instruction."""
         return "instruction" in self.placeholders
 
     def messages(
@@ -88,17 +91,17 @@ class Prompt:
         """
         lines = [_filled(self.passage, {"id": i, "passage": text}) for i, text in passages]
         values = {**values, "passages": "\n".join(lines)}
-        made: list[tuple[str, str]] = []
+        messages: list[tuple[str, str]] = []
         for each, run in groupby(self.turns, key=lambda turn: turn.each):
             turns = list(run)
             for i, text in passages if each else [("", values.get("passage", ""))]:
                 inside = {**values, "id": i, "passage": text}
-                made += [(turn.role, _filled(turn.text, inside)) for turn in turns]
+                messages += [(turn.role, _filled(turn.text, inside)) for turn in turns]
         if problem:
-            role, text = made[-1]
-            told = _filled(self.again, {**values, "problem": problem})
-            made[-1] = (role, f"{text}\n\n{told}")
-        return tuple(made)
+            role, text = messages[-1]
+            addition = _filled(self.again, {**values, "problem": problem})
+            messages[-1] = (role, f"{text}\n\n{addition}")
+        return tuple(messages)
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
@@ -127,14 +130,14 @@ def load_prompt(name: str, kind: str) -> Prompt:
 
 def prompt_names(kind: str) -> list[str]:
     """Names of the prompts of a kind, the project's own and those kept in the data folder."""
-    found = []
+    names = []
     for path in sorted([*FOLDER.glob("*.yaml"), *own_folder().glob("*.yaml")]):
         try:
             load_prompt(str(path), kind)
         except InvalidInput:
             continue
-        found.append(path.stem)
-    return list(dict.fromkeys(found))
+        names.append(path.stem)
+    return list(dict.fromkeys(names))
 
 
 def prompt_text(name: str) -> str:
@@ -182,6 +185,7 @@ def is_file(name: str) -> bool:
 
 
 def own_folder() -> Path:
+    """The folder of prompts that were edited in the app."""
     return data_home() / "prompts"
 
 
@@ -230,7 +234,7 @@ def _path_of(name: str) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _loaded(path: Path, changed: int, size: int, kind: str) -> Prompt:
+def _loaded(path: Path, _modified_ns: int, size: int, kind: str) -> Prompt:
     if size > MAX_BYTES:
         raise _refused(path.name, [f"{path.name}: longer than {MAX_BYTES:,} bytes"])
     try:
@@ -304,7 +308,7 @@ class _Reader:
             self.say(self.last_turn, "the last turn must be one user turn: it asks the question")
 
     def turns(self, node: Any) -> list[Turn]:
-        found = []
+        turns = []
         for item in self.items(node, "turns"):
             fields = self.mapping(item, "a turn")
             self.last_turn = _line(item)
@@ -314,13 +318,13 @@ class _Reader:
             text = self.template(fields.get("text"), "text", None)
             each = fields.get("each")
             repeated = each is not None and self.text(each, "each").lower() == "true"
-            found.append(Turn(role, text, repeated))
+            turns.append(Turn(role, text, repeated))
             for name, inner in fields.items():
                 if name not in ("role", "text", "each"):
                     self.say(_line(inner), f"unknown field {name!r} of a turn")
-        if not found:
+        if not turns:
             self.say(_line(node), "there are no turns")
-        return found
+        return turns
 
     def template(
         self, node: Any, what: str, allowed: set[str] | None, needed: set[str] | None = None
@@ -328,15 +332,15 @@ class _Reader:
         """A text with placeholders; those of turns are noted, those of others checked here."""
         text = self.text(node, what)
         first = _line(node) + (getattr(node, "style", None) in ("|", ">"))
-        found = set()
+        names = set()
         for match in _PLACEHOLDER.finditer(text):
             line = first + text.count("\n", 0, match.start())
-            found.add(match[1])
+            names.add(match[1])
             if allowed is None:
                 self.used.setdefault(match[1], line)
             elif match[1] not in allowed:
                 self.say(line, f"unknown placeholder {{{match[1]}}} in {what}")
-        for name in sorted((needed or set()) - found):
+        for name in sorted((needed or set()) - names):
             self.say(first, f"the placeholder {{{name}}} is missing in {what}")
         return text
 

@@ -37,20 +37,25 @@ class Setwise(ComparativeLLMReranker, SetwiseReranker):
 
     @property
     def kind(self) -> str:
+        """The kind of prompt that its questions need."""
         return "setwise"
 
     @property
     def default_prompt(self) -> str:
+        """The prompt of its form."""
         return "setwise"
 
     @property
     def by_likelihood(self) -> bool:
+        """Whether the label's probability decides, not the answer."""
         return self.options["sort"] == "likelihood"
 
     def sort_name(self) -> str:
+        """The sort that picks drive."""
         return "heapsort" if self.by_likelihood else str(self.options["sort"])
 
     def groups(self, n: int) -> list[tuple[int, int, int]]:
+        """What n documents take, as (documents shown, fewest, most questions of that size)."""
         keep, children = int(self.options["keep"]), int(self.options["children"])
         if self.sort_name() == "heapsort":
             fewest, most = heap_groups(n, keep, children)
@@ -59,9 +64,11 @@ class Setwise(ComparativeLLMReranker, SetwiseReranker):
         return [(min(n, children + 1), fewest, most)]
 
     def answer_tokens(self, size: int) -> int:
+        """The longest answer that is waited for, in tokens, reasoning apart."""
         return 1 if self.by_likelihood else 16
 
     def pick(self, query: str, texts: Sequence[str], work: Work) -> int:
+        """Ask for the best of a few texts; its position."""
         passages = lettered([self._prepared(text)[0] for text in texts])
         messages = self._messages(query, passages, {}, work.problem)
         if not self.by_likelihood:

@@ -24,15 +24,15 @@ def stages(n: int, size: int) -> list[Stage]:
     100 documents in groups of 20 give the published plan, 100, 50, 20, 10, 5, 2 in 13 groups, and
     a final: without it the last two would be level in every round. One document needs no stage.
     """
-    found: list[Stage] = []
+    listed: list[Stage] = []
     left = n
     while left > 1:
         # Every group sends somebody on: nobody is asked for the best none.
         after = max(_next(left), -(-left // size))
         groups = _groups(left, after, size)
-        found.append(Stage(_shared(left, groups), _shared(after, groups)))
+        listed.append(Stage(_shared(left, groups), _shared(after, groups)))
         left = after
-    return found
+    return listed
 
 
 def dealt(order: Sequence[int], stage: Stage, rng: random.Random) -> list[list[int]]:

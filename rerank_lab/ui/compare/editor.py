@@ -58,7 +58,7 @@ def _edited() -> LLMReranker | None:
     spec, _ = form.parsed(st.session_state[_KEPT])
     path = st.session_state[prompts.OPEN].path
     found = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
-    return form_prompts.asking_of(found[path], resources.engine()) if path in found else None
+    return form_prompts.llm_reranker_of(found[path], resources.engine()) if path in found else None
 
 
 def _use_prompt(path: form.Path, name: str) -> None:
@@ -150,7 +150,9 @@ def _field(field: form.Field, node: Node, key: str) -> None:
             st.session_state[key] = value
         value = None
         common["placeholder"] = field.automatic
-    asking = form_prompts.asking_of(node, resources.engine()) if param.name == "prompt" else None
+    asking = (
+        form_prompts.llm_reranker_of(node, resources.engine()) if param.name == "prompt" else None
+    )
     if asking is not None:
         prompts.field(asking, field.path, key, common)
     elif param.choices:

@@ -31,26 +31,27 @@ class Editing:
     name: str
 
 
-def field(asking: LLMReranker, path: form.Path, key: str, common: dict[str, Any]) -> None:
+def field(reranker: LLMReranker, path: form.Path, key: str, common: dict[str, Any]) -> None:
     """The choice of a stage's prompt, with the ways to words of one's own."""
-    found = views.choices(asking)
+    choices = views.choices(reranker)
     with st.container(gap="xsmall"):
         st.selectbox(
             "Prompt",
-            found.names,
-            index=found.names.index(found.current),
-            format_func=found.words,
+            choices.names,
+            index=choices.names.index(choices.current),
+            format_func=choices.words,
             **common,
         )
         with st.container(horizontal=True, gap="small"):
-            if found.own:
+            if choices.own:
                 st.button("Edit…", key=f"{key}_edit", type="tertiary", on_click=_edit,
-                          args=(path, found.current, found.current))  # fmt: skip
+                          args=(path, choices.current, choices.current))  # fmt: skip
             st.button("Edit a copy…", key=f"{key}_copy", type="tertiary", on_click=_edit,
-                      args=(path, found.source, ""))  # fmt: skip
+                      args=(path, choices.source, ""))  # fmt: skip
 
 
 def is_open() -> bool:
+    """Whether a prompt is being edited in place of the pipeline."""
     return st.session_state.get(OPEN) is not None
 
 
@@ -98,16 +99,16 @@ def _dialog(now: state.Screen, asking: LLMReranker, editing: Editing, use: Use) 
     if prompt is not None:
         query, docs = _shown(now)
         _preview(views.preview(asking, prompt, query, docs))
-    told = st.session_state.pop(_TOLD, None)
-    if isinstance(told, LabError):
-        parts.error_card(told, key="prompt")
+    outcome = st.session_state.pop(_TOLD, None)
+    if isinstance(outcome, LabError):
+        parts.error_card(outcome, key="prompt")
     if st.session_state.get(_SURE):
         _confirm(now, editing, use)
     else:
         _ends(editing, use, can_save=prompt is not None)
 
 
-def _problems(problems: Sequence[views.Problem]) -> None:
+def _problems(problems: Sequence[views.PromptProblem]) -> None:
     if not problems:
         st.caption(":material/check: Nothing is wrong with it.")
         return
@@ -117,13 +118,13 @@ def _problems(problems: Sequence[views.Problem]) -> None:
             st.markdown(f":material/error: {at}{parts.literal(problem.what)}")
 
 
-def _preview(found: views.Preview) -> None:
+def _preview(preview: views.PromptPreview) -> None:
     st.markdown("**What would be sent**")
-    st.caption(parts.literal(found.about))
-    if not found.turns:
+    st.caption(parts.literal(preview.about))
+    if not preview.turns:
         return
     with st.container(height=300, border=True, key="prompt_preview", gap="xsmall"):
-        for role, text in found.turns:
+        for role, text in preview.turns:
             st.caption(role)
             st.code(text, language=None, wrap_lines=True)
 

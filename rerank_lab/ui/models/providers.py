@@ -11,7 +11,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.rerankers.hosted.probe import Probe, probe
+from rerank_lab.rerankers.hosted.probe import ProviderProbe, probe
 from rerank_lab.ui.shared import keys, parts, resources, spending
 from rerank_lab.ui.shared.waiting import watch
 from rerank_lab.views import hosted as views
@@ -126,7 +126,7 @@ class ProviderTestKey(JobKey):
 def _test(line: views.ProviderLine, model: str, address: str) -> None:
     secrets = keys.secrets()
 
-    def work(ctx: Context) -> Probe:
+    def work(ctx: Context) -> ProviderProbe:
         return probe(views.testable(line, model, address), ctx, title=line.title)
 
     me = resources.waiter()
@@ -153,11 +153,11 @@ def _tested(line: views.ProviderLine) -> None:
         _result(job.result)
 
 
-def _result(found: Probe) -> None:
-    if not found.works:
-        error: LabError = BackendError(found.message, hint=found.hint)
+def _result(outcome: ProviderProbe) -> None:
+    if not outcome.works:
+        error: LabError = BackendError(outcome.message, hint=outcome.hint)
         parts.error_card(error, key="provider_test")
         return
-    icon = ":material/check_circle:" if found.sensible else ":material/warning:"
-    st.markdown(f"{icon} {parts.literal(found.message)} {parts.literal(found.hint)}")
-    st.caption(parts.literal(probe_line(found)))
+    icon = ":material/check_circle:" if outcome.sensible else ":material/warning:"
+    st.markdown(f"{icon} {parts.literal(outcome.message)} {parts.literal(outcome.hint)}")
+    st.caption(parts.literal(probe_line(outcome)))

@@ -69,6 +69,6 @@ def _take(variable: str, typed: str) -> None:
 
 
 def _put(variable: str, text: str) -> None:
-    kept = {name: key for name, key in secrets().items() if name != variable}
-    st.session_state[_KEYS] = kept | ({variable: text} if text else {})
+    others = {name: key for name, key in secrets().items() if name != variable}
+    st.session_state[_KEYS] = others | ({variable: text} if text else {})
     st.session_state[_VERSION] = version() + 1

@@ -20,8 +20,8 @@ _METER, _FIELD = "spend_meter", "spend_limit"
 
 def meter() -> SpendMeter:
     """The meter of this session, for `Context(spend=...)`: its jobs count on it together."""
-    found: SpendMeter = st.session_state.setdefault(_METER, SpendMeter())
-    return found
+    session_meter: SpendMeter = st.session_state.setdefault(_METER, SpendMeter())
+    return session_meter
 
 
 def own(specs: Sequence[str], ctx: Context) -> tuple[Context, tuple[str, ...]]:
