@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from rerank_lab.jobs.table import JobTable
     from rerank_lab.pipeline.builders import bm25, dense, rerank, retrieve, rrf, weighted
     from rerank_lab.pipeline.engine import Engine, default_engine
-    from rerank_lab.pipeline.pipeline import Pipeline, Result
+    from rerank_lab.pipeline.pipeline import Pipeline
     from rerank_lab.pipeline.reranking import Stages, rerank_documents
+    from rerank_lab.pipeline.results import Result
     from rerank_lab.views.rank_changes import moves
     from rerank_lab.views.response_formats import to_cohere, to_rerankers
 
@@ -53,7 +54,7 @@ _HOME = {
     "headroom": "evaluation.measures",
     "measure": "evaluation.measures",
     "Pipeline": "pipeline.pipeline",
-    "Result": "pipeline.pipeline",
+    "Result": "pipeline.results",
     "parse": "core.spec",
     "Stages": "pipeline.reranking",
     "rerank_documents": "pipeline.reranking",

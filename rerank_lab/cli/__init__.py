@@ -55,7 +55,7 @@ def _run(given: list[str], output: Output) -> int:
 
 
 def _guarded(command: object, arguments: object, output: Output) -> int:
-    from rerank_lab.pipeline.engine import lab_errors
+    from rerank_lab.core.guard import lab_errors
 
     if not callable(command):
         raise TypeError(command)

@@ -19,7 +19,8 @@ from rerank_lab.core.types import Hit, Query, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.pipeline.pipeline import Pipeline, Result, pipelines
+from rerank_lab.pipeline.pipeline import Pipeline, pipelines
+from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.views.compare import PipelineOutcome, Topic

@@ -150,9 +150,14 @@ class Component:
         return str(self.options.get("model") or self.info.name)
 
     @property
+    def lane(self) -> str:
+        """The kind of resource that it occupies while it works: cpu, gpu or network."""
+        return self.info.lane_of(self.options)
+
+    @property
     def calls_out(self) -> bool:
         """Whether it sends texts to a provider or server, perhaps with a key."""
-        return self.info.lane_of(self.options) == "network"
+        return self.lane == "network"
 
     def prepare(self, ctx: Context) -> None:
         """Fetch what its fingerprint depends on and is not here yet, such as weights.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -83,6 +84,18 @@ class RecordingStore(Protocol):
     def record(self, key: str, provider: str, exchange: Response) -> None: ...
 
 
+class LaneSlots(Protocol):
+    """A job's hold on the lanes that bound how many work at once on one kind of resource."""
+
+    def enter(self, lane: str, checkpoint: Callable[[], None]) -> None:
+        """Hold a slot of this lane and of no other; `checkpoint` may raise while it waits."""
+        ...
+
+    def leave(self) -> str:
+        """Give the slot back and return its lane, "" when there was none."""
+        ...
+
+
 def _ignore(_: Progress) -> None:
     return None
 
@@ -103,6 +116,21 @@ class Context:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     spend: SpendMeter = field(default_factory=SpendMeter, repr=False, compare=False)
     recording: RecordingStore | None = field(default=None, repr=False, compare=False)
+
+    lanes: LaneSlots | None = field(default=None, repr=False, compare=False)
+
+    def enter_lane(self, lane: str) -> None:
+        """Occupy this kind of resource from now on, and no other. Raises as `checkpoint` does."""
+        if self.lanes is not None:
+            self.lanes.enter(lane, self.checkpoint)
+
+    @contextmanager
+    def off_lane(self) -> Iterator[None]:
+        """Occupy nothing inside the block, such as while another thread works on the same thing."""
+        lane = self.lanes.leave() if self.lanes is not None else ""
+        yield
+        if lane:
+            self.enter_lane(lane)
 
     def secret(self, variable: str, *, required: bool = True) -> str:
         """A key: the session's own, else the environment's. "" when absent and not required.

@@ -25,6 +25,7 @@ MEMORY = Path(":memory:")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_DISK = _FULL | _DENIED | {errno.EIO, errno.ENOTDIR, errno.ENAMETOOLONG}
 _SQLITE_DENIED = frozenset(
     {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 )
@@ -166,6 +167,11 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         raise storage_error(path, error) from error
+
+
+def is_disk_error(error: OSError) -> bool:
+    """Whether the disk or its rights are the cause, and not a missing file or the network."""
+    return error.errno in _DISK
 
 
 def storage_error(path: Path, error: OSError | sqlite3.Error) -> StorageError:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, overload
 
 from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.core.guard import lab_errors
 from rerank_lab.jobs.keys import JobKey
-from rerank_lab.pipeline.engine import lab_errors
 
 K = TypeVar("K", bound=JobKey)
 _log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ STOP_LEASE_S = 4.0
 """How long a stop waits for a sign of the others who wait. Pages poll far more often: one that was
 closed or loaded anew must not keep alive what its visitor cancels."""
 _KEPT = 256
+_SWITCH_POLL_S = 0.05
 
 
 class JobState(StrEnum):
@@ -52,6 +53,7 @@ class Job:
     lane: str
     work: Callable[[Context], Any]
     ctx: Context
+    by_stage: bool = False
     detached: bool = False
     token: CancelToken = field(default_factory=CancelToken)
     state: JobState = JobState.QUEUED
@@ -63,6 +65,8 @@ class Job:
     waiters: dict[str, float] = field(default_factory=dict)
     stop_asked_at: float | None = None
     finished: threading.Event = field(default_factory=threading.Event)
+    holds: str = ""
+    """The lane of which it has a slot now; "" while it waits for one."""
 
     @property
     def seconds(self) -> float:
@@ -96,8 +100,10 @@ class JobTable:
         self._lease_s = lease_s
         self._jobs: OrderedDict[JobKey, Job] = OrderedDict()
         self._queues: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
-        self._workers: dict[str, int] = dict.fromkeys(lanes, 0)
+        self._busy: dict[str, int] = dict.fromkeys(lanes, 0)
+        self._switching: dict[str, int] = dict.fromkeys(lanes, 0)
         self._lock = threading.RLock()
+        self._freed = threading.Condition(self._lock)
         self._reaper: threading.Thread | None = None
 
     def submit(
@@ -110,17 +116,29 @@ class JobTable:
         waiter: str = "",
         ctx: Context | None = None,
         detached: bool = False,
+        by_stage: bool = False,
     ) -> Job:
         """The job of that key: a running or done one when there is one, else a new one.
 
         `work` is given a Context whose cancel token and progress belong to the job. A job that
         failed or was cancelled is not reused. `waiter` names who waits; see `touch` and `release`.
+
+        `lane` is held from the beginning to the end, or with `by_stage` until the work enters
+        another one (`Context.enter_lane`).
         """
         with self._lock:
             job = self._jobs.get(key)
             reuse = job is not None and not job.token.cancelled and job.error is None
             if job is None or not reuse:
-                job = Job(key, name or type(key).__name__, lane, work, ctx or Context(), detached)
+                job = Job(
+                    key,
+                    name or type(key).__name__,
+                    lane,
+                    work,
+                    ctx or Context(),
+                    by_stage,
+                    detached,
+                )
                 self._jobs[key] = job
                 self._queues[lane].append(job)
                 self._start_worker(lane)
@@ -202,32 +220,74 @@ class JobTable:
             self.cancel(job.key)
 
     def _start_worker(self, lane: str) -> None:
-        if self._workers[lane] < self._lanes[lane]:
-            self._workers[lane] += 1
+        """Take a free slot for the jobs that are queued; those at work that wait come first."""
+        if self._queues[lane] and self._busy[lane] + self._switching[lane] < self._lanes[lane]:
+            self._busy[lane] += 1
             thread = threading.Thread(
                 target=self._run_lane, args=(lane,), name=f"rerank-lab-{lane}", daemon=True
             )
             thread.start()
 
     def _run_lane(self, lane: str) -> None:
+        """Run queued jobs with one slot of a lane, until none is left or the slot is passed on."""
         while True:
             with self._lock:
                 queue = self._queues[lane]
                 while queue and queue[0].state.ended:
                     queue.popleft()
-                if not queue:
-                    self._workers[lane] -= 1
+                if not queue or self._switching[lane]:
+                    self._free(lane)
                     return
                 job = queue.popleft()
-                job.state, job.started_at = JobState.RUNNING, time.monotonic()
+                job.state, job.started_at, job.holds = JobState.RUNNING, time.monotonic(), lane
                 job.progress = Progress("starting")
             self._run(job)
+            with self._lock:
+                lane, job.holds = job.holds, ""
+            if not lane:
+                return
+
+    def _free(self, lane: str) -> None:
+        """Give back a slot: to a job at work that waits for it, else to the next in the queue."""
+        self._busy[lane] -= 1
+        self._freed.notify_all()
+        self._start_worker(lane)
+
+    def enter_lane(self, job: Job, lane: str, checkpoint: Callable[[], None]) -> None:
+        """Give the job a slot of this lane in place of the one it holds, once there is one.
+
+        `checkpoint` is called while it waits, and may raise.
+        """
+        lane = lane if lane in self._lanes else "cpu"
+        with self._lock:
+            if job.holds == lane:
+                return
+            self.leave_lane(job)
+            self._switching[lane] += 1
+            try:
+                while self._busy[lane] >= self._lanes[lane]:
+                    checkpoint()
+                    self._freed.wait(_SWITCH_POLL_S)
+                self._busy[lane] += 1
+                job.lane = job.holds = lane
+            finally:
+                self._switching[lane] -= 1
+                self._start_worker(lane)
+
+    def leave_lane(self, job: Job) -> str:
+        """Take the job's slot from it; returns its lane, "" when it held none."""
+        with self._lock:
+            lane, job.holds = job.holds, ""
+            if lane:
+                self._free(lane)
+            return lane
 
     def _run(self, job: Job) -> None:
         def progress(now: Progress) -> None:
             job.progress = now
 
-        ctx = replace(job.ctx, cancel=job.token, progress=progress)
+        lanes = _JobLanes(self, job) if job.by_stage else None
+        ctx = replace(job.ctx, cancel=job.token, progress=progress, lanes=lanes)
         try:
             with lab_errors(job.name):
                 result = job.work(ctx)
@@ -240,7 +300,6 @@ class JobTable:
             _log.exception("Job %s ended the worker", job.name)
             with self._lock:
                 self._end(job, JobState.FAILED, error=Cancelled(f"The worker ended: {fault!r}."))
-            raise
         else:
             with self._lock:
                 self._end(job, JobState.DONE, result=result)
@@ -277,13 +336,27 @@ class JobTable:
                         self._reap_job(job, time.monotonic())
 
     def _reap_job(self, job: Job, now: float) -> None:
-        gone = [w for w, seen in job.waiters.items() if seen < now - self._lease_s]
+        gone = [w for w, at in job.waiters.items() if at < now - self._lease_s]
         for waiter in gone:
             del job.waiters[waiter]
         if gone:
             self._cancel_if_alone(job)
-        asked = job.stop_asked_at
-        if asked is not None and now - asked > STOP_LEASE_S:
+        stop_asked_at = job.stop_asked_at
+        if stop_asked_at is not None and now - stop_asked_at > STOP_LEASE_S:
             job.stop_asked_at = None
-            if all(seen <= asked for seen in job.waiters.values()):
+            if all(at <= stop_asked_at for at in job.waiters.values()):
                 self.cancel(job.key)
+
+
+class _JobLanes:
+    """`core.context.LaneSlots` of one job."""
+
+    def __init__(self, table: JobTable, job: Job) -> None:
+        self._table = table
+        self._job = job
+
+    def enter(self, lane: str, checkpoint: Callable[[], None]) -> None:
+        self._table.enter_lane(self._job, lane, checkpoint)
+
+    def leave(self) -> str:
+        return self._table.leave_lane(self._job)

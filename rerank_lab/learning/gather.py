@@ -9,10 +9,11 @@ import numpy as np
 
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.fusion.learned.features import Matrix
 from rerank_lab.learning.plan import MIN_QUERIES, Plan
-from rerank_lab.pipeline.engine import Engine, lab_errors
+from rerank_lab.pipeline.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)

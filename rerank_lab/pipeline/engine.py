@@ -5,77 +5,31 @@ One `Engine` serves many threads. Work on the same key is done once; others wait
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
-import traceback
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from rerank_lab.components.base import Info
 from rerank_lab.components.registry import expand, load
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput, LabError
+from rerank_lab.core.errors import InvalidInput, StorageError
+from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.paths import FOLDERS_VARIABLE, data_home, is_within, names_a_path
-from rerank_lab.core.spec import Node
+from rerank_lab.core.spec import Literal, Node
+from rerank_lab.core.storage import is_disk_error, storage_error
 from rerank_lab.core.types import Trace
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.pipeline.single_flight import SingleFlight
 from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.score_cache import ScoreCache
 from rerank_lab.retrievers.base import Retriever
 
-T = TypeVar("T")
-_POLL_S = 0.05
-
-
-def _keep(_: object) -> None:
-    """Nothing to free when a value is dropped."""
-
-
-class SingleFlight(Generic[T]):
-    """A bounded least-recently-used memo in which each key is computed by one thread at a time."""
-
-    def __init__(self, limit: int, on_drop: Callable[[T], None] = _keep) -> None:
-        self._limit = limit
-        self._on_drop = on_drop
-        self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._busy: set[Hashable] = set()
-        self._changed = threading.Condition()
-
-    def get(self, key: Hashable, compute: Callable[[], T], ctx: Context) -> tuple[T, bool]:
-        """The value and whether it was there already. Waiting for another thread is cancellable.
-
-        When the thread at work fails or is cancelled, the next one waiting takes over.
-        """
-        with self._changed:
-            while key not in self._values and key in self._busy:
-                self._changed.wait(_POLL_S)
-                ctx.checkpoint()
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key], True
-            self._busy.add(key)
-        dropped: list[T] = []
-        try:
-            value = compute()
-            with self._changed:
-                self._values[key] = value
-                while len(self._values) > self._limit:
-                    dropped.append(self._values.popitem(last=False)[1])
-        finally:
-            with self._changed:
-                self._busy.discard(key)
-                self._changed.notify_all()
-        for old in dropped:
-            self._on_drop(old)
-        return value, False
-
-    def clear(self) -> None:
-        with self._changed:
-            self._values.clear()
+_log = logging.getLogger(__name__)
+NOT_KEPT = "The index is in memory only"
+"""How the warning of a first stage begins whose index could not be written."""
 
 
 class Engine:
@@ -118,8 +72,8 @@ class Engine:
         info, options = expand(node, "retriever")
         self._check_places(info, options)
         with lab_errors(f"The first stage {node}"):
-            made: Retriever = load("retriever", info.name)(**options)
-        return made
+            retriever: Retriever = load("retriever", info.name)(**options)
+        return retriever
 
     def built(self, node: Node, corpus: Corpus, ctx: Context) -> Retriever:
         """The retriever of a node, built for the corpus; built once, whoever asks."""
@@ -131,14 +85,13 @@ class Engine:
         Who waits for another's building waits for the same things, in the same proportions.
         """
         start = time.perf_counter()
-        wanted = self.retriever(node)
-        wanted.prepare(ctx)
-        options = tuple((k, v) for k, v in sorted(wanted.options.items()) if k != "k")
-        key = (corpus.content_hash, wanted.fingerprint(), options)
+        retriever = self.retriever(node)
+        retriever.prepare(ctx)
+        key = (corpus.content_hash, retriever.fingerprint(), _without_depth(retriever))
 
         def build() -> Retriever:
-            wanted.build(corpus, ctx, self.home / "indexes")
-            return wanted
+            self._build(retriever, corpus, ctx)
+            return retriever
 
         ready, was_there = self._retrievers.get(key, build, ctx)
         seconds, took = time.perf_counter() - start, ready.build_trace
@@ -151,6 +104,20 @@ class Engine:
             warnings=() if was_there else took.warnings,
         )
 
+    def _build(self, retriever: Retriever, corpus: Corpus, ctx: Context) -> None:
+        """Build the index in the data folder, or in memory alone where that cannot be written."""
+        folder = self.home / "indexes"
+        try:
+            retriever.build(corpus, ctx, folder)
+        except (StorageError, OSError) as error:
+            if isinstance(error, OSError) and not is_disk_error(error):
+                raise
+            if isinstance(error, OSError):
+                error = storage_error(Path(error.filename or folder), error)
+            _log.warning("%s", error)
+            retriever.build(corpus, ctx, None)
+            retriever.build_trace += Trace(warnings=(f"{NOT_KEPT}: {error}",))
+
     def reranker(self, node: Node) -> Reranker:
         """The reranker of a canonical node; equal nodes (whatever their `top`) share one."""
         info, options = expand(node, "reranker")
@@ -159,8 +126,8 @@ class Engine:
 
         def make() -> Reranker:
             with lab_errors(f"The reranker {node}"):
-                made: Reranker = load("reranker", info.name)(**options)
-            return made
+                reranker: Reranker = load("reranker", info.name)(**options)
+            return reranker
 
         return self._rerankers.get(key, make, Context())[0]
 
@@ -171,25 +138,9 @@ class Engine:
         self._rerankers.clear()
 
 
-@contextmanager
-def lab_errors(what: str) -> Iterator[None]:
-    """Turn any other exception from a component into a LabError that names it."""
-    try:
-        yield
-    except LabError:
-        raise
-    except KeyboardInterrupt:
-        raise Cancelled from None
-    except MemoryError as error:
-        raise BackendError(
-            f"{what} ran out of memory.", hint="Use a smaller model, corpus or batch."
-        ) from error
-    except Exception as error:
-        raise BackendError(
-            f"{what} failed: {type(error).__name__}: {error}",
-            hint="See the details; another component may do, and the defect is worth reporting.",
-            details=traceback.format_exc(),
-        ) from error
+def _without_depth(retriever: Retriever) -> tuple[tuple[str, Literal], ...]:
+    options = sorted(retriever.options.items())
+    return tuple(item for item in options if item[0] != retriever.info.depth_option)
 
 
 @cache

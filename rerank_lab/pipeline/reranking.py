@@ -13,11 +13,14 @@ from collections.abc import Sequence
 from rerank_lab.components.registry import expand, leaves, resolve_stages
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.engine import Engine, default_engine, lab_errors
-from rerank_lab.pipeline.pipeline import Pipeline, Result, rerank_candidates
+from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.results import Result
+from rerank_lab.pipeline.stages import rerank_candidates
 
 
 class Stages:

@@ -16,22 +16,22 @@ STAGE_DEPTH = 1000
 def fusion_of(node: Node) -> Fusion:
     """The fusion that a canonical node stands for, made with its sources."""
     component = info("fusion", node.name)
-    made: Fusion = load("fusion", node.name)(node.sources, **component.complete(node.values))
-    return made
+    fusion: Fusion = load("fusion", node.name)(node.sources, **component.complete(node.values))
+    return fusion
 
 
-def cut(node: Node, ranking: Ranking) -> tuple[Ranking, tuple[str, ...]]:
-    """The candidates that a stage reranks, and the ids of those below."""
+def split_at_top(node: Node, ranking: Ranking) -> tuple[Ranking, tuple[str, ...]]:
+    """The candidates that a stage reranks by its option `top`, and the ids of those below."""
     top = int(expand(node, "reranker")[1].get("top", len(ranking)))
     return ranking.top(top), ranking.doc_ids[top:]
 
 
 def deepened(node: Node, depth: int) -> Node:
     """With `depth` candidates wherever a first stage or fusion does not say its own number."""
-    kind_option = "top" if node.sources else "k"
     component = info("fusion", node.name) if node.sources else expand(node, "retriever")[0]
     sources = tuple(deepened(source, depth) for source in node.sources)
-    made = replace(node, sources=sources)
-    if kind_option in node.values or component.param(kind_option) is None:
-        return made
-    return made.with_options(**{kind_option: depth})
+    deeper = replace(node, sources=sources)
+    option = component.depth_option
+    if option in node.values or component.param(option) is None:
+        return deeper
+    return deeper.with_options(**{option: depth})

@@ -13,7 +13,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.measures import ceiling, query_measures
-from rerank_lab.pipeline.pipeline import Result
+from rerank_lab.pipeline.results import Result
 from rerank_lab.views.answers import fault_words, manner_words
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.hosted import facts_line

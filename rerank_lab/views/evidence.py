@@ -9,7 +9,7 @@ from typing import Any
 from rerank_lab.components.registry import source_kind
 from rerank_lab.core.similarity import kendall_tau, overlap_at, rbo
 from rerank_lab.core.types import Trace
-from rerank_lab.pipeline.pipeline import StageResult
+from rerank_lab.pipeline.results import StageResult
 from rerank_lab.views.compare import (
     CompareColumn,
     CompareView,

@@ -11,7 +11,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.types import Ranking
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.pipeline.pipeline import Result
+from rerank_lab.pipeline.results import Result
 from rerank_lab.rerankers.health import compare_with_first_stage
 from rerank_lab.views.labels import short_labels
 

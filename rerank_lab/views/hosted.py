@@ -14,7 +14,8 @@ from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.pipeline.pipeline import Pipeline, Result
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.providers import HostedModel, Provider, providers
 from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.hosted.base import HostedReranker

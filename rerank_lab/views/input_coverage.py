@@ -11,7 +11,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking
 from rerank_lab.models.token_budget import Span
-from rerank_lab.pipeline.pipeline import StageResult
+from rerank_lab.pipeline.results import StageResult
 from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, InputCoverage
 from rerank_lab.views.compare import CompareColumn
 from rerank_lab.views.labels import stage_label

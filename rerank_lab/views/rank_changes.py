@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Ranking
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.pipeline import Result, StageResult
+from rerank_lab.pipeline.results import Result, StageResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Ranking
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.pipeline import Result
 from rerank_lab.pipeline.reranking import candidates
+from rerank_lab.pipeline.results import Result
 from rerank_lab.views.rank_changes import stage_ranking
 
 Documents = Corpus | Sequence[Document | str]

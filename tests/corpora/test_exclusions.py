@@ -13,7 +13,8 @@ from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import are_own_documents, with_exclusions
 from rerank_lab.evaluation.experiments import Design, evaluate, plan
-from rerank_lab.pipeline.pipeline import EXCLUDED, Pipeline
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.stages import EXCLUDED
 
 ARGUMENTS = {
     "pro01a": "Being vegetarian lowers the risk of food poisoning because meat carries bacteria.",

@@ -10,6 +10,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput
 from rerank_lab.jobs import table as jobs
 from rerank_lab.jobs.table import JobState, JobTable
+from rerank_lab.pipeline.single_flight import SingleFlight
 from tests.named_key import NamedKey
 
 
@@ -223,3 +224,91 @@ def test_old_jobs_are_forgotten_but_never_one_at_work() -> None:
     assert len(table.jobs()) <= 257
     assert table.get(NamedKey("running")) is running
     table.cancel(NamedKey("running"))
+
+
+def test_a_job_by_stages_holds_one_lane_after_the_other() -> None:
+    table, free = JobTable({"light": 1, "cpu": 1, "network": 1}), threading.Event()
+    lanes: list[str] = []
+
+    def work(ctx: Context) -> None:
+        for lane in ("cpu", "network"):
+            ctx.enter_lane(lane)
+            lanes.append(first.holds)
+        free.wait(5)
+
+    first = table.submit(NamedKey("first"), work, lane="light", by_stage=True)
+    until(lambda: first.holds == "network")
+    for lane in ("light", "cpu"):
+        assert table.submit(NamedKey(lane), lambda ctx: 1, lane=lane).wait(5) == 1
+    other = table.submit(NamedKey("other"), lambda ctx: 1, lane="network")
+    time.sleep(0.05)
+    assert other.state is JobState.QUEUED
+    free.set()
+    assert other.wait(5) == 1
+    assert lanes == ["cpu", "network"]
+
+
+def test_a_job_that_is_not_by_stages_stays_in_its_lane() -> None:
+    table = JobTable()
+    job = table.submit(NamedKey("k"), lambda ctx: ctx.enter_lane("network"), lane="batch")
+    job.wait(5)
+    assert job.lane == "batch"
+
+
+def test_a_job_at_work_that_waits_for_a_lane_comes_before_the_queue_and_can_be_cancelled() -> None:
+    table, free, order = JobTable({"light": 2, "cpu": 1}), threading.Event(), []
+
+    def switch(ctx: Context) -> None:
+        ctx.enter_lane("cpu")
+        order.append("at work")
+
+    table.submit(NamedKey("busy"), lambda ctx: free.wait(5))
+    cancelled = table.submit(NamedKey("cancelled"), switch, lane="light", by_stage=True)
+    until(lambda: cancelled.state is JobState.RUNNING and not cancelled.holds)
+    queued = table.submit(NamedKey("queued"), lambda ctx: order.append("queued"))
+    waiting = table.submit(NamedKey("waiting"), switch, lane="light", by_stage=True)
+    until(lambda: waiting.state is JobState.RUNNING and not waiting.holds)
+    table.cancel(NamedKey("cancelled"))
+    with pytest.raises(Cancelled):
+        cancelled.wait(5)
+    free.set()
+    waiting.wait(5)
+    queued.wait(5)
+    assert order == ["at work", "queued"]
+
+
+def test_who_waits_for_the_same_work_gives_its_lane_to_whoever_does_it() -> None:
+    """Else the one with the work would wait for the lane of the one who waits for the work."""
+    table, memo = JobTable({"light": 2, "cpu": 1}), SingleFlight[str](4)
+    begun, entered = threading.Event(), threading.Event()
+
+    def owner(ctx: Context) -> str:
+        def compute() -> str:
+            begun.set()
+            entered.wait(5)
+            time.sleep(0.05)
+            ctx.enter_lane("cpu")
+            return "value"
+
+        return memo.get("k", compute, ctx)[0]
+
+    def other(ctx: Context) -> str:
+        ctx.enter_lane("cpu")
+        entered.set()
+        return memo.get("k", lambda: "another", ctx)[0]
+
+    first = table.submit(NamedKey("owner"), owner, lane="light", by_stage=True)
+    assert begun.wait(5)
+    second = table.submit(NamedKey("other"), other, lane="light", by_stage=True)
+    assert (first.wait(5), second.wait(5)) == ("value", "value")
+
+
+def test_work_that_ends_the_program_fails_and_the_lane_goes_on() -> None:
+    table = JobTable({"cpu": 1})
+
+    def leave(ctx: Context) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(BackendError, match="tried to end the program"):
+        table.submit(NamedKey("leave"), leave).wait(5)
+    assert table.submit(NamedKey("next"), lambda ctx: 1).wait(5) == 1

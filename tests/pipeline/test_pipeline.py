@@ -11,8 +11,10 @@ from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import BackendError, Cancelled, ContractViolation, InvalidInput
 from rerank_lab.core.types import Document, Query, Status
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.engine import Engine, SingleFlight
-from rerank_lab.pipeline.pipeline import Pipeline, StageDone, StageFailed, StageStarted, pipelines
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline, pipelines
+from rerank_lab.pipeline.results import StageDone, StageFailed, StageStarted
+from rerank_lab.pipeline.single_flight import SingleFlight
 
 Calls = list[tuple[str, Any]]
 pytestmark = pytest.mark.usefixtures("plugin")

@@ -8,7 +8,7 @@ from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import BackendError
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
-from rerank_lab.pipeline.pipeline import Result, StageResult, result_of
+from rerank_lab.pipeline.results import Result, StageResult, result_of
 from rerank_lab.views.compare import CompareOptions, CompareView, PipelineOutcome, Topic, compare
 
 QUERY = Query("q1", "turn off weekly emails")

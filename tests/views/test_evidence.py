@@ -11,7 +11,7 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.trec import parse_run
-from rerank_lab.pipeline.pipeline import StageResult, result_of
+from rerank_lab.pipeline.results import StageResult, result_of
 from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
 from rerank_lab.views.evidence import Place, agreement, document, followed, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec

@@ -8,7 +8,7 @@ from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.load import corpus_from_texts
-from rerank_lab.pipeline.pipeline import result_of
+from rerank_lab.pipeline.results import result_of
 from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
 from rerank_lab.views.health import badge
 from rerank_lab.views.labels import last_stages, pipeline_colours, seconds, short_labels

@@ -32,7 +32,8 @@ from rerank_lab.evaluation.calibration.figures import (
     threshold_for,
 )
 from rerank_lab.pipeline.engine import Engine, default_engine
-from rerank_lab.pipeline.pipeline import Pipeline, Result
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.results import Result
 
 __all__ = [
     "METHODS",

@@ -8,7 +8,7 @@ from typing import Any
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
-from rerank_lab.pipeline.pipeline import Result
+from rerank_lab.pipeline.results import Result
 
 DEEPEST = 1000
 """Hits of a ranking that a cell keeps; measures that look deeper see this many."""

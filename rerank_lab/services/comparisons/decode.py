@@ -15,7 +15,7 @@ from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import Node, parse
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Hit, Query, Ranking, Status, Trace
-from rerank_lab.pipeline.pipeline import Result, StageResult
+from rerank_lab.pipeline.results import Result, StageResult
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons.value import (
     FORMAT,

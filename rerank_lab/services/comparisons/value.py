@@ -12,7 +12,8 @@ from rerank_lab.components.registry import expand
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.pipeline import Pipeline, Result, StageResult
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.results import Result, StageResult
 from rerank_lab.remote.providers import providers
 from rerank_lab.remote.redaction import redacted
 from rerank_lab.rerankers.llm.chat import chat_providers

@@ -24,6 +24,7 @@ from rerank_lab.evaluation.calibration import (
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.ui.shared import parts, resources, spending, waiting
 from rerank_lab.ui.shared.navigation import compare_button, go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
@@ -167,7 +168,8 @@ def _job(corpus: Corpus, spec: str, grade: int) -> Job:
     return resources.jobs().submit(
         key,
         work,
-        lane=pipeline.lane,
+        lane=RETRIEVAL_LANE,
+        by_stage=True,
         name=f"Calibrating on {corpus.name}",
         ctx=ctx,
         waiter=resources.waiter(),

@@ -8,9 +8,9 @@ import streamlit as st
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document
-from rerank_lab.pipeline.engine import lab_errors
 from rerank_lab.rerankers.long_documents import InputCoverage
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources

@@ -16,7 +16,9 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.pipeline.pipeline import Pipeline, Result, StageStarted, result_of
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.results import Result, StageStarted, result_of
+from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.ui.shared import keys, resources, spending, waiting
 from rerank_lab.views import hosted, prompts
@@ -112,7 +114,8 @@ def _submit(topic: Topic, spec: str, depth: int, key: CompareKey) -> Job:
     return resources.jobs().submit(
         key,
         work,
-        lane=pipeline.lane,
+        lane=RETRIEVAL_LANE,
+        by_stage=True,
         name=spec,
         waiter=resources.waiter(),
         ctx=Context(
@@ -199,7 +202,8 @@ def wait_a_little(tasks: tuple[Task, ...]) -> None:
     """Give retrieval-only pipelines a moment, so that they do not appear one poll later."""
     until = time.monotonic() + _FIRST_PAINT_S
     for task in tasks:
-        if task.job is not None and task.job.lane == "light" and not task.ended:
+        retrieves_only = not Pipeline(task.spec).spec.stages
+        if task.job is not None and retrieves_only and not task.ended:
             task.job.finished.wait(max(0.0, until - time.monotonic()))
 
 

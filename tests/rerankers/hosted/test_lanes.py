@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from rerank_lab.components.base import Info
+from rerank_lab.components.registry import expand
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query, Status
 from rerank_lab.corpora.corpus import Corpus
@@ -38,7 +40,7 @@ def test_sixteen_slow_calls_hold_up_nobody_else(kind: str, fake: Start, tmp_path
             return pipeline.run(Query.of(query), CORPUS, ctx, engine)
 
         key = NamedKey(f"{spec} {query}")
-        return table.submit(key, work, lane=pipeline.lane, waiter=waiter, ctx=keyed())
+        return table.submit(key, work, lane="light", by_stage=True, waiter=waiter, ctx=keyed())
 
     with FakeChat(sorter(overlap), keys=()) as chat:
         slow: Any = fake("voyage") if kind == "voyage" else chat
@@ -64,6 +66,32 @@ def test_sixteen_slow_calls_hold_up_nobody_else(kind: str, fake: Start, tmp_path
 @pytest.mark.parametrize("name", ["listwise", "pairwise", "setwise", "pointwise-llm"])
 def test_a_language_model_in_this_process_counts_as_its_work(name: str) -> None:
     local, served = (Pipeline(f"bm25 >> {name}{more}") for more in ('(backend="local")', ""))
-    assert (local.lane, served.lane) == ("cpu", "network")
     assert (calls_out(local), calls_out(served)) == (False, True)
-    assert Pipeline(f'bm25 >> {name} >> {name}(backend="local",top=3)').lane == "cpu"
+    both = Pipeline(f'bm25 >> {name} >> {name}(backend="local",top=3)')
+    lanes = [info.lane_of(options) for info, options in expanded(both)]
+    assert lanes == ["network", "cpu"]
+
+
+def expanded(pipeline: Pipeline) -> list[tuple[Info, dict[str, Any]]]:
+    return [expand(node, "reranker") for node in pipeline.spec.stages]
+
+
+def test_a_local_stage_frees_its_lane_while_the_next_one_waits_for_the_network(
+    fake: Start, tmp_path: Path
+) -> None:
+    engine, table, slow = Engine(tmp_path), JobTable(), fake("voyage")
+    slow.always = Switch(delay_s=SLOW_S)
+
+    def start(spec: str) -> Job:
+        def work(ctx: Context) -> Any:
+            return Pipeline(spec).run(Query.of("paris"), CORPUS, ctx, engine)
+
+        return table.submit(NamedKey(spec), work, lane="light", by_stage=True, ctx=keyed())
+
+    first = start(f'bm25 >> overlap >> voyage(base_url="{slow.url}")')
+    while not slow.requests:
+        time.sleep(0.01)
+    assert first.holds == "network"
+    assert start("bm25 >> mmr").wait(SLOW_S / 2).status is Status.OK
+    assert not first.state.ended, "the local pipeline waited for the network of another"
+    assert first.wait(20).status is Status.OK
