@@ -262,7 +262,8 @@ def test_a_job_at_work_that_waits_for_a_lane_comes_before_the_queue_and_can_be_c
         ctx.enter_lane("cpu")
         order.append("at work")
 
-    table.submit(NamedKey("busy"), lambda ctx: free.wait(5))
+    busy = table.submit(NamedKey("busy"), lambda ctx: free.wait(5))
+    until(lambda: busy.state is JobState.RUNNING)
     cancelled = table.submit(NamedKey("cancelled"), switch, lane="light", by_stage=True)
     until(lambda: cancelled.state is JobState.RUNNING and not cancelled.holds)
     queued = table.submit(NamedKey("queued"), lambda ctx: order.append("queued"))
