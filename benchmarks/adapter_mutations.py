@@ -39,14 +39,14 @@ from _report import report
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
-    *sorted((ROOT / "rerank_lab/wire").glob("*.py")),
-    *sorted((ROOT / "rerank_lab/rerank/hosted").glob("*.py")),
-    *sorted((ROOT / "rerank_lab/rerank/llm").glob("*.py")),
+    *sorted((ROOT / "rerank_lab/remote").glob("*.py")),
+    *sorted((ROOT / "rerank_lab/rerankers/hosted").glob("*.py")),
+    *sorted((ROOT / "rerank_lab/rerankers/llm").glob("*.py")),
     ROOT / "rerank_lab/rerankers/parsing.py",
     ROOT / "rerank_lab/rerankers/comparative.py",
 )
 TESTS = (
-    "tests/rerank/hosted", "tests/rerank/llm", "tests/contract/test_hosted.py",
+    "tests/remote", "tests/rerankers/hosted", "tests/rerankers/llm", "tests/contract/test_hosted.py",
     "tests/contract/test_llm.py", "tests/views/test_hosted.py", "tests/rerankers/test_parsing.py",
     "tests/rerankers/test_comparative.py",
 )  # fmt: skip
@@ -76,6 +76,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
+        """The module's dotted name."""
         return str(self.path.relative_to(ROOT).with_suffix("")).replace("/", ".")
 
 
@@ -184,15 +185,18 @@ class Reach:
         self.now: set[tuple[str, int]] = set()
 
     def trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        """The trace function of a frame: only those of the adapters are followed."""
         return self.line if frame.f_code.co_filename in self.files else None
 
     def line(self, frame: FrameType, event: str, _: Any) -> Any:
+        """Note a line that the running test reaches."""
         if event == "line":
             self.now.add((frame.f_code.co_filename, frame.f_lineno))
         return self.line
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        """Note the time and the lines of each test."""
         self.now = self.lines[item.nodeid] = set()
         start = time.perf_counter()
         threading.settrace(self.trace)
@@ -212,6 +216,7 @@ class Session:
         self.found: dict[Mutant, str] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Reach the lines first, then try the mutants."""
         if not self.kept.exists():
             self._reach(session)
         lines, seconds, failed = json.loads(self.kept.read_text("utf-8"))
@@ -305,6 +310,7 @@ def ended(pid: int, late: bool) -> str:
 
 
 def main() -> None:
+    """Try the mutants and write the report."""
     reader = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     reader.add_argument("parts", nargs="*", help="only modules whose name holds one of these")
     reader.add_argument("--jobs", type=int, default=2)

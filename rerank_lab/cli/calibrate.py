@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rerank_lab.cli.cost_estimate import tell_ahead
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
@@ -30,7 +30,7 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         spend=SpendMeter(arguments.spend_limit),
     )
     asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
-    tell_ahead([arguments.pipeline], asked, corpus, engine, output)
+    note_cost_estimates([arguments.pipeline], asked, corpus, engine, output)
     judged = judged_scores(corpus, arguments.pipeline, grade=arguments.grade, ctx=ctx)
     found = fitted(judged, folds=arguments.folds, seed=arguments.seed)
     shown = view(found, arguments.method, arguments.precision)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rerank_lab.cli.cost_estimate import tell_ahead
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output, number, seconds
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
@@ -46,7 +46,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         progress=output.progress,
         spend=SpendMeter(arguments.spend_limit),
     )
-    tell_ahead(arguments.pipelines, queries, corpus, engine, output)
+    note_cost_estimates(arguments.pipelines, queries, corpus, engine, output)
     done = run(experiment, ctx, engine)
     if output.as_json:
         output.json(done.to_json())

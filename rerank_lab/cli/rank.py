@@ -23,8 +23,8 @@ from rerank_lab.pipeline.pipeline import Pipeline, pipelines
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
+from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.views.compare import PipelineOutcome, Topic
-from rerank_lab.views.hosted import calls_out
 from rerank_lab.views.presets import DEFAULT_DEPTH
 from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison

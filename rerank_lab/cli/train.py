@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from rerank_lab.cli.cost_estimate import tell_ahead
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output, number
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
@@ -44,7 +44,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         folds=arguments.folds,
         language=arguments.language,
     )
-    tell_ahead([arguments.pipeline], made.queries, corpus, engine, output)
+    note_cost_estimates([arguments.pipeline], made.queries, corpus, engine, output)
     model = trained(
         made,
         Context(

@@ -6,15 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.components.registry import expand, leaves, load
+from rerank_lab.components.registry import load
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node
 from rerank_lab.core.spend import CostEstimate
-from rerank_lab.core.types import Document, Query, Status, Trace
-from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.engine import Engine
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.core.types import Status, Trace
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.providers import HostedModel, Provider, providers
 from rerank_lab.rerankers.base import Reranker
@@ -189,54 +185,8 @@ def key_fields(provider: Provider, ctx: Context) -> tuple[KeyField, ...]:
     )
 
 
-def estimate(
-    pipeline: Pipeline, query: Query, docs: Sequence[Document], engine: Engine
-) -> tuple[CostEstimate, ...]:
-    """What the hosted stages of a pipeline would take for one query with these candidates.
-
-    Raises LabError when a stage could not run on them at all.
-    """
-    return _estimates(pipeline.spec.stages, query, docs, engine)
-
-
-def _estimates(
-    nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
-) -> tuple[CostEstimate, ...]:
-    estimates = []
-    within = [leaf for node in nodes for leaf in leaves(node, "reranker")]
-    for node in (leaf for leaf, kind in within if kind == "reranker"):
-        reranker = engine.reranker(node)
-        if reranker.calls_out:
-            # Of the node, not of the reranker: one serves every depth.
-            top = int(expand(node, "reranker")[1]["top"])
-            estimate = reranker.cost_estimate(query, docs[:top])
-            estimates += [estimate] if estimate is not None else []
-    return tuple(estimates)
-
-
-def calls_out(pipeline: Pipeline) -> bool:
-    """Whether a stage sends texts to a provider or server, perhaps with a key."""
-    expanded = (expand(node, kind) for node, kind in pipeline.leaves)
-    return any(component.lane_of(options) == "network" for component, options in expanded)
-
-
-def expected_words(
-    nodes: Sequence[Node], query: Query, docs: Sequence[Document], engine: Engine
-) -> str:
-    """What these stages would take for these candidates, in words; "" for local ones.
-
-    Also "" when a stage cannot run on them: its own error says why when it does.
-    """
-    try:
-        estimates = _estimates(nodes, query, docs, engine)
-    except LabError:
-        return ""
-    return "; ".join(map(estimate_words, estimates))
-
-
-def estimate_words(estimate: CostEstimate, queries: int = 1) -> str:
+def estimate_words(total: CostEstimate) -> str:
     """`300 requests, about 420,000 tokens, about $0.021 at prices of 2026-07-27`."""
-    total = estimate.times(queries)
     unit = total.unit.removesuffix("s") if round(total.units) == 1 else total.unit
     parts = [counted(total.calls, "request"), f"about {total.units:,.0f} {unit}"]
     if total.unit == "requests":
@@ -247,6 +197,17 @@ def estimate_words(estimate: CostEstimate, queries: int = 1) -> str:
         return ", ".join(parts) + ", no charge"
     dated = f" at prices of {total.as_of}" if total.as_of else ""
     return ", ".join(parts) + f", about {money(total.amount, total.currency)}{dated}"
+
+
+def estimates_words(estimates: Sequence[CostEstimate]) -> str:
+    """What all stages would take, in words; "" for none."""
+    return "; ".join(map(estimate_words, estimates))
+
+
+def editor_words(estimates: Sequence[CostEstimate]) -> str:
+    """`A query here takes up to 1 request, ...`; "" where nobody is asked."""
+    words = estimates_words(estimates)
+    return f"A query here takes up to {words}." if words else ""
 
 
 def call_facts(trace: Trace, status: Status) -> CallFacts:
@@ -266,18 +227,6 @@ def call_facts(trace: Trace, status: Status) -> CallFacts:
         server=f"{trace.server_s * 1000:.0f} ms of it at the server" if trace.server_s else "",
         cache=f"{trace.cache_hits} of {trace.documents} from cache" if trace.cache_hits else "",
     )
-
-
-def editor_words(
-    pipeline: Pipeline, question: Query, corpus: Corpus, depth: int, engine: Engine
-) -> str:
-    """What one query would take, judged by evenly spaced documents of the corpus; "" if nothing."""
-    if not calls_out(pipeline) or not corpus.documents:
-        return ""
-    step = max(1, len(corpus.documents) // depth)
-    docs = corpus.documents[::step][:depth]
-    words = expected_words(pipeline.spec.stages, question, docs, engine)
-    return f"A query here takes up to {words}." if words else ""
 
 
 def facts_line(result: Result) -> str:

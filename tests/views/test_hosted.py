@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from rerank_lab.components.registry import load
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import CostEstimate
-from rerank_lab.core.types import Document, Query, Status, Trace
-from rerank_lab.pipeline.engine import Engine
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.core.types import Status, Trace
 from rerank_lab.remote.providers import providers
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.rerankers.hosted.probe import probe
@@ -75,7 +71,7 @@ def test_prices_are_dated_or_not_known() -> None:
     ],
 )
 def test_an_estimate_in_words(estimate: CostEstimate, queries: int, words: str) -> None:
-    assert hosted.estimate_words(estimate, queries) == words
+    assert hosted.estimate_words(estimate.times(queries)) == words
 
 
 @pytest.mark.parametrize(
@@ -107,29 +103,6 @@ def test_the_facts_of_a_call() -> None:
     assert facts.cache == "20 of 100 from cache"
     unpriced = hosted.call_facts(Trace(units=2, unit="search units"), Status.OK)
     assert unpriced.cost == "price not known"
-
-
-def test_the_estimate_of_a_pipeline_counts_its_hosted_stages_only(tmp_path: Path) -> None:
-    docs = [Document(str(i), f"text {i}") for i in range(250)]
-    pipeline = Pipeline("bm25 >> identity(top=200) >> voyage(top=50) >> cohere(top=120)")
-    engine = Engine(tmp_path)
-    hosted.estimate(Pipeline("bm25 >> cohere(top=7)"), Query.of("x"), docs, engine)
-    voyage, cohere = hosted.estimate(pipeline, Query.of("x"), docs, engine)
-    assert (voyage.calls, voyage.unit) == (1, "tokens")
-    assert (cohere.units, cohere.unit) == (2, "search units")
-    assert hosted.estimate(Pipeline("bm25"), Query.of("x"), docs, Engine(tmp_path)) == ()
-
-
-def test_which_pipelines_call_out_and_what_they_would_take(tmp_path: Path) -> None:
-    engine, docs = Engine(tmp_path), [Document(str(i), f"text {i}") for i in range(30)]
-    plain, rented = Pipeline("bm25 >> identity"), Pipeline("bm25 >> identity >> cohere(top=7)")
-    assert not hosted.calls_out(plain)
-    assert hosted.calls_out(rented)
-    words = hosted.expected_words(rented.spec.stages, Query.of("x"), docs, engine)
-    assert words == "1 request, about 1 search unit, about $0.002 at prices of 2026-06-01"
-    asked = Pipeline("bm25 >> listwise(top=20)")
-    assert "request" in hosted.expected_words(asked.spec.stages, Query.of("x"), docs, engine)
-    assert hosted.expected_words(plain.spec.stages, Query.of("x"), docs, engine) == ""
 
 
 def test_the_facts_of_a_column_in_a_line() -> None:

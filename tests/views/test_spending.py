@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rerank_lab.core.spend import CostEstimate, SpendMeter
 from rerank_lab.core.types import Document, Query
-from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.engine import Engine
-from rerank_lab.views.spending import ahead, spent_words
+from rerank_lab.views.spending import spent_words
 
 DOCS = tuple(Document(str(i), f"text {i}") for i in range(40))
 QUERIES = [Query("q1", "short"), Query("q2", "a longer question"), Query("q3", "third")]
@@ -24,15 +20,3 @@ def test_what_was_spent_and_what_is_left() -> None:
     )
     meter.limit = 0.1
     assert "$0.00 of the limit left" in spent_words(meter)
-
-
-def test_a_query_set_is_estimated_for_pipelines_that_ask_providers_only(tmp_path: Path) -> None:
-    corpus = Corpus("made", DOCS, tuple(QUERIES))
-    specs = ["bm25", "bm25 >> cohere(top=7)", "bm25 >> tei(top=7)", "bm25 >> voyage(top=7)"]
-    found = ahead(specs, QUERIES, corpus, 20, Engine(tmp_path))
-    assert list(found) == specs[1:]
-    priced = "3 requests, about 3 search units, about $0.006 at prices of 2026-06-01"
-    assert found[specs[1]] == priced
-    assert found[specs[3]].startswith("3 requests, about ")
-    assert "at prices of 2026-07-27" in found[specs[3]]
-    assert ahead(specs, [], corpus, 20, Engine(tmp_path)) == {}

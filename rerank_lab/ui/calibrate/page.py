@@ -25,14 +25,14 @@ from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.cost_estimates import calls_out, query_set_estimates
 from rerank_lab.ui.shared import parts, resources, spending, waiting
 from rerank_lab.ui.shared.navigation import compare_button, go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
 from rerank_lab.views import calibration as views
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.hosted import calls_out
+from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.labels import short_labels
-from rerank_lab.views.spending import ahead
 
 SHOWN, GRADE = "cal", "grade"
 """URL parameters: the pipeline whose calibration is on screen, and the grade that counts."""
@@ -122,7 +122,8 @@ def _estimate(spec: str, now: Screen) -> None:
     """What the judged queries would take of a provider; nothing for a pipeline that asks none."""
     corpus = resources.corpus(now.corpus)
     asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
-    words = ahead([spec], asked, corpus, now.depth, resources.engine()).get(spec)
+    estimates = query_set_estimates([spec], asked, corpus, now.depth, resources.engine())
+    words = estimates_words(estimates.get(spec, ()))
     if words:
         st.caption(f":material/payments: {parts.literal(words)}")
 

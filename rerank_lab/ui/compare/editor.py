@@ -12,6 +12,7 @@ from rerank_lab.core.spec import Literal, Node, PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.rerankers.llm.base import LLMReranker
+from rerank_lab.services.cost_estimates import query_estimates
 from rerank_lab.ui.compare import prompts
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.views import form, hosted
@@ -104,7 +105,9 @@ def _estimate(spec: PipelineSpec, screen: state.Screen) -> None:
     except LabError:
         return
     query = Query.of(screen.query or "a query of a few words")
-    words = hosted.editor_words(Pipeline(spec), query, corpus, screen.depth, resources.engine())
+    words = hosted.editor_words(
+        query_estimates(Pipeline(spec), query, corpus, screen.depth, resources.engine())
+    )
     if words:
         st.caption(f":material/payments: {parts.literal(words)}")
 

@@ -18,6 +18,7 @@ from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.cost_estimates import query_set_estimates
 from rerank_lab.ui.compare import chips
 from rerank_lab.ui.evaluate import kept as evaluate_list
 from rerank_lab.ui.evaluate import results as evaluate_results
@@ -27,8 +28,8 @@ from rerank_lab.ui.shared.state import Screen, depth_box, read_screen, set_pipel
 from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.evaluate_lines import ahead_line, amount_words
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.labels import pipeline_colours, without_depth
-from rerank_lab.views.spending import ahead
 
 SHOWN = "exp"
 """The URL parameter that holds the id of the experiment on screen."""
@@ -144,9 +145,10 @@ def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
 
 def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:
     """What the providers among the pipelines would be asked for, before anything is pressed."""
-    found = ahead(now.pipelines, queries, corpus, now.depth, resources.engine())
-    for spec, words in found.items():
-        st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {parts.literal(words)}.")
+    estimates = query_set_estimates(now.pipelines, queries, corpus, now.depth, resources.engine())
+    for spec, of_stages in estimates.items():
+        words = parts.literal(estimates_words(of_stages))
+        st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {words}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,19 @@ from types import MappingProxyType
 import streamlit as st
 
 from rerank_lab.core.context import Context, Progress
-from rerank_lab.core.errors import Cancelled
+from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.core.spec import Node
 from rerank_lab.core.storage import MEMORY
-from rerank_lab.core.types import Query
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result, StageStarted, result_of
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.remote.recordings import Recording
+from rerank_lab.services.cost_estimates import calls_out, stage_estimates
 from rerank_lab.ui.shared import keys, resources, spending, waiting
 from rerank_lab.views import hosted, prompts
 from rerank_lab.views.compare import PipelineOutcome, Topic
@@ -104,7 +107,7 @@ def _submit(topic: Topic, spec: str, depth: int, key: CompareKey) -> Job:
     pipeline = Pipeline(spec).at_depth(depth)
     cache = None if _afresh(topic) else engine.scores
 
-    calls = hosted.calls_out(pipeline)
+    calls = calls_out(pipeline)
 
     def work(ctx: Context) -> Result:
         if calls:
@@ -145,15 +148,23 @@ def _run_with_estimates(pipeline: Pipeline, topic: Topic, ctx: Context) -> Resul
             continue
         before = stages[-1].ranking if stages else None
         docs = [corpus.by_id[doc_id] for doc_id in before.doc_ids] if before else []
-        ahead = hosted.expected_words([event.node], query, docs, engine) if docs else ""
+        ahead = _estimate_words(event.node, query, docs, engine)
         if ahead:
             told.report("asking")
     return result_of(str(pipeline), query, stages, corpus)
 
 
+def _estimate_words(node: Node, query: Query, docs: Sequence[Document], engine: Engine) -> str:
+    """What a stage would take of its provider; "" when it cannot run: its own error says why."""
+    try:
+        return hosted.estimates_words(stage_estimates([node], query, docs, engine)) if docs else ""
+    except LabError:
+        return ""
+
+
 def _key(topic: Topic, spec: str, depth: int) -> CompareKey:
     attempts: dict[str, int] = st.session_state.get("attempts", {})
-    calls_out = hosted.calls_out(Pipeline(spec))
+    session_bound = calls_out(Pipeline(spec))
     return CompareKey(
         topic.corpus.content_hash,
         topic.query.id,
@@ -163,7 +174,7 @@ def _key(topic: Topic, spec: str, depth: int) -> CompareKey:
         _afresh(topic),
         attempts.get(spec, 0),
         prompts.digests(spec, resources.engine()),
-        (resources.waiter(), str(keys.version())) if calls_out else (),
+        (resources.waiter(), str(keys.version())) if session_bound else (),
     )
 
 

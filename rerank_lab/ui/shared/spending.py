@@ -10,9 +10,9 @@ import streamlit as st
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.ui.shared import keys, parts, resources
 from rerank_lab.views import spending as views
-from rerank_lab.views.hosted import calls_out
 from rerank_lab.views.saved import addresses
 
 _METER, _FIELD = "spend_meter", "spend_limit"

@@ -19,6 +19,7 @@ from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.learning import MIN_QUERIES, Plan, plan, train
 from rerank_lab.learning.plan import usable
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.cost_estimates import query_estimates
 from rerank_lab.ui.shared import keys, parts, resources, spending
 from rerank_lab.ui.shared.navigation import go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
@@ -138,7 +139,9 @@ def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
     """What hosted signals would take, before anything is sent."""
     asked = usable(corpus.queries, corpus.qrels)
     try:
-        words = hosted.editor_words(Pipeline(spec), asked[0], corpus, now.depth, resources.engine())
+        words = hosted.editor_words(
+            query_estimates(Pipeline(spec), asked[0], corpus, now.depth, resources.engine())
+        )
     except LabError:
         return  # told when Train is pressed
     if words:

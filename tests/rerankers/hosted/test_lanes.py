@@ -17,9 +17,9 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.jobs.table import Job, JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.testing.chat_server import FakeChat, sorter
 from rerank_lab.testing.provider_servers import FakeProvider, Switch, overlap
-from rerank_lab.views.hosted import calls_out
 from tests.named_key import NamedKey
 from tests.rerankers.hosted.conftest import keyed
 
