@@ -46,7 +46,8 @@ MODULES = (
     ROOT / "rerank_lab/rerankers/comparative.py",
 )
 TESTS = (
-    "tests/remote", "tests/rerankers/hosted", "tests/rerankers/llm", "tests/contract/test_hosted.py",
+    "tests/remote", "tests/rerankers/hosted", "tests/rerankers/llm",
+    "tests/contract/test_hosted.py",
     "tests/contract/test_llm.py", "tests/views/test_hosted.py", "tests/rerankers/test_parsing.py",
     "tests/rerankers/test_comparative.py",
 )  # fmt: skip
