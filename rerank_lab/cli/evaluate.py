@@ -15,8 +15,8 @@ from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Qrels, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.judged import read_judgments
+from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.tables import ReadOptions
 from rerank_lab.corpora.trec import read_run
 from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -55,6 +55,8 @@ class ProblemLog:
         self._limit = limit
         self._kept: list[Problem] = []
         self._counts: Counter[Severity] = Counter()
+        self.tallies: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """What was counted in each file while it was read, such as its lines and empty lines."""
 
     def add(self, problem: Problem) -> None:
         self._counts[problem.severity] += 1
@@ -78,6 +80,10 @@ class ProblemLog:
     ) -> None:
         """Something worth knowing."""
         self.add(Problem(Severity.INFO, message, hint, file, line, field))
+
+    def tally(self, file: str, what: str, count: int = 1) -> None:
+        """Count something of a file that is no problem but explains its numbers."""
+        self.tallies[file][what] += count
 
     def refused(self, error: InvalidInput, file: str) -> None:
         """A whole file that cannot be used, as one problem of the collection it belongs to."""

@@ -13,9 +13,9 @@ from rerank_lab.corpora.importing import (
     stored_summary,
 )
 from rerank_lab.corpora.load import corpus_from_texts, load_corpus
+from rerank_lab.corpora.mapping import ColumnMapping
 from rerank_lab.corpora.passages import PassageOptions, cut_passages, whole_document
 from rerank_lab.corpora.preview import Preview
-from rerank_lab.corpora.roles import ColumnMapping
 from rerank_lab.corpora.store import CorpusEntry, delete_corpus, list_corpora
 from rerank_lab.corpora.summary import CorpusSummary, summarise
 

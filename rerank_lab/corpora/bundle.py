@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.archives import unpacked
-from rerank_lab.corpora.build import DocumentBuilder
-from rerank_lab.corpora.formats import FORMATS, format_of, is_archive, known_extension
 from rerank_lab.corpora.judged import QrelsDict, read_judgments, read_queries
+from rerank_lab.corpora.layouts import Parts, find_parts
 from rerank_lab.corpora.limits import check_size
-from rerank_lab.corpora.roles import ColumnMapping
-from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.tables import ReadOptions
-
-CORPUS_STEMS = ("corpus", "documents", "docs", "collection", "passages")
-QUERY_STEMS = ("queries", "topics", "questions")
-SPLITS = ("test", "dev", "validation", "train")
-_TABLE_SUFFIXES = {e for entry in FORMATS.values() if entry.rows for e in entry.extensions}
+from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row
+from rerank_lab.corpora.readers.base import Entry, JudgmentRow, QueryRow, ReadOptions
+from rerank_lab.corpora.readers.registry import choose_reader, is_archive, readers
+from rerank_lab.corpora.source import LINES, Source, clean_text
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The files of a collection by what they are. `ignored` are names of files not understood."""
+class FileReading:
+    """How one file was read, in numbers that add up.
 
-    documents: tuple[Source, ...]
-    queries: Source | None = None
-    qrels: Source | None = None
-    ignored: tuple[str, ...] = ()
+    `tallies` are what the reader counted beside its rows, such as lines and header lines;
+    `left_out` counts what was reported as an error.
+    """
+
+    file: str
+    format: str
+    label: str
+    reason: str
+    rows: int
+    documents: int
+    queries: int
+    positives: int
+    judgments: int
+    left_out: int
+    tallies: Mapping[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """`read as FlagEmbedding triplets: 3 queries, 9 passages, 3 positives`."""
+        counts = [_counted(self.queries, "query", "queries")] if self.queries else []
+        counts.append(_counted(self.documents, "passage" if self.queries else "document"))
+        if self.judgments:
+            counts.append(_counted(self.positives, "positive"))
+        lines = self.tallies.get(LINES, 0)
+        source = f" from {_counted(lines, 'line')}" if lines else ""
+        others = [f"{count:,} {what}" for what, count in self.tallies.items() if what != LINES]
+        aside = f" ({', '.join(others)})" if others else ""
+        lost = f"; {self.left_out:,} left out" if self.left_out else ""
+        return f"read as {self.label}: {', '.join(counts)}{source}{aside}{lost}"
 
 
 @dataclass(slots=True)
 class Bundle:
-    """What was read. `skipped` counts rows that gave no document."""
+    """What was read. `skipped` counts rows that gave no document of their own."""
 
     documents: list[Document] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
     qrels: QrelsDict = field(default_factory=dict)
     format: str = ""
     skipped: int = 0
+    readings: list[FileReading] = field(default_factory=list)
 
 
 @contextmanager
@@ -61,34 +81,6 @@ def opened(source: Source, options: ReadOptions) -> Iterator[Parts]:
     yield Parts((source,))
 
 
-def find_parts(folder: Path) -> Parts:
-    """Documents, queries and judgments of a folder: a BEIR layout, or one file a document.
-
-    `corpus.*` beside `queries.*` and `qrels.*` or `qrels/test.tsv` is a collection; otherwise every
-    file of a known format gives documents. Raises InvalidInput when there is nothing to read.
-    """
-    folder = _descended(folder)
-    files = [path for path in sorted(folder.rglob("*")) if _is_plain(path, folder)]
-    roots = [path for path in files if path.parent == folder]
-    queries = _by_stem(roots, QUERY_STEMS)
-    qrels = _qrels_file(folder, roots)
-    corpus = _by_stem([path for path in roots if path.suffix in _TABLE_SUFFIXES], CORPUS_STEMS)
-    if corpus:
-        return Parts((Source.of(corpus),), _source(queries), _source(qrels))
-    rest = [path for path in files if path not in (queries, qrels)]
-    rest = [path for path in rest if path.relative_to(folder).parts[0] != "qrels"]
-    known = [path for path in rest if known_extension(path.name)]
-    if not known:
-        raise InvalidInput(
-            f"There is nothing to read in {folder.name or 'the archive'}: {len(files):,} files, "
-            "none of a known document format.",
-            hint="Give corpus.jsonl, or files in one of: " + ", ".join(FORMATS) + ".",
-        )
-    sources = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in known)
-    ignored = tuple(p.relative_to(folder).as_posix() for p in rest if not known_extension(p.name))
-    return Parts(sources, _source(queries), _source(qrels), ignored)
-
-
 def read_parts(
     parts: Parts,
     options: ReadOptions,
@@ -100,28 +92,27 @@ def read_parts(
 ) -> Bundle:
     """Read everything. One unusable file among many is a problem; a single one raises."""
     ctx = ctx or Context()
+    bundle = Bundle()
     builder = DocumentBuilder(log, ctx)
-    formats: set[str] = set()
+    alone = len(parts.documents) == 1
     for number, source in enumerate(parts.documents, 1):
         ctx.checkpoint()
         ctx.report(f"Reading {source.name}", number, len(parts.documents))
         try:
             check_size(source.name, source.size, options.limits.upload)
-            chosen = format_of(source, format_name if len(parts.documents) == 1 else "")
-            formats.add(chosen.label)
-            rows = chosen.read(source, options, log)
-            builder.add_file(source.name, rows, mapping if chosen.rows else None)
+            _read_file(source, format_name if alone else "", mapping, options, log, builder, bundle)
         except InvalidInput as error:
-            if len(parts.documents) == 1:
+            if alone:
                 raise
             log.refused(error, source.name)
     if parts.ignored:
         log.warning(
             f"{len(parts.ignored):,} files are of no known format and were left out, such as "
             f"{parts.ignored[0]}.",
-            "Formats: " + ", ".join(FORMATS) + ".",
+            "Formats: " + ", ".join(readers()) + ".",
         )
-    bundle = Bundle(builder.documents, [], {}, ", ".join(sorted(formats)), builder.skipped)
+    bundle.documents, bundle.skipped = builder.documents, builder.skipped
+    bundle.format = ", ".join(sorted({reading.label for reading in bundle.readings}))
     if not bundle.documents:
         raise InvalidInput(
             f"{_names(parts.documents)} holds no usable document.",
@@ -134,6 +125,74 @@ def read_parts(
         except InvalidInput as error:
             log.error(error.message, error.hint)
     return bundle
+
+
+def _read_file(
+    source: Source,
+    format_name: str,
+    mapping: ColumnMapping | None,
+    options: ReadOptions,
+    log: ProblemLog,
+    builder: DocumentBuilder,
+    bundle: Bundle,
+) -> None:
+    """Add what one file holds to the builder and the bundle, and note how it was read."""
+    reader, match = choose_reader(source, format_name, options)
+    documents, errors = len(builder.documents), log.count(Severity.ERROR)
+    own = Bundle()
+    rows = 0
+
+    def document_rows() -> Iterator[Row]:
+        nonlocal rows
+        for row in _without_judged(reader.read(source, options, log), own, log, source.name):
+            rows += 1
+            yield row
+
+    builder.add_file(source.name, document_rows(), reader.mapping or mapping)
+    grades = [grade for judged in own.qrels.values() for grade in judged.values()]
+    bundle.readings.append(
+        FileReading(
+            file=source.name,
+            format=reader.name,
+            label=reader.label,
+            reason=match.reason,
+            rows=rows,
+            documents=len(builder.documents) - documents,
+            queries=len(own.queries),
+            positives=sum(grade > 0 for grade in grades),
+            judgments=len(grades),
+            left_out=log.count(Severity.ERROR) - errors,
+            tallies=dict(log.tallies[source.name]),
+        )
+    )
+    bundle.queries += own.queries
+    for query_id, judged in own.qrels.items():
+        bundle.qrels.setdefault(query_id, {}).update(judged)
+
+
+def _without_judged(
+    entries: Iterable[Entry], bundle: Bundle, log: ProblemLog, file: str
+) -> Iterator[Row]:
+    """The rows of documents among some entries; queries and judgments go to the bundle."""
+    queries: dict[str, Query] = {}
+    for entry in entries:
+        if isinstance(entry, QueryRow):
+            query = Query(entry.query_id, clean_text(entry.text).strip())
+            first = queries.setdefault(query.id, query)
+            if first is query:
+                bundle.queries.append(query)
+            elif first.text != query.text:
+                log.error(
+                    f"Query {query.id!r} is given again with another text; the first is kept.",
+                    "Give every query its own id.",
+                    file=file,
+                    line=entry.line,
+                )
+        elif isinstance(entry, JudgmentRow):
+            judged = bundle.qrels.setdefault(entry.query_id, {})
+            judged[entry.document_id] = max(entry.grade, judged.get(entry.document_id, entry.grade))
+        else:
+            yield entry
 
 
 def read_judged(bundle: Bundle, parts: Parts, options: ReadOptions, log: ProblemLog) -> None:
@@ -152,44 +211,8 @@ def lost(log: ProblemLog) -> bool:
     return log.count(Severity.ERROR) > 0
 
 
-def _descended(folder: Path) -> Path:
-    """The folder itself, or the only folder inside it (zips often hold one)."""
-    while True:
-        inside = [path for path in folder.iterdir() if not _hidden(path.name)]
-        if len(inside) != 1 or not inside[0].is_dir() or inside[0].is_symlink():
-            return folder
-        folder = inside[0]
-
-
-def _is_plain(path: Path, folder: Path) -> bool:
-    """A regular, visible file inside the folder; links are not followed out of it."""
-    hidden = any(_hidden(part) for part in path.relative_to(folder).parts)
-    return not hidden and path.is_file() and path.resolve().is_relative_to(folder.resolve())
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _by_stem(files: list[Path], stems: tuple[str, ...]) -> Path | None:
-    by_stem = {path.name.split(".")[0].lower(): path for path in reversed(files)}
-    exact = {path.stem.lower(): path for path in reversed(files)}
-    found = by_stem | exact
-    return next((found[stem] for stem in stems if stem in found), None)
-
-
-def _qrels_file(folder: Path, roots: list[Path]) -> Path | None:
-    """`qrels.*` at the top, else the BEIR folder's test split (or dev, or train)."""
-    if top := _by_stem(roots, ("qrels", "judgments", "judgements")):
-        return top
-    splits = sorted(p for p in (folder / "qrels").glob("*") if p.is_file() and not _hidden(p.name))
-    return _by_stem(splits, SPLITS) or (splits[0] if splits else None)
-
-
-def _source(path: Path | None) -> Source | None:
-    if path is None:
-        return None
-    return Source.of(path, f"qrels/{path.name}" if path.parent.name == "qrels" else path.name)
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _names(sources: tuple[Source, ...]) -> str:

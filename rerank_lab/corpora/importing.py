@@ -19,13 +19,13 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.judged import check_judgments, read_judgments, read_queries
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
 from rerank_lab.corpora.load import finished, load_corpus
+from rerank_lab.corpora.mapping import ColumnMapping
 from rerank_lab.corpora.passages import PassageOptions, cut_passages
 from rerank_lab.corpora.preview import Preview, preview_parts
-from rerank_lab.corpora.roles import ColumnMapping
+from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import check_name, imported_entry, read_summary, save_corpus
 from rerank_lab.corpora.summary import CorpusSummary, duplicate_groups, summarise
-from rerank_lab.corpora.tables import ReadOptions
 
 Given = Preview | Source | Path | str
 
@@ -34,7 +34,7 @@ Given = Preview | Source | Path | str
 class ImportOptions:
     """What the user decides beside the columns. Empty means: find out.
 
-    `format` is a key of `formats.FORMATS`; `passages` cuts long documents; `replace` allows to
+    `format` is the name of a reader; `passages` cuts long documents; `replace` allows to
     take the place of an imported corpus of the same name.
     """
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import PurePath
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Query
-from rerank_lab.corpora.build import id_text, peek
-from rerank_lab.corpora.formats import FORMATS, format_of
-from rerank_lab.corpora.roles import (
+from rerank_lab.corpora.mapping import (
     DOC_ID,
     GRADE,
     JUDGED_DOC,
@@ -18,12 +15,17 @@ from rerank_lab.corpora.roles import (
     META,
     QUERY_ID,
     QUERY_TEXT,
+    Record,
+    Row,
     columns_of,
     find_column,
+    id_text,
     is_headerless,
+    peek,
 )
+from rerank_lab.corpora.readers.base import ReadOptions, TableReader
+from rerank_lab.corpora.readers.registry import choose_table_reader, reader_named
 from rerank_lab.corpora.source import Source, clean_text, detect_decoding, read_lines
-from rerank_lab.corpora.tables import ReadOptions, Record, Row
 from rerank_lab.corpora.trec import add_judgment, parse_qrels
 
 QrelsDict = dict[str, dict[str, int]]
@@ -38,10 +40,10 @@ def read_queries(source: Source, options: ReadOptions, log: ProblemLog) -> list[
 
     Without ids, a query's id is derived from its text. Raises InvalidInput when none is usable.
     """
-    chosen = format_of(source)
-    if not chosen.rows:
-        chosen = FORMATS["csv" if _has_tabs(source) else "lines"]
-    first, rows = peek(chosen.read(source, options, log))
+    reader = choose_table_reader(source, options)
+    if reader is None:
+        reader = _table_reader("csv" if _has_tabs(source) else "lines")
+    first, rows = peek(reader.read(source, options, log))
     if not first:
         raise _no_queries(source, log)
     id_column, text_column = _query_columns([record for _, record in first], source.name)
@@ -72,9 +74,8 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Qre
         decoding = detect_decoding(source, log, options.encoding)
         qrels = parse_qrels(read_lines(source, decoding, log, options.limits), log, source.name)
     else:
-        chosen = format_of(source)
-        chosen = chosen if chosen.rows else FORMATS["csv"]
-        qrels = _table_judgments(chosen.read(source, options, log), source.name, log)
+        reader = choose_table_reader(source, options) or _table_reader("csv")
+        qrels = _table_judgments(reader.read(source, options, log), source.name, log)
     if not any(qrels.values()):
         raise InvalidInput(
             f"{source.name} holds no usable judgment.", hint=_QRELS_HINT, problems=log.lines()
@@ -126,6 +127,12 @@ def check_judgments(
             field="query",
         )
     return kept
+
+
+def _table_reader(name: str) -> TableReader:
+    reader = reader_named(name)
+    assert isinstance(reader, TableReader)
+    return reader
 
 
 def _no_queries(source: Source, log: ProblemLog) -> InvalidInput:
@@ -213,7 +220,7 @@ def _judged_columns(columns: list[str], file: str) -> tuple[str, str, str]:
 
 def _is_trec(source: Source, options: ReadOptions) -> bool:
     """Four columns separated by white space, the last a number, in the first line that counts."""
-    if PurePath(source.name).suffix.lower() in (".csv", ".json", ".jsonl", ".parquet", ".pq"):
+    if source.suffix in (".csv", ".json", ".jsonl", ".parquet", ".pq"):
         return False
     decoding = detect_decoding(source, ProblemLog(), options.encoding)
     lines = read_lines(source, decoding, ProblemLog(), options.limits)

@@ -9,14 +9,15 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.bundle import Bundle, Parts, lost, opened, read_judged, read_parts
+from rerank_lab.corpora.bundle import Bundle, lost, opened, read_judged, read_parts
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
 from rerank_lab.corpora.judged import check_judgments
+from rerank_lab.corpora.layouts import Parts
+from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import CorpusEntry, find_entry, read_summary, unknown_corpus
-from rerank_lab.corpora.tables import ReadOptions
 
 _log = logging.getLogger(__name__)
 PathLike = str | Path

@@ -8,12 +8,18 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog
-from rerank_lab.corpora.build import PEEK_ROWS, peek
-from rerank_lab.corpora.bundle import Parts
-from rerank_lab.corpora.formats import Format, format_of
-from rerank_lab.corpora.roles import ColumnMapping, columns_of, guess_mapping
+from rerank_lab.corpora.layouts import Parts
+from rerank_lab.corpora.mapping import (
+    PEEK_ROWS,
+    ColumnMapping,
+    Record,
+    columns_of,
+    guess_mapping,
+    peek,
+)
+from rerank_lab.corpora.readers.base import JudgmentRow, QueryRow, Reader, ReadOptions, TableReader
+from rerank_lab.corpora.readers.registry import choose_reader
 from rerank_lab.corpora.source import Source, detect_decoding
-from rerank_lab.corpora.tables import ReadOptions, Record
 
 SHOWN_ROWS = 10
 _SHOWN_SAMPLES, _SHOWN_LETTERS = 3, 200
@@ -54,6 +60,8 @@ class Preview:
     complete: bool
     problems: tuple[Problem, ...]
     chosen_format: str = ""
+    reason: str = ""
+    """Why the file was taken for this format."""
 
     @property
     def needs_mapping(self) -> bool:
@@ -66,25 +74,26 @@ def preview_parts(
     """Look at the first file of rows, or at the first few documents of a folder."""
     log = ProblemLog(options.limits.problems)
     single = len(parts.documents) == 1
-    chosen = format_of(parts.documents[0], format_name if single else "")
+    reader, match = choose_reader(parts.documents[0], format_name if single else "", options)
     if single:
-        records, complete = _records(parts.documents[0], chosen, options, log)
+        records, complete = _records(parts.documents[0], reader, options, log)
     else:
         records, complete = _of_many(parts, options, log)
     if not records:
         raise InvalidInput(
-            f"{source.name} holds nothing that can be read as {chosen.label}.",
+            f"{source.name} holds nothing that can be read as {reader.label}.",
             hint="Choose another format, or see what is wrong with the file.",
             problems=log.lines(),
         )
-    mapping = guess_mapping(records) if single and chosen.rows else None
-    if single and chosen.rows and mapping is None:
+    table = single and isinstance(reader, TableReader)
+    mapping = guess_mapping(records) if table else None
+    if table and mapping is None:
         log.error("No column holds text.", "Choose the column of texts.", file=source.name)
     return Preview(
         source=source,
-        format=chosen.name if single else "files",
-        label=chosen.label if single else "One document a file",
-        encoding=_encoding(parts.documents[0], chosen, options) if single else "",
+        format=reader.name if single else "files",
+        label=reader.label if single else "One document a file",
+        encoding=_encoding(parts.documents[0], reader, options) if single else "",
         columns=_columns(records, mapping),
         rows=tuple(_cut(record) for record in records[:SHOWN_ROWS]),
         mapping=mapping,
@@ -95,13 +104,16 @@ def preview_parts(
         complete=complete,
         problems=log.problems,
         chosen_format=format_name,
+        reason=match.reason if single else "",
     )
 
 
 def _records(
-    source: Source, chosen: Format, options: ReadOptions, log: ProblemLog
+    source: Source, reader: Reader, options: ReadOptions, log: ProblemLog
 ) -> tuple[list[Record], bool]:
-    first, _ = peek(chosen.read(source, options, log), PEEK_ROWS + 1)
+    entries = reader.read(source, options, log)
+    rows = (entry for entry in entries if not isinstance(entry, QueryRow | JudgmentRow))
+    first, _ = peek(rows, PEEK_ROWS + 1)
     return [record for _, record in first[:PEEK_ROWS]], len(first) <= PEEK_ROWS
 
 
@@ -109,7 +121,7 @@ def _of_many(parts: Parts, options: ReadOptions, log: ProblemLog) -> tuple[list[
     records: list[Record] = []
     for source in parts.documents[:_PREVIEW_FILES]:
         try:
-            records += _records(source, format_of(source), options, log)[0]
+            records += _records(source, choose_reader(source, "", options)[0], options, log)[0]
         except InvalidInput as error:
             log.refused(error, source.name)
     return records[:PEEK_ROWS], len(parts.documents) <= _PREVIEW_FILES
@@ -136,7 +148,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN_LETTERS else text[: _SHOWN_LETTERS - 1] + "…"
 
 
-def _encoding(source: Source, chosen: Format, options: ReadOptions) -> str:
-    if chosen.name in _BINARY:
+def _encoding(source: Source, reader: Reader, options: ReadOptions) -> str:
+    if reader.name in _BINARY:
         return ""
     return detect_decoding(source, ProblemLog(), options.encoding).codec

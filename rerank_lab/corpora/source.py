@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
+import gzip
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, cast
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.limits import DEFAULT_LIMITS, MB, Limits
+from rerank_lab.corpora.limits import DEFAULT_LIMITS, MB, Limits, check_size
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -22,13 +24,18 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 256 << 10
+LINES = "lines"
+"""The tally of a `ProblemLog` that counts the lines of a file."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Bytes with the name that problems are reported under. Either `path` or `data` is set."""
+    """Bytes with the name that problems are reported under. Either `path` or `data` is set.
+
+    Bytes compressed with gzip, bzip2 or Zstandard are decompressed wherever they are read.
+    """
 
     name: str
     path: Path | None = None
@@ -36,21 +43,111 @@ class Source:
 
     @classmethod
     def of(cls, path: Path, name: str = "") -> Source:
+        """The source that a file (or a folder) is."""
         return cls(name or path.name, path)
 
     @property
     def size(self) -> int:
+        """Bytes as they are stored, before decompression."""
         return self.path.stat().st_size if self.path else len(self.data)
 
+    @property
+    def suffix(self) -> str:
+        """The extension in lower case, such as `.csv`, without that of a compression."""
+        return PurePath(uncompressed_name(self.name)).suffix.lower()
+
+    @property
+    def plain_path(self) -> Path | None:
+        """The path of a file whose bytes can be used as they are."""
+        return None if self._compression else self.path
+
     def open(self) -> BinaryIO:
-        return self.path.open("rb") if self.path else io.BytesIO(self.data)
+        """A stream of the (decompressed) bytes. Raises InvalidInput while it is read when they are
+        damaged or far more than a compressed text can be."""
+        if compression := self._compression:
+            raw = _BoundedStream(self.name, compression(self._open_stored()), self.size)
+            return cast(BinaryIO, io.BufferedReader(raw))
+        return self._open_stored()
 
     def read(self) -> bytes:
-        return self.path.read_bytes() if self.path else self.data
+        """All the (decompressed) bytes, of at most 200 MB where they are compressed."""
+        if self._compression is None:
+            return self.path.read_bytes() if self.path else self.data
+        limit = DEFAULT_LIMITS.page_file
+        with self.open() as stream:
+            data = stream.read(limit + 1)
+        check_size(f"{self.name}, decompressed,", len(data), limit)
+        return data
 
     def head(self, size: int = 64 << 10) -> bytes:
+        """The first (decompressed) bytes."""
         with self.open() as stream:
             return stream.read(size)
+
+    def _open_stored(self) -> BinaryIO:
+        return self.path.open("rb") if self.path else io.BytesIO(self.data)
+
+    @property
+    def _compression(self) -> Callable[[BinaryIO], BinaryIO] | None:
+        if self.path and self.path.is_dir():
+            return None
+        with self._open_stored() as stream:
+            start = stream.read(4)
+        return next((opener for magic, opener in _COMPRESSIONS if start.startswith(magic)), None)
+
+
+def uncompressed_name(name: str) -> str:
+    """A file name without `.gz`, `.bz2` or `.zst`."""
+    path = PurePath(name)
+    return name[: -len(path.suffix)] if path.suffix.lower() in COMPRESSED_SUFFIXES else name
+
+
+class _BoundedStream(io.RawIOBase):
+    """Decompressed bytes, counted as they come: the size that a file states is not believed."""
+
+    def __init__(self, name: str, stream: BinaryIO, stored: int) -> None:
+        limits = DEFAULT_LIMITS
+        self._name = name
+        self._stream = stream
+        self._left = min(limits.archive_total, max(10 * MB, stored * limits.archive_ratio))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read(len(buffer))
+        except Exception as error:  # damaged bytes make the decompressor raise anything
+            raise InvalidInput(
+                f"{self._name} cannot be decompressed: {error or 'it is damaged'}.",
+                hint="Check that it was sent completely, or compress it again.",
+            ) from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise InvalidInput(
+                f"{self._name} decompresses to far more than its size; it is not read.",
+                hint="Decompress it yourself and give the file inside, if you trust it.",
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _zstandard(stream: BinaryIO) -> BinaryIO:
+    import pyarrow
+
+    return cast(BinaryIO, pyarrow.input_stream(stream, compression="zstd"))
+
+
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".zst")
+_COMPRESSIONS: tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...] = (
+    (b"\x1f\x8b", lambda stream: cast(BinaryIO, gzip.GzipFile(fileobj=stream))),
+    (b"BZh", lambda stream: cast(BinaryIO, bz2.BZ2File(stream))),
+    (b"\x28\xb5\x2f\xfd", _zstandard),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +193,14 @@ def read_lines(
     Lines end at \\n, \\r\\n or \\r only, never at the Unicode separators that JSON text may hold.
     """
     errors = "replace" if decoding.lossy else "strict"
+    number = 0
     with io.TextIOWrapper(source.open(), decoding.codec, errors, newline="") as stream:
-        number = 0
-        while line := stream.readline(limits.line + 1):
-            number += 1
-            if len(line) > limits.line and not line.endswith(("\n", "\r")):
+        try:
+            while line := stream.readline(limits.line + 1):
+                number += 1
+                if len(line) <= limits.line or line.endswith(("\n", "\r")):
+                    yield number, line
+                    continue
                 _skip_line(stream, limits.line)
                 log.error(
                     f"The line is longer than {limits.line:,} characters and was left out.",
@@ -108,8 +208,8 @@ def read_lines(
                     file=source.name,
                     line=number,
                 )
-                continue
-            yield number, line
+        finally:
+            log.tally(source.name, LINES, number)
 
 
 def read_text(source: Source, log: ProblemLog, encoding: str = "") -> str:

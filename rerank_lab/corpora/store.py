@@ -22,7 +22,7 @@ from rerank_lab.core.paths import data_home, samples_home
 from rerank_lab.core.storage import write_file
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.roles import META, PARENT
+from rerank_lab.corpora.mapping import META, PARENT
 
 CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
 _CHUNK = 2000

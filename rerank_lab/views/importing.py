@@ -14,8 +14,8 @@ from pathlib import PurePath
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog
 from rerank_lab.corpora import ColumnMapping, ImportReport, Preview
-from rerank_lab.corpora.build import DocumentBuilder
-from rerank_lab.corpora.formats import FORMATS
+from rerank_lab.corpora.mapping import DocumentBuilder
+from rerank_lab.corpora.readers.registry import table_readers
 from rerank_lab.views.corpora import Fact, snippet
 from rerank_lab.views.formatting import counted
 
@@ -149,8 +149,8 @@ def import_sentence(report: ImportReport) -> str:
 
 def mappable(preview: Preview) -> bool:
     """True for a table: its columns can be chosen. Files that are one document each have none."""
-    chosen = FORMATS.get(preview.format)
-    return chosen is not None and chosen.rows and preview.format != "lines"
+    tables = {reader.name for reader in table_readers()}
+    return preview.format in tables - {"lines"}
 
 
 def count_problems(problems: Sequence[Problem]) -> dict[str, int]:

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled, InvalidInput
 from rerank_lab.core.problems import ProblemLog, Severity
-from rerank_lab.corpora.build import DocumentBuilder
-from rerank_lab.corpora.roles import ColumnMapping, guess_mapping
-from rerank_lab.corpora.tables import Record
+from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Record, guess_mapping
 
 
 def build(

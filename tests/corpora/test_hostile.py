@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora import ImportOptions, import_corpus, inspect_upload
-from rerank_lab.corpora.formats import UPLOAD_EXTENSIONS
+from rerank_lab.corpora.readers.registry import upload_extensions
 
 from . import make
 
@@ -53,7 +53,7 @@ def test_the_undamaged_file_is_taken(name: str) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-@given(st.sampled_from(UPLOAD_EXTENSIONS), st.binary(max_size=200))
+@given(st.sampled_from(upload_extensions()), st.binary(max_size=200))
 def test_any_bytes_under_any_extension(extension: str, data: bytes) -> None:
     take("upload" + extension, data)
 

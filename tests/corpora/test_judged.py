@@ -12,8 +12,8 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Query
 from rerank_lab.corpora.judged import read_judgments, read_queries
+from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.tables import ReadOptions
 
 from . import make
 

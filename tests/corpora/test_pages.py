@@ -6,9 +6,10 @@ import pytest
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog, Severity
-from rerank_lab.corpora.formats import format_of
+from rerank_lab.corpora.mapping import Record
+from rerank_lab.corpora.readers.base import ReadOptions
+from rerank_lab.corpora.readers.registry import choose_reader
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.tables import ReadOptions, Record
 
 from . import make
 
@@ -16,7 +17,7 @@ from . import make
 def read(name: str, data: bytes | str) -> tuple[Record, ProblemLog]:
     source = Source(name, data=data.encode() if isinstance(data, str) else data)
     log = ProblemLog()
-    ((_, record),) = format_of(source).read(source, ReadOptions(), log)
+    ((_, record),) = choose_reader(source)[0].read(source, ReadOptions(), log)
     return record, log
 
 
@@ -118,7 +119,7 @@ def test_broken_docx() -> None:
 
 def test_a_file_is_what_its_bytes_say() -> None:
     assert read("wrongly-named.txt", make.pdf("Hello"))[0]["text"] == "Hello"
-    assert format_of(Source("x", data=b'{"text": "a"}\n')).name == "jsonl"
-    assert format_of(Source("x", data=b"<html><body>")).name == "html"
-    assert format_of(Source("x", data=b"1\tone\n2\ttwo\n")).name == "csv"
-    assert format_of(Source("x", data=b"words")).name == "text"
+    assert choose_reader(Source("x", data=b'{"text": "a"}\n'))[0].name == "jsonl"
+    assert choose_reader(Source("x", data=b"<html><body>"))[0].name == "html"
+    assert choose_reader(Source("x", data=b"1\tone\n2\ttwo\n"))[0].name == "csv"
+    assert choose_reader(Source("x", data=b"words"))[0].name == "text"

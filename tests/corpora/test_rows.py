@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog, Severity
-from rerank_lab.corpora.formats import format_of
 from rerank_lab.corpora.limits import Limits
+from rerank_lab.corpora.mapping import Row
+from rerank_lab.corpora.readers.base import ReadOptions
+from rerank_lab.corpora.readers.registry import choose_reader
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.tables import ReadOptions, Row
 
 
 def read(name: str, data: bytes | str, **options: object) -> tuple[list[Row], ProblemLog]:
     source = Source(name, data=data.encode() if isinstance(data, str) else data)
     log = ProblemLog()
     given_options = ReadOptions(**options)  # type: ignore[arg-type]
-    return list(format_of(source).read(source, given_options, log)), log
+    return list(choose_reader(source)[0].read(source, given_options, log)), log
 
 
 def test_broken_json_on_line_7_names_file_line_and_column_and_keeps_the_rest() -> None:

@@ -18,7 +18,7 @@ from rerank_lab.corpora import (
     import_corpus,
     inspect_upload,
 )
-from rerank_lab.corpora.formats import FORMATS
+from rerank_lab.corpora.readers.registry import readers
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.ui.corpora import uploads
@@ -123,7 +123,7 @@ def _reading_options() -> ImportOptions:
     state = st.session_state
     pasted = state.get("import_way") == PASTE
     chosen = str(state.get("import_format") or FIND_OUT)
-    by_label = {entry.label: name for name, entry in FORMATS.items()}
+    by_label = {entry.label: name for name, entry in readers().items()}
     format_name = "lines" if pasted else by_label.get(chosen, "")
     encoding = str(state.get("import_encoding") or "")
     return ImportOptions(format=format_name, encoding="" if encoding == FIND_OUT else encoding)
@@ -170,7 +170,7 @@ def _preview(given: Upload, preview: Preview, options: ImportOptions) -> None:
 
 def _reading_form(preview: Preview) -> None:
     with st.container(horizontal=True):
-        labels = [FIND_OUT, *(entry.label for entry in FORMATS.values())]
+        labels = [FIND_OUT, *(entry.label for entry in readers().values())]
         st.selectbox("Format", labels, key="import_format", width=220, disabled=preview.files > 1)
         st.selectbox(
             "Encoding",

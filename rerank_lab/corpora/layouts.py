@@ -1,0 +1,97 @@
+"""Which files of a folder are documents, which are queries and which are judgments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.corpora.readers.registry import known_extension, readers, table_readers
+from rerank_lab.corpora.source import Source, uncompressed_name
+
+CORPUS_STEMS = ("corpus", "documents", "docs", "collection", "passages")
+QUERY_STEMS = ("queries", "topics", "questions")
+SPLITS = ("test", "dev", "validation", "train")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The files of a collection by what they are. `ignored` are names of files not understood."""
+
+    documents: tuple[Source, ...]
+    queries: Source | None = None
+    qrels: Source | None = None
+    ignored: tuple[str, ...] = ()
+
+
+def find_parts(folder: Path) -> Parts:
+    """Documents, queries and judgments of a folder: a BEIR layout, or one file a document.
+
+    `corpus.*` beside `queries.*` and `qrels.*` or `qrels/test.tsv` is a collection; otherwise every
+    file of a known format gives documents. Raises InvalidInput when there is nothing to read.
+    """
+    folder = _descended(folder)
+    files = [path for path in sorted(folder.rglob("*")) if _is_plain(path, folder)]
+    roots = [path for path in files if path.parent == folder]
+    queries = _by_stem(roots, QUERY_STEMS)
+    qrels = _qrels_file(folder, roots)
+    corpus = _by_stem([path for path in roots if _is_table(path)], CORPUS_STEMS)
+    if corpus:
+        return Parts((Source.of(corpus),), _source(queries), _source(qrels))
+    rest = [path for path in files if path not in (queries, qrels)]
+    rest = [path for path in rest if path.relative_to(folder).parts[0] != "qrels"]
+    known = [path for path in rest if known_extension(path.name)]
+    if not known:
+        raise InvalidInput(
+            f"There is nothing to read in {folder.name or 'the archive'}: {len(files):,} files, "
+            "none of a known document format.",
+            hint="Give corpus.jsonl, or files in one of: " + ", ".join(readers()) + ".",
+        )
+    sources = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in known)
+    ignored = tuple(p.relative_to(folder).as_posix() for p in rest if not known_extension(p.name))
+    return Parts(sources, _source(queries), _source(qrels), ignored)
+
+
+def _is_table(path: Path) -> bool:
+    suffix = Path(uncompressed_name(path.name)).suffix.lower()
+    return any(suffix in reader.extensions for reader in table_readers())
+
+
+def _descended(folder: Path) -> Path:
+    """The folder itself, or the only folder inside it (zips often hold one)."""
+    while True:
+        inside = [path for path in folder.iterdir() if not _hidden(path.name)]
+        if len(inside) != 1 or not inside[0].is_dir() or inside[0].is_symlink():
+            return folder
+        folder = inside[0]
+
+
+def _is_plain(path: Path, folder: Path) -> bool:
+    """A regular, visible file inside the folder; links are not followed out of it."""
+    hidden = any(_hidden(part) for part in path.relative_to(folder).parts)
+    return not hidden and path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _by_stem(files: list[Path], stems: tuple[str, ...]) -> Path | None:
+    by_stem = {path.name.split(".")[0].lower(): path for path in reversed(files)}
+    exact = {path.stem.lower(): path for path in reversed(files)}
+    found = by_stem | exact
+    return next((found[stem] for stem in stems if stem in found), None)
+
+
+def _qrels_file(folder: Path, roots: list[Path]) -> Path | None:
+    """`qrels.*` at the top, else the BEIR folder's test split (or dev, or train)."""
+    if top := _by_stem(roots, ("qrels", "judgments", "judgements")):
+        return top
+    splits = sorted(p for p in (folder / "qrels").glob("*") if p.is_file() and not _hidden(p.name))
+    return _by_stem(splits, SPLITS) or (splits[0] if splits else None)
+
+
+def _source(path: Path | None) -> Source | None:
+    if path is None:
+        return None
+    return Source.of(path, f"qrels/{path.name}" if path.parent.name == "qrels" else path.name)
