@@ -33,7 +33,8 @@ def load_corpus(
     """The corpus that `reference` names: a sample, an imported corpus, a path, `ir_datasets:<id>`.
 
     `queries` and `qrels` are files that take the place of the corpus' own. Rows that cannot be
-    used are left out, logged as a warning and listed in `corpus.meta["problems"]`. Raises
+    used are left out, logged as a warning and listed in `corpus.meta["problems"]`; how each file
+    was read stands in `corpus.meta["readings"]`. Raises
     InvalidInput when nothing is usable, or when no corpus or file has that name.
 
     `exclude_identical` says whether a query excludes the document with its own id, as BEIR does;
@@ -84,7 +85,7 @@ def finished(
         tuple(bundle.documents),
         tuple(bundle.queries),
         qrels,
-        dict(meta) | {"problems": log.problems},
+        dict(meta) | {"problems": log.problems, "readings": tuple(bundle.readings)},
     )
 
 
