@@ -113,7 +113,7 @@ def test_no_reader_raises_when_it_looks_at_a_source(reader: Reader, data: bytes)
 
 @pytest.mark.parametrize("reader", registry.readers().values(), ids=lambda reader: reader.name)
 def test_every_reader_has_a_name_and_a_label_of_its_own(reader: Reader) -> None:
-    others = [other for other in registry.readers().values() if other is not reader]
+    others = [other for name, other in registry.readers().items() if name != reader.name]
     assert reader.name
     assert reader.label
     assert reader.label not in [other.label for other in others]
