@@ -1,12 +1,12 @@
 """LangChain: any reranking stages as a document compressor.
 
-from langchain_classic.retrievers import ContextualCompressionRetriever
 from rerank_lab.integrations.langchain import RerankLabCompressor
 
 compressor = RerankLabCompressor("ms-marco-minilm-l12(top=50) >> mmr", top_n=5)
-retriever = ContextualCompressionRetriever(
-    base_compressor=compressor, base_retriever=vectors.as_retriever(search_kwargs={"k": 50})
-)
+candidates = vectors.as_retriever(search_kwargs={"k": 50})
+documents = compressor.compress_documents(candidates.invoke(query), query)
+
+`ContextualCompressionRetriever` of langchain-classic takes it as `base_compressor`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Reranking:
 
 def rerank(
     stages: str,
-    query: str,
+    query: str | None,
     documents: Sequence[Document],
     *,
     top: int | None = None,
@@ -53,6 +53,11 @@ def rerank(
     Raises the LabError of a stage that failed. What a stage wants to have noticed, such as an
     order that it kept because the model did not answer, goes to the log.
     """
+    if not isinstance(query, str):
+        raise InvalidInput(
+            f"A reranker needs the query, and was given {query!r}.",
+            hint="Hand it the text that the candidates were searched for.",
+        )
     if not documents:
         return Reranking((), "order")
     engine = default_engine()

@@ -34,6 +34,11 @@ class TokenBudget:
     estimated: bool = False
 
 
+def long_query_warning(model: str) -> str:
+    """What is said of a query that does not fit into a model by itself."""
+    return f"The query is longer than {model} reads: its end was left out."
+
+
 def pair_token_budget(folder: Path, query: str, max_length: int) -> TokenBudget | None:
     """Of a model that reads query and text together, the longer one being cut first.
 

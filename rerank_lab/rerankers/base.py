@@ -23,7 +23,7 @@ from rerank_lab.core.context import Context, ScoreStore, StoredScore
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
-from rerank_lab.models.token_budget import TokenBudget
+from rerank_lab.models.token_budget import TokenBudget, long_query_warning
 from rerank_lab.rerankers.long_documents import (
     HEAD,
     HEAD_TAIL,
@@ -244,6 +244,10 @@ class ScoringReranker(Reranker):
         """
         return None
 
+    def cuts_query(self, query: str) -> bool:
+        """True when the query alone is longer than all that the model reads, so far as is known."""
+        return False
+
     @property
     def scores_jointly(self) -> bool:
         """True when a score holds only among these texts in this order."""
@@ -268,6 +272,9 @@ class ScoringReranker(Reranker):
         by_unit = {self.long_documents.cache_unit(doc): doc for doc in docs}
         keys = self._unit_keys(query.text, list(by_unit))
         computed = 0
+
+        if self.cuts_query(query.text):
+            work.warn(long_query_warning(self.name))
 
         def compute(missing: Sequence[str]) -> list[StoredScore]:
             nonlocal computed

@@ -19,6 +19,7 @@ from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers import ann
 from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, DamagedIndex, Retriever
@@ -253,7 +254,10 @@ class Dense(Retriever):
             model_asked=self.model,
             model_served=self.model,
             backend=usage.backend,
-            warnings=tuple(usage.warnings),
+            warnings=(
+                *usage.warnings,
+                *([long_query_warning(self.model)] if usage.truncated else []),
+            ),
         )
         return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
 

@@ -16,6 +16,7 @@ from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.models.runtime.device import DEVICES
+from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
 from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
@@ -121,7 +122,10 @@ class Splade(Retriever):
             model_asked=self.model,
             model_served=self.model,
             backend=usage.backend,
-            warnings=tuple(usage.warnings),
+            warnings=(
+                *usage.warnings,
+                *([long_query_warning(self.model)] if usage.truncated else []),
+            ),
         )
         return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
 

@@ -157,3 +157,8 @@ def test_a_cancelled_task_stops_the_work(plugin: Calls) -> None:
         await asyncio.to_thread(wait_for, plugin, ("slow", "stopped"))
 
     asyncio.run(scene())
+
+
+def test_a_query_that_is_missing_is_said_so() -> None:
+    with pytest.raises(InvalidInput, match="needs the query, and was given None"):
+        RerankLabRanker("by-length").run(None, documents())  # type: ignore[arg-type]

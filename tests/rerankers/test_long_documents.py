@@ -325,3 +325,23 @@ def _halved(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Words as tokenizers cut them: into a beginning and an end."""
     halves = [half for a, b in spans for half in ((a, (a + b + 1) // 2), ((a + b + 1) // 2, b))]
     return [(start, end) for start, end in halves if end > start]
+
+
+class CutsQueries(Counting):
+    def cuts_query(self, query: str) -> bool:
+        return len(plain_words(query)) > ROOM
+
+
+def test_a_query_longer_than_the_window_is_told() -> None:
+    long_query = Query.of("word " * 100)
+    (warning,) = CutsQueries().rerank(long_query, DOCS, Context()).trace.warnings
+    assert "query is longer than counting reads" in warning
+    assert not CutsQueries().rerank(QUERY, DOCS, Context()).trace.warnings
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("family", [CrossEncoderReranker, BiEncoderReranker])
+def test_local_models_know_a_query_that_they_cut(family: type[PointwiseReranker]) -> None:
+    reranker = family(max_length=64)
+    assert not reranker.cuts_query("how many people live in Berlin? " * 4)
+    assert reranker.cuts_query("how many people live in Berlin? " * 12)

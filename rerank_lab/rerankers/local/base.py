@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import ClassVar, Generic, TypeVar
 
 from rerank_lab.components.base import Param
 from rerank_lab.core.context import Context
+from rerank_lab.core.errors import LabError
 from rerank_lab.models import (
     BACKENDS,
     DEVICES,
@@ -23,6 +24,9 @@ from rerank_lab.models.locate.resolve import Located, locate
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
 from rerank_lab.rerankers.long_documents import LONG, estimated_token_budget
+
+_SURELY_FITS = 64
+"""Characters of a query that need not be counted in tokens."""
 
 H = TypeVar("H", bound=Handle)
 
@@ -158,6 +162,15 @@ class LocalReranker(UsesModel[H], PointwiseReranker):
         return found or estimated_token_budget(
             limit - 8 - len(query.encode("utf-8", "replace")) // 3
         )
+
+    def cuts_query(self, query: str) -> bool:
+        """By the tokenizer, against the room for a text beside no query."""
+        if len(query) <= _SURELY_FITS:
+            return False
+        with suppress(LabError):
+            budget = self.token_budget("")
+            return not budget.estimated and len(budget.spans(query)) > budget.limit
+        return False
 
     def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
         """By the model's own tokenizer; by default that of a model which reads each text alone."""
