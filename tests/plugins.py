@@ -78,6 +78,9 @@ class Loses(Reranker):
     def _rank(self, query, docs, work):
         return Ranking.from_order(query.id, [doc.id for doc in docs[1:]]), Status.OK
 
+class WithoutInfo:
+    pass
+
 class AsGiven(Retriever):
     """Every document, in the order of the corpus."""
     info = Info("as-given", "retriever", "test", "Corpus order.", "count",
@@ -101,6 +104,9 @@ short = lab_test_plugin:Short
 fetched = lab_test_plugin:Fetched
 loses = lab_test_plugin:Loses
 broken = lab_test_plugin:ThereIsNoSuchName
+without-info = lab_test_plugin:WithoutInfo
+misnamed = lab_test_plugin:ByLength
+leaves = lab_test_plugin_that_leaves:Anything
 
 [rerank_lab.retrievers]
 as-given = lab_test_plugin:AsGiven
@@ -115,6 +121,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ob
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-test-plugin\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     (folder / "lab_test_plugin.py").write_text(MODULE)
+    (folder / "lab_test_plugin_that_leaves.py").write_text("raise SystemExit(3)\n")
     monkeypatch.syspath_prepend(str(folder))
     sys.modules.pop("lab_test_plugin", None)
     registry.entry_points.cache_clear()

@@ -65,7 +65,7 @@ def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint | _SetMe
         try:
             members: ComponentSet = entry.load()
             group += [_SetMember(name, entry.value, members) for name in members.names()]
-        except Exception:
+        except (Exception, SystemExit):
             group.append(entry)  # shown as broken under the name of the set
     ours_last = sorted(group, key=lambda e: (e.value.startswith("rerank_lab."), e.name))
     return dict(sorted({e.name: e for e in ours_last}.items()))
@@ -76,7 +76,7 @@ def load(kind: Kind, name: str) -> Any:
     """The class of a component. Raises BackendError when its module does not import."""
     try:
         return entry_points(kind)[name].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BackendError(
             f"The {kind} {name!r} cannot be loaded: {type(error).__name__}: {error}",
             hint="Update or remove the package that provides it.",
@@ -85,8 +85,22 @@ def load(kind: Kind, name: str) -> Any:
 
 
 def info(kind: Kind, name: str) -> Info:
-    found: Info = load(kind, name).info
-    return found
+    """What a component says of itself.
+
+    Raises:
+        BackendError: it does not import, or its class has no `info` that fits its entry point.
+    """
+    described = getattr(load(kind, name), "info", None)
+    if not isinstance(described, Info):
+        problem = "its class has no `info` of type Info"
+    elif (described.kind, described.name) != (kind, name):
+        problem = f"its `info` describes the {described.kind} {described.name!r}"
+    else:
+        return described
+    raise BackendError(
+        f"The {kind} {name!r} cannot be used: {problem}.",
+        hint="Update or remove the package that provides it.",
+    )
 
 
 def infos(kind: Kind) -> tuple[Info | Broken, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import Any
 
 from rerank_lab.core.errors import ContractViolation
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Meta = Mapping[str, Any]
 Qrels = Mapping[str, Mapping[str, int]]
 """Relevance judgments: query id -> document id -> grade. Unjudged is absent, never 0."""
@@ -30,6 +32,9 @@ class Document:
     meta: Meta = field(default_factory=dict, hash=False)
     parent: str = ""
 
+    def __post_init__(self) -> None:
+        _clean(self, "text", "title")
+
     @property
     def content(self) -> str:
         """What indexes and models read: the one place where title and text are joined."""
@@ -38,7 +43,7 @@ class Document:
     @property
     def content_hash(self) -> str:
         """SHA-256 of `content`, as 64 hexadecimal digits."""
-        return hashlib.sha256(self.content.encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(self.content.encode()).hexdigest()
 
     @property
     def blank(self) -> bool:
@@ -60,12 +65,14 @@ class Query:
     meta: Meta = field(default_factory=dict, hash=False)
     excluded: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        _clean(self, "text")
+
     @classmethod
     def of(cls, text: str) -> Query:
         """A query typed by hand; the same text always gets the same id."""
-        return cls(
-            "q-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12], text
-        )
+        text = well_formed(text)
+        return cls("q-" + hashlib.sha256(text.encode()).hexdigest()[:12], text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +293,24 @@ class Trace:
         known = {item.name for item in fields(cls)}
         values = {key: value for key, value in shown.items() if key in known}
         return cls(**(values | {"warnings": tuple(values.get("warnings", ()))}))
+
+
+def well_formed(text: str) -> str:
+    """`text` with paired surrogates joined and each lone one replaced by U+FFFD.
+
+    Lone surrogates come from JSON escapes cut in half and from undecodable file names; no
+    tokenizer, file or terminal takes them.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _clean(value: Document | Query, *names: str) -> None:
+    for name in names:
+        text = getattr(value, name)
+        if isinstance(text, str) and (clean := well_formed(text)) is not text:
+            object.__setattr__(value, name, clean)
 
 
 def _broken(what: str) -> ContractViolation:

@@ -74,4 +74,6 @@ def test_a_broken_plugin_is_a_row_and_a_problem(
     assert rows["by-length"]["options"] == {"top": 100, "sign": 1}
 
     assert main(["doctor"]) == 1
-    assert "reranker broken" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for name in ("broken", "without-info", "misnamed", "leaves"):
+        assert f"reranker {name}" in printed

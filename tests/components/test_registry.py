@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -25,6 +26,26 @@ def test_a_plugin_that_does_not_load_becomes_a_row_not_a_crash(plugin: Calls) ->
     assert "ThereIsNoSuchName" in broken.error
     assert "Traceback" in broken.details
     assert isinstance(rows["by-length"], Info)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("without-info", "its class has no `info`"),
+        ("misnamed", "its `info` describes the reranker 'by-length'"),
+        ("leaves", "SystemExit: 3"),
+    ],
+)
+def test_a_plugin_that_cannot_be_used_is_a_row_and_a_plain_error(
+    plugin: Calls, name: str, words: str
+) -> None:
+    rows = {row.name: row for row in registry.infos("reranker")}
+    row = rows[name]
+    assert isinstance(row, Broken)
+    assert words in row.error
+    assert isinstance(rows["by-length"], Info)
+    with pytest.raises(InvalidInput, match=re.escape(words)):
+        resolve(f"bm25 >> {name}")
 
 
 def test_a_plugin_cannot_take_the_name_of_a_built_in_component(plugin: Calls) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rerank_lab.core.errors import ContractViolation
-from rerank_lab.core.types import Document, Hit, Query, Ranking, Status, Trace
+from rerank_lab.core.types import Document, Hit, Query, Ranking, Status, Trace, well_formed
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -127,3 +127,17 @@ def test_a_fallback_is_not_an_answer() -> None:
     assert Status.TRUNCATED.answered
     assert not Status.FALLBACK.answered
     assert not Status.FAILED.answered
+
+
+def test_lone_surrogates_are_cleaned_in_documents_and_queries() -> None:
+    document = Document("d", "half \ud83d of it", "\udcff title")
+    assert (document.text, document.title) == ("half \ufffd of it", "\ufffd title")
+    assert document.content_hash == Document("d", "half \ufffd of it", "\ufffd title").content_hash
+    assert Query("q", "coffee \ud83d").text == "coffee \ufffd"
+    assert Query.of("coffee \ud83d") == Query.of("coffee \ufffd")
+
+
+def test_two_surrogates_that_belong_together_are_one_character() -> None:
+    assert Document("d", "\ud83d\ude00").text == "😀"
+    assert well_formed("plain") == "plain"
+    assert well_formed("größer 😀") == "größer 😀"
