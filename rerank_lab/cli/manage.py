@@ -7,11 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rerank_lab.cli.output import Output, cut
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
+
+if TYPE_CHECKING:
+    from rerank_lab.corpora import ColumnMapping
+
+_READINGS_SHOWN = 10
 
 
 def corpora(arguments: argparse.Namespace, output: Output) -> int:
@@ -49,45 +54,59 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _import(arguments: argparse.Namespace, output: Output) -> int:
-    from rerank_lab.corpora import (
-        ImportOptions,
-        PassageOptions,
-        attach_qrels,
-        attach_queries,
-        import_corpus,
-    )
+    from rerank_lab.corpora import ImportOptions, PassageOptions, import_corpus
 
-    for given in (arguments.path, arguments.queries, arguments.qrels):
-        if given and not Path(given).expanduser().exists():
-            raise InvalidInput(f"There is no file or folder {given}.", hint="Check the path.")
+    for path in (arguments.path, arguments.queries, arguments.qrels):
+        if path and not Path(path).expanduser().exists():
+            raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
     tokens = arguments.passages
     passages = PassageOptions(tokens, overlap=min(32, tokens // 4)) if tokens else None
-    ctx = Context(progress=output.progress)
-    options = ImportOptions(passages=passages, replace=arguments.replace)
-    report = import_corpus(Path(arguments.path), arguments.name, options=options, ctx=ctx)
-    reports = [report]
-    if arguments.queries:
-        reports.append(attach_queries(report.name, Path(arguments.queries), ctx=ctx))
-    if arguments.qrels:
-        reports.append(attach_qrels(report.name, Path(arguments.qrels), ctx=ctx))
-    last = reports[-1]
-    problems = list(dict.fromkeys(one for each in reports for one in each.problems))
+    options = ImportOptions(
+        format=arguments.format,
+        encoding=arguments.encoding,
+        passages=passages,
+        replace=arguments.replace,
+        strict=arguments.strict,
+    )
+    report = import_corpus(
+        Path(arguments.path),
+        arguments.name,
+        mapping=_columns(arguments.columns) if arguments.columns else None,
+        queries=Path(arguments.queries) if arguments.queries else None,
+        qrels=Path(arguments.qrels) if arguments.qrels else None,
+        options=options,
+        ctx=Context(progress=output.progress),
+    )
     if output.as_json:
-        shown = report.to_json() | {
-            "queries": last.queries,
-            "judgments": last.judgments,
-            "problems": [problem.to_json() for problem in problems],
-        }
-        output.json(shown)
+        output.json(report.to_json())
         return 0
+    for reading in report.readings[:_READINGS_SHOWN]:
+        output.line(f"{reading.file} {reading.sentence}")
+    if len(report.readings) > _READINGS_SHOWN:
+        output.line(f"... and {len(report.readings) - _READINGS_SHOWN:,} files more")
     output.line(
         f"{report.name}: {report.kept:,} documents kept, {report.skipped:,} rows skipped, "
-        f"{last.queries:,} queries, {last.judgments:,} judgments"
+        f"{report.queries:,} queries, {report.judgments:,} judgments"
     )
-    for problem in problems:
+    for problem in report.problems:
         output.line(f"  {problem.severity.value}: {problem}")
     output.line(f'next: rerank-lab rank "{report.name}" "your query" -p bm25')
     return 0
+
+
+def _columns(text: str) -> ColumnMapping:
+    """The mapping that `id=key,text=body,title=name` says; `meta=a+b` keeps only these others."""
+    from rerank_lab.corpora import ColumnMapping
+
+    roles = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+    unknown = [role for role in roles if role not in ("id", "text", "title", "meta")]
+    if unknown or "text" not in roles or len(roles) != len(text.split(",")):
+        raise InvalidInput(
+            f"The columns cannot be understood: {text}.",
+            hint="Write text=COLUMN, and id=COLUMN or title=COLUMN after a comma.",
+        )
+    meta = tuple(roles["meta"].split("+")) if "meta" in roles else None
+    return ColumnMapping(roles["text"], roles.get("id"), roles.get("title"), meta)
 
 
 def _delete(arguments: argparse.Namespace, output: Output) -> int:

@@ -281,6 +281,14 @@ def _add_corpora(parser: _Parser, common: _Parser) -> None:
         help="cut documents into passages of at most so many tokens",
     )
     importing.add_argument("--replace", action="store_true", help="take the place of one so named")
+    importing.add_argument("--format", default="", metavar="NAME", help="how to read the file")
+    importing.add_argument("--encoding", default="", metavar="NAME", help="such as cp1252")
+    importing.add_argument(
+        "--columns", default="", metavar="text=A,id=B,title=C", help="which column means what"
+    )
+    importing.add_argument(
+        "--strict", action="store_true", help="refuse the import when anything would be lost"
+    )
     deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
     deleting.add_argument("name", metavar="NAME")
 

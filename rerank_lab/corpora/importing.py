@@ -5,8 +5,8 @@ Nothing is half-imported: the corpus is written beside its place and moved there
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
-from rerank_lab.corpora.bundle import Bundle, opened, read_parts
+from rerank_lab.corpora.bundle import Bundle, FileReading, opened, read_parts
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.judged import check_judgments, read_judgments, read_queries
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
@@ -44,6 +44,8 @@ class ImportOptions:
     header: bool | None = None
     passages: PassageOptions | None = None
     replace: bool = False
+    strict: bool = False
+    """Whether anything lost or doubtful refuses the import."""
     licence: str = ""
     limits: Limits = field(default=DEFAULT_LIMITS)
 
@@ -66,6 +68,8 @@ class ImportReport:
     summary: CorpusSummary
     problems: tuple[Problem, ...]
     problem_counts: Mapping[str, int]
+    readings: tuple[FileReading, ...] = ()
+    """How each file of documents was read; empty when only queries or judgments were attached."""
 
     def to_json(self) -> dict[str, Any]:
         names = ("name", "kept", "skipped", "passages", "queries", "judgments")
@@ -74,6 +78,10 @@ class ImportReport:
             "summary": self.summary.to_json(),
             "problems": [problem.to_json() for problem in self.problems],
             "problem_counts": dict(self.problem_counts),
+            "files": [
+                asdict(reading) | {"sentence": reading.sentence} for reading in self.readings
+            ],
+            "left_out": self.problem_counts.get("error", 0),
         }
 
 
@@ -99,14 +107,26 @@ def import_corpus(
     name: str,
     *,
     mapping: ColumnMapping | None = None,
+    queries: Given | None = None,
+    qrels: Given | None = None,
     options: ImportOptions | None = None,
     ctx: Context | None = None,
 ) -> ImportReport:
-    """Read, check, cut, summarise and store a corpus under `name`.
+    """Read, check, cut, summarise and store a corpus under `name`, all of it or nothing.
 
-    `mapping` holds for files of rows; without it (and with a Preview) the guessed one does. Raises
-    InvalidInput when the name is taken or nothing is usable, Cancelled when ctx says so; in every
-    such case the data folder is as it was.
+    Args:
+        given: a file, a folder, an upload or its preview.
+        name: what the corpus is to be called.
+        mapping: the columns of files of rows; without it (and with a Preview) the guessed ones.
+        queries: a query file in place of the queries that come with the documents.
+        qrels: a judgment file in place of the judgments that come with them.
+        options: what the user decides beside that.
+        ctx: for progress and cancelling.
+
+    Raises:
+        InvalidInput: the name is taken, one of the files is unusable, the judgments belong to
+            another corpus, or something would be lost in strict mode.
+        Cancelled: `ctx` says so. In all these cases the data folder is as it was.
     """
     options, ctx = options or ImportOptions(), ctx or Context()
     slug = check_name(name, replace=options.replace)
@@ -118,6 +138,7 @@ def import_corpus(
         bundle = read_parts(
             parts, options.reading, log, mapping=mapping, format_name=format_name, ctx=ctx
         )
+    _read_beside(bundle, queries, qrels, options, log)
     kept = len(bundle.documents)
     if options.passages:
         ctx.report("Cutting passages")
@@ -131,8 +152,10 @@ def import_corpus(
     }
     corpus = _checked(name.strip(), bundle, log)
     _tell_repeats(corpus, log)
+    if options.strict:
+        _refuse_losses(source.name, log)
     place = _Place(slug, options.replace)
-    return _store(corpus, place, about, log, kept=kept, ctx=ctx)
+    return _store(corpus, place, about, log, kept=kept, ctx=ctx, readings=bundle.readings)
 
 
 def attach_queries(
@@ -183,6 +206,36 @@ def _attach(
     return _store(corpus, _Place(entry.slug, True), about, log, kept=kept, ctx=ctx)
 
 
+def _read_beside(
+    bundle: Bundle,
+    queries: Given | None,
+    qrels: Given | None,
+    options: ImportOptions,
+    log: ProblemLog,
+) -> None:
+    """Take queries and judgments from files of their own; a file that is unusable raises."""
+    reading = replace(options.reading, encoding="", delimiter="", header=None)
+    if queries is not None:
+        source = _source(queries)
+        check_size(source.name, source.size, options.limits.upload)
+        bundle.queries = read_queries(source, reading, log)
+    if qrels is not None:
+        source = _source(qrels)
+        check_size(source.name, source.size, options.limits.upload)
+        bundle.qrels = read_judgments(source, reading, log)
+        _check(bundle, ProblemLog(), source.name)
+
+
+def _refuse_losses(file: str, log: ProblemLog) -> None:
+    lost = log.lines((Severity.ERROR, Severity.WARNING))
+    if lost:
+        raise InvalidInput(
+            f"{file} cannot be taken over without a loss; nothing was imported.",
+            hint="Mend the file, or import it without strict mode.",
+            problems=lost,
+        )
+
+
 def _source(given: Given) -> Source:
     if isinstance(given, Preview):
         return given.source
@@ -222,6 +275,7 @@ def _store(
     *,
     kept: int,
     ctx: Context,
+    readings: Sequence[FileReading] = (),
 ) -> ImportReport:
     ctx.checkpoint()
     ctx.report("Looking the corpus over", 0, len(corpus))
@@ -240,6 +294,7 @@ def _store(
         summary=summary,
         problems=log.problems,
         problem_counts={severity.value: log.count(severity) for severity in Severity},
+        readings=tuple(readings),
     )
 
 

@@ -8,10 +8,11 @@ import json
 import os
 import re
 import shutil
+import time
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,15 @@ from typing import Any
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home, samples_home
-from rerank_lab.core.storage import write_file
+from rerank_lab.core.storage import disk_errors, file_lock, write_file
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.mapping import META, PARENT
 
 CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
 _CHUNK = 2000
-_SET_ASIDE = ".old-"
+_SET_ASIDE, _UNFINISHED = ".old-", ".new-"
+_ABANDONED_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,34 +204,53 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _staged(target: Path, *, replace: bool) -> Iterator[Path]:
-    """A folder to write into that takes the target's place only when the block succeeds."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = target.with_name(f".new-{uuid.uuid4().hex[:8]}")
+    """A folder to write into that takes the target's place only when the block succeeds.
+
+    The two renames of a replacement are made under a lock that `_recover` takes too, so that no
+    other process sees the moment between them.
+    """
+    home = target.parent
+    folder = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex[:8]}")
     old = target.with_name(f"{_SET_ASIDE}{target.name}")
-    folder.mkdir()
-    try:
-        yield folder
-        if target.exists():
-            if not replace:
-                raise _taken(target.name)
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(target, old)
+    with disk_errors(home):
+        folder.mkdir(parents=True)
         try:
-            os.replace(folder, target)
-        except OSError:
-            if old.exists():
-                os.replace(old, target)
-            raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+            yield folder
+            with file_lock(home):
+                _put_back(home)
+                if target.exists():
+                    if not replace:
+                        raise _taken(target.name)
+                    os.replace(target, old)
+                try:
+                    os.replace(folder, target)
+                except OSError:
+                    if old.exists():
+                        os.replace(old, target)
+                    raise
+                shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _recover(home: Path) -> None:
-    """Put back what a replacement had set aside when the program died in the middle of it."""
+    """Undo what a process that died in the middle of a replacement had begun."""
+    if any(home.glob(f"{_SET_ASIDE}*")):
+        with file_lock(home):
+            _put_back(home)
+    for folder in home.glob(f"{_UNFINISHED}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_back(home: Path) -> None:
+    """Give set-aside corpora their place again, or drop those that were replaced well."""
     for old in home.glob(f"{_SET_ASIDE}*"):
         target = home / old.name.removeprefix(_SET_ASIDE)
-        if not target.exists():
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
             os.replace(old, target)
 
 
