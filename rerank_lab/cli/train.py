@@ -10,7 +10,7 @@ from rerank_lab.cli.output import Output, number
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora import load_corpus
-from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Model
+from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, LearnedModel
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
 from rerank_lab.learning import plan
 from rerank_lab.learning import train as trained
@@ -62,7 +62,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _print(model: Model, output: Output) -> None:
+def _print(model: LearnedModel, output: Output) -> None:
     view = train_view(model)
     output.line(view.sentence)
     for note in view.notes:

@@ -9,11 +9,11 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.fusion.learned import NO_MODEL
 from rerank_lab.fusion.learned.features import Features, numeric_columns
+from rerank_lab.fusion.learned.fusion import NoModelYet
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.model import checked_name
-from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, LEARNERS, Settings
+from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, LEARNERS, LearnerSettings
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 
@@ -35,7 +35,7 @@ class Plan:
     queries: tuple[Query, ...]
     qrels: Qrels
     features: Features
-    settings: Settings
+    settings: LearnerSettings
     folds: int
 
     @property
@@ -51,7 +51,7 @@ def plan(
     *,
     queries: Sequence[Query] | None = None,
     qrels: Qrels | None = None,
-    settings: Settings = DEFAULT_SETTINGS,
+    settings: LearnerSettings = DEFAULT_SETTINGS,
     folds: int = 5,
     language: str = "english",
     engine: Engine | None = None,
@@ -76,7 +76,7 @@ def plan(
     template = node.with_options(model="")
     made = Pipeline(PipelineSpec((*pipeline.spec.nodes[:-1], template)))
     for problem in made.check(corpus, engine):
-        if problem.message != NO_MODEL:
+        if not isinstance(problem, NoModelYet):
             raise problem
     columns = numeric_columns(corpus.documents)
     sources = tuple(str(source) for source in made.spec.nodes[-1].sources)
@@ -97,7 +97,7 @@ def usable(queries: Sequence[Query], qrels: Qrels) -> tuple[Query, ...]:
     return tuple(q for q in queries if any(grade > 0 for grade in qrels.get(q.id, {}).values()))
 
 
-def _check_numbers(useful: int, judged: int, folds: int, settings: Settings) -> None:
+def _check_numbers(useful: int, judged: int, folds: int, settings: LearnerSettings) -> None:
     if settings.learner not in LEARNERS:
         raise InvalidInput(
             f"There is no learner {settings.learner!r}.", hint=f"Choose {' or '.join(LEARNERS)}."

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Qrels
 from rerank_lab.fusion.learned.learners import fit, load_library
-from rerank_lab.fusion.learned.model import Model, Origin, importances, query_digest
+from rerank_lab.fusion.learned.model import LearnedModel, Origin, importances, query_digest
 from rerank_lab.fusion.learned.store import save_model
 from rerank_lab.learning.gather import Example, gather, stacked
 from rerank_lab.learning.plan import Plan
@@ -19,7 +19,7 @@ from rerank_lab.learning.validate import cross_validate
 from rerank_lab.pipeline.engine import Engine, default_engine
 
 
-def train(plan: Plan, ctx: Context | None = None, engine: Engine | None = None) -> Model:
+def train(plan: Plan, ctx: Context | None = None, engine: Engine | None = None) -> LearnedModel:
     """Train and keep the model under its name. The same plan gives the same model.
 
     Progress counts queries, folds and the last training. Raises Cancelled and the errors of
@@ -43,7 +43,7 @@ def train(plan: Plan, ctx: Context | None = None, engine: Engine | None = None) 
     ctx.checkpoint()
     ctx.report("training on all queries", total - 1, total)
     trees = fit(*stacked(examples), plan.settings)
-    model = Model(
+    model = LearnedModel(
         plan.name,
         plan.features,
         plan.settings,

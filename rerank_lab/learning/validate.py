@@ -17,7 +17,7 @@ from rerank_lab.evaluation.measures import measure
 from rerank_lab.fusion.learned.features import BEFORE, direction
 from rerank_lab.fusion.learned.learners import fit
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Validation
-from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.learning.gather import Example, stacked
 
 MEASURE = "nDCG@10"
@@ -34,7 +34,7 @@ def cross_validate(
     examples: Sequence[Example],
     names: Sequence[str],
     qrels: Qrels,
-    settings: Settings,
+    settings: LearnerSettings,
     folds: int,
     parents: Mapping[str, str],
     ctx: Context,

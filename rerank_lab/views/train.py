@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rerank_lab.components.registry import resolve
 from rerank_lab.evaluation.statistics import Paired, against
-from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, Model
+from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, LearnedModel
 from rerank_lab.views.evaluate import ALPHA, interval, p_words, signed
 from rerank_lab.views.form import rerankers
 from rerank_lab.views.formatting import counted
@@ -64,7 +64,7 @@ class ModelLine:
     made: str
 
 
-def train_view(model: Model) -> TrainView:
+def train_view(model: LearnedModel) -> TrainView:
     """The view of a trained model. Differences are the model's over the other, by query."""
     found = model.validation
     compared = {name: _over(model, name) for name in (SIGNAL, FIRST) if found.values.get(name)}
@@ -86,7 +86,7 @@ def train_view(model: Model) -> TrainView:
     )
 
 
-def model_line(model: Model) -> ModelLine:
+def model_line(model: LearnedModel) -> ModelLine:
     """`my-model`, `bm25 >> ltr(...)`, `nDCG@10 0.64 on helpdesk, cross-validated`, a date."""
     found = model.validation
     figure = f"{found.measure} {found.mean(MODEL):.2f} on {model.origin.corpus}, cross-validated"
@@ -94,7 +94,7 @@ def model_line(model: Model) -> ModelLine:
     return ModelLine(model.name, model.spec, figure, f"{made} UTC")
 
 
-def flatters(model: Model) -> str:
+def flatters(model: LearnedModel) -> str:
     """The warning that the queries it learned from are no test of it any more."""
     return (
         f"On these {len(model.origin.query_ids):,} queries the model flatters itself from now on, "
@@ -125,7 +125,7 @@ def free_name(corpus: str, taken: Sequence[str]) -> str:
     return name
 
 
-def _over(model: Model, name: str) -> Paired:
+def _over(model: LearnedModel, name: str) -> Paired:
     values = model.validation.values
     return against(name, {name: values[name], MODEL: values[MODEL]})[0]
 
@@ -135,7 +135,7 @@ def signal_name(feature: str) -> str:
     return feature.removesuffix(" score")
 
 
-def _sentence(model: Model, signal: Paired | None, first: Paired | None) -> str:
+def _sentence(model: LearnedModel, signal: Paired | None, first: Paired | None) -> str:
     found = model.validation
     asked = counted(len(found.values[MODEL]), "query", "queries")
     if signal is None or first is None:
@@ -161,7 +161,7 @@ def _clear(one: Paired) -> int:
     return 1 if one.difference > 0 else -1
 
 
-def _notes(model: Model) -> tuple[str, ...]:
+def _notes(model: LearnedModel) -> tuple[str, ...]:
     origin = model.origin
     notes = []
     if not any(one.gain > 0 for one in model.importances):
@@ -184,7 +184,7 @@ def _notes(model: Model) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _facts(model: Model) -> str:
+def _facts(model: LearnedModel) -> str:
     origin, settings = model.origin, model.settings
     learner = _LEARNERS[settings.learner]
     version = origin.versions.get(settings.learner, "")

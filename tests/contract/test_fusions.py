@@ -14,7 +14,7 @@ from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Query, Ranking, Status
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.fusion.base import Fusion
-from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.learning import plan, train
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -32,7 +32,9 @@ def made(request: pytest.FixtureRequest) -> Made:
     name, engine, judged = request.param, Engine(), corpus()
     spec = f"{name}({SOURCES},top=5)"
     if name == "ltr":
-        wanted = plan(judged, f"bm25 >> {name}({SOURCES})", "mine", settings=Settings(rounds=5))
+        wanted = plan(
+            judged, f"bm25 >> {name}({SOURCES})", "mine", settings=LearnerSettings(rounds=5)
+        )
         train(wanted, Context(), engine)
         spec = f'{name}({SOURCES},model="mine",top=5)'
     return f"bm25 >> {spec}", judged, engine

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rerank_lab.core.errors import ContractViolation, InvalidInput
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Ranking
-from rerank_lab.fusion.base import ReciprocalRankFusion, WeightedFusion, reciprocal_rank, weighted
+from rerank_lab.fusion.rrf import ReciprocalRankFusion, reciprocal_rank
+from rerank_lab.fusion.weighted import WeightedFusion, weighted
 from rerank_lab.pipeline.pipeline import Pipeline
 
 

@@ -15,8 +15,8 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.experiments import evaluate
 from rerank_lab.evaluation.experiments import plan as plan_experiment
 from rerank_lab.evaluation.statistics import paired
-from rerank_lab.fusion.learned.model import Model
-from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.fusion.learned.model import LearnedModel
+from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.fusion.learned.store import list_models, load_model
 from rerank_lab.learning import MIN_QUERIES, plan, train
 from rerank_lab.learning.validate import split
@@ -25,7 +25,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from tests.fusion.learned import made
 
 SPEC = "bm25 >> ltr(bm25,overlap)"
-QUICK = Settings(rounds=40)
+QUICK = LearnerSettings(rounds=40)
 
 
 @pytest.fixture
@@ -40,8 +40,10 @@ def engine() -> Iterator[Engine]:
     default_engine.cache_clear()
 
 
-def trained(corpus: Corpus, spec: str = SPEC, name: str = "mine", **settings: object) -> Model:
-    return train(plan(corpus, spec, name, settings=Settings(**({"rounds": 40} | settings))))
+def trained(
+    corpus: Corpus, spec: str = SPEC, name: str = "mine", **settings: object
+) -> LearnedModel:
+    return train(plan(corpus, spec, name, settings=LearnerSettings(**({"rounds": 40} | settings))))
 
 
 def test_a_column_that_decides_is_found_and_beats_the_order_before(corpus: Corpus) -> None:
@@ -84,7 +86,7 @@ def test_no_query_is_ranked_by_a_model_that_saw_it(corpus: Corpus) -> None:
     dice = random.Random(0)
     noise = {q: {d: dice.randint(0, 1) for d in grades} for q, grades in corpus.qrels.items()}
     model = train(
-        plan(corpus, SPEC, "noise", qrels=noise, settings=Settings(rounds=200, leaves=31))
+        plan(corpus, SPEC, "noise", qrels=noise, settings=LearnerSettings(rounds=200, leaves=31))
     )
     seen = evaluate(corpus, [model.spec], qrels=noise).outcomes[0].measures["nDCG@10"]
     validated = model.validation.mean("model")

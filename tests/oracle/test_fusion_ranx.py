@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rerank_lab.core.types import Ranking
-from rerank_lab.fusion.base import reciprocal_rank, weighted
+from rerank_lab.fusion.rrf import reciprocal_rank
+from rerank_lab.fusion.weighted import weighted
 
 
 def make(seed: int) -> list[dict[str, float]]:

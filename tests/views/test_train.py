@@ -14,15 +14,15 @@ from rerank_lab.fusion.learned.model import (
     SIGNAL,
     Fold,
     Importance,
-    Model,
+    LearnedModel,
     Origin,
     Validation,
 )
-from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.views.train import flatters, free_name, model_line, train_view
 
 
-def model(gain: float, queries: int = 60) -> Model:
+def model(gain: float, queries: int = 60) -> LearnedModel:
     """A model that beats the best single signal by `gain` on all queries but every tenth."""
     ids = [f"q{n}" for n in range(queries)]
     signal = {q: 0.5 + 0.01 * (n % 7) for n, q in enumerate(ids)}
@@ -31,10 +31,10 @@ def model(gain: float, queries: int = 60) -> Model:
         MODEL: {q: v + (gain if n % 10 else 0.0) for n, (q, v) in enumerate(signal.items())},
         FIRST: {q: 0.3 for q in ids},
     }
-    return Model(
+    return LearnedModel(
         "mine",
         Features(("bm25", "dense")),
-        Settings(),
+        LearnerSettings(),
         Origin("helpdesk", "c", "j", "bm25(k=50)", "bm25", tuple(ids), frozenset(), 1000, 90, 100,
                "2026-11-24T10:00:30+00:00", {"lightgbm": "4.7.0"}),
         Validation("nDCG@10", (Fold(queries, 0.6, 0.3, 0.5),), values, "dense score",

@@ -8,12 +8,16 @@ from rerank_lab.components.base import Info, Param
 from rerank_lab.core.errors import ContractViolation, InvalidInput, LabError
 from rerank_lab.core.types import Ranking
 from rerank_lab.fusion.base import TOP, Candidates, Fusion
-from rerank_lab.fusion.learned import NO_MODEL, store
+from rerank_lab.fusion.learned import store
 from rerank_lab.fusion.learned.learners import load_library
-from rerank_lab.fusion.learned.model import MODEL, Model
+from rerank_lab.fusion.learned.model import MODEL, LearnedModel
 from rerank_lab.rerankers.base import Work
 
 SCALE = "lambdamart"
+
+
+class NoModelYet(InvalidInput):
+    """The pipeline names no trained model: the one problem of a pipeline that is to be trained."""
 
 
 class LearnedFusion(Fusion):
@@ -68,12 +72,12 @@ class LearnedFusion(Fusion):
         by_id = dict(zip(before.doc_ids, map(float, scores), strict=True))
         return Ranking.from_scores(before.query_id, by_id, SCALE, before.doc_ids)
 
-    def model(self) -> Model:
+    def model(self) -> LearnedModel:
         """The model named. Raises InvalidInput when there is none, or it does not fit here."""
         name = str(self.options["model"])
         if not name:
-            raise InvalidInput(
-                NO_MODEL,
+            raise NoModelYet(
+                "This learned fusion has no model yet.",
                 hint="Train one on the Train page, or with rerank-lab train, and name it: "
                 'model="my-model".',
             )
@@ -88,7 +92,7 @@ class LearnedFusion(Fusion):
         return model
 
 
-def seen_warning(model: Model) -> str:
+def seen_warning(model: LearnedModel) -> str:
     """What to know of an answer to a query that the model was trained on."""
     validation = model.validation
     return (

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
 from rerank_lab.fusion.learned.features import Matrix
-from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, Learner, Settings
+from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, Learner, LearnerSettings
 
 MAX_GRADE = 30
 """Both learners gain 2^grade - 1 by a document; grades above count as this one."""
@@ -42,7 +42,7 @@ def fit(
     matrix: Matrix,
     grades: Sequence[int],
     sizes: Sequence[int],
-    settings: Settings = DEFAULT_SETTINGS,
+    settings: LearnerSettings = DEFAULT_SETTINGS,
 ) -> Trees:
     """Train on the rows of several queries, `sizes` rows each, one query after the other.
 
@@ -108,7 +108,7 @@ def _load_openmp() -> bool:
     return False
 
 
-def lightgbm_parameters(settings: Settings, documents: int) -> dict[str, Any]:
+def lightgbm_parameters(settings: LearnerSettings, documents: int) -> dict[str, Any]:
     """What LightGBM is given, in its own words, to train on that many documents."""
     return {
         "objective": "lambdarank",
@@ -123,7 +123,7 @@ def lightgbm_parameters(settings: Settings, documents: int) -> dict[str, Any]:
     }
 
 
-def xgboost_parameters(settings: Settings) -> dict[str, Any]:
+def xgboost_parameters(settings: LearnerSettings) -> dict[str, Any]:
     """What XGBoost is given, in its own words: leaf by leaf, as LightGBM grows its trees."""
     return {
         "objective": "rank:ndcg",
@@ -178,7 +178,7 @@ class _XGBoost:
 
 
 def _fit_lightgbm(
-    matrix: Matrix, labels: NDArray[Any], sizes: Sequence[int], settings: Settings
+    matrix: Matrix, labels: NDArray[Any], sizes: Sequence[int], settings: LearnerSettings
 ) -> Trees:
     library = load_library("lightgbm")
     rows = library.Dataset(matrix, label=labels, group=list(sizes), free_raw_data=False)
@@ -187,7 +187,7 @@ def _fit_lightgbm(
 
 
 def _fit_xgboost(
-    matrix: Matrix, labels: NDArray[Any], sizes: Sequence[int], settings: Settings
+    matrix: Matrix, labels: NDArray[Any], sizes: Sequence[int], settings: LearnerSettings
 ) -> Trees:
     library = load_library("xgboost")
     rows = library.DMatrix(matrix, label=labels, nthread=1)

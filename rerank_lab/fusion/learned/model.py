@@ -12,7 +12,7 @@ from typing import Any, get_args
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Query
 from rerank_lab.fusion.learned.features import Features
-from rerank_lab.fusion.learned.settings import Learner, Settings
+from rerank_lab.fusion.learned.settings import Learner, LearnerSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 MODEL, FIRST, SIGNAL = "model", "before", "signal"
@@ -77,12 +77,12 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class LearnedModel:
     """A trained model with its record. `trees` is the learner's own text."""
 
     name: str
     features: Features
-    settings: Settings
+    settings: LearnerSettings
     origin: Origin
     validation: Validation
     importances: tuple[Importance, ...]
@@ -109,7 +109,7 @@ class Model:
         return shown | {"digest": self.digest}
 
     @classmethod
-    def from_json(cls, shown: Mapping[str, Any]) -> Model:
+    def from_json(cls, shown: Mapping[str, Any]) -> LearnedModel:
         """Raises KeyError, TypeError or ValueError for anything but the JSON of a model."""
         features = shown["features"]
         origin = dict(shown["origin"])
@@ -122,7 +122,7 @@ class Model:
             Features(
                 _texts(features["sources"]), _texts(features["columns"]), features["language"]
             ),
-            Settings(**shown["settings"]),
+            LearnerSettings(**shown["settings"]),
             Origin(**origin),
             Validation(**validation),
             tuple(Importance(**one) for one in shown["importances"]),

@@ -10,7 +10,7 @@ LEARNERS: tuple[Learner, ...] = ("lightgbm", "xgboost")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class LearnerSettings:
     """How a model is trained. Few leaves and slow learning: judgments are few as a rule.
 
     `min_leaf`, how many documents a leaf needs, is LightGBM's alone; 0 stands for one in a hundred
@@ -25,4 +25,4 @@ class Settings:
     seed: int = 0
 
 
-DEFAULT_SETTINGS = Settings()
+DEFAULT_SETTINGS = LearnerSettings()

@@ -11,21 +11,21 @@ from rerank_lab.core.errors import InvalidInput, nearest
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import write_file
 from rerank_lab.fusion.learned.learners import Trees, read
-from rerank_lab.fusion.learned.model import Model, checked_name
+from rerank_lab.fusion.learned.model import LearnedModel, checked_name
 
 _log = logging.getLogger(__name__)
 _FORMAT = 1
 _MAX_BYTES = 256 << 20
 
 
-def save_model(model: Model) -> Path:
+def save_model(model: LearnedModel) -> Path:
     """Keep it under its name, in the place of an earlier one; the file changes all at once."""
     file = _file(model.name)
     write_file(file, json.dumps({"format": _FORMAT} | model.to_json()))
     return file
 
 
-def load_model(name: str) -> Model:
+def load_model(name: str) -> LearnedModel:
     """The model of that name. Raises InvalidInput when there is none, or its file is damaged."""
     file = _file(name)
     try:
@@ -39,14 +39,14 @@ def load_model(name: str) -> Model:
     return _read(file, state.st_mtime_ns, state.st_size)
 
 
-def load_trees(model: Model) -> Trees:
+def load_trees(model: LearnedModel) -> Trees:
     """Its trees, ready to predict; read once."""
     return _trees(model.settings.learner, model.trees)
 
 
-def list_models() -> list[Model]:
+def list_models() -> list[LearnedModel]:
     """Every readable model, the latest first."""
-    found: list[Model] = []
+    found: list[LearnedModel] = []
     for file in _files():
         try:
             found.append(load_model(file.stem))
@@ -61,14 +61,14 @@ def delete_model(name: str) -> None:
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path, changed: int, size: int) -> Model:
+def _read(file: Path, changed: int, size: int) -> LearnedModel:
     try:
         if size > _MAX_BYTES:
             raise ValueError(f"{size:,} bytes are too many")
         shown = json.loads(file.read_text("utf-8"))
         if shown["format"] != _FORMAT:
             raise ValueError(f"format {shown['format']!r} is not known")
-        return Model.from_json(shown)
+        return LearnedModel.from_json(shown)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(
             f"The trained model {file.stem!r} cannot be read: {fault}.",

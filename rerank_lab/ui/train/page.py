@@ -12,7 +12,7 @@ from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.analysis import LANGUAGES
 from rerank_lab.fusion.learned.learners import load_library
-from rerank_lab.fusion.learned.settings import LEARNERS, Settings
+from rerank_lab.fusion.learned.settings import LEARNERS, LearnerSettings
 from rerank_lab.fusion.learned.store import list_models, load_model
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
@@ -151,7 +151,7 @@ def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
         )
 
 
-def _knobs() -> tuple[Settings, int, str]:
+def _knobs() -> tuple[LearnerSettings, int, str]:
     """The settings that hardly anybody changes."""
     with st.expander("Learner, folds, seed"), st.grid("auto", min_column_width=150):
         learner = st.selectbox("Learner", LEARNERS, key="train_learner")
@@ -164,7 +164,7 @@ def _knobs() -> tuple[Settings, int, str]:
         load_library(learner)
     except LabError as error:
         parts.error_card(error, key="train_learner")
-    settings = Settings(learner, rounds=int(rounds), leaves=int(leaves), seed=int(seed))
+    settings = LearnerSettings(learner, rounds=int(rounds), leaves=int(leaves), seed=int(seed))
     return settings, int(folds), str(language)
 
 

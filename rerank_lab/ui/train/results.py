@@ -8,7 +8,7 @@ import streamlit as st
 
 from rerank_lab.charts.train import SHOWN as BARS
 from rerank_lab.charts.train import importance_chart
-from rerank_lab.fusion.learned.model import Model
+from rerank_lab.fusion.learned.model import LearnedModel
 from rerank_lab.fusion.learned.store import delete_model
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts
@@ -22,7 +22,7 @@ SHOWN = "model"
 _LISTED = 12
 
 
-def draw(model: Model, now: Screen) -> None:
+def draw(model: LearnedModel, now: Screen) -> None:
     """The answer first, then why, then the figures behind it."""
     view = train_view(model)
     with st.container(gap="xsmall", key="train_top"):
@@ -103,7 +103,7 @@ def _folds(view: TrainView) -> None:
     )
 
 
-def kept(models: Sequence[Model], current: str) -> None:
+def kept(models: Sequence[LearnedModel], current: str) -> None:
     """Models in the data folder, the latest first."""
     if not models:
         return

@@ -14,14 +14,14 @@ from rerank_lab.core.types import Ranking
 from rerank_lab.evaluation.measures import measure
 from rerank_lab.fusion.learned import learners
 from rerank_lab.fusion.learned.learners import fit, load_library, read
-from rerank_lab.fusion.learned.settings import LEARNERS, Learner, Settings
+from rerank_lab.fusion.learned.settings import LEARNERS, Learner, LearnerSettings
 from tests.fusion.learned.made import Rows, rows
 
 PUBLISHED = {"leaves": 31, "learning_rate": 0.1, "min_leaf": 20, "rounds": 100}
 """LightGBM's own defaults."""
 
 
-def theirs(learner: Learner, train: Rows, test: Any, settings: Settings) -> Any:
+def theirs(learner: Learner, train: Rows, test: Any, settings: LearnerSettings) -> Any:
     """The same by the estimators that LightGBM and XGBoost offer to scikit-learn."""
     matrix, grades, sizes = train
     if learner == "lightgbm":
@@ -46,7 +46,7 @@ def theirs(learner: Learner, train: Rows, test: Any, settings: Settings) -> Any:
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_predictions_are_those_of_the_library_bit_for_bit(learner: Learner) -> None:
-    settings = Settings(learner, rounds=20, leaves=5, learning_rate=0.1, min_leaf=5, seed=3)
+    settings = LearnerSettings(learner, rounds=20, leaves=5, learning_rate=0.1, min_leaf=5, seed=3)
     test = rows(5, seed=9)[0]
     ours = fit(*rows(), settings).predict(test)
     assert ours.tolist() == theirs(learner, rows(), test, settings).astype(np.float64).tolist()
@@ -55,7 +55,7 @@ def test_predictions_are_those_of_the_library_bit_for_bit(learner: Learner) -> N
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_a_model_read_back_from_its_text_predicts_the_same(learner: Learner) -> None:
-    settings = Settings(learner, rounds=20)
+    settings = LearnerSettings(learner, rounds=20)
     made = fit(*rows(), settings)
     test = rows(5, seed=9)[0]
     again = read(learner, made.text())
@@ -65,13 +65,13 @@ def test_a_model_read_back_from_its_text_predicts_the_same(learner: Learner) -> 
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_training_twice_gives_the_same_model(learner: Learner) -> None:
-    settings = Settings(learner, rounds=10)
+    settings = LearnerSettings(learner, rounds=10)
     assert fit(*rows(), settings).text() == fit(*rows(), settings).text()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_what_decides_is_what_is_important(learner: Learner) -> None:
-    gains = [gain for gain, _ in fit(*rows(), Settings(learner)).importances()]
+    gains = [gain for gain, _ in fit(*rows(), LearnerSettings(learner)).importances()]
     gains += [0.0] * (5 - len(gains))
     assert set(sorted(range(5), key=lambda place: -gains[place])[:2]) == {0, 1}
 
@@ -81,7 +81,7 @@ def test_grades_out_of_range_do_not_stop_it(learner: Learner) -> None:
     matrix, grades, sizes = rows()
     grades[:3] = [-2, 400, 31]
     assert np.isfinite(
-        fit(matrix, grades, sizes, Settings(learner, rounds=3)).predict(matrix)
+        fit(matrix, grades, sizes, LearnerSettings(learner, rounds=3)).predict(matrix)
     ).all()
 
 
@@ -95,7 +95,7 @@ def test_text_that_is_no_model_is_refused(learner: Learner, text: str) -> None:
 
 def test_settings_that_the_library_refuses_are_told() -> None:
     with pytest.raises(InvalidInput, match="cannot train"):
-        fit(*rows(), Settings(leaves=1))
+        fit(*rows(), LearnerSettings(leaves=1))
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_the_published_letor_case(learner: Learner, expected: float, data_folder
     train, test = (
         letor(data_folder / "ltr-lightgbm" / f"{part}.svm") for part in ("train", "test")
     )
-    settings = Settings(learner, **PUBLISHED)
+    settings = LearnerSettings(learner, **PUBLISHED)
     ours = fit(*train, settings).predict(test[0])
     assert ours.tolist() == theirs(learner, train, test[0], settings).astype(float).tolist()
     rankings, qrels, start = {}, {}, 0

@@ -14,13 +14,13 @@ from rerank_lab.fusion.learned.features import Features
 from rerank_lab.fusion.learned.learners import fit
 from rerank_lab.fusion.learned.model import (
     Fold,
-    Model,
+    LearnedModel,
     Origin,
     Validation,
     importances,
     query_digest,
 )
-from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.fusion.learned.store import (
     delete_model,
     list_models,
@@ -32,12 +32,12 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from tests.fusion.learned.made import rows
 
 
-def model(name: str = "mine", at: str = "2026-11-24T10:00:00+00:00") -> Model:
-    trees = fit(*rows(), Settings(rounds=3))
-    return Model(
+def model(name: str = "mine", at: str = "2026-11-24T10:00:00+00:00") -> LearnedModel:
+    trees = fit(*rows(), LearnerSettings(rounds=3))
+    return LearnedModel(
         name,
         Features(("bm25",), ("year",)),
-        Settings(rounds=3),
+        LearnerSettings(rounds=3),
         Origin(
             "made", "c" * 64, "q" * 64, "bm25", "bm25", ("q1",),
             frozenset({query_digest(Query("q1", "A query"))}), 360, 40, 7, at, {"lightgbm": "4"},
@@ -78,7 +78,7 @@ def test_models_are_listed_latest_first_and_deleted() -> None:
 def test_a_model_trained_again_takes_the_place_of_the_old_one() -> None:
     save_model(model())
     before = load_model("mine").digest
-    save_model(replace(model(), trees=fit(*rows(seed=5), Settings(rounds=3)).text()))
+    save_model(replace(model(), trees=fit(*rows(seed=5), LearnerSettings(rounds=3)).text()))
     assert load_model("mine").digest != before
 
 

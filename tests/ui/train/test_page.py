@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import import_corpus, load_corpus
-from rerank_lab.fusion.learned.settings import Settings
+from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.fusion.learned.store import list_models
 from rerank_lab.learning import plan, train
 from rerank_lab.rerankers.base import Work
@@ -40,7 +40,10 @@ def pressed(signals: list[str], **query: str) -> AppTest:
 
 def kept(name: str = "mine") -> None:
     made = plan(
-        load_corpus("helpdesk"), "bm25 >> ltr(bm25,overlap)", name, settings=Settings(rounds=5)
+        load_corpus("helpdesk"),
+        "bm25 >> ltr(bm25,overlap)",
+        name,
+        settings=LearnerSettings(rounds=5),
     )
     train(made)
 
