@@ -233,6 +233,8 @@ class Trace:
     `cost` is in the currency `cost_unit`; `units` counts what a provider bills, such as search
     units. `server_s` is what a server says it spent: a part of `network_s`, never added to it.
     `counts` holds what only some families count, such as the kinds of faults in LLM answers.
+    `relevant_spans` are the parts of a document's content that a provider calls relevant, by
+    document id, as [start, end) in characters.
     """
 
     load_s: float = 0.0
@@ -258,6 +260,9 @@ class Trace:
     backend: str = ""
     warnings: tuple[str, ...] = ()
     counts: Mapping[str, float] = field(default_factory=dict, hash=False)
+    relevant_spans: Mapping[str, tuple[tuple[int, int], ...]] = field(
+        default_factory=dict, hash=False
+    )
 
     @property
     def total_s(self) -> float:
@@ -281,18 +286,29 @@ class Trace:
             elif item.name == "counts":
                 names = dict.fromkeys((*mine, *theirs))
                 merged[item.name] = {k: mine.get(k, 0) + theirs.get(k, 0) for k in names}
+            elif item.name == "relevant_spans":
+                merged[item.name] = {**mine, **theirs}
             else:
                 merged[item.name] = mine + theirs
         return Trace(**merged)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"warnings": list(self.warnings), "counts": dict(self.counts)}
+        shown = asdict(self) | {"warnings": list(self.warnings), "counts": dict(self.counts)}
+        spans = {
+            name: [list(span) for span in at] for name, at in shown.pop("relevant_spans").items()
+        }
+        return shown | ({"relevant_spans": spans} if spans else {})
 
     @classmethod
     def from_json(cls, shown: Mapping[str, Any]) -> Trace:
         known = {item.name for item in fields(cls)}
         values = {key: value for key, value in shown.items() if key in known}
-        return cls(**(values | {"warnings": tuple(values.get("warnings", ()))}))
+        spans = {
+            name: tuple((int(start), int(end)) for start, end in listed)
+            for name, listed in values.get("relevant_spans", {}).items()
+        }
+        values |= {"warnings": tuple(values.get("warnings", ())), "relevant_spans": spans}
+        return cls(**values)
 
 
 def well_formed(text: str) -> str:

@@ -116,7 +116,7 @@ def rerank_response(payload: object, count: int, provider: Provider) -> RerankRe
         units=_amount(at(payload, fields.units)) if fields.units else None,
         server_s=(_amount(at(payload, fields.server_s)) or 0.0) if fields.server_s else 0.0,
         notes=_notes(payload, provider),
-        spans=tuple(spans[i] for i in range(count)) if any(spans.values()) else (),
+        spans=tuple(spans[i] for i in range(count)) if fields.spans else (),
     )
 
 

@@ -166,7 +166,10 @@ class FakeProvider(FakeServer):
         wire = self.wire
         query, texts = query_of(body), [text_of(item) for item in body[wire.texts]]
         scores = self.scorer(query, texts)
-        results = [{"index": i, wire.score: s} for i, s in enumerate(scores)]
+        results: list[dict[str, Any]] = [{"index": i, wire.score: s} for i, s in enumerate(scores)]
+        if body.get("relevant_spans", {}).get("mode") == "enabled":
+            for item in results:
+                item["relevant_spans"] = _spans(query, texts[item["index"]])
         results.sort(key=lambda item: -item[wire.score])
         results = results[: top_of(body)]
         results = _broken(results, wire.score, len(texts), switch)
@@ -182,6 +185,13 @@ class FakeProvider(FakeServer):
         if switch.mode:
             payload["actual_latency_mode"] = switch.mode
         return payload
+
+
+def _spans(query: str, text: str) -> list[dict[str, Any]]:
+    """The places of the query's words in a text, as Cohere gives relevant spans."""
+    words = set(re.findall(r"\w+", query.lower()))
+    places = (match for match in re.finditer(r"\w+", text) if match[0].lower() in words)
+    return [{"start": at.start(), "end": at.end(), "score": 0.5} for at in places]
 
 
 def words_of(switch: Switch, request: Received) -> str:

@@ -15,7 +15,7 @@ from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.rerankers.llm.prompts import (
     KINDS,
-    Prompt,
+    PromptTemplate,
     is_file,
     is_own,
     parse_prompt,
@@ -125,7 +125,7 @@ def draft_of(name: str) -> str:
     return prompt_text(name)
 
 
-def check(text: str, kind: str) -> tuple[Prompt | None, tuple[PromptProblem, ...]]:
+def check(text: str, kind: str) -> tuple[PromptTemplate | None, tuple[PromptProblem, ...]]:
     """The prompt, or every problem of the draft by line."""
     try:
         return parse_prompt(text, _FILE, kind), ()
@@ -145,7 +145,7 @@ def _problem(message: str) -> PromptProblem:
 
 
 def preview(
-    reranker: LLMReranker, prompt: Prompt, query: Query, docs: Sequence[Document]
+    reranker: LLMReranker, prompt: PromptTemplate, query: Query, docs: Sequence[Document]
 ) -> PromptPreview:
     """What a question to the model would say, with roles, as it would be sent."""
     texts = [doc.content for doc in docs[:SHOWN]]

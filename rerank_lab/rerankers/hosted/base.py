@@ -28,7 +28,14 @@ from rerank_lab.remote.caller import CallResult, RemoteCaller, Request, RequestP
 from rerank_lab.remote.gather import gather
 from rerank_lab.remote.providers import HostedModel, Price, Provider, ProviderLimits, ProviderOption
 from rerank_lab.remote.refusals import RemoteError
-from rerank_lab.remote.responses import RerankResponse, at, parse_json, rerank_response, token_count
+from rerank_lab.remote.responses import (
+    RelevantSpan,
+    RerankResponse,
+    at,
+    parse_json,
+    rerank_response,
+    token_count,
+)
 from rerank_lab.rerankers.base import PointwiseReranker, Work
 from rerank_lab.rerankers.hosted.split import (
     Batch,
@@ -181,6 +188,9 @@ class HostedReranker(PointwiseReranker):
             self._keep_paid(query, texts, paid, work)
             raise
         self._trace(results, time.perf_counter() - start, work)
+        spans = [spans for result in results for spans in result.value.spans]
+        if spans:
+            work.add(relevant_spans=_spans_by_hash(texts, spans))
         work.truncated.update(i for i, text in enumerate(clean) if self._cut(text))
         return [score for result in results for score in result.value.scores]
 
@@ -386,6 +396,12 @@ class HostedReranker(PointwiseReranker):
             ranking, status = super()._rank(query, docs, work)
         except TooLongText as error:
             raise _naming_document(error, docs) from None
+        spans = work.trace.relevant_spans
+        if spans:
+            of_documents = {
+                doc.id: spans[doc.content_hash] for doc in docs if doc.content_hash in spans
+            }
+            work.trace = replace(work.trace, relevant_spans=of_documents)
         return self._on_its_scale(ranking, work), status
 
     def _on_its_scale(self, ranking: Ranking, work: Work) -> Ranking:
@@ -466,6 +482,18 @@ def _added(before: CallResult[Any], page: CallResult[Any]) -> CallResult[Any]:
         before.network_s + page.network_s,
         before.retries + page.retries,
     )
+
+
+def _spans_by_hash(
+    texts: Sequence[str], spans: Sequence[Sequence[RelevantSpan]]
+) -> dict[str, tuple[tuple[int, int], ...]]:
+    """The spans of each text by the hash of its content, which documents are found by."""
+    listed = zip(texts, spans, strict=True)
+    return {
+        Document("", text).content_hash: tuple((span.start, span.end) for span in of_text)
+        for text, of_text in listed
+        if of_text
+    }
 
 
 def _outside(score: float) -> bool:

@@ -24,7 +24,7 @@ from rerank_lab.rerankers.comparative import accepted
 from rerank_lab.rerankers.llm.chat import ChatEndpoint
 from rerank_lab.rerankers.llm.local_chat import LocalChatModel
 from rerank_lab.rerankers.llm.messages import ChatRequest, LanguageModel, tokens
-from rerank_lab.rerankers.llm.prompts import KINDS, Messages, Prompt, load_prompt
+from rerank_lab.rerankers.llm.prompts import KINDS, Messages, PromptTemplate, load_prompt
 from rerank_lab.rerankers.llm.sanitise import cut, sanitised, word_spans
 from rerank_lab.rerankers.long_documents import HEAD, InputCoverage, LongDocuments
 from rerank_lab.rerankers.parsing import Fault, Reading, thought
@@ -47,7 +47,7 @@ class LLMReranker(Reranker):
         """The name of the prompt that is used when none is given."""
 
     @property
-    def prompt(self) -> Prompt:
+    def prompt(self) -> PromptTemplate:
         """The prompt in use. Raises InvalidInput when it cannot be used."""
         prompt = load_prompt(str(self.options["prompt"]) or self.default_prompt, self.kind)
         if self.instruction and not prompt.takes_instruction:
@@ -135,7 +135,9 @@ class LLMReranker(Reranker):
             return CostEstimate(calls, read + written, "tokens", 0.0)
         return ChatEndpoint(self.options).estimate(calls, read, written)
 
-    def example(self, query: str, texts: Sequence[str], prompt: Prompt | None = None) -> Messages:
+    def example(
+        self, query: str, texts: Sequence[str], prompt: PromptTemplate | None = None
+    ) -> Messages:
         """The first question about these texts, as it would be sent, by this prompt or its own.
 
         A kind that shows one passage at a time is shown the first text. A tournament's example
@@ -185,7 +187,7 @@ class LLMReranker(Reranker):
         passages: Sequence[tuple[str, str]],
         more: dict[str, str],
         again: str = "",
-        prompt: Prompt | None = None,
+        prompt: PromptTemplate | None = None,
     ) -> Messages:
         values = {
             "query": sanitised(query),

@@ -67,7 +67,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptTemplate:
     """A checked prompt. `digest` changes with its wording, not with its comments."""
 
     kind: str
@@ -114,7 +114,7 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def load_prompt(name: str, kind: str) -> Prompt:
+def load_prompt(name: str, kind: str) -> PromptTemplate:
     """The prompt of that name, or in that YAML file. Raises InvalidInput with every problem."""
     path = _path_of(name)
     try:
@@ -189,7 +189,7 @@ def own_folder() -> Path:
     return data_home() / "prompts"
 
 
-def parse_prompt(text: str, file: str, kind: str = "") -> Prompt:
+def parse_prompt(text: str, file: str, kind: str = "") -> PromptTemplate:
     """Check a prompt's YAML. Raises InvalidInput that lists every problem as `file:line: what`.
 
     `kind` is the one wanted; "" accepts any.
@@ -234,7 +234,7 @@ def _path_of(name: str) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _loaded(path: Path, _modified_ns: int, size: int, kind: str) -> Prompt:
+def _loaded(path: Path, _modified_ns: int, size: int, kind: str) -> PromptTemplate:
     if size > MAX_BYTES:
         raise _refused(path.name, [f"{path.name}: longer than {MAX_BYTES:,} bytes"])
     try:
@@ -256,7 +256,7 @@ class _Reader:
     def say(self, line: int, what: str) -> None:
         self.problems.append(f"{self.file}:{line}: {what}")
 
-    def prompt(self, root: Any, wanted: str) -> Prompt | None:
+    def prompt(self, root: Any, wanted: str) -> PromptTemplate | None:
         fields = self.mapping(root, "the file")
         known = {"kind", "placeholders", "turns", "passage", "again"}
         for name, node in fields.items():
@@ -279,7 +279,7 @@ class _Reader:
         self.check_placeholders(kind, declared, turns, _line(fields.get("placeholders")))
         parts = [kind, [[t.role, t.text, t.each] for t in turns], passage, again]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        return Prompt(kind, tuple(declared), tuple(turns), passage, again, digest)
+        return PromptTemplate(kind, tuple(declared), tuple(turns), passage, again, digest)
 
     def check_placeholders(
         self, kind: str, declared: list[str], turns: list[Turn], line: int

@@ -205,12 +205,24 @@ def _trace(shown: Mapping[str, Any], at: str) -> Trace:
         elif item.name == "counts":
             counts = _is(given, dict, where)
             values[item.name] = {name: _is_number(v, where) for name, v in counts.items()}
+        elif item.name == "relevant_spans":
+            values[item.name] = _spans(given, where)
         elif isinstance(item.default, str):
             values[item.name] = _is_text(given, where, 2000)
         else:
             number = _is_number(given, where)
             values[item.name] = number if isinstance(item.default, float) else int(number)
     return Trace(**values)
+
+
+def _spans(shown: Any, at: str) -> dict[str, tuple[tuple[int, int], ...]]:
+    spans = {}
+    for name, listed in _is(shown, dict, at).items():
+        pairs = [_is(pair, list, at) for pair in _is(listed, list, at)]
+        if any(len(pair) != 2 for pair in pairs):
+            raise _Wrong(f"{at}: a span is not a start and an end")
+        spans[name] = tuple((int(_is_number(a, at)), int(_is_number(b, at))) for a, b in pairs)
+    return spans
 
 
 def _error(shown: Any, at: str) -> LabError:

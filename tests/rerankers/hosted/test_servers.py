@@ -12,7 +12,7 @@ import pytest
 from rerank_lab.components.registry import load
 from rerank_lab.core.errors import BackendError, SpendLimit
 from rerank_lab.core.spend import SpendMeter
-from rerank_lab.core.types import Document, Status
+from rerank_lab.core.types import Document, Status, Trace
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from tests.rerankers.hosted.conftest import DOCS, ORDER, QUERY, keyed, made, run
 
@@ -112,7 +112,15 @@ def test_fakes_take_what_the_official_sdks_send(fake: Start) -> None:
 
 def test_relevant_spans_are_asked_for_by_an_option(fake: Start) -> None:
     server = fake("cohere")
-    assert run("cohere", server, relevant_spans="enabled").ranking.doc_ids == ORDER
-    run("cohere", server)
+    done = run("cohere", server, relevant_spans="enabled")
+    assert done.ranking.doc_ids == ORDER
+    text = DOCS[1].content
+    assert [text[start:end] for start, end in done.trace.relevant_spans["b"]] == [
+        "capital",
+        "of",
+        "France",
+    ]
+    assert Trace.from_json(json.loads(json.dumps(done.trace.to_json()))) == done.trace
+    assert run("cohere", server).trace.relevant_spans == {}
     sent = [request.body.get("relevant_spans") for request in server.requests]
     assert sent == [{"mode": "enabled"}, None]
