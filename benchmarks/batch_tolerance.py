@@ -19,7 +19,7 @@ from _report import report
 from rerank_lab.core.context import Context
 from rerank_lab.models import open_scorer
 from rerank_lab.models.locate.resolve import locate
-from rerank_lab.models.runtime.tokens import Tokenized, Tokens
+from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 
 MODEL = "ms-marco-minilm-l12"
 PAIRS, REPEATS, SEED = 64, 4, 0
@@ -52,7 +52,7 @@ def _batched(query: str, texts: list[str]) -> dict[str, float]:
     session = onnxruntime.InferenceSession(
         str(folder / "model.onnx"), providers=["CPUExecutionProvider"]
     )
-    items = Tokens(folder / "tokenizer.json").pairs(query, texts, 512)
+    items = FastTokenizer(folder / "tokenizer.json").pairs(query, texts, 512)
     alone = np.array([_run(session, [item])[0] for item in items])
     moved: dict[str, float] = {}
     chance = random.Random(SEED)

@@ -23,7 +23,7 @@ from rerank_speed import L12, candidates
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.onnx.session import SLOWER_FUSIONS
-from rerank_lab.models.runtime.tokens import Tokenized, Tokens
+from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 
 TEXTS = 40
 
@@ -31,7 +31,7 @@ TEXTS = 40
 def main(rounds: int) -> None:
     folder = locate(L12).folder
     query, texts = candidates()
-    inputs = Tokens(folder / "tokenizer.json").pairs(query, texts[:TEXTS], 512)
+    inputs = FastTokenizer(folder / "tokenizer.json").pairs(query, texts[:TEXTS], 512)
     graph = folder / "model.onnx"
     with tempfile.TemporaryDirectory() as home:
         fused = Path(shutil.copy(graph, Path(home) / "fused.onnx"))

@@ -27,9 +27,9 @@ from _report import report
 
 from rerank_lab.core.context import Context
 from rerank_lab.models import Scorer, Usage, open_scorer
-from rerank_lab.models.convert.export import compare
+from rerank_lab.models.convert.cross_encoder import compare
 from rerank_lab.models.locate.resolve import locate
-from rerank_lab.models.runtime.tokens import Tokens
+from rerank_lab.models.runtime.tokenizer import FastTokenizer
 
 CANDIDATES, TOKENS, SEED = 100, 134, 1
 L12 = "ms-marco-minilm-l12"
@@ -74,7 +74,7 @@ def candidates() -> tuple[str, list[str]]:
     """
     query, documents = ranked_documents()
     sentences = [s.strip() for text in documents for s in text.split(". ") if s.strip()]
-    tokens = Tokens(locate("all-minilm-l6").folder / "tokenizer.json")
+    tokens = FastTokenizer(locate("all-minilm-l6").folder / "tokenizer.json")
     chance = random.Random(SEED)
     lengths = [2 * TOKENS * (n + 20) / (CANDIDATES + 39) for n in range(CANDIDATES)]
     chance.shuffle(lengths)

@@ -27,7 +27,7 @@ class Carrier:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class CatalogueModel:
     """One model of the catalogue. Sizes in bytes, `max_length` in tokens, `as_of` an ISO date."""
 
     name: str
@@ -77,13 +77,13 @@ def elsewhere() -> tuple[Elsewhere, ...]:
 
 
 @cache
-def catalogue() -> Mapping[str, Model]:
+def catalogue() -> Mapping[str, CatalogueModel]:
     """All models by name, in the order of the file."""
     models = _read()["models"].items()
     return MappingProxyType({name: _model(name, dict(entry)) for name, entry in models})
 
 
-def _model(name: str, entry: dict[str, Any]) -> Model:
+def _model(name: str, entry: dict[str, Any]) -> CatalogueModel:
     carrier = entry.pop("carrier", None)
     entry["languages"] = tuple(entry.get("languages", ()))
-    return Model(name=name, carrier=Carrier(**carrier) if carrier else None, **entry)
+    return CatalogueModel(name=name, carrier=Carrier(**carrier) if carrier else None, **entry)

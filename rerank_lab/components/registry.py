@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from rerank_lab.components.base import Info, Kind, one_line
-from rerank_lab.components.catalogue import Model, catalogue
+from rerank_lab.components.catalogue import CatalogueModel, catalogue
 from rerank_lab.core.errors import BackendError, InvalidInput, nearest
 from rerank_lab.core.spec import Literal as Value
 from rerank_lab.core.spec import Node, PipelineSpec, parse
@@ -227,7 +227,7 @@ def _component_of(node: Node, kind: Kind) -> tuple[str, dict[str, Value]]:
     return model.component(kind), {"model": node.name, **node.values}
 
 
-def _model(name: str, kind: Kind) -> Model | None:
+def _model(name: str, kind: Kind) -> CatalogueModel | None:
     model = catalogue().get(name)
     return model if model is not None and model.component(kind) else None
 

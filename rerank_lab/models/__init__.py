@@ -4,11 +4,11 @@
     open_encoder(model, ctx)        bi-encoder: texts to vectors of length 1
     open_token_encoder(model, ctx)  late interaction: texts to one vector a token
     availability(model)             ready, downloadable or missing, and why: cheap, no network
-    model_digest(model)             digest of files and recipe, without loading
+    model_digest(model)             digest of files and conversion, without loading
     loaded_models()                 what is in memory now
 
-Opening fetches the files when they are not here, and loads them. A handle stays valid when its
-model is unloaded to make room; the next call loads it again.
+Opening fetches the files when they are not here, and loads them. An opened model stays valid when
+it is unloaded to make room; the next call loads it again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from __future__ import annotations
 from typing import TypeVar
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.convert.version import RECIPE
-from rerank_lab.models.execution_plan import Task, make_plan
-from rerank_lab.models.handles import Encoder, Handle, Scorer, TokenEncoder
+from rerank_lab.models.convert.conversion import CONVERSION_VERSION
+from rerank_lab.models.execution_plan import plan_encoder, plan_scorer, plan_token_encoder
+from rerank_lab.models.local_model import Encoder, Scorer, TokenEncoder
+from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.locate.resolve import Availability, availability, fetch, locate
+from rerank_lab.models.locate.soundness import require_sound
 from rerank_lab.models.runtime.device import DEVICES, Device
-from rerank_lab.models.runtime.memory import LoadedModel, Usage, loaded_models
-from rerank_lab.models.runtime.request import BACKENDS, Backend, Kind, Options
+from rerank_lab.models.runtime.memory import LoadedModel, loaded_models
+from rerank_lab.models.runtime.request import BACKENDS, Backend, Kind, ModelOptions, Usage
 
 __all__ = [
     "BACKENDS",
@@ -33,7 +35,7 @@ __all__ = [
     "Encoder",
     "Kind",
     "LoadedModel",
-    "Options",
+    "ModelOptions",
     "Scorer",
     "TokenEncoder",
     "Usage",
@@ -46,26 +48,32 @@ __all__ = [
     "open_token_encoder",
 ]
 
-H = TypeVar("H", bound=Handle)
+M = TypeVar("M", Scorer, Encoder, TokenEncoder)
 
 
-def open_scorer(model: str, ctx: Context, options: Options | None = None) -> Scorer:
+def open_scorer(model: str, ctx: Context, options: ModelOptions | None = None) -> Scorer:
     """A cross-encoder, loaded. Raises ModelUnavailable with what to do."""
-    return _open(Scorer, "score", model, ctx, options or Options())
+    options = options or ModelOptions()
+    located = _fetch_sound(model, ctx)
+    return _loaded(Scorer(plan_scorer(located, options, ctx), options), ctx)
 
 
 def open_encoder(
-    model: str, ctx: Context, device: str = "auto", options: Options | None = None
+    model: str, ctx: Context, device: str = "auto", options: ModelOptions | None = None
 ) -> Encoder:
     """A bi-encoder, loaded. Raises ModelUnavailable with what to do."""
-    return _open(Encoder, "embed", model, ctx, options or Options(device=device))
+    options = options or ModelOptions(device=device)
+    located = _fetch_sound(model, ctx)
+    return _loaded(Encoder(plan_encoder(located, options, ctx), options), ctx)
 
 
 def open_token_encoder(
-    model: str, ctx: Context, device: str = "auto", options: Options | None = None
+    model: str, ctx: Context, device: str = "auto", options: ModelOptions | None = None
 ) -> TokenEncoder:
     """A late-interaction encoder, loaded. Raises ModelUnavailable with what to do."""
-    return _open(TokenEncoder, "tokens", model, ctx, options or Options(device=device))
+    options = options or ModelOptions(device=device)
+    located = _fetch_sound(model, ctx)
+    return _loaded(TokenEncoder(plan_token_encoder(located, options, ctx), options), ctx)
 
 
 def model_digest(model: str) -> str:
@@ -74,11 +82,16 @@ def model_digest(model: str) -> str:
     Fine for cache keys: the same before and after loading, and on every machine. Raises
     ModelUnavailable when the files are not here.
     """
-    return f"{locate(model).digest}:{RECIPE}"
+    return f"{locate(model).digest}:{CONVERSION_VERSION}"
 
 
-def _open(kind: type[H], task: Task, model: str, ctx: Context, options: Options) -> H:
+def _fetch_sound(model: str, ctx: Context) -> LocatedModel:
     located = fetch(model, ctx)
-    handle = kind(make_plan(located, task, options, ctx), options)
-    handle.load(ctx)
-    return handle
+    if located.has_safetensors:
+        require_sound(located)
+    return located
+
+
+def _loaded(opened: M, ctx: Context) -> M:
+    opened.load(ctx)
+    return opened

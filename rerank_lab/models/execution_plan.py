@@ -1,4 +1,4 @@
-"""How a model found here will run: which backend, which files, which key in the store.
+"""How a model that is here will run: which backend, which files, which key in the store.
 
 On a CPU a graph that came as ONNX is run as it is, and a full-precision cross-encoder is converted
 to int8 once. With CUDA, or when asked, torch runs the safetensors.
@@ -11,15 +11,23 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Generic, Literal, TypeVar
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.convert.heads import Head, head_of, require_trained_head
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.convert import cross_encoder as conversion_to_int8
+from rerank_lab.models.convert import embedding, fused_graph
+from rerank_lab.models.convert.conversion import converted_folder, read_conversion
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.onnx.tasks import OnnxEmbedder, OnnxScorer, OnnxTokenEmbedder
+from rerank_lab.models.relevance_head import Head, head_of, require_trained_head
 from rerank_lab.models.runtime.device import choose_device, has_cuda, torch_dtype
-from rerank_lab.models.runtime.request import Options
+from rerank_lab.models.runtime.engine import ModelEngine, PairEngine, TextEngine, TokenEngine
+from rerank_lab.models.runtime.request import ModelOptions
+from rerank_lab.models.torch import sentence_transformer
 
+E_co = TypeVar("E_co", bound=ModelEngine, covariant=True)
+E = TypeVar("E", bound=ModelEngine)
 Task = Literal["score", "embed", "tokens", "sparse", "prompt", "fused", "context"]
 
 MARKERS = ("[unused0]", "[unused1]")
@@ -27,58 +35,130 @@ MARKERS = ("[unused0]", "[unused1]")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """`size` is the memory to expect in bytes; `prefixes` are those of queries and of passages."""
+class ExecutionPlan(Generic[E_co]):
+    """How to load and run one model for one task. `size` is the memory to expect in bytes.
 
-    located: Located
+    The fields from `query_prefix` on are what else its output depends on, where the task has them.
+    """
+
+    located: LocatedModel
     task: Task
     backend: str
-    load: Callable[[Context], Any]
+    load: Callable[[], E_co]
     size: int
     dimension: int = 0
-    prefixes: tuple[str, str] = ("", "")
+    query_prefix: str = ""
+    passage_prefix: str = ""
     pooling: str = ""
+    template_digest: str = ""
+    adapter_digest: str = ""
+    reads_attention: bool = False
     warning: str = ""
 
     @property
     def key(self) -> str:
-        """Which loaded engine it uses."""
-        return f"{self.located.digest}:{self.task}:{self.backend}:{self.prefixes}"
+        """Which loaded engine it uses: plans with one key share it."""
+        return self.digest
 
     @property
     def digest(self) -> str:
         """Stands for everything that its output depends on, batches apart."""
-        parts = [self.located.digest, self.task, self.backend, self.prefixes, self.pooling]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        prefixes = (self.query_prefix, self.passage_prefix)
+        parts: list[object] = [self.located.digest, self.task, self.backend, prefixes, self.pooling]
+        extra = [self.template_digest, self.adapter_digest, self.reads_attention]
+        # Indexes are kept under this digest: a plan without the later fields keeps its old one.
+        return hashlib.sha256(
+            json.dumps(parts + (extra if any(extra) else [])).encode()
+        ).hexdigest()
 
 
-def make_plan(located: Located, task: Task, options: Options, ctx: Context) -> Plan:
-    """Decide how to run. Raises ModelUnavailable when this model cannot do that task here."""
-    head = head_of(located) if task == "score" else Head()
-    graph = located.onnx_file
-    if graph is not None and _prefers_onnx(located, options):
-        return _onnx_plan(located, task, graph, head, ctx)
-    if not located.has_safetensors:
-        raise ModelUnavailable(
-            f"{located.name} has no weights for the backend {options.backend!r} here.",
-            hint='Use backend="auto".',
+def plan_scorer(
+    located: LocatedModel, options: ModelOptions, ctx: Context
+) -> ExecutionPlan[PairEngine]:
+    """How to run a cross-encoder. Raises ModelUnavailable when it is none, or cannot run so."""
+    head = head_of(located)
+    graph = _graph_to_run(located, options)
+    if graph is not None:
+        return _onnx_plan(located, "score", graph, ctx, lambda g, t, b: OnnxScorer(g, t, b, head))
+
+    def load(device: str, dtype: str) -> PairEngine:
+        require_trained_head(located)
+        return sentence_transformer.load_scorer(located, device, dtype, head)
+
+    plan = torch_plan(located, "score", options, load)
+    if _converts(plan, options):
+        return _converted_scorer_plan(plan, head, ctx)
+    return plan
+
+
+def plan_encoder(
+    located: LocatedModel, options: ModelOptions, ctx: Context
+) -> ExecutionPlan[TextEngine]:
+    """How to run a bi-encoder. Raises ModelUnavailable when it cannot run so."""
+    pooling, prefixes = pooling_of(located), prefixes_of(located)
+    graph = _graph_to_run(located, options)
+    plan: ExecutionPlan[TextEngine]
+    if graph is not None:
+        plan = _onnx_plan(
+            located, "embed", graph, ctx, lambda g, t, b: OnnxEmbedder(g, t, b, pooling, prefixes)
         )
+    else:
+        plan = torch_plan(
+            located,
+            "embed",
+            options,
+            lambda device, dtype: sentence_transformer.load_embedder(
+                located, device, dtype, prefixes
+            ),
+        )
+    query_prefix, passage_prefix = prefixes
+    plan = replace(plan, query_prefix=query_prefix, passage_prefix=passage_prefix, pooling=pooling)
+    if graph is None and _converts(plan, options):
+        return _converted_encoder_plan(plan, ctx)
+    return plan
+
+
+def plan_token_encoder(
+    located: LocatedModel, options: ModelOptions, ctx: Context
+) -> ExecutionPlan[TokenEngine]:
+    """How to run a late-interaction encoder. Raises ModelUnavailable when it cannot run so."""
+    graph = _graph_to_run(located, options)
+    if graph is not None:
+        return _onnx_plan(
+            located, "tokens", graph, ctx, lambda g, t, b: OnnxTokenEmbedder(g, t, b, MARKERS)
+        )
+    return torch_plan(
+        located,
+        "tokens",
+        options,
+        lambda device, dtype: sentence_transformer.load_token_embedder(located, device, dtype),
+    )
+
+
+def torch_plan(
+    located: LocatedModel,
+    task: Task,
+    options: ModelOptions,
+    load: Callable[[str, str], E],
+    memory_factor: float = 1.3,
+) -> ExecutionPlan[E]:
+    """A plan for torch; `load` is called with device and number format ("cpu", "float32").
+
+    On a CPU torch is the fallback and the reference, so it stays exact: int8 is the fast way.
+    """
     device = choose_device(options.device)
-    if device == "cpu" and options.backend != "torch":
-        if task == "score":
-            return _converted_plan(located, head, ctx)
-        if task == "embed":
-            return _converted_encoder_plan(located, ctx)
-    return _torch_plan(located, task, device, head)
+    dtype = torch_dtype(device)
+    return ExecutionPlan(
+        located,
+        task,
+        f"torch {dtype} {device}",
+        lambda: load(device, dtype),
+        size=int(located.weights_size * memory_factor),
+        dimension=dimension_of(located),
+    )
 
 
-def _prefers_onnx(located: Located, options: Options) -> bool:
-    if not located.has_safetensors or options.backend == "onnx":
-        return options.backend != "torch"
-    return options.backend == "auto" and (options.device == "cpu" or not has_cuda())
-
-
-def pooling_of(located: Located) -> str:
+def pooling_of(located: LocatedModel) -> str:
     """ "cls", "mean" or another mode, by the catalogue, else by the model's own files."""
     if located.entry is not None and located.entry.pooling:
         return located.entry.pooling
@@ -88,7 +168,7 @@ def pooling_of(located: Located) -> str:
     return str(config.get("pooling_mode") or "mean")
 
 
-def prefixes_of(located: Located) -> tuple[str, str]:
+def prefixes_of(located: LocatedModel) -> tuple[str, str]:
     """What is put before a query and before a passage: catalogue, else the model's own prompts."""
     if located.entry is not None:
         return located.entry.query_prefix, located.entry.passage_prefix
@@ -97,7 +177,7 @@ def prefixes_of(located: Located) -> tuple[str, str]:
     return str(prompts.get("query") or ""), str(passage)
 
 
-def dimension_of(located: Located) -> int:
+def dimension_of(located: LocatedModel) -> int:
     """Length of a vector, by the catalogue, else by the model's own files; 0 when unknown."""
     if located.entry is not None and located.entry.dimension:
         return located.entry.dimension
@@ -115,116 +195,98 @@ def dimension_of(located: Located) -> int:
     return 0
 
 
-def _onnx_plan(located: Located, task: Task, graph: Path, head: Head, ctx: Context) -> Plan:
-    from rerank_lab.models.onnx import fused
-    from rerank_lab.models.onnx import tasks as onnx_tasks
+def _graph_to_run(located: LocatedModel, options: ModelOptions) -> Path | None:
+    """The ONNX graph of the model where ONNX Runtime is to run it.
 
+    Raises ModelUnavailable when there is nothing else to run.
+    """
+    graph = located.onnx_file
+    if located.has_safetensors and options.backend != "onnx":
+        by_itself = options.device == "cpu" or not has_cuda()
+        return graph if options.backend == "auto" and by_itself else None
+    if graph is not None and options.backend != "torch":
+        return graph
+    if located.has_safetensors:
+        return None
+    raise ModelUnavailable(
+        f"{located.name} has no weights for the backend {options.backend!r} here.",
+        hint='Use backend="auto".',
+    )
+
+
+def _converts(plan: ExecutionPlan[E], options: ModelOptions) -> bool:
+    return plan.backend.endswith(" cpu") and options.backend != "torch"
+
+
+def _onnx_plan(
+    located: LocatedModel,
+    task: Task,
+    graph: Path,
+    ctx: Context,
+    load: Callable[[Path, Path, str], E],
+) -> ExecutionPlan[E]:
+    """A plan for a graph that came as a file; `load` is called with graph, tokenizer, backend."""
     tokenizer = located.folder / "tokenizer.json"
     if not tokenizer.is_file():
         raise ModelUnavailable(
             f"{located.name} lacks tokenizer.json.",
             hint="An ONNX model needs model.onnx and tokenizer.json in its folder.",
         )
-    graph = fused.fused_graph(located, graph, tokenizer, ctx)
+    runs = fused_graph.fused_graph(located, graph, tokenizer, ctx)
     entry = located.entry
     backend = entry.weights if entry and entry.weights.startswith("onnx") else "onnx"
-    pooling, prefixes = _embedding(located, task)
-    loaders: dict[str, Callable[[Context], Any]] = {
-        "score": lambda _: onnx_tasks.OnnxScorer(graph, tokenizer, backend, head),
-        "embed": lambda _: onnx_tasks.OnnxEmbedder(graph, tokenizer, backend, pooling, prefixes),
-        "tokens": lambda _: onnx_tasks.OnnxTokenEmbedder(graph, tokenizer, backend, MARKERS),
-    }
-    return Plan(
+    return ExecutionPlan(
         located,
         task,
         backend,
-        loaders[task],
+        lambda: load(runs, tokenizer, backend),
         size=int(located.weights_size * 1.5),
         dimension=dimension_of(located),
-        prefixes=prefixes,
-        pooling=pooling,
     )
 
 
-def _converted_plan(located: Located, head: Head, ctx: Context) -> Plan:
-    from rerank_lab.models.convert import export as convert
-    from rerank_lab.models.onnx import tasks as onnx_tasks
-
-    folder = convert.converted_folder(located)
-    found = convert.read_conversion(folder)
-    if found is None:
+def _converted_scorer_plan(
+    plan: ExecutionPlan[PairEngine], head: Head, ctx: Context
+) -> ExecutionPlan[PairEngine]:
+    """The model converted to ONNX once, or `plan` where that does not work for it."""
+    located = plan.located
+    folder = converted_folder(located)
+    conversion = read_conversion(folder)
+    if conversion is None:
         require_trained_head(located)
-        if not convert.convertible(located):
-            return _torch_plan(located, "score", "cpu", head)
-        found = convert.convert(located, head, ctx)
-    if found.precision == "none":
-        return replace(_torch_plan(located, "score", "cpu", head), warning=found.warning)
-    graph = folder / ("int8.onnx" if found.precision == "int8" else "full.onnx")
-    backend = f"onnx {found.precision}"
-    return Plan(
-        located,
-        "score",
-        backend,
-        lambda _: onnx_tasks.OnnxScorer(graph, folder / "tokenizer.json", backend, head),
-        size=int(graph.stat().st_size * 1.5),
-        warning=found.warning,
-    )
-
-
-def _converted_encoder_plan(located: Located, ctx: Context) -> Plan:
-    from rerank_lab.models.convert import encoder as convert_encoder
-    from rerank_lab.models.convert import export as convert
-    from rerank_lab.models.onnx import tasks as onnx_tasks
-
-    pooling, prefixes = _embedding(located, "embed")
-    torch_plan = _torch_plan(located, "embed", "cpu", Head())
-    folder = convert.converted_folder(located)
-    found = convert.read_conversion(folder)
-    if found is None:
-        if not convert_encoder.convertible(located, pooling):
-            return torch_plan
-        found = convert_encoder.convert_encoder(located, pooling, ctx)
-    if found.precision == "none":
-        return torch_plan
-    graph, tokenizer = folder / "full.onnx", folder / "tokenizer.json"
-    backend = "onnx fp32"
+        if not conversion_to_int8.convertible(located):
+            return plan
+        conversion = conversion_to_int8.convert(located, head, ctx)
+    if conversion.precision == "none":
+        return replace(plan, warning=conversion.warning)
+    graph = folder / ("int8.onnx" if conversion.precision == "int8" else "full.onnx")
+    backend = f"onnx {conversion.precision}"
     return replace(
-        torch_plan,
+        plan,
         backend=backend,
-        load=lambda _: onnx_tasks.OnnxEmbedder(graph, tokenizer, backend, pooling, prefixes),
+        load=lambda: OnnxScorer(graph, folder / "tokenizer.json", backend, head),
+        size=int(graph.stat().st_size * 1.5),
+        warning=conversion.warning,
+    )
+
+
+def _converted_encoder_plan(
+    plan: ExecutionPlan[TextEngine], ctx: Context
+) -> ExecutionPlan[TextEngine]:
+    located, pooling = plan.located, plan.pooling
+    folder = converted_folder(located)
+    conversion = read_conversion(folder)
+    if conversion is None:
+        if not embedding.convertible(located, pooling):
+            return plan
+        conversion = embedding.convert_encoder(located, pooling, ctx)
+    if conversion.precision == "none":
+        return plan
+    graph, tokenizer = folder / "full.onnx", folder / "tokenizer.json"
+    backend, prefixes = "onnx fp32", (plan.query_prefix, plan.passage_prefix)
+    return replace(
+        plan,
+        backend=backend,
+        load=lambda: OnnxEmbedder(graph, tokenizer, backend, pooling, prefixes),
         size=int(graph.stat().st_size * 1.5),
     )
-
-
-def _torch_plan(located: Located, task: Task, device: str, head: Head) -> Plan:
-    from rerank_lab.models.torch import backend as torch_backend
-
-    # On a CPU torch is the fallback and the reference, so it stays exact: int8 is the fast way.
-    dtype = torch_dtype(device)
-    pooling, prefixes = _embedding(located, task)
-
-    def scorer(_: Context) -> Any:
-        require_trained_head(located)
-        return torch_backend.load_scorer(located, device, dtype, head)
-
-    loaders: dict[str, Callable[[Context], Any]] = {
-        "score": scorer,
-        "embed": lambda _: torch_backend.load_embedder(located, device, dtype, prefixes),
-        "tokens": lambda _: torch_backend.load_token_embedder(located, device, dtype),
-    }
-    return Plan(
-        located,
-        task,
-        f"torch {dtype} {device}",
-        loaders[task],
-        size=int(located.weights_size * 1.3),
-        dimension=dimension_of(located),
-        prefixes=prefixes,
-        pooling=pooling,
-    )
-
-
-def _embedding(located: Located, task: Task) -> tuple[str, tuple[str, str]]:
-    if task != "embed":
-        return "", ("", "")
-    return pooling_of(located), prefixes_of(located)

@@ -13,9 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.models.runtime.tokens import clipped
-from rerank_lab.models.templates import BOS, EOS, Template
-from rerank_lab.models.torch.prompted import rooms
+from rerank_lab.models.prompt_templates import BOS, EOS, Template, split_limit
+from rerank_lab.models.runtime.tokenizer import clipped
 
 Span = tuple[int, int]
 _MARK = "\x00"
@@ -81,12 +80,12 @@ def prompt_token_budget(
     values = {"query": clipped(query, max_length)[0], "instruction": instruction}
     parts = template.filled({**values, "document": _MARK})
     sizes = [
-        (_size(tokenizer, folder, text.replace(_MARK, "")), document, asked)
-        for text, document, asked in parts
+        (_size(tokenizer, folder, text.replace(_MARK, "")), document, query_part)
+        for text, document, query_part in parts
     ]
     prefix = next((text[: text.rindex(_MARK)] for text, document, _ in parts if document), "")
     before = len(_inside(tokenizer, prefix, "a")[0])
-    limit = rooms(sizes, max_length)[1] - before
+    limit = split_limit(sizes, max_length)[1] - before
     return TokenBudget(limit, lambda text: _inside(tokenizer, prefix, text)[1])
 
 
@@ -108,23 +107,23 @@ def _opened(path: str, _changed: int) -> Any:
 def _spans(tokenizer: Any, text: str) -> list[Span]:
     # Tokenizers refuse lone surrogates; each becomes one other character, so that places stay.
     clean = text.encode("utf-8", "replace").decode("utf-8")
-    found: list[Span] = tokenizer.encode(clean, add_special_tokens=False).offsets
-    return found
+    offsets: list[Span] = tokenizer.encode(clean, add_special_tokens=False).offsets
+    return offsets
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
-    found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    return found
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    return ids
 
 
 def _inside(tokenizer: Any, prefix: str, text: str) -> tuple[list[Span], list[Span]]:
     """The tokens of a prefix, and those of the text after it at their places in the text."""
     if not prefix:
         return [], _spans(tokenizer, text)
-    found = _spans(tokenizer, prefix + text)
+    spans = _spans(tokenizer, prefix + text)
     start = len(prefix)
-    held = [(max(0, a - start), b - start) for a, b in found if b > start]
-    return [span for span in found if span[1] <= start], held
+    within = [(max(0, a - start), b - start) for a, b in spans if b > start]
+    return [span for span in spans if span[1] <= start], within
 
 
 def _size(tokenizer: Any, folder: Path, text: str) -> int:

@@ -18,7 +18,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError, ModelUnavailable
 from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.models import availability
-from rerank_lab.models.convert.probes import PROBES, Probe
+from rerank_lab.models.probes import PROBES, ProbeQuestion
 from rerank_lab.rerankers.base import PointwiseReranker, Reranker
 
 State = Literal["healthy", "suspect", "broken", "unchecked"]
@@ -164,7 +164,9 @@ def _texts(number: int) -> list[str]:
     return [probe.answer, probe.decoy, *others]
 
 
-def _scores(reranker: Reranker, probe: Probe, texts: Sequence[str], ctx: Context) -> list[float]:
+def _scores(
+    reranker: Reranker, probe: ProbeQuestion, texts: Sequence[str], ctx: Context
+) -> list[float]:
     docs = [Document(str(i), text) for i, text in enumerate(texts)]
     ranking = reranker.rerank(Query.of(probe.query), docs, ctx).ranking
     by_id = {hit.doc_id: hit.score for hit in ranking}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rerank_lab import models as inference
+from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import LabError, ModelUnavailable
@@ -84,7 +84,7 @@ class Dense(Retriever):
                 "device",
                 "auto",
                 "Where the model runs: auto takes a GPU when there is one.",
-                choices=inference.DEVICES,
+                choices=models.DEVICES,
                 label="Device",
                 execution=True,
             ),
@@ -114,15 +114,15 @@ class Dense(Retriever):
 
     def prepare(self, ctx: Context) -> None:
         """Download the model when it is not here; progress and cancel go through `ctx`."""
-        if inference.availability(self.model).state == "downloadable":
-            inference.fetch(self.model, ctx)
+        if models.availability(self.model).state == "downloadable":
+            models.fetch(self.model, ctx)
 
     def weights_digest(self) -> str:
         """Digest of the model's files. Raises ModelUnavailable when they are not here."""
-        return inference.model_digest(self.model)
+        return models.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
-        found = inference.availability(self.model)
+        found = models.availability(self.model)
         return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
 
     def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
@@ -132,7 +132,7 @@ class Dense(Retriever):
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         ctx.report("loading model")
-        self._encoder = inference.open_encoder(self.model, ctx, str(self.options["device"]))
+        self._encoder = models.open_encoder(self.model, ctx, str(self.options["device"]))
         super().build(corpus, ctx, indexes)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
@@ -188,7 +188,7 @@ class Dense(Retriever):
             done = len(texts) - len(missing) + start
             batch = missing[start : start + _BATCH]
             truncated: set[int] = set()
-            usage = inference.Usage()
+            usage = models.Usage()
             made = self._encoder.encode(
                 [texts[content] for content in batch],
                 "passage",
@@ -218,7 +218,7 @@ class Dense(Retriever):
         asked = [query.text for query in corpus.queries]
         if asked:
             sample = rng.sample(asked, min(_SAMPLE, len(asked)))
-            usage = inference.Usage()
+            usage = models.Usage()
             queries = self._encoder.encode(sample, "query", ctx, None, usage)
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
         else:
@@ -237,7 +237,7 @@ class Dense(Retriever):
     def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
         if not query.text.strip():
             return Ranking.from_scores(query.id, {}, self.info.scale), Trace()
-        usage = inference.Usage()
+        usage = models.Usage()
         quiet = replace(ctx, progress=_ignore)
         vector = self._encoder.encode([query.text], "query", quiet, None, usage)[0]
         scores = {

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rerank_lab import models as inference
+from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError, ModelUnavailable
@@ -53,20 +53,20 @@ class Splade(Retriever):
 
     def prepare(self, ctx: Context) -> None:
         """Download the model when it is not here; progress and cancel go through `ctx`."""
-        if inference.availability(self.model).state == "downloadable":
-            inference.fetch(self.model, ctx)
+        if models.availability(self.model).state == "downloadable":
+            models.fetch(self.model, ctx)
 
     def weights_digest(self) -> str:
         """Digest of the model's files. Raises ModelUnavailable when they are not here."""
-        return inference.model_digest(self.model)
+        return models.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
-        found = inference.availability(self.model)
+        found = models.availability(self.model)
         return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         ctx.report("loading model")
-        options = inference.Options(device=str(self.options["device"]))
+        options = models.ModelOptions(device=str(self.options["device"]))
         self._encoder = open_sparse_encoder(self.model, ctx, options)
         super().build(corpus, ctx, indexes)
 
@@ -95,7 +95,7 @@ class Splade(Retriever):
             ctx.report("embedding documents", start, len(waiting))
             batch = waiting[start : start + _BATCH]
             quiet = replace(ctx, progress=_ignore)
-            usage = inference.Usage()
+            usage = models.Usage()
             made = self._encoder.encode([texts[h] for h in batch], "passage", quiet, usage)
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
             vectors |= zip(batch, made, strict=True)
@@ -108,7 +108,7 @@ class Splade(Retriever):
     def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
         if not query.text.strip():
             return Ranking.from_scores(query.id, {}, self.info.scale), Trace()
-        usage = inference.Usage()
+        usage = models.Usage()
         quiet = replace(ctx, progress=_ignore)
         vector = self._encoder.encode([query.text], "query", quiet, usage)[0]
         terms = {str(i): float(w) for i, w in zip(vector.ids, vector.weights, strict=True)}

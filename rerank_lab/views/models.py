@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rerank_lab.components.base import Info
-from rerank_lab.components.catalogue import Model
+from rerank_lab.components.catalogue import CatalogueModel
 from rerank_lab.components.registry import Broken
 from rerank_lab.models.locate.resolve import Availability
 from rerank_lab.models.runtime.memory import LoadedModel
@@ -91,7 +91,7 @@ class LoadedLine:
 
 
 def model_lines(
-    models: Mapping[str, Model],
+    models: Mapping[str, CatalogueModel],
     states: Mapping[str, Availability],
     loaded: Sequence[LoadedModel] = (),
 ) -> tuple[ModelLine, ...]:
@@ -153,7 +153,7 @@ def memory_share(loaded: Sequence[LoadedModel], budget: int) -> float:
     return min(1.0, sum(model.size for model in loaded) / budget) if budget else 0.0
 
 
-def _model_line(model: Model, state: Availability, in_memory: bool) -> ModelLine:
+def _model_line(model: CatalogueModel, state: Availability, in_memory: bool) -> ModelLine:
     usable = state.state == "ready"
     return ModelLine(
         model.name,

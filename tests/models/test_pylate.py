@@ -15,7 +15,7 @@ import pytest
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query, Status
-from rerank_lab.models.convert.probes import PROBES
+from rerank_lab.models.probes import PROBES
 from rerank_lab.rerankers.local.late_interaction import LateInteractionReranker
 from tests.models.tiny import config_of, save_tokenizer
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rerank_lab.models.locate.resolve import locate
-from rerank_lab.models.runtime.tokens import Tokens
-from rerank_lab.models.templates import DECODERS, SEQ2SEQ
+from rerank_lab.models.prompt_templates import DECODERS, SEQ2SEQ
+from rerank_lab.models.runtime.tokenizer import FastTokenizer
 from rerank_lab.models.token_budget import pair_token_budget, prompt_token_budget, text_token_budget
-from rerank_lab.models.torch.prompted import Prompting
+from rerank_lab.models.torch.prompted import PromptEncoder
 from tests.models.tiny_lm import save_tokenizer
 
 TEXT = st.lists(
@@ -36,7 +36,7 @@ def test_a_pair_is_cut_exactly_where_the_engine_cuts_it(
     budget = pair_token_budget(folder, query, limit)
     assert budget is not None
     tokens = budget.spans(text)
-    (made,) = Tokens(folder / "tokenizer.json").pairs(query, [text], limit)
+    (made,) = FastTokenizer(folder / "tokenizer.json").pairs(query, [text], limit)
     read = int(made.types.sum()) - 1  # the second text's tokens, less the last separator
     fits = len(tokens) <= budget.limit
     if fits:
@@ -56,7 +56,7 @@ def test_a_text_alone_is_cut_exactly_when_it_has_more_tokens_than_fit(
 ) -> None:
     budget = text_token_budget(folder, 40, prefix)
     assert budget is not None
-    engine = Tokens(folder / "tokenizer.json")
+    engine = FastTokenizer(folder / "tokenizer.json")
     for words in range(60):
         text = " ".join(["population", "\ud83d", "x-y"][i % 3] for i in range(words))
         (made,) = engine.singles([prefix + text], 40)
@@ -71,7 +71,7 @@ def test_a_prompt_is_cut_exactly_when_the_document_has_more_tokens_than_fit(
 
     save_tokenizer(tmp_path)
     template = {**DECODERS, **SEQ2SEQ}[name]
-    prompting = Prompting(AutoTokenizer.from_pretrained(str(tmp_path)), template)
+    prompting = PromptEncoder(AutoTokenizer.from_pretrained(str(tmp_path)), template)
     budget = prompt_token_budget(tmp_path, template, "how many people", "", 128)
     assert budget is not None
     assert budget.limit > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.models.convert.probes import PROBES
+from rerank_lab.models.probes import PROBES
 
 SPECIAL = {"cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "unk": "[UNK]", "mask": "[MASK]"}
 ARCHITECTURES = ("bert", "xlm-roberta", "deberta-v2", "modernbert")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.models.convert.probes import PROBES
-from rerank_lab.models.templates import DECODERS, DUOT5, SEQ2SEQ
+from rerank_lab.models.probes import PROBES
+from rerank_lab.models.prompt_templates import DECODERS, DUOT5, SEQ2SEQ
 
 QUERY = PROBES[0].query
 TEXTS = [text for probe in PROBES[:5] for text in (probe.answer, probe.decoy)]

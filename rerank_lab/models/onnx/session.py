@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, ModelUnavailable
 from rerank_lab.models.runtime.device import cpu_threads
-from rerank_lab.models.runtime.tokens import Tokenized, Tokens
+from rerank_lab.models.runtime.engine import Floats
+from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 
 T = TypeVar("T")
-Floats = NDArray[np.float32]
 
 _POLL_S = 0.02
 SLOWER_FUSIONS = ["SkipLayerNormFusion"]
@@ -41,7 +41,7 @@ class OnnxEngine:
     def __init__(self, graph: Path, tokenizer: Path, backend: str) -> None:
         self.backend = backend
         self.size = int(graph.stat().st_size * _OVERHEAD)
-        self.tokens = Tokens(tokenizer)
+        self.tokens = FastTokenizer(tokenizer)
         self._session = _session(graph)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self.outputs: list[tuple[str, list[Any]]] = [

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.convert.heads import Head
-from rerank_lab.models.onnx.session import Floats, OnnxEngine
-from rerank_lab.models.runtime.request import Call, Kind
-from rerank_lab.models.runtime.tokens import Tokenized
+from rerank_lab.models.onnx.session import OnnxEngine
+from rerank_lab.models.relevance_head import Head
+from rerank_lab.models.runtime.engine import Floats
+from rerank_lab.models.runtime.request import InferenceRequest, Kind
+from rerank_lab.models.runtime.tokenizer import Tokenized
 
 _EPSILON = np.float32(1e-12)
 
@@ -24,16 +25,16 @@ class OnnxScorer(OnnxEngine):
         self._head = head
         self._output = require_output(self, 2, head.labels, "a relevance score a pair", graph)
 
-    def score(self, query: str, texts: Sequence[str], call: Call) -> list[float]:
+    def score(self, query: str, texts: Sequence[str], request: InferenceRequest) -> list[float]:
         """One raw logit a text; of two outputs, the relevant one less the other."""
-        pairs = self.tokens.pairs(query, texts, call.max_length)
-        call.count([len(p) for p in pairs], [p.cut for p in pairs])
+        pairs = self.tokens.pairs(query, texts, request.max_length)
+        request.count([len(p) for p in pairs], [p.cut for p in pairs])
 
         def finish(logits: Floats, _: Tokenized) -> float:
             score = float(logits[self._head.relevant])
             return score - float(logits[1 - self._head.relevant]) if len(logits) == 2 else score
 
-        return self.run(pairs, call.ctx, finish, self._output)
+        return self.run(pairs, request.ctx, finish, self._output)
 
 
 class OnnxEmbedder(OnnxEngine):
@@ -53,12 +54,12 @@ class OnnxEmbedder(OnnxEngine):
         self._mean = pooling == "mean"
         self._output = require_output(self, 3, 0, "hidden states a token", graph)
 
-    def embed(self, texts: Sequence[str], kind: Kind, call: Call) -> Floats:
+    def embed(self, texts: Sequence[str], kind: Kind, request: InferenceRequest) -> Floats:
         """Shape (texts, dimension), each row of length 1."""
         prefix = self._prefixes[kind == "passage"]
-        inputs = self.tokens.singles([prefix + text for text in texts], call.max_length)
-        call.count([len(i) for i in inputs], [i.cut for i in inputs])
-        rows = self.run(inputs, call.ctx, self._pool_tokens, self._output)
+        inputs = self.tokens.singles([prefix + text for text in texts], request.max_length)
+        request.count([len(i) for i in inputs], [i.cut for i in inputs])
+        rows = self.run(inputs, request.ctx, self._pool_tokens, self._output)
         return normalised(np.stack(rows))
 
     def _pool_tokens(self, states: Floats, _: Tokenized) -> Floats:
@@ -89,19 +90,22 @@ class OnnxTokenEmbedder(OnnxEngine):
             [i for i in map(self.tokens.id_of, _PUNCTUATION) if i is not None], np.int64
         )
 
-    def embed_tokens(self, texts: Sequence[str], kind: Kind, call: Call) -> list[Floats]:
+    def embed_tokens(
+        self, texts: Sequence[str], kind: Kind, request: InferenceRequest
+    ) -> list[Floats]:
         """A (tokens, dimension) array a text, each row of length 1."""
         inputs = [
             _with_marker(item, self._markers[kind])
-            for item in self.tokens.singles(texts, call.max_length - 1)
+            for item in self.tokens.singles(texts, request.max_length - 1)
         ]
-        call.count([len(i) for i in inputs], [i.cut for i in inputs])
+        request.count([len(i) for i in inputs], [i.cut for i in inputs])
 
         def finish(states: Floats, item: Tokenized) -> Floats:
-            kept = states if kind == "query" else states[~np.isin(item.ids, self._skipped)]
-            return normalised(kept)
+            if kind == "passage":
+                states = states[~np.isin(item.ids, self._skipped)]
+            return normalised(states)
 
-        return self.run(inputs, call.ctx, finish, self._output)
+        return self.run(inputs, request.ctx, finish, self._output)
 
 
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"

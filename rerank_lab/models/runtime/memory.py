@@ -8,23 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TypeVar, cast
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.models.runtime.engine import ModelEngine
+from rerank_lab.models.runtime.request import Usage
 
 BUDGET_VARIABLE = "RERANK_LAB_MODEL_MEMORY_GB"
 _SHARE_OF_MEMORY = 0.5
 _POLL_S = 0.05
 
 
-class Engine(Protocol):
-    """A loaded model. `size` is an estimate of its memory in bytes."""
-
-    backend: str
-    size: int
-
-    def close(self) -> None: ...
+E = TypeVar("E", bound=ModelEngine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +35,10 @@ class LoadedModel:
 
 
 @dataclass(slots=True)
-class Usage:
-    """What one call took, filled in while it runs. `truncated` holds indexes into its inputs, and
-    `cut` (input, document) where an input shows several documents.
-    """
-
-    queue_s: float = 0.0
-    load_s: float = 0.0
-    tokens: int = 0
-    truncated: set[int] = field(default_factory=set)
-    cut: set[tuple[int, int]] = field(default_factory=set)
-    warnings: list[str] = field(default_factory=list)
-    backend: str = ""
-
-
-@dataclass(slots=True)
 class _Slot:
     name: str
     lock: threading.Lock = field(default_factory=threading.Lock)
-    engine: Any = None
+    engine: ModelEngine | None = None
     users: int = 0
     used_at: float = 0.0
 
@@ -72,8 +53,8 @@ class ModelStore:
 
     @contextmanager
     def hold(
-        self, key: str, load: Callable[[], Any], ctx: Context, name: str = "", size: int = 0
-    ) -> Iterator[tuple[Any, Usage]]:
+        self, key: str, load: Callable[[], E], ctx: Context, name: str = "", size: int = 0
+    ) -> Iterator[tuple[E, Usage]]:
         """The engine of `key`, loaded when it is not in memory, for this caller alone.
 
         `size` is the bytes to expect, so that room is made before loading. Waiting for another
@@ -90,11 +71,12 @@ class ModelStore:
                 ctx.checkpoint()
             usage.queue_s = time.perf_counter() - started
             try:
-                if slot.engine is None:
-                    self._load(slot, load, size)
+                engine = slot.engine
+                if engine is None:
+                    engine = self._load(slot, load, size)
                     usage.load_s = time.perf_counter() - started - usage.queue_s
-                usage.backend = slot.engine.backend
-                yield slot.engine, usage
+                usage.backend = engine.backend
+                yield cast(E, engine), usage  # one key always loads one kind of engine
             finally:
                 slot.used_at = time.monotonic()
                 slot.lock.release()
@@ -125,7 +107,7 @@ class ModelStore:
         engine.close()
         return True
 
-    def _load(self, slot: _Slot, load: Callable[[], Any], size: int) -> None:
+    def _load(self, slot: _Slot, load: Callable[[], E], size: int) -> E:
         if size > self.budget:
             raise ModelUnavailable(
                 f"{slot.name} needs about {size / 1e9:.1f} GB; "
@@ -137,6 +119,7 @@ class ModelStore:
         with self._guard:
             slot.engine = engine
         self._make_room(0)
+        return engine
 
     def _make_room(self, needed: int) -> None:
         for key in self._least_recent_first():
@@ -160,9 +143,8 @@ class ModelStore:
 
 def default_budget() -> int:
     """Bytes for models: `RERANK_LAB_MODEL_MEMORY_GB`, else half of the machine's memory."""
-    given = os.environ.get(BUDGET_VARIABLE, "").strip()
     try:
-        return int(float(given) * 1e9)
+        return int(float(os.environ.get(BUDGET_VARIABLE, "")) * 1e9)
     except ValueError:
         pass
     import psutil

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.runtime.memory import Usage
 
 Kind = Literal["query", "passage"]
 Backend = Literal["auto", "onnx", "torch"]
@@ -14,7 +13,7 @@ BACKENDS: tuple[Backend, ...] = ("auto", "onnx", "torch")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ModelOptions:
     """`max_length` and `batch_tokens` in tokens, 0 for the model's own and the device's own."""
 
     device: str = "auto"
@@ -23,9 +22,34 @@ class Options:
     batch_tokens: int = 0
 
 
+@dataclass(slots=True)
+class Usage:
+    """What one call took, filled in while it runs. `truncated` holds indexes into its inputs, and
+    `cut` (input, document) where an input shows several documents.
+    """
+
+    queue_s: float = 0.0
+    load_s: float = 0.0
+    tokens: int = 0
+    truncated: set[int] = field(default_factory=set)
+    cut: set[tuple[int, int]] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+    backend: str = ""
+
+    def add(self, other: Usage) -> None:
+        """Add another call's counts to these."""
+        self.queue_s += other.queue_s
+        self.load_s += other.load_s
+        self.tokens += other.tokens
+        self.truncated |= other.truncated
+        self.cut |= other.cut
+        self.warnings += other.warnings
+        self.backend = other.backend
+
+
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call. `max_length` is settled; `usage` is filled in by the engine."""
+class InferenceRequest:
+    """One call of an engine. `max_length` is settled; `usage` is filled in by the engine."""
 
     ctx: Context
     usage: Usage
@@ -36,16 +60,3 @@ class Call:
         """Note the tokens of this call's texts, and which texts were cut."""
         self.usage.tokens += sum(lengths)
         self.usage.truncated |= {index for index, was_cut in enumerate(cut) if was_cut}
-
-
-class StopOnCancel:
-    """A transformers stopping criterion: a cancel or deadline ends a generation between tokens."""
-
-    def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        import torch
-
-        self.ctx.checkpoint()
-        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)

@@ -13,10 +13,13 @@ from typing import Any, TypeVar
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, ModelUnavailable
-from rerank_lab.models.locate.resolve import Located, fetch, locate
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.resolve import fetch, locate
 from rerank_lab.models.runtime.device import choose_device, torch_dtype
-from rerank_lab.models.runtime.memory import Usage, store
-from rerank_lab.models.runtime.request import StopOnCancel
+from rerank_lab.models.runtime.memory import store
+from rerank_lab.models.runtime.request import Usage
+from rerank_lab.models.torch.engine import StopOnCancel
+from rerank_lab.models.torch.loading import load_model, load_tokenizer
 
 T = TypeVar("T")
 Turns = Sequence[tuple[str, str]]
@@ -76,17 +79,17 @@ class CausalModel:
         """`work` with the loaded model, for this caller alone; what it took is added to `into`."""
         located = locate(self.name)
         size = located.weights_size * (_UNPACKED if located.gguf_file else 1.0)
-        held = store().hold(
+        loaded = store().hold(
             self._key(located), lambda: _load(located), ctx, name=self.name, size=int(size)
         )
-        with held as (engine, usage):
+        with loaded as (engine, usage):
             into.queue_s += usage.queue_s
             into.load_s += usage.load_s
             into.backend = usage.backend
             return work(engine)
 
     @staticmethod
-    def _key(located: Located) -> str:
+    def _key(located: LocatedModel) -> str:
         return f"{located.digest}:causal"
 
 
@@ -113,7 +116,7 @@ class CausalEngine:
         inputs = self._encoded(self._templated(turns), special=False)
         self._check(inputs["input_ids"].shape[1] + max_tokens)
         with torch.inference_mode():
-            made = self.model.generate(
+            output = self.model.generate(
                 **inputs,
                 max_new_tokens=max_tokens,
                 do_sample=False,
@@ -125,11 +128,11 @@ class CausalEngine:
                 output_logits=top > 0,
                 stopping_criteria=StoppingCriteriaList([StopOnCancel(ctx)]),
             )
-        ids = made.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+        ids = output.sequences[0, inputs["input_ids"].shape[1] :].tolist()
         usage.tokens += inputs["input_ids"].shape[1]
         ended = bool(ids) and ids[-1] in self._ends()
         text = self.tokenizer.decode(ids, skip_special_tokens=True)
-        first = self._first(made.logits[0][0], top) if top else ()
+        first = self._first(output.logits[0][0], top) if top else ()
         return Generated(text, len(ids), not ended, first)
 
     def likelihood(self, before: str, text: str, usage: Usage) -> float:
@@ -143,9 +146,10 @@ class CausalEngine:
         usage.tokens += ids.shape[1]
         with torch.inference_mode():
             logits = self.model(input_ids=ids).logits[0, :-1].float()
-        found = torch.log_softmax(logits, -1).gather(1, ids[0, 1:, None])[:, 0].tolist()
+        likelihoods = torch.log_softmax(logits, -1).gather(1, ids[0, 1:, None])[:, 0].tolist()
         # The token that crosses over from the prompt is the text's when it ends within it.
-        mine = [float(p) for end, p in zip(ends[1:], found, strict=True) if end > len(before) + 1]
+        begin = len(before) + 1
+        mine = [float(p) for end, p in zip(ends[1:], likelihoods, strict=True) if end > begin]
         if not mine or not all(math.isfinite(p) for p in mine):
             raise BackendError(
                 "The model gives this text no probability.",
@@ -156,11 +160,11 @@ class CausalEngine:
     def _templated(self, turns: Turns) -> str:
         if self.tokenizer.chat_template is None:
             return "\n\n".join(text for _, text in turns) + "\n"
-        shown = [{"role": role, "content": text} for role, text in turns]
+        messages = [{"role": role, "content": text} for role, text in turns]
         try:
             return str(
                 self.tokenizer.apply_chat_template(
-                    shown, tokenize=False, add_generation_prompt=True
+                    messages, tokenize=False, add_generation_prompt=True
                 )
             )
         except Exception as error:
@@ -185,39 +189,25 @@ class CausalEngine:
     def _first(self, logits: Any, top: int) -> tuple[tuple[str, float], ...]:
         import torch
 
-        found = torch.log_softmax(logits.float(), -1).topk(min(top, logits.shape[-1]))
-        names = [self.tokenizer.decode([i]) for i in found.indices.tolist()]
-        return tuple(zip(names, found.values.tolist(), strict=True))
+        likeliest = torch.log_softmax(logits.float(), -1).topk(min(top, logits.shape[-1]))
+        names = [self.tokenizer.decode([i]) for i in likeliest.indices.tolist()]
+        return tuple(zip(names, likeliest.values.tolist(), strict=True))
 
     def _ends(self) -> set[int]:
         ends = self.model.generation_config.eos_token_id
-        found = {ends} if isinstance(ends, int) else set(ends or ())
-        return found | {self.tokenizer.eos_token_id}
+        ids = {ends} if isinstance(ends, int) else set(ends or ())
+        return ids | {self.tokenizer.eos_token_id}
 
 
-def _load(located: Located) -> CausalEngine:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
+def _load(located: LocatedModel) -> CausalEngine:
     device = choose_device("auto")
-    dtype = getattr(torch, torch_dtype(device))
+    dtype = torch_dtype(device)
     packed = {"gguf_file": located.gguf_file.name} if located.gguf_file else {}
-    safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(located.folder), **safe, **packed)
-        model = AutoModelForCausalLM.from_pretrained(
-            str(located.folder), dtype=dtype, use_safetensors=True, **safe, **packed
-        ).to(device)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise ModelUnavailable(
-            f"{located.name} cannot be loaded as a causal language model: {error}",
-            hint="Choose a model for text generation; GGUF files need: "
-            "pip install 'rerank-lab[llm]'",
-        ) from error
-    finally:
-        if bars:
-            logging.enable_progress_bar()
-    return CausalEngine(tokenizer, model, device, str(dtype).removeprefix("torch."))
+        tokenizer = load_tokenizer(located, **packed)
+        model, _ = load_model(located, "AutoModelForCausalLM", dtype, **packed)
+    except ModelUnavailable as error:
+        if packed:
+            error.hint = "GGUF files need: pip install 'rerank-lab[llm]'. " + error.hint
+        raise
+    return CausalEngine(tokenizer, model.to(device), device, dtype)

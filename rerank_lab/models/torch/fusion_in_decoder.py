@@ -8,22 +8,23 @@ over them knows no positions, so that company in a batch changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.execution_plan import Plan
-from rerank_lab.models.handles import Handle
-from rerank_lab.models.locate.resolve import Located, fetch
-from rerank_lab.models.runtime.device import choose_device, torch_dtype
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Call, Options, StopOnCancel
-from rerank_lab.models.runtime.tokens import clipped
-from rerank_lab.models.torch.backend import TorchEngine
-from rerank_lab.models.torch.pretrained import (
+from rerank_lab.models.execution_plan import torch_plan
+from rerank_lab.models.local_model import LocalModel
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.resolve import fetch
+from rerank_lab.models.locate.soundness import require_sound
+from rerank_lab.models.runtime.request import InferenceRequest, ModelOptions, Usage
+from rerank_lab.models.runtime.tokenizer import clipped
+from rerank_lab.models.torch.engine import StopOnCancel, TorchEngine
+from rerank_lab.models.torch.loading import (
     control_tokens,
-    load_pretrained,
+    load_model,
+    load_tokenizer,
     require_all_weights,
     without,
 )
@@ -33,14 +34,14 @@ _SCALE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Fused:
-    """What the decoder said of the passages; `cut_short` when it had not come to an end."""
+class FusionAnswer:
+    """What the decoder answers to the passages; `cut_short` when it had not come to an end."""
 
     text: str
     cut_short: bool
 
 
-class FusedReader(Handle):
+class FusionInDecoder(LocalModel["TorchFusionInDecoder"]):
     """A loaded Fusion-in-Decoder model. Passages come with the words that they were trained in."""
 
     __slots__ = ()
@@ -51,11 +52,10 @@ class FusedReader(Handle):
         max_tokens: int,
         ctx: Context,
         usage: Usage | None = None,
-    ) -> Fused:
+    ) -> FusionAnswer:
         """The likeliest answer to all passages (no sampling), at most `max_tokens` long."""
-        with self.call(ctx, usage) as (engine, call):
-            said: Fused = engine.answer(passages, max_tokens, call)
-            return said
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.answer(passages, max_tokens, request)
 
     def attention(
         self,
@@ -71,9 +71,8 @@ class FusedReader(Handle):
         the answer's tokens, and the passage's tokens after those of `question`, with which every
         passage begins (Tamber et al. 2023, after Izacard and Grave 2022, arXiv:2208.03299).
         """
-        with self.call(ctx, usage) as (engine, call):
-            scores: list[float] = engine.attention(passages, question, max_tokens, call)
-            return scores
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.attention(passages, question, max_tokens, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class _Passage:
         return len(self.ids)
 
 
-class TorchFused(TorchEngine):
+class TorchFusionInDecoder(TorchEngine):
     """A transformers T5 with its tokenizer. One caller at a time."""
 
     def __init__(self, model: Any, tokenizer: Any, device: str, dtype: str) -> None:
@@ -93,42 +92,46 @@ class TorchFused(TorchEngine):
         self._tokenizer = tokenizer
         self._control = control_tokens(tokenizer)
 
-    def answer(self, passages: Sequence[str], max_tokens: int, call: Call) -> Fused:
-        states = self._encoded(passages, call)
+    def answer(
+        self, passages: Sequence[str], max_tokens: int, request: InferenceRequest
+    ) -> FusionAnswer:
+        """The likeliest answer to all passages; see `FusionInDecoder.answer`."""
+        states = self._encoded(passages, request)
 
-        def run(_: Sequence[int]) -> list[Fused]:
-            ids = self._generated(states, max_tokens, call).tolist()
+        def run(_: Sequence[int]) -> list[FusionAnswer]:
+            ids = self._generated(states, max_tokens, request).tolist()
             ended = ids[-1] == self._tokenizer.eos_token_id
             text = self._tokenizer.decode(ids, skip_special_tokens=True)
-            return [Fused(text, not ended)]
+            return [FusionAnswer(text, not ended)]
 
-        return self._run_batch([0], run)[0]
+        return self.run_batch([0], run)[0]
 
     def attention(
-        self, passages: Sequence[str], question: str, max_tokens: int, call: Call
+        self, passages: Sequence[str], question: str, max_tokens: int, request: InferenceRequest
     ) -> list[float]:
-        states = self._encoded(passages, call)
-        asked = len(self._ids(question, special=False))
+        """Attention to each passage; see `FusionInDecoder.attention`."""
+        states = self._encoded(passages, request)
+        question_tokens = len(self._ids(question, special=False))
 
         def run(_: Sequence[int]) -> list[list[float]]:
-            ids = self._generated(states, max_tokens, call)
+            ids = self._generated(states, max_tokens, request)
             # The last token is the end, or was never read: no attention belongs to it.
             attended = self._attended(states, ids[:-1])
             parts = attended.split([len(state) for state in states])
-            return [[float(part[asked:].sum()) for part in parts]]
+            return [[float(part[question_tokens:].sum()) for part in parts]]
 
-        return self._run_batch([0], run)[0]
+        return self.run_batch([0], run)[0]
 
-    def _encoded(self, passages: Sequence[str], call: Call) -> list[Any]:
+    def _encoded(self, passages: Sequence[str], request: InferenceRequest) -> list[Any]:
         """Encoder outputs, of shape (tokens, width) for each passage."""
-        prepared = [self._passage(text, call.max_length) for text in passages]
-        call.usage.truncated |= {i for i, passage in enumerate(prepared) if passage.cut}
-        return self.batches(prepared, call, self._states, call.max_length)
+        prepared = [self._passage(text, request.max_length) for text in passages]
+        request.usage.truncated |= {i for i, passage in enumerate(prepared) if passage.cut}
+        return self.batches(prepared, request, self._states, request.max_length)
 
     def _passage(self, text: str, limit: int) -> _Passage:
         # The whole is cut at its end, as the paper's code does, and closed by </s>.
-        kept, cut = clipped(text, limit)
-        ids = self._ids(kept)
+        within, cut = clipped(text, limit)
+        ids = self._ids(within)
         return (
             _Passage([*ids[: limit - 1], ids[-1]], True) if len(ids) > limit else _Passage(ids, cut)
         )
@@ -155,7 +158,7 @@ class TorchFused(TorchEngine):
         ).last_hidden_state
         return [hidden[row, : len(passage)] for row, passage in enumerate(passages)]
 
-    def _generated(self, states: list[Any], max_tokens: int, call: Call) -> Any:
+    def _generated(self, states: list[Any], max_tokens: int, request: InferenceRequest) -> Any:
         """Token ids of shape (tokens,), the decoder's start token first."""
         import torch
         from transformers.modeling_outputs import BaseModelOutput
@@ -167,7 +170,7 @@ class TorchFused(TorchEngine):
             max_new_tokens=max_tokens,
             do_sample=False,
             num_beams=1,
-            stopping_criteria=[StopOnCancel(call.ctx)],
+            stopping_criteria=[StopOnCancel(request.ctx)],
         )[0]
 
     def _attended(self, states: list[Any], ids: Any) -> Any:
@@ -192,31 +195,28 @@ class TorchFused(TorchEngine):
         return total / (_SCALE * len(decoder.block))
 
 
-def open_fused(
-    model: str, ctx: Context, options: Options | None = None, *, attentions: bool = False
-) -> FusedReader:
+def open_fusion_in_decoder(
+    model: str, ctx: Context, options: ModelOptions | None = None, *, attentions: bool = False
+) -> FusionInDecoder:
     """A T5 as Fusion-in-Decoder, loaded; `attentions` when those are asked for.
 
     Raises ModelUnavailable with what to do.
     """
-    options = options or Options()
+    options = options or ModelOptions()
     located = fetch(model, ctx)
-    device = choose_device(options.device)
-    dtype = torch_dtype(device)
-    plan = Plan(
+    plan = torch_plan(
         located,
         "fused",
-        f"torch {dtype} {device}",
-        lambda _: _load(located, device, dtype, attentions),
-        size=int(located.weights_size * 1.3),
-        prefixes=("attentions" if attentions else "", ""),
+        options,
+        lambda device, dtype: _load(located, device, dtype, attentions),
     )
-    handle = FusedReader(plan, options)
-    handle.load(ctx)
-    return handle
+    reader = FusionInDecoder(replace(plan, reads_attention=attentions), options)
+    reader.load(ctx)
+    return reader
 
 
-def _load(located: Located, device: str, dtype: str, attentions: bool) -> TorchFused:
+def _load(located: LocatedModel, device: str, dtype: str, attentions: bool) -> TorchFusionInDecoder:
+    require_sound(located)
     config = located.json("config.json")
     if config.get("model_type") not in ("t5", "mt5", "umt5"):
         raise ModelUnavailable(
@@ -225,6 +225,6 @@ def _load(located: Located, device: str, dtype: str, attentions: bool) -> TorchF
         )
     # Only plain attention tells its weights.
     more = {"attn_implementation": "eager"} if attentions else {}
-    tokenizer, model, report = load_pretrained(located, "AutoModelForSeq2SeqLM", dtype, **more)
+    model, report = load_model(located, "AutoModelForSeq2SeqLM", dtype, **more)
     require_all_weights(located, report)
-    return TorchFused(model.to(device), tokenizer, device, dtype)
+    return TorchFusionInDecoder(model.to(device), load_tokenizer(located), device, dtype)

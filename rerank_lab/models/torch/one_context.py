@@ -9,7 +9,8 @@ document and at that after the query pass through a projector, and their cosine 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,18 @@ from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, ModelUnavailable
-from rerank_lab.models.execution_plan import Plan
-from rerank_lab.models.handles import Handle
-from rerank_lab.models.locate.resolve import Located, fetch
-from rerank_lab.models.runtime.device import choose_device, torch_dtype
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Call, Options
-from rerank_lab.models.runtime.tokens import clipped
-from rerank_lab.models.torch.backend import TorchEngine
-from rerank_lab.models.torch.pretrained import (
+from rerank_lab.models.execution_plan import torch_plan
+from rerank_lab.models.local_model import LocalModel
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.resolve import fetch
+from rerank_lab.models.locate.soundness import require_sound
+from rerank_lab.models.runtime.request import InferenceRequest, ModelOptions, Usage
+from rerank_lab.models.runtime.tokenizer import clipped
+from rerank_lab.models.torch.engine import TorchEngine
+from rerank_lab.models.torch.loading import (
     control_tokens,
-    load_pretrained,
+    load_model,
+    load_tokenizer,
     require_all_weights,
     without,
 )
@@ -62,7 +64,7 @@ class Listing:
     block: int = 64
 
 
-class ContextScorer(Handle):
+class ContextScorer(LocalModel["TorchContext"]):
     """A loaded model: many documents to one cosine each."""
 
     __slots__ = ()
@@ -71,20 +73,19 @@ class ContextScorer(Handle):
         """From -1 to 1 for each text, higher is more relevant; its company counts."""
         if not listing.texts:
             return []
-        with self.call(ctx, usage) as (engine, call):
-            scores: list[float] = engine.score(listing, call)
-            return scores
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.score(listing, request)
 
 
 def prompt(query: str, texts: Sequence[str], instruction: str = "") -> str:
     """What the model is shown: the query before and after numbered passages, each with its mark."""
-    told = f"<instruct>\n{instruction}\n</instruct>\n" if instruction else ""
+    instruct = f"<instruct>\n{instruction}\n</instruct>\n" if instruction else ""
     passages = "".join(
         f'<passage id="{i}">\n{text}{DOCUMENT_MARK}\n</passage>\n' for i, text in enumerate(texts)
     )
     return (
         f"{_BEFORE}I will provide you with {len(texts)} passages, each indicated by a numerical "
-        f"identifier. Rank the passages based on their relevance to query: {query}\n{told}"
+        f"identifier. Rank the passages based on their relevance to query: {query}\n{instruct}"
         f"{passages}<query>\n{query}{QUERY_MARK}\n</query>{_AFTER}"
     )
 
@@ -101,30 +102,34 @@ class TorchContext(TorchEngine):
         self._marks = tuple(_mark(tokenizer, mark) for mark in (DOCUMENT_MARK, QUERY_MARK))
         self._control = [*control_tokens(tokenizer), DOCUMENT_MARK, QUERY_MARK]
 
-    def score(self, listing: Listing, call: Call) -> list[float]:
-        query, _ = self._kept(listing.query, min(QUERY_TOKENS, call.max_length))
+    def score(self, listing: Listing, request: InferenceRequest) -> list[float]:
+        """A cosine for each text, higher is more relevant."""
+        query, _ = self._head(listing.query, min(QUERY_TOKENS, request.max_length))
         instruction = without(listing.instruction, self._control)
-        room = call.max_length - len(self._ids(prompt(query, [], instruction)))
+        limit = request.max_length - len(self._ids(prompt(query, [], instruction)))
         frame = len(self._ids(f'<passage id="{listing.block}">\n{DOCUMENT_MARK}\n</passage>\n'))
-        if room <= frame:
+        if limit <= frame:
             raise InvalidInput(
-                f"Query and template alone take all of {call.max_length} tokens.",
+                f"Query and template alone take all of {request.max_length} tokens.",
                 hint="Choose a larger max_length, or 0 for the model's own limit.",
             )
         texts, sizes = [], []
         for i, text in enumerate(listing.texts):
-            kept, cut = self._kept(text, min(DOCUMENT_TOKENS, room - frame))
-            call.usage.truncated |= {i} if cut else set()
-            texts.append(kept)
-            sizes.append(len(self._ids(kept)) + frame)
-        found = []
-        for block in blocks(sizes, room, listing.block):
-            call.ctx.checkpoint()
-            shown = self._ids(prompt(query, [texts[i] for i in block], instruction))
-            call.usage.tokens += len(shown)
-            found += self._run_batch([0], lambda _, ids=shown: [self._vectors(ids)])  # type: ignore[misc]
-            call.ctx.report("scoring", block[-1] + 1, len(texts))
-        return joined(found)
+            head, cut = self._head(text, min(DOCUMENT_TOKENS, limit - frame))
+            request.usage.truncated |= {i} if cut else set()
+            texts.append(head)
+            sizes.append(len(self._ids(head)) + frame)
+        vectors = []
+        for block in blocks(sizes, limit, listing.block):
+            request.ctx.checkpoint()
+            ids = self._ids(prompt(query, [texts[i] for i in block], instruction))
+            request.usage.tokens += len(ids)
+            vectors += self.run_batch([0], partial(self._vectors_of, ids))
+            request.ctx.report("scoring", block[-1] + 1, len(texts))
+        return joined(vectors)
+
+    def _vectors_of(self, ids: list[int], _: Sequence[int]) -> list[tuple[Floats, Floats]]:
+        return [self._vectors(ids)]
 
     def _vectors(self, ids: list[int]) -> tuple[Floats, Floats]:
         """Projected states at the documents' marks, (documents, width), and the query's, (width,).
@@ -133,17 +138,17 @@ class TorchContext(TorchEngine):
         """
         import torch
 
-        given = torch.tensor([ids], device=self.device)
-        states = self.model(input_ids=given, use_cache=False).last_hidden_state[0]
+        inputs = torch.tensor([ids], device=self.device)
+        states = self.model(input_ids=inputs, use_cache=False).last_hidden_state[0]
         first, second = self._projector
         vectors = [
-            torch.relu(states[given[0] == mark].float() @ first.T) @ second.T
+            torch.relu(states[inputs[0] == mark].float() @ first.T) @ second.T
             for mark in self._marks
         ]
         documents, query = (v.double().cpu().numpy() for v in vectors)
         return documents, query[-1]
 
-    def _kept(self, text: str, limit: int) -> tuple[str, bool]:
+    def _head(self, text: str, limit: int) -> tuple[str, bool]:
         """The first `limit` tokens of a text as text, and whether something was left out."""
         clean, cut = clipped(text, limit)
         clean = without(clean, self._control)
@@ -158,28 +163,28 @@ class TorchContext(TorchEngine):
         return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
-def blocks(sizes: Sequence[int], room: int, most: int) -> list[list[int]]:
-    """Indexes in their order, in runs of at most `most` whose sizes add up to at most `room`."""
-    found: list[list[int]] = []
+def blocks(sizes: Sequence[int], limit: int, most: int) -> list[list[int]]:
+    """Indexes in their order, in runs of at most `most` whose sizes add up to at most `limit`."""
+    runs: list[list[int]] = []
     taken = 0
     for index, size in enumerate(sizes):
-        if not found or len(found[-1]) >= most or taken + size > room:
-            found.append([])
+        if not runs or len(runs[-1]) >= most or taken + size > limit:
+            runs.append([])
             taken = 0
-        found[-1].append(index)
+        runs[-1].append(index)
         taken += size
-    return found
+    return runs
 
 
-def joined(found: Sequence[tuple[Floats, Floats]]) -> list[float]:
+def joined(vectors: Sequence[tuple[Floats, Floats]]) -> list[float]:
     """Cosines of all documents with one query vector: the blocks' mean.
 
     A block weighs as much as its best document agrees with the query as seen in that block.
     """
-    weights = [float((1 + _cosines(documents, query).max()) / 2) for documents, query in found]
-    queries = np.stack([query for _, query in found])
+    weights = [float((1 + _cosines(documents, query).max()) / 2) for documents, query in vectors]
+    queries = np.stack([query for _, query in vectors])
     mean = np.average(queries, axis=0, weights=weights if sum(weights) > 0 else None)
-    return [float(c) for documents, _ in found for c in _cosines(documents, mean)]
+    return [float(c) for documents, _ in vectors for c in _cosines(documents, mean)]
 
 
 def _cosines(documents: Floats, query: Floats) -> Floats:
@@ -188,32 +193,35 @@ def _cosines(documents: Floats, query: Floats) -> Floats:
     return cosines
 
 
-def open_context_scorer(model: str, ctx: Context, options: Options | None = None) -> ContextScorer:
+def open_context_scorer(
+    model: str, ctx: Context, options: ModelOptions | None = None
+) -> ContextScorer:
     """A model of jina-reranker-v3's layout, loaded. Raises ModelUnavailable with what to do."""
-    options = options or Options()
+    options = options or ModelOptions()
     located = fetch(model, ctx)
-    device = choose_device(options.device)
-    dtype = torch_dtype(device)
-    plan = Plan(
+    plan = torch_plan(
         located,
         "context",
-        f"torch {dtype} {device}",
-        lambda _: _load(located, device, dtype),
-        size=int(located.weights_size * (1 if device == "cuda" else 2) * 1.3),
+        options,
+        lambda device, dtype: _load(located, device, dtype),
     )
-    handle = ContextScorer(plan, options)
-    handle.load(ctx)
-    return handle
+    if not plan.backend.endswith("cuda"):  # stored in bf16, computed in float32
+        plan = replace(plan, size=2 * plan.size)
+    scorer = ContextScorer(plan, options)
+    scorer.load(ctx)
+    return scorer
 
 
-def _load(located: Located, device: str, dtype: str) -> TorchContext:
+def _load(located: LocatedModel, device: str, dtype: str) -> TorchContext:
+    require_sound(located)
     config = located.json("config.json")
-    architecture = str((config.get("architectures") or [""])[0])
+    architecture = located.architecture
     if config.get("model_type") != "qwen3" or architecture != "JinaForRanking":
         raise _refused(located, f"it is a {architecture or 'model of unknown architecture'}")
     projector = _projector(located, int(config.get("hidden_size", 0)))
-    tokenizer, model, report = load_pretrained(located, "Qwen3Model", dtype)
+    model, report = load_model(located, "Qwen3Model", dtype)
     require_all_weights(located, report)
+    tokenizer = load_tokenizer(located)
     absent = [m for m in (DOCUMENT_MARK, QUERY_MARK) if m not in tokenizer.get_vocab()]
     if absent:
         raise _refused(located, f"its tokenizer does not know {' and '.join(absent)}")
@@ -221,18 +229,18 @@ def _load(located: Located, device: str, dtype: str) -> TorchContext:
     return TorchContext(model.to(device), (first, second), tokenizer, device, dtype)
 
 
-def _projector(located: Located, width: int) -> tuple[Any, Any]:
+def _projector(located: LocatedModel, width: int) -> tuple[Any, Any]:
     """The two matrices of the projector, which read states of `width`. Raises ModelUnavailable."""
     from safetensors import safe_open
 
-    held: dict[str, Any] = {}
+    weights: dict[str, Any] = {}
     for path in sorted(located.folder.glob("*.safetensors")):
         with safe_open(str(path), framework="pt") as file:
-            held |= {n: file.get_tensor(n) for n in file.keys() if n.startswith("projector.")}  # noqa: SIM118
-    if sorted(held) != sorted(PROJECTOR):
-        shown = ", ".join(sorted(held)[:4]) or "none"
-        raise _refused(located, f"its projector weights are {shown}, not {', '.join(PROJECTOR)}")
-    first, second = (held[name] for name in PROJECTOR)
+            weights |= {n: file.get_tensor(n) for n in file.keys() if n.startswith("projector.")}  # noqa: SIM118
+    if sorted(weights) != sorted(PROJECTOR):
+        names = ", ".join(sorted(weights)[:4]) or "none"
+        raise _refused(located, f"its projector weights are {names}, not {', '.join(PROJECTOR)}")
+    first, second = (weights[name] for name in PROJECTOR)
     fits = first.ndim == second.ndim == 2 and first.shape[1] == width
     if not fits or second.shape[1] != first.shape[0]:
         shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
@@ -244,7 +252,7 @@ def _mark(tokenizer: Any, mark: str) -> int:
     return int(tokenizer.convert_tokens_to_ids(mark))
 
 
-def _refused(located: Located, why: str) -> ModelUnavailable:
+def _refused(located: LocatedModel, why: str) -> ModelUnavailable:
     return ModelUnavailable(
         f"{located.name} does not have the layout of jina-reranker-v3: {why}.",
         hint="Use the safetensors of jinaai/jina-reranker-v3, not its GGUF or MLX forms; "

@@ -7,24 +7,25 @@ from their first real token, encoders on the right, so that company in a batch c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput, ModelUnavailable
-from rerank_lab.models.execution_plan import Plan
-from rerank_lab.models.handles import Handle
-from rerank_lab.models.locate.adapter import Adapter, merge
-from rerank_lab.models.locate.resolve import Located, fetch
-from rerank_lab.models.runtime.device import choose_device, torch_dtype
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Call, Options
-from rerank_lab.models.runtime.tokens import clipped
-from rerank_lab.models.templates import BOS, EOS, Template
-from rerank_lab.models.torch.backend import TorchEngine
-from rerank_lab.models.torch.pretrained import (
+from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.models.execution_plan import torch_plan
+from rerank_lab.models.local_model import LocalModel
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.resolve import fetch
+from rerank_lab.models.locate.soundness import require_sound
+from rerank_lab.models.prompt_templates import BOS, EOS, Template, share_tokens, split_limit
+from rerank_lab.models.runtime.request import InferenceRequest, ModelOptions, Usage
+from rerank_lab.models.runtime.tokenizer import clipped
+from rerank_lab.models.torch.adapter import Adapter, merge
+from rerank_lab.models.torch.engine import TorchEngine
+from rerank_lab.models.torch.loading import (
     control_tokens,
-    load_pretrained,
+    load_model,
+    load_tokenizer,
     require_all_weights,
     without,
 )
@@ -32,12 +33,10 @@ from rerank_lab.models.torch.pretrained import (
 Values = Mapping[str, str]
 _WITH_HEAD = "AutoModelForSequenceClassification"
 _DOCUMENTS = ("document", "other")
-_QUERY_SHARE = 0.75
-"""Of the room for query and document, what a very long query may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class EncodedPrompt:
     """Token ids, whether anything was left out, and of which documents of the template it was."""
 
     ids: list[int]
@@ -48,7 +47,7 @@ class Prompt:
         return len(self.ids)
 
 
-class Prompter(Handle):
+class PromptedModel(LocalModel["TorchPrompted"]):
     """A language model with its template: values for the template to scores."""
 
     __slots__ = ()
@@ -59,12 +58,11 @@ class Prompter(Handle):
         """A logit, or a difference of two, for each set of values; higher is more relevant."""
         if not prompts:
             return []
-        with self.call(ctx, usage) as (engine, call):
-            scores: list[float] = engine.score(prompts, call)
-            return scores
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.score(prompts, request)
 
 
-class Prompting:
+class PromptEncoder:
     """Values to token ids, by a template and a transformers tokenizer."""
 
     def __init__(self, tokenizer: Any, template: Template) -> None:
@@ -74,27 +72,32 @@ class Prompting:
         self._ends = {BOS: tokenizer.bos_token_id, EOS: tokenizer.eos_token_id}
         self._known: dict[str, list[int]] = {}
 
-    def prompt(self, values: Values, limit: int) -> Prompt:
+    def prompt(self, values: Values, limit: int) -> EncodedPrompt:
         """At most `limit` tokens. Raises InvalidInput when the template alone is longer."""
         clean = {name: self._plain(text, limit) for name, text in values.items()}
-        cut = any(clipped(text, limit)[1] for text in values.values())
         parts = [(self._ids(text), doc, query) for text, doc, query in self._template.filled(clean)]
-        asked_room, room = rooms([(len(ids), doc, query) for ids, doc, query in parts], limit)
-        kept = _shares([len(ids) for ids, doc, query in parts if query and not doc], asked_room)
+        query_limit, document_limit = split_limit(
+            [(len(ids), doc, query) for ids, doc, query in parts], limit
+        )
         documents = [ids for ids, doc, _ in parts if doc]
-        kept_documents = _shares([len(ids) for ids in documents], room)
+        query_sizes = iter(
+            share_tokens([len(ids) for ids, doc, query in parts if query and not doc], query_limit)
+        )
+        sizes = share_tokens([len(ids) for ids in documents], document_limit)
         clips = [clipped(values[name], limit)[1] for name in _DOCUMENTS if name in values]
-        shorter = [k < len(ids) for k, ids in zip(kept_documents, documents, strict=True)]
-        cut_documents = [
-            i for i, was_cut in enumerate(shorter) if was_cut or (i < len(clips) and clips[i])
-        ]
-        sizes, document_sizes = iter(kept), iter(kept_documents)
-        found: list[int] = []
+        cut_documents = tuple(
+            i
+            for i, (size, ids) in enumerate(zip(sizes, documents, strict=True))
+            if size < len(ids) or (i < len(clips) and clips[i])
+        )
+        cut = any(clipped(text, limit)[1] for text in values.values())
+        document_sizes = iter(sizes)
+        prompt_ids: list[int] = []
         for ids, doc, query in parts:
-            size = next(document_sizes) if doc else next(sizes) if query else len(ids)
+            size = next(document_sizes) if doc else next(query_sizes) if query else len(ids)
             cut = cut or size < len(ids)
-            found += ids[:size]
-        return Prompt(found, cut, tuple(cut_documents))
+            prompt_ids += ids[:size]
+        return EncodedPrompt(prompt_ids, cut, cut_documents)
 
     def token(self, word: str) -> int:
         """The id of a word of the template. Raises ModelUnavailable when it is not one token."""
@@ -125,9 +128,9 @@ class Prompting:
 class TorchPrompted(TorchEngine):
     """A transformers language model, or one with a classification head, and its template."""
 
-    def __init__(self, model: Any, prompting: Prompting, answers: list[int], dtype: str) -> None:
+    def __init__(self, model: Any, encoder: PromptEncoder, answers: list[int], dtype: str) -> None:
         super().__init__(model, model.device.type, dtype)
-        self._prompting = prompting
+        self._encoder = encoder
         self._answers = answers
         self._encodes = bool(model.config.is_encoder_decoder)
         if dtype != "float32":
@@ -135,16 +138,17 @@ class TorchPrompted(TorchEngine):
             head = model.get_output_embeddings() if answers else model.score
             head.register_forward_hook(_in_full)
 
-    def score(self, prompts: Sequence[Values], call: Call) -> list[float]:
-        prepared = [self._prompting.prompt(values, call.max_length) for values in prompts]
-        call.usage.truncated |= {i for i, prompt in enumerate(prepared) if prompt.cut}
-        call.usage.cut |= {(i, j) for i, prompt in enumerate(prepared) for j in prompt.documents}
-        return self.batches(prepared, call, self._scores, call.max_length)
+    def score(self, prompts: Sequence[Values], request: InferenceRequest) -> list[float]:
+        """A logit, or a difference of two, for each set of values."""
+        prepared = [self._encoder.prompt(values, request.max_length) for values in prompts]
+        request.usage.truncated |= {i for i, prompt in enumerate(prepared) if prompt.cut}
+        request.usage.cut |= {(i, j) for i, prompt in enumerate(prepared) for j in prompt.documents}
+        return self.batches(prepared, request, self._scores, request.max_length)
 
     def _lengths(self, inputs: Sequence[Any]) -> list[int]:
         return [len(prompt) for prompt in inputs]
 
-    def _scores(self, prompts: list[Prompt]) -> list[float]:
+    def _scores(self, prompts: list[EncodedPrompt]) -> list[float]:
         import torch
 
         logits = self._logits(*self._padded(prompts)).float()
@@ -153,7 +157,7 @@ class TorchPrompted(TorchEngine):
             scores = scores - logits[:, self._answers[1]]
         return [float(score) for score in scores.to(torch.float64).cpu()]
 
-    def _padded(self, prompts: list[Prompt]) -> tuple[Any, Any]:
+    def _padded(self, prompts: list[EncodedPrompt]) -> tuple[Any, Any]:
         import torch
 
         width = max(len(prompt) for prompt in prompts)
@@ -169,58 +173,57 @@ class TorchPrompted(TorchEngine):
         """Shape (prompts, vocabulary), or (prompts, 1) from a head."""
         import torch
 
-        given = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
         if self._encodes:
             start = torch.full_like(ids[:, :1], self.model.config.decoder_start_token_id)
-            return self.model(**given, decoder_input_ids=start).logits[:, 0]
+            return self.model(**inputs, decoder_input_ids=start).logits[:, 0]
         # Positions from the first real token on: padding must not shift them.
-        given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
+        inputs["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
         if self._answers:
-            return self.model(**given, logits_to_keep=1).logits[:, -1]
-        return self.model.score(self.model.base_model(**given).last_hidden_state[:, -1])
+            return self.model(**inputs, logits_to_keep=1).logits[:, -1]
+        return self.model.score(self.model.base_model(**inputs).last_hidden_state[:, -1])
 
 
-def open_prompter(
+def open_prompted_model(
     model: str,
     template: Template,
     ctx: Context,
-    options: Options | None = None,
+    options: ModelOptions | None = None,
     adapter: Adapter | None = None,
-) -> Prompter:
+) -> PromptedModel:
     """A language model as reranker, loaded. Raises ModelUnavailable with what to do."""
-    options = options or Options()
+    options = options or ModelOptions()
     located = fetch(model, ctx)
-    device = choose_device(options.device)
-    dtype = torch_dtype(device)
-    plan = Plan(
+    plan = torch_plan(
         located,
         "prompt",
-        f"torch {dtype} {device}",
-        lambda _: _load(located, template, device, dtype, adapter),
-        size=int(located.weights_size * 1.3),
-        prefixes=(template.digest(), adapter.digest if adapter else ""),
+        options,
+        lambda device, dtype: _load(located, template, device, dtype, adapter),
     )
-    handle = Prompter(plan, options)
-    handle.load(ctx)
-    return handle
+    adapter_digest = adapter.digest if adapter else ""
+    plan = replace(plan, template_digest=template.digest(), adapter_digest=adapter_digest)
+    prompted = PromptedModel(plan, options)
+    prompted.load(ctx)
+    return prompted
 
 
 def _load(
-    located: Located, template: Template, device: str, dtype: str, adapter: Adapter | None
+    located: LocatedModel, template: Template, device: str, dtype: str, adapter: Adapter | None
 ) -> TorchPrompted:
+    require_sound(located)
     kind = _kind(located, template)
     head: dict[str, Any] = {"num_labels": 1} if kind == _WITH_HEAD else {}
-    tokenizer, model, report = load_pretrained(located, kind, dtype, **head)
+    model, report = load_model(located, kind, dtype, **head)
     require_all_weights(located, report, merge(model, adapter) if adapter else ())
-    prompting = Prompting(tokenizer, template)
+    encoder = PromptEncoder(load_tokenizer(located), template)
     words = () if head else (template.true, template.false)
-    answers = [prompting.token(word) for word in words if word]
-    return TorchPrompted(model.to(device).eval(), prompting, answers, dtype)
+    answers = [encoder.token(word) for word in words if word]
+    return TorchPrompted(model.to(device).eval(), encoder, answers, dtype)
 
 
-def _kind(located: Located, template: Template) -> str:
+def _kind(located: LocatedModel, template: Template) -> str:
     """The transformers class that loads it, when architecture and template go together."""
-    architecture = str((located.json("config.json").get("architectures") or [""])[0])
+    architecture = located.architecture
     encodes = bool(located.json("config.json").get("is_encoder_decoder"))
     reads_end = EOS in template.parts
     if encodes and architecture.endswith("ForConditionalGeneration") and reads_end:
@@ -234,36 +237,8 @@ def _kind(located: Located, template: Template) -> str:
     )
 
 
-def _in_full(module: Any, given: Any, _: Any) -> Any:
+def _in_full(module: Any, inputs: Any, _: Any) -> Any:
     from torch.nn import functional
 
     bias = None if module.bias is None else module.bias.float()
-    return functional.linear(given[0].float(), module.weight.float(), bias)
-
-
-def rooms(parts: Sequence[tuple[int, bool, bool]], limit: int) -> tuple[int, int]:
-    """Tokens that the query's own parts may take, and those left to the parts with a document.
-
-    `parts` are (tokens, holds a document, holds the query). Raises InvalidInput when the template
-    alone is longer than `limit`.
-    """
-    fixed = sum(size for size, doc, query in parts if not doc and not query)
-    room = limit - fixed
-    if room < len([1 for _, doc, query in parts if doc or query]):
-        raise InvalidInput(
-            f"The model's template alone takes {fixed} of {limit} tokens.",
-            hint="Choose a larger max_length, or 0 for the model's own limit.",
-        )
-    asked_room = int(room * _QUERY_SHARE)
-    asked = [size for size, doc, query in parts if query and not doc]
-    return asked_room, room - sum(_shares(asked, asked_room))
-
-
-def _shares(sizes: list[int], room: int) -> list[int]:
-    """How much of each may stay so that all fit: short ones leave their room to the rest."""
-    kept = [0] * len(sizes)
-    left = max(0, room)
-    for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        kept[index] = min(sizes[index], left // (len(sizes) - done))
-        left -= kept[index]
-    return kept
+    return functional.linear(inputs[0].float(), module.weight.float(), bias)

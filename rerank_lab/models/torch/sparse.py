@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.execution_plan import Plan
-from rerank_lab.models.handles import Handle
-from rerank_lab.models.locate.resolve import Located, fetch
-from rerank_lab.models.runtime.device import choose_device, torch_dtype
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Call, Kind, Options
-from rerank_lab.models.runtime.tokens import clipped
-from rerank_lab.models.torch.backend import TorchEngine
+from rerank_lab.models.execution_plan import torch_plan
+from rerank_lab.models.local_model import LocalModel
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.resolve import fetch
+from rerank_lab.models.runtime.request import InferenceRequest, Kind, ModelOptions, Usage
+from rerank_lab.models.runtime.tokenizer import clipped
+from rerank_lab.models.torch.loading import load_sentence_transformer
+from rerank_lab.models.torch.sentence_transformer import SentenceTransformerEngine
 
 _POOLINGS = ("SpladePooling", "SparseStaticEmbedding", "SparseAutoEncoder")
 
 
 class Sparse(NamedTuple):
-    """One text: token ids (ascending) and their weights (> 0), both of shape (terms,)."""
+    """One text: token ids (ascending) and their weights (> 0), both of shape [n_terms]."""
 
     ids: NDArray[np.int32]
     weights: NDArray[np.float32]
 
 
-class SparseEncoder(Handle):
+class SparseEncoder(LocalModel["TorchSparse"]):
     """A SPLADE model: texts to sparse vectors, to be compared by inner product."""
 
     __slots__ = ()
@@ -41,23 +41,25 @@ class SparseEncoder(Handle):
         """A sparse vector for each text, in the order given."""
         if not texts:
             return []
-        with self.call(ctx, usage) as (engine, call):
-            vectors: list[Sparse] = engine.embed_sparse(texts, kind, call)
-            return vectors
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.embed_sparse(texts, kind, request)
 
 
-class TorchSparse(TorchEngine):
+class TorchSparse(SentenceTransformerEngine):
     """Any sentence-transformers SparseEncoder, or a masked language model trained as SPLADE.
 
     For the latter a word's weight is the largest log(1 + relu(logit)) that any token of the text
     gives it (Formal et al. 2021, "SPLADE v2", arXiv:2109.10086).
     """
 
-    def embed_sparse(self, texts: Sequence[str], kind: Kind, call: Call) -> list[Sparse]:
-        self.model.max_seq_length = call.max_length
-        inputs = [clipped(text, call.max_length)[0] for text in texts]
+    def embed_sparse(
+        self, texts: Sequence[str], kind: Kind, request: InferenceRequest
+    ) -> list[Sparse]:
+        """A sparse vector for each text, in the order given."""
+        self.model.max_seq_length = request.max_length
+        inputs = [clipped(text, request.max_length)[0] for text in texts]
         return self.batches(
-            inputs, call, functools.partial(self._vectors, kind=kind), call.max_length
+            inputs, request, functools.partial(self._vectors, kind=kind), request.max_length
         )
 
     def _vectors(self, texts: list[str], kind: Kind) -> list[Sparse]:
@@ -65,34 +67,36 @@ class TorchSparse(TorchEngine):
         dense = encode(
             texts, batch_size=len(texts), convert_to_sparse_tensor=False, show_progress_bar=False
         )
-        found = []
+        vectors = []
         for row in dense.float().cpu().numpy():
             ids = np.flatnonzero(row > 0)
-            found.append(Sparse(ids.astype(np.int32), row[ids].astype(np.float32)))
-        return found
+            vectors.append(Sparse(ids.astype(np.int32), row[ids].astype(np.float32)))
+        return vectors
 
 
-def open_sparse_encoder(model: str, ctx: Context, options: Options | None = None) -> SparseEncoder:
+def open_sparse_encoder(
+    model: str, ctx: Context, options: ModelOptions | None = None
+) -> SparseEncoder:
     """A learned sparse encoder, loaded. Raises ModelUnavailable with what to do."""
-    options = options or Options()
+    options = options or ModelOptions()
     located = fetch(model, ctx)
     _require_sparse(located)
-    device = choose_device(options.device)
-    dtype = torch_dtype(device)
-    plan = Plan(
+    plan = torch_plan(
         located,
         "sparse",
-        f"torch {dtype} {device}",
-        lambda _: _load_engine(located, device, dtype),
-        size=int(located.weights_size * 1.5),
+        options,
+        lambda device, dtype: TorchSparse(
+            load_sentence_transformer(located, "SparseEncoder", device, dtype), device, dtype
+        ),
+        memory_factor=1.5,
     )
-    handle = SparseEncoder(plan, options)
-    handle.load(ctx)
-    return handle
+    encoder = SparseEncoder(plan, options)
+    encoder.load(ctx)
+    return encoder
 
 
-def _require_sparse(located: Located) -> None:
-    architecture = str((located.json("config.json").get("architectures") or [""])[0])
+def _require_sparse(located: LocatedModel) -> None:
+    architecture = located.architecture
     try:
         modules = (located.folder / "modules.json").read_text("utf-8")
     except OSError:
@@ -105,11 +109,3 @@ def _require_sparse(located: Located) -> None:
         hint="Choose a SPLADE model: a masked language model or a sentence-transformers "
         "SparseEncoder.",
     )
-
-
-def _load_engine(located: Located, device: str, dtype: str) -> Any:
-    from sentence_transformers import SparseEncoder as Model
-
-    from rerank_lab.models.torch.backend import _load
-
-    return TorchSparse(_load(Model, located, device, dtype), device, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rerank_lab.components.base import Param
 from rerank_lab.core.context import Context
@@ -13,14 +13,15 @@ from rerank_lab.models import (
     BACKENDS,
     DEVICES,
     Availability,
-    Options,
+    ModelOptions,
     Usage,
     availability,
     fetch,
     model_digest,
 )
-from rerank_lab.models.handles import Handle
-from rerank_lab.models.locate.resolve import Located, locate
+from rerank_lab.models.local_model import LocalModel
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
 from rerank_lab.rerankers.long_documents import LONG, estimated_token_budget
@@ -28,7 +29,7 @@ from rerank_lab.rerankers.long_documents import LONG, estimated_token_budget
 _SURELY_FITS = 64
 """Characters of a query that need not be counted in tokens."""
 
-H = TypeVar("H", bound=Handle)
+M = TypeVar("M", bound=LocalModel[Any])
 
 
 def local_params(model: str) -> tuple[Param, ...]:
@@ -80,21 +81,21 @@ def pointwise_params(model: str) -> tuple[Param, ...]:
     return (*local_params(model), LONG)
 
 
-class UsesModel(Reranker, Generic[H]):
-    """A reranker of any kind over a handle that `_open` gives."""
+class UsesModel(Reranker, Generic[M]):
+    """A reranker of any kind over a model that `_open` gives."""
 
-    _handle: H | None = None
+    _opened: M | None = None
     _digest: str = ""
 
-    def _open(self, model: str, ctx: Context, options: Options) -> H:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> M:
         raise NotImplementedError
 
     @property
-    def handle(self) -> H:
+    def opened(self) -> M:
         """The opened model. Only after `load`."""
-        if self._handle is None:
-            raise RuntimeError("load() comes before handle")
-        return self._handle
+        if self._opened is None:
+            raise RuntimeError("load() comes before opened")
+        return self._opened
 
     @property
     def model(self) -> str:
@@ -103,7 +104,7 @@ class UsesModel(Reranker, Generic[H]):
     @property
     def note(self) -> str:
         """A standing remark to be shown beside every result of this model, or ""."""
-        return self._handle.note if self._handle else ""
+        return self._opened.note if self._opened else ""
 
     def prepare(self, ctx: Context) -> None:
         """Download the model when it is not here; progress and cancel go through `ctx`."""
@@ -124,12 +125,12 @@ class UsesModel(Reranker, Generic[H]):
         return self._digest
 
     def _load(self, ctx: Context) -> None:
-        self._handle = self._open(self.model, ctx, _options(self.options))
+        self._opened = self._open(self.model, ctx, _options(self.options))
 
     def _close(self) -> None:
-        if self._handle is not None:
-            self._handle.unload()
-        self._handle = None
+        if self._opened is not None:
+            self._opened.unload()
+        self._opened = None
 
     @contextmanager
     def _used(self, work: Work) -> Iterator[Usage]:
@@ -148,7 +149,7 @@ class UsesModel(Reranker, Generic[H]):
             )
 
 
-class LocalReranker(UsesModel[H], PointwiseReranker):
+class LocalReranker(UsesModel[M], PointwiseReranker):
     """A pointwise reranker over a local model, which makes its own batches."""
 
     batch_size: ClassVar[int | None] = None
@@ -172,13 +173,13 @@ class LocalReranker(UsesModel[H], PointwiseReranker):
             return not budget.estimated and len(budget.spans(query)) > budget.limit
         return False
 
-    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+    def _token_budget(self, located: LocatedModel, query: str, limit: int) -> TokenBudget | None:
         """By the model's own tokenizer; by default that of a model which reads each text alone."""
         return text_token_budget(located.folder, limit)
 
 
-def _options(options: Mapping[str, object]) -> Options:
-    return Options(
+def _options(options: Mapping[str, object]) -> ModelOptions:
+    return ModelOptions(
         device=str(options["device"]),
         backend=str(options.get("backend", "torch")),
         max_length=int(str(options["max_length"])),

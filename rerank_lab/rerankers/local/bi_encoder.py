@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
-from rerank_lab.models import Encoder, Options, open_encoder
+from rerank_lab.models import Encoder, ModelOptions, open_encoder
 from rerank_lab.models.execution_plan import prefixes_of
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
@@ -30,16 +30,16 @@ class BiEncoderReranker(LocalReranker[Encoder]):
         params=pointwise_params("bge-small-en"),
     )
 
-    def _open(self, model: str, ctx: Context, options: Options) -> Encoder:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> Encoder:
         return open_encoder(model, ctx, options=options)
 
-    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+    def _token_budget(self, located: LocatedModel, query: str, limit: int) -> TokenBudget | None:
         return text_token_budget(located.folder, limit, prefixes_of(located)[1])
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:
-            question = self.handle.encode([query], "query", work.ctx, usage=asked)
+            question = self.opened.encode([query], "query", work.ctx, usage=asked)
         with self._used(work) as usage:
-            passages = self.handle.encode(texts, "passage", work.ctx, usage=usage)
+            passages = self.opened.encode(texts, "passage", work.ctx, usage=usage)
         work.truncated |= usage.truncated
         return [float(score) for score in passages @ question[0]]

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
-from rerank_lab.models import Options, Scorer, open_scorer
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models import ModelOptions, Scorer, open_scorer
+from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, pair_token_budget
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
@@ -30,14 +30,14 @@ class CrossEncoderReranker(LocalReranker[Scorer]):
         params=pointwise_params("ms-marco-minilm-l12"),
     )
 
-    def _open(self, model: str, ctx: Context, options: Options) -> Scorer:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> Scorer:
         return open_scorer(model, ctx, options)
 
-    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+    def _token_budget(self, located: LocatedModel, query: str, limit: int) -> TokenBudget | None:
         return pair_token_budget(located.folder, query, limit)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as usage:
-            scores = self.handle.score(query, texts, work.ctx, usage)
+            scores = self.opened.score(query, texts, work.ctx, usage)
         work.truncated |= usage.truncated
         return scores

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
-from rerank_lab.models import Options
-from rerank_lab.models.templates import DUOT5
-from rerank_lab.models.torch.prompted import Prompter, open_prompter
+from rerank_lab.models import ModelOptions
+from rerank_lab.models.prompt_templates import DUOT5
+from rerank_lab.models.torch.prompted import PromptedModel, open_prompted_model
 from rerank_lab.rerankers.base import TOP, Work
 from rerank_lab.rerankers.comparative import KEEP, PairwiseReranker
 from rerank_lab.rerankers.local.base import UsesModel
@@ -25,7 +25,7 @@ _SORT = Param(
 )
 
 
-class DuoT5(UsesModel[Prompter], PairwiseReranker):
+class DuoT5(UsesModel[PromptedModel], PairwiseReranker):
     """Pradeep et al. 2021, "The Expando-Mono-Duo Design Pattern", arXiv:2101.05667.
 
     Both orders of a pair are asked, and only agreement counts: n documents take n(n-1) passes.
@@ -45,8 +45,8 @@ class DuoT5(UsesModel[Prompter], PairwiseReranker):
 
     marks_cut: ClassVar[bool] = True
 
-    def _open(self, model: str, ctx: Context, options: Options) -> Prompter:
-        return open_prompter(model, DUOT5, ctx, options)
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> PromptedModel:
+        return open_prompted_model(model, DUOT5, ctx, options)
 
     def weights_digest(self) -> str:
         return f"{super().weights_digest()}:{DUOT5.digest()}"
@@ -55,6 +55,6 @@ class DuoT5(UsesModel[Prompter], PairwiseReranker):
         """The probability that `first` is the more relevant one."""
         with self._used(work) as usage:
             values = {"query": query, "document": first, "other": second}
-            (logit,) = self.handle.score([values], work.ctx, usage)
+            (logit,) = self.opened.score([values], work.ctx, usage)
         work.truncated |= {document for _, document in usage.cut}
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
-from rerank_lab.models import Options
+from rerank_lab.models import ModelOptions
 from rerank_lab.models.torch.one_context import ContextScorer, Listing, open_context_scorer
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.joint_scoring import JointScoringReranker
@@ -56,13 +56,13 @@ class JinaV3(UsesModel[ContextScorer], JointScoringReranker):
     def weights_digest(self) -> str:
         return f"{super().weights_digest()}:{_TEMPLATE_DIGEST}"
 
-    def _open(self, model: str, ctx: Context, options: Options) -> ContextScorer:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> ContextScorer:
         return open_context_scorer(model, ctx, options)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         instruction, block = str(self.options["instruction"]), int(self.options["block"])
         with self._used(work) as usage:
             listing = Listing(query, texts, instruction, block)
-            scores = self.handle.score(listing, work.ctx, usage)
+            scores = self.opened.score(listing, work.ctx, usage)
         work.truncated |= usage.truncated
         return scores

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
-from rerank_lab.models import Options, TokenEncoder, open_token_encoder
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models import ModelOptions, TokenEncoder, open_token_encoder
+from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
@@ -33,19 +33,19 @@ class LateInteractionReranker(LocalReranker[TokenEncoder]):
         params=pointwise_params("colbert-small-encoder"),
     )
 
-    def _open(self, model: str, ctx: Context, options: Options) -> TokenEncoder:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> TokenEncoder:
         return open_token_encoder(model, ctx, options=options)
 
-    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+    def _token_budget(self, located: LocatedModel, query: str, limit: int) -> TokenBudget | None:
         own = located.json("config_sentence_transformers.json").get("document_length")
         limit = min(limit, own) if isinstance(own, int) and own > 0 else limit
         return text_token_budget(located.folder, limit, markers=1)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:
-            question = self.handle.encode([query], "query", work.ctx, usage=asked)[0]
+            question = self.opened.encode([query], "query", work.ctx, usage=asked)[0]
         with self._used(work) as usage:
-            documents = self.handle.encode(texts, "passage", work.ctx, usage=usage)
+            documents = self.opened.encode(texts, "passage", work.ctx, usage=usage)
         work.truncated |= usage.truncated
         return maxsim(question, documents)
 

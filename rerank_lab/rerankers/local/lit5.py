@@ -14,8 +14,8 @@ from typing import ClassVar
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.models import Options
-from rerank_lab.models.torch.fusion_in_decoder import FusedReader, open_fused
+from rerank_lab.models import ModelOptions
+from rerank_lab.models.torch.fusion_in_decoder import FusionInDecoder, open_fusion_in_decoder
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, accepted
 from rerank_lab.rerankers.joint_scoring import JointScoringReranker
@@ -49,7 +49,7 @@ def _without_ids(text: str) -> str:
     return _ID.sub(r"(\1)", text)
 
 
-class LiT5(UsesModel[FusedReader], ListwiseReranker):
+class LiT5(UsesModel[FusionInDecoder], ListwiseReranker):
     """LiT5-Distill: the decoder says an order, `[2] > [1] > [3]`, of a window of passages.
 
     Answers are read as strictly as those of any other language model, repairs are counted, and a
@@ -77,8 +77,8 @@ class LiT5(UsesModel[FusedReader], ListwiseReranker):
     def weights_digest(self) -> str:
         return f"{super().weights_digest()}:{_WORDS_DIGEST}"
 
-    def _open(self, model: str, ctx: Context, options: Options) -> FusedReader:
-        return open_fused(model, ctx, options)
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> FusionInDecoder:
+        return open_fusion_in_decoder(model, ctx, options)
 
     def order(self, query: str, texts: Sequence[str], work: Work) -> list[int]:
         question = _without_ids(query)
@@ -89,14 +89,14 @@ class LiT5(UsesModel[FusedReader], ListwiseReranker):
         # No token of an order is shorter than a character.
         longest = len(" > ".join(f"[{i}]" for i in range(1, len(texts) + 1)))
         with self._used(work) as usage:
-            said = self.handle.answer(passages, longest, work.ctx, usage)
+            said = self.opened.answer(passages, longest, work.ctx, usage)
         work.truncated |= usage.truncated
         reading = read_order(said.text, len(texts), said.cut_short)
         hint = "Use a model that was trained as LiT5-Distill, or a smaller window."
         return accepted(reading, self.model, hint, work)
 
 
-class LiT5Score(UsesModel[FusedReader], JointScoringReranker):
+class LiT5Score(UsesModel[FusionInDecoder], JointScoringReranker):
     """LiT5-Score: how much the decoder attends to each passage while it answers the query.
 
     All candidates are read in one go. Their scores, on the scale "attention", depend on what stands
@@ -115,13 +115,13 @@ class LiT5Score(UsesModel[FusedReader], JointScoringReranker):
     def weights_digest(self) -> str:
         return f"{super().weights_digest()}:{_WORDS_DIGEST}"
 
-    def _open(self, model: str, ctx: Context, options: Options) -> FusedReader:
-        return open_fused(model, ctx, options, attentions=True)
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> FusionInDecoder:
+        return open_fusion_in_decoder(model, ctx, options, attentions=True)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         question = f"question: {query}"
         passages = [f"{question} context: {text}" for text in texts]
         with self._used(work) as usage:
-            scores = self.handle.attention(passages, question, _ANSWER_TOKENS, work.ctx, usage)
+            scores = self.opened.attention(passages, question, _ANSWER_TOKENS, work.ctx, usage)
         work.truncated |= usage.truncated
         return scores

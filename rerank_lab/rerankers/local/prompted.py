@@ -8,12 +8,12 @@ from typing import ClassVar
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError, ModelUnavailable
-from rerank_lab.models import Options
-from rerank_lab.models.locate.adapter import find_adapter
-from rerank_lab.models.locate.resolve import Located
-from rerank_lab.models.templates import DECODERS, SEQ2SEQ, Template, choose
+from rerank_lab.models import ModelOptions
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.prompt_templates import DECODERS, SEQ2SEQ, Template, choose
 from rerank_lab.models.token_budget import TokenBudget, prompt_token_budget
-from rerank_lab.models.torch.prompted import Prompter, open_prompter
+from rerank_lab.models.torch.adapter import find_adapter
+from rerank_lab.models.torch.prompted import PromptedModel, open_prompted_model
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, local_params
 from rerank_lab.rerankers.long_documents import LONG
@@ -24,7 +24,7 @@ def prompted_params(model: str, *more: Param) -> tuple[Param, ...]:
     return (*(p for p in local_params(model) if p.name != "backend"), *more)
 
 
-class _Prompted(LocalReranker[Prompter]):
+class _Prompted(LocalReranker[PromptedModel]):
     templates: ClassVar[Mapping[str, Template]]
 
     @property
@@ -60,12 +60,12 @@ class _Prompted(LocalReranker[Prompter]):
         merged = f":{find_adapter(adapter).digest}" if adapter else ""
         return f"{super().weights_digest()}:{self.template.digest()}{merged}"
 
-    def _open(self, model: str, ctx: Context, options: Options) -> Prompter:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> PromptedModel:
         name = str(self.options.get("adapter", ""))
         adapter = find_adapter(name) if name else None
-        return open_prompter(model, self.template, ctx, options, adapter)
+        return open_prompted_model(model, self.template, ctx, options, adapter)
 
-    def _token_budget(self, located: Located, query: str, limit: int) -> TokenBudget | None:
+    def _token_budget(self, located: LocatedModel, query: str, limit: int) -> TokenBudget | None:
         instruction = str(self.options.get("instruction", ""))
         return prompt_token_budget(located.folder, self.template, query, instruction, limit)
 
@@ -74,7 +74,7 @@ class _Prompted(LocalReranker[Prompter]):
         given = {"query": query, "instruction": instruction}
         with self._used(work) as usage:
             prompts = [{**given, "document": text} for text in texts]
-            scores = self.handle.score(prompts, work.ctx, usage)
+            scores = self.opened.score(prompts, work.ctx, usage)
         work.truncated |= usage.truncated
         return scores
 

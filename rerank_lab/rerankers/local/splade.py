@@ -9,7 +9,7 @@ import numpy as np
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
-from rerank_lab.models import Options
+from rerank_lab.models import ModelOptions
 from rerank_lab.models.torch.sparse import Sparse, SparseEncoder, open_sparse_encoder
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
@@ -29,14 +29,14 @@ class SpladeReranker(LocalReranker[SparseEncoder]):
         params=tuple(p for p in pointwise_params("splade-tiny") if p.name != "backend"),
     )
 
-    def _open(self, model: str, ctx: Context, options: Options) -> SparseEncoder:
+    def _open(self, model: str, ctx: Context, options: ModelOptions) -> SparseEncoder:
         return open_sparse_encoder(model, ctx, options)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         with self._used(work) as asked:
-            question = self.handle.encode([query], "query", work.ctx, usage=asked)[0]
+            question = self.opened.encode([query], "query", work.ctx, usage=asked)[0]
         with self._used(work) as usage:
-            documents = self.handle.encode(texts, "passage", work.ctx, usage=usage)
+            documents = self.opened.encode(texts, "passage", work.ctx, usage=usage)
         work.truncated |= usage.truncated
         return [inner(question, document) for document in documents]
 

@@ -1,4 +1,4 @@
-"""Fused attention computes what the exported nodes compute, or is not used."""
+"""FusionAnswer attention computes what the exported nodes compute, or is not used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from onnx import helper, numpy_helper
 
 from rerank_lab.core.context import Context
 from rerank_lab.models import open_encoder, open_scorer, open_token_encoder
-from rerank_lab.models.convert import graphs
+from rerank_lab.models.convert import fused_graph, torch_export
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.export import converted_folder, read_conversion
+from rerank_lab.models.convert.conversion import converted_folder, read_conversion
 from rerank_lab.models.locate.resolve import locate
-from rerank_lab.models.onnx import fused
 from tests.models.tiny import save_cross_encoder
 
 LENGTHS = (2, 7, 30, 64)
@@ -25,7 +24,9 @@ LENGTHS = (2, 7, 30, 64)
 def exported(folder: Path, architecture: str = "bert") -> Path:
     save_cross_encoder(folder, architecture)
     path = folder / "graph.onnx"
-    graphs.export(graphs.load_classifier(folder), locate(str(folder)), path)
+    torch_export.export(
+        torch_export.load_source(locate(str(folder)), "AutoModelForSequenceClassification"), path
+    )
     return path
 
 
@@ -121,7 +122,7 @@ def test_a_graph_whose_fused_form_differs_runs_as_it_came(tmp_path: Path) -> Non
     # Scores turned round: the form is the known one, the result is another.
     path = edited(exported(tmp_path / "m"), before_softmax("Mul", -30.0))
     located = locate(str(tmp_path / "m"))
-    chosen = fused.fused_graph(located, path, tmp_path / "m" / "tokenizer.json", Context())
+    chosen = fused_graph.fused_graph(located, path, tmp_path / "m" / "tokenizer.json", Context())
     assert chosen == path
     found = read_conversion(converted_folder(located))
     assert found is not None
@@ -138,7 +139,7 @@ def test_a_data_folder_that_cannot_be_written_costs_no_answer(
     monkeypatch.setenv("RERANK_LAB_HOME", str(in_the_way))
     located = locate(str(tmp_path / "m"))
     tokenizer = tmp_path / "m" / "tokenizer.json"
-    assert fused.fused_graph(located, path, tokenizer, Context()) == path
+    assert fused_graph.fused_graph(located, path, tokenizer, Context()) == path
 
 
 @pytest.mark.models
@@ -153,4 +154,4 @@ def test_the_carried_graphs_run_fused(name: str) -> None:
     found = read_conversion(converted_folder(locate(name)))
     assert found is not None
     assert found.precision == "fused"
-    assert found.tau >= fused.MIN_AGREEMENT
+    assert found.tau >= fused_graph.MIN_AGREEMENT

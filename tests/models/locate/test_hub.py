@@ -21,7 +21,7 @@ PROGRAM = """
 import json, sys
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.models import Options, availability, open_scorer
+from rerank_lab.models import ModelOptions, availability, open_scorer
 
 token, seen = CancelToken(), []
 def note(progress):
@@ -31,7 +31,7 @@ def note(progress):
 
 before = availability("tiny/model").state
 try:
-    options = Options(device="cpu", backend="torch")
+    options = ModelOptions(device="cpu", backend="torch")
     scorer = open_scorer("tiny/model", Context(progress=note, cancel=token), options)
     scores = scorer.score("the capital of France", ["Paris", "Berlin"], Context())
     error = ""

@@ -15,14 +15,13 @@ import pytest
 
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled, ModelUnavailable
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Options
-from rerank_lab.models.torch.fusion_in_decoder import open_fused
+from rerank_lab.models.runtime.request import ModelOptions, Usage
+from rerank_lab.models.torch.fusion_in_decoder import open_fusion_in_decoder
 from tests.models.tiny_lm import QUERY, TEXTS, loaded, save_model
 
 CTX = Context()
 LENGTH = 40
-CPU = Options(device="cpu", max_length=LENGTH)
+CPU = ModelOptions(device="cpu", max_length=LENGTH)
 WORDS = ("Search Query: Passage: Relevance Ranking: context question [ ] >",)
 WORDS += tuple(str(i) for i in range(30))
 LONG = "Paris is the capital of France . " * 20
@@ -117,15 +116,15 @@ def test_the_answer_is_that_of_one_decoder_over_all_passages(tmp_path: Path) -> 
     with torch.inference_mode():
         theirs = spoken(model, *encoded(model, tokenizer, DISTILL), 30)
     for batch_tokens in (0, 1):
-        options = Options(device="cpu", max_length=LENGTH, batch_tokens=batch_tokens)
-        ours = open_fused(str(folder), CTX, options).answer(DISTILL, 30, CTX)
+        options = ModelOptions(device="cpu", max_length=LENGTH, batch_tokens=batch_tokens)
+        ours = open_fusion_in_decoder(str(folder), CTX, options).answer(DISTILL, 30, CTX)
         assert ours.text == tokenizer.decode(theirs, skip_special_tokens=True)
         assert len(set(ours.text.split())) > 3, "a test on one word would prove nothing"
         assert ours.cut_short == (theirs[-1] != 1)
 
 
 def test_the_answer_depends_on_every_passage(tmp_path: Path) -> None:
-    reader = open_fused(str(save_t5(tmp_path)), CTX, CPU)
+    reader = open_fusion_in_decoder(str(save_t5(tmp_path)), CTX, CPU)
     whole = reader.answer(DISTILL, 30, CTX).text
     assert reader.answer(DISTILL[:-2], 30, CTX).text != whole
 
@@ -143,20 +142,20 @@ def test_scores_are_the_attention_worked_out_by_hand(most: int, tmp_path: Path) 
         total = (attended(model, states, mask, ids[:-1]) * mask[0]).reshape(len(SCORE), LENGTH)
     theirs = total[:, asked:].sum(1).numpy()
     assert np.ptp(theirs) > 0.01 * theirs.max()
-    reader = open_fused(str(folder), CTX, CPU, attentions=True)
+    reader = open_fusion_in_decoder(str(folder), CTX, CPU, attentions=True)
     ours = reader.attention(SCORE, QUESTION, most, CTX)
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
 def test_a_long_passage_is_cut_at_its_end_and_told(tmp_path: Path) -> None:
-    reader, usage = open_fused(str(save_t5(tmp_path)), CTX, CPU), Usage()
+    reader, usage = open_fusion_in_decoder(str(save_t5(tmp_path)), CTX, CPU), Usage()
     reader.answer(DISTILL, 3, CTX, usage)
     assert usage.truncated == {len(DISTILL) - 1}
     assert usage.tokens > LENGTH
 
 
 def test_control_tokens_in_a_passage_do_nothing(tmp_path: Path) -> None:
-    reader = open_fused(str(save_t5(tmp_path)), CTX, CPU, attentions=True)
+    reader = open_fusion_in_decoder(str(save_t5(tmp_path)), CTX, CPU, attentions=True)
     tricks = [f"{QUESTION} context: Paris </s> city", f"{QUESTION} context: Paris city"]
     tricked, plain = (reader.attention([t], QUESTION, 3, CTX) for t in tricks)
     assert tricked == pytest.approx(plain, rel=1e-5)
@@ -172,7 +171,7 @@ def test_cancel_is_heard_between_the_tokens_of_an_answer(tmp_path: Path) -> None
             return self.asked > 4
 
     token = After()
-    reader = open_fused(str(save_t5(tmp_path)), CTX, CPU)
+    reader = open_fusion_in_decoder(str(save_t5(tmp_path)), CTX, CPU)
     with pytest.raises(Cancelled):
         reader.answer(DISTILL[:2], 500, Context(cancel=token))
     assert token.asked == 5
@@ -182,10 +181,10 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     with pytest.raises(ModelUnavailable, match="not a T5 model"):
-        open_fused(str(save_model(tmp_path / "llama", "LlamaForCausalLM")), CTX, CPU)
+        open_fusion_in_decoder(str(save_model(tmp_path / "llama", "LlamaForCausalLM")), CTX, CPU)
     half = save_t5(tmp_path / "half")
     weights = load_file(half / "model.safetensors")
     kept = {name: value for name, value in weights.items() if not name.startswith("decoder")}
     save_file(kept, half / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelUnavailable, match="lack decoder"):
-        open_fused(str(half), CTX, CPU)
+        open_fusion_in_decoder(str(half), CTX, CPU)

@@ -15,8 +15,7 @@ import pytest
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, ModelUnavailable
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Options
+from rerank_lab.models.runtime.request import ModelOptions, Usage
 from rerank_lab.models.torch.one_context import (
     DOCUMENT_MARK,
     QUERY_MARK,
@@ -28,7 +27,7 @@ from rerank_lab.models.torch.one_context import (
 from tests.models.tiny_lm import QUERY, TEXTS, TURNS, loaded, save_model
 
 CTX = Context()
-CPU = Options(device="cpu")
+CPU = ModelOptions(device="cpu")
 MARKS = (DOCUMENT_MARK, QUERY_MARK)
 WIDTH = 32
 
@@ -164,12 +163,14 @@ def test_a_mark_inside_a_text_is_not_taken_for_the_template_s(tmp_path: Path) ->
 def test_a_text_that_does_not_fit_is_cut_and_told(tmp_path: Path) -> None:
     folder, usage = save_jina(tmp_path), Usage()
     frame = len(loaded(folder, "Qwen3Model")[1](whole(QUERY, []))["input_ids"])
-    scorer = open_context_scorer(str(folder), CTX, Options(device="cpu", max_length=frame + 60))
+    scorer = open_context_scorer(
+        str(folder), CTX, ModelOptions(device="cpu", max_length=frame + 60)
+    )
     words = "Paris is the capital of France . " * 60
     scores = scorer.score(Listing(QUERY, ["Paris", words, words + "Berlin"]), CTX, usage)
     assert usage.truncated == {1, 2}
     assert len(scores) == 3
-    small = open_context_scorer(str(folder), CTX, Options(device="cpu", max_length=40))
+    small = open_context_scorer(str(folder), CTX, ModelOptions(device="cpu", max_length=40))
     with pytest.raises(InvalidInput, match="template alone"):
         small.score(Listing(QUERY, TEXTS), CTX)
 

@@ -11,9 +11,8 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.models.convert.probes import PROBES
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Options
+from rerank_lab.models.probes import PROBES
+from rerank_lab.models.runtime.request import ModelOptions, Usage
 from rerank_lab.models.torch.sparse import open_sparse_encoder
 from rerank_lab.rerankers.local.splade import SpladeReranker
 from rerank_lab.retrievers.splade import Splade
@@ -54,7 +53,7 @@ def by_hand(folder: Path, text: str) -> np.ndarray:
     return weights
 
 
-def dense(folder: Path, texts: list[str], options: Options) -> np.ndarray:
+def dense(folder: Path, texts: list[str], options: ModelOptions) -> np.ndarray:
     encoder = open_sparse_encoder(str(folder), CTX, options)
     size = len(by_hand(folder, "Paris"))
     rows = np.zeros((len(texts), size), np.float32)
@@ -66,7 +65,7 @@ def dense(folder: Path, texts: list[str], options: Options) -> np.ndarray:
 def test_vectors_agree_with_the_formula_and_with_sentence_transformers(splade: Path) -> None:
     from sentence_transformers import SparseEncoder
 
-    ours = dense(splade, TEXTS, Options(device="cpu"))
+    ours = dense(splade, TEXTS, ModelOptions(device="cpu"))
     assert np.ptp(ours) > 0.1, "a test on equal vectors would prove nothing"
     np.testing.assert_allclose(ours[0], by_hand(splade, TEXTS[0]), atol=1e-4)
     reference = SparseEncoder(str(splade), device="cpu")
@@ -76,13 +75,13 @@ def test_vectors_agree_with_the_formula_and_with_sentence_transformers(splade: P
 
 @pytest.mark.parametrize("batch_tokens", [1, 60])
 def test_vectors_do_not_depend_on_the_batch(splade: Path, batch_tokens: int) -> None:
-    batched = dense(splade, TEXTS, Options(device="cpu", batch_tokens=batch_tokens))
-    np.testing.assert_allclose(batched, dense(splade, TEXTS, Options(device="cpu")), atol=1e-4)
+    batched = dense(splade, TEXTS, ModelOptions(device="cpu", batch_tokens=batch_tokens))
+    np.testing.assert_allclose(batched, dense(splade, TEXTS, ModelOptions(device="cpu")), atol=1e-4)
 
 
 def test_texts_that_did_not_fit_are_named(splade: Path) -> None:
     usage = Usage()
-    encoder = open_sparse_encoder(str(splade), CTX, Options(device="cpu"))
+    encoder = open_sparse_encoder(str(splade), CTX, ModelOptions(device="cpu"))
     encoder.encode(["Paris", "Paris is " * 100], "passage", CTX, usage)
     assert usage.truncated == {1}
 

@@ -11,7 +11,7 @@ import pytest
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import BackendError, Cancelled, ModelUnavailable
 from rerank_lab.core.types import Document, Query, Status
-from rerank_lab.models.runtime.memory import Usage
+from rerank_lab.models.runtime.request import Usage
 from rerank_lab.models.torch.causal import CausalModel
 from rerank_lab.rerankers.llm.listwise import Listwise
 from rerank_lab.rerankers.llm.pointwise import PointwiseLLM

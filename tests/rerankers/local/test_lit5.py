@@ -9,7 +9,7 @@ import pytest
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query, Status
-from rerank_lab.models.torch.fusion_in_decoder import Fused, FusedReader
+from rerank_lab.models.torch.fusion_in_decoder import FusionAnswer, FusionInDecoder
 from rerank_lab.rerankers.local.lit5 import LiT5, LiT5Score
 from rerank_lab.rerankers.score_cache import ScoreCache
 from rerank_lab.testing import reranker_contract
@@ -30,11 +30,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *answers: str, cut_short: bool = F
     """Lets the decoder say `answers`, one a window; returns the passages of each window."""
     shown: Shown = []
 
-    def answer(_: FusedReader, passages: Sequence[str], *__: object) -> Fused:
+    def answer(_: FusionInDecoder, passages: Sequence[str], *__: object) -> FusionAnswer:
         shown.append(list(passages))
-        return Fused(answers[(len(shown) - 1) % len(answers)], cut_short)
+        return FusionAnswer(answers[(len(shown) - 1) % len(answers)], cut_short)
 
-    monkeypatch.setattr(FusedReader, "answer", answer)
+    monkeypatch.setattr(FusionInDecoder, "answer", answer)
     return shown
 
 
@@ -118,13 +118,13 @@ def test_an_order_from_the_cache_still_tells_what_was_cut(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ctx = Context(cache=ScoreCache(tmp_path / "scores.sqlite"))
-    answer = FusedReader.answer
+    answer = FusionInDecoder.answer
 
-    def told(self: FusedReader, passages: Sequence[str], *rest: object) -> Fused:
+    def told(self: FusionInDecoder, passages: Sequence[str], *rest: object) -> FusionAnswer:
         answer(self, passages, *rest)  # type: ignore[arg-type]
-        return Fused("[3] > [1] > [2]", False)
+        return FusionAnswer("[3] > [1] > [2]", False)
 
-    monkeypatch.setattr(FusedReader, "answer", told)
+    monkeypatch.setattr(FusionInDecoder, "answer", told)
     long = [*DOCS[:2], Document("long", "Paris is a city . " * 200)]
     reranker = LiT5(model=str(folder), device="cpu")
     first, again = (reranker.rerank(ASKED, long, ctx) for _ in range(2))

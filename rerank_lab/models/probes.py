@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeQuestion:
     """`answer` answers `query`; `decoy` shares its words and does not."""
 
     query: str
@@ -19,62 +19,62 @@ class Probe:
 
 
 PROBES = (
-    Probe(
+    ProbeQuestion(
         "What is the capital of France?",
         "Paris is the capital and largest city of France.",
         "Many visitors to France ask which city is the capital of a neighbouring country.",
     ),
-    Probe(
+    ProbeQuestion(
         "How many people live in Berlin?",
         "Berlin has about 3.7 million inhabitants.",
         "Berlin is known for its museums, and people live there for the music.",
     ),
-    Probe(
+    ProbeQuestion(
         "At what temperature does water boil at sea level?",
         "At sea level, water boils at 100 degrees Celsius.",
         "Boil the water, then let it cool to the temperature of the sea before serving.",
     ),
-    Probe(
+    ProbeQuestion(
         "Who wrote the play Hamlet?",
         "Hamlet is a tragedy by William Shakespeare, written around 1600.",
         "The theatre will play Hamlet on Friday; the director wrote a note for the audience.",
     ),
-    Probe(
+    ProbeQuestion(
         "how do I reset my password",
         "To choose a new password, click Forgot password where you sign in and follow the e-mail.",
         "Never share a password with anyone; how strong it is depends on its length.",
     ),
-    Probe(
+    ProbeQuestion(
         "Which planet is the largest in the solar system?",
         "Jupiter is bigger than all the other planets together.",
         "The solar system has eight planets, and which of them is seen best depends on the season.",
     ),
-    Probe(
+    ProbeQuestion(
         "When did the Second World War end in Europe?",
         "Germany surrendered on 8 May 1945, which ended the fighting in Europe.",
         "Historians of the Second World War still write about how Europe changed.",
     ),
-    Probe(
+    ProbeQuestion(
         "Can dogs eat chocolate?",
         "Chocolate contains theobromine, which is poisonous to dogs even in small amounts.",
         "Dogs can eat twice a day; the shop also sells chocolate for their owners.",
     ),
-    Probe(
+    ProbeQuestion(
         "What gas do plants take from the air for photosynthesis?",
         "For photosynthesis, plants absorb carbon dioxide through their leaves.",
         "What plants need in the air of a greenhouse, besides gas heating, is a matter of season.",
     ),
-    Probe(
+    ProbeQuestion(
         "symptoms of iron deficiency",
         "Too little iron often shows as tiredness, pale skin and shortness of breath.",
         "The deficiency of the iron bridge was found by engineers; it had no other symptoms.",
     ),
-    Probe(
+    ProbeQuestion(
         "How long does it take light from the Sun to reach the Earth?",
         "Sunlight needs about eight minutes and twenty seconds to get to the Earth.",
         "It takes a long time to reach a tan; light clothes keep off the Sun.",
     ),
-    Probe(
+    ProbeQuestion(
         "refund policy for cancelled orders",
         "If you cancel an order before dispatch, we refund the full price within five days.",
         "Orders for our policy brochure are up; it was cancelled last year without a refund.",

@@ -9,8 +9,8 @@ import pytest
 
 from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import BackendError, Cancelled, ModelUnavailable
-from rerank_lab.models import Options, Usage, open_encoder, open_scorer, open_token_encoder
-from rerank_lab.models.convert.probes import PROBES
+from rerank_lab.models import ModelOptions, Usage, open_encoder, open_scorer, open_token_encoder
+from rerank_lab.models.probes import PROBES
 from tests.models.tiny import (
     ARCHITECTURES,
     save_bi_encoder,
@@ -20,7 +20,7 @@ from tests.models.tiny import (
 
 QUERY = PROBES[0].query
 TEXTS = [text for probe in PROBES for text in (probe.answer, probe.decoy)]
-TORCH = Options(device="cpu", backend="torch")
+TORCH = ModelOptions(device="cpu", backend="torch")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -67,7 +67,7 @@ def test_scores_do_not_depend_on_the_batch(batch_tokens: int, tmp_path: Path) ->
     folder = save_cross_encoder(tmp_path)
     alone = open_scorer(str(folder), Context(), TORCH)
     single = [alone.score(QUERY, [text], Context())[0] for text in TEXTS]
-    options = Options(device="cpu", backend="torch", batch_tokens=batch_tokens)
+    options = ModelOptions(device="cpu", backend="torch", batch_tokens=batch_tokens)
     batched = open_scorer(str(folder), Context(), options).score(QUERY, TEXTS, Context())
     np.testing.assert_allclose(batched, single, atol=1e-4)
 
@@ -86,7 +86,7 @@ def test_running_out_of_memory_halves_the_batch(
 ) -> None:
     import torch
 
-    from rerank_lab.models.torch.backend import TorchScorer
+    from rerank_lab.models.torch.sentence_transformer import TorchScorer
 
     folder = save_cross_encoder(tmp_path)
     scorer = open_scorer(str(folder), Context(), TORCH)
@@ -110,7 +110,7 @@ def test_a_single_text_too_large_for_memory_is_an_error_with_a_hint(
 ) -> None:
     import torch
 
-    from rerank_lab.models.torch.backend import TorchScorer
+    from rerank_lab.models.torch.sentence_transformer import TorchScorer
 
     def no_memory(self: TorchScorer, pairs: list[tuple[str, str]]) -> list[float]:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -131,7 +131,7 @@ def test_cancel_is_heard_between_batches(tmp_path: Path) -> None:
             seen.append(progress.done)
             token.cancel()
 
-    options = Options(device="cpu", backend="torch", batch_tokens=1)
+    options = ModelOptions(device="cpu", backend="torch", batch_tokens=1)
     scorer = open_scorer(str(save_cross_encoder(tmp_path)), Context(), options)
     with pytest.raises(Cancelled):
         scorer.score(QUERY, TEXTS, Context(cancel=token, progress=after_first))

@@ -1,6 +1,6 @@
-"""What callers hold: light handles whose engine lives in the model store and may be unloaded.
+"""What callers hold: light objects whose engine lives in the model store and may be unloaded.
 
-A handle can be used from any thread; calls on the same loaded model take turns, and the time spent
+A model can be used from any thread; calls on the same loaded model take turns, and the time spent
 waiting for a turn is reported apart.
 """
 
@@ -9,30 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.execution_plan import Plan
-from rerank_lab.models.onnx.session import Floats
-from rerank_lab.models.runtime.memory import Usage, store
-from rerank_lab.models.runtime.request import Call, Kind, Options
+from rerank_lab.models.execution_plan import ExecutionPlan
+from rerank_lab.models.runtime.engine import (
+    Floats,
+    ModelEngine,
+    PairEngine,
+    TextEngine,
+    TokenEngine,
+)
+from rerank_lab.models.runtime.memory import store
+from rerank_lab.models.runtime.request import InferenceRequest, Kind, ModelOptions, Usage
+
+E = TypeVar("E", bound=ModelEngine)
 
 
 @dataclass(frozen=True, slots=True)
-class Handle:
+class LocalModel(Generic[E]):
     """A model opened for one task. `digest` stands for weights and all that changes its output."""
 
-    plan: Plan
-    options: Options
+    plan: ExecutionPlan[E]
+    options: ModelOptions
 
     @property
     def name(self) -> str:
+        """The reference that it was opened by."""
         return self.plan.located.name
 
     @property
     def digest(self) -> str:
+        """Changes with whatever its output depends on, batches apart."""
         return self.plan.digest
 
     @property
@@ -48,25 +58,27 @@ class Handle:
 
     @property
     def max_length(self) -> int:
+        """Tokens that it reads at most."""
         return self.options.max_length or self.plan.located.max_length
 
     @contextmanager
-    def call(self, ctx: Context, into: Usage | None) -> Iterator[tuple[Any, Call]]:
+    def engine(self, ctx: Context, into: Usage | None) -> Iterator[tuple[E, InferenceRequest]]:
         """The engine, for this caller alone; what the call took is added to `into`."""
         plan = self.plan
-        held = store().hold(plan.key, lambda: plan.load(ctx), ctx, name=self.name, size=plan.size)
-        with held as (engine, usage):
+        loaded = store().hold(plan.key, plan.load, ctx, name=self.name, size=plan.size)
+        with loaded as (engine, usage):
             usage.warnings += [plan.warning] if plan.warning else []
             try:
-                yield engine, Call(ctx, usage, self.max_length, self.options.batch_tokens)
+                request = InferenceRequest(ctx, usage, self.max_length, self.options.batch_tokens)
+                yield engine, request
             finally:
                 if into is not None:
-                    _add(usage, into)
+                    into.add(usage)
 
     def load(self, ctx: Context) -> Usage:
         """Bring it into memory now. Raises ModelUnavailable."""
         usage = Usage()
-        with self.call(ctx, usage):
+        with self.engine(ctx, usage):
             pass
         return usage
 
@@ -75,7 +87,7 @@ class Handle:
         return store().unload(self.plan.key)
 
 
-class Scorer(Handle):
+class Scorer(LocalModel[PairEngine]):
     """A cross-encoder: pairs of query and text to raw logits."""
 
     __slots__ = ()
@@ -89,18 +101,18 @@ class Scorer(Handle):
         """
         if not texts:
             return []
-        with self.call(ctx, usage) as (engine, call):
-            scores: list[float] = engine.score(query, texts, call)
-            return scores
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.score(query, texts, request)
 
 
-class Encoder(Handle):
+class Encoder(LocalModel[TextEngine]):
     """A bi-encoder: texts to vectors of length 1, whose inner product is their cosine."""
 
     __slots__ = ()
 
     @property
     def dimension(self) -> int:
+        """Numbers in a vector."""
         return self.plan.dimension
 
     def encode(
@@ -111,24 +123,28 @@ class Encoder(Handle):
         on_truncated: Callable[[int], None] | None = None,
         usage: Usage | None = None,
     ) -> Floats:
-        """Float32 of shape (texts, dimension), rows of length 1.
+        """Float32 of shape [n_texts, dimension], rows of length 1.
 
-        `kind` chooses the prefix that the model was trained with. `on_truncated` is called with
-        the index of each text that did not fit.
+        Args:
+            texts: What to embed.
+            kind: Chooses the prefix that the model was trained with.
+            ctx: Cancel, deadline and progress.
+            on_truncated: Called with the index of each text that did not fit.
+            usage: Filled in with what the call took.
         """
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
-        used = Usage() if usage is None else usage
-        with self.call(ctx, used) as (engine, call):
-            vectors: Floats = engine.embed(texts, kind, call)
-            cut = sorted(call.usage.truncated)
+        usage = Usage() if usage is None else usage
+        with self.engine(ctx, usage) as (engine, request):
+            vectors = engine.embed(texts, kind, request)
+            truncated = sorted(request.usage.truncated)
         if on_truncated is not None:
-            for index in cut:
+            for index in truncated:
                 on_truncated(index)
         return vectors
 
 
-class TokenEncoder(Handle):
+class TokenEncoder(LocalModel[TokenEngine]):
     """A late-interaction encoder: texts to one vector of length 1 a token, for MaxSim."""
 
     __slots__ = ()
@@ -136,19 +152,8 @@ class TokenEncoder(Handle):
     def encode(
         self, texts: Sequence[str], kind: Kind, ctx: Context, usage: Usage | None = None
     ) -> list[Floats]:
-        """A float32 array of shape (tokens, dimension) for each text."""
+        """A float32 array of shape [n_tokens, dimension] for each text."""
         if not texts:
             return []
-        with self.call(ctx, usage) as (engine, call):
-            vectors: list[Floats] = engine.embed_tokens(texts, kind, call)
-            return vectors
-
-
-def _add(usage: Usage, into: Usage) -> None:
-    into.queue_s += usage.queue_s
-    into.load_s += usage.load_s
-    into.tokens += usage.tokens
-    into.truncated |= usage.truncated
-    into.cut |= usage.cut
-    into.warnings += usage.warnings
-    into.backend = usage.backend
+        with self.engine(ctx, usage) as (engine, request):
+            return engine.embed_tokens(texts, kind, request)

@@ -4,85 +4,79 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.torch.loading import load_config, load_model, load_tokenizer
 
 _FLOOR = 1e-5
 
 
-def load_classifier(folder: Path) -> Any:
-    """The full-precision model for export. Safetensors only, no code from the folder."""
-    from transformers import AutoModelForSequenceClassification
+@dataclass(frozen=True, slots=True)
+class ExportSource:
+    """A full-precision model, its own tokenizer, and the tokens that it reads at most."""
 
-    return _load(AutoModelForSequenceClassification, folder)
+    model: Any
+    tokenizer: Any
+    max_length: int
 
+    def logits(self, query: str, text: str) -> list[float]:
+        """Raw outputs for one pair, as the model's own tokenizer reads it."""
+        import torch
 
-def load_encoder(folder: Path) -> Any:
-    """The full-precision encoder of an embedding model, for export."""
-    from transformers import AutoModel
+        inputs = self.tokenizer(
+            query, text, return_tensors="pt", truncation=True, max_length=self.max_length
+        )
+        with torch.inference_mode():
+            return [float(value) for value in self.model(**inputs).logits[0]]
 
-    return _load(AutoModel, folder)
-
-
-def _load(kind: Any, folder: Path) -> Any:
-    import torch
-    from transformers import AutoConfig
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    sdpa = getattr(kind._model_mapping.get(type(config), None), "_supports_sdpa", False)
-    model = kind.from_pretrained(
-        str(folder),
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=torch.float32,
-        attn_implementation="sdpa" if sdpa else "eager",
-    )
-    return model.eval()
+    @property
+    def reads_types(self) -> bool:
+        """Whether token types matter: the tokenizer hands them over and the model has several."""
+        several = (getattr(self.model.config, "type_vocab_size", 0) or 0) > 1
+        return several and "token_type_ids" in self.tokenizer.model_input_names
 
 
-def logits(model: Any, located: Located, query: str, text: str) -> list[float]:
-    """Raw outputs for one pair, as the model's own tokenizer reads it."""
-    import torch
+def load_source(located: LocatedModel, transformers_class: str) -> ExportSource:
+    """A model for export, by the name of a transformers class. Raises ModelUnavailable."""
+    import transformers
 
-    inputs = _tokenizer(str(located.folder))(
-        query, text, return_tensors="pt", truncation=True, max_length=located.max_length
-    )
-    with torch.inference_mode():
-        return [float(value) for value in model(**inputs).logits[0]]
+    mapping = getattr(transformers, transformers_class)._model_mapping
+    sdpa = getattr(mapping.get(type(load_config(located)), None), "_supports_sdpa", False)
+    attention = "sdpa" if sdpa else "eager"
+    model, _ = load_model(located, transformers_class, "float32", attn_implementation=attention)
+    return ExportSource(model.eval(), load_tokenizer(located), located.max_length)
 
 
 def largest_inputs(
-    model: Any, located: Located, probes: Sequence[tuple[str, Sequence[str]]]
+    source: ExportSource, probes: Sequence[tuple[str, Sequence[str]]]
 ) -> dict[str, Any]:
     """For each linear layer of the encoder, the largest magnitude of each input channel."""
     import torch
 
-    found: dict[str, Any] = {}
+    peaks: dict[str, Any] = {}
 
     def watch(name: str) -> Any:
         def note(_: Any, inputs: tuple[Any, ...]) -> None:
             peak = inputs[0].detach().abs().reshape(-1, inputs[0].shape[-1]).amax(0)
-            found[name] = torch.maximum(found[name], peak) if name in found else peak.clone()
+            peaks[name] = torch.maximum(peaks[name], peak) if name in peaks else peak.clone()
 
         return note
 
-    body = f"{model.base_model_prefix}."
+    body = f"{source.model.base_model_prefix}."
     hooks = [
         layer.register_forward_pre_hook(watch(name))
-        for name, layer in model.named_modules()
+        for name, layer in source.model.named_modules()
         if type(layer) is torch.nn.Linear and name.startswith(body)
     ]
     for query, texts in probes:
         for text in texts[::3]:
-            logits(model, located, query, text)
+            source.logits(query, text)
     for hook in hooks:
         hook.remove()
-    return found
+    return peaks
 
 
 def smooth(model: Any, largest: dict[str, Any], strength: float) -> None:
@@ -127,11 +121,10 @@ def _evened(linear: Any, factor: Any) -> Any:
     return Evened().eval()
 
 
-def export(model: Any, located: Located, path: Path, output: str = "logits") -> None:
+def export(source: ExportSource, path: Path, output: str = "logits") -> None:
     """Write the graph for one unpadded text: a batch of one, any number of tokens.
 
     `output` is the model's output that the graph gives: "logits" or "last_hidden_state".
-
     Token types are an input only where the model's own tokenizer hands them over.
     """
     import torch
@@ -139,17 +132,14 @@ def export(model: Any, located: Located, path: Path, output: str = "logits") -> 
     class Wrapped(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            self.model = source.model
 
         def forward(self, input_ids: Any, token_type_ids: Any = None) -> Any:
             types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
             return getattr(self.model(input_ids=input_ids, attention_mask=None, **types), output)
 
     ids = torch.full((1, 24), 5, dtype=torch.long)
-    names = ["input_ids"]
-    types = "token_type_ids" in _tokenizer(str(located.folder)).model_input_names
-    if types and (getattr(model.config, "type_vocab_size", 0) or 0) > 1:
-        names.append("token_type_ids")
+    names = ["input_ids", *(["token_type_ids"] if source.reads_types else [])]
     hidden = [output] if output != "logits" else []
     sample = (ids, torch.zeros_like(ids))[: len(names)]
     with torch.inference_mode(), contextlib.redirect_stdout(None):
@@ -176,10 +166,3 @@ def quantise(source: Path, target: Path) -> None:
         per_channel=True,
         extra_options={"MatMulConstBOnly": True},
     )
-
-
-@cache
-def _tokenizer(folder: str) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)

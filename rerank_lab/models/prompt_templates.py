@@ -1,4 +1,4 @@
-"""How rerankers made of language models were shown their query and document: as published.
+"""How language models used as rerankers read their query and document: templates as published.
 
 A template is a row of parts. Each part is turned into tokens by itself, because that is how these
 models were trained; the parts that hold a document are cut when the whole does not fit, and what
@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from rerank_lab.core.errors import InvalidInput
 
 BOS = "{bos}"
 EOS = "{eos}"
@@ -43,9 +45,9 @@ class Template:
 
     def filled(self, values: Mapping[str, str]) -> list[tuple[str, bool, bool]]:
         """(text, holds a document, holds the query) of each part, `values` put in once each."""
-        given = values.get("instruction") or self.instruction
-        everything = {**values, "instruction": given}
-        parts = self.instructed if given and self.instructed else self.parts
+        instruction = values.get("instruction") or self.instruction
+        everything = {**values, "instruction": instruction}
+        parts = self.instructed if instruction and self.instructed else self.parts
         return [
             (
                 _SLOT.sub(lambda m: everything[m[1]], part),
@@ -62,6 +64,8 @@ class Template:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+_QUERY_SHARE = 0.75
+"""Of the tokens for query and document, what a very long query may take."""
 _SLOT = re.compile(r"\{(query|document|other|instruction)\}")
 
 _MXBAI_BEFORE = (
@@ -169,9 +173,37 @@ DUOT5 = Template(
 )
 
 
-def choose(given: str, model: str, templates: Mapping[str, Template]) -> str:
-    """The name of the template: `given`, unless it is "auto"; then by the model's name, else ""."""
-    if given != "auto":
-        return given
+def choose(option: str, model: str, templates: Mapping[str, Template]) -> str:
+    """The template's name: `option`, or where that is "auto" by the model's name, else ""."""
+    if option != "auto":
+        return option
     name = model.lower()
     return next((k for k, t in templates.items() if any(hint in name for hint in t.hints)), "")
+
+
+def split_limit(parts: Sequence[tuple[int, bool, bool]], limit: int) -> tuple[int, int]:
+    """Tokens that the query's own parts may take, and those left to the parts with a document.
+
+    `parts` are (tokens, holds a document, holds the query). Raises InvalidInput when the template
+    alone is longer than `limit`.
+    """
+    fixed = sum(size for size, doc, query in parts if not doc and not query)
+    free = limit - fixed
+    if free < len([1 for _, doc, query in parts if doc or query]):
+        raise InvalidInput(
+            f"The model's template alone takes {fixed} of {limit} tokens.",
+            hint="Choose a larger max_length, or 0 for the model's own limit.",
+        )
+    query_limit = int(free * _QUERY_SHARE)
+    query_sizes = [size for size, doc, query in parts if query and not doc]
+    return query_limit, free - sum(share_tokens(query_sizes, query_limit))
+
+
+def share_tokens(sizes: Sequence[int], limit: int) -> list[int]:
+    """How many tokens of each may stay so that all fit: short ones leave theirs to the rest."""
+    shares = [0] * len(sizes)
+    left = max(0, limit)
+    for place, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        shares[index] = min(sizes[index], left // (len(sizes) - place))
+        left -= shares[index]
+    return shares

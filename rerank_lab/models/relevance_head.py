@@ -10,7 +10,9 @@ import json
 from dataclasses import dataclass
 
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.locate.soundness import tensor_header
+from rerank_lab.models.torch.loading import load_config
 
 _RELEVANT = ("relevant", "relevance", "yes", "true")
 """Not "positive": that is how most models for sentiment name an output of theirs."""
@@ -25,13 +27,13 @@ class Head:
     relevant: int = 0
 
 
-def head_of(located: Located) -> Head:
+def head_of(located: LocatedModel) -> Head:
     """The relevance head of a cross-encoder, from its configuration.
 
     Raises ModelUnavailable when it has none, or has outputs that do not mean relevance.
     """
     config = located.json("config.json")
-    architecture = str((config.get("architectures") or [""])[0])
+    architecture = located.architecture
     if _is_bi_encoder(located) or not _scores_pairs(architecture, located):
         raise ModelUnavailable(
             f"{located.name} is not a cross-encoder: it has no trained relevance head"
@@ -44,15 +46,15 @@ def head_of(located: Located) -> Head:
     count = len(labels) or int(config.get("num_labels", 2))
     if count == 1:
         return Head()
-    found = [i for i, label in enumerate(labels) if label.strip().lower() in _RELEVANT]
-    if count == 2 and len(found) == 1:
-        return Head(2, found[0])
+    relevant = [i for i, label in enumerate(labels) if label.strip().lower() in _RELEVANT]
+    if count == 2 and len(relevant) == 1:
+        return Head(2, relevant[0])
     raise ModelUnavailable(_why_not(located.name, labels, count), hint=_USE_ONE_LABEL)
 
 
-def require_trained_head(located: Located) -> None:
+def require_trained_head(located: LocatedModel) -> None:
     """Raises ModelUnavailable when the weights lack the head that the architecture needs."""
-    architecture = str((located.json("config.json").get("architectures") or [""])[0])
+    architecture = located.architecture
     if not architecture.endswith("ForSequenceClassification"):
         return
     missing = missing_head_keys(located)
@@ -64,29 +66,26 @@ def require_trained_head(located: Located) -> None:
         )
 
 
-def missing_head_keys(located: Located) -> list[str]:
+def missing_head_keys(located: LocatedModel) -> list[str]:
     """Parameters above the encoder that the safetensors files do not hold. Imports transformers."""
     import torch
-    from safetensors import safe_open
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
-    held: set[str] = set()
-    for path in located.folder.glob("*.safetensors"):
-        with safe_open(str(path), framework="pt") as file:
-            held |= set(file.keys())
-    config = AutoConfig.from_pretrained(str(located.folder), local_files_only=True)
+    stored = {name for path in located.folder.glob("*.safetensors") for name in tensor_header(path)}
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(config)
+        model = AutoModelForSequenceClassification.from_config(
+            load_config(located), trust_remote_code=False
+        )
     body = f"{model.base_model_prefix}."
-    return sorted(k for k in model.state_dict() if not k.startswith(body) and k not in held)
+    return sorted(k for k in model.state_dict() if not k.startswith(body) and k not in stored)
 
 
-def _scores_pairs(architecture: str, located: Located) -> bool:
+def _scores_pairs(architecture: str, located: LocatedModel) -> bool:
     known = architecture.endswith(("ForSequenceClassification", "ForCausalLM"))
     return known or (not architecture and located.onnx_file is not None)
 
 
-def _is_bi_encoder(located: Located) -> bool:
+def _is_bi_encoder(located: LocatedModel) -> bool:
     try:
         modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
         return any(str(module["type"]).endswith("Pooling") for module in modules)
@@ -97,8 +96,8 @@ def _is_bi_encoder(located: Located) -> bool:
 def _why_not(name: str, labels: list[str], count: int) -> str:
     if any(word in label.lower() for word in _INFERENCE for label in labels):
         return f"{name} judges whether one text follows from another, not relevance."
-    shown = ", ".join(labels) or "unnamed"
-    return f"{name} has {count} outputs ({shown}), and none is named as the relevant one."
+    names = ", ".join(labels) or "unnamed"
+    return f"{name} has {count} outputs ({names}), and none is named as the relevant one."
 
 
 _USE_ONE_LABEL = (

@@ -9,10 +9,10 @@ import numpy as np
 
 from rerank_lab.core.context import Context
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.export import Conversion, converted_folder, kept
-from rerank_lab.models.convert.probes import PROBES
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.convert.conversion import Conversion, convert_once, converted_folder
+from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.session import OnnxEngine
+from rerank_lab.models.probes import PROBES
 
 MIN_AGREEMENT = 0.995
 """Least correlation between the outputs of both graphs; int8 noise alone stays above 0.999."""
@@ -21,29 +21,31 @@ _LONG = 512
 """Tokens of the longest probe, where the model reads as many."""
 
 
-def fused_graph(located: Located, graph: Path, tokenizer: Path, ctx: Context) -> Path:
+def fused_graph(located: LocatedModel, graph: Path, tokenizer: Path, ctx: Context) -> Path:
     """The graph with fused attention, made and checked once and then kept.
 
     The graph itself where nothing can be fused, or where the outcome differs.
     """
     longest = min(located.max_length, _LONG)
     try:
-        found = kept(located, ctx, lambda work: _fuse_into(work, graph, tokenizer, longest, ctx))
+        conversion = convert_once(
+            located, ctx, lambda work: _fuse_into(work, graph, tokenizer, longest, ctx)
+        )
     except OSError:  # a data folder that cannot be written to costs speed, not the answer
         return graph
-    return converted_folder(located) / graph.name if found.precision == "fused" else graph
+    return converted_folder(located) / graph.name if conversion.precision == "fused" else graph
 
 
 def _fuse_into(work: Path, graph: Path, tokenizer: Path, longest: int, ctx: Context) -> Conversion:
-    made = Path(shutil.copy(graph, work / graph.name))
-    if not fuse_attention(made):
-        made.unlink()
+    fused = Path(shutil.copy(graph, work / graph.name))
+    if not fuse_attention(fused):
+        fused.unlink()
         return Conversion("none", 0.0, 0.0, 0.0, 0, "it holds no attention of the known form")
     probes = _probes()
-    agreement, difference = _compared(made, graph, tokenizer, probes, longest, ctx)
+    agreement, difference = _compared(fused, graph, tokenizer, probes, longest, ctx)
     if agreement >= MIN_AGREEMENT:
         return Conversion("fused", agreement, difference, agreement, len(probes))
-    made.unlink()
+    fused.unlink()
     reason = f"fused attention gives other results, correlation {agreement:.3f}"
     return Conversion("none", agreement, difference, agreement, len(probes), reason)
 

@@ -13,13 +13,14 @@ import pytest
 
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled
-from rerank_lab.models import Options, Usage, open_encoder, open_scorer
-from rerank_lab.models.convert import export as convert
-from rerank_lab.models.convert import graphs
-from rerank_lab.models.convert.export import compare, converted_folder, read_conversion
-from rerank_lab.models.convert.heads import Head
-from rerank_lab.models.convert.probes import PROBES
+from rerank_lab.models import ModelOptions, Usage, open_encoder, open_scorer
+from rerank_lab.models.convert import cross_encoder as convert
+from rerank_lab.models.convert import torch_export
+from rerank_lab.models.convert.conversion import converted_folder, read_conversion
+from rerank_lab.models.convert.cross_encoder import compare
 from rerank_lab.models.locate.resolve import locate
+from rerank_lab.models.probes import PROBES
+from rerank_lab.models.relevance_head import Head
 from tests.models.tiny import save_bi_encoder, save_cross_encoder
 
 QUERY = PROBES[0].query
@@ -27,7 +28,7 @@ TEXTS = [text for probe in PROBES for text in (probe.answer, probe.decoy)]
 
 
 def exact(folder: Path) -> list[float]:
-    options = Options(device="cpu", backend="torch")
+    options = ModelOptions(device="cpu", backend="torch")
     return open_scorer(str(folder), Context(), options).score(QUERY, TEXTS, Context())
 
 
@@ -51,7 +52,7 @@ def test_a_converted_model_keeps_its_scores(
 def test_when_int8_changes_the_order_full_precision_runs_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quantise = graphs.quantise
+    quantise = torch_export.quantise
 
     def spoiled(source: Path, target: Path) -> None:
         import onnx
@@ -65,7 +66,7 @@ def test_when_int8_changes_the_order_full_precision_runs_and_says_so(
                 tensor.CopyFrom(numpy_helper.from_array(shuffled, tensor.name))
         onnx.save(model, str(target))
 
-    monkeypatch.setattr(graphs, "quantise", spoiled)
+    monkeypatch.setattr(torch_export, "quantise", spoiled)
     folder = save_cross_encoder(tmp_path / "m")
     scorer = open_scorer(str(folder), Context())
     usage = Usage()
@@ -81,7 +82,7 @@ def test_what_cannot_be_exported_runs_on_torch_and_says_so(
     def refuse(*_: object) -> None:
         raise RuntimeError("Unsupported: aten::something")
 
-    monkeypatch.setattr(graphs, "export", refuse)
+    monkeypatch.setattr(torch_export, "export", refuse)
     folder = save_cross_encoder(tmp_path / "m")
     scorer = open_scorer(str(folder), Context())
     usage = Usage()
@@ -97,20 +98,20 @@ def test_conversion_happens_once_and_leaves_nothing_half_made(
     located = locate(str(save_cross_encoder(tmp_path / "m")))
     target = converted_folder(located)
     token = CancelToken()
-    export = graphs.export
+    export = torch_export.export
 
     def cancelled_meanwhile(*args: object) -> None:
         export(*args)  # type: ignore[arg-type]
         token.cancel()
 
-    monkeypatch.setattr(graphs, "export", cancelled_meanwhile)
+    monkeypatch.setattr(torch_export, "export", cancelled_meanwhile)
     with pytest.raises(Cancelled):
         convert.convert(located, Head(), Context(cancel=token))
     assert list(target.parent.iterdir()) == []
-    monkeypatch.setattr(graphs, "export", export)
+    monkeypatch.setattr(torch_export, "export", export)
     first = convert.convert(located, Head(), Context())
     assert json.loads((target / "conversion.json").read_text())["precision"] == first.precision
-    monkeypatch.setattr(graphs, "export", lambda *_: pytest.fail("converted twice"))
+    monkeypatch.setattr(torch_export, "export", lambda *_: pytest.fail("converted twice"))
     assert convert.convert(located, Head(), Context()) == first
 
 
@@ -125,7 +126,7 @@ def test_a_converted_encoder_gives_the_same_vectors(pooling: str, tmp_path: Path
     prompts = {"query": "question ", "document": "text "}
     folder = str(save_bi_encoder(tmp_path / "m", pooling, prompts))
     converted = open_encoder(folder, Context())
-    exactly = open_encoder(folder, Context(), options=Options(device="cpu", backend="torch"))
+    exactly = open_encoder(folder, Context(), options=ModelOptions(device="cpu", backend="torch"))
     assert (converted.backend, exactly.backend) == ("onnx fp32", "torch float32 cpu")
     assert converted.dimension == 32
     for kind in ("query", "passage"):

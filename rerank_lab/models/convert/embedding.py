@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.convert.export import Conversion, kept
-from rerank_lab.models.convert.probes import PROBES
-from rerank_lab.models.locate.resolve import Located
+from rerank_lab.models.convert import torch_export
+from rerank_lab.models.convert.attention import fuse_attention
+from rerank_lab.models.convert.conversion import Conversion, convert_once
+from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.tasks import OnnxEmbedder
-from rerank_lab.models.runtime.memory import Usage
-from rerank_lab.models.runtime.request import Call
+from rerank_lab.models.probes import PROBES
+from rerank_lab.models.runtime.request import InferenceRequest, Usage
+from rerank_lab.models.torch.sentence_transformer import load_embedder
 
 MAX_DIFFERENCE = 1e-3
 """Largest difference of one vector component; vectors have length 1."""
@@ -28,7 +30,7 @@ _MAX_BYTES = 1_400_000_000
 _PLAIN = ("Transformer", "Pooling", "Normalize")
 
 
-def convertible(located: Located, pooling: str) -> bool:
+def convertible(located: LocatedModel, pooling: str) -> bool:
     """Whether it is an encoder with cls or mean pooling and nothing else, not too large."""
     try:
         modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
@@ -42,31 +44,29 @@ def convertible(located: Located, pooling: str) -> bool:
     return plain and fits and not special and not left_out and find_spec("onnx") is not None
 
 
-def convert_encoder(located: Located, pooling: str, ctx: Context) -> Conversion:
+def convert_encoder(located: LocatedModel, pooling: str, ctx: Context) -> Conversion:
     """Convert, verify and keep. Never raises for a model that cannot be converted."""
-    return kept(located, ctx, lambda work: _convert_into(work, located, pooling, ctx))
+    return convert_once(located, ctx, lambda work: _convert_into(work, located, pooling, ctx))
 
 
-def _convert_into(work: Path, located: Located, pooling: str, ctx: Context) -> Conversion:
-    from rerank_lab.models.convert import graphs
-    from rerank_lab.models.convert.attention import fuse_attention
-    from rerank_lab.models.torch import backend as torch_backend
-
+def _convert_into(work: Path, located: LocatedModel, pooling: str, ctx: Context) -> Conversion:
     graph = work / "full.onnx"
     tokenizer = Path(shutil.copy(located.folder / "tokenizer.json", work / "tokenizer.json"))
     sentences = [text for probe in PROBES for text in (probe.query, probe.answer)]
     texts = [*sentences, " ".join(sentences), " ".join(sentences * 4)]
-    graphs.export(graphs.load_encoder(located.folder), located, graph, output="last_hidden_state")
+    source = torch_export.load_source(located, "AutoModel")
+    torch_export.export(source, graph, output="last_hidden_state")
     fuse_attention(graph)
     ctx.checkpoint()
-    call = Call(ctx, Usage(), located.max_length)
-    exact = torch_backend.load_embedder(located, "cpu", "float32", ("", ""))
+    request = InferenceRequest(ctx, Usage(), located.max_length)
+    exact = load_embedder(located, "cpu", "float32", ("", ""))
     engine = OnnxEmbedder(graph, tokenizer, "probe", pooling, ("", ""))
     try:
-        given, wanted = engine.embed(texts, "passage", call), exact.embed(texts, "passage", call)
+        ours = engine.embed(texts, "passage", request)
+        theirs = exact.embed(texts, "passage", request)
     finally:
         engine.close()
-    difference = float(np.abs(given - wanted).max())
+    difference = float(np.abs(ours - theirs).max())
     if difference <= MAX_DIFFERENCE:
         return Conversion("fp32", 1.0, difference, 0.0, len(texts))
     graph.unlink()

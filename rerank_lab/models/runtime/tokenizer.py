@@ -30,7 +30,7 @@ class Tokenized:
         return len(self.ids)
 
 
-class Tokens:
+class FastTokenizer:
     """A tokenizer with its special tokens, read from a file."""
 
     def __init__(self, path: Path) -> None:

@@ -1,0 +1,125 @@
+"""A full-precision cross-encoder to an int8 ONNX graph, once, and only if its order survives.
+
+The weights are quantised per output channel; activations are quantised while running, after the
+channels that are far larger than the rest have been scaled down and the weights up by as much
+(Xiao et al. 2023, "SmoothQuant"), and tokens to one size where a layer narrows.
+
+Attention becomes one operator. The result is compared with full precision on probe texts. When
+Kendall's tau falls below `MIN_TAU`, the full-precision graph is kept instead, and when even that
+differs, torch runs the model.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from rerank_lab.core.context import Context
+from rerank_lab.models.convert import torch_export
+from rerank_lab.models.convert.attention import fuse_attention
+from rerank_lab.models.convert.conversion import Conversion, convert_once
+from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.onnx.tasks import OnnxScorer
+from rerank_lab.models.probes import probe_texts
+from rerank_lab.models.relevance_head import Head
+from rerank_lab.models.runtime.request import InferenceRequest, Usage
+
+MIN_TAU = 0.95
+_MAX_BYTES = 1_400_000_000
+"""An ONNX file holds less than 2 GB; larger models stay with torch."""
+_SMOOTHING = 0.75
+
+
+def convertible(located: LocatedModel) -> bool:
+    """Whether conversion can be tried: an encoder with a classification head, not too large."""
+    fits = located.weights_size <= _MAX_BYTES
+    has_tokenizer = (located.folder / "tokenizer.json").is_file()
+    is_classifier = located.architecture.endswith("ForSequenceClassification")
+    return is_classifier and fits and has_tokenizer and find_spec("onnx") is not None
+
+
+def convert(located: LocatedModel, head: Head, ctx: Context) -> Conversion:
+    """Convert a cross-encoder, verify and keep. Never raises for one that cannot be converted.
+
+    Raises Cancelled or DeadlineExceeded between steps.
+    """
+    return convert_once(located, ctx, lambda work: _convert_into(work, located, head, ctx))
+
+
+def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -> Conversion:
+    probes = probe_texts()
+    tokenizer = shutil.copy(located.folder / "tokenizer.json", work / "tokenizer.json")
+    source = torch_export.load_source(located, "AutoModelForSequenceClassification")
+    exact = [
+        [_score(source.logits(query, text), head) for text in texts] for query, texts in probes
+    ]
+    ctx.checkpoint()
+    full, int8 = work / "full.onnx", work / "int8.onnx"
+    torch_export.export(source, full)
+    fuse_attention(full)
+    ctx.checkpoint()
+    torch_export.smooth(source.model, torch_export.largest_inputs(source, probes), _SMOOTHING)
+    torch_export.export(source, work / "smooth.onnx")
+    ctx.checkpoint()
+    torch_export.quantise(work / "smooth.onnx", int8)
+    fuse_attention(int8)
+    (work / "smooth.onnx").unlink()
+    limit = located.max_length
+    int8_scores = _onnx_scores(int8, Path(tokenizer), head, probes, limit, ctx)
+    int8_tau, int8_difference = compare(int8_scores, exact)
+    count = sum(len(row) for row in exact)
+    if int8_tau >= MIN_TAU:
+        full.unlink()
+        return Conversion("int8", int8_tau, int8_difference, int8_tau, count)
+    int8.unlink()
+    reason = f"its order differs from full precision, Kendall tau {int8_tau:.3f}"
+    full_scores = _onnx_scores(full, Path(tokenizer), head, probes, limit, ctx)
+    tau, difference = compare(full_scores, exact)
+    if tau >= MIN_TAU:
+        return Conversion("fp32", tau, difference, int8_tau, count, reason)
+    full.unlink()
+    reason = f"the exported graph differs from the model, Kendall tau {tau:.3f}"
+    return Conversion("none", tau, difference, int8_tau, count, reason)
+
+
+def compare(
+    given: Sequence[Sequence[float]], exact: Sequence[Sequence[float]]
+) -> tuple[float, float]:
+    """Mean Kendall tau-a over the questions, and the largest difference of one score.
+
+    Pairs whose exact scores are equal do not count.
+    """
+    taus, largest = [], 0.0
+    for ours, theirs in zip(given, exact, strict=True):
+        a, b = np.asarray(ours), np.asarray(theirs)
+        largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
+        upper = np.triu_indices(len(a), 1)
+        sign_a = np.sign(np.subtract.outer(a, a)[upper])
+        sign_b = np.sign(np.subtract.outer(b, b)[upper])
+        if np.any(sign_b):
+            taus.append(float((sign_a * sign_b).sum() / np.abs(sign_b).sum()))
+    return (float(np.mean(taus)) if taus else 0.0), largest
+
+
+def _score(logits: Sequence[float], head: Head) -> float:
+    score = logits[head.relevant]
+    return score - logits[1 - head.relevant] if head.labels == 2 else score
+
+
+def _onnx_scores(
+    graph: Path,
+    tokenizer: Path,
+    head: Head,
+    probes: list[tuple[str, list[str]]],
+    max_length: int,
+    ctx: Context,
+) -> list[list[float]]:
+    engine = OnnxScorer(graph, tokenizer, "probe", head)
+    try:
+        return [engine.score(q, t, InferenceRequest(ctx, Usage(), max_length)) for q, t in probes]
+    finally:
+        engine.close()
