@@ -156,7 +156,11 @@ def export(source: ExportSource, path: Path, output: str = "logits") -> None:
 
 
 def quantise(source: Path, target: Path) -> None:
-    """Weights to int8 per output channel; activations are quantised while running."""
+    """Weights to int8 per output channel; activations are quantised while running.
+
+    A processor without int8 dot products (VNNI) adds up pairs of products in 16 bits, which
+    overflow: there the weights use 7 bits.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
@@ -164,5 +168,15 @@ def quantise(source: Path, target: Path) -> None:
         str(target),
         weight_type=QuantType.QInt8,
         per_channel=True,
+        reduce_range=not has_int8_dot_products(),
         extra_options={"MatMulConstBOnly": True},
     )
+
+
+def has_int8_dot_products() -> bool:
+    """Whether the processor adds up int8 products in 32 bits; taken to be so where it is unknown."""
+    try:
+        processor = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return True
+    return "avx2" not in processor or "_vnni" in processor
