@@ -174,7 +174,7 @@ def quantise(source: Path, target: Path) -> None:
 
 
 def has_int8_dot_products() -> bool:
-    """Whether the processor adds up int8 products in 32 bits; taken to be so where it is unknown."""
+    """Whether the processor adds up int8 products in 32 bits; assumed where it is unknown."""
     try:
         processor = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
