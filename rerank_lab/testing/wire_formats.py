@@ -40,7 +40,7 @@ def _tokens(tokens: int) -> Mapping[str, Any]:
     return {"usage": {"total_tokens": tokens, "prompt_tokens": tokens}}
 
 
-def _cohere(results: list[dict[str, Any]], tokens: int, served: str) -> Any:
+def _cohere(results: list[dict[str, Any]], *_: Any) -> Any:
     meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
     return {"id": "r-1", "results": results, "meta": meta}
 
