@@ -49,7 +49,11 @@ class FileReading:
             counts.append(_counted(self.positives, "positive"))
         lines = self.tallies.get(LINES, 0)
         source = f" from {_counted(lines, 'line')}" if lines else ""
-        others = [f"{count:,} {what}" for what, count in self.tallies.items() if what != LINES]
+        others = [
+            f"{count:,} {what if count > 1 else what.replace('lines', 'line')}"
+            for what, count in self.tallies.items()
+            if what != LINES
+        ]
         aside = f" ({', '.join(others)})" if others else ""
         lost = f"; {self.left_out:,} left out" if self.left_out else ""
         return f"read as {self.label}: {', '.join(counts)}{source}{aside}{lost}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def find_parts(folder: Path) -> Parts:
     """
     folder = _descended(folder)
     files = [path for path in sorted(folder.rglob("*")) if _is_plain(path, folder)]
+    if hub := _hub_parts(folder, files):
+        return hub
     roots = [path for path in files if path.parent == folder]
     queries = _by_stem(roots, QUERY_STEMS)
     qrels = _qrels_file(folder, roots)
@@ -50,6 +53,24 @@ def find_parts(folder: Path) -> Parts:
     sources = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in known)
     ignored = tuple(p.relative_to(folder).as_posix() for p in rest if not known_extension(p.name))
     return Parts(sources, _source(queries), _source(qrels), ignored)
+
+
+def _hub_parts(folder: Path, files: list[Path]) -> Parts | None:
+    """The parts of a data set as the Hugging Face hub stores it: `corpus/`, `queries/`, `qrels/`
+    with tables in shards. None when the folder is not laid out so."""
+    tables = [path for path in files if _is_table(path)]
+    corpus, queries, qrels = (
+        [path for path in tables if path.parent == folder / name]
+        for name in ("corpus", "queries", "qrels")
+    )
+    if not corpus or not (queries or qrels):
+        return None
+    documents = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in corpus)
+    split = _by_stem(qrels, SPLITS) or (qrels[0] if qrels else None)
+    split_queries = _by_stem(queries, SPLITS) or (queries[0] if queries else None)
+    unread = [path for path in queries if path != split_queries]
+    ignored = tuple(path.relative_to(folder).as_posix() for path in unread)
+    return Parts(documents, _source(split_queries), _source(split), ignored)
 
 
 def _is_table(path: Path) -> bool:
@@ -77,10 +98,15 @@ def _hidden(name: str) -> bool:
 
 
 def _by_stem(files: list[Path], stems: tuple[str, ...]) -> Path | None:
-    by_stem = {path.name.split(".")[0].lower(): path for path in reversed(files)}
+    by_stem = {_shard_stem(path): path for path in reversed(files)}
     exact = {path.stem.lower(): path for path in reversed(files)}
     found = by_stem | exact
     return next((found[stem] for stem in stems if stem in found), None)
+
+
+def _shard_stem(path: Path) -> str:
+    """The name of a file without extensions and without the number of a shard."""
+    return re.sub(r"-\d+-of-\d+$", "", path.name.split(".")[0].lower())
 
 
 def _qrels_file(folder: Path, roots: list[Path]) -> Path | None:

@@ -140,8 +140,9 @@ class DocumentBuilder:
 
     def add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
         """One row: a document more, or a problem more."""
+        record = {name: None if value != value else value for name, value in record.items()}  # NaN
         doc_id = self._id(file, line, record, mapping)
-        text = self._text(file, line, record, mapping.text)
+        text = self._text(file, line, record, mapping)
         if doc_id is None or text is None:
             self.skipped += 1
             return
@@ -176,8 +177,18 @@ class DocumentBuilder:
             )
         return doc_id
 
-    def _text(self, file: str, line: int, record: Record, column: str) -> str | None:
+    def _text(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> str | None:
+        """The text of a row; empty for a document that is a title alone."""
+        column = mapping.text
         value = record.get(column)
+        if value is None and mapping.title and record.get(mapping.title):
+            self._log.note(
+                "The text is missing; the document is its title alone.",
+                file=file,
+                line=line,
+                field=column,
+            )
+            return ""
         if isinstance(value, str):
             return clean_text(value)
         if isinstance(value, int | float) and not isinstance(value, bool):

@@ -19,7 +19,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits
 from rerank_lab.corpora.mapping import ColumnMapping, Record, Row
-from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.source import Source, detect_decoding
 
 SAMPLE_RECORDS = 50
 
@@ -91,6 +91,15 @@ class Sample:
     def start(self) -> bytes:
         """The first 512 bytes after byte order mark and white space, in lower case."""
         return self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
+
+    @cached_property
+    def text(self) -> str:
+        """The first 64 KB as text; empty for a binary file."""
+        try:
+            decoding = detect_decoding(self.source, ProblemLog(), self.options.encoding)
+        except InvalidInput:
+            return ""
+        return self.head.decode(decoding.codec, "replace").replace("\r\n", "\n")
 
     @cached_property
     def table(self) -> TableReader | None:

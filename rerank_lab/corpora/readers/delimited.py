@@ -34,10 +34,12 @@ class DelimitedReader(TableReader):
         """The extension, or the same number of tabs in every line."""
         if match := self.by_extension(sample):
             return match
-        lines = [line for line in sample.head.split(b"\n")[:-1][:20] if line.strip()]
-        tabs = {line.count(b"\t") for line in lines}
-        if sample.suffix == "" and len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
-            return Match(0.3, "every line has the same number of tabs")
+        if sample.suffix not in ("", ".txt"):
+            return None
+        lines = [line for line in sample.text.split("\n")[:-1][:20] if line.strip()]
+        tabs = {line.count("\t") for line in lines}
+        if len(lines) > 1 and len(tabs) == 1 and tabs != {0}:
+            return Match(0.55, "every line has the same number of tabs")
         return None
 
     def read(self, source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
@@ -128,13 +130,13 @@ def _cells(
     delimiter = options.delimiter or (declared and declared[1]) or _delimiter(source.name, head)
     numbered = itertools.islice(lines(log), skipped, None)
     if delimiter != "\t":
-        return _quoted_rows(numbered, delimiter, source.name, log)
+        return _quoted_rows(numbered, delimiter, source.name, log, skipped)
     silent = itertools.islice(lines(ProblemLog()), skipped, None)
     survey = _surveyed(line for _, line in silent)
     if survey.opening and not survey.regular:
         again = itertools.islice(lines(ProblemLog()), skipped, None)
         if _is_clean(again, delimiter):
-            return _quoted_rows(numbered, delimiter, source.name, log)
+            return _quoted_rows(numbered, delimiter, source.name, log, skipped)
     return _line_rows(numbered, survey.regular and survey.quotes, source.name, log)
 
 
@@ -174,11 +176,13 @@ def _unquoted(cell: str) -> str:
 
 
 def _quoted_rows(
-    numbered: Iterable[tuple[int, str]], delimiter: str, name: str, log: ProblemLog
+    numbered: Iterable[tuple[int, str]], delimiter: str, name: str, log: ProblemLog, at: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows by the rule of RFC 4180, where a quoted cell may hold line ends."""
+    """Rows by the rule of RFC 4180, where a quoted cell may hold line ends.
+
+    `at` is the line before the first one.
+    """
     csv.field_size_limit(1 << 30)  # the lines are limited already
-    at = 0
 
     def lines() -> Iterator[str]:
         nonlocal at

@@ -15,9 +15,25 @@ from rerank_lab.corpora.source import Source, read_text
 
 _BLOCKS = (
     *("p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article"),
-    *("table", "ul", "ol", "blockquote", "pre", "dd", "dt", "figcaption", "header", "footer"),
+    *(
+        "option",
+        "button",
+        "summary",
+        "table",
+        "ul",
+        "ol",
+        "blockquote",
+        "pre",
+        "dd",
+        "dt",
+        "figcaption",
+        "header",
+        "footer",
+    ),
 )
-_DROPPED = ("script", "style", "noscript", "template", "svg", "head")
+_CELLS = ("td", "th", "label", "input")
+_DROPPED = ("script", "style", "noscript", "template", "svg", "head", "nav", "footer")
+_PERMALINKS = ("headerlink", "permalink", "anchor-link")
 
 
 class HTMLReader(PageReader):
@@ -54,17 +70,32 @@ class HTMLReader(PageReader):
 
 
 def _visible(tree: Any) -> Iterator[str]:
-    """The text of a page in pieces, with a line end before and after every block."""
+    """The text of a page in pieces: a line end around every block, a space around every cell."""
     from lxml import etree
 
     walker = etree.iterwalk(tree, events=("start", "end", "comment", "pi"))
     for event, element in walker:
-        if event == "start" and element.tag in _DROPPED:
+        if event == "start" and _is_dropped(element):
             walker.skip_subtree()
         elif event == "start":
-            yield ("\n" if element.tag in _BLOCKS else "") + (element.text or "")
+            yield _gap(element) + (element.text or "")
         else:
-            yield ("\n" if element.tag in _BLOCKS else "") + (element.tail or "")
+            yield _gap(element) + (element.tail or "")
+
+
+def _is_dropped(element: Any) -> bool:
+    """Whether an element is no part of what the page says."""
+    classes = (element.get("class") or "").split()
+    permalink = element.tag == "a" and any(name in _PERMALINKS for name in classes)
+    return permalink or element.tag in _DROPPED or element.get("role") == "navigation"
+
+
+def _gap(element: Any) -> str:
+    """What stands between an element and its neighbours."""
+    if element.tag in _BLOCKS:
+        return "\n"
+    following = element.tag == "a" and element.getnext() is not None and not element.tail
+    return " " if element.tag in _CELLS or following else ""
 
 
 def _declared_encoding(source: Source) -> str:

@@ -1,0 +1,232 @@
+"""The shapes that corpora and reranking sets have in the field: what each is read as."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.corpora import Corpus, load_corpus
+
+from .. import make
+
+
+def load(folder: Path, name: str, data: bytes) -> tuple[Corpus, str]:
+    file = folder / name
+    file.write_bytes(data)
+    corpus = load_corpus(file)
+    return corpus, corpus.meta["readings"][0].sentence
+
+
+def texts(corpus: Corpus) -> dict[str, str]:
+    return {document.id: document.text for document in corpus.documents}
+
+
+FLAG = [
+    {"query": "tall birds", "pos": ["Ostriches."], "neg": ["Wrens.", "Owls."]},
+    {"query": "night birds", "pos": ["Owls."], "neg": ["Ostriches."]},
+]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet"])
+def test_flagembedding_triplets_in_any_table(tmp_path: Path, suffix: str) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(FLAG), out)
+    data = {
+        "jsonl": make.jsonl(*FLAG),
+        "json": json.dumps(FLAG).encode(),
+        "parquet": out.getvalue(),
+    }[suffix]
+    corpus, sentence = load(tmp_path, f"train.{suffix}", data)
+    assert texts(corpus) == {"p1": "Ostriches.", "p2": "Wrens.", "p3": "Owls."}
+    assert [query.text for query in corpus.queries] == ["tall birds", "night birds"]
+    assert corpus.qrels == {"q1": {"p1": 1, "p2": 0, "p3": 0}, "q2": {"p3": 1, "p1": 0}}
+    assert "read as FlagEmbedding triplets: 2 queries, 3 passages, 2 positives" in sentence
+
+
+@pytest.mark.parametrize(
+    ("record", "label", "expected", "qrels"),
+    [
+        (
+            {
+                "query_id": "7",
+                "query": "tall birds",
+                "positive_passages": [{"docid": "a", "title": "Big", "text": "Ostriches."}],
+                "negative_passages": [{"docid": "b", "title": "", "text": "Wrens."}],
+            },
+            "Tevatron triplets",
+            {"a": "Ostriches.", "b": "Wrens."},
+            {"7": {"a": 1, "b": 0}},
+        ),
+        (
+            {"query": "tall birds", "positive": ["Ostriches."], "negative": ["Wrens."]},
+            "MTEB reranking set",
+            {"p1": "Ostriches.", "p2": "Wrens."},
+            {"q1": {"p1": 1, "p2": 0}},
+        ),
+        (
+            {"anchor": "tall birds", "positive": "Ostriches.", "negative": "Wrens."},
+            "sentence-transformers triplets",
+            {"p1": "Ostriches.", "p2": "Wrens."},
+            {"q1": {"p1": 1, "p2": 0}},
+        ),
+        (
+            {
+                "query": {"text": "tall birds", "qid": "7"},
+                "candidates": [
+                    {"docid": "a", "score": 9.0, "doc": {"contents": "Ostriches."}},
+                    {"docid": "b", "score": 2.0, "doc": {"contents": "Wrens."}},
+                ],
+            },
+            "queries with candidates",
+            {"a": "Ostriches.", "b": "Wrens."},
+            {},
+        ),
+        (
+            {"query": "tall birds", "passages": [{"id": 1, "text": "Ostriches."}]},
+            "queries with candidates",
+            {"1": "Ostriches."},
+            {},
+        ),
+        (
+            {
+                "user_input": "tall birds",
+                "retrieved_contexts": ["Wrens."],
+                "response": "Ostriches are tall.",
+                "reference_contexts": ["Ostriches."],
+            },
+            "questions with contexts",
+            {"p1": "Ostriches.", "p2": "Wrens."},
+            {"q1": {"p1": 1}},
+        ),
+    ],
+)
+def test_a_reranking_set_becomes_passages_queries_and_judgments(
+    tmp_path: Path,
+    record: dict[str, object],
+    label: str,
+    expected: dict[str, str],
+    qrels: dict[str, dict[str, int]],
+) -> None:
+    corpus, sentence = load(tmp_path, "set.jsonl", make.jsonl(record))
+    assert texts(corpus) == expected
+    assert [query.text for query in corpus.queries] == ["tall birds"]
+    assert corpus.qrels == qrels
+    assert f"read as {label}: 1 query" in sentence
+
+
+def test_a_question_answering_set(tmp_path: Path) -> None:
+    value = {
+        "queries": {"q1": "tall birds"},
+        "corpus": {"n1": "Ostriches.", "n2": {"title": "Small", "text": "Wrens."}},
+        "relevant_docs": {"q1": ["n1"]},
+        "mode": "text",
+    }
+    corpus, sentence = load(tmp_path, "qa.json", json.dumps(value).encode())
+    assert texts(corpus) == {"n1": "Ostriches.", "n2": "Wrens."}
+    assert corpus.qrels == {"q1": {"n1": 1}}
+    assert sentence == "read as question answering set: 1 query, 2 passages, 1 positive"
+
+
+def test_documents_of_frameworks(tmp_path: Path) -> None:
+    langchain = make.jsonl(
+        {"id": None, "metadata": {"source": "a"}, "page_content": "Owls.", "type": "Document"},
+        {"id": "x", "metadata": {}, "page_content": "Wrens.", "type": "Document"},
+    )
+    corpus, _ = load(tmp_path, "lc.jsonl", langchain)
+    assert texts(corpus) == {"d1": "Owls.", "x": "Wrens."}
+    assert corpus.documents[0].meta == {"source": "a"}
+    llama = {"id_": "n1", "embedding": None, "text": "Owls.", "class_name": "TextNode"}
+    assert texts(load(tmp_path, "li.jsonl", make.jsonl(llama))[0]) == {"n1": "Owls."}
+    haystack = {"id": "h1", "content": "Owls.", "blob": None, "meta": {}, "embedding": [0.1]}
+    assert texts(load(tmp_path, "h.jsonl", make.jsonl(haystack))[0]) == {"h1": "Owls."}
+
+
+def test_dumps_of_search_engines(tmp_path: Path) -> None:
+    hit = {"_index": "i", "_id": "a", "_source": {"title": "t", "body": "Owls hunt at night."}}
+    bulk = make.jsonl({"index": {"_id": "a"}}, {"title": "t", "body": "Owls hunt at night."})
+    response = json.dumps({"took": 1, "hits": {"total": 1, "hits": [hit]}}).encode()
+    files = {"dump.jsonl": make.jsonl(hit), "bulk.ndjson": bulk, "search.json": response}
+    for name, data in files.items():
+        corpus, _ = load(tmp_path, name, data)
+        assert texts(corpus) == {"a": "Owls hunt at night."}, name
+        assert corpus.documents[0].title == "t"
+
+
+def test_the_layout_of_the_hub(tmp_path: Path) -> None:
+    def table(name: str, records: list[dict[str, object]]) -> None:
+        file = tmp_path / "hf" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(records), file)
+
+    table("corpus/corpus-00000-of-00002.parquet", [{"_id": "d1", "title": "", "text": "Owls."}])
+    table("corpus/corpus-00001-of-00002.parquet", [{"_id": "d2", "title": "", "text": "Wrens."}])
+    table("queries/queries-00000-of-00001.parquet", [{"_id": "q1", "text": "night birds"}])
+    table(
+        "qrels/train-00000-of-00001.parquet", [{"query-id": "q1", "corpus-id": "d2", "score": 1.0}]
+    )
+    table(
+        "qrels/test-00000-of-00001.parquet", [{"query-id": "q1", "corpus-id": "d1", "score": 1.0}]
+    )
+    (tmp_path / "hf" / "README.md").write_text("# card")
+    corpus = load_corpus(tmp_path / "hf")
+    assert texts(corpus) == {"d1": "Owls.", "d2": "Wrens."}
+    assert [query.id for query in corpus.queries] == ["q1"]
+    assert corpus.qrels == {"q1": {"d1": 1}}
+
+
+def test_values_that_pandas_leaves_behind(tmp_path: Path) -> None:
+    data = (
+        b'{"_id": 1.0, "title": NaN, "text": "Owls."}\n'
+        b'{"_id": 2.0, "title": "Wrens", "text": NaN}\n'
+        b'{"_id": 3.0, "title": NaN, "text": NaN}\n'
+    )
+    corpus, _ = load(tmp_path, "frame.jsonl", data)
+    assert [(d.id, d.title, d.text) for d in corpus.documents] == [
+        ("1", "", "Owls."),
+        ("2", "Wrens", ""),
+    ]
+    assert [problem.line for problem in corpus.meta["problems"]] == [3, 2]
+
+
+def test_tables_of_spreadsheets(tmp_path: Path) -> None:
+    cp1252 = 'sep=;\nid;titel;text\n1;Größe;"Straße – „sehr“ schmal, 5 €"\n'.encode("cp1252")
+    corpus, sentence = load(tmp_path, "sep.csv", cp1252)
+    assert texts(corpus) == {"1": "Straße – „sehr“ schmal, 5 €"}
+    assert "1 separator line" in sentence
+    assert "inside quoted" not in sentence
+    utf16 = "id\ttext\n1\tStraße\n2\tCafé\n".encode("utf-16")
+    assert texts(load(tmp_path, "utf16.txt", utf16)[0]) == {"1": "Straße", "2": "Café"}
+
+
+def test_compressed_files_are_read_and_bombs_are_not(tmp_path: Path) -> None:
+    data = make.jsonl({"id": "1", "text": "Owls."})
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as stream:
+        stream.write(data)
+    packed = {"gz": gzip.compress(data), "bz2": bz2.compress(data)}
+    packed["zst"] = out.getvalue().to_pybytes()
+    for suffix, content in packed.items():
+        assert texts(load(tmp_path, f"a.jsonl.{suffix}", content)[0]) == {"1": "Owls."}
+    with pytest.raises(InvalidInput, match="cannot be decompressed"):
+        load(tmp_path, "cut.jsonl.gz", packed["gz"][:-12])
+    with pytest.raises(InvalidInput, match="far more than its size"):
+        load(tmp_path, "bomb.jsonl.gz", gzip.compress(b" " * (64 << 20)))
+
+
+def test_cells_options_and_links_of_a_page_stay_apart(tmp_path: Path) -> None:
+    page = (
+        b"<html><body><nav><a>Home</a></nav><h1>Fees<a class='headerlink'>\xc2\xb6</a></h1>"
+        b"<table><tr><td>Net income</td><td>1000</td></tr></table><a>one</a><a>two</a>"
+        b"<select><option>Monday</option><option>Tuesday</option></select>"
+        b"<footer>Imprint</footer></body></html>"
+    )
+    corpus, _ = load(tmp_path, "page.html", page)
+    assert corpus.documents[0].text == "Fees\nNet income 1000\none two\nMonday\nTuesday"
