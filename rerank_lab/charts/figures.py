@@ -197,8 +197,8 @@ def _bump_trace(data: Bump, line: BumpLine, theme: Theme, floor: float) -> dict[
 def _hover(data: Bump, line: BumpLine) -> str:
     way = " → ".join("–" if place is None else str(place) for place in line.places)
     grade = "not judged" if line.grade is None else f"grade {line.grade}"
-    shown = f"<b>{escaped(shorten(line.title, 70))}</b><br>rank {way}"
-    return shown + (f"<br>{grade}" if data.judged else "")
+    label = f"<b>{escaped(shorten(line.title, 70))}</b><br>rank {way}"
+    return label + (f"<br>{grade}" if data.judged else "")
 
 
 def escaped(text: str) -> str:

@@ -20,10 +20,10 @@ OK, FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Never raises."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    output = Output(as_json="--json" in given)
+    words = list(sys.argv[1:] if argv is None else argv)
+    output = Output(as_json="--json" in words)
     try:
-        code = _run(given, output)
+        code = _run(words, output)
         output.finish()
     except BrokenPipeError:
         # Whoever read our output has left (`| head`). Nobody is to be told of it again at exit.
@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(given: list[str], output: Output) -> int:
+def _run(words: list[str], output: Output) -> int:
     try:
-        arguments = read_arguments(given)
+        arguments = read_arguments(words)
         output.prepare()
         module, function = COMMANDS[arguments.command]
         # Loaded only now: `--help` and a mistyped option answer at once.

@@ -62,11 +62,11 @@ class Output:
     def error(self, error: LabError) -> None:
         """The error as JSON or as text. Tracebacks are never shown."""
         self._clear()
-        shown = {"error": error.kind, "message": error.message, "hint": error.hint}
+        values = {"error": error.kind, "message": error.message, "hint": error.hint}
         problems = list(error.problems) if isinstance(error, InvalidInput) else []
         if self.as_json:
             extra = {"problems": problems} if problems else {}
-            sys.stderr.write(json.dumps(shown | extra) + "\n")
+            sys.stderr.write(json.dumps(values | extra) + "\n")
             return
         listed = [f"  - {problem}" for problem in problems if problem not in error.message]
         lines = [f"error: {error.message}", *listed, f"hint: {error.hint}" if error.hint else ""]
@@ -117,14 +117,14 @@ def cut(text: str, width: int) -> str:
     text = printable(text)
     if columns(text) <= width:
         return text
-    kept: list[str] = []
+    letters: list[str] = []
     room = width - 1
     for letter in text:
         room -= columns(letter)
         if room < 0:
             break
-        kept.append(letter)
-    return "".join(kept).rstrip() + "…"
+        letters.append(letter)
+    return "".join(letters).rstrip() + "…"
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -38,10 +38,10 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidInput(f"{self.prog}: {message}.", hint=f"See: {self.prog} --help")
 
 
-def read_arguments(given: Sequence[str]) -> argparse.Namespace:
+def read_arguments(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of one command. Raises InvalidInput for what cannot be understood."""
     parser = _parser()
-    arguments, rest = parser.parse_known_args(given)
+    arguments, rest = parser.parse_known_args(words)
     if arguments.command == "app":
         arguments.rest = rest
     elif rest:
@@ -76,10 +76,10 @@ def _parser() -> _Parser:
     )
 
     def add(name: str, text: str) -> _Parser:
-        made = commands.add_parser(
+        command = commands.add_parser(
             name, help=text, description=text, parents=[common], allow_abbrev=False
         )
-        return made
+        return command
 
     _add_rank(add("rank", "Rank a corpus for one query, by one or more pipelines."))
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))

@@ -38,7 +38,7 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     """Rank, print; 2 when any pipeline failed (the others are printed all the same)."""
     if not arguments.query.strip():
         raise InvalidInput("The query is empty.", hint="Give the words to search for.")
-    made = pipelines(arguments.pipelines)
+    parsed = pipelines(arguments.pipelines)
     corpus = load_corpus(arguments.corpus)
     query = _query(corpus, arguments.query)
     engine = default_engine()
@@ -49,7 +49,7 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     )
     results: list[Result] = []
     with _recording(arguments, corpus) as recording:
-        for pipeline in made:
+        for pipeline in parsed:
             run_ctx = replace(ctx, recording=recording, deadline=_deadline(pipeline, arguments))
             result = pipeline.run(query, corpus, run_ctx, engine)
             if result.status is Status.CANCELLED:
@@ -91,9 +91,9 @@ def _recording(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Record
         return
     with Recording(MEMORY) as recording:
         if arguments.replay:
-            kept = comparison_of(_read(Path(arguments.replay)))
-            kept.check_against(corpus)
-            recording.add_lines(kept.recording)
+            saved = comparison_of(_read(Path(arguments.replay)))
+            saved.check_against(corpus)
+            recording.add_lines(saved.recording)
             recording.mode = "replay"
         yield recording
 
@@ -116,8 +116,8 @@ def _save(
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
     outcomes = [PipelineOutcome(result.spec, result) for result in results]
-    kept = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [recording])
-    data = to_bytes(kept, known_secrets({}, [outcome.spec for outcome in outcomes]))
+    saved = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [recording])
+    data = to_bytes(saved, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)
 
 
@@ -139,7 +139,7 @@ def to_json(result: Result, top: int | None = None) -> dict[str, Any]:
     """One ranking in the stable shape; a failed pipeline has no hits, and its error."""
     ranking = result.ranking
     hits = ranking.hits[:top] if ranking is not None else ()
-    shown: dict[str, Any] = {
+    values: dict[str, Any] = {
         "pipeline": result.spec,
         "scale": ranking.scale if ranking is not None else None,
         "hits": [{"rank": h.rank, "doc_id": h.doc_id, "score": h.score} for h in hits],
@@ -148,8 +148,8 @@ def to_json(result: Result, top: int | None = None) -> dict[str, Any]:
     }
     error = result.error
     if error is not None:
-        shown["error"] = {"error": error.kind, "message": error.message, "hint": error.hint}
-    return shown
+        values["error"] = {"error": error.kind, "message": error.message, "hint": error.hint}
+    return values
 
 
 def _query(corpus: Corpus, text: str) -> Query:

@@ -268,15 +268,15 @@ def _moved(column: CompareColumn, topic: Topic) -> str:
 def _best_answer(column: CompareColumn, topic: Topic, *, moved: bool) -> str:
     assert column.outcome.result is not None
     top = max(topic.grades.values())
-    found = [
+    relevant_moves = [
         move
         for move in moves(column.outcome.result, topic.corpus)
         if topic.grades.get(move.doc_id, -1) == top
     ]
-    if top <= 0 or not found:
+    if top <= 0 or not relevant_moves:
         return "the best judged answer is not among its candidates"
-    after = min(move.after for move in found if move.after)
-    before = min((move.before for move in found if move.before), default=None)
+    after = min(move.after for move in relevant_moves if move.after)
+    before = min((move.before for move in relevant_moves if move.before), default=None)
     if not moved or before is None or before == after:
         return f"the best judged answer {'stays' if moved else 'is'} at {after}"
     return f"the best judged answer {'rises' if after < before else 'falls'} {before} → {after}"
@@ -286,10 +286,10 @@ def _cards(topic: Topic, result: Result, options: CompareOptions) -> tuple[Card,
     if result.ranking is None:
         return ()
     reranks = len(result.stages) > 1
-    found = moves(result, topic.corpus)
+    movements = moves(result, topic.corpus)
     mark = marker(topic.query.text, topic.language)
     cards = []
-    for hit, move in list(zip(result.ranking.hits, found, strict=True))[: options.show]:
+    for hit, move in list(zip(result.ranking.hits, movements, strict=True))[: options.show]:
         document = shown_document(topic.corpus, result, hit.doc_id)
         cards.append(
             Card(
@@ -325,8 +325,8 @@ def _calls(result: Result) -> str:
     counts = result.trace.counts
     passages, documents = int(counts.get("passages", 0)), int(counts.get("long_documents", 0))
     read = f"{counted(passages, 'passage')} of {counted(documents, 'long document')} scored"
-    told = (facts_line(result), read if passages else "", manner_words(counts))
-    return "; ".join(line for line in told if line)
+    lines = (facts_line(result), read if passages else "", manner_words(counts))
+    return "; ".join(line for line in lines if line)
 
 
 def _cut_off(result: Result) -> bool:
@@ -336,19 +336,19 @@ def _cut_off(result: Result) -> bool:
 
 def _warnings(result: Result) -> tuple[str, ...]:
     trace = result.trace
-    found = list(trace.warnings)
+    warnings = list(trace.warnings)
     if trace.truncated:
-        given = sum(stage.trace.documents for stage in result.stages if stage.trace.truncated)
-        found.append(f"{trace.truncated} of {given} texts were cut to the model's length")
+        texts = sum(stage.trace.documents for stage in result.stages if stage.trace.truncated)
+        warnings.append(f"{trace.truncated} of {texts} texts were cut to the model's length")
     if trace.repairs:
-        found.append(f"{counted(trace.repairs, 'repair')} of the model's answers")
-    found += [words for words in (fault_words(trace.counts),) if words]
+        warnings.append(f"{counted(trace.repairs, 'repair')} of the model's answers")
+    warnings += [words for words in (fault_words(trace.counts),) if words]
     if result.status is Status.FALLBACK:
-        found.append("the model did not answer; this is the order of the stage before")
+        warnings.append("the model did not answer; this is the order of the stage before")
     if result.ranking is not None and not len(result.ranking):
         cut_off = _cut_off(result)
-        found.append("no document scored high enough" if cut_off else "no document matches")
-    return tuple(dict.fromkeys(found))
+        warnings.append("no document scored high enough" if cut_off else "no document matches")
+    return tuple(dict.fromkeys(warnings))
 
 
 def first_stage(result: Result, corpus: Corpus) -> Ranking | None:

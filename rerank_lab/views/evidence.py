@@ -203,13 +203,13 @@ def document(
 
 
 def _places(view: CompareView, column: CompareColumn, doc_id: str) -> list[Place]:
-    found = []
+    places = []
     for stage in column.outcome.result.stages if column.outcome.result else ():
         for part in stage.parts:
             label = _part(column.outcome, stage, part)
-            found.append(_place(view, column, part, label, doc_id))
-        found.append(_place(view, column, stage, _stage(column.outcome, stage), doc_id))
-    return [place for place in found if place is not None]
+            places.append(_place(view, column, part, label, doc_id))
+        places.append(_place(view, column, stage, _stage(column.outcome, stage), doc_id))
+    return [place for place in places if place is not None]
 
 
 def _place(

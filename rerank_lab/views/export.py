@@ -48,26 +48,26 @@ def to_csv(view: CompareView) -> str:
 def to_json(view: CompareView) -> str:
     """The shape of `rerank-lab rank --json`, with corpus and query beside it."""
     topic = view.topic
-    shown = {
+    document = {
         "corpus": {"name": topic.corpus.name, "content_hash": topic.corpus.content_hash},
         "query": {"id": topic.query.id, "text": topic.query.text},
         "rankings": [_json_column(view, column) for column in view.columns],
     }
-    return json.dumps(shown, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
-    shown: dict[str, Any] = {"pipeline": column.spec, "trace": column.trace.to_json()}
+    values: dict[str, Any] = {"pipeline": column.spec, "trace": column.trace.to_json()}
     if column.failure is not None:
-        shown["error"] = column.failure.to_json()
+        values["error"] = column.failure.to_json()
     ranking = column.outcome.ranking
     if ranking is not None and column.outcome.result is not None:
-        shown["scale"] = ranking.scale
-        shown["status"] = str(column.outcome.result.status)
-        shown["hits"] = [
+        values["scale"] = ranking.scale
+        values["status"] = str(column.outcome.result.status)
+        values["hits"] = [
             {"rank": hit.rank, "doc_id": hit.doc_id, "score": hit.score} for hit in ranking
         ]
-    return shown
+    return values
 
 
 def to_trec(view: CompareView, column: CompareColumn) -> str:
@@ -89,10 +89,10 @@ def to_lines(view: CompareView, shape: str) -> str:
         result = column.outcome.result
         assert result is not None
         try:
-            shown = SHAPES[shape](result, view.topic.corpus, None)
+            response = SHAPES[shape](result, view.topic.corpus, None)
         except InvalidInput:
             continue
-        lines.append(json.dumps(shown, ensure_ascii=False, sort_keys=True) + "\n")
+        lines.append(json.dumps(response, ensure_ascii=False, sort_keys=True) + "\n")
     return "".join(lines)
 
 

@@ -50,18 +50,18 @@ def sections(spec: PipelineSpec, depth: int | None = None) -> tuple[Section, ...
 
     `depth` is what the page hands to first stages that do not say their own number.
     """
-    found = _sections(spec.source, "retriever", (0,), depth)
+    parts = _sections(spec.source, "retriever", (0,), depth)
     for place, node in enumerate(spec.stages, 1):
-        found += _sections(node, "reranker", (place,), None)
-    return tuple(found)
+        parts += _sections(node, "reranker", (place,), None)
+    return tuple(parts)
 
 
 def _sections(node: Node, kind: Kind, path: Path, depth: int | None) -> list[Section]:
-    found = [_section(node, kind, path, depth)]
+    parts = [_section(node, kind, path, depth)]
     for place, source in enumerate(node.sources):
         inner = source_kind(source) if kind == "reranker" else kind
-        found += _sections(source, inner, (*path, place), depth)
-    return found
+        parts += _sections(source, inner, (*path, place), depth)
+    return parts
 
 
 def _section(node: Node, kind: Kind, path: Path, depth: int | None) -> Section:
@@ -92,11 +92,11 @@ def with_option(spec: PipelineSpec, path: Path, name: str, value: Literal | None
     node = _at(spec, path)
     kind: Kind = "retriever" if path[0] == 0 else source_kind(node)
     info, options = expand(node, kind)
-    changed = {key: kept for key, kept in options.items() if key != name}
+    changed = {key: setting for key, setting in options.items() if key != name}
     if value is not None:
         changed[name] = value
-    made = Node(info.name, tuple(changed.items()), node.sources)
-    return resolve(_replaced(spec, path, made))
+    component = Node(info.name, tuple(changed.items()), node.sources)
+    return resolve(_replaced(spec, path, component))
 
 
 def without_stage(spec: PipelineSpec, stage: int) -> PipelineSpec:
@@ -127,15 +127,15 @@ def parsed(text: str) -> tuple[PipelineSpec | None, LabError | None]:
 
 def rerankers() -> Mapping[str, str]:
     """Names that can be added as a stage, with a short description: models, then components."""
-    found = {
+    summaries = {
         name: f"{model.title} ({model.parameters or 'size unknown'}, {model.licence})"
         for name, model in catalogue().items()
         if model.reranker
     }
     for info in infos("reranker"):
-        if not isinstance(info, Broken) and info.name not in found:
-            found[info.name] = info.summary
-    return found
+        if not isinstance(info, Broken) and info.name not in summaries:
+            summaries[info.name] = info.summary
+    return summaries
 
 
 def _at(spec: PipelineSpec, path: Path) -> Node:
@@ -145,15 +145,15 @@ def _at(spec: PipelineSpec, path: Path) -> Node:
     return node
 
 
-def _replaced(spec: PipelineSpec, path: Path, made: Node) -> PipelineSpec:
+def _replaced(spec: PipelineSpec, path: Path, component: Node) -> PipelineSpec:
     nodes = list(spec.nodes)
-    nodes[path[0]] = _replaced_in(nodes[path[0]], path[1:], made)
+    nodes[path[0]] = _replaced_in(nodes[path[0]], path[1:], component)
     return PipelineSpec(tuple(nodes))
 
 
-def _replaced_in(node: Node, path: Path, made: Node) -> Node:
+def _replaced_in(node: Node, path: Path, component: Node) -> Node:
     if not path:
-        return made
+        return component
     sources = list(node.sources)
-    sources[path[0]] = _replaced_in(sources[path[0]], path[1:], made)
+    sources[path[0]] = _replaced_in(sources[path[0]], path[1:], component)
     return replace(node, sources=tuple(sources))

@@ -29,16 +29,16 @@ def job_line(job: Job, me: str, left: Container[JobKey] = ()) -> JobLine:
     others = any(waiter != me for waiter in job.waiters)
     mine = me in job.waiters or not others
     gone = job.key in left and me not in job.waiters
-    told = doing(job.progress.message, job.progress.done, job.progress.total, _elapsed(job))
+    sentence = doing(job.progress.message, job.progress.done, job.progress.total, _elapsed(job))
     if job.remaining_s is not None and job.remaining_s >= 1:
-        told += f" · about {job.remaining_s:.0f} s left"
+        sentence += f" · about {job.remaining_s:.0f} s left"
     if gone:
-        told += f" · {LEFT if job.stop_asked_at is None else STOPPING}"
+        sentence += f" · {LEFT if job.stop_asked_at is None else STOPPING}"
     elif not mine:
-        told += f" · {OTHERS}"
+        sentence += f" · {OTHERS}"
     total = job.progress.total
     share = min(1.0, job.progress.done / total) if total else None
-    return JobLine(job.key, job.name, told, share, mine and not gone)
+    return JobLine(job.key, job.name, sentence, share, mine and not gone)
 
 
 def doing(message: str, done: int = 0, total: int = 0, elapsed_s: float | None = None) -> str:

@@ -25,17 +25,17 @@ def without_depth(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
     """
     same = {spec: spec for spec in specs}
     try:
-        made = {spec: resolve(spec) for spec in specs}
-        depths = {_depth(one.source) for one in made.values()}
+        parsed = {spec: resolve(spec) for spec in specs}
+        depths = {_depth(one.source) for one in parsed.values()}
         depth = depths.pop() if len(depths) == 1 else None
         if depth is None:
             return same, None
-        shown = {
+        short = {
             spec: str(PipelineSpec((_plain(one.source, depth), *one.stages)))
-            for spec, one in made.items()
+            for spec, one in parsed.items()
         }
-        fits = all(str(Pipeline(shown[spec]).at_depth(depth)) == spec for spec in specs)
-        return (shown, depth) if fits else (same, None)
+        fits = all(str(Pipeline(short[spec]).at_depth(depth)) == spec for spec in specs)
+        return (short, depth) if fits else (same, None)
     except LabError:
         return same, None
 
@@ -45,14 +45,14 @@ def _depth(source: Node) -> int | None:
     leaf = source
     while leaf.sources:
         leaf = leaf.sources[0]
-    found = expand(leaf, "retriever")[1].get("k")
-    return found if isinstance(found, int) else None
+    depth = expand(leaf, "retriever")[1].get("k")
+    return depth if isinstance(depth, int) else None
 
 
 def _plain(source: Node, depth: int) -> Node:
     name = "top" if source.sources else "k"
-    kept = tuple((key, value) for key, value in source.options if (key, value) != (name, depth))
-    return Node(source.name, kept, tuple(_plain(one, depth) for one in source.sources))
+    options = tuple((key, value) for key, value in source.options if (key, value) != (name, depth))
+    return Node(source.name, options, tuple(_plain(one, depth) for one in source.sources))
 
 
 def last_stages(specs: Sequence[str]) -> dict[str, str]:
@@ -99,12 +99,12 @@ def pipeline_colours(
 
     So a pipeline keeps its colour on every page while others come and go.
     """
-    kept = {spec: previous[spec] for spec in specs if previous.get(spec, count) < count}
-    free = [slot for slot in range(count) if slot not in kept.values()]
+    colours = {spec: previous[spec] for spec in specs if previous.get(spec, count) < count}
+    free = [slot for slot in range(count) if slot not in colours.values()]
     for spec in specs:
-        if spec not in kept:
-            kept[spec] = free.pop(0) if free else len(kept) % count
-    return {spec: kept[spec] for spec in specs}
+        if spec not in colours:
+            colours[spec] = free.pop(0) if free else len(colours) % count
+    return {spec: colours[spec] for spec in specs}
 
 
 def seconds(value: float) -> str:

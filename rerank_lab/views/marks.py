@@ -68,18 +68,20 @@ def move_mark(move: Movement | None) -> MoveMark | None:
     return MoveMark(move.shown, before, kind)
 
 
-def quality_mark(found: Quality | None) -> QualityMark | None:
+def quality_mark(quality: Quality | None) -> QualityMark | None:
     """nDCG@10 with the ceiling that these candidates allow; None for an unjudged query."""
-    if found is None or found.ndcg is None:
+    if quality is None or quality.ndcg is None:
         return None
-    judged = "" if found.judged == found.of else f" · {found.judged} of {found.of} judged"
-    note = f"of {fraction(found.ceiling)} possible · headroom {fraction(found.headroom)}{judged}"
+    judged = "" if quality.judged == quality.of else f" · {quality.judged} of {quality.of} judged"
+    note = (
+        f"of {fraction(quality.ceiling)} possible · headroom {fraction(quality.headroom)}{judged}"
+    )
     return QualityMark(
         MEASURE,
-        fraction(found.ndcg),
+        fraction(quality.ndcg),
         note,
-        reach=_between(found.ceiling or 0.0),
-        share=_between(found.ndcg / found.ceiling) if found.ceiling else 0.0,
+        reach=_between(quality.ceiling or 0.0),
+        share=_between(quality.ndcg / quality.ceiling) if quality.ceiling else 0.0,
     )
 
 

@@ -63,34 +63,34 @@ def comparison(
     return Comparison(header, columns, lines)
 
 
-def outcomes(kept: Comparison) -> dict[str, PipelineOutcome]:
+def outcomes(saved: Comparison) -> dict[str, PipelineOutcome]:
     """By canonical spec, what each column came to. Pipelines that do not exist here are left out.
 
     Their results could be shown, but nothing could be told of what made them.
     """
-    found: dict[str, PipelineOutcome] = {}
-    for column in kept.columns:
+    by_spec: dict[str, PipelineOutcome] = {}
+    for column in saved.columns:
         try:
             spec = str(Pipeline(column.pipeline))
         except LabError:
             continue
-        found[spec] = PipelineOutcome(spec, column.result, column.error)
-    return found
+        by_spec[spec] = PipelineOutcome(spec, column.result, column.error)
+    return by_spec
 
 
 def line(entry: Entry) -> SavedLine:
     """`helpdesk · bm25 | bm25 >> cohere · 24 November 2026, 15:40 UTC · 3 recorded answers`."""
     header = entry.header
-    shown = [
+    details = [
         header.corpus,
         shorten(" | ".join(_labels(header.pipelines).values()), 90),
         when(header),
     ]
     if header.answers:
-        shown.append(counted(header.answers, "recorded answer"))
+        details.append(counted(header.answers, "recorded answer"))
     stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in header.title).strip("-")
     return SavedLine(
-        entry.id, header.title, " · ".join(shown), f"{stem[:60] or 'comparison'}.rerank-lab.jsonl"
+        entry.id, header.title, " · ".join(details), f"{stem[:60] or 'comparison'}.rerank-lab.jsonl"
     )
 
 
@@ -101,27 +101,27 @@ def when(header: Header) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
-def banner(header: Header, shown: int, specs: Sequence[str]) -> str:
+def banner(header: Header, replayed: int, specs: Sequence[str]) -> str:
     """What is said above a comparison that is shown again."""
-    if shown == len(specs):
+    if replayed == len(specs):
         return f"Replayed from {when(header)}; nothing was asked."
     return (
-        f"{shown} of {len(specs)} columns are replayed from {when(header)}; the others were asked "
-        "now."
+        f"{replayed} of {len(specs)} columns are replayed from {when(header)}; "
+        "the others were asked now."
     )
 
 
 def addresses(specs: Sequence[str]) -> frozenset[str]:
     """The hosts that pipelines name themselves, in place of a provider's own."""
-    found = set()
+    hosts = set()
     for spec in specs:
         try:
             leaves = Pipeline(spec).leaves
         except LabError:
             continue
         for node, kind in leaves:
-            found.add(host_of(str(expand(node, kind)[1].get("base_url", "")).strip()))
-    return frozenset(found - {""})
+            hosts.add(host_of(str(expand(node, kind)[1].get("base_url", "")).strip()))
+    return frozenset(hosts - {""})
 
 
 def _labels(specs: Sequence[str]) -> Mapping[str, str]:

@@ -65,16 +65,16 @@ class Marker:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Start and end of each query word in `text`, in order, not overlapping."""
-        found: list[tuple[int, int]] = []
+        matches: list[tuple[int, int]] = []
         if not self._terms:
-            return found
+            return matches
         for match in _WORD.finditer(text):
             start, end = match.span()
             if _SPACELESS.search(text, start, end):
-                found += self._pair_spans(text, start, end)
+                matches += self._pair_spans(text, start, end)
             elif end - start <= _MAX_WORD:
-                found += self._word_spans(match.group(), start)
-        return found
+                matches += self._word_spans(match.group(), start)
+        return matches
 
     def segments(self, text: str) -> tuple[Segment, ...]:
         """The whole text, cut where marks begin and end. Joined, it is the text again."""
@@ -93,12 +93,12 @@ class Marker:
         start = _best_start(flat, spans, limit)
         end = _word_end(flat, start + limit)
         inside = [(s - start, e - start) for s, e in spans if s >= start and e <= end]
-        shown = _cut(flat[start:end], inside)
+        segments = _cut(flat[start:end], inside)
         if start > 0:
-            shown.insert(0, Segment("… "))
+            segments.insert(0, Segment("… "))
         if end < len(flat):
-            shown.append(Segment(" …"))
-        return tuple(shown)
+            segments.append(Segment(" …"))
+        return tuple(segments)
 
     def _word_spans(self, word: str, start: int) -> list[tuple[int, int]]:
         """The word, or of something joined (`app.example.com`) only the parts that were asked."""
@@ -107,8 +107,8 @@ class Marker:
         parts = list(_PART.finditer(word))
         if len(parts) < 2 or word.casefold() in self._terms:
             return [(start, start + len(word))]
-        asked = [p.span() for p in parts if self._is_query_word(p.group())]
-        return [(start + s, start + e) for s, e in asked] or [(start, start + len(word))]
+        matching = [p.span() for p in parts if self._is_query_word(p.group())]
+        return [(start + s, start + e) for s, e in matching] or [(start, start + len(word))]
 
     def _is_query_word(self, word: str) -> bool:
         return not self._terms.isdisjoint(self._analyzer.document_terms(word))
@@ -147,16 +147,16 @@ def _analyzer(language: str) -> Analyzer:
 
 
 def _cut(text: str, spans: Sequence[tuple[int, int]]) -> list[Segment]:
-    shown: list[Segment] = []
+    segments: list[Segment] = []
     at = 0
     for start, end in spans:
         if start > at:
-            shown.append(Segment(text[at:start]))
-        shown.append(Segment(text[start:end], marked=True))
+            segments.append(Segment(text[at:start]))
+        segments.append(Segment(text[start:end], marked=True))
         at = end
     if at < len(text):
-        shown.append(Segment(text[at:]))
-    return shown
+        segments.append(Segment(text[at:]))
+    return segments
 
 
 def _best_start(text: str, spans: Sequence[tuple[int, int]], limit: int) -> int:

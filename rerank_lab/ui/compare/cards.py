@@ -57,12 +57,12 @@ def movement(move: Movement | None) -> str:
 def card_head(card: Card) -> str:
     """The line above a card's title: rank, movement, grade, score."""
     pin = '<span class="rl-pin" title="Pinned">◆</span>' if card.pinned else ""
-    shown = "" if card.score is None else f"{score(card.score)}"
-    scale = f' <span class="rl-scale">{escape(card.scale)}</span>' if shown else ""
+    number = "" if card.score is None else f"{score(card.score)}"
+    scale = f' <span class="rl-scale">{escape(card.scale)}</span>' if number else ""
     return (
         f'<div class="rl-head"><span class="rl-rank">{card.rank}</span>'
         f"{movement(card.movement)}{grade(card.grade)}{pin}"
-        f'<span class="rl-score">{shown}{scale}</span></div>'
+        f'<span class="rl-score">{number}{scale}</span></div>'
     )
 
 
@@ -81,7 +81,7 @@ def column_head(
     facts = [badge(health)] if health else []
     doubts = doubted(health) if health else ()
     # A remark that stands with every result of a model is explained once, by its badge.
-    told = (*doubts, *(w for w in column.warnings if not any(w in doubt for doubt in doubts)))
+    remarks = (*doubts, *(w for w in column.warnings if not any(w in doubt for doubt in doubts)))
     if column.outcome.ranking is not None:
         facts.insert(0, time_line(column))
     return (
@@ -91,7 +91,7 @@ def column_head(
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
         f"{quality(column.quality)}"
         f"{_calls(column.calls)}"
-        + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in told)
+        + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in remarks)
     )
 
 
@@ -103,9 +103,9 @@ def time_line(column: CompareColumn) -> str:
     """Seconds of this query, and how they came about: cold, from cache, ..."""
     trace = column.trace
     warm = warm_words(trace, cached=column.cached)
-    shown = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
+    total = f'<span class="rl-num">{seconds(trace.total_s)}</span>'
     return (
-        shown
+        total
         + "".join(
             f' <span class="rl-tag" title="{escape(tag.why)}">{tag.name}</span>'
             for tag in tags(trace, cached=column.cached)
@@ -114,9 +114,9 @@ def time_line(column: CompareColumn) -> str:
     )
 
 
-def quality(found: Quality | None) -> str:
+def quality(values: Quality | None) -> str:
     """nDCG@10 with the ceiling that these candidates allow; nothing for an unjudged query."""
-    mark = quality_mark(found)
+    mark = quality_mark(values)
     if mark is None:
         return ""
     return (
@@ -142,9 +142,9 @@ def legend(judged: bool) -> str:
     return f'<div class="rl-legend">{chips}{arrows}</div>'
 
 
-def badge(found: Badge | None) -> str:
+def badge(health: Badge | None) -> str:
     """The health badge, with its reasons in words when there are any."""
-    if found is None:
+    if health is None:
         return ""
-    title = escape(" ".join(found.reasons))
-    return f'<span class="rl-badge rl-{escape(found.state)}" title="{title}">{found.state}</span>'
+    title = escape(" ".join(health.reasons))
+    return f'<span class="rl-badge rl-{escape(health.state)}" title="{title}">{health.state}</span>'

@@ -81,10 +81,10 @@ def _add(screen: state.Screen) -> None:
     )
 
 
-def _added(shown: Sequence[str]) -> None:
+def _added(specs: Sequence[str]) -> None:
     """What was picked from the menu: a callback, as both ways set values of drawn widgets."""
     picked = st.session_state[_ADD]
     if picked == _OWN:
         editor.edit("")
     elif picked:
-        state.set_pipelines([*shown, picked])
+        state.set_pipelines([*specs, picked])

@@ -48,9 +48,9 @@ def draw(
 
 def _waiting(column: CompareColumn, slot: int, view: CompareView) -> None:
     outcome = column.outcome
-    told = doing(outcome.doing, outcome.done, outcome.total, outcome.elapsed_s or None)
+    sentence = doing(outcome.doing, outcome.done, outcome.total, outcome.elapsed_s or None)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(parts.literal(told))
+        st.caption(parts.literal(sentence))
         st.button(
             "Cancel",
             key=f"stop_{slot}",

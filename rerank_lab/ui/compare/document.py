@@ -22,22 +22,22 @@ from rerank_lab.views.text import shorten
 
 def show(view: CompareView, doc_id: str) -> None:
     """Open the drawer for a document of the corpus."""
-    found = document(view, doc_id, _coverage_lookup(view.topic.query.text))
-    if found is None:
+    opened = document(view, doc_id, _coverage_lookup(view.topic.query.text))
+    if opened is None:
         st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
         return
-    title = parts.literal(shorten(found.title, 90))
-    st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(found)
+    title = parts.literal(shorten(opened.title, 90))
+    st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(opened)
 
 
 def _coverage_lookup(query: str) -> CoverageLookup:
     """Asks this process' rerankers what they read of a document; nothing is loaded for it."""
-    made = resources.engine()
-    ctx = Context(cache=made.scores)
+    engine = resources.engine()
+    ctx = Context(cache=engine.scores)
 
     def ask(node: Node, document: Document) -> InputCoverage | None:
         with suppress(LabError), lab_errors(f"The reranker {node}"):
-            return made.reranker(node).input_coverage(query, document, ctx)
+            return engine.reranker(node).input_coverage(query, document, ctx)
         return None
 
     return ask
@@ -47,53 +47,53 @@ def _closed() -> None:
     st.session_state["doc"] = ""
 
 
-def _drawer(found: DocumentView) -> None:
+def _drawer(opened: DocumentView) -> None:
     with st.container(key="document", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            grade = cards.grade(found.grade) or (
+            grade = cards.grade(opened.grade) or (
                 '<span class="rl-note">not judged for this query</span>'
             )
-            st.html(f"{grade} <span class='rl-note'>{cards.escape(found.doc_id)}</span>")
-            pinned = st.session_state.get("pin") == found.doc_id
+            st.html(f"{grade} <span class='rl-note'>{cards.escape(opened.doc_id)}</span>")
+            pinned = st.session_state.get("pin") == opened.doc_id
             st.button(
                 "Unpin" if pinned else "Pin",
                 key="pin_document",
                 icon=":material/keep_off:" if pinned else ":material/keep:",
                 help="A pinned document is followed in every pipeline and in the chart.",
                 on_click=_pin,
-                args=("" if pinned else found.doc_id,),
+                args=("" if pinned else opened.doc_id,),
             )
-        st.html(places_table(found))
-        read = _chosen(found)
-        for name, segments in found.read_by(read) if read else found.parts:
+        st.html(places_table(opened))
+        read = _chosen(opened)
+        for name, segments in opened.read_by(read) if read else opened.parts:
             note = f'<div class="rl-note">passage {cards.escape(name)}</div>' if name else ""
             st.html(f'{note}<div class="rl-full" dir="auto">{cards.segments(segments)}</div>')
-        if found.cut_at is not None:
-            st.caption(f"The first {found.cut_at:,} characters are shown.")
+        if opened.cut_at is not None:
+            st.caption(f"The first {opened.cut_at:,} characters are shown.")
         for place, segments in read.beyond if read else ():
             st.caption(f"Decided by {parts.literal(place)}:")
             st.html(f'<div class="rl-full" dir="auto">{cards.segments(segments)}</div>')
-        if found.meta:
-            st.caption(" · ".join(f"{parts.literal(k)} {parts.literal(v)}" for k, v in found.meta))
+        if opened.meta:
+            st.caption(" · ".join(f"{parts.literal(k)} {parts.literal(v)}" for k, v in opened.meta))
 
 
-def _chosen(found: DocumentView) -> Read | None:
+def _chosen(opened: DocumentView) -> Read | None:
     """Whose reading of the text is shown: of those that did not read it whole, in one piece."""
-    if not found.reads:
+    if not opened.reads:
         return None
     place = st.segmented_control(
         "As read by",
-        range(len(found.reads)),
+        range(len(opened.reads)),
         default=0,
-        format_func=lambda i: parts.literal(found.reads[i].label),
-        key=f"read_by_{found.doc_id}",
+        format_func=lambda i: parts.literal(opened.reads[i].label),
+        key=f"read_by_{opened.doc_id}",
         help="Grey text never reached the model. Click again to show the plain text.",
     )
     if place is None:
         return None
-    for told in found.reads[place].told:
-        st.caption(parts.literal(told[:1].upper() + told[1:]))
-    return found.reads[place]
+    for note in opened.reads[place].told:
+        st.caption(parts.literal(note[:1].upper() + note[1:]))
+    return opened.reads[place]
 
 
 def _pin(doc_id: str) -> None:
@@ -101,11 +101,11 @@ def _pin(doc_id: str) -> None:
     st.rerun()
 
 
-def places_table(found: DocumentView) -> str:
+def places_table(opened: DocumentView) -> str:
     """Rank and score in every stage of every pipeline, as an HTML table."""
     rows = []
     previous = ""
-    for place in found.places:
+    for place in opened.places:
         name = cards.escape(place.label) if place.label != previous else ""
         previous = place.label
         rows.append(

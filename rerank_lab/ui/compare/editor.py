@@ -58,8 +58,8 @@ def _edited() -> LLMReranker | None:
     """The stage whose prompt is edited, as the pipeline's text has it now."""
     spec, _ = form.parsed(st.session_state[_KEPT])
     path = st.session_state[prompts.OPEN].path
-    found = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
-    return form_prompts.llm_reranker_of(found[path], resources.engine()) if path in found else None
+    nodes = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
+    return form_prompts.llm_reranker_of(nodes[path], resources.engine()) if path in nodes else None
 
 
 def _use_prompt(path: form.Path, name: str) -> None:

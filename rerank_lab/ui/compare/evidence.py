@@ -60,14 +60,14 @@ def _latency(view: CompareView, colours: Mapping[str, int]) -> None:
         config={"displayModeBar": False},
         alt="Seconds of each stage, by loading, building, waiting, computing and network",
     )
-    shown = table(rows)
+    cells = table(rows)
     st.dataframe(
-        shown,
+        cells,
         hide_index=True,
         key="latency_table",
         column_config={
             name: st.column_config.NumberColumn(format="%.1f")
-            for name in shown[0]
+            for name in cells[0]
             if name.endswith("(ms)")
         }
         | {"Pipeline": st.column_config.TextColumn(width="medium")},
@@ -89,7 +89,7 @@ def _agreement(view: CompareView) -> None:
     if len(view.ready) < 2:
         st.caption("Agreement needs two finished pipelines.")
         return
-    found = agreement(view)
+    matrices = agreement(view)
     name = st.segmented_control(
         "Measure",
         list(_MEASURES),
@@ -98,11 +98,11 @@ def _agreement(view: CompareView) -> None:
         key="agreement_measure",
         label_visibility="collapsed",
     )
-    values = {"RBO": found.rbo, "Overlap@10": found.overlap}.get(str(name), found.tau)
+    values = {"RBO": matrices.rbo, "Overlap@10": matrices.overlap}.get(str(name), matrices.tau)
     limits = (-1.0, 1.0) if name == "Kendall's tau" else (0.0, 1.0)
     st.caption(_MEASURES[str(name)])
     st.plotly_chart(
-        charts.agreement_chart(found.labels, values, parts.theme(), limits),
+        charts.agreement_chart(matrices.labels, values, parts.theme(), limits),
         theme=None,
         key="agreement",
         config={"displayModeBar": False},
@@ -146,12 +146,12 @@ def _other_shapes(view: CompareView, stem: str) -> None:
         ("rerankers", "rerankers", "the Python package rerankers"),
     ):
         lines = to_lines(view, shape)
-        told = f"Answers in the shape of {of}, one line of JSON a pipeline."
+        help_text = f"Answers in the shape of {of}, one line of JSON a pipeline."
         missing = len(view.ready) - lines.count("\n")
         if missing:
-            told += f" Left out, because this shape needs scores: {missing} without any."
+            help_text += f" Left out, because this shape needs scores: {missing} without any."
         st.download_button(
             f"{label} JSONL", lines, f"{stem}-{shape}.jsonl", "application/jsonl",
             key=f"{shape}_lines", on_click="ignore", icon=":material/download:",
-            help=told, disabled=not lines,
+            help=help_text, disabled=not lines,
         )  # fmt: skip

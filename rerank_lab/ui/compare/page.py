@@ -145,10 +145,10 @@ def _welcome(corpus: Corpus) -> None:
             "Ask something above. Each pipeline answers in a column of its own: you see which "
             "documents it moves, what that does to the judged answers, and how long it takes."
         )
-        found = examples(corpus)
-        if found:
+        samples = examples(corpus)
+        if samples:
             st.markdown(f"Try one of the queries of **{parts.literal(corpus.name)}**:")
-        for place, query in enumerate(found):
+        for place, query in enumerate(samples):
             st.button(
                 parts.literal(shorten(query.text, 110)),
                 key=f"example_{place}",

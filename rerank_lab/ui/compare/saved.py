@@ -70,12 +70,15 @@ def replayed(screen: state.Screen, corpus: Corpus) -> Replay:
     if (state.flat(entry.header.query.text), _depth(entry.header)) != (screen.query, screen.depth):
         return Replay()
     try:
-        kept = resources.comparison(entry)
-        kept.check_against(corpus)
+        saved_comparison = resources.comparison(entry)
+        saved_comparison.check_against(corpus)
     except LabError as error:
         return Replay(problem=error)
-    found = views.outcomes(kept)
-    return Replay(kept.header, {spec: found[spec] for spec in screen.pipelines if spec in found})
+    by_spec = views.outcomes(saved_comparison)
+    return Replay(
+        saved_comparison.header,
+        {spec: by_spec[spec] for spec in screen.pipelines if spec in by_spec},
+    )
 
 
 def problem_card(problem: LabError) -> None:
@@ -181,11 +184,11 @@ def _close() -> None:
 @st.dialog("Saved comparisons", width="large", icon=":material/bookmarks:", on_dismiss=_close)
 def _dialog() -> None:
     entries = saved.list_saved()
-    told = st.session_state.pop("saved_told", None)
-    if isinstance(told, LabError):
-        parts.error_card(told, key="saved_told")
-    elif told:
-        st.success(parts.literal(str(told)), icon=":material/check:")
+    message = st.session_state.pop("saved_told", None)
+    if isinstance(message, LabError):
+        parts.error_card(message, key="saved_told")
+    elif message:
+        st.success(parts.literal(str(message)), icon=":material/check:")
     if not entries:
         st.markdown("Nothing is saved yet. *Save this comparison* stands below the results.")
     for entry in entries[:_SHOWN]:
@@ -262,11 +265,11 @@ def _ask(what: str, of: str) -> None:
 def _save(view: CompareView, screen: state.Screen, tasks: Sequence[run.Task]) -> None:
     try:
         recordings = run.recordings(tasks)
-        made = views.comparison(
+        comparison = views.comparison(
             view.topic, run.outcomes(tasks), screen.depth, screen.show, recordings
         )
         secrets = saved.known_secrets(keys.secrets(), screen.pipelines)
-        _ = saved.keep(made, secrets)
+        _ = saved.keep(comparison, secrets)
         st.session_state["saved_told"] = "Saved. It opens without a key or a network."
     except (LabError, OSError) as error:
         st.session_state["saved_told"] = resources.lab_error(error)

@@ -29,9 +29,9 @@ from rerank_lab.services.comparisons import Comparison, Entry, load
 @st.cache_resource
 def engine() -> Engine:
     """The engine over the data folder, reading only where a visitor's pipeline may."""
-    made = default_engine()
-    made.readable = app_folders(st.get_option("server.address"))
-    return made
+    shared = default_engine()
+    shared.readable = app_folders(st.get_option("server.address"))
+    return shared
 
 
 @st.cache_resource
@@ -65,18 +65,18 @@ def refresh_corpora() -> None:
 
 def entry(name: str) -> CorpusEntry:
     """The list line of a corpus. Raises InvalidInput when it is not (or no longer) there."""
-    found = next((e for e in corpora() if name in (e.name, e.slug)), None)
-    if found is None:
+    match = next((e for e in corpora() if name in (e.name, e.slug)), None)
+    if match is None:
         raise InvalidInput(
             f"There is no corpus {name!r} here.", hint="Choose another one at the side."
         )
-    return found
+    return match
 
 
 def corpus(name: str) -> Corpus:
     """An opened corpus; opened once for everybody. Raises LabError when it cannot be read."""
-    found = entry(name)
-    return _opened(found.name, found.content_hash)
+    listed = entry(name)
+    return _opened(listed.name, listed.content_hash)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
@@ -137,17 +137,17 @@ class PrepareKey(JobKey):
 
 def prepare(opened: Corpus) -> Job:
     """Get the BM25 index of a corpus ready in the background, before the first query asks."""
-    made = engine()
+    shared = engine()
     node = resolve("bm25").source
 
     def work(ctx: Context) -> None:
-        made.built(node, opened, ctx)
+        shared.built(node, opened, ctx)
 
     return jobs().submit(
         PrepareKey(opened.content_hash),
         work,
         lane="light",
         name=f"Preparing {opened.name}",
-        ctx=Context(cache=made.scores),
+        ctx=Context(cache=shared.scores),
         detached=True,
     )

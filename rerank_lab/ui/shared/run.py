@@ -98,8 +98,8 @@ def submit(
 
 def recordings(tasks: Sequence[Task]) -> list[Recording]:
     """What providers answered to these tasks, as far as they were asked and not a cache."""
-    found = [task.job.ctx.recording for task in tasks if task.job is not None]
-    return [recording for recording in found if isinstance(recording, Recording)]
+    contexts = [task.job.ctx.recording for task in tasks if task.job is not None]
+    return [recording for recording in contexts if isinstance(recording, Recording)]
 
 
 def _submit(topic: Topic, spec: str, depth: int, key: CompareKey) -> Job:
@@ -141,8 +141,8 @@ def _run_with_estimates(pipeline: Pipeline, topic: Topic, ctx: Context) -> Resul
         ctx.progress(replace(now, message=f"{now.message} ({ahead})") if ahead else now)
 
     stages = []
-    told = replace(ctx, progress=progress)
-    for event in pipeline.events(query, corpus, told, engine):
+    reporting = replace(ctx, progress=progress)
+    for event in pipeline.events(query, corpus, reporting, engine):
         if not isinstance(event, StageStarted):
             stages.append(event.result)
             continue
@@ -150,7 +150,7 @@ def _run_with_estimates(pipeline: Pipeline, topic: Topic, ctx: Context) -> Resul
         docs = [corpus.by_id[doc_id] for doc_id in before.doc_ids] if before else []
         ahead = _estimate_words(event.node, query, docs, engine)
         if ahead:
-            told.report("asking")
+            reporting.report("asking")
     return result_of(str(pipeline), query, stages, corpus)
 
 

@@ -176,22 +176,22 @@ def _number(key: str) -> object:
     """A box's value; what the link says as long as the box has not been drawn in this session."""
     if key in st.session_state:
         return st.session_state[key]
-    asked = str(st.query_params.get(key, ""))
-    return int(asked) if asked.isdecimal() and asked.isascii() else None
+    text = str(st.query_params.get(key, ""))
+    return int(text) if text.isdecimal() and text.isascii() else None
 
 
 def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Canonical, distinct specs in their order, and why the others were left out."""
-    kept: dict[str, None] = {}
+    usable: dict[str, None] = {}
     notices: list[str] = []
     for spec in specs:
         try:
-            kept[str(Pipeline(spec))] = None
+            usable[str(Pipeline(spec))] = None
         except InvalidInput as error:
             notices.append(f"A pipeline of this link was left out. {error.message}")
-    if len(kept) > MAX_PIPELINES:
+    if len(usable) > MAX_PIPELINES:
         notices.append(f"Only the first {MAX_PIPELINES} pipelines of this link are shown.")
-    return tuple(kept)[:MAX_PIPELINES], notices
+    return tuple(usable)[:MAX_PIPELINES], notices
 
 
 def set_pipelines(specs: Sequence[str]) -> None:
@@ -221,7 +221,7 @@ _DEFAULTS = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_S
 
 def _url_notices() -> list[str]:
     """What of the link could not be had; forgotten as soon as the visitor goes on."""
-    asked = st.session_state.get("link", {})
+    link = st.session_state.get("link", {})
     if st.session_state.get("link_shown", _shown_now()) != _shown_now():
         return []
     known = {
@@ -230,10 +230,10 @@ def _url_notices() -> list[str]:
         "show": [str(show) for show in SHOWS],
     }
     return [
-        f"This link asks for {key} {asked[key]!r}, which is not here. "
+        f"This link asks for {key} {link[key]!r}, which is not here. "
         f"You see {key} {st.session_state.get(key) or _DEFAULTS[key]}."
         for key, values in known.items()
-        if asked.get(key) and asked[key] not in values
+        if link.get(key) and link[key] not in values
     ]
 
 

@@ -38,8 +38,8 @@ def running(jobs: Iterable[Job]) -> Job | None:
 
 def left() -> frozenset[JobKey]:
     """Keys of the jobs that this session no longer wants."""
-    found: frozenset[JobKey] = st.session_state.get(_LEFT, frozenset())
-    return found
+    keys: frozenset[JobKey] = st.session_state.get(_LEFT, frozenset())
+    return keys
 
 
 def leave(key: JobKey) -> None:
