@@ -89,12 +89,14 @@ class RerankLabRanker:
         cancel: CancelToken | None = None,
     ) -> dict[str, list[Document]]:
         top = checked_top("top_k", top_k) or self.top_k
-        given = [
+        candidates = [
             document(doc.content, doc.meta, self.title_key, place)
             for place, doc in enumerate(documents)
         ]
-        found = rerank(self.pipeline, query, given, top=top, cache=self.cache, cancel=cancel)
-        order = [_scored(documents[at.place], at.score, found.scale) for at in found.order]
+        reranking = rerank(
+            self.pipeline, query, candidates, top=top, cache=self.cache, cancel=cancel
+        )
+        order = [_scored(documents[at.place], at.score, reranking.scale) for at in reranking.order]
         return {"documents": order}
 
 

@@ -96,12 +96,14 @@ class RerankLabCompressor(BaseDocumentCompressor):
     def _reranked(
         self, documents: Sequence[Document], query: str, cancel: CancelToken | None = None
     ) -> list[Document]:
-        given = [
+        candidates = [
             document(doc.page_content, doc.metadata, self.title_key, place)
             for place, doc in enumerate(documents)
         ]
-        found = rerank(self.pipeline, query, given, top=self.top_n, cache=self.cache, cancel=cancel)
-        return [_scored(documents[at.place], at.score, found.scale) for at in found.order]
+        reranking = rerank(
+            self.pipeline, query, candidates, top=self.top_n, cache=self.cache, cancel=cancel
+        )
+        return [_scored(documents[at.place], at.score, reranking.scale) for at in reranking.order]
 
 
 def _scored(doc: Document, score: float | None, scale: str) -> Document:

@@ -103,14 +103,16 @@ class RerankLabPostprocessor(BaseNodePostprocessor):
             EventPayload.TOP_K: top,
         }
         with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
-            given = [self._document(node, place) for place, node in enumerate(nodes)]
-            found = rerank(
-                self.pipeline, query.query_str, given, top=top, cache=self.cache, cancel=cancel
+            candidates = [self._document(node, place) for place, node in enumerate(nodes)]
+            reranking = rerank(
+                self.pipeline, query.query_str, candidates, top=top, cache=self.cache, cancel=cancel
             )
-            kept = [NodeWithScore(node=nodes[at.place].node, score=at.score) for at in found.order]
-            event.on_end(payload={EventPayload.NODES: kept})
-        _dispatcher.event(ReRankEndEvent(nodes=kept))
-        return kept
+            reranked = [
+                NodeWithScore(node=nodes[at.place].node, score=at.score) for at in reranking.order
+            ]
+            event.on_end(payload={EventPayload.NODES: reranked})
+        _dispatcher.event(ReRankEndEvent(nodes=reranked))
+        return reranked
 
     def _document(self, node: NodeWithScore, place: int) -> Document:
         mode = MetadataMode.NONE if self.title_key else MetadataMode.EMBED

@@ -68,12 +68,12 @@ def repaired(answer: Sequence[int], n: int) -> tuple[list[int], int]:
 
     Unknown and repeated positions are dropped, missing ones follow in their old order.
     """
-    kept: list[int] = []
+    order: list[int] = []
     for position in answer:
-        if 0 <= position < n and position not in kept:
-            kept.append(position)
-    missing = [position for position in range(n) if position not in kept]
-    return kept + missing, len(answer) - len(kept) + len(missing)
+        if 0 <= position < n and position not in order:
+            order.append(position)
+    missing = [position for position in range(n) if position not in order]
+    return order + missing, len(answer) - len(order) + len(missing)
 
 
 def question_digest(fingerprint: str, question: Sequence[str]) -> str:

@@ -138,9 +138,9 @@ def read_label(text: str, n: int, cut_short: bool = False) -> Reading:
     if not answer:
         return _nothing(answer, cut_short)
     for part in (answer, answer.splitlines()[-1].strip()):
-        found = _LABEL.fullmatch(part)
-        if found:
-            place = ord(found[1]) - ord("A")
+        label = _LABEL.fullmatch(part)
+        if label:
+            place = ord(label[1]) - ord("A")
             return Reading((place,)) if place < n else Reading((), (Fault.INVENTED,))
     quoted = _QUOTED_LABEL.match(answer)
     labels = {label.upper() for label in _QUOTED_LABEL.findall(answer)}
@@ -155,9 +155,9 @@ def read_yes_no(text: str, cut_short: bool = False) -> Reading:
     answer = answer_text(text)
     if not answer:
         return _nothing(answer, cut_short)
-    found = _YES_NO.fullmatch(answer)
-    if found:
-        return Reading((0 if found[1].lower() == "yes" else 1,))
+    word = _YES_NO.fullmatch(answer)
+    if word:
+        return Reading((0 if word[1].lower() == "yes" else 1,))
     return _unread(answer, cut_short)
 
 
@@ -212,9 +212,9 @@ def _last_lines(answer: str) -> list[int]:
     """Ids of the last run of two or more lines that hold one id each, numbered 1, 2, ... or not."""
     runs: list[list[tuple[str | None, int]]] = [[]]
     for line in answer.splitlines():
-        found = _LINE.fullmatch(line.strip())
-        if found:
-            runs[-1].append((found[1], int(found[2])))
+        item = _LINE.fullmatch(line.strip())
+        if item:
+            runs[-1].append((item[1], int(item[2])))
         elif runs[-1]:
             runs.append([])
     for run in reversed(runs):

@@ -32,9 +32,9 @@ def bubble_top(
         end, moved = len(current), False
         while end > place + 1:
             start = max(place, end - size)
-            found = best(current[start:end]) or 0
-            moved = moved or found > 0
-            current.insert(start, current.pop(start + found))
+            best_at = best(current[start:end]) or 0
+            moved = moved or best_at > 0
+            current.insert(start, current.pop(start + best_at))
             end = start + 1
         placed(place + 1)
         if size == 2 and not moved:
@@ -73,13 +73,13 @@ def heap_top(
 def _sift(heap: list[int], at: int, children: int, items: Sequence[T], best: Best[T]) -> None:
     while (first := at * children + 1) < len(heap):
         places = [at, *range(first, min(first + children, len(heap)))]
-        told = best([items[heap[place]] for place in places])
+        choice = best([items[heap[place]] for place in places])
         # A heap stirs its items, so the order from before is that of their first positions.
-        found = min(places, key=lambda place: heap[place]) if told is None else places[told]
-        if found == at:
+        winner = min(places, key=lambda place: heap[place]) if choice is None else places[choice]
+        if winner == at:
             return
-        heap[at], heap[found] = heap[found], heap[at]
-        at = found
+        heap[at], heap[winner] = heap[winner], heap[at]
+        at = winner
 
 
 def bubble_groups(n: int, keep: int, size: int) -> tuple[int, int]:

@@ -76,8 +76,8 @@ def search(index: Any, vector: Vectors, k: int, shape: Shape) -> list[tuple[int,
         parameters = faiss.SearchParametersIVF(nprobe=shape.nprobe)
     with _one_thread():
         scores, rows = index.search(vector.reshape(1, -1), min(k, index.ntotal), params=parameters)
-    found = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
-    return [(row, score) for row, score in found if row >= 0]
+    neighbours = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+    return [(row, score) for row, score in neighbours if row >= 0]
 
 
 def recall(index: Any, shape: Shape, vectors: Vectors, queries: Vectors, k: int) -> float:
@@ -86,8 +86,8 @@ def recall(index: Any, shape: Shape, vectors: Vectors, queries: Vectors, k: int)
     exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
     shares = []
     for query, best in zip(queries, exact, strict=True):
-        found = {row for row, _ in search(index, query, k, shape)}
-        shares.append(len(found & set(best.tolist())) / k)
+        rows = {row for row, _ in search(index, query, k, shape)}
+        shares.append(len(rows & set(best.tolist())) / k)
     return float(np.mean(shares))
 
 

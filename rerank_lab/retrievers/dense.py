@@ -122,8 +122,10 @@ class Dense(Retriever):
         return models.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
-        found = models.availability(self.model)
-        return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
+        availability = models.availability(self.model)
+        if availability.state != "missing":
+            return []
+        return [ModelUnavailable(availability.reason, hint=availability.hint)]
 
     def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
         """By encoder too: the same weights on another backend give slightly other vectors."""
@@ -181,7 +183,7 @@ class Dense(Retriever):
         """Vectors of `texts` (by content hash), from the store where they are there."""
         known = store.known(list(texts)) if store else set()
         missing = [content for content in texts if content not in known]
-        kept: dict[str, NDArray[np.float32]] = {}
+        fresh: dict[str, NDArray[np.float32]] = {}
         cut: set[str] = set()
         for start in range(0, len(missing), _BATCH):
             ctx.checkpoint()
@@ -189,7 +191,7 @@ class Dense(Retriever):
             batch = missing[start : start + _BATCH]
             truncated: set[int] = set()
             usage = models.Usage()
-            made = self._encoder.encode(
+            batch_vectors = self._encoder.encode(
                 [texts[content] for content in batch],
                 "passage",
                 replace(ctx, progress=_counting(ctx, done, len(texts))),
@@ -198,14 +200,14 @@ class Dense(Retriever):
             )
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
             if store:
-                store.add(batch, made, truncated)
+                store.add(batch, batch_vectors, truncated)
             else:
-                kept |= zip(batch, made, strict=True)
+                fresh |= zip(batch, batch_vectors, strict=True)
                 cut |= {batch[row] for row in truncated}
             ctx.report("embedding documents", done + len(batch), len(texts))
         if store:
             return store.read(list(texts))
-        return np.stack([kept[content] for content in texts]), len(cut)
+        return np.stack([fresh[content] for content in texts]), len(cut)
 
     def _measured(
         self, index: Any, vectors: NDArray[np.float32], corpus: Corpus, ctx: Context
@@ -215,20 +217,20 @@ class Dense(Retriever):
             return {}
         ctx.report("measuring recall")
         rng = random.Random(ctx.seed)
-        asked = [query.text for query in corpus.queries]
-        if asked:
-            sample = rng.sample(asked, min(_SAMPLE, len(asked)))
+        query_texts = [query.text for query in corpus.queries]
+        if query_texts:
+            sample = rng.sample(query_texts, min(_SAMPLE, len(query_texts)))
             usage = models.Usage()
             queries = self._encoder.encode(sample, "query", ctx, None, usage)
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
         else:
             queries = vectors[rng.sample(range(len(vectors)), min(_SAMPLE, len(vectors)))]
-        found = {
+        recalls = {
             f"recall@{k}": ann.recall(index, self.shape, vectors, queries, k) for k in (10, 100)
         }
-        return found | {
+        return recalls | {
             "recall_queries": len(queries),
-            "recall_by": "queries" if asked else "documents",
+            "recall_by": "queries" if query_texts else "documents",
         }
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:

@@ -79,8 +79,8 @@ class EmbeddingStore:
             for start in range(0, len(hashes), _READ_AT_ONCE):
                 some = [bytes.fromhex(content) for content in hashes[start : start + _READ_AT_ONCE]]
                 marks = ",".join("?" * len(some))
-                found = database.execute(f"SELECT * FROM vectors WHERE content IN ({marks})", some)
-                for content, blob, cut, checksum in found:
+                rows = database.execute(f"SELECT * FROM vectors WHERE content IN ({marks})", some)
+                for content, blob, cut, checksum in rows:
                     if len(blob) == 4 * self.dimension and zlib.crc32(blob) == checksum:
                         yield content.hex(), np.frombuffer(blob, "<f4"), cut
 

@@ -105,8 +105,8 @@ class Postings:
             added = weights * np.float32(times) if times != 1 else weights
             np.add.at(scores, self.documents[place], added)
             constant += self.absent[number] * np.float32(times)
-        found = _contenders(scores, k)
-        best = found[np.lexsort((self.order[found], -scores[found]))][:k]
+        contenders = _contenders(scores, k)
+        best = contenders[np.lexsort((self.order[contenders], -scores[contenders]))][:k]
         return [(int(d), float(scores[d] + constant)) for d in best]
 
     def save(self, folder: Path) -> None:
@@ -180,11 +180,11 @@ def _contenders(scores: Floats, k: int) -> NDArray[np.int64]:
     blocks = np.arange(0, len(scores), _BLOCK)
     if len(blocks) > k:
         bound = _kth_best(np.maximum.reduceat(scores, blocks), k)
-    found = np.flatnonzero(scores >= bound if bound > 0 else scores)
-    if len(found) > k:
-        held = scores[found]
-        found = found[held >= _kth_best(held, k)]
-    return found
+    contenders = np.flatnonzero(scores >= bound if bound > 0 else scores)
+    if len(contenders) > k:
+        held = scores[contenders]
+        contenders = contenders[held >= _kth_best(held, k)]
+    return contenders
 
 
 def _kth_best(values: Floats, k: int) -> np.float32:
@@ -211,9 +211,9 @@ def _count(texts: Sequence[str], analyzer: Analyzer, ctx: Context) -> _Counted:
         ctx.report("indexing", first, len(texts))
         flat = array("i")
         for number in range(first, min(first + _CHUNK, len(texts))):
-            found = analyzer.document_terms(texts[number])
-            lengths[number] = len(found)
-            flat.extend([vocabulary.setdefault(term, len(vocabulary)) for term in found])
+            terms = analyzer.document_terms(texts[number])
+            lengths[number] = len(terms)
+            flat.extend([vocabulary.setdefault(term, len(vocabulary)) for term in terms])
         parts.append(_triples(np.frombuffer(flat, dtype=np.int32), lengths, first))
     ctx.report("indexing", len(texts), len(texts))
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -66,17 +66,19 @@ class RM3(BM25):
 
     def expanded(self, text: str) -> dict[str, float]:
         """The words of the expanded query with their weights, which add up to 1."""
-        asked = Counter(t for t in self._analyzer.query_terms(text) if t in self._postings.terms)
-        found = self._postings.search(list(asked.elements()), int(self.options["fb_docs"]))
+        query_terms = Counter(
+            t for t in self._analyzer.query_terms(text) if t in self._postings.terms
+        )
+        best = self._postings.search(list(query_terms.elements()), int(self.options["fb_docs"]))
         counted = [
             (Counter(self._analyzer.document_terms(self._texts[number])), score)
-            for number, score in found
+            for number, score in best
         ]
         added = relevance_model(counted, int(self.options["fb_terms"]))
-        own, total = float(self.options["original"]), asked.total()
+        own, total = float(self.options["original"]), query_terms.total()
         if not added:
             own = 1.0
-        weights = {term: own * count / total for term, count in asked.items()}
+        weights = {term: own * count / total for term, count in query_terms.items()}
         for term, share in added.items():
             weights[term] = weights.get(term, 0.0) + (1 - own) * share
         return {term: weight for term, weight in weights.items() if weight > 0}
@@ -86,8 +88,8 @@ class RM3(BM25):
         self._texts = [document.content for document in corpus.documents]
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
-        found = self._postings.weighted(self.expanded(query.text), k)
-        scores = {self._ids[number]: score for number, score in found}
+        best = self._postings.weighted(self.expanded(query.text), k)
+        scores = {self._ids[number]: score for number, score in best}
         return Ranking.from_scores(query.id, scores, self.info.scale)
 
     def close(self) -> None:
@@ -109,6 +111,6 @@ def relevance_model(
         length = sum(counts.values())
         for term, count in counts.items():
             shares[term] = shares.get(term, 0.0) + score / total * count / length
-    kept = sorted(shares, key=lambda term: (-shares[term], term))[:terms]
-    mass = math.fsum(shares[term] for term in kept)
-    return {term: shares[term] / mass for term in kept}
+    strongest = sorted(shares, key=lambda term: (-shares[term], term))[:terms]
+    mass = math.fsum(shares[term] for term in strongest)
+    return {term: shares[term] / mass for term in strongest}

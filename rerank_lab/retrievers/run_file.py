@@ -60,8 +60,8 @@ class RunFile(Retriever):
         """SHA-256 of the file, so that a changed file is another first stage."""
         for problem in self.problems(None):
             raise problem
-        found = self.path.stat()
-        return _sha256(self.path, found.st_mtime_ns, found.st_size)
+        state = self.path.stat()
+        return _sha256(self.path, state.st_mtime_ns, state.st_size)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         for problem in self.problems(corpus):
@@ -87,25 +87,25 @@ class RunFile(Retriever):
         return self._search(query, k, ctx), Trace(warnings=(warning,) if unknown else ())
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
-        given = self._given(query)
-        if given is None:
+        ranking = self._given(query)
+        if ranking is None:
             return Ranking.from_scores(query.id, {}, self.info.scale)
         hits: list[Hit] = []
-        for hit in given:
+        for hit in ranking:
             for doc_id in self._units(hit.doc_id):
                 hits.append(Hit(doc_id, len(hits) + 1, hit.score))
-        return Ranking(query.id, tuple(hits[:k]), given.scale)
+        return Ranking(query.id, tuple(hits[:k]), ranking.scale)
 
     def _given(self, query: Query) -> Ranking | None:
         by_text = self._by_text.get(_plain(query.text), "")
-        found = self._rankings.get(query.id) or self._rankings.get(by_text)
-        if found is None and query.text.strip():
+        ranking = self._rankings.get(query.id) or self._rankings.get(by_text)
+        if ranking is None and query.text.strip():
             raise BackendError(
                 f"The run {self.path.name} has no candidates for query {query.id!r} "
                 f"({query.text[:80]!r}).",
                 hint="Choose a query that the run answers, or another first stage.",
             )
-        return found
+        return ranking
 
     def _units(self, doc_id: str) -> list[str]:
         """The corpus' own units for a document of the run: itself, or its passages."""

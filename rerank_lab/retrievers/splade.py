@@ -61,8 +61,10 @@ class Splade(Retriever):
         return models.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
-        found = models.availability(self.model)
-        return [ModelUnavailable(found.reason, hint=found.hint)] if found.state == "missing" else []
+        availability = models.availability(self.model)
+        if availability.state != "missing":
+            return []
+        return [ModelUnavailable(availability.reason, hint=availability.hint)]
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         ctx.report("loading model")
@@ -96,9 +98,9 @@ class Splade(Retriever):
             batch = waiting[start : start + _BATCH]
             quiet = replace(ctx, progress=_ignore)
             usage = models.Usage()
-            made = self._encoder.encode([texts[h] for h in batch], "passage", quiet, usage)
+            batch_vectors = self._encoder.encode([texts[h] for h in batch], "passage", quiet, usage)
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
-            vectors |= zip(batch, made, strict=True)
+            vectors |= zip(batch, batch_vectors, strict=True)
         ctx.report("embedding documents", len(waiting), len(waiting))
         return [vectors[h] for h in hashes]
 

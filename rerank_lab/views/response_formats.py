@@ -78,13 +78,13 @@ def to_rerankers(result: Result, documents: Documents, top: int | None = None) -
     for hit in ranking.hits[:top]:
         document = _document(result, corpus, hit.doc_id)
         metadata = plain(document.meta) | ({"title": document.title} if document.title else {})
-        shown = {
+        as_json = {
             "doc_id": hit.doc_id,
             "text": document.content,
             "metadata": metadata,
             "document_type": "text",
         }
-        results.append({"document": shown, "score": hit.score, "rank": hit.rank})
+        results.append({"document": as_json, "score": hit.score, "rank": hit.rank})
     return {
         "results": results,
         "query": result.query.text,
@@ -129,14 +129,14 @@ def _document(result: Result, corpus: Corpus, doc_id: str) -> Document:
 
 
 def _warnings(ranking: Ranking, scored: int) -> list[str]:
-    found = []
+    warnings = []
     if scored < len(ranking):
-        found.append(
+        warnings.append(
             f"{len(ranking) - scored} of {len(ranking)} documents are left out: the last stage "
             "did not score them."
         )
     if any(hit.score is not None and not 0 <= hit.score <= 1 for hit in ranking):
-        found.append(
+        warnings.append(
             f"The scores are on the scale {ranking.scale!r}, not between 0 and 1 as Cohere's are."
         )
-    return found
+    return warnings

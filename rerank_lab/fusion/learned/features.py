@@ -51,18 +51,18 @@ class Features:
     def matrix(self, candidates: Candidates) -> Matrix:
         """Shape (documents, features): the documents in the order of the stage before."""
         docs = candidates.docs
-        made = np.full((len(docs), len(self.names)), np.nan)
+        matrix = np.full((len(docs), len(self.names)), np.nan)
         place = {doc.id: row for row, doc in enumerate(docs)}
         rankings = (candidates.before, *candidates.rankings)
         for start, ranking in zip(range(0, 3 * len(rankings), 3), rankings, strict=True):
-            _fill(made[:, start : start + 3], ranking, place)
+            _fill(matrix[:, start : start + 3], ranking, place)
         start = 3 * len(rankings)
         analyzer = _analyzer(self.language)
-        asked = set(analyzer.query_terms(candidates.query.text))
+        query_terms = set(analyzer.query_terms(candidates.query.text))
         for row, doc in enumerate(docs):
-            words = _words(analyzer, asked, doc)
-            made[row, start:] = [*words, *(number(doc.meta.get(name)) for name in self.columns)]
-        return made
+            words = _words(analyzer, query_terms, doc)
+            matrix[row, start:] = [*words, *(number(doc.meta.get(name)) for name in self.columns)]
+        return matrix
 
 
 def direction(name: str) -> int:
@@ -77,10 +77,10 @@ def number(value: Any) -> float:
     if not isinstance(value, int | float | str):
         return math.nan
     try:
-        found = float(value)
+        parsed = float(value)
     except (ValueError, OverflowError):
         return math.nan
-    return found if math.isfinite(found) else math.nan
+    return parsed if math.isfinite(parsed) else math.nan
 
 
 def numeric_columns(docs: Iterable[Document]) -> tuple[str, ...]:
@@ -89,9 +89,9 @@ def numeric_columns(docs: Iterable[Document]) -> tuple[str, ...]:
     varied: set[str] = set()
     for doc in docs:
         for name, value in doc.meta.items():
-            if name in varied or math.isnan(found := number(value)):
+            if name in varied or math.isnan(parsed := number(value)):
                 continue
-            if first.setdefault(name, found) != found:
+            if first.setdefault(name, parsed) != parsed:
                 varied.add(name)
     return tuple(sorted(varied)[:MAX_COLUMNS])
 
@@ -113,16 +113,16 @@ def _fill(into: Matrix, ranking: Ranking, place: dict[str, int]) -> None:
             into[row, 2] = (hit.score - low) / (high - low) if high > low else 1.0
 
 
-def _words(analyzer: Analyzer, asked: Collection[str], doc: Document) -> Sequence[float]:
+def _words(analyzer: Analyzer, query_terms: Collection[str], doc: Document) -> Sequence[float]:
     title, text = (list(analyzer.document_terms(part)) for part in (doc.title, doc.text))
     return (
-        _held(asked, title) if doc.title else math.nan,
-        _held(asked, text),
-        float(len(asked)),
+        _held(query_terms, title) if doc.title else math.nan,
+        _held(query_terms, text),
+        float(len(query_terms)),
         float(len(title)),
         float(len(text)),
     )
 
 
-def _held(asked: Collection[str], terms: Sequence[str]) -> float:
-    return len(set(asked) & set(terms)) / len(asked) if asked else math.nan
+def _held(query_terms: Collection[str], terms: Sequence[str]) -> float:
+    return len(set(query_terms) & set(terms)) / len(query_terms) if query_terms else math.nan

@@ -213,9 +213,9 @@ def _is_lightgbm(text: str) -> bool:
 
 def _is_xgboost(text: str) -> bool:
     try:
-        shown = json.loads(text)
-        booster = shown["learner"]["gradient_booster"]["model"]
-        return len(shown["version"]) == 3 and isinstance(booster["trees"], list)
+        saved = json.loads(text)
+        booster = saved["learner"]["gradient_booster"]["model"]
+        return len(saved["version"]) == 3 and isinstance(booster["trees"], list)
     except (ValueError, KeyError, TypeError):
         return False
 
@@ -223,10 +223,10 @@ def _is_xgboost(text: str) -> bool:
 def _faults(learner: Learner) -> type[Exception]:
     """The library's own error class. A missing library is reported by whoever loads it."""
     library = load_library(learner)
-    found: type[Exception] = (
+    error_class: type[Exception] = (
         library.basic.LightGBMError if learner == "lightgbm" else library.core.XGBoostError
     )
-    return found
+    return error_class
 
 
 def _pairs(gains: Iterable[Any], splits: Iterable[Any]) -> list[tuple[float, int]]:

@@ -45,8 +45,8 @@ class Validation:
     features: Mapping[str, float]
 
     def mean(self, name: str) -> float:
-        found = self.values[name]
-        return sum(found.values()) / len(found) if found else 0.0
+        by_query = self.values[name]
+        return sum(by_query.values()) / len(by_query) if by_query else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +104,35 @@ class LearnedModel:
         return query_digest(query) in self.origin.query_digests
 
     def to_json(self) -> dict[str, Any]:
-        shown = asdict(self)
-        shown["origin"]["query_digests"] = sorted(self.origin.query_digests)
-        return shown | {"digest": self.digest}
+        saved = asdict(self)
+        saved["origin"]["query_digests"] = sorted(self.origin.query_digests)
+        return saved | {"digest": self.digest}
 
     @classmethod
-    def from_json(cls, shown: Mapping[str, Any]) -> LearnedModel:
+    def from_json(cls, saved: Mapping[str, Any]) -> LearnedModel:
         """Raises KeyError, TypeError or ValueError for anything but the JSON of a model."""
-        features = shown["features"]
-        origin = dict(shown["origin"])
+        features = saved["features"]
+        origin = dict(saved["origin"])
         origin["query_ids"] = _texts(origin["query_ids"])
         origin["query_digests"] = frozenset(_texts(origin["query_digests"]))
-        validation = dict(shown["validation"])
+        validation = dict(saved["validation"])
         validation["folds"] = tuple(Fold(**one) for one in validation["folds"])
-        made = cls(
-            str(shown["name"]),
+        model = cls(
+            str(saved["name"]),
             Features(
                 _texts(features["sources"]), _texts(features["columns"]), features["language"]
             ),
-            LearnerSettings(**shown["settings"]),
+            LearnerSettings(**saved["settings"]),
             Origin(**origin),
             Validation(**validation),
-            tuple(Importance(**one) for one in shown["importances"]),
-            str(shown["trees"]),
+            tuple(Importance(**one) for one in saved["importances"]),
+            str(saved["trees"]),
         )
-        if made.settings.learner not in get_args(Learner):
-            raise ValueError(f"unknown learner {made.settings.learner!r}")
-        if made.digest != shown["digest"]:
+        if model.settings.learner not in get_args(Learner):
+            raise ValueError(f"unknown learner {model.settings.learner!r}")
+        if model.digest != saved["digest"]:
             raise ValueError("the trees are not those that were saved")
-        return made
+        return model
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:
@@ -160,13 +160,15 @@ def checked_name(name: str) -> str:
     return name
 
 
-def importances(names: Sequence[str], found: Sequence[tuple[float, int]]) -> tuple[Importance, ...]:
+def importances(
+    names: Sequence[str], gains_and_splits: Sequence[tuple[float, int]]
+) -> tuple[Importance, ...]:
     """Shares of the whole gain, the greatest first; features without a split too."""
-    whole = sum(gain for gain, _ in found) or 1.0
+    whole = sum(gain for gain, _ in gains_and_splits) or 1.0
     # XGBoost forgets features behind the last one that it uses.
-    padded = [*found, *[(0.0, 0)] * (len(names) - len(found))]
-    made = [
+    padded = [*gains_and_splits, *[(0.0, 0)] * (len(names) - len(gains_and_splits))]
+    shares = [
         Importance(name, gain / whole, splits)
         for name, (gain, splits) in zip(names, padded, strict=True)
     ]
-    return tuple(sorted(made, key=lambda one: (-one.gain, one.feature)))
+    return tuple(sorted(shares, key=lambda one: (-one.gain, one.feature)))

@@ -46,13 +46,13 @@ def load_trees(model: LearnedModel) -> Trees:
 
 def list_models() -> list[LearnedModel]:
     """Every readable model, the latest first."""
-    found: list[LearnedModel] = []
+    models: list[LearnedModel] = []
     for file in _files():
         try:
-            found.append(load_model(file.stem))
+            models.append(load_model(file.stem))
         except InvalidInput as error:
             _log.warning("%s", error)
-    return sorted(found, key=lambda model: model.origin.created_at, reverse=True)
+    return sorted(models, key=lambda model: model.origin.created_at, reverse=True)
 
 
 def delete_model(name: str) -> None:
@@ -65,10 +65,10 @@ def _read(file: Path, changed: int, size: int) -> LearnedModel:
     try:
         if size > _MAX_BYTES:
             raise ValueError(f"{size:,} bytes are too many")
-        shown = json.loads(file.read_text("utf-8"))
-        if shown["format"] != _FORMAT:
-            raise ValueError(f"format {shown['format']!r} is not known")
-        return LearnedModel.from_json(shown)
+        saved = json.loads(file.read_text("utf-8"))
+        if saved["format"] != _FORMAT:
+            raise ValueError(f"format {saved['format']!r} is not known")
+        return LearnedModel.from_json(saved)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InvalidInput(
             f"The trained model {file.stem!r} cannot be read: {fault}.",

@@ -98,20 +98,20 @@ class MMR(Reranker):
         frequency = Counter(term for counts in counted for term in counts)
         idf = {term: math.log(1 + len(texts) / df) for term, df in frequency.items()}
         vectors = [_unit({t: (1 + math.log(c)) * idf[t] for t, c in v.items()}) for v in counted]
-        asked = _unit({t: idf[t] for t in analyzer.query_terms(query) if t in idf})
+        query_vector = _unit({t: idf[t] for t in analyzer.query_terms(query) if t in idf})
         postings: dict[str, list[tuple[int, float]]] = {}
         for number, vector in enumerate(vectors):
             for term, weight in vector.items():
                 postings.setdefault(term, []).append((number, weight))
 
         def like(vector: dict[str, float]) -> Floats:
-            found = np.zeros(len(texts))
+            cosines = np.zeros(len(texts))
             for term, weight in vector.items():
                 for number, other in postings[term]:
-                    found[number] += weight * other
-            return found
+                    cosines[number] += weight * other
+            return cosines
 
-        return like(asked), lambda i: like(vectors[i])
+        return like(query_vector), lambda i: like(vectors[i])
 
 
 def mmr(
@@ -142,9 +142,9 @@ def mmr(
 def _vectors(
     encoder: Encoder, query: str, texts: Sequence[str], work: Work
 ) -> tuple[Floats, Callable[[int], Floats]]:
-    asked = encoder.encode([query], "query", work.ctx)[0].astype(np.float64)
-    made = encoder.encode(texts, "passage", work.ctx).astype(np.float64)
-    return made @ asked, lambda i: made @ made[i]
+    query_vector = encoder.encode([query], "query", work.ctx)[0].astype(np.float64)
+    vectors = encoder.encode(texts, "passage", work.ctx).astype(np.float64)
+    return vectors @ query_vector, lambda i: vectors @ vectors[i]
 
 
 def _unit(vector: dict[str, float]) -> dict[str, float]:

@@ -48,11 +48,11 @@ class Calibrator(ScoreStage):
 
     def _scored(self, before: Ranking, hits: Sequence[Hit], ids: Sequence[str]) -> Ranking:
         scored = {hit.doc_id for hit in hits}
-        made = tuple(
+        calibrated = tuple(
             Hit(hit.doc_id, rank, self.probability(hit.score or 0.0))
             for rank, hit in enumerate(hits, 1)
         )
-        ranking = Ranking(before.query_id, made, "probability")
+        ranking = Ranking(before.query_id, calibrated, "probability")
         return ranking.followed_by([doc_id for doc_id in ids if doc_id not in scored])
 
 
@@ -170,10 +170,10 @@ class Threshold(ScoreStage):
 
     def _scored(self, before: Ranking, hits: Sequence[Hit], ids: Sequence[str]) -> Ranking:
         least, sure = float(self.options["min"]), int(self.options["keep"])
-        kept = [
+        passing = [
             hit
             for place, hit in enumerate(hits)
             if place < sure or (hit.score is not None and hit.score >= least - _SMALLEST)
         ]
-        made = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(kept, 1))
-        return Ranking(before.query_id, made, before.scale)
+        renumbered = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(passing, 1))
+        return Ranking(before.query_id, renumbered, before.scale)
