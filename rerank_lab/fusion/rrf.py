@@ -43,5 +43,6 @@ class ReciprocalRankFusion(Fusion):
     )
 
     def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
+        """Sum of 1 / (k + rank) over the rankings; see `reciprocal_rank`."""
         k, top = int(self.options["k"]), int(self.options["top"])
         return reciprocal_rank(rankings, k, top, previous)

@@ -76,6 +76,7 @@ class WeightedFusion(Fusion):
     )
 
     def problems(self) -> list[LabError]:
+        """Weights that cannot be read, or do not go with the sources."""
         try:
             weights = parse_weights(str(self.options["weights"]))
             return list(weight_problems(weights, len(self.sources)))
@@ -83,6 +84,7 @@ class WeightedFusion(Fusion):
             return [error]
 
     def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
+        """Weighted sum of normalised scores; see `weighted`."""
         weights, normalise = parse_weights(str(self.options["weights"])), self.options["normalise"]
         return weighted(rankings, weights, str(normalise), int(self.options["top"]), previous)
 

@@ -79,6 +79,7 @@ class RerankLabRanker:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RerankLabRanker:
+        """The component that `to_dict` wrote."""
         return default_from_dict(cls, data)
 
     def _reranked(

@@ -91,6 +91,7 @@ class RerankLabCompressor(BaseDocumentCompressor):
 
     @classmethod
     def get_name(cls) -> str:
+        """What LangChain's tracing calls it."""
         return cls.__name__
 
     def _reranked(

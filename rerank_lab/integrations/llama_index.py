@@ -29,8 +29,7 @@ _dispatcher = get_dispatcher(__name__)
 
 
 class RerankLabPostprocessor(BaseNodePostprocessor):
-    """Reranks retrieved nodes; returns the best `top_n` or all of them, the nodes themselves as
-    they are.
+    """Reranks retrieved nodes; returns the best `top_n` or all of them, the nodes as they are.
 
     `NodeWithScore.score` is the last stage's score on the scale that `scale` names (logit,
     probability, ...), and None for a node that it did not score: the retriever's score would be on
@@ -65,6 +64,7 @@ class RerankLabPostprocessor(BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
+        """What LlamaIndex calls it when it is saved."""
         return "RerankLabPostprocessor"
 
     @property

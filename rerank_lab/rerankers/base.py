@@ -259,6 +259,7 @@ class ScoringReranker(Reranker):
         return LongDocuments(str(self.options.get(LONG.name, HEAD)))
 
     def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage | None:
+        """What the model reads of a document, by its tokenizer and the option `long`."""
         try:
             coverage = self.long_documents.coverage(document, self.token_budget(query))
             if self.long_documents.policy == MAX and coverage.passages and ctx.cache:

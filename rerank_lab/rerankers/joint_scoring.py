@@ -21,6 +21,7 @@ class JointScoringReranker(ScoringReranker):
 
     @property
     def scores_jointly(self) -> bool:
+        """Always: that is what this base is for."""
         return True
 
     def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage | None:

@@ -132,8 +132,10 @@ class LongDocuments:
 
 
 def estimated_token_budget(room: int) -> TokenBudget:
-    """For a model whose tokenizer is not here: a token for every three bytes of a word, begun ones
-    counted. English has fewer, so that what is handed over fits."""
+    """For a model whose tokenizer is not here: a token for every three bytes of a word.
+
+    Begun ones count. English has fewer tokens, so that what is handed over fits.
+    """
     return TokenBudget(room, _estimated_spans, estimated=True)
 
 

@@ -42,6 +42,7 @@ class Reading:
 
     @property
     def usable(self) -> bool:
+        """Whether an order could be read."""
         return bool(self.positions)
 
 

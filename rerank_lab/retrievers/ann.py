@@ -92,6 +92,7 @@ def recall(index: Any, shape: Shape, vectors: Vectors, queries: Vectors, k: int)
 
 
 def save(index: Any, file: Path) -> None:
+    """Write a FAISS index to a file."""
     _faiss().write_index(index, str(file))
 
 

@@ -95,6 +95,7 @@ class BM25(Retriever):
         return ranking, Trace(warnings=(STOP_WORDS_ONLY,))
 
     def close(self) -> None:
+        """Let go of the index."""
         super().close()
         self.__dict__.pop("_postings", None)
         self.__dict__.pop("_ids", None)

@@ -98,10 +98,12 @@ class Dense(Retriever):
 
     @property
     def model(self) -> str:
+        """The bi-encoder's name, hub id or folder."""
         return str(self.options["model"])
 
     @property
     def shape(self) -> ann.Shape:
+        """Kind of index and its numbers, from the options."""
         numbers = {name: int(self.options[name]) for name in ("m", "ef", "nlist", "nprobe")}
         return ann.Shape(str(self.options["index"]), **numbers)
 
@@ -122,6 +124,7 @@ class Dense(Retriever):
         return models.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
+        """A model that is not here and cannot be downloaded."""
         availability = models.availability(self.model)
         if availability.state != "missing":
             return []
@@ -133,6 +136,7 @@ class Dense(Retriever):
         return folder.with_name(f"{folder.name}-{self._encoder.digest[:8]}")
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
+        """As the base says; the encoder is opened first."""
         ctx.report("loading model")
         self._encoder = models.open_encoder(self.model, ctx, str(self.options["device"]))
         super().build(corpus, ctx, indexes)
@@ -264,6 +268,7 @@ class Dense(Retriever):
         return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
 
     def close(self) -> None:
+        """Let go of the index."""
         super().close()
         self.__dict__.pop("_index", None)
         self.__dict__.pop("_ids", None)

@@ -110,6 +110,7 @@ class Postings:
         return [(int(d), float(scores[d] + constant)) for d in best]
 
     def save(self, folder: Path) -> None:
+        """Write the arrays and the list of terms into a folder."""
         for name in ("start", "documents", "weights", "absent", "order"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         (folder / "terms.json").write_text(json.dumps(list(self.terms)), "utf-8")

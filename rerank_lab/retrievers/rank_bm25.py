@@ -96,5 +96,6 @@ class RankBM25(Retriever):
         return self._search(query, k, ctx), Trace(warnings=(STOP_WORDS_ONLY,) if dropped else ())
 
     def close(self) -> None:
+        """Let go of the engine."""
         super().close()
         self.__dict__.pop("_engine", None)

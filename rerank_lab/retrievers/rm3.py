@@ -45,8 +45,9 @@ _FEEDBACK = (
 
 
 class RM3(BM25):
-    """BM25 with pseudo-relevance feedback (Abdul-Jaleel et al. 2004, "UMass at TREC 2004";
-    Lavrenko and Croft 2001), a document weighing in by its BM25 score.
+    """BM25 with pseudo-relevance feedback, a document weighing in by its BM25 score.
+
+    Abdul-Jaleel et al. 2004, "UMass at TREC 2004"; Lavrenko and Croft 2001.
     """
 
     info = Info(
@@ -93,6 +94,7 @@ class RM3(BM25):
         return Ranking.from_scores(query.id, scores, self.info.scale)
 
     def close(self) -> None:
+        """Let go of index and texts."""
         super().close()
         self.__dict__.pop("_texts", None)
 

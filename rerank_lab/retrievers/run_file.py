@@ -45,9 +45,11 @@ class RunFile(Retriever):
 
     @property
     def path(self) -> Path:
+        """The run file, `~` expanded."""
         return Path(str(self.options["path"])).expanduser()
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
+        """No file is named, or it is not there."""
         if not self.options["path"]:
             return [
                 InvalidInput("run has no file.", hint='Name it: run(path="candidates.trec").'),
@@ -112,6 +114,7 @@ class RunFile(Retriever):
         return [doc_id] if doc_id in self._known else self._passages.get(doc_id, [])
 
     def close(self) -> None:
+        """Let go of the rankings."""
         super().close()
         self.__dict__.pop("_rankings", None)
         self.__dict__.pop("_known", None)
@@ -122,6 +125,6 @@ def _plain(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, modified_ns: int, size: int) -> str:
+def _sha256(path: Path, _modified_ns: int, _size: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -49,6 +49,7 @@ class Splade(Retriever):
 
     @property
     def model(self) -> str:
+        """The model's catalogue name, hub id or folder."""
         return str(self.options["model"])
 
     def prepare(self, ctx: Context) -> None:
@@ -61,12 +62,14 @@ class Splade(Retriever):
         return models.model_digest(self.model)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
+        """A model that is not here and cannot be downloaded."""
         availability = models.availability(self.model)
         if availability.state != "missing":
             return []
         return [ModelUnavailable(availability.reason, hint=availability.hint)]
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
+        """As the base says; the encoder is opened first."""
         ctx.report("loading model")
         options = models.ModelOptions(device=str(self.options["device"]))
         self._encoder = open_sparse_encoder(self.model, ctx, options)
@@ -132,6 +135,7 @@ class Splade(Retriever):
         return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
 
     def close(self) -> None:
+        """Let go of the index."""
         super().close()
         self.__dict__.pop("_postings", None)
         self.__dict__.pop("_ids", None)

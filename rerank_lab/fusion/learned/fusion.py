@@ -39,6 +39,7 @@ class LearnedFusion(Fusion):
     )
 
     def problems(self) -> list[LabError]:
+        """No model, one for other sources, or a learner that is not installed."""
         try:
             load_library(self.model().settings.learner)
         except LabError as error:
@@ -46,9 +47,11 @@ class LearnedFusion(Fusion):
         return []
 
     def weights_digest(self) -> str:
+        """Digest of the trained model. Raises InvalidInput when there is none."""
         return self.model().digest
 
     def fuse(self, rankings: Sequence[Ranking], previous: Sequence[str] = ()) -> Ranking:
+        """Raises ContractViolation: rankings alone are not enough for a trained model."""
         raise ContractViolation(
             "A learned fusion needs the texts of its candidates.",
             hint="Use it as a stage behind another one.",

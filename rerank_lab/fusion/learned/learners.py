@@ -31,11 +31,14 @@ _OPENMP = "libgomp"
 class Trees(Protocol):
     """A trained model. `importances` are gain and number of splits by feature, in their order."""
 
-    def predict(self, matrix: Matrix) -> NDArray[np.float64]: ...
+    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Scores of shape `[n_documents]` for a matrix of shape `[n_documents, n_features]`."""
 
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The model as its library writes it; `read` takes it back."""
 
-    def importances(self) -> list[tuple[float, int]]: ...
+    def importances(self) -> list[tuple[float, int]]:
+        """Gain and number of splits of each feature."""
 
 
 def fit(

@@ -45,6 +45,7 @@ class Validation:
     features: Mapping[str, float]
 
     def mean(self, name: str) -> float:
+        """Mean of the measure over queries, for "model", "before" or "signal"."""
         by_query = self.values[name]
         return sum(by_query.values()) / len(by_query) if by_query else 0.0
 
@@ -104,6 +105,7 @@ class LearnedModel:
         return query_digest(query) in self.origin.query_digests
 
     def to_json(self) -> dict[str, Any]:
+        """The values of a model file, with the digest of its trees."""
         saved = asdict(self)
         saved["origin"]["query_digests"] = sorted(self.origin.query_digests)
         return saved | {"digest": self.digest}

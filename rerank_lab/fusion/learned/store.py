@@ -61,7 +61,7 @@ def delete_model(name: str) -> None:
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path, changed: int, size: int) -> LearnedModel:
+def _read(file: Path, _changed: int, size: int) -> LearnedModel:
     try:
         if size > _MAX_BYTES:
             raise ValueError(f"{size:,} bytes are too many")

@@ -11,11 +11,10 @@ from rerank_lab.rerankers.base import TOP, Reranker, Work
 
 
 class LongContextReorder(Reranker):
-    """1, 3, 5, ... 6, 4, 2: language models use what stands first and last in their context best
-    (Liu et al. 2023, "Lost in the Middle", arXiv:2307.03172).
+    """1, 3, 5, ... 6, 4, 2, for language models that overlook the middle of their context.
 
-    Meant as the last stage before a generator. As a ranking for people it is worse by design, and
-    rank measures will say so.
+    Liu et al. 2023, "Lost in the Middle", arXiv:2307.03172. Meant as the last stage before a
+    generator. As a ranking for people it is worse by design, and rank measures will say so.
     """
 
     info: ClassVar[Info] = Info(

@@ -21,8 +21,10 @@ Floats = NDArray[np.float64]
 
 
 class MMR(Reranker):
-    """Carbonell and Goldstein 1998: each next document is the best by
-    balance * relevance - (1 - balance) * likeness to the most alike document already taken.
+    """Each next document is the best by its relevance and by how little it repeats others.
+
+    The value is balance * relevance - (1 - balance) * likeness to the most alike document that was
+    taken already (Carbonell and Goldstein 1998).
 
     Likeness is the cosine of word vectors (tf-idf among the candidates), or of a bi-encoder's.
     Gives an order only: what a document adds depends on those before it.
@@ -63,6 +65,7 @@ class MMR(Reranker):
 
     @property
     def model(self) -> str:
+        """The bi-encoder's name, "" where words are compared."""
         return str(self.options["model"])
 
     def prepare(self, ctx: Context) -> None:
@@ -71,6 +74,7 @@ class MMR(Reranker):
             fetch(self.model, ctx)
 
     def weights_digest(self) -> str:
+        """Digest of the bi-encoder's files, "" without one."""
         return model_digest(self.model) if self.model else ""
 
     def _load(self, ctx: Context) -> None:

@@ -47,6 +47,7 @@ class Overlap(PointwiseReranker):
         self._analyzer = Analyzer(language, stop_words)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        """The share of words in common, 0 to 1, for each text."""
         query_terms = set(self._analyzer.query_terms(query))
         if self._analyzer.only_stop_words(query):
             work.warn(STOP_WORDS_ONLY)

@@ -74,6 +74,7 @@ class Platt(Calibrator):
     )
 
     def probability(self, score: float) -> float:
+        """The logistic curve at `score`."""
         logit = float(self.options["slope"]) * score + float(self.options["intercept"])
         return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
 
@@ -100,6 +101,7 @@ class Isotonic(Calibrator):
     )
 
     def problems(self) -> list[LabError]:
+        """Points that are no rising curve."""
         try:
             curve_points(str(self.options["points"]))
         except InvalidInput as error:
@@ -107,6 +109,7 @@ class Isotonic(Calibrator):
         return []
 
     def probability(self, score: float) -> float:
+        """On the line between the two points around `score`; flat beyond the last ones."""
         scores, values = curve_points(str(self.options["points"]))
         place = bisect.bisect_right(scores, score)
         if place in (0, len(scores)):
