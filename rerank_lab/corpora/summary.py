@@ -99,7 +99,7 @@ def summarise(corpus: Corpus) -> CorpusSummary:
     return CorpusSummary(
         name=corpus.name,
         documents=len(corpus.document_ids),
-        passages=len(corpus.parent_of),
+        passages=len(documents) if corpus.parent_of else 0,
         queries=len(corpus.queries),
         judgments=grades.total(),
         content_hash=corpus.content_hash,
@@ -135,16 +135,19 @@ def length_histogram(documents: Sequence[Document]) -> Lengths:
 def duplicate_groups(documents: Sequence[Document]) -> list[tuple[str, ...]]:
     """Ids of documents whose content is the same but for case and white space, first group first.
 
-    Empty documents and passages of one document are no duplicates of each other.
+    Documents that were cut are compared with all their passages: a passage that stands in two of
+    them makes no duplicate. Empty documents are no duplicates of each other.
     """
-    groups: dict[bytes, list[Document]] = defaultdict(list)
+    digests: dict[str, Any] = {}
     for document in documents:
         text = " ".join(document.content.casefold().split())
         if text:
-            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-            groups[digest.digest()].append(document)
-    found = (list(dict.fromkeys(d.document_id for d in group)) for group in groups.values())
-    return [tuple(ids) for ids in found if len(ids) > 1]
+            digest = digests.setdefault(document.document_id, hashlib.blake2b(digest_size=16))
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\x00")
+    groups: dict[bytes, list[str]] = defaultdict(list)
+    for doc_id, digest in digests.items():
+        groups[digest.digest()].append(doc_id)
+    return [tuple(ids) for ids in groups.values() if len(ids) > 1]
 
 
 def find_leaks(documents: Sequence[Document], queries: Sequence[Query]) -> list[Leak]:

@@ -57,7 +57,7 @@ def test_passages_count_once_and_are_no_duplicates_of_each_other() -> None:
     )
     summary = summarise(Corpus("cut", tuple(documents), (), {"q": {"a": 1}}))
     assert summary.documents == 2
-    assert summary.passages == 10
+    assert summary.passages == len(documents) == 11
     assert summary.duplicate_documents == 0
     assert summary.judged_documents_missing == 0
 
@@ -108,3 +108,13 @@ def test_languages_of_a_mixed_corpus() -> None:
 )
 def test_script_is_the_fallback(text: str, code: str) -> None:
     assert _by_script(text) == code
+
+
+def test_passages_that_stand_in_two_documents_make_no_duplicates() -> None:
+    shared = "Imprint and terms of use. " * 10
+    documents = cut_passages(
+        [Document("a", shared + "Cats purr. " * 20), Document("b", shared + "Dogs bark. " * 20)],
+        PassageOptions(20, 0),
+    )
+    assert len({d.text for d in documents}) < len(documents)
+    assert summarise(Corpus("cut", tuple(documents))).duplicate_documents == 0

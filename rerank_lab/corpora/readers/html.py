@@ -65,8 +65,19 @@ class HTMLReader(PageReader):
             yield page_row(source, "", "")
             return
         title = " ".join((tree.findtext(".//title") or tree.findtext(".//h1") or "").split())
-        lines = (" ".join(line.split()) for line in "".join(_visible(tree)).split("\n"))
-        yield page_row(source, title, "\n".join(line for line in lines if line))
+        yield page_row(source, title, _text_of(tree))
+
+
+def page_text(markup: str) -> str:
+    """The visible text of a piece of HTML, one line a block."""
+    from lxml import html
+
+    return _text_of(html.document_fromstring(f"<div>{markup}</div>"))
+
+
+def _text_of(tree: Any) -> str:
+    lines = (" ".join(line.split()) for line in "".join(_visible(tree)).split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _visible(tree: Any) -> Iterator[str]:

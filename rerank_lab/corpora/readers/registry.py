@@ -79,7 +79,7 @@ def choose_reader(
             f"{source.name} is an office file that is not read."
             if office
             else f"The format of {source.name} is not known.",
-            hint="Save a spreadsheet as CSV, anything else as PDF, DOCX or text.",
+            hint="Save a spreadsheet as XLSX or CSV, anything else as PDF, DOCX or text.",
         )
     return best
 
@@ -111,7 +111,7 @@ def upload_extensions() -> tuple[str, ...]:
 def is_archive(source: Source) -> bool:
     """Whether a source is a zip to be unpacked (an office file is a zip too, and is not)."""
     suffix = PurePath(source.name).suffix.lower()
-    if suffix == ".docx" or suffix in _OFFICE:
+    if suffix in (".docx", *_OFFICE):
         return False
     return suffix == ARCHIVE or source.head(4) == b"PK\x03\x04"
 

@@ -230,3 +230,64 @@ def test_cells_options_and_links_of_a_page_stay_apart(tmp_path: Path) -> None:
     )
     corpus, _ = load(tmp_path, "page.html", page)
     assert corpus.documents[0].text == "Fees\nNet income 1000\none two\nMonday\nTuesday"
+
+
+def test_trec_documents(tmp_path: Path) -> None:
+    data = (
+        b"<DOC>\n<DOCNO> A-1 </DOCNO>\n<HEADLINE>Owls &amp; more</HEADLINE>\n<TEXT>\nOwls <b>hunt"
+        b"</b>.\n</TEXT>\n</DOC>\n<DOC>\n<TEXT>No number.</TEXT>\n</DOC>\n"
+        b"<DOC>\n<DOCNO>A-2</DOCNO>\n<TEXT>Wrens.</TEXT>\n</DOC>\n"
+    )
+    corpus, sentence = load(tmp_path, "docs.trec", data)
+    assert [(d.id, d.title) for d in corpus.documents] == [("A-1", "Owls & more"), ("A-2", "")]
+    assert texts(corpus)["A-2"] == "Wrens."
+    assert sentence == "read as TREC documents: 2 documents from 14 lines; 1 left out"
+
+
+def test_a_smart_collection(tmp_path: Path) -> None:
+    data = b".I 1\n.T\nOwls\n.A\nA. Author\n.W\nOwls hunt\nat night.\n.I 2\n.W\nWrens.\n"
+    corpus, _ = load(tmp_path, "cran.all", data)
+    assert texts(corpus) == {"1": "Owls hunt at night.", "2": "Wrens."}
+    assert corpus.documents[0].title == "Owls"
+
+
+def test_xml_dumps_without_entities(tmp_path: Path) -> None:
+    wiki = (
+        b'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/"><page><title>Owl</title>'
+        b"<ns>0</ns><id>7</id><revision><id>1</id><text>Owls hunt.</text></revision></page><page>"
+        b'<title>Owls</title><ns>0</ns><id>8</id><redirect title="Owl"/><revision><text>x</text>'
+        b"</revision></page><page><title>Talk:Owl</title><ns>1</ns><id>9</id></page></mediawiki>"
+    )
+    corpus, sentence = load(tmp_path, "wiki.xml", wiki)
+    assert [(d.id, d.title, d.text) for d in corpus.documents] == [("7", "Owl", "Owls hunt.")]
+    assert "1 redirect" in sentence
+    posts = (
+        b'<?xml version="1.0"?><posts><row Id="1" PostTypeId="1" Title="Owls?" Score="3" '
+        b'Body="&lt;p&gt;Do owls&lt;/p&gt;&lt;p&gt;hunt?&lt;/p&gt;"/>'
+        b'<row Id="2" PostTypeId="2" ParentId="1" Body="Yes."/></posts>'
+    )
+    corpus, _ = load(tmp_path, "Posts.xml", posts)
+    assert texts(corpus) == {"1": "Do owls\nhunt?", "2": "Yes."}
+    assert corpus.documents[1].meta == {"parent_id": "1"}
+    secret = tmp_path / "secret"
+    secret.write_text("the secret")
+    entities = (
+        f'<?xml version="1.0"?><!DOCTYPE mediawiki [<!ENTITY x SYSTEM "{secret.as_uri()}">]>'
+        "<mediawiki><page><title>t</title><id>1</id><revision><text>a &x; b</text></revision>"
+        "</page></mediawiki>"
+    )
+    corpus, _ = load(tmp_path, "evil.xml", entities.encode())
+    assert "secret" not in corpus.documents[0].text
+
+
+def test_a_workbook(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in (["id", "title", "text"], [1, "Owl", "Owls hunt."], [None] * 3, [2, None, "Wrens."]):
+        book.active.append(row)
+    book.create_sheet("more")
+    book.save(out)
+    corpus, sentence = load(tmp_path, "birds.xlsx", out.getvalue())
+    assert texts(corpus) == {"1": "Owls hunt.", "2": "Wrens."}
+    assert "read as Excel workbook: 2 documents" in sentence
+    assert "first sheet" in corpus.meta["problems"][0].message
