@@ -1,4 +1,4 @@
-"""The real SDK against a real server: keys, faults, limits, money, recordings, many calls."""
+"""Chat calls against a real server: keys, faults, limits, money, recordings, many calls."""
 
 from __future__ import annotations
 
