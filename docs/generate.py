@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 from rerank_lab.components.base import KINDS, Info, Param
-from rerank_lab.components.catalogue import Model, catalogue, elsewhere
+from rerank_lab.components.catalogue import CatalogueModel, catalogue, elsewhere
 from rerank_lab.components.registry import Broken, infos
 from rerank_lab.core.spec import format_literal
 from rerank_lab.remote.providers import HostedModel, Provider, providers
@@ -95,7 +95,7 @@ _ELSEWHERE = (
 )
 
 
-def _model(model: Model) -> str:
+def _model(model: CatalogueModel) -> str:
     serves = ", ".join(f"`{name}`" for name in (model.retriever, model.reranker) if name) or "-"
     if model.carrier:
         needs = f"package `{model.carrier.package}=={model.carrier.version}`"
@@ -130,7 +130,11 @@ def hosted_providers() -> str:
         lines[-1] += " (optional)." if provider.key_optional else "."
         lines[-1] += f" Billed by {provider.unit}. Read at {provider.source}, {provider.as_of}."
         if provider.models:
-            lines += ["", "| Model | Context | Licence | Price | Remark |", "|---|---|---|---|---|"]
+            lines += [
+                "",
+                "| Model | Context | Licence | Price | Remark |",
+                "|---|---|---|---|---|",
+            ]
             lines += [_hosted_model(model, provider) for model in provider.models]
     return "\n".join(lines) + "\n"
 

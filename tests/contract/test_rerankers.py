@@ -12,6 +12,7 @@ from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
 from rerank_lab.rerankers.local.late_interaction import LateInteractionReranker
 from rerank_lab.rerankers.local.splade import SpladeReranker
+from rerank_lab.rerankers.rules.bm25_candidates import BM25Candidates
 from rerank_lab.rerankers.rules.identity import Identity
 from rerank_lab.rerankers.rules.long_context_reorder import LongContextReorder
 from rerank_lab.rerankers.rules.mmr import MMR
@@ -47,6 +48,7 @@ TestPlatt = reranker_contract(Platt, slope=0.8, intercept=-1.0)
 TestIsotonic = reranker_contract(Isotonic, points="0:0.1 0.5:0.1 1:0.9")
 TestThreshold = reranker_contract(Threshold)
 TestOverlap = reranker_contract(Overlap)
+TestBM25Candidates = reranker_contract(BM25Candidates)
 TestFake = reranker_contract(FakeReranker)
 TestSlow = reranker_contract(SlowReranker, seconds=0.001)
 
