@@ -1,7 +1,7 @@
 """Saved comparisons: one query's results with the answers of providers, to be opened anywhere.
 
-    kept = Comparison(...)                       # results, and the recording of what was asked
-    comparison_id = keep(kept, secrets=...)      # a file in the data folder, without any key
+    comparison = Comparison(...)                 # results, and the recording of what was asked
+    comparison_id = keep(comparison, secrets=...)     # a file in the data folder, without any key
     load(comparison_id).columns                  # the same results; nothing is asked
 
 A file is lines of JSON: a header, one line a column, then the lines of a recording
@@ -10,7 +10,7 @@ A file is lines of JSON: a header, one line a column, then the lines of a record
 
 from __future__ import annotations
 
-from rerank_lab.services.comparisons.decode import comparison_of
+from rerank_lab.services.comparisons.records import comparison_of, to_bytes
 from rerank_lab.services.comparisons.store import (
     Entry,
     add,
@@ -31,7 +31,6 @@ from rerank_lab.services.comparisons.value import (
     SavedColumn,
     default_title,
     known_secrets,
-    to_bytes,
 )
 
 __all__ = [

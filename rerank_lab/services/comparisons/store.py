@@ -16,8 +16,8 @@ from pathlib import Path
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import write_file
-from rerank_lab.services.comparisons.decode import comparison_of, header_of, refused
-from rerank_lab.services.comparisons.value import MAX_BYTES, MAX_TITLE, Comparison, Header, to_bytes
+from rerank_lab.services.comparisons.records import comparison_of, header_of, refused, to_bytes
+from rerank_lab.services.comparisons.value import MAX_BYTES, MAX_TITLE, Comparison, Header
 
 _log = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -35,6 +35,7 @@ class Entry:
 
 
 def folder() -> Path:
+    """Where saved comparisons are."""
     return data_home() / "comparisons"
 
 
@@ -54,14 +55,14 @@ def add(data: bytes) -> str:
 
 def list_saved() -> list[Entry]:
     """All that can be read, the latest first. Reads the first line of each file only."""
-    found = []
+    entries = []
     for path in folder().glob("*.jsonl"):
         if _ID.fullmatch(path.stem):
             try:
-                found.append(_entry(path))
+                entries.append(_entry(path))
             except (OSError, InvalidInput) as fault:
                 _log.warning("The saved comparison %s cannot be read: %s", path.name, fault)
-    return sorted(found, key=lambda entry: (entry.header.created_at, entry.id), reverse=True)
+    return sorted(entries, key=lambda entry: (entry.header.created_at, entry.id), reverse=True)
 
 
 def find(comparison_id: str) -> Entry | None:
@@ -97,8 +98,8 @@ def rename(comparison_id: str, title: str) -> None:
         raise InvalidInput(
             "A saved comparison needs a name.", hint=f"Give one of 1 to {MAX_TITLE} characters."
         )
-    kept = load(comparison_id)
-    _write(comparison_id, to_bytes(replace(kept, header=replace(kept.header, title=flat))))
+    saved = load(comparison_id)
+    _write(comparison_id, to_bytes(replace(saved, header=replace(saved.header, title=flat))))
 
 
 def delete(comparison_id: str) -> None:

@@ -19,7 +19,7 @@ from rerank_lab.core.types import Ranking, Trace
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.comparisons import Comparison, store
-from rerank_lab.services.comparisons.value import to_bytes
+from rerank_lab.services.comparisons.records import to_bytes
 from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.saved import comparison
 from tests.views import made
@@ -236,11 +236,11 @@ def test_results_over_other_documents_are_not_shown(home: Path) -> None:
 
 def test_a_recording_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = len(to_bytes(kept()))
-    monkeypatch.setattr("rerank_lab.services.comparisons.value.MAX_BYTES", whole - 1)
+    monkeypatch.setattr("rerank_lab.services.comparisons.records.MAX_BYTES", whole - 1)
     after = saved.comparison_of(to_bytes(kept()))
     assert after.recording == ()
     assert after.header.answers == 0
-    monkeypatch.setattr("rerank_lab.services.comparisons.value.MAX_BYTES", 1000)
+    monkeypatch.setattr("rerank_lab.services.comparisons.records.MAX_BYTES", 1000)
     with pytest.raises(InvalidInput, match="larger than"):
         to_bytes(kept())
 
