@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from rerank_lab.components.base import Param
+from rerank_lab.corpora.scripts import HAN, MARKS, SPACELESS
 
 LANGUAGES = (
     "english",
@@ -76,23 +77,6 @@ STOP_WORDS_ONLY = (
 ANALYSIS_VERSION = 2
 """Raise it when the same text gives other terms: indexes and scores from before then miss."""
 
-# Scripts without spaces between words, whose runs become pairs of characters.
-_HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_SPACELESS = (
-    _HAN + "\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
-    "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"  # hangul
-    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece"  # Thai, Lao
-    "\u1000-\u109f\u1780-\u17d3"  # Burmese, Khmer
-)
-# Vowel signs, accents and joiners that belong to a word although `\w` does not match them.
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
-    "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"
-    "\u0900-\u0903\u093a-\u094f\u0955-\u0957\u0962\u0963\u0980-\u0983\u09bc-\u09cd\u09d7"
-    "\u0a01-\u0a03\u0a3c-\u0a51\u0a70-\u0a75\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b57"
-    "\u0b82\u0bbe-\u0bcd\u0bd7\u0c00-\u0c04\u0c3e-\u0c56\u0c81-\u0c83\u0cbc-\u0cd6"
-    "\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d82\u0d83\u0dca-\u0ddf\u200c\u200d"
-)
 # Lucene's ArabicNormalizer and PersianNormalizer: forms of one letter that writers exchange.
 _LETTERS = {
     "\u0622\u0623\u0625\u0671": "\u0627",  # alef with madda, hamza or wasla: alef
@@ -121,11 +105,11 @@ _SHAPING = re.compile(f"(?<![\u0620-\u06ff]){_NON_JOINER}+|{_NON_JOINER}+(?![\u0
 _JOINED = r"{w}+(?:[.\-'’&]{w}+)*(?:\+\+|\#(?!\w))?"
 _PLAIN = re.compile(_JOINED.format(w=r"\w"))
 _MIXED = re.compile(
-    f"[{_SPACELESS}]+|" + _JOINED.format(w=rf"(?:[^\W{_SPACELESS}]|[{_MARKS}])"),
+    f"[{SPACELESS}]+|" + _JOINED.format(w=rf"(?:[^\W{SPACELESS}]|[{MARKS}])"),
 )
-_SPECIAL = re.compile(f"[{_SPACELESS}{_MARKS}]")
-_RUN = re.compile(f"[{_SPACELESS}]")
-_HAN_CHAR = re.compile(f"[{_HAN}]")
+_SPECIAL = re.compile(f"[{SPACELESS}{MARKS}]")
+_RUN = re.compile(f"[{SPACELESS}]")
+_HAN_CHAR = re.compile(f"[{HAN}]")
 _SEPARATORS = re.compile(r"[._\-'’&+#]+")
 _APOSTROPHE = re.compile(r"['’]")
 _CODE = re.compile(r"[\d._\-&+#]")

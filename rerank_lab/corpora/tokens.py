@@ -10,11 +10,8 @@ from __future__ import annotations
 import re
 import string
 
-# Thai, Lao, Tibetan, Myanmar, Khmer, Kana, Han (with its extensions), half-width Katakana.
-_UNSPACED = (
-    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-)
+from rerank_lab.corpora.scripts import UNSPACED_BLOCKS
+
 _MARKS = (
     "!-/:-@\\[-`{-~\u00a1-\u00bf\u060c\u061b\u061f\u06d4\u0964\u0965\u2010-\u2027\u2030-\u205e"
     "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20"
@@ -22,10 +19,12 @@ _MARKS = (
 LONGEST_WORD = 16
 """Letters a word token holds at most; longer runs (addresses, encoded data) count several."""
 
-TOKEN = re.compile(f"[{_UNSPACED}]|[{_MARKS}]|[^\\s{_UNSPACED}{_MARKS}]{{1,{LONGEST_WORD}}}")
+TOKEN = re.compile(
+    f"[{UNSPACED_BLOCKS}]|[{_MARKS}]|[^\\s{UNSPACED_BLOCKS}{_MARKS}]{{1,{LONGEST_WORD}}}"
+)
 _NOT_WORDS = re.compile(f"[\\s{_MARKS}]+")
 _ASCII_MARKS = str.maketrans(dict.fromkeys(string.punctuation, " "))
-_APART = re.compile(f"[{_UNSPACED}]")
+_APART = re.compile(f"[{UNSPACED_BLOCKS}]")
 
 
 def count_tokens(text: str) -> int:

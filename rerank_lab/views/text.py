@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rerank_lab.corpora.analysis import Analyzer
+from rerank_lab.corpora.scripts import MARKS, SPACELESS
 
 SNIPPET_CHARS = 260
 _READ_CHARS = 40_000
 _MAX_WORD = 80
-_WORD = re.compile(r"[\w\u0300-\u036f\u200c\u200d]+(?:[.\-'’&+#_]+\w+)*(?:\+\+|#)?")
+_WORD = re.compile(rf"[\w{MARKS}]+(?:[.\-'’&+#_]+\w+)*(?:\+\+|#)?")
 _PART = re.compile(r"[^\W_]+")
-# Scripts written without spaces: marked by pairs of characters, as the first stages read them.
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3\u3005\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
-    "\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af]+"
-)
+# Marked by pairs of characters, as the first stages read them.
+_SPACELESS = re.compile(f"[{SPACELESS}]+")
 _SNOWBALL = {
     "en": "english", "de": "german", "fr": "french", "es": "spanish", "it": "italian",
     "nl": "dutch", "pt": "portuguese", "ru": "russian", "sv": "swedish", "da": "danish",
