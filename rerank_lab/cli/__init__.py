@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.parser import COMMANDS, read_arguments
@@ -60,7 +61,9 @@ def _guarded(command: object, arguments: object, output: Output) -> int:
     if not callable(command):
         raise TypeError(command)
     try:
-        with lab_errors("The command"):
+        # The app becomes another process, whose standard output is its own.
+        apart = nullcontext() if getattr(command, "__name__", "") == "app" else output.own_stdout()
+        with lab_errors("The command"), apart:
             return int(command(arguments, output))
     except LabError as error:
         if isinstance(error.__cause__, BrokenPipeError):

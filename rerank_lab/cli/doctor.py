@@ -6,6 +6,7 @@ import argparse
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -17,10 +18,7 @@ from rerank_lab.cli.output import Output
 from rerank_lab.core.paths import HOME_VARIABLE, data_home, samples_home
 
 State = Literal["ok", "note", "problem"]
-_PACKAGES = (
-    "streamlit", "torch", "sentence-transformers", "transformers", "onnxruntime", "tokenizers",
-    "faiss-cpu", "bm25s", "numba", "ir-measures", "numpy", "scipy", "pandas", "pyarrow",
-)  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _FREE_GB = 2.0
 
 
@@ -67,17 +65,22 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    found, missing = [], []
-    for name in _PACKAGES:
+    """What the project itself declares to need, its extras left out."""
+    versions, missing = [], []
+    for line in importlib.metadata.requires("rerank-lab") or ():
+        requirement, _, condition = line.partition(";")
+        if "extra" in condition:
+            continue
+        name = _NAME.match(requirement.strip())[0]  # type: ignore[index]  # metadata is checked
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
         return Check(
             "Packages", "problem", f"missing: {', '.join(missing)}", "Run: pip install rerank-lab"
         )
-    return Check("Packages", "ok", ", ".join(found))
+    return Check("Packages", "ok", ", ".join(versions))
 
 
 def _data_folder(home: Path) -> Check:
@@ -131,12 +134,12 @@ def _components() -> Check:
     from rerank_lab.components.base import KINDS
     from rerank_lab.components.registry import Broken, infos
 
-    found = [one for kind in KINDS for one in infos(kind)]
-    broken = [one for one in found if isinstance(one, Broken)]
+    components = [one for kind in KINDS for one in infos(kind)]
+    broken = [one for one in components if isinstance(one, Broken)]
     if broken:
         listed = "; ".join(f"{one.kind} {one.name}: {one.error}" for one in broken)
         return Check("Components", "problem", listed, "Update or remove the package behind it.")
-    return Check("Components", "ok", f"{len(found)} installed")
+    return Check("Components", "ok", f"{len(components)} installed")
 
 
 def _processor() -> Check:

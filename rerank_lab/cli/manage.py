@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rerank_lab.cli.output import Output, cut
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
+from rerank_lab.core.paths import project_home
 
 if TYPE_CHECKING:
     from rerank_lab.corpora import ColumnMapping
@@ -202,8 +203,8 @@ def app(arguments: argparse.Namespace, output: Output) -> int:
     script = app_script()
     if not script.is_file():
         raise InvalidInput(
-            f"The app's start file {script.name} is not beside the package.",
-            hint="Run this in a clone of the project, installed with pip install -e .",
+            f"The app's start file {script.name} did not come with the package.",
+            hint="Install it again: pip install --force-reinstall --no-deps rerank-lab",
         )
     if importlib.util.find_spec("streamlit") is None:
         raise MissingExtra(
@@ -218,4 +219,5 @@ def app(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def app_script() -> Path:
-    return Path(__file__).resolve().parents[2] / "app.py"
+    """The file that streamlit starts."""
+    return project_home() / "app.py"

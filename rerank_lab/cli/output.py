@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from rerank_lab.core.context import Progress
@@ -24,6 +26,29 @@ class Output:
         self.as_json = as_json
         self._shown_at = 0.0
         self._shown = False
+        self._waiting: list[str] | None = None
+
+    @contextmanager
+    def own_stdout(self) -> Iterator[None]:
+        """With --json standard output holds the JSON alone, whatever a library prints there.
+
+        Inside, the stream and its file descriptor lead to standard error; lines wait until the end.
+        """
+        if not self.as_json:
+            yield
+            return
+        self._waiting, stdout = [], sys.stdout
+        stdout.flush()
+        real = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            os.dup2(real, 1)
+            os.close(real)
+            lines, self._waiting = self._waiting, None
+            stdout.write("".join(lines))
 
     def prepare(self) -> None:
         """Characters that the terminal lacks become "?"; with --json no log mixes with errors."""
@@ -42,7 +67,10 @@ class Output:
     def line(self, text: str = "") -> None:
         """One line on standard output."""
         self._clear()
-        sys.stdout.write(f"{text}\n")
+        if self._waiting is not None:
+            self._waiting.append(f"{text}\n")
+        else:
+            sys.stdout.write(f"{text}\n")
 
     def table(self, rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
         """Aligned columns, the first row as headings; columns in `right` are right-aligned."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 from collections.abc import Sequence
@@ -22,9 +23,23 @@ def data_home() -> Path:
     return Path(user_data_path("rerank-lab"))
 
 
+def project_home() -> Path:
+    """The folder of what comes beside the package: app, pages, sample corpora.
+
+    The clone that the package was installed from in place, else where the wheel put them.
+    """
+    beside = Path(__file__).resolve().parents[2]
+    if (beside / "app.py").is_file():
+        return beside
+    for file in importlib.metadata.distribution("rerank-lab").files or ():
+        if file.as_posix().endswith("share/rerank-lab/app.py"):
+            return Path(str(file.locate())).resolve().parent
+    return beside
+
+
 def samples_home() -> Path:
     """The folder of the sample corpora that come with the project."""
-    return Path(__file__).resolve().parents[2] / "sample_corpora"
+    return project_home() / "sample_corpora"
 
 
 def app_folders(address: str | None) -> tuple[Path, ...]:

@@ -45,7 +45,7 @@ def language_of(text: str) -> str:
         return UNKNOWN
     detector = _detector()
     if detector is None:
-        return _by_script(text)
+        return language_by_script(text)
     found = detector.detect_language_of(text)
     return str(found.iso_code_639_1.name).lower() if found else UNKNOWN
 
@@ -60,8 +60,8 @@ def _detector() -> Any:
     return LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
 
 
-def _by_script(text: str) -> str:
-    """Without lingua: what the commonest script says, which for Latin letters is nothing."""
+def language_by_script(text: str) -> str:
+    """What the commonest script of a text says, cheaply: a code, for Latin letters `und`."""
     scripts = Counter(unicodedata.name(char, "").split(" ")[0] for char in text if char.isalpha())
     if scripts.keys() & {"HIRAGANA", "KATAKANA"}:
         return "ja"

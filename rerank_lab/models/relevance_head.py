@@ -40,7 +40,10 @@ def head_of(located: LocatedModel) -> Head:
             f"{f' ({architecture})' if architecture else ''}.",
             hint=f'Use it as an embedding model: bi-encoder(model="{located.name}").',
         )
-    if architecture.endswith("ForCausalLM") or not architecture:
+    if architecture.endswith("ForCausalLM"):
+        _require_template(located)
+        return Head()
+    if not architecture:
         return Head()
     labels = [str(label) for _, label in sorted((config.get("id2label") or {}).items())]
     count = len(labels) or int(config.get("num_labels", 2))
@@ -50,6 +53,20 @@ def head_of(located: LocatedModel) -> Head:
     if count == 2 and len(relevant) == 1:
         return Head(2, relevant[0])
     raise ModelUnavailable(_why_not(located.name, labels, count), hint=_USE_ONE_LABEL)
+
+
+def _require_template(located: LocatedModel) -> None:
+    """A language model scores pairs only in the template that it was trained with."""
+    try:
+        modules = (located.folder / "modules.json").read_text("utf-8")
+    except OSError:
+        modules = ""
+    if "LogitScore" not in modules:
+        raise ModelUnavailable(
+            f"{located.name} is a language model that answers a template with one word; as a "
+            "cross-encoder it would score pairs without that template.",
+            hint=f'Use decoder(model="{located.name}",template=...), which names the template.',
+        )
 
 
 def require_trained_head(located: LocatedModel) -> None:

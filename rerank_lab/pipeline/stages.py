@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rerank_lab.components.base import Component, digest
+from rerank_lab.components.model_languages import language_warnings
 from rerank_lab.components.registry import expand, fusions, leaves, source_kind
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, LabError
@@ -14,6 +15,7 @@ from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Query, Ranking, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.languages import language_by_script
 from rerank_lab.fusion.base import Candidates
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import STAGE_DEPTH, deepened, fusion_of, split_at_top
@@ -140,6 +142,7 @@ class StageRunner:
             if not excluded.isdisjoint(ranking.doc_ids):
                 trace += Trace(warnings=(EXCLUDED,))
             ranking = ranking.without(excluded).top(depth)
+        trace += self._language_trace(retriever)
         return StageResult(node, Status.OK, trace, ranking)
 
     def _fuse(self, node: Node) -> StageResult:
@@ -171,7 +174,20 @@ class StageRunner:
         reranked = reranker.rerank(self.query, docs, self.ctx, head)
         below = () if reranker.may_drop else (*rest, *blank_ids)
         ranking = reranked.ranking.followed_by(below)
-        return StageResult(node, reranked.status, reranked.trace + _blank_trace(blank_ids), ranking)
+        trace = reranked.trace + _blank_trace(blank_ids) + self._language_trace(reranker)
+        return StageResult(node, reranked.status, trace, ranking)
+
+    def _language_trace(self, component: Component) -> Trace:
+        """Warns of a model that was not made for the language of the corpus or of the query."""
+        model = str(component.options.get("model", ""))
+        corpus_languages = self.corpus.meta.get("languages")
+        shares = corpus_languages if isinstance(corpus_languages, Mapping) else {}
+        query_language = {language_by_script(self.query.text): 1.0}
+        warnings = (
+            *language_warnings(model, shares, "the corpus"),
+            *language_warnings(model, query_language, "the query"),
+        )
+        return Trace(warnings=warnings) if warnings else Trace()
 
     def _fuse_candidates(self, node: Node, before: Ranking, prefix: str) -> StageResult:
         """Several rerankers, or scores of first stages, over the same candidates."""

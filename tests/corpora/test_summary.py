@@ -8,7 +8,7 @@ import pytest
 
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, CorpusSummary, PassageOptions, cut_passages, summarise
-from rerank_lab.corpora.languages import _by_script, detect_languages, language_of
+from rerank_lab.corpora.languages import detect_languages, language_by_script, language_of
 from rerank_lab.corpora.summary import Leak, find_leaks, length_histogram
 
 DOCUMENTS = (
@@ -107,7 +107,7 @@ def test_languages_of_a_mixed_corpus() -> None:
     ("text", "code"), [("привет мир", "ru"), ("漢字かな", "ja"), ("漢字", "zh"), ("hello", "und")]
 )
 def test_script_is_the_fallback(text: str, code: str) -> None:
-    assert _by_script(text) == code
+    assert language_by_script(text) == code
 
 
 def test_passages_that_stand_in_two_documents_make_no_duplicates() -> None:
