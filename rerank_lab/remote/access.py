@@ -56,8 +56,8 @@ def access_of(
         return Access(typed or provider.base_url or "http://recording", "", False, ())
     key = checked_key(provider.key, ctx, required=not provider.key_optional)
     base = base_of(key)
-    host = host_of(base)
-    own = host in own_hosts(provider)
+    host = urls.host_of(base)
+    own = host in provider.hosts
     entered = bool(ctx.secrets.get(provider.key, "").strip())
     if key and not (entered or own or host in urls.key_hosts()):
         if not provider.key_optional:
@@ -85,17 +85,6 @@ def checked_key(variable: str, ctx: Context, *, required: bool) -> str:
             hint="Copy it again, without blanks or line breaks.",
         )
     return key
-
-
-def own_hosts(provider: Provider) -> set[str]:
-    """The hosts that the data names for a provider."""
-    bases = [provider.base_url, *provider.key_bases.values()]
-    return {host_of(base) for base in bases if base}
-
-
-def host_of(url: str) -> str:
-    """The host of an address in lower case, "" when it names none."""
-    return (urlsplit(url).hostname or "").lower()
 
 
 def server_of(url: str) -> str:

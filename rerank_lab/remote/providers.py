@@ -176,6 +176,12 @@ class Provider:
         """What is known of a model; nothing is known of one that is not listed."""
         return next((m for m in self.models if m.id == model_id), HostedModel(model_id))
 
+    @property
+    def hosts(self) -> set[str]:
+        """The provider's own hosts."""
+        bases = [self.base_url, *self.key_bases.values()]
+        return {urls.host_of(base) for base in bases if base}
+
     def is_listwise(self, model_id: str) -> bool:
         """True when a document's score depends on the others in the request."""
         return any(model_id.split("/")[-1].startswith(prefix) for prefix in self.listwise)
@@ -192,14 +198,16 @@ class Provider:
         Args:
             model_id: The model in use.
             stated: The price that a user stated; negative for none.
-            address: The address in use. A server of one's own is free on this machine or network;
-                elsewhere somebody may bill it.
+            address: The address that a user typed, if any. A server of one's own is free on this
+                machine or network; elsewhere somebody may bill it. The listed prices are those at
+                the provider's own addresses: what a gateway bills is not known.
         """
         if stated >= 0:
             return Price(stated, 1.0, "USD", "", "you")
         if self.free and (not address or urls.is_private(address)):
             return Price(0.0, 1.0, "USD", self.as_of, "own server")
-        return None if self.free else self.model(model_id).price
+        elsewhere = bool(address) and urls.host_of(address) not in self.hosts
+        return None if self.free or elsewhere else self.model(model_id).price
 
     def estimate(
         self, model_id: str, requests: Sequence[tuple[int, int]], price: Price | None

@@ -97,6 +97,11 @@ def unchecked(url: str) -> Target:
     return Target(parts.scheme, parts.hostname or "", port, "")
 
 
+def host_of(url: str) -> str:
+    """The host of an address in lower case, "" when it names none."""
+    return (urlsplit(url).hostname or "").lower()
+
+
 def path_of(url: str) -> str:
     """The path of an address, percent-decoded: the part of it that recordings are found by."""
     return unquote(urlsplit(url).path)

@@ -12,8 +12,8 @@ from rerank_lab.components.registry import expand
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.remote.access import host_of
 from rerank_lab.remote.recordings import Recording
+from rerank_lab.remote.urls import host_of
 from rerank_lab.services.comparisons import Comparison, Entry, Header, SavedColumn, default_title
 from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.formatting import counted

@@ -17,7 +17,7 @@ from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.remote import urls
-from rerank_lab.remote.access import Access, access_of, host_of, replayed
+from rerank_lab.remote.access import Access, access_of, replayed
 from rerank_lab.remote.caller import CallResult, RemoteCaller, Request, RequestPolicy
 from rerank_lab.remote.providers import Provider, ReplyMap
 from rerank_lab.remote.refusals import RemoteError
@@ -145,7 +145,7 @@ class ChatEndpoint:
 
     @property
     def _host(self) -> str:
-        return host_of(self.typed_address) or _OPENAI
+        return urls.host_of(self.typed_address) or _OPENAI
 
     def _sampling(self) -> dict[str, Any]:
         temperature = float(self.options["temperature"])
@@ -191,7 +191,7 @@ class ChatEndpoint:
         )
 
         def read_answer(response: Response) -> Completion:
-            return completion(response, host_of(caller.policy.access.base))
+            return completion(response, urls.host_of(caller.policy.access.base))
 
         def billed(answer: Completion) -> float:
             return self._cost(answer.tokens_in, answer.tokens_out) or 0.0
@@ -257,7 +257,7 @@ class ChatEndpoint:
 def no_probabilities(base: str, what: str, body: str = "") -> BackendError:
     """The error for an endpoint that does not give what a form needs."""
     return BackendError(
-        f"The endpoint at {host_of(base)} does not give {what}, which this form needs.",
+        f"The endpoint at {urls.host_of(base)} does not give {what}, which this form needs.",
         hint='Use backend="local", an endpoint that gives them (such as vLLM), or another form.',
         details=body,
     )
@@ -270,7 +270,7 @@ def _chat_providers() -> Mapping[str, ChatProvider]:
     listed = [
         msgspec.convert(entry | {"name": name}, ChatProvider) for name, entry in entries.items()
     ]
-    return {host_of(provider.base_url): provider for provider in listed}
+    return {urls.host_of(provider.base_url): provider for provider in listed}
 
 
 def chat_providers() -> tuple[ChatProvider, ...]:
@@ -283,7 +283,7 @@ def chat_provider(base_url: str, key_variable: str) -> ChatProvider:
 
     An endpoint that the data does not name may want a key or not.
     """
-    host = host_of(base_url.strip()) if base_url.strip() else _OPENAI
+    host = urls.host_of(base_url.strip()) if base_url.strip() else _OPENAI
     known = _chat_providers().get(host)
     return known or ChatProvider(host, "", key_variable, key_optional=True, name=host)
 

@@ -94,7 +94,7 @@ def test_a_refused_request_costs_nothing_and_one_without_answer_counts(fake: Sta
 
 def test_units_and_cost_come_from_the_reply(fake: Start) -> None:
     meter = SpendMeter()
-    trace = run("voyage", fake("voyage"), keyed(spend=meter)).trace
+    trace = run("voyage", fake("voyage"), keyed(spend=meter), price=0.05 / 1_000_000).trace
     tokens = sum(len(doc.text.split()) for doc in DOCS) + 3 * len(DOCS)
     assert (trace.units, trace.unit, trace.tokens_in) == (tokens, "tokens", tokens)
     assert trace.cost == pytest.approx(tokens * 0.05 / 1_000_000)
@@ -119,7 +119,7 @@ def test_what_comes_from_the_cache_costs_nothing(fake: Start, tmp_path: object) 
 
 
 def test_the_estimate_is_at_least_what_is_billed(fake: Start) -> None:
-    reranker = made("voyage", fake("voyage"))
+    reranker = made("voyage", fake("voyage"), price=0.05 / 1_000_000)
     estimate = reranker.cost_estimate(QUERY, DOCS)
     done = reranker.rerank(QUERY, DOCS, keyed())
     assert estimate.calls == done.trace.calls == 1
@@ -127,7 +127,17 @@ def test_the_estimate_is_at_least_what_is_billed(fake: Start) -> None:
     assert estimate.units >= done.trace.units
     assert estimate.amount is not None
     assert estimate.amount >= done.trace.cost
-    assert estimate.as_of == "2026-07-27"
+    assert load("reranker", "voyage")().cost_estimate(QUERY, DOCS).as_of == "2026-07-27"
+
+
+def test_listed_prices_hold_at_the_providers_own_addresses_only(fake: Start) -> None:
+    own = load("reranker", "voyage")(base_url="https://api.voyageai.com/v1")
+    assert own.cost_estimate(QUERY, DOCS).amount is not None
+    gateway = fake("voyage")
+    assert made("voyage", gateway).cost_estimate(QUERY, DOCS).amount is None
+    with pytest.raises(SpendLimit, match="price of"):
+        run("voyage", gateway, keyed(spend=SpendMeter(limit=1.0)))
+    assert gateway.requests == []
 
 
 def test_a_search_unit_covers_a_hundred_documents() -> None:
