@@ -55,11 +55,9 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _import(arguments: argparse.Namespace, output: Output) -> int:
-    from rerank_lab.corpora import ImportOptions, PassageOptions, import_corpus
+    from rerank_lab.corpora import ImportOptions, PassageOptions
+    from rerank_lab.services.corpora import ImportRequest, run_import
 
-    for path in (arguments.path, arguments.queries, arguments.qrels):
-        if path and not Path(path).expanduser().exists():
-            raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
     tokens = arguments.passages
     passages = PassageOptions(tokens, overlap=min(32, tokens // 4)) if tokens else None
     options = ImportOptions(
@@ -69,15 +67,15 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
         replace=arguments.replace,
         strict=arguments.strict,
     )
-    report = import_corpus(
+    request = ImportRequest(
         Path(arguments.path),
         arguments.name,
         mapping=_columns(arguments.columns) if arguments.columns else None,
         queries=Path(arguments.queries) if arguments.queries else None,
         qrels=Path(arguments.qrels) if arguments.qrels else None,
         options=options,
-        ctx=Context(progress=output.progress),
     )
+    report = run_import(request, Context(progress=output.progress))
     if output.as_json:
         output.json(report.to_json())
         return 0
@@ -86,7 +84,7 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
     if len(report.readings) > _READINGS_SHOWN:
         output.line(f"... and {len(report.readings) - _READINGS_SHOWN:,} files more")
     output.line(
-        f"{report.name}: {report.kept:,} documents kept, {report.skipped:,} rows skipped, "
+        f"{report.name}: {report.documents:,} documents kept, {report.skipped:,} rows skipped, "
         f"{report.queries:,} queries, {report.judgments:,} judgments"
     )
     for problem in report.problems:
@@ -111,9 +109,9 @@ def _columns(text: str) -> ColumnMapping:
 
 
 def _delete(arguments: argparse.Namespace, output: Output) -> int:
-    from rerank_lab.corpora import delete_corpus
+    from rerank_lab.services.corpora import delete
 
-    delete_corpus(arguments.name)
+    delete(arguments.name)
     if output.as_json:
         output.json({"deleted": arguments.name})
     else:

@@ -28,6 +28,7 @@ class Corpus:
 
     @cached_property
     def by_id(self) -> dict[str, Document]:
+        """Documents (or passages) by their id."""
         return {document.id: document for document in self.documents}
 
     @cached_property

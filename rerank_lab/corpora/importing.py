@@ -27,7 +27,7 @@ from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import check_name, imported_entry, read_summary, save_corpus
 from rerank_lab.corpora.summary import CorpusSummary, duplicate_groups, summarise
 
-Given = Preview | Source | Path | str
+ImportSource = Preview | Source | Path | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,17 @@ class ImportOptions:
 
     @property
     def reading(self) -> ReadOptions:
+        """The part of the options that readers take."""
         return ReadOptions(self.encoding, self.delimiter, self.header, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of an import. `kept` counts documents (before cutting), `skipped` rows."""
+    """What became of an import. `documents` counts documents (before cutting), `skipped` rows."""
 
     name: str
     path: Path
-    kept: int
+    documents: int
     skipped: int
     passages: int
     queries: int
@@ -72,8 +73,10 @@ class ImportReport:
     """How each file of documents was read; empty when only queries or judgments were attached."""
 
     def to_json(self) -> dict[str, Any]:
-        names = ("name", "kept", "skipped", "passages", "queries", "judgments")
+        """The report as the command line gives it with `--json`."""
+        names = ("name", "skipped", "passages", "queries", "judgments")
         return {name: getattr(self, name) for name in names} | {
+            "kept": self.documents,
             "path": str(self.path),
             "summary": self.summary.to_json(),
             "problems": [problem.to_json() for problem in self.problems],
@@ -103,19 +106,19 @@ def inspect_upload(name: str, data: bytes | Path, options: ImportOptions | None 
 
 
 def import_corpus(
-    given: Given,
+    upload: ImportSource,
     name: str,
     *,
     mapping: ColumnMapping | None = None,
-    queries: Given | None = None,
-    qrels: Given | None = None,
+    queries: ImportSource | None = None,
+    qrels: ImportSource | None = None,
     options: ImportOptions | None = None,
     ctx: Context | None = None,
 ) -> ImportReport:
     """Read, check, cut, summarise and store a corpus under `name`, all of it or nothing.
 
     Args:
-        given: a file, a folder, an upload or its preview.
+        upload: a file, a folder, an upload or its preview.
         name: what the corpus is to be called.
         mapping: the columns of files of rows; without it (and with a Preview) the guessed ones.
         queries: a query file in place of the queries that come with the documents.
@@ -131,51 +134,53 @@ def import_corpus(
     options, ctx = options or ImportOptions(), ctx or Context()
     slug = check_name(name, replace=options.replace)
     log = ProblemLog(options.limits.problems)
-    source, format_name = _source(given), options.format
-    if isinstance(given, Preview):
-        mapping, format_name = mapping or given.mapping, format_name or given.chosen_format
+    source, format_name = _source(upload), options.format
+    if isinstance(upload, Preview):
+        mapping, format_name = mapping or upload.mapping, format_name or upload.chosen_format
     with opened(source, options.reading) as parts:
         bundle = read_parts(
             parts, options.reading, log, mapping=mapping, format_name=format_name, ctx=ctx
         )
     _read_beside(bundle, queries, qrels, options, log)
-    kept = len(bundle.documents)
+    documents = len(bundle.documents)
     if options.passages:
         ctx.report("Cutting passages")
         bundle.documents = cut_passages(bundle.documents, options.passages)
-    about = {
-        "source": source.name,
-        "format": bundle.format,
-        "licence": options.licence,
-        "imported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "skipped": bundle.skipped,
-    }
+    about = _provenance(source, bundle, options)
     corpus = _checked(name.strip(), bundle, log)
     _tell_repeats(corpus, log)
     if options.strict:
         _refuse_losses(source.name, log)
     place = _Place(slug, options.replace)
-    return _store(corpus, place, about, log, kept=kept, ctx=ctx, readings=bundle.readings)
+    return _store(corpus, place, about, log, documents=documents, ctx=ctx, readings=bundle.readings)
 
 
 def attach_queries(
-    name: str, given: Given, *, options: ImportOptions | None = None, ctx: Context | None = None
+    name: str,
+    upload: ImportSource,
+    *,
+    options: ImportOptions | None = None,
+    ctx: Context | None = None,
 ) -> ImportReport:
     """Give an imported corpus the queries of a file, in place of those it has.
 
     Its judgments stay; those of queries that are not in the file are reported and rest unused.
     """
-    return _attach(name, given, "queries", options or ImportOptions(), ctx or Context())
+    return _attach(name, upload, "queries", options or ImportOptions(), ctx or Context())
 
 
 def attach_qrels(
-    name: str, given: Given, *, options: ImportOptions | None = None, ctx: Context | None = None
+    name: str,
+    upload: ImportSource,
+    *,
+    options: ImportOptions | None = None,
+    ctx: Context | None = None,
 ) -> ImportReport:
     """Give an imported corpus the judgments of a file, in place of those it has.
 
     Raises InvalidInput when they name none of its documents, or none of its queries.
     """
-    return _attach(name, given, "qrels", options or ImportOptions(), ctx or Context())
+    return _attach(name, upload, "qrels", options or ImportOptions(), ctx or Context())
 
 
 def stored_summary(name: str) -> CorpusSummary:
@@ -187,10 +192,10 @@ def stored_summary(name: str) -> CorpusSummary:
 
 
 def _attach(
-    name: str, given: Given, what: str, options: ImportOptions, ctx: Context
+    name: str, upload: ImportSource, what: str, options: ImportOptions, ctx: Context
 ) -> ImportReport:
     entry = imported_entry(name)
-    source, log = _source(given), ProblemLog(options.limits.problems)
+    source, log = _source(upload), ProblemLog(options.limits.problems)
     check_size(source.name, source.size, options.limits.upload)
     # The stored judgments as they are: those that wait for their queries must not be lost.
     with opened(Source.of(entry.path), ReadOptions()) as parts:
@@ -202,14 +207,25 @@ def _attach(
         _check(bundle, log, source.name)
     about = read_summary(entry.path)
     corpus = _checked(entry.name, bundle, log if what == "queries" else ProblemLog())
-    kept = len(corpus.document_ids)
-    return _store(corpus, _Place(entry.slug, True), about, log, kept=kept, ctx=ctx)
+    documents = len(corpus.document_ids)
+    return _store(corpus, _Place(entry.slug, True), about, log, documents=documents, ctx=ctx)
+
+
+def _provenance(source: Source, bundle: Bundle, options: ImportOptions) -> dict[str, Any]:
+    """What is stored about where a corpus comes from."""
+    return {
+        "source": source.name,
+        "format": bundle.format,
+        "licence": options.licence,
+        "imported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "skipped": bundle.skipped,
+    }
 
 
 def _read_beside(
     bundle: Bundle,
-    queries: Given | None,
-    qrels: Given | None,
+    queries: ImportSource | None,
+    qrels: ImportSource | None,
     options: ImportOptions,
     log: ProblemLog,
 ) -> None:
@@ -236,12 +252,12 @@ def _refuse_losses(file: str, log: ProblemLog) -> None:
         )
 
 
-def _source(given: Given) -> Source:
-    if isinstance(given, Preview):
-        return given.source
-    if isinstance(given, Source):
-        return given
-    path = Path(given).expanduser()
+def _source(upload: ImportSource) -> Source:
+    if isinstance(upload, Preview):
+        return upload.source
+    if isinstance(upload, Source):
+        return upload
+    path = Path(upload).expanduser()
     if not path.exists():
         raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
     return Source.of(path)
@@ -262,9 +278,9 @@ def _checked(name: str, bundle: Bundle, log: ProblemLog) -> Corpus:
 def _tell_repeats(corpus: Corpus, log: ProblemLog) -> None:
     groups = duplicate_groups(corpus.documents)
     if repeats := sum(len(group) - 1 for group in groups):
-        told = "1 document repeats" if repeats == 1 else f"{repeats:,} documents repeat"
-        shown = "; ".join(" = ".join(group[:4]) for group in groups[:3])
-        log.note(f"{told} the content of another; all are kept ({shown}).")
+        count = "1 document repeats" if repeats == 1 else f"{repeats:,} documents repeat"
+        examples = "; ".join(" = ".join(group[:4]) for group in groups[:3])
+        log.note(f"{count} the content of another; all are kept ({examples}).")
 
 
 def _store(
@@ -273,7 +289,7 @@ def _store(
     about: Mapping[str, Any],
     log: ProblemLog,
     *,
-    kept: int,
+    documents: int,
     ctx: Context,
     readings: Sequence[FileReading] = (),
 ) -> ImportReport:
@@ -281,12 +297,12 @@ def _store(
     ctx.report("Looking the corpus over", 0, len(corpus))
     summary = summarise(corpus)
     problems = [problem.to_json() for problem in log.problems]
-    shown = dict(about) | summary.to_json() | {"problems": problems}
-    path = save_corpus(corpus, shown, slug=place.slug, replace=place.replace, ctx=ctx)
+    stored = dict(about) | summary.to_json() | {"problems": problems}
+    path = save_corpus(corpus, stored, slug=place.slug, replace=place.replace, ctx=ctx)
     return ImportReport(
         name=corpus.name,
         path=path,
-        kept=kept,
+        documents=documents,
         skipped=int(about.get("skipped", 0)),
         passages=summary.passages,
         queries=summary.queries,

@@ -56,8 +56,10 @@ def find_parts(folder: Path) -> Parts:
 
 
 def _hub_parts(folder: Path, files: list[Path]) -> Parts | None:
-    """The parts of a data set as the Hugging Face hub stores it: `corpus/`, `queries/`, `qrels/`
-    with tables in shards. None when the folder is not laid out so."""
+    """The parts of a data set as the Hugging Face hub stores it, None for another layout.
+
+    `corpus/`, `queries/` and `qrels/` hold tables, perhaps in shards.
+    """
     tables = [path for path in files if _is_table(path)]
     corpus, queries, qrels = (
         [path for path in tables if path.parent == folder / name]
@@ -100,8 +102,8 @@ def _hidden(name: str) -> bool:
 def _by_stem(files: list[Path], stems: tuple[str, ...]) -> Path | None:
     by_stem = {_shard_stem(path): path for path in reversed(files)}
     exact = {path.stem.lower(): path for path in reversed(files)}
-    found = by_stem | exact
-    return next((found[stem] for stem in stems if stem in found), None)
+    by_name = by_stem | exact
+    return next((by_name[stem] for stem in stems if stem in by_name), None)
 
 
 def _shard_stem(path: Path) -> str:

@@ -113,8 +113,8 @@ def _read_path(path: Path, options: ReadOptions, log: ProblemLog) -> Bundle:
 
 def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:
     about = read_summary(entry.path)
-    kept = {name: about[name] for name in ("languages", "licence", "source") if about.get(name)}
-    return {"source": entry.kind} | kept | {"kind": entry.kind}
+    meta = {name: about[name] for name in ("languages", "licence", "source") if about.get(name)}
+    return {"source": entry.kind} | meta | {"kind": entry.kind}
 
 
 def _given(path: PathLike | None, what: str) -> Source | None:

@@ -62,6 +62,7 @@ def plain_name(name: str) -> str:
 
 
 def is_known_name(name: str) -> bool:
+    """Whether a column of that name has a meaning to us."""
     return plain_name(name) in _KNOWN
 
 
@@ -241,8 +242,10 @@ def check_mapping(mapping: ColumnMapping, columns: Iterable[str], file: str) -> 
 
 
 def id_text(value: Any) -> str | None:
-    """An id as text: strings stripped, with spaces for tabs, line ends and other control characters
-    (no table could hold them); whole numbers as they print; None when it cannot be one."""
+    """An id as text: strings stripped, whole numbers as they print; None when it cannot be one.
+
+    Tabs, line ends and other control characters become spaces: no table could hold them.
+    """
     if isinstance(value, str):
         return _CONTROL.sub(" ", clean_text(value)).strip() or None
     if isinstance(value, bool):

@@ -48,15 +48,15 @@ def cut_passages(
     characters of it it holds. Raises InvalidInput when a passage id is already a document's.
     """
     options = options or PassageOptions()
-    given = list(documents)
+    whole = list(documents)
     out: list[Document] = []
-    for document in given:
+    for document in whole:
         spans = passage_spans(document.text, options)
         if len(spans) == 1 or document.parent:
             out.append(document)
         else:
             out += [_passage(document, number, span) for number, span in enumerate(spans, 1)]
-    if len(out) > len(given):
+    if len(out) > len(whole):
         _check_ids(out)
     return out
 
@@ -140,11 +140,11 @@ def _passage(document: Document, number: int, span: tuple[int, int]) -> Document
 
 
 def _check_ids(passages: list[Document]) -> None:
-    seen: set[str] = set()
+    ids: set[str] = set()
     for passage in passages:
-        if passage.id in seen:
+        if passage.id in ids:
             raise InvalidInput(
                 f"The id {passage.id!r} belongs to a document and to a passage of another.",
                 hint="Give documents ids that do not end in #p and a number.",
             )
-        seen.add(passage.id)
+        ids.add(passage.id)

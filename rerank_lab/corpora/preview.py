@@ -65,6 +65,7 @@ class Preview:
 
     @property
     def needs_mapping(self) -> bool:
+        """Whether there are columns to choose."""
         return self.mapping is not None
 
 

@@ -62,8 +62,11 @@ class Source:
         return None if self._compression else self.path
 
     def open(self) -> BinaryIO:
-        """A stream of the (decompressed) bytes. Raises InvalidInput while it is read when they are
-        damaged or far more than a compressed text can be."""
+        """A stream of the (decompressed) bytes.
+
+        Reading it raises InvalidInput when they are damaged or far more than a compressed text
+        can be.
+        """
         if compression := self._compression:
             raw = _BoundedStream(self.name, compression(self._open_stored()), self.size)
             return cast(BinaryIO, io.BufferedReader(raw))
@@ -190,7 +193,7 @@ def read_lines(
 ) -> Iterator[tuple[int, str]]:
     """(line number, line with its line end) for every line; over-long ones are reported, not given.
 
-    Lines end at \\n, \\r\\n or \\r only, never at the Unicode separators that JSON text may hold.
+    Lines end at LF, CR LF or CR only, never at the Unicode separators that JSON text may hold.
     """
     errors = "replace" if decoding.lossy else "strict"
     number = 0
@@ -213,7 +216,7 @@ def read_lines(
 
 
 def read_text(source: Source, log: ProblemLog, encoding: str = "") -> str:
-    """The whole file as text, line ends made `\\n`."""
+    """The whole file as text, every line end a line feed."""
     decoding = detect_decoding(source, log, encoding)
     text = source.read().decode(decoding.codec, "replace" if decoding.lossy else "strict")
     return text.replace("\r\n", "\n").replace("\r", "\n")

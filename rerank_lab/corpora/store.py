@@ -51,6 +51,7 @@ class CorpusEntry:
 
 
 def corpora_home() -> Path:
+    """The folder of the imported corpora."""
     return data_home() / "corpora"
 
 
@@ -162,15 +163,17 @@ def save_corpus(
 
 
 def document_line(document: Document) -> str:
-    shown: dict[str, Any] = {"_id": document.id, "title": document.title, "text": document.text}
+    """A document as a line of `corpus.jsonl`, in the layout of BEIR."""
+    row: dict[str, Any] = {"_id": document.id, "title": document.title, "text": document.text}
     if document.meta:
-        shown[META] = document.meta
+        row[META] = document.meta
     if document.parent:
-        shown[PARENT] = document.parent
-    return json.dumps(shown, ensure_ascii=False, default=str) + "\n"
+        row[PARENT] = document.parent
+    return json.dumps(row, ensure_ascii=False, default=str) + "\n"
 
 
 def write_queries(path: Path, queries: Iterable[Query]) -> None:
+    """Write `queries.jsonl`, in the layout of BEIR."""
     rows = ({"_id": q.id, "text": q.text} | ({META: q.meta} if q.meta else {}) for q in queries)
     write_file(
         path, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
@@ -190,6 +193,7 @@ def write_judgments(path: Path, qrels: Qrels) -> None:
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write what is known of a corpus without reading it."""
     write_file(folder / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=1, default=str))
 
 

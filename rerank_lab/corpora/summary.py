@@ -23,8 +23,11 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Tokens a document (by our own count). Bin i holds edges[i] <= n < edges[i + 1], the last all
-    above. Over `sampled` evenly spaced documents; scale counts by documents / sampled."""
+    """Tokens a document, by our own count, over `sampled` evenly spaced documents.
+
+    Bin i holds edges[i] <= n < edges[i + 1], the last all above; scale counts by documents /
+    sampled.
+    """
 
     counts: tuple[int, ...]
     median: int
@@ -44,8 +47,11 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class CorpusSummary:
-    """Counts are exact except `lengths` and `languages`, which are sampled. Example lists are cut
-    to 20 entries; the count beside each is not."""
+    """What is in a corpus. Counts are exact; `lengths` and `languages` are sampled.
+
+    `passages` is how many texts are searched when documents were cut, else 0. Example lists are
+    cut to 20 entries; the count beside each is not.
+    """
 
     name: str
     documents: int
@@ -68,21 +74,22 @@ class CorpusSummary:
     missing_documents: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
+        """The summary as it is stored beside the corpus."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, shown: Mapping[str, Any]) -> CorpusSummary:
+    def from_json(cls, stored: Mapping[str, Any]) -> CorpusSummary:
         """The summary back from `to_json`, with lists for tuples as JSON has them."""
-        values = {name: shown[name] for name in cls.__dataclass_fields__}
-        lengths = {name: _tupled(value) for name, value in shown["lengths"].items()}
+        values = {name: stored[name] for name in cls.__dataclass_fields__}
+        lengths = {name: _tupled(value) for name, value in stored["lengths"].items()}
         return cls(
             **values
             | {
                 "lengths": Lengths(**lengths),
-                "leaks": tuple(Leak(**leak) for leak in shown["leaks"]),
-                "duplicate_groups": tuple(map(tuple, shown["duplicate_groups"])),
-                "missing_documents": tuple(shown["missing_documents"]),
-                "grades": {int(grade): count for grade, count in shown["grades"].items()},
+                "leaks": tuple(Leak(**leak) for leak in stored["leaks"]),
+                "duplicate_groups": tuple(map(tuple, stored["duplicate_groups"])),
+                "missing_documents": tuple(stored["missing_documents"]),
+                "grades": {int(grade): count for grade, count in stored["grades"].items()},
             }
         )
 
@@ -151,12 +158,14 @@ def duplicate_groups(documents: Sequence[Document]) -> list[tuple[str, ...]]:
 
 
 def find_leaks(documents: Sequence[Document], queries: Sequence[Query]) -> list[Leak]:
-    """Queries of four words or more that stand word for word inside a document, case, punctuation
-    and spacing aside. A leaked query is found by matching alone and tells little about a reranker.
+    """Queries of four words or more that stand word for word inside a document.
+
+    Case, punctuation and spacing do not count. Matching alone finds the document of a leaked query,
+    which therefore tells little about a reranker.
     """
-    wanted = {query.id: normalised(query.text) for query in queries}
-    wanted = {q: text for q, text in wanted.items() if len(text.split()) >= _LEAK_WORDS}
-    vocabulary = {term for text in wanted.values() for term in terms(text)}
+    query_texts = {query.id: normalised(query.text) for query in queries}
+    query_texts = {q: text for q, text in query_texts.items() if len(text.split()) >= _LEAK_WORDS}
+    vocabulary = {term for text in query_texts.values() for term in terms(text)}
     if not vocabulary:
         return []
     postings: dict[str, list[int]] = defaultdict(list)
@@ -165,22 +174,22 @@ def find_leaks(documents: Sequence[Document], queries: Sequence[Query]) -> list[
             postings[term].append(index)
     content = cache(lambda index: normalised(documents[index].content))
     leaks: list[Leak] = []
-    for query_id, text in wanted.items():
+    for query_id, text in query_texts.items():
         likely = _with_all(postings, terms(text))
         inside = [index for index in likely if text in content(index)]
         leaks += [Leak(query_id, name) for name in _document_ids(documents, inside)]
     return leaks
 
 
-def _with_all(postings: Mapping[str, Sequence[int]], wanted: set[str]) -> list[int]:
+def _with_all(postings: Mapping[str, Sequence[int]], query_terms: set[str]) -> list[int]:
     """Indexes of documents that hold the rarest terms: few enough to look at each."""
-    lists = sorted((postings.get(term, ()) for term in wanted), key=len)
-    found = set(lists[0])
+    lists = sorted((postings.get(term, ()) for term in query_terms), key=len)
+    indexes = set(lists[0])
     for more in lists[1:]:
-        if len(found) <= 2:
+        if len(indexes) <= 2:
             break
-        found.intersection_update(more)
-    return sorted(found)
+        indexes.intersection_update(more)
+    return sorted(indexes)
 
 
 def _document_ids(documents: Sequence[Document], indexes: Sequence[int]) -> list[str]:

@@ -1,5 +1,6 @@
-"""Counting tokens without a model: words, punctuation marks, single characters of scripts
-that do not separate words.
+"""Counting tokens without a model.
+
+A token is a word, a punctuation mark, or a single character of a script that separates no words.
 
 The count is an estimate. On English text a WordPiece tokenizer gives about 1.1 to 1.4 times as
 many; it is meant for cutting and for comparing lengths, not for filling a model's window exactly.
@@ -51,10 +52,12 @@ def normalised(text: str) -> str:
 
 
 def terms(text: str) -> set[str]:
-    """What to look normalised text up by: its words, and in scripts without spaces, where single
-    characters say little, runs of three."""
-    found = text.split()
+    """What to look normalised text up by: its words.
+
+    In scripts without spaces, where single characters say little, runs of three as well.
+    """
+    words = text.split()
     if text.isascii() or not _APART.search(text):
-        return set(found)
-    runs = zip(found, found[1:], found[2:], strict=False)
-    return set(found) | {a + b + c for a, b, c in runs if len(a) == len(b) == len(c) == 1}
+        return set(words)
+    runs = zip(words, words[1:], words[2:], strict=False)
+    return set(words) | {a + b + c for a, b, c in runs if len(a) == len(b) == len(c) == 1}

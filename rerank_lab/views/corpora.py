@@ -146,7 +146,7 @@ def corpus_line(entry: CorpusEntry) -> str:
     return " · ".join(shown)
 
 
-def facts(corpus: Corpus, summary: CorpusSummary) -> tuple[Fact, ...]:
+def facts(summary: CorpusSummary) -> tuple[Fact, ...]:
     """The figures at the top of a corpus."""
     lengths = summary.lengths
     shares = ", ".join(

@@ -131,11 +131,11 @@ def suggested_name(file_name: str, taken: Collection[str]) -> str:
 
 
 def import_sentence(report: ImportReport) -> str:
-    """`"notes" holds 240 documents, 12 queries and 30 judgments; 3 entries were left out.`
+    """What an import brought, as in `"notes" holds 240 documents and 12 queries.`.
 
     Every error means that something was left out; merged duplicates are notes and lose nothing.
     """
-    documents = counted(report.kept, "document")
+    documents = counted(report.documents, "document")
     if report.passages:
         documents += f" ({counted(report.passages, 'passage')})"
     beside = [counted(report.queries, "query", "queries")] if report.queries else []

@@ -49,7 +49,7 @@ def take(name: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_the_undamaged_file_is_taken(name: str) -> None:
-    assert import_corpus(inspect_upload(name, GOOD[name]), "mine").kept >= 1
+    assert import_corpus(inspect_upload(name, GOOD[name]), "mine").documents >= 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)

@@ -70,7 +70,7 @@ def test_import_with_a_mapping_and_load_again(home: Path) -> None:
     report = import_corpus(
         preview, "My shop", mapping=ColumnMapping("blurb", "sku", "name", meta=("year",))
     )
-    assert (report.kept, report.skipped, report.problems) == (2, 0, ())
+    assert (report.documents, report.skipped, report.problems) == (2, 0, ())
     assert stored(home) == ["my-shop"]
     for name in ("My shop", "my-shop"):
         corpus = load_corpus(name)
@@ -94,14 +94,14 @@ def test_preview_of_a_folder_zip_needs_no_mapping() -> None:
     preview = inspect_upload("docs.zip", data)
     assert preview.files == 2
     assert not preview.needs_mapping
-    assert import_corpus(preview, "docs").kept == 2
+    assert import_corpus(preview, "docs").documents == 2
 
 
 def test_plain_text_as_one_document_or_one_a_line() -> None:
     data = b"one\ntwo\nthree\n"
-    assert import_corpus(inspect_upload("a.txt", data), "whole").kept == 1
+    assert import_corpus(inspect_upload("a.txt", data), "whole").documents == 1
     preview = inspect_upload("a.txt", data, ImportOptions(format="lines"))
-    assert import_corpus(preview, "lines").kept == 3
+    assert import_corpus(preview, "lines").documents == 3
 
 
 def test_beir_zip_comes_with_queries_and_judgments() -> None:
@@ -115,7 +115,7 @@ def test_beir_zip_comes_with_queries_and_judgments() -> None:
 def test_an_import_says_what_it_left_out() -> None:
     data = make.jsonl({"id": 1, "text": "a"}, {"id": 1, "text": "b"}) + b"{\n"
     report = import_corpus(inspect_upload("a.jsonl", data), "mine")
-    assert (report.kept, report.skipped) == (1, 1)
+    assert (report.documents, report.skipped) == (1, 1)
     assert report.problem_counts == {"info": 0, "warning": 0, "error": 2}
     assert [problem.line for problem in report.problems] == [2, 3]
 
@@ -225,7 +225,10 @@ def test_long_documents_are_cut_and_their_parent_kept() -> None:
     data = make.jsonl({"id": "long", "text": "word " * 100}, {"id": "short", "text": "word"})
     options = ImportOptions(passages=PassageOptions(40, 10))
     report = import_corpus(inspect_upload("a.jsonl", data), "cut", options=options)
-    assert (report.kept, report.passages) == (2, 4)  # what is searched: three and the short one
+    assert (report.documents, report.passages) == (
+        2,
+        4,
+    )
     corpus = load_corpus("cut")
     assert corpus.document_ids == {"long", "short"}
     assert corpus.parent_of == {f"long#p{n}": "long" for n in (1, 2, 3)}

@@ -90,7 +90,7 @@ def test_warnings_come_first() -> None:
 
 
 def test_facts_count_documents_and_grades() -> None:
-    shown = {fact.label: fact for fact in views.facts(corpus(), summarise(corpus()))}
+    shown = {fact.label: fact for fact in views.facts(summarise(corpus()))}
     assert shown["Documents"].value == "4"
     assert shown["Queries"].about == "1 with judgments"
     assert shown["Judgments"].about == "grade 0: 1, grade 1: 1, grade 2: 1"

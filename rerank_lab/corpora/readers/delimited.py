@@ -106,8 +106,11 @@ class _TabSurvey:
 
     @property
     def quotes(self) -> bool:
-        """Whether a regular file writes cells in quotes: all that begin with one are closed, and
-        some prove it, by a doubled quote inside or by a column that is quoted throughout."""
+        """Whether a regular file writes cells in quotes.
+
+        All that begin with one are closed, and some prove it: by a doubled quote inside, or by a
+        column that is quoted throughout.
+        """
         rows = self.widths.total()
         throughout = any(count >= rows - 1 > 0 for count in self.quoted_in_column.values())
         return self.opening == self.closed > 0 and (self.doubled > 0 or throughout)

@@ -42,8 +42,8 @@ def draw(entry: CorpusEntry, corpus: Corpus, summary: CorpusSummary) -> None:
     """The tabs of one corpus; only the open one is drawn."""
     tabs = [DOCUMENTS, QUERIES, CHECKS, INDEXES]
     tabs += [CHANGE] if entry.kind == "imported" else []
-    found = views.findings(summary)
-    warnings = sum(finding.level == "warning" for finding in found)
+    findings = views.findings(summary)
+    warnings = sum(finding.level == "warning" for finding in findings)
     tab = st.segmented_control(
         "Part",
         tabs,
@@ -57,7 +57,7 @@ def draw(entry: CorpusEntry, corpus: Corpus, summary: CorpusSummary) -> None:
     if tab == QUERIES:
         _queries(corpus)
     elif tab == CHECKS:
-        _checks(summary, found)
+        _checks(summary, findings)
     elif tab == INDEXES:
         corpus_indexes.draw(corpus)
     elif tab == CHANGE and entry.kind == "imported":
@@ -68,7 +68,7 @@ def draw(entry: CorpusEntry, corpus: Corpus, summary: CorpusSummary) -> None:
 
 def _documents(corpus: Corpus) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        wanted = st.text_input(
+        words = st.text_input(
             "Look for words",
             key=f"look_{short_key(corpus.name)}",
             type="search",
@@ -77,11 +77,11 @@ def _documents(corpus: Corpus) -> None:
             live=True,
             width=380,
         )
-    place = f"look_page_{short_key(corpus.name + (wanted or ''))}"
+    place = f"look_page_{short_key(corpus.name + (words or ''))}"
     number = int(st.session_state.get(place, 1))
-    found = views.list_documents(corpus, wanted or "", (number - 1) * PAGE, PAGE)
-    st.caption(found.sentence)
-    for row in found.rows:
+    page = views.list_documents(corpus, words or "", (number - 1) * PAGE, PAGE)
+    st.caption(page.sentence)
+    for row in page.rows:
         with st.container(border=True, gap="xsmall", key=f"doc_{row.number}"):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{parts.literal(row.title or row.id)}**", width="stretch")
@@ -89,7 +89,7 @@ def _documents(corpus: Corpus) -> None:
                 if st.button("Open", key=f"open_{row.number}", type="tertiary"):
                     _open(corpus, row.id)
             st.markdown(parts.literal(row.snippet) or "*(no text)*")
-    pages = -(-found.total // PAGE)
+    pages = -(-page.total // PAGE)
     if pages > 1:
         st.pagination(pages, key=place)
 
@@ -171,10 +171,10 @@ def _queries(corpus: Corpus) -> None:
         )
 
 
-def _checks(summary: CorpusSummary, found: tuple[views.Finding, ...]) -> None:
+def _checks(summary: CorpusSummary, findings: tuple[views.Finding, ...]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        for finding in found:
+        for finding in findings:
             with st.container(gap=None):
                 st.markdown(f"{_MARKS[finding.level]} **{parts.literal(finding.title)}**")
                 st.markdown(parts.literal(finding.text))

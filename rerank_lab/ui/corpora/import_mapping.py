@@ -18,21 +18,21 @@ def choose_mapping(preview: Preview) -> ColumnMapping | None:
     st.markdown("**Columns**")
     with st.container(horizontal=True, key="mapping"):
         mapping = _form(preview, mark)
-    made = views.mapped_rows(preview, mapping)
+    mapped = views.mapped_rows(preview, mapping)
     st.markdown("**First documents**")
-    if made.error:
-        st.warning(parts.literal(made.error), icon=":material/warning:")
+    if mapped.error:
+        st.warning(parts.literal(mapped.error), icon=":material/warning:")
         return None
-    if not made.rows:
+    if not mapped.rows:
         st.warning("These columns give no document.", icon=":material/warning:")
     else:
-        kept = [row.meta for row in made.rows]
+        metas = [row.meta for row in mapped.rows]
         st.dataframe(
             {
-                "Id": [row.id for row in made.rows],
-                "Title": [row.title for row in made.rows],
-                "Text": [row.text for row in made.rows],
-                **({"Kept with it": kept} if any(kept) else {}),
+                "Id": [row.id for row in mapped.rows],
+                "Title": [row.title for row in mapped.rows],
+                "Text": [row.text for row in mapped.rows],
+                **({"Kept with it": metas} if any(metas) else {}),
             },
             hide_index=True,
             column_config={
@@ -41,9 +41,9 @@ def choose_mapping(preview: Preview) -> ColumnMapping | None:
             },
             alt="The first documents as they would be imported",
         )
-    counts = views.count_problems(made.problems)
-    draw_problems(made.problems, counts, "mapping", "in the first rows")
-    return mapping if made.rows else None
+    counts = views.count_problems(mapped.problems)
+    draw_problems(mapped.problems, counts, "mapping", "in the first rows")
+    return mapping if mapped.rows else None
 
 
 def _form(preview: Preview, mark: str) -> ColumnMapping:
@@ -69,7 +69,7 @@ def _form(preview: Preview, mark: str) -> ColumnMapping:
         help="Without one, the rows are numbered d1, d2, …",
     )
     rest = [name for name in names if name not in (text, title, id_column)]
-    kept = rest and st.multiselect(
+    chosen = rest and st.multiselect(
         "Keep beside the text",
         rest,
         default=rest,
@@ -77,5 +77,5 @@ def _form(preview: Preview, mark: str) -> ColumnMapping:
         wrap=True,
         width=380,
     )
-    everything = None if kept == rest else kept
+    everything = None if chosen == rest else chosen
     return views.mapping_of(id_column, text, title, everything)

@@ -15,12 +15,11 @@ from rerank_lab.corpora import (
     ImportReport,
     PassageOptions,
     Preview,
-    import_corpus,
-    inspect_upload,
 )
 from rerank_lab.corpora.readers.registry import readers
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
+from rerank_lab.services.corpora import ImportRequest, InspectionRequest, inspect, run_import
 from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_mapping import choose_mapping
 from rerank_lab.ui.corpora.import_report import draw_problems, draw_report
@@ -40,19 +39,19 @@ def draw() -> None:
     if job is not None and job.state is JobState.DONE:
         _report(job)
         return
-    given = _given()
-    if given is None:
+    upload = _upload()
+    if upload is None:
         _welcome()
         return
     options = _reading_options()
-    looked = _inspect_job(given, options)
-    if not looked.finished.wait(2.0):
-        watch(looked)
+    inspection = _inspect_job(upload, options)
+    if not inspection.finished.wait(2.0):
+        watch(inspection)
         return
-    if looked.error is not None:
-        parts.error_card(looked.error, key="inspect")
+    if inspection.error is not None:
+        parts.error_card(inspection.error, key="inspect")
         return
-    _preview(given, looked.result, options)
+    _preview(upload, inspection.result, options)
     if job is not None:
         _not_done(job)
 
@@ -65,7 +64,7 @@ def _welcome() -> None:
     )
 
 
-def _given() -> Upload | None:
+def _upload() -> Upload | None:
     """What the visitor handed over, staged on disk once."""
     way = st.segmented_control(
         "From",
@@ -97,8 +96,8 @@ def _given() -> Upload | None:
     if known is None or known[0] != mark:
         if known is not None:
             uploads.discard(Upload(known[1], Path(known[2]), Path(known[3])))
-        made = uploads.stage(files)
-        known = (mark, made.name, str(made.path), str(made.folder))
+        staged = uploads.stage(files)
+        known = (mark, staged.name, str(staged.path), str(staged.folder))
         st.session_state["import_upload"] = known
     return Upload(known[1], Path(known[2]), Path(known[3]))
 
@@ -138,20 +137,20 @@ class InspectKey(JobKey):
     encoding: str
 
 
-def _inspect_job(given: Upload, options: ImportOptions) -> Job:
+def _inspect_job(upload: Upload, options: ImportOptions) -> Job:
     def work(_: Context) -> Preview:
-        return inspect_upload(given.name, given.path, options)
+        return inspect(InspectionRequest(upload.name, upload.path, options))
 
     return resources.jobs().submit(
-        InspectKey(given.folder.name, options.format, options.encoding),
+        InspectKey(upload.folder.name, options.format, options.encoding),
         work,
         lane="light",
-        name=f"Looking at {given.name}",
+        name=f"Looking at {upload.name}",
         waiter=resources.waiter(),
     )
 
 
-def _preview(given: Upload, preview: Preview, options: ImportOptions) -> None:
+def _preview(upload: Upload, preview: Preview, options: ImportOptions) -> None:
     with st.container(horizontal=True, gap="large", key="upload_facts"):
         for fact in views.upload_facts(preview):
             st.metric(fact.label, fact.value, width="content")
@@ -165,7 +164,7 @@ def _preview(given: Upload, preview: Preview, options: ImportOptions) -> None:
     if not views.mappable(preview):
         parts_of = [{k: str(v) for k, v in row.items()} for row in preview.rows]
         st.dataframe(parts_of, hide_index=True, alt="The first documents")
-    _import_form(given, preview, mapping, options)
+    _import_form(upload, preview, mapping, options)
 
 
 def _reading_form(preview: Preview) -> None:
@@ -182,15 +181,15 @@ def _reading_form(preview: Preview) -> None:
 
 
 def _import_form(
-    given: Upload, preview: Preview, mapping: ColumnMapping | None, reading: ImportOptions
+    upload: Upload, preview: Preview, mapping: ColumnMapping | None, reading: ImportOptions
 ) -> None:
     taken = [entry.name for entry in resources.corpora()]
-    mark = short_key(given.folder.name)
+    mark = short_key(upload.folder.name)
     st.markdown("**Import**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             "Name",
-            value=views.suggested_name(given.name, taken),
+            value=views.suggested_name(upload.name, taken),
             key=f"import_name_{mark}",
             max_chars=200,
             width=300,
@@ -224,7 +223,7 @@ def _import_form(
         key="import_now",
         disabled=not (name or "").strip(),
         on_click=_start,
-        args=(given, preview, name, mapping, chosen),
+        args=(upload, preview, name, mapping, chosen),
     )
 
 
@@ -246,19 +245,23 @@ class ImportKey(JobKey):
 
 
 def _start(
-    given: Upload,
+    upload: Upload,
     preview: Preview,
     name: str,
     mapping: ColumnMapping | None,
     options: ImportOptions,
 ) -> None:
+    request = ImportRequest(
+        upload.path, name, upload.name, mapping=mapping or preview.mapping, options=options
+    )
+
     def work(ctx: Context) -> ImportReport:
-        report = import_corpus(preview, name, mapping=mapping, options=options, ctx=ctx)
-        uploads.discard(given)
+        report = run_import(request, ctx)
+        uploads.discard(upload)
         return report
 
     job = resources.jobs().submit(
-        ImportKey(given.folder.name, name),
+        ImportKey(upload.folder.name, name),
         work,
         lane="light",
         name=f"Importing {name}",

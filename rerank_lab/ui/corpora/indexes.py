@@ -126,13 +126,13 @@ def _running(corpus: Corpus) -> None:
 
 
 def _first_stages() -> list[str]:
-    found = [
+    names = [
         row.name
         for row in registry.infos("retriever")
         if not isinstance(row, Broken) and row.has_index
     ]
     models = [name for name, model in catalogue().items() if model.retriever]
-    return ["bm25", *(name for name in [*found, *models] if name != "bm25")]
+    return ["bm25", *(name for name in [*names, *models] if name != "bm25")]
 
 
 def _defaults() -> dict[str, dict[str, object]]:

@@ -37,14 +37,14 @@ def page() -> None:
         importing.draw()
         return
     entries = resources.corpora()
-    _list(entries, screen.corpus)
+    _list(entries)
     if not entries:
         _nothing_yet()
         return
     _corpus(screen.corpus)
 
 
-def _list(entries: tuple[CorpusEntry, ...], chosen: str) -> None:
+def _list(entries: tuple[CorpusEntry, ...]) -> None:
     lines = views.corpus_lines(
         entries,
         {entry.name: _indexes(entry) for entry in entries},
@@ -120,13 +120,13 @@ def _corpus(name: str) -> None:
         parts.error_card(job.error, key="summary")
         return
     summary: CorpusSummary = job.result
-    _facts(corpus, summary)
+    _facts(summary)
     corpus_detail.draw(entry, corpus, summary)
 
 
-def _facts(corpus: Corpus, summary: CorpusSummary) -> None:
+def _facts(summary: CorpusSummary) -> None:
     with st.container(horizontal=True, gap="large", key="corpus_facts"):
-        for fact in views.facts(corpus, summary):
+        for fact in views.facts(summary):
             st.metric(fact.label, fact.value, help=fact.about or None, width="content")
 
 

@@ -23,9 +23,13 @@ class Uploaded(Protocol):
 
     name: str
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes from where the last read ended."""
+        ...
 
-    def seek(self, offset: int, /) -> int: ...
+    def seek(self, offset: int, /) -> int:
+        """Go on reading at `offset`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

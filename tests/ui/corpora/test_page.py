@@ -124,7 +124,8 @@ def test_a_pasted_list_becomes_a_corpus() -> None:
     ("file", "data", "told"),
     [
         ("empty.csv", b"", "is empty"),
-        ("sheet.xlsx", b"PK\x03\x04rest", "office file"),
+        ("slides.pptx", b"PK\x03\x04rest", "office file"),
+        ("sheet.xlsx", b"PK\x03\x04rest", "cannot be read as an Excel workbook"),
         ("broken.jsonl", b'{"text": \n', "holds nothing that can be read"),
     ],
 )
