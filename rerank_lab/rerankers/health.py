@@ -33,7 +33,7 @@ _SAME = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One thing that was found: what, and what to do. `state` is how bad it is by itself."""
 
     code: str
@@ -47,15 +47,16 @@ class Health:
     """The verdict. A broken reranker's rankings mean nothing; a suspect one's need a look."""
 
     state: State
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthFinding, ...] = ()
 
     @classmethod
-    def of(cls, findings: Iterable[Finding]) -> Health:
-        found = tuple(findings)
+    def of(cls, findings: Iterable[HealthFinding]) -> Health:
+        """The verdict from all findings: as bad as the worst."""
+        collected = tuple(findings)
         worst: State = "healthy"
-        for finding in found:
+        for finding in collected:
             worst = max(worst, finding.state, key=lambda state: _GRAVITY[state])
-        return cls(worst, found)
+        return cls(worst, collected)
 
 
 _known: dict[str, Health] = {}
@@ -86,7 +87,7 @@ def check(reranker: Reranker, ctx: Context) -> Health:
     return known
 
 
-def compare_with_first_stage(pairs: Iterable[tuple[Ranking, Ranking]]) -> Finding | None:
+def compare_with_first_stage(pairs: Iterable[tuple[Ranking, Ranking]]) -> HealthFinding | None:
     """A finding when the reranker never changed the order of what it was given.
 
     `pairs` are (first stage, reranked) rankings of different queries; those with fewer than three
@@ -102,7 +103,7 @@ def compare_with_first_stage(pairs: Iterable[tuple[Ranking, Ranking]]) -> Findin
             return None
     if seen < 2:
         return None
-    return Finding(
+    return HealthFinding(
         "first-stage-order",
         f"It left the order of the first stage as it was for all {seen} queries.",
         "Check that scores differ at all, and that higher means more relevant.",
@@ -110,7 +111,7 @@ def compare_with_first_stage(pairs: Iterable[tuple[Ranking, Ranking]]) -> Findin
     )
 
 
-def _why_unchecked(reranker: Reranker) -> list[Finding] | None:
+def _why_unchecked(reranker: Reranker) -> list[HealthFinding] | None:
     if not reranker.info.has_model:  # nothing that could be broken
         return []
     if reranker.info.key_variable or reranker.info.lane != "cpu":
@@ -121,28 +122,30 @@ def _why_unchecked(reranker: Reranker) -> list[Finding] | None:
         reason = "Its scores depend on what stands beside a document: this check reads others."
     else:
         return None
-    return [Finding("unchecked", reason, "Compare it on judged queries instead.", "unchecked")]
+    return [
+        HealthFinding("unchecked", reason, "Compare it on judged queries instead.", "unchecked")
+    ]
 
 
-def _unavailable(reranker: Reranker, error: ModelUnavailable) -> Finding:
+def _unavailable(reranker: Reranker, error: ModelUnavailable) -> HealthFinding:
     here = availability(str(reranker.options.get("model", ""))).state == "ready"
     state: State = "broken" if here else "unchecked"
-    return Finding("cannot-load" if here else "not-here", error.message, error.hint, state)
+    return HealthFinding("cannot-load" if here else "not-here", error.message, error.hint, state)
 
 
-def _examine(reranker: Reranker, ctx: Context) -> list[Finding]:
+def _examine(reranker: Reranker, ctx: Context) -> list[HealthFinding]:
     findings = _standing(reranker)
     try:
         rows = [_scores(reranker, probe, _texts(i), ctx) for i, probe in enumerate(PROBES)]
         again = _scores(reranker, PROBES[0], _texts(0), ctx)
         turned = _scores(reranker, PROBES[0], _texts(0)[::-1][:-1], ctx)
     except (BackendError, ContractViolation) as error:
-        return [*findings, Finding("fails", error.message, error.hint)]
+        return [*findings, HealthFinding("fails", error.message, error.hint)]
     except LabError:
         raise
     except Exception as error:
         message = f"It fails on plain questions: {type(error).__name__}: {error}"
-        return [*findings, Finding("fails", message, "See the details of the error.")]
+        return [*findings, HealthFinding("fails", message, "See the details of the error.")]
     flat = [score for row in rows for score in row]
     spread = max(flat) - min(flat)
     squeezed = _squeezed(flat, spread)
@@ -174,17 +177,17 @@ def _scores(
     return [math.nan if score is None else score for score in scores]
 
 
-def _squeezed(scores: Sequence[float], spread: float) -> Finding | None:
+def _squeezed(scores: Sequence[float], spread: float) -> HealthFinding | None:
     largest = max(abs(score) for score in scores)
     if spread <= 1e-6 * max(1.0, largest):
-        return Finding(
+        return HealthFinding(
             "constant",
             "Every document gets the same score, whatever the question.",
             "A softmax over one output, or weights that were not loaded, does this.",
         )
     distinct = len({round(score / (_SAME * spread)) for score in scores})
     if distinct * 2 < len(scores):
-        return Finding(
+        return HealthFinding(
             "saturated",
             f"{len(scores)} different texts share {distinct} scores.",
             "Look for a sigmoid applied twice, or a number format too coarse for the head.",
@@ -192,7 +195,7 @@ def _squeezed(scores: Sequence[float], spread: float) -> Finding | None:
     return None
 
 
-def _sanity(rows: Sequence[Sequence[float]]) -> list[Finding]:
+def _sanity(rows: Sequence[Sequence[float]]) -> list[HealthFinding]:
     wins = sum(row[0] > row[1] for row in rows)
     against_others = sum(row[0] > other for row in rows for other in row[2:])
     easy = against_others / (len(rows) * _OTHERS)
@@ -201,7 +204,7 @@ def _sanity(rows: Sequence[Sequence[float]]) -> list[Finding]:
     )
     if easy < 1 - _RANDOM_SHARE and wins < _WEAK_WINS:
         return [
-            Finding(
+            HealthFinding(
                 "reversed",
                 f"Its order is upside down on small questions: {counted}.",
                 "Its scores may mean distance, or the wrong label is read.",
@@ -209,7 +212,7 @@ def _sanity(rows: Sequence[Sequence[float]]) -> list[Finding]:
         ]
     if easy < _RANDOM_SHARE:
         return [
-            Finding(
+            HealthFinding(
                 "near-random",
                 f"Its order is close to chance on small questions: {counted}.",
                 "The head may be untrained, or the model needs a template that it was not given.",
@@ -217,7 +220,7 @@ def _sanity(rows: Sequence[Sequence[float]]) -> list[Finding]:
         ]
     if easy < _WEAK_SHARE or wins < _WEAK_WINS:
         return [
-            Finding(
+            HealthFinding(
                 "weak",
                 f"It is weak on small questions: {counted}.",
                 "Look at a few of its rankings before trusting its averages.",
@@ -232,25 +235,25 @@ def _reads_english(reranker: Reranker) -> bool:
     return entry is None or not entry.languages or bool({"en", "multilingual"} & {*entry.languages})
 
 
-def _standing(reranker: Reranker) -> list[Finding]:
+def _standing(reranker: Reranker) -> list[HealthFinding]:
     note = str(getattr(reranker, "note", ""))
     if not note:
         return []
     entry = catalogue().get(str(reranker.options.get("model", "")))
-    return [Finding("standing", note, entry.note if entry else "", "suspect")]
+    return [HealthFinding("standing", note, entry.note if entry else "", "suspect")]
 
 
 def _same(one: Sequence[float], other: Sequence[float], spread: float) -> bool:
     return all(abs(a - b) <= _SAME * spread for a, b in zip(one, other, strict=True))
 
 
-_NOT_REPEATABLE = Finding(
+_NOT_REPEATABLE = HealthFinding(
     "not-repeatable",
     "The same question and documents got other scores the second time.",
     "Look for dropout left on, or weights drawn anew at each load.",
     "suspect",
 )
-_COMPANY = Finding(
+_COMPANY = HealthFinding(
     "depends-on-company",
     "A document's score depends on which others it is scored with, or on their order.",
     "Scores of such a model cannot be cached or compared between runs of different depth.",

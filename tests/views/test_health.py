@@ -6,7 +6,7 @@ from rerank_lab.core.types import Query, Ranking, Status
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.cells import Cell, Design
 from rerank_lab.evaluation.experiments.evaluation import score
-from rerank_lab.rerankers.health import Finding, Health
+from rerank_lab.rerankers.health import Health, HealthFinding
 from rerank_lab.views.health import Badge, badge, doubted, kept_order, kept_orders, orders, worst
 from tests.views.made import failed, ids, result
 
@@ -78,8 +78,8 @@ def test_without_the_stages_before_it_nothing_can_be_said() -> None:
 
 def test_a_remark_leads_to_its_explanation_and_a_sentence_to_the_next() -> None:
     found = (
-        Finding("standing", "no projection", "Not the published model.", "suspect"),
-        Finding("order", "The order is wrong.", "Check the model.", "broken"),
+        HealthFinding("standing", "no projection", "Not the published model.", "suspect"),
+        HealthFinding("order", "The order is wrong.", "Check the model.", "broken"),
     )
     assert badge(Health("broken", found)).reasons == (
         "no projection: Not the published model.",
