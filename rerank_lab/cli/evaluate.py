@@ -19,7 +19,8 @@ from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.trec import read_run
 from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
-from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured, parse_measures
+from rerank_lab.evaluation.measure_names import parse_measures
+from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured
 from rerank_lab.evaluation.measures import measure as measured
 from rerank_lab.evaluation.statistics import Paired, against
 from rerank_lab.pipeline.engine import default_engine

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from subprocess import SubprocessError
 from typing import Any
 
 import numpy as np
 
-from rerank_lab.core.errors import InvalidInput, nearest
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Qrels, Ranking
+from rerank_lab.evaluation.measure_names import check_grades, parse_measures
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "AP", "P@5", "P@10", "R@10", "R@100", "Judged@10")
-_HINT = "Write measures as nDCG@10, RR@10, AP, P@5, P(rel=2)@10, R@100, Success@1 or Judged@10."
 _FROM_QRELS = ("NumQ", "NumRel")
 """Measures that a query has even when nothing was retrieved for it."""
 
@@ -73,6 +73,7 @@ def measure(
     missing = tuple(q for q in judged if q not in rankings)
     unjudged = tuple(q for q in rankings if q not in judged)
     counted = {q: g for q, g in judged.items() if averaging.complete or q in rankings}
+    check_grades(counted, parsed)
     if len(missing) == len(judged):
         raise InvalidInput(
             f"None of the {len(rankings):,} ranked queries is among the {len(judged):,} judged "
@@ -83,23 +84,6 @@ def measure(
     run = {q: order(rankings[q]) for q in counted if q in rankings}
     per_query = _per_query(counted, run, parsed)
     return Measured(_means(per_query, parsed), per_query, missing, unjudged)
-
-
-def parse_measures(names: Iterable[str]) -> dict[str, Any]:
-    """ir_measures objects by the names given. Raises InvalidInput naming every bad one."""
-    parsed: dict[str, Any] = {}
-    problems: list[str] = []
-    for name in names:
-        found, problem = _parse(name.strip())
-        if problem:
-            problems.append(problem)
-        else:
-            parsed[name.strip()] = found
-    if problems:
-        raise InvalidInput("; ".join(problems) + ".", hint=_HINT, problems=problems)
-    if not parsed:
-        raise InvalidInput("No measure is named.", hint=_HINT)
-    return parsed
 
 
 def average(per_query: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> dict[str, float]:
@@ -114,8 +98,7 @@ def query_measures(
     if not grades:
         return {}
     query_id = ranking.query_id
-    done = measure({query_id: grades}, {query_id: ranking}, names)
-    return dict(done.per_query[query_id])
+    return dict(measure({query_id: grades}, {query_id: ranking}, names).per_query[query_id])
 
 
 def ceiling(
@@ -141,7 +124,7 @@ def headroom(
 ) -> float | None:
     """How much a perfect reranker of the same candidates would add to this ranking's value.
 
-    `candidates` are the ids that the first stage found (default: those in the ranking).
+    `candidates` are the ids that the first stage retrieved (default: those in the ranking).
     """
     best = ceiling(grades, ranking.doc_ids if candidates is None else candidates, name)
     return None if best is None else best - query_measures(grades, ranking, [name])[name]
@@ -152,42 +135,63 @@ def _per_query(
     run: Mapping[str, Mapping[str, float]],
     parsed: Mapping[str, Any],
 ) -> dict[str, dict[str, float]]:
-    """Values by query and measure. Queries absent from `run`, or empty there, found nothing."""
+    """Values by query and measure. Queries that `run` lacks or has empty retrieved nothing."""
     values: dict[str, dict[str, float]] = {query_id: {} for query_id in qrels}
     from_qrels = {m for m in parsed.values() if m.NAME in _FROM_QRELS}
-    found = {q: dict(scores) for q, scores in run.items() if scores}
-    asked = {q: found.get(q, {}) for q in qrels}
+    every = {query_id: run.get(query_id, {}) for query_id in qrels}
+    retrieved = {query_id: scores for query_id, scores in every.items() if scores}
     names: dict[Any, list[str]] = {}
     for name, one in parsed.items():
         names.setdefault(one, []).append(name)
     own = {m for m in parsed.values() if m.NAME == "IPrec"}
     for one in own:
         for query_id, grades in qrels.items():
-            value = _interpolated_precision(grades, list(asked[query_id]), one)
+            value = _interpolated_precision(grades, list(every[query_id]), one)
             values[query_id].update(dict.fromkeys(names[one], value))
-    for group, ranked in ((names.keys() - from_qrels - own, found), (from_qrels, asked)):
+    for group, ranked in ((names.keys() - from_qrels - own, retrieved), (from_qrels, every)):
         if not group:
             continue
-        for metric in _calculate(sorted(group, key=str), qrels, ranked):
-            for name in names[metric.measure]:
-                values[metric.query_id][name] = float(metric.value)
-    return {q: {name: found[name] for name in parsed} for q, found in values.items()}
+        for query_id, one, value in _calculate(sorted(group, key=str), qrels, ranked):
+            values[query_id].update(dict.fromkeys(names[one], value))
+    # Accuracy has no value where nothing relevant was retrieved: it takes that of an empty run.
+    defaults = {name: float(one.DEFAULT) for name, one in parsed.items()}
+    return {
+        query_id: {name: row.get(name, defaults[name]) for name in parsed}
+        for query_id, row in values.items()
+    }
 
 
 def _calculate(
-    group: list[Any], qrels: Mapping[str, Mapping[str, int]], run: dict[str, dict[str, float]]
-) -> list[Any]:
+    group: list[Any],
+    qrels: Mapping[str, Mapping[str, int]],
+    run: Mapping[str, Mapping[str, float]],
+) -> list[tuple[str, Any, float]]:
+    """Query id, measure and value of each, by ir_measures.
+
+    Queries and documents are numbered for the call: trec_eval ends an id at a NUL, and gdeval
+    splits ids at spaces and takes numeric ones only.
+    """
     import ir_measures
 
     if not run:  # some providers divide by the number of queries
-        return [ir_measures.Metric(q, one, one.DEFAULT) for q in qrels for one in group]
+        return [(query_id, one, float(one.DEFAULT)) for query_id in qrels for one in group]
+    query_ids = {str(number): query_id for number, query_id in enumerate(qrels, 1)}
+    graded, scored = {}, {}
+    for number, query_id in query_ids.items():
+        ranked = run.get(query_id, {})
+        doc_ids = dict.fromkeys((*qrels[query_id], *ranked))
+        numbers = {doc_id: str(place) for place, doc_id in enumerate(doc_ids, 1)}
+        graded[number] = {numbers[doc_id]: grade for doc_id, grade in qrels[query_id].items()}
+        if query_id in run:
+            scored[number] = {numbers[doc_id]: score for doc_id, score in ranked.items()}
     try:
-        return list(ir_measures.iter_calc(group, {q: dict(g) for q, g in qrels.items()}, run))
-    except (OSError, RuntimeError, ValueError) as error:
+        metrics = list(ir_measures.iter_calc(group, graded, scored))
+    except (OSError, RuntimeError, ValueError, ArithmeticError, SubprocessError) as error:
         raise InvalidInput(
             f"{', '.join(map(str, group))} cannot be computed here: {error}.",
             hint="Leave out the measure that needs a program or package that is not installed.",
         ) from error
+    return [(query_ids[one.query_id], one.measure, float(one.value)) for one in metrics]
 
 
 def _interpolated_precision(grades: Mapping[str, int], ranked: Sequence[str], one: Any) -> float:
@@ -215,36 +219,6 @@ def _means(
             total.add(values[name])
         means[name] = float(total.result())
     return means
-
-
-@lru_cache(maxsize=256)
-def _parse(name: str) -> tuple[Any, str]:
-    """The measure, or what is wrong with its name."""
-    import ir_measures
-
-    known = ir_measures.measures.registry
-    try:
-        parsed = ir_measures.parse_measure(name)
-        supported = ir_measures.DefaultPipeline.supports(parsed)
-    except NameError:
-        word = name.split("@")[0].split("(")[0].strip()
-        near = nearest(word, known) or _ignoring_case(word, known)
-        return None, f"there is no measure {name!r}{near}"
-    except (ValueError, TypeError, AssertionError, KeyError) as error:
-        return None, f"the measure {name!r} cannot be read ({_reason(error)})"
-    return (parsed, "") if supported else (None, f"{name!r} needs a package that is not installed")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no option {error}"
-    text = str(error).partition("=<")[0]
-    return "it needs a cutoff, as in P@10" if text.startswith("invalid param cutoff") else text
-
-
-def _ignoring_case(word: str, known: Iterable[str]) -> str:
-    same = [name for name in known if name.casefold() == word.casefold()]
-    return f"; did you mean {same[0]}?" if same else ""
 
 
 def _rank_order(ranking: Ranking) -> dict[str, float]:

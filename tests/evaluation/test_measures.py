@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Ranking
+from rerank_lab.evaluation.measure_names import parse_measures
 from rerank_lab.evaluation.measures import (
     DEFAULT_MEASURES,
     Averaging,
     ceiling,
     headroom,
     measure,
-    parse_measures,
     query_measures,
 )
 

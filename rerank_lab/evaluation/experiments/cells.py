@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
@@ -12,6 +13,7 @@ from rerank_lab.pipeline.results import Result
 
 DEEPEST = 1000
 """Hits of a ranking that a cell keeps; measures that look deeper see this many."""
+_WITH_RANKING = frozenset(status for status in Status if status.answered) | {Status.FALLBACK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +45,19 @@ class Design:
         return len(self.queries) * len(self.pipelines)
 
     def to_json(self) -> dict[str, Any]:
-        shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """The manifest of the experiment."""
+        written: dict[str, Any] = msgspec.to_builtins(self)
         queries = [
             {"id": query.id, "text": query.text}
             | ({"excluded": sorted(query.excluded)} if query.excluded else {})
             for query in self.queries
         ]
-        qrels = {query_id: dict(grades) for query_id, grades in self.qrels.items()}
-        return shown | {"queries": queries, "qrels": qrels}
+        return written | {"queries": queries}
 
     @classmethod
-    def from_json(cls, shown: Mapping[str, Any]) -> Design:
-        values = {name: shown[name] for name in cls.__dataclass_fields__}
-        for name in ("pipelines", "measures", "unasked"):
-            values[name] = tuple(values[name])
-        values["queries"] = tuple(
-            Query(one["id"], one["text"], excluded=frozenset(one.get("excluded", ())))
-            for one in shown["queries"]
-        )
-        return cls(**values)
+    def from_json(cls, written: object) -> Design:
+        """The design of a manifest. Raises ValueError for anything else."""
+        return msgspec.convert(written, cls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +108,49 @@ class Cell:
         return self.trace.warm_s
 
     def to_json(self) -> dict[str, Any]:
+        """The record of the cell in `cells.jsonl`."""
         ranking = self.ranking
-        return {
-            "query_id": self.query_id,
-            "pipeline": self.pipeline,
-            "status": self.status.value,
-            "scale": ranking.scale if ranking else None,
-            "doc_ids": list(ranking.doc_ids) if ranking else None,
-            "scores": [hit.score for hit in ranking.hits] if ranking else None,
-            "trace": self.trace.to_json(),
-            "failure": asdict(self.failure) if self.failure else None,
-        }
+        record = _CellRecord(
+            self.query_id,
+            self.pipeline,
+            self.status,
+            scale=None if ranking is None else ranking.scale,
+            doc_ids=None if ranking is None else list(ranking.doc_ids),
+            scores=None if ranking is None else [hit.score for hit in ranking.hits],
+            trace=self.trace,
+            failure=self.failure,
+        )
+        written: dict[str, Any] = msgspec.to_builtins(record)
+        return written
 
     @classmethod
-    def from_json(cls, shown: Mapping[str, Any]) -> Cell:
-        """Raises KeyError, TypeError, ValueError or LabError for anything but a cell's JSON."""
+    def from_json(cls, written: object) -> Cell:
+        """The cell of a record. Raises ValueError or LabError for anything but a record.
+
+        Records of earlier versions have no documents where an answer had retrieved none.
+        """
+        record = msgspec.convert(written, _CellRecord, strict=False)
+        doc_ids, scores = record.doc_ids, record.scores
+        if doc_ids is None and record.failure is None and record.status in _WITH_RANKING:
+            doc_ids, scores = [], []
         ranking = None
-        if shown["doc_ids"] is not None:
-            pairs = zip(shown["doc_ids"], shown["scores"], strict=True)
-            hits = tuple(Hit(str(doc_id), rank, s) for rank, (doc_id, s) in enumerate(pairs, 1))
-            ranking = Ranking(shown["query_id"], hits, shown["scale"])
+        if doc_ids is not None:
+            pairs = zip(doc_ids, scores or [], strict=True)
+            hits = tuple(Hit(doc_id, rank, score) for rank, (doc_id, score) in enumerate(pairs, 1))
+            ranking = Ranking(record.query_id, hits, record.scale or "order")
         return cls(
-            shown["query_id"],
-            shown["pipeline"],
-            Status(shown["status"]),
-            ranking,
-            Trace.from_json(shown["trace"]),
-            Failure(**shown["failure"]) if shown["failure"] else None,
+            record.query_id, record.pipeline, record.status, ranking, record.trace, record.failure
         )
+
+
+class _CellRecord(msgspec.Struct):
+    """A cell as it is written: the ranking as columns. All three are None without a ranking."""
+
+    query_id: str
+    pipeline: str
+    status: Status
+    scale: str | None = None
+    doc_ids: list[str] | None = None
+    scores: list[float | None] | None = None
+    trace: Trace = Trace()
+    failure: Failure | None = None

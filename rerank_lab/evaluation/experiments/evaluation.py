@@ -95,6 +95,8 @@ class Evaluation:
     per_query: Mapping[str, Mapping[str, Mapping[str, float]]]
     common: tuple[str, ...]
     common_measures: Mapping[str, Means]
+    unkept: str = ""
+    """Why results could not be kept in the data folder; "" when they are."""
 
     @property
     def id(self) -> str:

@@ -22,14 +22,20 @@ from rerank_lab.core.errors import (
     MissingKey,
     ModelUnavailable,
     SpendLimit,
+    StorageError,
 )
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.types import Qrels, Query, Status
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
-from rerank_lab.evaluation.experiments.store import Key, experiment_folder
-from rerank_lab.evaluation.measures import DEFAULT_MEASURES, parse_measures
+from rerank_lab.evaluation.experiments.store import (
+    CellKey,
+    ExperimentFolder,
+    experiment_folder,
+)
+from rerank_lab.evaluation.measure_names import check_grades, parse_measures
+from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline, pipelines
 from rerank_lab.rerankers.base import Reranker
@@ -80,7 +86,7 @@ def plan(
     if not specs:
         raise InvalidInput("No pipeline is given.", hint='Give at least one, such as "bm25".')
     names = tuple(measures or DEFAULT_MEASURES)
-    parse_measures(names)
+    check_grades({query.id: judged.get(query.id, {}) for query in asked}, parse_measures(names))
     made = list(dict.fromkeys(pipelines([str(spec) for spec in specs])))
     with_text = {query.id for query in (*corpus.queries, *given)}
     design = Design(
@@ -128,32 +134,74 @@ def run(
     ctx: Context | None = None,
     engine: Engine | None = None,
     on_cell: OnCell | None = None,
+    *,
+    must_keep: bool = False,
 ) -> Evaluation:
     """Run every cell that has no answer yet, keeping each as it finishes.
 
-    A context without a score cache measures everything afresh and takes over no earlier cell.
-    Raises Cancelled or DeadlineExceeded; what is done by then is kept, and running the same plan
-    again goes on from there. A failing pipeline fails alone.
+    A context without a score cache measures everything afresh and takes over no earlier cell. A
+    failing pipeline fails alone.
+
+    Args:
+        must_keep: raise StorageError when results cannot be kept; by default the run goes on
+            without keeping them, and `Evaluation.unkept` says why.
+
+    Raises:
+        Cancelled, DeadlineExceeded: cells run by then are kept, and running the same plan again
+            goes on from there.
     """
     engine = engine or default_engine()
     ctx = engine.context(ctx)
-    folder = experiment_folder(engine.home, experiment.id)
-    design = folder.open(experiment.design)
-    todo = _Work(Experiment(experiment.corpus, design), engine, ctx)
+    record = _Record(experiment_folder(engine.home, experiment.id), must_keep)
+    design = record.open(experiment.design)
+    work = _Work(Experiment(experiment.corpus, design), engine, ctx)
     if ctx.cache is not None:
-        todo.cells = {key: cell for key, cell in folder.cells().items() if cell.answered}
-    made = [Pipeline(spec) for spec in design.pipelines]
-    with folder.appending() as keep:
-        for query in design.queries:
-            for pipeline in made:
-                if (query.id, str(pipeline)) in todo.cells:
-                    continue
-                cell = todo.cell(query, pipeline)
-                keep(cell)
-                if on_cell is not None:
-                    on_cell(cell)
-                ctx.report("evaluating", len(todo.cells), design.size)
-    return score(design, todo.cells.values())
+        earlier = record.folder.cells()
+        work.cells = {
+            (query.id, spec): cell
+            for query in design.queries
+            for spec in design.pipelines
+            if (cell := earlier.get((query.id, spec))) is not None and cell.answered
+        }
+    for query in design.queries:
+        for pipeline in map(Pipeline, design.pipelines):
+            if (query.id, str(pipeline)) in work.cells:
+                continue
+            cell = work.cell(query, pipeline)
+            record.add(cell)
+            if on_cell is not None:
+                on_cell(cell)
+            ctx.report("evaluating", len(work.cells), design.size)
+    return replace(score(design, work.cells.values()), unkept=record.problem)
+
+
+@dataclass(slots=True)
+class _Record:
+    """Keeps cells in their folder; after the first failure it stops trying, unless `must_keep`."""
+
+    folder: ExperimentFolder
+    must_keep: bool
+    problem: str = ""
+
+    def open(self, design: Design) -> Design:
+        try:
+            return self.folder.open(design)
+        except StorageError as error:
+            self._failed(error)
+            return design
+
+    def add(self, cell: Cell) -> None:
+        if self.problem:
+            return
+        try:
+            self.folder.add(cell)
+        except StorageError as error:
+            self._failed(error)
+
+    def _failed(self, error: StorageError) -> None:
+        if self.must_keep:
+            raise error
+        self.problem = error.message
 
 
 @dataclass(slots=True)
@@ -163,7 +211,7 @@ class _Work:
     experiment: Experiment
     engine: Engine
     ctx: Context
-    cells: dict[Key, Cell] = field(default_factory=dict)
+    cells: dict[CellKey, Cell] = field(default_factory=dict)
     given_up: dict[str, Failure] = field(default_factory=dict)
     failures: dict[str, list[Failure]] = field(default_factory=dict)
 

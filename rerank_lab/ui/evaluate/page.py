@@ -174,17 +174,17 @@ def _submit(made: Experiment, *, afresh: bool = False) -> Job:
         resources.jobs().join(working.key, resources.waiter())
         return working
     engine = resources.engine()
-    lines, changed = experiment_folder(engine.home, made.id).count()
+    size, changed = experiment_folder(engine.home, made.id).signature()
     asking = Context(cache=None if afresh else engine.scores)
     ctx, own = spending.own(made.design.pipelines, asking)
 
     def work(ctx: Context) -> str:
-        run(made, ctx, engine)
+        run(made, ctx, engine, must_keep=True)
         return made.id
 
     count = counted(len(made.design.pipelines), "pipeline")
     return resources.jobs().submit(
-        EvaluateKey(made.id, made.design.measures, lines, changed, afresh, own),
+        EvaluateKey(made.id, made.design.measures, size, changed, afresh, own),
         work,
         lane="batch",
         name=f"Evaluating {count} on {made.corpus.name}",

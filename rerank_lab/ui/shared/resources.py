@@ -101,12 +101,12 @@ def evaluation(experiment_id: str) -> Evaluation:
     """
     folder = experiment_folder(engine().home, experiment_id)
     design = folder.design()
-    return _evaluation(experiment_id, folder.count(), design.measures if design else ())
+    return _evaluation(experiment_id, folder.signature(), design.measures if design else ())
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the results")
 def _evaluation(
-    experiment_id: str, count: tuple[int, float], measures: tuple[str, ...]
+    experiment_id: str, signature: tuple[int, int], measures: tuple[str, ...]
 ) -> Evaluation:
     return load_experiment(experiment_id, engine().home)
 
