@@ -43,6 +43,7 @@ def find_parts(folder: Path) -> Parts:
         return Parts((Source.of(corpus),), _source(queries), _source(qrels))
     rest = [path for path in files if path not in (queries, qrels)]
     rest = [path for path in rest if path.relative_to(folder).parts[0] != "qrels"]
+    rest = _without_sources_of_pages(rest, folder)
     known = [path for path in rest if known_extension(path.name)]
     if not known:
         raise InvalidInput(
@@ -73,6 +74,17 @@ def _hub_parts(folder: Path, files: list[Path]) -> Parts | None:
     unread = [path for path in queries if path != split_queries]
     ignored = tuple(path.relative_to(folder).as_posix() for path in unread)
     return Parts(documents, _source(split_queries), _source(split), ignored)
+
+
+def _without_sources_of_pages(files: list[Path], folder: Path) -> list[Path]:
+    """The files without what documentation generators put beside their HTML pages.
+
+    That is the same pages once more (`_sources`), scripts and templates.
+    """
+    if not any(path.suffix.lower() in (".html", ".htm") for path in files):
+        return files
+    inner = {"_sources", "_static", "_templates", "node_modules"}
+    return [path for path in files if not inner & set(path.relative_to(folder).parts[:-1])]
 
 
 def _is_table(path: Path) -> bool:

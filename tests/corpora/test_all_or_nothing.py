@@ -21,7 +21,7 @@ from . import make
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "data"
-    monkeypatch.setenv("RERANK_LAB_DATA", str(home))
+    monkeypatch.setenv("RERANK_LAB_HOME", str(home))
     return home
 
 

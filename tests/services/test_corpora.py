@@ -19,7 +19,7 @@ from rerank_lab.services.corpora import (
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RERANK_LAB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("RERANK_LAB_HOME", str(tmp_path / "data"))
 
 
 def test_look_import_and_delete(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ class PlainTextReader(PageReader):
 
     name = "text"
     label = "Plain text"
-    extensions = (".txt", ".text", ".rst", ".log")
+    extensions = (".txt", ".text", ".log")
 
     def sniff(self, sample: Sample) -> Match | None:
         """The extension; as a last resort every source is text, and decoding it will tell."""

@@ -11,12 +11,16 @@ from rerank_lab.corpora import ImportReport
 from rerank_lab.ui.shared import parts
 from rerank_lab.views import importing as views
 
+_READINGS = 5
+
 
 def draw_report(report: ImportReport, key: str, *, replaced: bool = False) -> None:
     """The result of an import, or of queries or judgments added to a corpus."""
     mark = ":material/check_circle:"
     lead = "Done. " if replaced else ""
     st.markdown(f"{mark} {lead}{parts.literal(views.import_sentence(report))}")
+    for reading in report.readings[:_READINGS]:
+        st.caption(parts.literal(f"{reading.file} {reading.sentence}"))
     draw_problems(report.problems, report.problem_counts, key)
 
 

@@ -291,3 +291,28 @@ def test_a_workbook(tmp_path: Path) -> None:
     assert texts(corpus) == {"1": "Owls hunt.", "2": "Wrens."}
     assert "read as Excel workbook: 2 documents" in sentence
     assert "first sheet" in corpus.meta["problems"][0].message
+
+
+def test_a_folder_of_documentation_and_code(tmp_path: Path) -> None:
+    site = make.folder(
+        tmp_path / "site",
+        {
+            "index.html": "<h1>Owls</h1>",
+            "_sources/index.rst.txt": "Owls\n====\n",
+            "_static/search.js": "var x;",
+        },
+    )
+    assert list(texts(load_corpus(site))) == ["index.html"]
+    code = make.folder(
+        tmp_path / "code",
+        {
+            "a.py": "def owl(): ...\n",
+            "b.rst": "Owls\n====\n\nHunt.\n",
+            "c.adoc": "= Wrens\n\nSing.\n",
+        },
+    )
+    assert [(d.id, d.title) for d in load_corpus(code).documents] == [
+        ("a.py", "a.py"),
+        ("b.rst", "Owls"),
+        ("c.adoc", "Wrens"),
+    ]
