@@ -74,11 +74,14 @@ def test_every_pipeline_ranks_as_before(spec: str, request: pytest.FixtureReques
     assert list(result.ranking.doc_ids) == EXPECTED["rankings"][spec]
 
 
-def test_an_index_of_keywords_is_used_and_not_built_again(home: Path) -> None:
+def test_an_index_of_keywords_is_built_again_once_because_the_analysis_changed(home: Path) -> None:
     before = files(home / "indexes")
     corpus = load_corpus(NAME)
     assert Pipeline("bm25").run(corpus.queries[0], corpus, Context()).error is None
-    assert files(home / "indexes") == before
+    after = files(home / "indexes")
+    assert set(before) < set(after), "the index of the first edition stays until it is deleted"
+    assert Pipeline("bm25").run(corpus.queries[1], corpus, Context()).error is None
+    assert files(home / "indexes") == after
 
 
 @pytest.mark.models
@@ -100,13 +103,17 @@ def test_a_finished_experiment_is_listed_and_opens() -> None:
 
 
 @pytest.mark.models
-def test_a_finished_experiment_is_not_run_again(home: Path) -> None:
+def test_a_finished_experiment_is_kept_beside_one_with_the_new_analysis(home: Path) -> None:
     cells = home / "experiments" / EXPECTED["experiment"] / "cells.jsonl"
     before = cells.read_bytes()
     evaluated = answer(*EVALUATED)
     assert evaluated["results"][0]["measures"]["nDCG@10"] == pytest.approx(0.9410, abs=5e-5)
     assert cells.read_bytes() == before
-    assert [entry.id for entry in list_experiments()] == [EXPECTED["experiment"]]
+    entries = [entry.id for entry in list_experiments()]
+    assert len(entries) == 2
+    assert EXPECTED["experiment"] in entries
+    answer(*EVALUATED)
+    assert len(list_experiments()) == 2, "the same evaluation is not run again"
 
 
 def test_a_recording_is_replayed_without_key_or_network() -> None:
