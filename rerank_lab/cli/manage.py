@@ -31,11 +31,11 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
     entries = list_corpora()
     if output.as_json:
         names = ("name", "kind", "documents", "queries", "judgments", "error")
-        shown = [
+        listed = [
             {name: getattr(entry, name) for name in names} | {"languages": list(entry.languages)}
             for entry in entries
         ]
-        output.json({"corpora": shown})
+        output.json({"corpora": listed})
         return 0
     rows = [
         [
@@ -125,7 +125,7 @@ def models(arguments: argparse.Namespace, output: Output) -> int:
     from rerank_lab.components.registry import Broken, infos
 
     rows = _model_rows()
-    found = [one for kind in KINDS for one in infos(kind)]
+    installed = [one for kind in KINDS for one in infos(kind)]
     if output.as_json:
         components = [
             {"name": one.name, "kind": one.kind, "error": one.error}
@@ -139,7 +139,7 @@ def models(arguments: argparse.Namespace, output: Output) -> int:
                 "options": {param.name: param.default for param in one.params},
                 "error": "",
             }
-            for one in found
+            for one in installed
         ]
         output.json({"models": rows, "components": components})
         return 0
@@ -162,7 +162,7 @@ def models(arguments: argparse.Namespace, output: Output) -> int:
         [one.name, one.kind, f"cannot be loaded: {one.error}"]
         if isinstance(one, Broken)
         else [one.name, one.kind, one.summary]
-        for one in found
+        for one in installed
     ]
     output.table([["component", "kind", ""], *lines])
     return 0

@@ -114,47 +114,47 @@ def infos(kind: Kind) -> tuple[Info | Broken, ...]:
     return tuple(rows)
 
 
-def resolve(given: str | Node | PipelineSpec) -> PipelineSpec:
+def resolve(spec: str | Node | PipelineSpec) -> PipelineSpec:
     """The canonical spec: names and options checked, defaults dropped, catalogue names in use.
 
     Raises InvalidInput that lists every unknown name and option, with the nearest valid ones.
     """
-    if isinstance(given, str):
-        given = parse(given)
-    if isinstance(given, Node):
-        given = PipelineSpec((given,))
+    if isinstance(spec, str):
+        spec = parse(spec)
+    if isinstance(spec, Node):
+        spec = PipelineSpec((spec,))
     problems: list[str] = []
-    nodes = [_canonical(given.source, "retriever", problems)]
-    nodes += [_canonical(node, "reranker", problems) for node in given.stages]
+    nodes = [_canonical(spec.source, "retriever", problems)]
+    nodes += [_canonical(node, "reranker", problems) for node in spec.stages]
     if problems:
         raise InvalidInput(
-            f"The pipeline {str(given)!r} has {_count(len(problems))}: {one_line(problems)}",
+            f"The pipeline {str(spec)!r} has {_count(len(problems))}: {one_line(problems)}",
             hint="Correct these; `rerank-lab models` lists the names that exist.",
             problems=problems,
         )
     return PipelineSpec(tuple(nodes))
 
 
-def resolve_stages(given: str | Node | PipelineSpec) -> PipelineSpec:
+def resolve_stages(spec: str | Node | PipelineSpec) -> PipelineSpec:
     """The canonical rerankers of a text without a first stage, for candidates that are given.
 
     Raises InvalidInput for a first stage, alone or in a fusion: that needs the whole corpus.
     """
-    if isinstance(given, str):
-        given = parse(given)
-    if isinstance(given, Node):
-        given = PipelineSpec((given,))
+    if isinstance(spec, str):
+        spec = parse(spec)
+    if isinstance(spec, Node):
+        spec = PipelineSpec((spec,))
     hint = "Correct these; `rerank-lab models` lists the names that exist."
     problems: list[str] = []
     nodes: list[Node] = []
-    for node in given.nodes:
+    for node in spec.nodes:
         wrong: list[str] = []
         nodes.append(_canonical(node, "reranker", wrong))
         first = _first_stages(node) if wrong else _first_stages(nodes[-1], inside=True)
         if first:
             what = "is a first stage, not a reranker" if len(first) == 1 else "are first stages"
             wrong = [f"{' and '.join(first)} {what}"]
-            rest = [str(other) for other in given.nodes if other != node] or ["ms-marco-minilm-l12"]
+            rest = [str(other) for other in spec.nodes if other != node] or ["ms-marco-minilm-l12"]
             hint = (
                 f"The candidates are given here. Write rerankers alone: {' >> '.join(rest)} - or "
                 "pass a Pipeline, whose own first stage is left out."
@@ -162,7 +162,7 @@ def resolve_stages(given: str | Node | PipelineSpec) -> PipelineSpec:
         problems += wrong
     if problems:
         raise InvalidInput(
-            f"The stages {str(given)!r} have {_count(len(problems))}: {one_line(problems)}",
+            f"The stages {str(spec)!r} have {_count(len(problems))}: {one_line(problems)}",
             hint=hint,
             problems=problems,
         )
@@ -183,8 +183,8 @@ def expand(node: Node, kind: Kind) -> tuple[Info, dict[str, Value]]:
     name, options = _component_of(node, kind)
     if node.sources:
         kind = "fusion"
-    found = info(kind, name)
-    return found, found.complete(options)
+    component_info = info(kind, name)
+    return component_info, component_info.complete(options)
 
 
 def source_kind(node: Node) -> Kind:
@@ -242,24 +242,24 @@ def _canonical(node: Node, kind: Kind, problems: list[str]) -> Node:
         return node
     name, options = _component_of(node, kind)
     try:
-        found = info(kind, name)
+        component_info = info(kind, name)
     except BackendError as error:
         problems.append(error.message)
         return node
-    wrong = found.problems(options)
+    wrong = component_info.problems(options)
     problems += [f"{node.name}: {problem}" for problem in wrong]
     if wrong:
         return node
-    full = found.complete(options)
+    full = component_info.complete(options)
     model = full.get("model")
     if isinstance(model, str) and (entry := _model(model, kind)) and entry.component(kind) == name:
         # A reranker is known by its model; of first stages the default one is simply "dense".
-        default = found.param("model")
+        default = component_info.param("model")
         by_name = kind == "reranker" or default is None or default.default != model
         name = model if by_name else name
         full.pop("model")
-    kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
-    return Node(name, tuple(kept.items()))
+    changed = {k: v for k, v in full.items() if (p := component_info.param(k)) and v != p.default}
+    return Node(name, tuple(changed.items()))
 
 
 def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
@@ -271,23 +271,23 @@ def _canonical_fusion(node: Node, kind: Kind, problems: list[str]) -> Node:
         _canonical(source, source_kind(source) if kind == "reranker" else kind, problems)
         for source in node.sources
     )
-    found = info("fusion", node.name)
-    if len(sources) < found.min_sources:
-        least = "a source" if found.min_sources == 1 else "at least two sources"
+    component_info = info("fusion", node.name)
+    if len(sources) < component_info.min_sources:
+        least = "a source" if component_info.min_sources == 1 else "at least two sources"
         such = "bm25,dense" if kind == "retriever" else "cross-encoder,late-interaction"
         problems.append(f"{node.name} needs {least}, such as {node.name}({such})")
-    if found.stage_only and kind == "retriever":
+    if component_info.stage_only and kind == "retriever":
         problems.append(
             f"{node.name} reranks and cannot be a first stage; put one before it, "
             f"such as bm25 >> {node.name}({','.join(map(str, node.sources)) or 'bm25,dense'})"
         )
-    wrong = found.problems(node.values)
+    wrong = component_info.problems(node.values)
     problems += [f"{node.name}: {problem}" for problem in wrong]
     if wrong:
         return node
-    full = found.complete(node.values)
-    kept = {k: v for k, v in full.items() if (p := found.param(k)) and v != p.default}
-    return Node(node.name, tuple(kept.items()), sources)
+    full = component_info.complete(node.values)
+    changed = {k: v for k, v in full.items() if (p := component_info.param(k)) and v != p.default}
+    return Node(node.name, tuple(changed.items()), sources)
 
 
 def _count(n: int) -> str:

@@ -19,7 +19,7 @@ from rerank_lab.core.errors import BackendError, ContractViolation, LabError, Mo
 from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.models import availability
 from rerank_lab.models.probes import PROBES, ProbeQuestion
-from rerank_lab.rerankers.base import PointwiseReranker, Reranker
+from rerank_lab.rerankers.base import PointwiseReranker, Reranker, Work
 
 State = Literal["healthy", "suspect", "broken", "unchecked"]
 _GRAVITY: dict[State, int] = {"healthy": 0, "unchecked": 1, "suspect": 2, "broken": 3}
@@ -157,7 +157,33 @@ def _examine(reranker: Reranker, ctx: Context) -> list[HealthFinding]:
         findings.append(_NOT_REPEATABLE)
     elif not _same(rows[0][1:][::-1], turned, spread):
         findings.append(_COMPANY)
+    findings += _prefers_blank(reranker, rows, ctx)
     return findings
+
+
+def _prefers_blank(
+    reranker: Reranker, rows: Sequence[Sequence[float]], ctx: Context
+) -> list[HealthFinding]:
+    """What it would make of a text without words, which pipelines do not show it."""
+    if not isinstance(reranker, PointwiseReranker):
+        return []
+    try:
+        blank = float(reranker.score(PROBES[0].query, [""], Work(ctx))[0])
+    except Exception:  # it may refuse an empty text: nothing is ranked by that
+        return []
+    unrelated = max(rows[0][2:])
+    if not blank > unrelated:
+        return []
+    return [
+        HealthFinding(
+            "prefers-blank",
+            f"It scores a text without words {blank:.2f}, above texts on other matters "
+            f"({unrelated:.2f}).",
+            "Documents without text come last in every pipeline here; where you use it elsewhere, "
+            "leave them out.",
+            "healthy",
+        )
+    ]
 
 
 def _texts(number: int) -> list[str]:

@@ -47,9 +47,9 @@ def _told(message: str, hint: str) -> str:
     return f"{message}{'' if message.endswith(('.', '!', '?', ':')) else ':'} {hint}"
 
 
-def doubted(found: Badge) -> tuple[str, ...]:
+def doubted(verdict: Badge) -> tuple[str, ...]:
     """Why not to trust these numbers, in sentences to be read beside them."""
-    return found.reasons if found.state in ("suspect", "broken") else ()
+    return verdict.reasons if verdict.state in ("suspect", "broken") else ()
 
 
 Orders = tuple[tuple[Ranking, Ranking], ...]
@@ -68,44 +68,44 @@ def orders(result: Result) -> Orders:
 def kept_order(queries: Iterable[Orders]) -> Badge | None:
     """A suspect badge when one of the rerankers changed no order in any of these queries."""
     for pairs in zip(*queries, strict=False):
-        found = compare_with_first_stage(pairs)
-        if found is not None:
-            return Badge(found.state, (f"{found.message} {found.hint}",))
+        finding = compare_with_first_stage(pairs)
+        if finding is not None:
+            return Badge(finding.state, (f"{finding.message} {finding.hint}",))
     return None
 
 
-def kept_orders(found: Evaluation) -> tuple[str, ...]:
+def kept_orders(evaluation: Evaluation) -> tuple[str, ...]:
     """A sentence for each pipeline whose last reranker changed nothing in any query.
 
     Only a pipeline whose stages before that one were evaluated too can be looked at.
     """
-    specs = found.design.pipelines
-    labels, said = short_labels(specs), []
+    specs = evaluation.design.pipelines
+    labels, sentences = short_labels(specs), []
     for spec in specs:
         nodes = resolve(spec).nodes
         before = str(PipelineSpec(nodes[:-1])) if len(nodes) > 1 else ""
         if before not in specs or not _reorders(nodes[-1]):
             continue
-        kept = compare_with_first_stage(_pairs(found, before, spec))
-        if kept is not None:
-            said.append(f"{labels[spec]}: {kept.message} {kept.hint}")
-    return tuple(said)
+        finding = compare_with_first_stage(_pairs(evaluation, before, spec))
+        if finding is not None:
+            sentences.append(f"{labels[spec]}: {finding.message} {finding.hint}")
+    return tuple(sentences)
 
 
 def worst(badges: Iterable[Badge | None]) -> Badge | None:
     """The gravest of several badges, with the reasons of all as grave; None for none."""
-    given: Sequence[Badge] = [found for found in badges if found is not None]
-    if not given:
+    present: Sequence[Badge] = [one for one in badges if one is not None]
+    if not present:
         return None
-    top = max(given, key=lambda one: one.gravity)
-    reasons = [reason for one in given if one.gravity == top.gravity for reason in one.reasons]
+    top = max(present, key=lambda one: one.gravity)
+    reasons = [reason for one in present if one.gravity == top.gravity for reason in one.reasons]
     return Badge(top.state, tuple(dict.fromkeys(reasons)))
 
 
-def _pairs(found: Evaluation, before: str, after: str) -> list[tuple[Ranking, Ranking]]:
+def _pairs(evaluation: Evaluation, before: str, after: str) -> list[tuple[Ranking, Ranking]]:
     pairs = []
-    for query in found.design.queries:
-        cells = [found.cells.get((query.id, spec)) for spec in (before, after)]
+    for query in evaluation.design.queries:
+        cells = [evaluation.cells.get((query.id, spec)) for spec in (before, after)]
         rankings = [cell.ranking for cell in cells if cell and cell.ranking is not None]
         if len(rankings) == 2:
             pairs.append((rankings[0], rankings[1]))

@@ -25,56 +25,64 @@ CoverageLookup = Callable[[Node, Document], InputCoverage | None]
 class Read:
     """One reranker that did not read the document in one piece, or not all of it.
 
-    `told` says so in sentences, `shaded` holds by unit id the spans that it did not read and the
+    `sentences` say so, `shaded` holds by unit id the spans that it did not read and the
     one that decided, in characters of the unit's text. `beyond` are passages that decided and lie
     behind what is shown of the text, each with its place in words.
     """
 
     label: str
-    told: tuple[str, ...]
+    sentences: tuple[str, ...]
     shaded: tuple[tuple[str, tuple[Span, ...], Span | None], ...]
     beyond: tuple[tuple[str, tuple[Segment, ...]], ...] = ()
 
     def shade(self, unit_id: str, segments: Sequence[Segment]) -> tuple[Segment, ...]:
         """The segments of a unit's text, with what was unread and what decided marked as such."""
-        for found, unread, decided in self.shaded:
-            if found == unit_id:
+        for shaded_id, unread, decided in self.shaded:
+            if shaded_id == unit_id:
                 return shaded(segments, unread, decided)
         return tuple(segments)
 
-    def with_beyond(self, units: Sequence[Document], shown: int, mark: Marker) -> Read:
-        """With what decided behind the first `shown` characters of all units together."""
-        found = []
+    def with_beyond(self, units: Sequence[Document], visible: int, mark: Marker) -> Read:
+        """With what decided behind the first `visible` characters of all units together."""
+        passages = []
         for unit in units:
             decided = next((span for key, _, span in self.shaded if key == unit.id), None)
-            if decided is not None and decided[0] >= shown:
+            if decided is not None and decided[0] >= visible:
                 parts = mark.segments(unit.text[slice(*decided)])
                 place = f"{unit.id}, {_range(decided)}" if unit.parent else _range(decided)
-                found.append((place, shaded(parts, (), (0, decided[1] - decided[0]))))
-            shown = max(0, shown - len(unit.text))
-        return replace(self, beyond=tuple(found))
+                passages.append((place, shaded(parts, (), (0, decided[1] - decided[0]))))
+            visible = max(0, visible - len(unit.text))
+        return replace(self, beyond=tuple(passages))
 
 
 def reads(
     columns: Sequence[CompareColumn], units: Sequence[Document], coverage_of: CoverageLookup
 ) -> list[Read]:
     """One `Read` for each different reranker on screen that cut one of these units."""
-    asked: dict[str, tuple[Node, set[str]]] = {}
+    ids_by_reranker: dict[str, tuple[Node, set[str]]] = {}
     for column in columns:
         for stage in _rerankers(column):
             node = Node(stage.node.name, tuple(p for p in stage.node.options if p[0] != "top"))
-            _, ids = asked.setdefault(str(node), (node, set()))
+            _, ids = ids_by_reranker.setdefault(str(node), (node, set()))
             ids |= _scored(stage, units)
-    labels = [stage_label(node, "reranker") for node, _ in asked.values()]
-    found = []
-    for (node, ids), label in zip(asked.values(), labels, strict=True):
-        given = [unit for unit in units if unit.id in ids]
-        seen = [(unit, said) for unit in given if (said := coverage_of(node, unit)) is not None]
-        seen = [(unit, said) for unit, said in seen if not said.whole or said.passages]
-        if seen:
+    labels = [stage_label(node, "reranker") for node, _ in ids_by_reranker.values()]
+    read_units = []
+    for (node, ids), label in zip(ids_by_reranker.values(), labels, strict=True):
+        scored_units = [unit for unit in units if unit.id in ids]
+        coverages = [
+            (unit, coverage)
+            for unit in scored_units
+            if (coverage := coverage_of(node, unit)) is not None
+        ]
+        coverages = [
+            (unit, coverage)
+            for unit, coverage in coverages
+            if not coverage.whole or coverage.passages
+        ]
+        if coverages:
             several = labels.count(label) > 1
-            found.append(_read(str(node) if several else label, policy_of(node), seen))
-    return found
+            read_units.append(_read(str(node) if several else label, policy_of(node), coverages))
+    return read_units
 
 
 def policy_of(node: Node) -> str:
@@ -90,13 +98,13 @@ def shaded(
 ) -> tuple[Segment, ...]:
     """Segments cut where these spans begin and end. Joined, they are the same text."""
     edges = sorted({edge for span in (*unread, *([decided] if decided else [])) for edge in span})
-    made: list[Segment] = []
+    pieces: list[Segment] = []
     at = 0
     for segment in segments:
         end = at + len(segment.text)
         cuts = [at, *(edge for edge in edges if at < edge < end), end]
         for start, stop in itertools.pairwise(cuts):
-            made.append(
+            pieces.append(
                 replace(
                     segment,
                     text=segment.text[start - at : stop - at],
@@ -105,7 +113,7 @@ def shaded(
                 )
             )
         at = end
-    return tuple(made)
+    return tuple(pieces)
 
 
 def _rerankers(column: CompareColumn) -> Iterator[StageResult]:
@@ -136,38 +144,42 @@ def _top(node: Node, ranking: Ranking) -> int:
         return 0
 
 
-def _read(label: str, policy: str, seen: Sequence[tuple[Document, InputCoverage]]) -> Read:
-    told, parts = [], []
-    for unit, said in seen:
+def _read(label: str, policy: str, coverages: Sequence[tuple[Document, InputCoverage]]) -> Read:
+    sentences, parts = [], []
+    for unit, coverage in coverages:
         # Models read the title before the text; here it stands above it.
         lead = len(unit.content) - len(unit.text)
-        spans = _moved(said.spans, lead)
-        passages = _moved(said.passages, lead)
-        decided = passages[said.decided] if said.decided is not None else None
+        spans = _moved(coverage.spans, lead)
+        passages = _moved(coverage.passages, lead)
+        decided = passages[coverage.decided] if coverage.decided is not None else None
         unread = _gaps(spans, len(unit.text))
         where = f"{unit.id}: " if unit.parent else ""
-        told.append(where + _sentence(policy, said, spans, decided, len(unit.text)))
+        sentences.append(where + _sentence(policy, coverage, spans, decided, len(unit.text)))
         parts.append((unit.id, unread, decided))
-    return Read(label, tuple(told), tuple(parts))
+    return Read(label, tuple(sentences), tuple(parts))
 
 
 def _sentence(
-    policy: str, said: InputCoverage, spans: Sequence[Span], decided: Span | None, length: int
+    policy: str, coverage: InputCoverage, spans: Sequence[Span], decided: Span | None, length: int
 ) -> str:
-    count = len(said.passages)
-    about = "by an estimate, for its tokenizer is not here" if said.estimated else ""
-    if count > 1 or (count and said.whole):
+    count = len(coverage.passages)
+    about = "by an estimate, for its tokenizer is not here" if coverage.estimated else ""
+    if count > 1 or (count and coverage.whole):
         each = f"read whole, in {count} passages{', ' + about if about else ''}"
         if policy == MEAN:
             return f"{each}; the mean of their scores counts."
-        if decided is None or said.decided is None:
+        if decided is None or coverage.decided is None:
             return f"{each}; the best score of them counts."
-        return f"{each}; the marked one, number {said.decided + 1} ({_range(decided)}), decided."
+        return (
+            f"{each}; the marked one, number {coverage.decided + 1} ({_range(decided)}), decided."
+        )
     part = "the first passage only, " if policy == FIRST and count else ""
     share = sum(end - start for start, end in spans) / max(1, length)
     ranges = " and ".join(_range(span) for span in spans) or "nothing of the text"
-    told = f"read {part}{ranges} of {length:,} ({share:.0%}). The grey part never reached the model"
-    return f"{told}, {about}." if about else f"{told}."
+    sentence = (
+        f"read {part}{ranges} of {length:,} ({share:.0%}). The grey part never reached the model"
+    )
+    return f"{sentence}, {about}." if about else f"{sentence}."
 
 
 def _range(span: Span) -> str:

@@ -25,7 +25,7 @@ _ORDER = ("loaded", "ready", "downloadable", "missing")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelLine:
+class CatalogueLine:
     """One catalogue model. `state` is loaded, ready, downloadable or missing; `size` in words.
 
     `why` and `hint` are empty when there is nothing to do. `uses` are spec names of its roles.
@@ -94,14 +94,14 @@ def model_lines(
     models: Mapping[str, CatalogueModel],
     states: Mapping[str, Availability],
     loaded: Sequence[LoadedModel] = (),
-) -> tuple[ModelLine, ...]:
+) -> tuple[CatalogueLine, ...]:
     """The catalogue, what can run first. `states` holds an availability for every model."""
     in_memory = {model.name for model in loaded}
     lines = [_model_line(m, states[name], name in in_memory) for name, m in models.items()]
     return tuple(sorted(lines, key=lambda line: _ORDER.index(line.state)))
 
 
-def models_sentence(lines: Sequence[ModelLine]) -> str:
+def models_sentence(lines: Sequence[CatalogueLine]) -> str:
     """`5 of 14 models run here now; 9 more can be downloaded.`"""
     now = sum(line.usable for line in lines)
     more = sum(line.state == "downloadable" for line in lines)
@@ -114,16 +114,18 @@ def models_sentence(lines: Sequence[ModelLine]) -> str:
     return "; ".join(parts) + "."
 
 
-def health_words(badge: Badge | None, line: ModelLine) -> str:
+def health_words(badge: Badge | None, line: CatalogueLine) -> str:
     """The state of the health check in a word; a first stage alone has none."""
     if "reranker" not in line.roles:
         return "–"
     return badge.state.capitalize() if badge else "Not checked"
 
 
-def component_lines(found: Sequence[Info | Broken]) -> tuple[ComponentLine, ...]:
+def component_lines(components: Sequence[Info | Broken]) -> tuple[ComponentLine, ...]:
     """Installed components, the broken ones first."""
-    lines = [_broken_line(row) if isinstance(row, Broken) else _info_line(row) for row in found]
+    lines = [
+        _broken_line(row) if isinstance(row, Broken) else _info_line(row) for row in components
+    ]
     return tuple(sorted(lines, key=lambda line: not line.problem))
 
 
@@ -153,9 +155,9 @@ def memory_share(loaded: Sequence[LoadedModel], budget: int) -> float:
     return min(1.0, sum(model.size for model in loaded) / budget) if budget else 0.0
 
 
-def _model_line(model: CatalogueModel, state: Availability, in_memory: bool) -> ModelLine:
+def _model_line(model: CatalogueModel, state: Availability, in_memory: bool) -> CatalogueLine:
     usable = state.state == "ready"
-    return ModelLine(
+    return CatalogueLine(
         model.name,
         model.title,
         "loaded" if in_memory and usable else state.state,

@@ -160,7 +160,7 @@ def test_a_model_that_is_not_here_is_unchecked(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.models
 def test_the_carried_models() -> None:
-    assert codes(CrossEncoderReranker()) == ("healthy", set())
+    assert codes(CrossEncoderReranker()) == ("healthy", {"prefers-blank"})
     assert codes(BiEncoderReranker()) == ("healthy", set())
     found = health.check(LateInteractionReranker(), Context())
     assert (found.state, found.findings[0].message) == ("suspect", "no projection")
@@ -180,3 +180,16 @@ def test_never_changing_the_first_stage_is_suspect() -> None:
     assert health.compare_with_first_stage(moved) is None
     head = [(ranking(q, "abcde"), ranking(q, "abc").followed_by(["d", "e"])) for q in "xy"]
     assert health.compare_with_first_stage(head) is not None
+
+
+class LikesNothing(Oracle):
+    def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        scores = super().score(query, texts, work)
+        return [score if text else 9.0 for text, score in zip(texts, scores, strict=True)]
+
+
+def test_a_reranker_that_prefers_empty_texts_is_told_so_and_stays_healthy() -> None:
+    verdict = health.check(LikesNothing(), Context())
+    assert verdict.state == "healthy"
+    assert [finding.code for finding in verdict.findings] == ["prefers-blank"]
+    assert not health.check(Oracle(), Context()).findings

@@ -59,7 +59,7 @@ def test_what_lies_behind_the_limit_is_unread_and_told_in_characters_of_the_text
     found = opened(said([(0, LEAD + 40)]), HEAD)
     (read,) = found.reads
     assert read.label == "ms-marco-minilm-l12"
-    assert read.told == (
+    assert read.sentences == (
         "read characters 1–40 of 100 (40%). The grey part never reached the model.",
     )
     ((_, shown),) = found.read_by(read)
@@ -69,7 +69,7 @@ def test_what_lies_behind_the_limit_is_unread_and_told_in_characters_of_the_text
 def test_between_head_and_tail_is_what_was_not_read() -> None:
     (read,) = opened(said([(0, LEAD + 30), (LEAD + 80, LEAD + 100)]), HEAD).reads
     assert read.shaded == (("d01", ((30, 80),), None),)
-    assert "characters 1–30 and characters 81–100 of 100 (50%)" in read.told[0]
+    assert "characters 1–30 and characters 81–100 of 100 (50%)" in read.sentences[0]
 
 
 def test_the_passage_that_decided_is_marked() -> None:
@@ -77,20 +77,20 @@ def test_the_passage_that_decided_is_marked() -> None:
     whole = [(0, LEAD + 100)]
     found = opened(said(whole, passages=passages, decided=1), BEST)
     (read,) = found.reads
-    assert read.told == (
+    assert read.sentences == (
         "read whole, in 2 passages; the marked one, number 2 (characters 46–100), decided.",
     )
     ((_, shown),) = found.read_by(read)
     assert [(part.text, part.decided) for part in shown] == [(TEXT[:45], False), (TEXT[45:], True)]
     (unknown,) = opened(said(whole, passages=passages), BEST).reads
-    assert unknown.told == ("read whole, in 2 passages; the best score of them counts.",)
+    assert unknown.sentences == ("read whole, in 2 passages; the best score of them counts.",)
     (mean,) = opened(said(whole, passages=passages), BEST.replace("max", "mean")).reads
-    assert mean.told == ("read whole, in 2 passages; the mean of their scores counts.",)
+    assert mean.sentences == ("read whole, in 2 passages; the mean of their scores counts.",)
 
 
 def test_an_estimate_is_called_one() -> None:
     (read,) = opened(said([(0, 50)], estimated=True), 'bm25 >> cohere(long="head")').reads
-    assert "by an estimate" in read.told[0]
+    assert "by an estimate" in read.sentences[0]
 
 
 def test_nothing_is_told_of_who_read_it_whole_or_does_not_say() -> None:
@@ -134,7 +134,7 @@ def test_of_a_document_in_passages_each_says_what_was_read_of_it() -> None:
     found = document(view, "whole", said([(0, LEAD + 40)]))
     assert found is not None
     (read,) = found.reads
-    assert [told.split(":")[0] for told in read.told] == ["d01", "d02", "d03"]
+    assert [told.split(":")[0] for told in read.sentences] == ["d01", "d02", "d03"]
     assert all(text[-1].unread for _, text in found.read_by(read))
 
 

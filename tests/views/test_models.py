@@ -14,7 +14,7 @@ REMOTE = Availability("downloadable", "hub", "Fetched at first use.", "Load it o
 GONE = Availability("missing", "", "Not on this machine.", "Install the extra.", 0)
 
 
-def lines(**states: Availability) -> dict[str, views.ModelLine]:
+def lines(**states: Availability) -> dict[str, views.CatalogueLine]:
     named = {key.replace("_", "-"): state for key, state in states.items()}
     all_states = {name: named.get(name, GONE) for name in catalogue()}
     return {line.name: line for line in views.model_lines(catalogue(), all_states)}

@@ -57,16 +57,16 @@ class _Graph:
         """Put one operator in place of the attention around a softmax, if it has the known form."""
         from onnx import helper
 
-        found = self._match(softmax)
-        if found is None:
+        match = self._match(softmax)
+        if match is None:
             return False
-        inputs, heads, last = found
+        inputs, heads, last = match
         place = next(i for i, node in enumerate(self.graph.node) if node is last)
-        made = helper.make_node(
+        fused = helper.make_node(
             "MultiHeadAttention", inputs, list(last.output), domain=_DOMAIN, num_heads=heads
         )
         self.graph.node.remove(last)
-        self.graph.node.insert(place, made)
+        self.graph.node.insert(place, fused)
         return True
 
     def _match(self, softmax: Any) -> tuple[list[str], int, Any] | None:
@@ -152,8 +152,8 @@ class _Graph:
     def _width(self, name: str) -> int:
         """The last dimension of a projection, as its bias tells; 0 when it has none."""
         node = self.makers.get(name)
-        found = [self._weight(i) for i in node.input] if node is not None else []
-        return next((int(bias.dims[0]) for bias in found if bias and len(bias.dims) == 1), 0)
+        biases = [self._weight(i) for i in node.input] if node is not None else []
+        return next((int(bias.dims[0]) for bias in biases if bias and len(bias.dims) == 1), 0)
 
     def _weight(self, name: str) -> Any:
         """The tensor of that name; exporters name equal ones a second time by an Identity."""
@@ -182,10 +182,10 @@ class _Graph:
     def drop_unused(self) -> None:
         """Remove nodes whose outputs nobody reads any more."""
         needed = {value.name for value in self.graph.output}
-        kept = []
+        needed_nodes = []
         for node in reversed(list(self.graph.node)):
             if needed & set(node.output):
                 needed.update(node.input)
-                kept.append(node)
+                needed_nodes.append(node)
         del self.graph.node[:]
-        self.graph.node.extend(reversed(kept))
+        self.graph.node.extend(reversed(needed_nodes))

@@ -87,14 +87,14 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
 
 
 def compare(
-    given: Sequence[Sequence[float]], exact: Sequence[Sequence[float]]
+    scores: Sequence[Sequence[float]], exact: Sequence[Sequence[float]]
 ) -> tuple[float, float]:
     """Mean Kendall tau-a over the questions, and the largest difference of one score.
 
     Pairs whose exact scores are equal do not count.
     """
     taus, largest = [], 0.0
-    for ours, theirs in zip(given, exact, strict=True):
+    for ours, theirs in zip(scores, exact, strict=True):
         a, b = np.asarray(ours), np.asarray(theirs)
         largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
         upper = np.triu_indices(len(a), 1)

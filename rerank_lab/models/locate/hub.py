@@ -40,8 +40,8 @@ def download(hub: str, ctx: Context, usable: Sequence[str]) -> None:
 
     try:
         ctx.report(f"asking the hub for {hub}")
-        found = HfApi().model_info(hub, files_metadata=True)
-        sizes = {f.rfilename: int(f.size or 0) for f in found.siblings or ()}
+        repository = HfApi().model_info(hub, files_metadata=True)
+        sizes = {f.rfilename: int(f.size or 0) for f in repository.siblings or ()}
         files = wanted_files(list(sizes))
         total, done = sum(sizes[file] for file in files), 0
         ctx.report(f"downloading {hub} ({total / 1e6:,.0f} MB)", 0, total)

@@ -91,6 +91,7 @@ class OnnxEngine:
         return results
 
     def close(self) -> None:
+        """Stop the workers and free the session."""
         self._pool.shutdown()
         self._session = None
 

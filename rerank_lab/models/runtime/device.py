@@ -14,28 +14,28 @@ THREADS_VARIABLE = "RERANK_LAB_THREADS"
 
 def cpu_threads() -> int:
     """Threads for one model: `RERANK_LAB_THREADS`, else the cores that this process may use."""
-    given = os.environ.get(THREADS_VARIABLE, "").strip()
-    if given.isdigit() and int(given) > 0:
-        return int(given)
+    threads = os.environ.get(THREADS_VARIABLE, "").strip()
+    if threads.isdigit() and int(threads) > 0:
+        return int(threads)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def choose_device(asked: str) -> str:
+def choose_device(device: str) -> str:
     """ "cuda" when there is one and it is not declined, else "cpu".
 
     Imports torch, which takes seconds, only where there may be a CUDA device.
 
     Raises InvalidInput when CUDA is asked for and there is none.
     """
-    if asked == "cpu" or (asked == "auto" and not has_cuda()):
+    if device == "cpu" or (device == "auto" and not has_cuda()):
         return "cpu"
     import torch
 
     if torch.cuda.is_available():
         return "cuda"
-    if asked == "cuda":
+    if device == "cuda":
         raise InvalidInput(
             "There is no CUDA device here.", hint='Use device="auto" or device="cpu".'
         )

@@ -49,8 +49,9 @@ class FastTokenizer:
         return self._encode(list(texts), max_length, False)
 
     def id_of(self, token: str) -> int | None:
-        found: int | None = self._tokenizer.token_to_id(token)
-        return found
+        """The id of a token, None when the vocabulary lacks it."""
+        token_id: int | None = self._tokenizer.token_to_id(token)
+        return token_id
 
     def _encode(self, inputs: list[Any], max_length: int, cut: bool) -> list[Tokenized]:
         self._tokenizer.enable_truncation(max_length, strategy="longest_first")

@@ -27,6 +27,7 @@ class Adapter:
 
     @property
     def scaling(self) -> float:
+        """What the product of the two matrices is multiplied by: alpha / r, or alpha / sqrt(r)."""
         rank, alpha = float(self.config["r"]), float(self.config["lora_alpha"])
         return float(alpha / rank**0.5 if self.config.get("use_rslora") else alpha / rank)
 
@@ -78,10 +79,10 @@ def merge(model: Any, adapter: Adapter) -> set[str]:
 
 
 def _of(parameters: dict[str, Any], name: str, value: Any, adapter: Adapter) -> Any:
-    found = parameters.get(name)
-    if found is None or found.shape != value.shape:
+    parameter = parameters.get(name)
+    if parameter is None or parameter.shape != value.shape:
         raise ModelUnavailable(
             f"The adapter {adapter.name} does not fit this model: {name}.",
             hint=f"It was made for {adapter.config.get('base_model_name_or_path') or 'another'}.",
         )
-    return found
+    return parameter

@@ -105,6 +105,7 @@ class CausalEngine:
         self.limit = int(getattr(model.config, "max_position_embeddings", 0) or 0)
 
     def close(self) -> None:
+        """Free its memory."""
         self.model = self.tokenizer = None
 
     def generate(

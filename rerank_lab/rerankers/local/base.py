@@ -158,9 +158,9 @@ class LocalReranker(UsesModel[M], PointwiseReranker):
         """Raises ModelUnavailable when the model's files are not here."""
         located = locate(self.model)
         limit = int(self.options["max_length"]) or located.max_length
-        found = self._token_budget(located, query, limit)
+        budget = self._token_budget(located, query, limit)
         # Without a tokenizer of the fast kind: room for special tokens, and a guess at the query.
-        return found or estimated_token_budget(
+        return budget or estimated_token_budget(
             limit - 8 - len(query.encode("utf-8", "replace")) // 3
         )
 

@@ -37,8 +37,9 @@ class BiEncoderReranker(LocalReranker[Encoder]):
         return text_token_budget(located.folder, limit, prefixes_of(located)[1])
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        with self._used(work) as asked:
-            question = self.opened.encode([query], "query", work.ctx, usage=asked)
+        """A score for each text, by the model that `load` opened."""
+        with self._used(work) as query_usage:
+            question = self.opened.encode([query], "query", work.ctx, usage=query_usage)
         with self._used(work) as usage:
             passages = self.opened.encode(texts, "passage", work.ctx, usage=usage)
         work.truncated |= usage.truncated

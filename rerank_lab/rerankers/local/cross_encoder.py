@@ -37,6 +37,7 @@ class CrossEncoderReranker(LocalReranker[Scorer]):
         return pair_token_budget(located.folder, query, limit)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        """A score for each text, by the model that `load` opened."""
         with self._used(work) as usage:
             scores = self.opened.score(query, texts, work.ctx, usage)
         work.truncated |= usage.truncated

@@ -49,6 +49,7 @@ class DuoT5(UsesModel[PromptedModel], PairwiseReranker):
         return open_prompted_model(model, DUOT5, ctx, options)
 
     def weights_digest(self) -> str:
+        """With the digest of the words around query and documents."""
         return f"{super().weights_digest()}:{DUOT5.digest()}"
 
     def prefer(self, query: str, first: str, second: str, work: Work) -> float:

@@ -54,6 +54,7 @@ class JinaV3(UsesModel[ContextScorer], JointScoringReranker):
     )
 
     def weights_digest(self) -> str:
+        """With the digest of the words around query and documents."""
         return f"{super().weights_digest()}:{_TEMPLATE_DIGEST}"
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> ContextScorer:

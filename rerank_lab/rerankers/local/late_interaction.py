@@ -42,8 +42,9 @@ class LateInteractionReranker(LocalReranker[TokenEncoder]):
         return text_token_budget(located.folder, limit, markers=1)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        with self._used(work) as asked:
-            question = self.opened.encode([query], "query", work.ctx, usage=asked)[0]
+        """A score for each text, by the model that `load` opened."""
+        with self._used(work) as query_usage:
+            question = self.opened.encode([query], "query", work.ctx, usage=query_usage)[0]
         with self._used(work) as usage:
             documents = self.opened.encode(texts, "passage", work.ctx, usage=usage)
         work.truncated |= usage.truncated

@@ -68,6 +68,7 @@ class LiT5(UsesModel[FusionInDecoder], ListwiseReranker):
     )
 
     def problems(self) -> list[LabError]:
+        """Also a window and a step that do not fit together."""
         try:
             self.spans(0)
         except LabError as error:
@@ -75,12 +76,14 @@ class LiT5(UsesModel[FusionInDecoder], ListwiseReranker):
         return super().problems()
 
     def weights_digest(self) -> str:
+        """With the digest of the words around query and documents."""
         return f"{super().weights_digest()}:{_WORDS_DIGEST}"
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> FusionInDecoder:
         return open_fusion_in_decoder(model, ctx, options)
 
     def order(self, query: str, texts: Sequence[str], work: Work) -> list[int]:
+        """Indexes of the texts in the order that the model says."""
         question = _without_ids(query)
         passages = [
             f"Search Query: {question} Passage: [{i}] {_without_ids(text)} Relevance Ranking: "
@@ -89,9 +92,9 @@ class LiT5(UsesModel[FusionInDecoder], ListwiseReranker):
         # No token of an order is shorter than a character.
         longest = len(" > ".join(f"[{i}]" for i in range(1, len(texts) + 1)))
         with self._used(work) as usage:
-            said = self.opened.answer(passages, longest, work.ctx, usage)
+            answer = self.opened.answer(passages, longest, work.ctx, usage)
         work.truncated |= usage.truncated
-        reading = read_order(said.text, len(texts), said.cut_short)
+        reading = read_order(answer.text, len(texts), answer.cut_short)
         hint = "Use a model that was trained as LiT5-Distill, or a smaller window."
         return accepted(reading, self.model, hint, work)
 
@@ -113,6 +116,7 @@ class LiT5Score(UsesModel[FusionInDecoder], JointScoringReranker):
     )
 
     def weights_digest(self) -> str:
+        """With the digest of the words around query and documents."""
         return f"{super().weights_digest()}:{_WORDS_DIGEST}"
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> FusionInDecoder:

@@ -39,14 +39,14 @@ class _Prompted(LocalReranker[PromptedModel]):
                 f"Nothing is known of how {self.model} was trained to be asked.",
                 hint=f"Name its template: {', '.join(self.templates)}.",
             )
-        found = self.templates[name]
-        if str(self.options.get("instruction", "")).strip() and not found.takes_instruction:
+        template = self.templates[name]
+        if str(self.options.get("instruction", "")).strip() and not template.takes_instruction:
             taking = [key for key, one in self.templates.items() if one.takes_instruction]
             raise InvalidInput(
                 f"Models asked by the template {name!r} take no instruction.",
                 hint=f"Leave it out, or choose a model of one of these: {', '.join(taking)}.",
             )
-        return found
+        return template
 
     def problems(self) -> list[LabError]:
         try:
@@ -71,9 +71,9 @@ class _Prompted(LocalReranker[PromptedModel]):
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
         instruction = str(self.options.get("instruction", ""))
-        given = {"query": query, "instruction": instruction}
+        shared = {"query": query, "instruction": instruction}
         with self._used(work) as usage:
-            prompts = [{**given, "document": text} for text in texts]
+            prompts = [{**shared, "document": text} for text in texts]
             scores = self.opened.score(prompts, work.ctx, usage)
         work.truncated |= usage.truncated
         return scores

@@ -91,7 +91,7 @@ def _chosen(opened: DocumentView) -> Read | None:
     )
     if place is None:
         return None
-    for note in opened.reads[place].told:
+    for note in opened.reads[place].sentences:
         st.caption(parts.literal(note[:1].upper() + note[1:]))
     return opened.reads[place]
 

@@ -8,10 +8,10 @@ from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import navigation, parts
 from rerank_lab.ui.shared.waiting import watch
 from rerank_lab.views.health import Badge
-from rerank_lab.views.models import ModelLine
+from rerank_lab.views.models import CatalogueLine
 
 
-def draw(line: ModelLine, badge: Badge | None) -> None:
+def draw(line: CatalogueLine, badge: Badge | None) -> None:
     """The card below the table."""
     with st.container(border=True, key="model_card", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -45,7 +45,7 @@ def draw(line: ModelLine, badge: Badge | None) -> None:
         _checks(line, badge)
 
 
-def _checks(line: ModelLine, badge: Badge | None) -> None:
+def _checks(line: CatalogueLine, badge: Badge | None) -> None:
     jobs = health.jobs_of(line.spec) if line.spec else ()
     for job in jobs:
         if not job.state.ended:

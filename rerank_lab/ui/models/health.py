@@ -53,13 +53,13 @@ def submit(specs: tuple[str, ...]) -> Checks:
 
 def jobs_of(spec: str) -> tuple[Job, ...]:
     """The checks of a pipeline's rerankers that anybody has started; starts none."""
-    found = []
+    jobs = []
     for node in _rerankers(spec):
         try:
-            found.append(resources.jobs().get(_key(node)))
+            jobs.append(resources.jobs().get(_key(node)))
         except LabError:
             continue
-    return tuple(job for job in found if job is not None)
+    return tuple(job for job in jobs if job is not None)
 
 
 def known(spec: str) -> Badge | None:
@@ -70,8 +70,8 @@ def known(spec: str) -> Badge | None:
 
 def _rerankers(spec: str) -> list[Node]:
     """The rerankers with something to check: reading scores or counting words takes no model."""
-    found = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
-    return [node for node in found if expand(node, "reranker")[0].has_model]
+    rerankers = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
+    return [node for node in rerankers if expand(node, "reranker")[0].has_model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ def pending(checks: Checks) -> bool:
 def of(checks: Checks, spec: str) -> Badge | None:
     """The badge of a pipeline: its least healthy reranker's; None for a first stage alone."""
     jobs = checks.get(spec, ())
-    found = [badge(job.result if job.finished.is_set() else None, error=job.error) for job in jobs]
-    return worst([*found, kept_order(_orders().get(spec, {}).values())])
+    badges = [badge(job.result if job.finished.is_set() else None, error=job.error) for job in jobs]
+    return worst([*badges, kept_order(_orders().get(spec, {}).values())])
 
 
 def remember_orders(view: CompareView) -> None:
@@ -129,5 +129,5 @@ def remember_orders(view: CompareView) -> None:
 
 def _orders() -> dict[str, dict[str, Orders]]:
     """By pipeline and query: the orders seen in this session."""
-    found: dict[str, dict[str, Orders]] = st.session_state.setdefault("orders_seen", {})
-    return found
+    known_orders: dict[str, dict[str, Orders]] = st.session_state.setdefault("orders_seen", {})
+    return known_orders

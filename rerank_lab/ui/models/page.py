@@ -42,7 +42,7 @@ def page() -> None:
     _components()
 
 
-def _table(lines: tuple[views.ModelLine, ...]) -> None:
+def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
     badges = {line.name: health.known(line.spec) if line.spec else None for line in lines}
 
     def choose() -> None:
@@ -105,8 +105,8 @@ def _memory_rows() -> None:
 
 
 def _all_components() -> tuple[views.ComponentLine, ...]:
-    found = [row for kind in KINDS for row in registry.infos(kind)]
-    return views.component_lines(found)
+    components = [row for kind in KINDS for row in registry.infos(kind)]
+    return views.component_lines(components)
 
 
 def _broken() -> None:
