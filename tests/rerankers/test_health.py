@@ -192,4 +192,3 @@ def test_a_reranker_that_prefers_empty_texts_is_told_so_and_stays_healthy() -> N
     verdict = health.check(LikesNothing(), Context())
     assert verdict.state == "healthy"
     assert [finding.code for finding in verdict.findings] == ["prefers-blank"]
-    assert not health.check(Oracle(), Context()).findings
