@@ -15,61 +15,118 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rerank_lab.components.base import Component, Info, Param
     from rerank_lab.core.context import CancelToken, Context, Progress
-    from rerank_lab.core.errors import LabError
+    from rerank_lab.core.errors import BackendError, InvalidInput, LabError, ModelUnavailable
     from rerank_lab.core.spec import parse
     from rerank_lab.core.types import Document, Hit, Judgment, Query, Ranking, Run, Status, Trace
     from rerank_lab.corpora import Corpus, list_corpora, load_corpus
     from rerank_lab.evaluation.experiments import evaluate
     from rerank_lab.evaluation.measures import headroom, measure
+    from rerank_lab.fusion.base import Fusion
+    from rerank_lab.jobs.keys import JobKey
     from rerank_lab.jobs.table import JobTable
+    from rerank_lab.models.token_budget import TokenBudget
     from rerank_lab.pipeline.builders import bm25, dense, rerank, retrieve, rrf, weighted
     from rerank_lab.pipeline.engine import Engine, default_engine
     from rerank_lab.pipeline.pipeline import Pipeline
     from rerank_lab.pipeline.reranking import Stages, rerank_documents
     from rerank_lab.pipeline.results import Result
+    from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
+    from rerank_lab.rerankers.comparative import ListwiseReranker, PairwiseReranker, SetwiseReranker
+    from rerank_lab.rerankers.joint_scoring import JointScoringReranker
+    from rerank_lab.rerankers.long_documents import LONG
+    from rerank_lab.retrievers.base import DEPTH, Retriever
     from rerank_lab.views.rank_changes import moves
     from rerank_lab.views.response_formats import to_cohere, to_rerankers
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "bm25": "pipeline.builders",
-    "dense": "pipeline.builders",
-    "rerank": "pipeline.builders",
-    "retrieve": "pipeline.builders",
-    "rrf": "pipeline.builders",
-    "weighted": "pipeline.builders",
-    "CancelToken": "core.context",
-    "Context": "core.context",
-    "Progress": "core.context",
-    "Corpus": "corpora",
-    "list_corpora": "corpora",
-    "load_corpus": "corpora",
-    "Engine": "pipeline.engine",
-    "default_engine": "pipeline.engine",
-    "LabError": "core.errors",
-    "evaluate": "evaluation.experiments",
-    "JobTable": "jobs.table",
-    "headroom": "evaluation.measures",
-    "measure": "evaluation.measures",
-    "Pipeline": "pipeline.pipeline",
-    "Result": "pipeline.results",
-    "parse": "core.spec",
-    "Stages": "pipeline.reranking",
-    "rerank_documents": "pipeline.reranking",
-    "Document": "core.types",
-    "Hit": "core.types",
-    "Judgment": "core.types",
-    "Query": "core.types",
-    "Ranking": "core.types",
-    "Run": "core.types",
-    "Status": "core.types",
-    "Trace": "core.types",
-    "moves": "views.rank_changes",
-    "to_cohere": "views.response_formats",
-    "to_rerankers": "views.response_formats",
+_NAMES = {
+    "components.base": (
+        "Component",
+        "Info",
+        "Param",
+    ),
+    "core.context": (
+        "CancelToken",
+        "Context",
+        "Progress",
+    ),
+    "core.errors": (
+        "BackendError",
+        "InvalidInput",
+        "LabError",
+        "ModelUnavailable",
+    ),
+    "core.spec": ("parse",),
+    "core.types": (
+        "Document",
+        "Hit",
+        "Judgment",
+        "Query",
+        "Ranking",
+        "Run",
+        "Status",
+        "Trace",
+    ),
+    "corpora": (
+        "Corpus",
+        "list_corpora",
+        "load_corpus",
+    ),
+    "evaluation.experiments": ("evaluate",),
+    "evaluation.measures": (
+        "headroom",
+        "measure",
+    ),
+    "fusion.base": ("Fusion",),
+    "jobs.keys": ("JobKey",),
+    "jobs.table": ("JobTable",),
+    "models.token_budget": ("TokenBudget",),
+    "pipeline.builders": (
+        "bm25",
+        "dense",
+        "rerank",
+        "retrieve",
+        "rrf",
+        "weighted",
+    ),
+    "pipeline.engine": (
+        "Engine",
+        "default_engine",
+    ),
+    "pipeline.pipeline": ("Pipeline",),
+    "pipeline.reranking": (
+        "Stages",
+        "rerank_documents",
+    ),
+    "pipeline.results": ("Result",),
+    "rerankers.base": (
+        "TOP",
+        "PointwiseReranker",
+        "Reranker",
+        "Work",
+    ),
+    "rerankers.comparative": (
+        "ListwiseReranker",
+        "PairwiseReranker",
+        "SetwiseReranker",
+    ),
+    "rerankers.joint_scoring": ("JointScoringReranker",),
+    "rerankers.long_documents": ("LONG",),
+    "retrievers.base": (
+        "DEPTH",
+        "Retriever",
+    ),
+    "views.rank_changes": ("moves",),
+    "views.response_formats": (
+        "to_cohere",
+        "to_rerankers",
+    ),
 }
+"""Public names by the module that defines them, for plugins (contracts) and for programs."""
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = sorted([*_HOME, "__version__"])
 
 

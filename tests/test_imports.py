@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +59,44 @@ def test_every_public_name_can_be_had_from_the_root() -> None:
         assert getattr(rerank_lab, name) is not None
     with pytest.raises(AttributeError):
         _ = rerank_lab.no_such_name
+
+
+def test_what_type_checkers_see_is_what_is_public() -> None:
+    tree = ast.parse(Path(rerank_lab.__file__).read_text("utf-8"))
+    (block,) = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    imported = {
+        alias.name: f"rerank_lab.{module}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for module in [node.module.removeprefix("rerank_lab.")]
+        for alias in node.names
+    }
+    assert {*imported, "__version__"} == set(rerank_lab.__all__)
+    for name, module in imported.items():
+        assert getattr(importlib.import_module(module), name) is getattr(rerank_lab, name)
+
+
+def test_a_plugin_needs_no_deeper_path() -> None:
+    needed = {"Info", "Param", "TOP", "DEPTH", "LONG", "Work", "TokenBudget", "BackendError"}
+    needed |= {"Reranker", "PointwiseReranker", "JointScoringReranker", "PairwiseReranker"}
+    needed |= {"SetwiseReranker", "ListwiseReranker", "Retriever", "Fusion", "Component"}
+    assert needed <= set(rerank_lab.__all__)
+
+
+def test_importing_the_package_is_quick() -> None:
+    code = (
+        "import time; start = time.perf_counter(); import rerank_lab; "
+        "print(time.perf_counter() - start)"
+    )
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    assert min(seconds) < 0.3
 
 
 def test_functions_stay_callable_when_packages_of_their_name_are_imported() -> None:

@@ -165,6 +165,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the operating system or SQLite says of the disk into a StorageError for people."""
     try:
         yield
+    except (ConnectionError, TimeoutError):
+        raise
     except (OSError, sqlite3.Error) as error:
         raise storage_error(path, error) from error
 

@@ -5,7 +5,6 @@ One `Engine` serves many threads. Work on the same key is done once; others wait
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,21 +14,16 @@ from typing import Any
 from rerank_lab.components.base import Info
 from rerank_lab.components.registry import expand, load
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput, StorageError
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.paths import FOLDERS_VARIABLE, data_home, is_within, names_a_path
 from rerank_lab.core.spec import Literal, Node
-from rerank_lab.core.storage import is_disk_error, storage_error
 from rerank_lab.core.types import Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.single_flight import SingleFlight
 from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.score_cache import ScoreCache
 from rerank_lab.retrievers.base import Retriever
-
-_log = logging.getLogger(__name__)
-NOT_KEPT = "The index is in memory only"
-"""How the warning of a first stage begins whose index could not be written."""
 
 
 class Engine:
@@ -90,7 +84,7 @@ class Engine:
         key = (corpus.content_hash, retriever.fingerprint(), _without_depth(retriever))
 
         def build() -> Retriever:
-            self._build(retriever, corpus, ctx)
+            retriever.build(corpus, ctx, self.home / "indexes")
             return retriever
 
         ready, was_there = self._retrievers.get(key, build, ctx)
@@ -104,25 +98,12 @@ class Engine:
             warnings=() if was_there else took.warnings,
         )
 
-    def _build(self, retriever: Retriever, corpus: Corpus, ctx: Context) -> None:
-        """Build the index in the data folder, or in memory alone where that cannot be written."""
-        folder = self.home / "indexes"
-        try:
-            retriever.build(corpus, ctx, folder)
-        except (StorageError, OSError) as error:
-            if isinstance(error, OSError) and not is_disk_error(error):
-                raise
-            if isinstance(error, OSError):
-                error = storage_error(Path(error.filename or folder), error)
-            _log.warning("%s", error)
-            retriever.build(corpus, ctx, None)
-            retriever.build_trace += Trace(warnings=(f"{NOT_KEPT}: {error}",))
-
     def reranker(self, node: Node) -> Reranker:
         """The reranker of a canonical node; equal nodes (whatever their `top`) share one."""
         info, options = expand(node, "reranker")
         self._check_places(info, options)
-        key = (info.name, tuple((k, v) for k, v in sorted(options.items()) if k != "top"))
+        depth = info.depth_option
+        key = (info.name, tuple((k, v) for k, v in sorted(options.items()) if k != depth))
 
         def make() -> Reranker:
             with lab_errors(f"The reranker {node}"):

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rerank_lab.components.base import Info, Param
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
+from rerank_lab import TOP, Info, Param, PointwiseReranker, Work
 
 
 class Freshness(PointwiseReranker):
