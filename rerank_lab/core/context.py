@@ -25,10 +25,12 @@ class CancelToken:
         self._parent = parent
 
     def cancel(self) -> None:
+        """Ask whoever works to stop at the next checkpoint."""
         self._event.set()
 
     @property
     def cancelled(self) -> bool:
+        """Whether this token or its parent was cancelled."""
         return self._event.is_set() or (self._parent is not None and self._parent.cancelled)
 
 
@@ -51,13 +53,21 @@ class StoredScore(NamedTuple):
 class ScoreStore(Protocol):
     """The part of the score cache that a reranker uses. Keys are hex digests."""
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, StoredScore]: ...
+    def get_many(self, keys: Sequence[str]) -> dict[str, StoredScore]:
+        """The scores that are known; absent keys are misses."""
+        ...
 
-    def put_many(self, scores: Mapping[str, StoredScore]) -> None: ...
+    def put_many(self, scores: Mapping[str, StoredScore]) -> None:
+        """Keep scores under their keys."""
+        ...
 
-    def get_order(self, key: str) -> list[int] | None: ...
+    def get_order(self, key: str) -> list[int] | None:
+        """The order that a model gave for exactly these documents, None when it is not known."""
+        ...
 
-    def put_order(self, key: str, order: Sequence[int]) -> None: ...
+    def put_order(self, key: str, order: Sequence[int]) -> None:
+        """Keep an order: positions of the documents, best first."""
+        ...
 
 
 class Response(NamedTuple):
@@ -72,16 +82,22 @@ class RecordingStore(Protocol):
     """Recorded answers by request digest. While replaying, nothing is sent and no key is needed."""
 
     @property
-    def replaying(self) -> bool: ...
+    def replaying(self) -> bool:
+        """Whether answers are only read from it, and nothing is sent."""
+        ...
 
     @property
     def whole(self) -> bool:
         """Whether it must hold every exchange: caches are then left aside."""
         ...
 
-    def play(self, key: str) -> Response | None: ...
+    def play(self, key: str) -> Response | None:
+        """The recorded answer to a request, None when there is none."""
+        ...
 
-    def record(self, key: str, provider: str, exchange: Response) -> None: ...
+    def record(self, key: str, provider: str, exchange: Response) -> None:
+        """Keep the answer to a request."""
+        ...
 
 
 class LaneSlots(Protocol):
@@ -157,4 +173,5 @@ class Context:
             )
 
     def report(self, message: str, done: int = 0, total: int = 0) -> None:
+        """Say what is happening, and how far it is: `done` of `total` (0 when unknown)."""
         self.progress(Progress(message, done, total))

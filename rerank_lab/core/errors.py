@@ -37,8 +37,8 @@ class LabError(Exception):
 
     def to_json(self) -> dict[str, str]:
         """The shape that the command line and the API print: error, message, hint (and details)."""
-        shown = {"error": self.kind, "message": self.message, "hint": self.hint}
-        return shown | ({"details": self.details} if self.details else {})
+        fields = {"error": self.kind, "message": self.message, "hint": self.hint}
+        return fields | ({"details": self.details} if self.details else {})
 
 
 class InvalidInput(LabError):
@@ -54,6 +54,8 @@ class InvalidInput(LabError):
 
 
 class MissingExtra(LabError):
+    """An optional package is not installed."""
+
     kind = "missing_extra"
 
     @classmethod
@@ -66,10 +68,14 @@ class MissingExtra(LabError):
 
 
 class MissingKey(LabError):
+    """A provider's key is not set."""
+
     kind = "missing_key"
 
 
 class ModelUnavailable(LabError):
+    """A model cannot be found, fetched or loaded here."""
+
     kind = "model_unavailable"
 
 
@@ -98,14 +104,20 @@ class BackendError(LabError):
 
 
 class DeadlineExceeded(LabError):
+    """The time allowed is used up."""
+
     kind = "deadline_exceeded"
 
 
 class SpendLimit(LabError):
+    """The next call would pass the spend limit."""
+
     kind = "spend_limit"
 
 
 class Cancelled(LabError):
+    """The user, or the last who waited for the work, gave up."""
+
     kind = "cancelled"
 
     def __init__(
@@ -115,6 +127,8 @@ class Cancelled(LabError):
 
 
 class ContractViolation(LabError):
+    """A component broke its contract: a defect in that component."""
+
     kind = "contract_violation"
 
 

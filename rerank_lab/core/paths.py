@@ -15,9 +15,9 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
 
 def data_home() -> Path:
     """The data folder (not created here): corpora, indexes, models, experiments, scores."""
-    given = os.environ.get(HOME_VARIABLE, "").strip()
-    if given:
-        return Path(given).expanduser().absolute()
+    folder = os.environ.get(HOME_VARIABLE, "").strip()
+    if folder:
+        return Path(folder).expanduser().absolute()
     from platformdirs import user_data_path
 
     return Path(user_data_path("rerank-lab"))
@@ -48,9 +48,9 @@ def app_folders(address: str | None) -> tuple[Path, ...]:
     The data folder always; besides it those of `RERANK_LAB_FOLDERS`, or when that is not set and
     only this machine can reach the app, its user's home and the folder it was started in.
     """
-    given = os.environ.get(FOLDERS_VARIABLE, "").strip()
-    if given:
-        more = [Path(part).expanduser() for part in given.split(os.pathsep) if part.strip()]
+    folders = os.environ.get(FOLDERS_VARIABLE, "").strip()
+    if folders:
+        more = [Path(part).expanduser() for part in folders.split(os.pathsep) if part.strip()]
     elif address in _LOOPBACK:
         more = [Path.home(), Path.cwd()]
     else:

@@ -41,11 +41,13 @@ class Problem:
         return f"{self.where}: {self.message}" if self.where else self.message
 
     def to_json(self) -> dict[str, Any]:
+        """The fields by name, as they are written to reports."""
         return asdict(self) | {"severity": self.severity.value}
 
     @classmethod
-    def from_json(cls, shown: dict[str, Any]) -> Problem:
-        return cls(**(shown | {"severity": Severity(shown["severity"])}))
+    def from_json(cls, fields: dict[str, Any]) -> Problem:
+        """A problem from what `to_json` wrote."""
+        return cls(**(fields | {"severity": Severity(fields["severity"])}))
 
 
 class ProblemLog:
@@ -59,6 +61,7 @@ class ProblemLog:
         """What was counted in each file while it was read, such as its lines and empty lines."""
 
     def add(self, problem: Problem) -> None:
+        """Count a problem, and keep it while there are fewer than the limit of its severity."""
         self._counts[problem.severity] += 1
         if self._counts[problem.severity] <= self._limit:
             self._kept.append(problem)
@@ -90,6 +93,7 @@ class ProblemLog:
         self.error(error.message, error.hint, file=file)
 
     def count(self, severity: Severity) -> int:
+        """How many problems of this severity there were, kept or not."""
         return self._counts[severity]
 
     @property
@@ -110,9 +114,9 @@ class ProblemLog:
     def lines(self, severities: Iterable[Severity] = (Severity.ERROR,)) -> list[str]:
         """The kept problems of these severities as text, and a last line counting the rest."""
         chosen = set(severities)
-        shown = [str(problem) for problem in self.problems if problem.severity in chosen]
-        rest = sum(self._counts[severity] for severity in chosen) - len(shown)
-        return [*shown, f"... and {rest:,} more"] if rest else shown
+        lines = [str(problem) for problem in self.problems if problem.severity in chosen]
+        rest = sum(self._counts[severity] for severity in chosen) - len(lines)
+        return [*lines, f"... and {rest:,} more"] if rest else lines
 
     def raise_errors(self, message: str, hint: str) -> None:
         """Raise one InvalidInput that lists every error, if there is any."""

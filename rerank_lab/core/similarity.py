@@ -49,7 +49,7 @@ def rbo(a: Order, b: Order, p: float = 0.9) -> float | None:
         return None
     shared = [max(ranks[0][d], ranks[1][d]) for d in ranks[0].keys() & ranks[1].keys()]
     common = _cumulative(shared, long)
-    sizes = [_cumulative(list(found.values()), long) for found in ranks]
+    sizes = [_cumulative(list(by_document.values()), long) for by_document in ranks]
     depth = np.arange(1, long + 1, dtype=np.float64)
     below = np.maximum(depth - short, 0.0)
     at_end = 2 * common[short - 1] / (sizes[0][short - 1] + sizes[1][short - 1])

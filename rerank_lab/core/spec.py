@@ -48,9 +48,11 @@ class Node:
 
     @property
     def values(self) -> dict[str, Literal]:
+        """The options by name."""
         return dict(self.options)
 
     def with_options(self, **options: Literal) -> Node:
+        """This node with some options changed or added."""
         return replace(self, options=tuple({**self.values, **options}.items()))
 
     def __str__(self) -> str:
@@ -70,10 +72,12 @@ class PipelineSpec:
 
     @property
     def source(self) -> Node:
+        """The first stage, or the fusion of several."""
         return self.nodes[0]
 
     @property
     def stages(self) -> tuple[Node, ...]:
+        """The reranking stages."""
         return self.nodes[1:]
 
     def prefix(self, length: int) -> PipelineSpec:
@@ -170,22 +174,22 @@ class _Parser:
         return _TOKEN.match(self.text, self.at)
 
     def at_close(self) -> bool:
-        found = self.peek()
-        return found is not None and found["punct"] == ")"
+        token = self.peek()
+        return token is not None and token["punct"] == ")"
 
     def take(self, kind: str, exactly: str | None = None) -> str | None:
-        found = self.peek()
-        if found is None or found[kind] is None or (exactly is not None and found[kind] != exactly):
+        token = self.peek()
+        if token is None or token[kind] is None or (exactly is not None and token[kind] != exactly):
             return None
-        self.at = found.end()
-        return found[kind]
+        self.at = token.end()
+        return token[kind]
 
     def wrong(self, expected: str, at: int | None = None) -> InvalidInput:
         at = self.at if at is None else at
         rest = self.text[at:].lstrip()
         place = len(self.text) - len(rest) + 1
-        found = f"found {rest[:24]!r}" if rest else "found the end"
+        actual = f"found {rest[:24]!r}" if rest else "found the end"
         return InvalidInput(
-            f"The pipeline cannot be read at character {place}: expected {expected}, {found}.",
+            f"The pipeline cannot be read at character {place}: expected {expected}, {actual}.",
             hint='Write it like: bm25(k=100) >> cross-encoder(model="ms-marco-minilm-l12",top=50)',
         )

@@ -77,6 +77,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
+    """One document of a ranking. `rank` counts from 1; `score` is None where there is none."""
+
     doc_id: str
     rank: int
     score: float | None
@@ -97,17 +99,17 @@ class Ranking:
     scale: str
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
+        ids: set[str] = set()
         previous: float | None = math.inf
         for position, hit in enumerate(self.hits, 1):
-            if hit.rank != position or hit.doc_id in seen:
+            if hit.rank != position or hit.doc_id in ids:
                 raise _broken(f"rank {hit.rank} of {hit.doc_id!r} at position {position}")
             if hit.score is not None and not (
                 previous is not None and math.isfinite(hit.score) and hit.score <= previous
             ):
                 raise _broken(f"score {hit.score!r} of {hit.doc_id!r} at rank {hit.rank}")
             previous = hit.score
-            seen.add(hit.doc_id)
+            ids.add(hit.doc_id)
 
     @classmethod
     def from_scores(
@@ -138,9 +140,9 @@ class Ranking:
 
     def among(self, doc_ids: Collection[str]) -> Ranking:
         """The part of this ranking that `doc_ids` names, ranks counted anew."""
-        wanted = set(doc_ids)
-        kept = [hit for hit in self.hits if hit.doc_id in wanted]
-        hits = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(kept, 1))
+        members = set(doc_ids)
+        rest = [hit for hit in self.hits if hit.doc_id in members]
+        hits = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(rest, 1))
         return Ranking(self.query_id, hits, self.scale)
 
     def without(self, doc_ids: Collection[str]) -> Ranking:
@@ -169,13 +171,16 @@ class Ranking:
 
     @property
     def doc_ids(self) -> tuple[str, ...]:
+        """The documents, best first."""
         return tuple(hit.doc_id for hit in self.hits)
 
     @property
     def ranks(self) -> dict[str, int]:
+        """The rank of each document."""
         return {hit.doc_id: hit.rank for hit in self.hits}
 
     def top(self, n: int) -> Ranking:
+        """The first `n` documents."""
         return self if n >= len(self.hits) else Ranking(self.query_id, self.hits[:n], self.scale)
 
     def __len__(self) -> int:
@@ -266,6 +271,7 @@ class Trace:
 
     @property
     def total_s(self) -> float:
+        """All seconds: loading, building, waiting, computing and network."""
         return self.load_s + self.build_s + self.queue_s + self.compute_s + self.network_s
 
     @property
@@ -293,16 +299,18 @@ class Trace:
         return Trace(**merged)
 
     def to_json(self) -> dict[str, Any]:
-        shown = asdict(self) | {"warnings": list(self.warnings), "counts": dict(self.counts)}
+        """The fields by name, as they are written to files."""
+        values = asdict(self) | {"warnings": list(self.warnings), "counts": dict(self.counts)}
         spans = {
-            name: [list(span) for span in at] for name, at in shown.pop("relevant_spans").items()
+            name: [list(span) for span in at] for name, at in values.pop("relevant_spans").items()
         }
-        return shown | ({"relevant_spans": spans} if spans else {})
+        return values | ({"relevant_spans": spans} if spans else {})
 
     @classmethod
-    def from_json(cls, shown: Mapping[str, Any]) -> Trace:
+    def from_json(cls, stored: Mapping[str, Any]) -> Trace:
+        """A trace from what `to_json` wrote; unknown fields are ignored."""
         known = {item.name for item in fields(cls)}
-        values = {key: value for key, value in shown.items() if key in known}
+        values = {key: value for key, value in stored.items() if key in known}
         spans = {
             name: tuple((int(start), int(end)) for start, end in listed)
             for name, listed in values.get("relevant_spans", {}).items()

@@ -33,6 +33,8 @@ _SWITCH_POLL_S = 0.05
 
 
 class JobState(StrEnum):
+    """Where a job stands."""
+
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -41,6 +43,7 @@ class JobState(StrEnum):
 
     @property
     def ended(self) -> bool:
+        """Whether nothing more will come of it."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -78,10 +81,10 @@ class Job:
     @property
     def remaining_s(self) -> float | None:
         """Seconds left by the pace so far, or None when that cannot be known yet."""
-        done, total = self.progress.done, self.progress.total
-        if self.state is not JobState.RUNNING or done < 1 or total < done:
+        steps, total = self.progress.done, self.progress.total
+        if self.state is not JobState.RUNNING or steps < 1 or total < steps:
             return None
-        return self.seconds / done * (total - done)
+        return self.seconds / steps * (total - steps)
 
     def wait(self, timeout: float | None = None) -> Any:
         """The result; raises the job's LabError, or Cancelled. TimeoutError when still at work."""

@@ -16,6 +16,7 @@ def rerank(name: str, **options: Literal) -> Node:
 
 
 def bm25(**options: Literal) -> Node:
+    """BM25 over the words of the documents."""
     return Node("bm25", tuple(options.items()))
 
 

@@ -30,15 +30,17 @@ class Stages:
     stands for the reranker. Of a Pipeline the first stage is left out.
     """
 
-    def __init__(self, given: str | Node | PipelineSpec | Pipeline | Stages) -> None:
-        if isinstance(given, Pipeline):
-            if not given.spec.stages:
+    def __init__(self, stages: str | Node | PipelineSpec | Pipeline | Stages) -> None:
+        if isinstance(stages, Pipeline):
+            if not stages.spec.stages:
                 raise InvalidInput(
-                    f"The pipeline {str(given)!r} has no reranker.",
-                    hint=f'Add one, such as: "{given} >> ms-marco-minilm-l12(top=50)"',
+                    f"The pipeline {str(stages)!r} has no reranker.",
+                    hint=f'Add one, such as: "{stages} >> ms-marco-minilm-l12(top=50)"',
                 )
-            given = PipelineSpec(given.spec.stages)
-        self.spec: PipelineSpec = given.spec if isinstance(given, Stages) else resolve_stages(given)
+            stages = PipelineSpec(stages.spec.stages)
+        self.spec: PipelineSpec = (
+            stages.spec if isinstance(stages, Stages) else resolve_stages(stages)
+        )
 
     def __str__(self) -> str:
         return str(self.spec)
@@ -94,15 +96,15 @@ class Stages:
         stage gave none. A stage that fails does not raise: see `Result.status` and `.error`. What
         cannot be asked (an empty query, one id twice) is InvalidInput.
         """
-        asked = Query.of(query) if isinstance(query, str) else query
-        if not asked.text.strip():
+        query = Query.of(query) if isinstance(query, str) else query
+        if not query.text.strip():
             raise InvalidInput("The query is empty.", hint="Give the words to search for.")
         corpus = candidates(documents)
         engine = engine or default_engine()
         nodes = self.spec.nodes if corpus.documents else ()
-        done = rerank_candidates(nodes, asked, corpus, engine.context(ctx), engine)
-        ranking = done[-1].ranking
-        return Result(str(self), asked, tuple(done), ranking)
+        results = rerank_candidates(nodes, query, corpus, engine.context(ctx), engine)
+        ranking = results[-1].ranking
+        return Result(str(self), query, tuple(results), ranking)
 
     @property
     def scale(self) -> str:
@@ -123,14 +125,14 @@ def rerank_documents(
 
 def candidates(documents: Sequence[Document | str]) -> Corpus:
     """Given documents as a corpus, in their order; raises InvalidInput for an id used twice."""
-    made = tuple(
-        Document(str(place), given) if isinstance(given, str) else given
-        for place, given in enumerate(documents)
+    as_documents = tuple(
+        Document(str(place), document) if isinstance(document, str) else document
+        for place, document in enumerate(documents)
     )
-    twice = [doc_id for doc_id, n in Counter(doc.id for doc in made).items() if n > 1]
+    twice = [doc_id for doc_id, n in Counter(doc.id for doc in as_documents).items() if n > 1]
     if twice:
         raise InvalidInput(
             f"{len(twice)} of the ids are used more than once, the first {twice[0]!r}.",
             hint="Give each document an id of its own.",
         )
-    return Corpus("candidates", made)
+    return Corpus("candidates", as_documents)
