@@ -104,7 +104,7 @@ class JobTable:
         self._jobs: OrderedDict[JobKey, Job] = OrderedDict()
         self._queues: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
         self._busy: dict[str, int] = dict.fromkeys(lanes, 0)
-        self._switching: dict[str, int] = dict.fromkeys(lanes, 0)
+        self._switching: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
         self._lock = threading.RLock()
         self._freed = threading.Condition(self._lock)
         self._reaper: threading.Thread | None = None
@@ -224,7 +224,7 @@ class JobTable:
 
     def _start_worker(self, lane: str) -> None:
         """Take a free slot for the jobs that are queued; those at work that wait come first."""
-        if self._queues[lane] and self._busy[lane] + self._switching[lane] < self._lanes[lane]:
+        if self._queues[lane] and self._busy[lane] + len(self._switching[lane]) < self._lanes[lane]:
             self._busy[lane] += 1
             thread = threading.Thread(
                 target=self._run_lane, args=(lane,), name=f"rerank-lab-{lane}", daemon=True
@@ -259,22 +259,27 @@ class JobTable:
     def enter_lane(self, job: Job, lane: str, checkpoint: Callable[[], None]) -> None:
         """Give the job a slot of this lane in place of the one it holds, once there is one.
 
-        `checkpoint` is called while it waits, and may raise.
+        `checkpoint` is called while it waits, and may raise. The job counts as queued meanwhile.
         """
         lane = lane if lane in self._lanes else "cpu"
         with self._lock:
             if job.holds == lane:
                 return
             self.leave_lane(job)
-            self._switching[lane] += 1
+            waiting = self._switching[lane]
+            waiting.append(job)
             try:
-                while self._busy[lane] >= self._lanes[lane]:
+                while self._busy[lane] >= self._lanes[lane] or waiting[0] is not job:
                     checkpoint()
+                    job.state, job.progress = JobState.QUEUED, Progress("waiting")
                     self._freed.wait(_SWITCH_POLL_S)
+                checkpoint()
                 self._busy[lane] += 1
                 job.lane = job.holds = lane
+                job.state = JobState.RUNNING
             finally:
-                self._switching[lane] -= 1
+                waiting.remove(job)
+                self._freed.notify_all()
                 self._start_worker(lane)
 
     def leave_lane(self, job: Job) -> str:
@@ -311,6 +316,8 @@ class JobTable:
     def _end(
         job: Job, state: JobState, *, result: Any = None, error: LabError | None = None
     ) -> None:
+        if job.state.ended:  # cancelled while it waited for a lane
+            return
         # A job is kept long after its session may have ended; the session's keys must not be.
         job.ctx = replace(job.ctx, secrets={})
         job.result, job.error = result, error

@@ -265,10 +265,11 @@ def test_a_job_at_work_that_waits_for_a_lane_comes_before_the_queue_and_can_be_c
     busy = table.submit(NamedKey("busy"), lambda ctx: free.wait(5))
     until(lambda: busy.state is JobState.RUNNING)
     cancelled = table.submit(NamedKey("cancelled"), switch, lane="light", by_stage=True)
-    until(lambda: cancelled.state is JobState.RUNNING and not cancelled.holds)
+    until(lambda: cancelled.started_at is not None and cancelled.state is JobState.QUEUED)
+    assert cancelled.progress.message == "waiting"
     queued = table.submit(NamedKey("queued"), lambda ctx: order.append("queued"))
     waiting = table.submit(NamedKey("waiting"), switch, lane="light", by_stage=True)
-    until(lambda: waiting.state is JobState.RUNNING and not waiting.holds)
+    until(lambda: waiting.started_at is not None and waiting.state is JobState.QUEUED)
     table.cancel(NamedKey("cancelled"))
     with pytest.raises(Cancelled):
         cancelled.wait(5)

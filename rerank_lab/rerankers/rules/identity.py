@@ -18,6 +18,7 @@ class Identity(Reranker):
         kind="reranker",
         family="baseline",
         has_model=False,
+        lane="light",
         summary="Keeps the order of the stage before: the baseline.",
         scale="order",
         params=(TOP,),
