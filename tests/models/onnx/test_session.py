@@ -21,6 +21,7 @@ from rerank_lab.models import (
     open_scorer,
     open_token_encoder,
 )
+from rerank_lab.models.convert.torch_export import has_int8_dot_products
 from rerank_lab.models.runtime.tokenizer import clipped
 
 pytestmark = pytest.mark.models
@@ -47,7 +48,9 @@ def scorer() -> Scorer:
 
 def test_known_scores_hold() -> None:
     scores = scorer().score(QUERY, list(KNOWN), Context())
-    np.testing.assert_allclose(scores, list(KNOWN.values()), atol=0.02)
+    # Without int8 dot products the processor itself rounds the carried int8 graph differently.
+    atol = 0.02 if has_int8_dot_products() else 0.3
+    np.testing.assert_allclose(scores, list(KNOWN.values()), atol=atol)
 
 
 @settings(max_examples=15)
@@ -114,7 +117,7 @@ def test_bge_vectors_have_length_one_and_use_the_query_prefix() -> None:
     encoder = open_encoder("bge-small-en", Context())
     as_query = encoder.encode([QUERY], "query", Context())
     as_passage = encoder.encode([QUERY], "passage", Context())
-    spelled = encoder.encode([encoder.plan.prefixes[0] + QUERY], "passage", Context())
+    spelled = encoder.encode([encoder.plan.query_prefix + QUERY], "passage", Context())
     assert as_query.shape == (1, encoder.dimension) == (1, 384)
     assert as_query.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(as_query, axis=1), 1, atol=1e-5)
