@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
@@ -12,6 +13,8 @@ from rerank_lab.corpora import (
     ImportOptions,
     ImportReport,
     Preview,
+    attach_qrels,
+    attach_queries,
     delete_corpus,
     import_corpus,
     inspect_upload,
@@ -72,6 +75,26 @@ def run_import(request: ImportRequest, ctx: Context | None = None) -> ImportRepo
         options=request.options,
         ctx=ctx,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AttachRequest:
+    """Give an imported corpus other queries or judgments."""
+
+    corpus: str
+    path: Path
+    part: Literal["queries", "qrels"]
+
+
+def attach(request: AttachRequest, ctx: Context | None = None) -> ImportReport:
+    """Store the queries or judgments of a file in place of those that the corpus has.
+
+    Raises:
+        InvalidInput: The file is unusable, or its judgments belong to another corpus.
+        Cancelled: `ctx` says so.
+    """
+    use = attach_queries if request.part == "queries" else attach_qrels
+    return use(request.corpus, request.path, ctx=ctx)
 
 
 def delete(name: str) -> None:

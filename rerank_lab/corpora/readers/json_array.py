@@ -9,7 +9,7 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import check_size
-from rerank_lab.corpora.mapping import Row
+from rerank_lab.corpora.mapping import Row, is_known_name
 from rerank_lab.corpora.readers.base import Match, ReadOptions, Sample, TableReader
 from rerank_lab.corpora.readers.json_lines import json_fault, report_not_an_object
 from rerank_lab.corpora.source import Source, read_text
@@ -55,6 +55,19 @@ def read_json(source: Source, options: ReadOptions, log: ProblemLog) -> Any:
         ) from None
 
 
+def _records_of(value: dict[str, Any]) -> list[Any]:
+    """The records of an object without arrays: a table by columns, documents by id, or itself."""
+    inner = list(value.values())
+    named = any(is_known_name(key) for key in value)
+    if value and all(isinstance(one, dict) for one in inner):
+        if named and all(one.keys() == inner[0].keys() for one in inner):
+            return [{name: cells[row] for name, cells in value.items()} for row in inner[0]]
+        return [{"id": key} | one for key, one in value.items()]
+    if not named and len(value) > 1 and all(isinstance(one, str) for one in inner):
+        return [{"id": key, "text": text} for key, text in value.items()]
+    return [value]
+
+
 def _items(value: Any, name: str) -> list[Any]:
     if isinstance(value, list):
         return value
@@ -63,7 +76,7 @@ def _items(value: Any, name: str) -> list[Any]:
         if len(lists) == 1:
             return lists[0]
         if not lists:
-            return [value]
+            return _records_of(value)
     raise InvalidInput(
         f"{name} holds no single array of objects.",
         hint='Give a JSON array: [{"id": "1", "text": "..."}, ...].',

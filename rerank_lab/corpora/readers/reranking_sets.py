@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -20,6 +22,7 @@ from rerank_lab.corpora.readers.base import (
 from rerank_lab.corpora.readers.registry import table_rows
 from rerank_lab.corpora.source import Source
 
+_PYTHON_LIST = re.compile(r"""\[\s*['"]""")
 _PASSAGE_ID = ("docid", "doc_id", "_id", "id", "pid", "passage_id")
 _PASSAGE_TEXT = ("text", "contents", "content", "segment", "passage", "body", "page_content")
 _QUERY_ID = ("query_id", "qid", "_id", "id")
@@ -49,7 +52,7 @@ class QueryPassagesReader(Reader):
         if not records:
             return None
         for record in records:
-            passages = first_value(record, self.key)
+            passages = _list(first_value(record, self.key))
             if first_value(record, self.query) is None or not isinstance(passages, self.cells):
                 return None
         used = next(name for name in self.key if name in records[0])
@@ -64,9 +67,10 @@ class QueryPassagesReader(Reader):
             text = query if isinstance(query, str) else _text(query, _QUERY_TEXT)
             graded = list(self._passages(record))
             if not text or not graded:
+                lacking = "passage (a list in a cell is read as JSON, not as Python writes it)"
                 log.error(
-                    f"The record has no {'query' if not text else 'passage'}; it was left out.",
-                    "Give every record a query and passages.",
+                    f"The record has no {lacking if text else 'query'}; it was left out.",
+                    "Give every record a query and a list of passages.",
                     file=source.name,
                     line=line,
                 )
@@ -97,7 +101,7 @@ class QueryPassagesReader(Reader):
             (self.ungraded, None),
         )
         for columns, grade in groups:
-            for value in (record.get(column) for column in columns):
+            for value in (_list(record.get(column)) for column in columns):
                 passages: Iterable[Any] = value if isinstance(value, list) else [value]
                 yield from ((one, grade) for one in passages if one not in (None, ""))
 
@@ -177,6 +181,16 @@ def _passage(value: Any, ids: dict[tuple[str, str], str]) -> tuple[Record, bool]
     new = key not in ids
     doc_id = ids.setdefault(key, named or f"p{len(ids) + 1}")
     return {"id": doc_id, "title": title, "text": text}, new
+
+
+def _list(value: Any) -> Any:
+    """The list that the cell of a CSV table holds as JSON; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("[") or not value.endswith("]"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return [] if _PYTHON_LIST.match(value) else value
 
 
 def _text(value: Any, names: Sequence[str]) -> str:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.corpora import (
-    Corpus,
-    CorpusEntry,
-    CorpusSummary,
-    attach_qrels,
-    attach_queries,
-    delete_corpus,
-)
+from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
 from rerank_lab.corpora.importing import ImportReport
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.retrievers.stored_indexes import delete_indexes
+from rerank_lab.services.corpora import AttachRequest, attach, delete
 from rerank_lab.ui.corpora import indexes as corpus_indexes
 from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_report import draw_report
@@ -219,7 +214,7 @@ class AttachKey(JobKey):
     upload: str
 
 
-def _attach(entry: CorpusEntry, what: str) -> None:
+def _attach(entry: CorpusEntry, what: Literal["queries", "qrels"]) -> None:
     place = f"{what}_{short_key(entry.slug)}"
     version = int(st.session_state.get(f"version_{place}", 0))
     file = st.file_uploader(
@@ -228,11 +223,11 @@ def _attach(entry: CorpusEntry, what: str) -> None:
     job = resources.jobs().get(st.session_state.get(f"job_{place}"))
     if file is not None:
         upload = uploads.stage([file])
-        attach = attach_queries if what == "queries" else attach_qrels
+        request = AttachRequest(entry.name, upload.path, what)
 
         def work(ctx: Context) -> ImportReport:
             try:
-                return attach(entry.name, upload.path, ctx=ctx)
+                return attach(request, ctx)
             finally:
                 uploads.discard(upload)
 
@@ -287,7 +282,7 @@ def _confirm_delete(entry: CorpusEntry) -> None:
 
 def _delete(entry: CorpusEntry) -> None:
     try:
-        delete_corpus(entry.name)
+        delete(entry.name)
         delete_indexes(resources.engine().home / "indexes", entry.content_hash)
     except LabError as error:
         st.session_state["delete_problem"] = error

@@ -316,3 +316,28 @@ def test_a_folder_of_documentation_and_code(tmp_path: Path) -> None:
         ("b.rst", "Owls"),
         ("c.adoc", "Wrens"),
     ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": "Owls.", "b": "Wrens."},
+        {"a": {"text": "Owls."}, "b": {"text": "Wrens."}},
+        {"id": {"0": "a", "1": "b"}, "text": {"0": "Owls.", "1": "Wrens."}},
+    ],
+)
+def test_json_objects_by_id_and_by_column(tmp_path: Path, value: dict[str, object]) -> None:
+    corpus, _ = load(tmp_path, "birds.json", json.dumps(value).encode())
+    assert texts(corpus) == {"a": "Owls.", "b": "Wrens."}
+
+
+def test_lists_in_the_cells_of_a_csv_table(tmp_path: Path) -> None:
+    head = b"question,answer,contexts\n"
+    good = head + b'tall birds,Ostriches,"[""Ostriches."", ""Wrens.""]"\n'
+    corpus, sentence = load(tmp_path, "rag.csv", good)
+    assert texts(corpus) == {"p1": "Ostriches.", "p2": "Wrens."}
+    assert "read as questions with contexts: 1 query, 2 passages" in sentence
+    python = head + b"""tall birds,Ostriches,"['Ostriches.', 'Wrens.']"\n"""
+    with pytest.raises(InvalidInput) as caught:
+        load(tmp_path, "rag.csv", python)
+    assert "not as Python writes it" in str(caught.value.problems)
