@@ -90,12 +90,12 @@ def test_cancelling_here_leaves_the_same_job_to_others() -> None:
         for _ in range(2):
             at = AppTest.from_file(str(FRAME), default_timeout=60)
             at.query_params["q"] = Q
-            at.query_params["p"] = ["bm25 >> identity"]
+            at.query_params["p"] = ["bm25 >> overlap"]
             visits.append(drawn(at))
         visits[0].button(key="stop_0").click().run()
         assert "Cancelled" in words(visits[0])
         assert "Cancelled" not in words(drawn(visits[1]))
-        job = next(j for j in resources.jobs().jobs() if j.name == "bm25 >> identity")
+        job = next(j for j in resources.jobs().jobs() if j.name == "bm25 >> overlap")
         assert not job.token.cancelled
     finally:
         free.set()
@@ -111,9 +111,9 @@ def test_the_cancel_at_the_side_leaves_the_same_job_to_others_too() -> None:
         for _ in range(2):
             at = AppTest.from_file(str(FRAME), default_timeout=60)
             at.query_params["q"] = Q
-            at.query_params["p"] = ["bm25 >> identity"]
+            at.query_params["p"] = ["bm25 >> overlap"]
             visits.append(drawn(at))
-        stop = next(b for b in visits[0].button if "Cancel bm25 >> identity" in plain(b.label))
+        stop = next(b for b in visits[0].button if "Cancel bm25 >> overlap" in plain(b.label))
         stop.click().run()
         assert "Cancelled" in words(visits[0])
         assert "stopping, unless another visitor waits for it" in words(visits[0])
