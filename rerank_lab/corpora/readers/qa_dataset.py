@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,6 @@ from rerank_lab.corpora.readers.base import (
     Reader,
     ReadOptions,
     Sample,
-    first_value,
 )
 from rerank_lab.corpora.readers.json_array import read_json
 from rerank_lab.corpora.source import Source
@@ -49,17 +49,26 @@ class QADatasetReader(Reader):
         for number, (doc_id, passage) in enumerate(corpus.items(), 1):
             whole = passage if isinstance(passage, dict) else {"text": passage}
             yield number, {"id": doc_id, "title": whole.get("title"), "text": whole.get("text")}
-        for query_id, text in (value.get("queries") or {}).items():
+        for query_id, text in _dictionary(value, "queries", source.name, log).items():
             yield QueryRow(0, query_id, str(text))
-        relevant = first_value(value, ("relevant_docs", "qrels")) or {}
-        for query_id, judged in relevant.items():
+        key = "relevant_docs" if "relevant_docs" in value else "qrels"
+        for query_id, judged in _dictionary(value, key, source.name, log).items():
             yield from _judgments(query_id, judged, source.name, log)
 
 
+def _dictionary(value: dict[str, Any], key: str, file: str, log: ProblemLog) -> dict[str, Any]:
+    inner = value.get(key, {})
+    if isinstance(inner, dict):
+        return inner
+    log.error(f"{key} is no dictionary; it was left out.", "Write it by query id.", file=file)
+    return {}
+
+
 def _judgments(query_id: str, judged: Any, file: str, log: ProblemLog) -> Iterator[JudgmentRow]:
-    graded = judged if isinstance(judged, dict) else dict.fromkeys(map(str, judged or ()), 1)
+    listed = judged if isinstance(judged, list) else [judged]
+    graded = judged if isinstance(judged, dict) else dict.fromkeys(map(str, listed), 1)
     for doc_id, grade in graded.items():
-        if isinstance(grade, int | float) and float(grade).is_integer():
+        if isinstance(grade, int | float) and math.isfinite(grade) and grade == int(grade):
             yield JudgmentRow(0, query_id, doc_id, int(grade))
         else:
             log.error(

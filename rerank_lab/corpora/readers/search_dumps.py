@@ -54,7 +54,8 @@ class BulkRequestReader(Reader):
                 log.tally(source.name, "action lines")
                 action, target = ("", {}) if named == "delete" else (named, record[named])
             elif action:
-                fields = record.get("doc", record) if action == "update" else record
+                partial = record.get("doc") if action == "update" else None
+                fields = partial if isinstance(partial, dict) else record
                 yield line, {"_id": target.get("_id")} | fields
                 action = ""
             else:
