@@ -159,7 +159,7 @@ def torch_plan(
 
 
 def pooling_of(located: LocatedModel) -> str:
-    """ "cls", "mean" or another mode, by the catalogue, else by the model's own files."""
+    """The mode, such as "cls" or "mean": by the catalogue, else by the model's own files."""
     if located.entry is not None and located.entry.pooling:
         return located.entry.pooling
     config = located.json("1_Pooling/config.json")

@@ -83,8 +83,9 @@ PROBES = (
 
 
 def probe_texts() -> list[tuple[str, list[str]]]:
-    """Every probe's question with passages of all kinds and lengths, for comparing two versions of
-    one model: (question, texts), from one sentence to some 400 tokens.
+    """Every probe's question with passages, for comparing two versions of one model.
+
+    Pairs of (question, texts), the texts of one sentence up to some 400 tokens.
     """
     sentences = [text for probe in PROBES for text in (probe.answer, probe.decoy)]
     pairs = []

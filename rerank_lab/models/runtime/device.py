@@ -23,7 +23,7 @@ def cpu_threads() -> int:
 
 
 def choose_device(device: str) -> str:
-    """ "cuda" when there is one and it is not declined, else "cpu".
+    """The device: "cuda" when there is one and it is not declined, else "cpu".
 
     Imports torch, which takes seconds, only where there may be a CUDA device.
 

@@ -24,8 +24,9 @@ class ModelOptions:
 
 @dataclass(slots=True)
 class Usage:
-    """What one call took, filled in while it runs. `truncated` holds indexes into its inputs, and
-    `cut` (input, document) where an input shows several documents.
+    """What one call took, filled in while it runs.
+
+    `truncated` holds indexes into its inputs, `cut` (input, document) where an input shows several.
     """
 
     queue_s: float = 0.0

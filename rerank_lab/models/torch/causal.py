@@ -111,6 +111,7 @@ class CausalEngine:
     def generate(
         self, turns: Turns, max_tokens: int, top: int, ctx: Context, usage: Usage
     ) -> Generated:
+        """The likeliest answer; see `CausalModel.generate`."""
         import torch
         from transformers import StoppingCriteriaList
 
@@ -137,6 +138,7 @@ class CausalEngine:
         return Generated(text, len(ids), not ended, first)
 
     def likelihood(self, before: str, text: str, usage: Usage) -> float:
+        """Mean log-probability of a token of `text`; see `CausalModel.likelihood`."""
         import torch
 
         prompt = f"{before} {text}"

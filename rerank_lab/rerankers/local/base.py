@@ -99,6 +99,7 @@ class UsesModel(Reranker, Generic[M]):
 
     @property
     def model(self) -> str:
+        """The catalogue name, folder or hub id of the model."""
         return str(self.options["model"])
 
     @property

@@ -61,6 +61,7 @@ class JinaV3(UsesModel[ContextScorer], JointScoringReranker):
         return open_context_scorer(model, ctx, options)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        """A cosine for each text, which depends on the others."""
         instruction, block = str(self.options["instruction"]), int(self.options["block"])
         with self._used(work) as usage:
             listing = Listing(query, texts, instruction, block)

@@ -20,8 +20,9 @@ Floats = NDArray[np.float32]
 
 
 class LateInteractionReranker(LocalReranker[TokenEncoder]):
-    """MaxSim over token vectors: ColBERT (Khattab and Zaharia 2020), PyLate and
-    sentence-transformers multi-vector models.
+    """MaxSim over token vectors: ColBERT (Khattab and Zaharia 2020).
+
+    PyLate and sentence-transformers multi-vector models.
     """
 
     info: ClassVar[Info] = Info(

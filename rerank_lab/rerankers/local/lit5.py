@@ -123,6 +123,7 @@ class LiT5Score(UsesModel[FusionInDecoder], JointScoringReranker):
         return open_fusion_in_decoder(model, ctx, options, attentions=True)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
+        """The attention to each text, which depends on the others."""
         question = f"question: {query}"
         passages = [f"{question} context: {text}" for text in texts]
         with self._used(work) as usage:

@@ -80,9 +80,11 @@ class _Prompted(LocalReranker[PromptedModel]):
 
 
 class DecoderReranker(_Prompted):
-    """Causal language models trained as rerankers: Qwen3-Reranker, mxbai-rerank v2, zerank,
-    bge-reranker-v2-gemma (the logit of yes, less that of no where the model was trained so) and
-    RankLLaMA (a classification head), with or without a LoRA adapter.
+    """Causal language models trained as rerankers.
+
+    Qwen3-Reranker, mxbai-rerank v2, zerank, bge-reranker-v2-gemma (the logit of yes, less that of
+    no where the model was trained so) and RankLLaMA (a classification head),
+    with or without a LoRA adapter.
     """
 
     templates = DECODERS

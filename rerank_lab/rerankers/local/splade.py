@@ -16,8 +16,9 @@ from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
 
 class SpladeReranker(LocalReranker[SparseEncoder]):
-    """Any SPLADE model (Formal et al. 2021, arXiv:2109.10086): sentence-transformers
-    SparseEncoder folders and hub ids, masked language models, catalogue names.
+    """Any SPLADE model (Formal et al. 2021, arXiv:2109.10086).
+
+    SparseEncoder folders and hub ids of sentence-transformers, masked language models.
     """
 
     info: ClassVar[Info] = Info(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -17,6 +14,7 @@ from rerank_lab.core.spec import Literal, Node
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.rerankers.health import Health, check
 from rerank_lab.ui.shared import resources
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
@@ -24,18 +22,11 @@ from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, wo
 Checks = Mapping[str, tuple[Job, ...]]
 """Canonical pipeline spec -> one job for each of its rerankers."""
 
-_MODULE = "rerank_lab.rerankers.health"
 _QUERIES_KEPT = 20
-
-
-def available() -> bool:
-    return importlib.util.find_spec(_MODULE) is not None
 
 
 def submit(specs: tuple[str, ...]) -> Checks:
     """Check each reranker once a process; the same model in two pipelines is one check."""
-    if not available():
-        return {spec: () for spec in specs}
     known: dict[HealthKey, Job] = st.session_state.setdefault("health_jobs", {})
     checks: dict[str, tuple[Job, ...]] = {}
     for spec in specs:
@@ -90,8 +81,8 @@ def _key(node: Node) -> HealthKey:
 def _submit(key: HealthKey, node: Node) -> Job:
     engine = resources.engine()
 
-    def work(ctx: Context) -> Any:
-        return importlib.import_module(_MODULE).check(engine.reranker(node), ctx)
+    def work(ctx: Context) -> Health:
+        return check(engine.reranker(node), ctx)
 
     name = str(expand(node, "reranker")[1].get("model") or node.name)
     return resources.jobs().submit(
@@ -105,6 +96,7 @@ def _submit(key: HealthKey, node: Node) -> Job:
 
 
 def pending(checks: Checks) -> bool:
+    """Whether a check has not come to its end."""
     return any(not job.finished.is_set() for jobs in checks.values() for job in jobs)
 
 
