@@ -13,7 +13,7 @@ from typing import Any
 
 from rerank_lab.core.context import CancelToken
 from rerank_lab.core.errors import MissingExtra
-from rerank_lab.integrations.shared import Given, checked_top, document, in_thread, rerank
+from rerank_lab.integrations.shared import StagesLike, checked_top, document, in_thread, rerank
 from rerank_lab.pipeline.reranking import Stages
 
 try:
@@ -38,7 +38,7 @@ class RerankLabRanker:
 
     def __init__(
         self,
-        pipeline: Given,
+        pipeline: StagesLike,
         *,
         top_k: int | None = None,
         title_key: str = "",

@@ -16,7 +16,7 @@ from typing import Any
 
 from rerank_lab.core.context import CancelToken
 from rerank_lab.core.errors import MissingExtra
-from rerank_lab.integrations.shared import Given, checked_top, document, in_thread, rerank
+from rerank_lab.integrations.shared import StagesLike, checked_top, document, in_thread, rerank
 from rerank_lab.pipeline.reranking import Stages
 
 try:
@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra.of("The LangChain compressor", "langchain") from error
 
-_Asked = dict[str, Any]
+_Inputs = dict[str, Any]
 SCORE, SCALE = "relevance_score", "relevance_scale"
 
 
@@ -52,7 +52,7 @@ class RerankLabCompressor(BaseDocumentCompressor):
 
     def __init__(
         self,
-        pipeline: Given,
+        pipeline: StagesLike,
         *,
         top_n: int | None = None,
         title_key: str = "",
@@ -72,10 +72,10 @@ class RerankLabCompressor(BaseDocumentCompressor):
     ) -> list[Document]:
         """The documents in their new order."""
 
-        def work(_: _Asked) -> list[Document]:
+        def work(_: _Inputs) -> list[Document]:
             return self._reranked(documents, query)
 
-        run: RunnableLambda[_Asked, list[Document]] = RunnableLambda(work, name=self.get_name())
+        run: RunnableLambda[_Inputs, list[Document]] = RunnableLambda(work, name=self.get_name())
         return run.invoke({"query": query, "documents": documents}, _config(callbacks))
 
     async def acompress_documents(
@@ -83,10 +83,10 @@ class RerankLabCompressor(BaseDocumentCompressor):
     ) -> list[Document]:
         """The same in a thread; cancelling it stops the work before the next batch."""
 
-        async def work(_: _Asked) -> list[Document]:
+        async def work(_: _Inputs) -> list[Document]:
             return await in_thread(lambda cancel: self._reranked(documents, query, cancel))
 
-        run: RunnableLambda[_Asked, list[Document]] = RunnableLambda(work, name=self.get_name())
+        run: RunnableLambda[_Inputs, list[Document]] = RunnableLambda(work, name=self.get_name())
         return await run.ainvoke({"query": query, "documents": documents}, _config(callbacks))
 
     @classmethod

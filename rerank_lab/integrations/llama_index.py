@@ -13,7 +13,7 @@ from typing import Any
 from rerank_lab.core.context import CancelToken
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.types import Document
-from rerank_lab.integrations.shared import Given, checked_top, document, in_thread, rerank
+from rerank_lab.integrations.shared import StagesLike, checked_top, document, in_thread, rerank
 from rerank_lab.pipeline.reranking import Stages
 
 try:
@@ -47,7 +47,7 @@ class RerankLabPostprocessor(BaseNodePostprocessor):
 
     def __init__(
         self,
-        pipeline: Given,
+        pipeline: StagesLike,
         *,
         top_n: int | None = None,
         title_key: str = "",

@@ -17,7 +17,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
 
 T = TypeVar("T")
-Given = str | Node | PipelineSpec | Pipeline | Stages
+StagesLike = str | Node | PipelineSpec | Pipeline | Stages
 """What a wrapper takes for its rerankers."""
 
 _log = logging.getLogger("rerank_lab.integrations")
