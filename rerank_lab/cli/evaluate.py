@@ -9,15 +9,12 @@ from pathlib import Path
 from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output, number, seconds
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput, LabError
-from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.errors import LabError
 from rerank_lab.core.spend import SpendMeter
-from rerank_lab.core.types import Qrels, Status
+from rerank_lab.core.types import Status
 from rerank_lab.corpora import load_corpus
-from rerank_lab.corpora.judged import read_judgments
-from rerank_lab.corpora.readers.base import ReadOptions
-from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.trec import read_run
+from rerank_lab.corpora.judged import read_qrels
+from rerank_lab.corpora.runs import read_run
 from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
 from rerank_lab.evaluation.measure_names import parse_measures
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured
@@ -50,10 +47,13 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     note_cost_estimates(arguments.pipelines, queries, corpus, engine, output)
     done = run(experiment, ctx, engine)
     if output.as_json:
-        output.json(done.to_json())
+        readings = [reading.to_json() for reading in corpus.meta.get("judged_readings", ())]
+        output.json(done.to_json() | {"readings": readings})
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
             output.line(f"{corpus.name} · {len(corpus):,} documents · {len(queries):,} queries")
+            for reading in corpus.meta.get("judged_readings", ()):
+                output.line(reading.sentence)
             output.line()
             _print(done, output)
         return 0
@@ -65,37 +65,27 @@ def measure(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a run file."""
     names = arguments.measures or DEFAULT_MEASURES
     parse_measures(names)
-    qrels = _read_qrels(Path(arguments.qrels).expanduser())
+    judgments = read_qrels(Path(arguments.qrels).expanduser())
     file = Path(arguments.run).expanduser()
     averaging = Averaging(arguments.complete, trec_order=file.suffix not in _KEEP_ORDER)
     rankings = read_run(file).rankings
     own = sum(query_id in ranking.doc_ids for query_id, ranking in rankings.items())
     if arguments.exclude_identical:
         rankings = {q: ranking.without({q}) for q, ranking in rankings.items()}
-    done = measured(qrels, rankings, names, averaging)
+    done = measured(judgments.qrels, rankings, names, averaging)
     if output.as_json:
         output.json(
-            done.to_json() | {"missing": list(done.missing), "unjudged": list(done.unjudged)}
+            done.to_json()
+            | {"missing": list(done.missing), "unjudged": list(done.unjudged)}
+            | {"judgments": judgments.reading.to_json()}
         )
         return 0
+    output.line(judgments.reading.sentence)
     _print_measured(done, arguments.complete, arguments.per_query, output)
     if own:
         what = "were left out" if arguments.exclude_identical else "count; see --exclude-identical"
         output.line(f"{own:,} rankings hold a document with the id of their query: these {what}")
     return 0
-
-
-def _read_qrels(file: Path) -> Qrels:
-    """Every line must be good: numbers from half a file would mislead."""
-    if not file.is_file():
-        raise InvalidInput(f"There is no judgment file {file}.", hint="Check the path.")
-    log = ProblemLog()
-    qrels = read_judgments(Source.of(file), ReadOptions(), log)
-    log.raise_errors(
-        f"{file.name} is not a valid judgment file.",
-        "Correct these lines; each needs a query, a document and a whole number as its grade.",
-    )
-    return qrels
 
 
 def _print_measured(done: Measured, complete: bool, per_query: bool, output: Output) -> None:

@@ -11,7 +11,13 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.archives import unpacked
-from rerank_lab.corpora.judged import QrelsDict, read_judgments, read_queries
+from rerank_lab.corpora.judged import (
+    JudgedReading,
+    QrelsDict,
+    fit_judgments,
+    read_judgments,
+    read_queries,
+)
 from rerank_lab.corpora.layouts import Parts, find_parts
 from rerank_lab.corpora.limits import check_size
 from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row
@@ -69,6 +75,7 @@ class Bundle:
     format: str = ""
     skipped: int = 0
     readings: list[FileReading] = field(default_factory=list)
+    judged_readings: list[JudgedReading] = field(default_factory=list)
 
 
 @contextmanager
@@ -205,9 +212,15 @@ def read_judged(bundle: Bundle, parts: Parts, options: ReadOptions, log: Problem
         if source is not None:
             check_size(source.name, source.size, options.limits.upload)
     if parts.queries is not None:
-        bundle.queries = read_queries(parts.queries, options, log)
+        query_set = read_queries(parts.queries, options, log)
+        bundle.queries = list(query_set.queries)
+        bundle.judged_readings.append(query_set.reading)
     if parts.qrels is not None:
-        bundle.qrels = read_judgments(parts.qrels, options, log)
+        judgments = read_judgments(parts.qrels, options, log)
+        doc_ids = {document.document_id for document in bundle.documents}
+        bundle.qrels, queries = fit_judgments(judgments, bundle.queries, doc_ids, log)
+        bundle.queries = list(queries)
+        bundle.judged_readings.append(judgments.reading)
 
 
 def lost(log: ProblemLog) -> bool:

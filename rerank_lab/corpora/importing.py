@@ -14,9 +14,10 @@ from typing import Any
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
-from rerank_lab.corpora.bundle import Bundle, FileReading, opened, read_parts
+from rerank_lab.corpora.bundle import Bundle, FileReading, opened, read_judged, read_parts
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.judged import check_judgments, read_judgments, read_queries
+from rerank_lab.corpora.judged import check_judgments
+from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
 from rerank_lab.corpora.load import finished, load_corpus
 from rerank_lab.corpora.mapping import ColumnMapping
@@ -201,9 +202,9 @@ def _attach(
     with opened(Source.of(entry.path), ReadOptions()) as parts:
         bundle = read_parts(parts, ReadOptions(), ProblemLog(), ctx=ctx)
     if what == "queries":
-        bundle.queries = read_queries(source, options.reading, log)
+        read_judged(bundle, Parts((), source), options.reading, log)
     else:
-        bundle.qrels = read_judgments(source, options.reading, log)
+        read_judged(bundle, Parts((), None, source), options.reading, log)
         _check(bundle, log, source.name)
     about = read_summary(entry.path)
     corpus = _checked(entry.name, bundle, log if what == "queries" else ProblemLog())
@@ -231,15 +232,11 @@ def _read_beside(
 ) -> None:
     """Take queries and judgments from files of their own; a file that is unusable raises."""
     reading = replace(options.reading, encoding="", delimiter="", header=None)
-    if queries is not None:
-        source = _source(queries)
-        check_size(source.name, source.size, options.limits.upload)
-        bundle.queries = read_queries(source, reading, log)
-    if qrels is not None:
-        source = _source(qrels)
-        check_size(source.name, source.size, options.limits.upload)
-        bundle.qrels = read_judgments(source, reading, log)
-        _check(bundle, ProblemLog(), source.name)
+    query_file = _source(queries) if queries is not None else None
+    judgment_file = _source(qrels) if qrels is not None else None
+    read_judged(bundle, Parts((), query_file, judgment_file), reading, log)
+    if judgment_file is not None:
+        _check(bundle, ProblemLog(), judgment_file.name)
 
 
 def _refuse_losses(file: str, log: ProblemLog) -> None:

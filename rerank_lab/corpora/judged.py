@@ -1,86 +1,270 @@
-"""Query files and judgment files, in every shape they come in."""
+"""Queries and relevance judgments of files in any shape, and how they fit a corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.core.types import Query
-from rerank_lab.corpora.mapping import (
-    DOC_ID,
-    GRADE,
-    JUDGED_DOC,
-    JUDGED_QUERY,
-    META,
-    QUERY_ID,
-    QUERY_TEXT,
-    Record,
-    Row,
-    columns_of,
-    find_column,
-    id_text,
-    is_headerless,
-    peek,
+from rerank_lab.corpora.readers.base import ReadOptions
+from rerank_lab.corpora.readers.judged.base import (
+    FoundQuery,
+    JudgedFile,
+    JudgedPair,
+    JudgedReader,
+    Rows,
 )
-from rerank_lab.corpora.readers.base import ReadOptions, TableReader
-from rerank_lab.corpora.readers.registry import choose_table_reader, reader_named
-from rerank_lab.corpora.source import Source, clean_text, detect_decoding, read_lines
-from rerank_lab.corpora.trec import add_judgment, parse_qrels
+from rerank_lab.corpora.readers.judged.grades import grade_of, is_unrated
+from rerank_lab.corpora.readers.judged.letor import LetorJudgments
+from rerank_lab.corpora.readers.judged.nested_json import NestedJudgments, NestedQueries
+from rerank_lab.corpora.readers.judged.plain_queries import PlainQueries
+from rerank_lab.corpora.readers.judged.tables import TableJudgments, TableQueries
+from rerank_lab.corpora.readers.judged.topics import ClassicTopics, XMLTopics
+from rerank_lab.corpora.readers.judged.trec import TrecJudgments
+from rerank_lab.corpora.source import Source
 
 QrelsDict = dict[str, dict[str, int]]
+RowT = TypeVar("RowT")
+JUDGMENT_READERS: tuple[JudgedReader[JudgedPair], ...] = (
+    LetorJudgments(), NestedJudgments(), TrecJudgments(), TableJudgments(),
+)  # fmt: skip
+QUERY_READERS: tuple[JudgedReader[FoundQuery], ...] = (
+    ClassicTopics(), XMLTopics(), NestedQueries(), TableQueries(), PlainQueries(),
+)  # fmt: skip
 _QRELS_HINT = (
     "Give TREC lines (query 0 document grade), or a table with the columns "
     "query-id, corpus-id and score."
 )
+_FLOAT_ID = re.compile(r"(\d+)\.0+")
 
 
-def read_queries(source: Source, options: ReadOptions, log: ProblemLog) -> list[Query]:
-    """Queries from CSV, TSV, JSON, JSONL, Parquet, or plain text with one query a line.
+@dataclass(frozen=True, slots=True)
+class JudgedReading:
+    """How a file of queries or judgments was read. `rows` and `left_out` add up to its rows."""
+
+    file: str
+    what: str
+    format: str
+    label: str
+    columns: Mapping[str, str]
+    rows: int
+    queries: int
+    unrated: int
+    left_out: int
+
+    @property
+    def sentence(self) -> str:
+        """Such as `qrels.csv: read as CSV or TSV (grade = label): 3 judgments of 2 queries`."""
+        columns = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
+        aside = f" ({columns})" if columns else ""
+        counted = f"{self.queries:,} {'query' if self.queries == 1 else 'queries'}"
+        if self.what == "judgments":
+            counted = f"{self.rows:,} judgment{'s'[: self.rows != 1]} of {counted}"
+        rest = f"; {self.unrated:,} without a grade" if self.unrated else ""
+        rest += f"; {self.left_out:,} left out" if self.left_out else ""
+        return f"{self.file}: read as {self.label}{aside}: {counted}{rest}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        names = ("file", "what", "format", "label", "rows", "queries", "unrated", "left_out")
+        return {name: getattr(self, name) for name in names} | {"columns": dict(self.columns)}
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySet:
+    """The queries of a file, and how it was read."""
+
+    queries: tuple[Query, ...]
+    reading: JudgedReading
+
+
+@dataclass(frozen=True, slots=True)
+class Judgments:
+    """Grades by the key that the file uses for a query: its id or its text.
+
+    `texts` are those of queries where the file has them. `unrated` are queries that it lists
+    without any grade.
+    """
+
+    qrels: QrelsDict
+    texts: Mapping[str, str]
+    unrated: tuple[str, ...]
+    reading: JudgedReading
+
+    def own_queries(self) -> tuple[Query, ...]:
+        """The queries of the file itself; empty where it has no texts."""
+        return tuple(
+            Query.of(text) if key == text else Query(key, text) for key, text in self.texts.items()
+        )
+
+
+def read_queries(
+    source: Source, options: ReadOptions, log: ProblemLog, format_name: str = ""
+) -> QuerySet:
+    """Queries from a table, TREC topics, a JSON dictionary, or plain text with one query a line.
 
     Without ids, a query's id is derived from its text. Raises InvalidInput when none is usable.
     """
-    reader = choose_table_reader(source, options)
-    if reader is None:
-        reader = _table_reader("csv" if _has_tabs(source) else "lines")
-    first, rows = peek(reader.read(source, options, log))
-    if not first:
-        raise _no_queries(source, log)
-    id_column, text_column = _query_columns([record for _, record in first], source.name)
+    file = JudgedFile(source, options)
+    reader = _reader_for(file, QUERY_READERS, format_name)
+    errors = log.count(Severity.ERROR)
+    rows = reader.read(file, log)
     queries: dict[str, Query] = {}
-    for line, record in rows:
-        query = _query(line, record, (id_column, text_column), log, source.name)
-        if query is None:
-            continue
+    for row in rows.rows:
+        query = Query(row.query_id or Query.of(row.text).id, row.text, row.meta)
         known = queries.setdefault(query.id, query)
         if known.text != query.text:
             log.error(
                 f"Query {query.id!r} is given again with another text; the first is kept.",
                 "Give every query its own id.",
                 file=source.name,
-                line=line,
+                line=row.line,
             )
     if not queries:
-        raise _no_queries(source, log)
-    return list(queries.values())
+        raise InvalidInput(
+            f"{source.name} holds no usable query.",
+            hint="Give one query a line, or a table with the columns id and text.",
+            problems=log.lines(),
+        )
+    count, lost = len(queries), log.count(Severity.ERROR) - errors
+    reading = _reading(source, "queries", reader, rows, (count, count, 0, lost))
+    return QuerySet(tuple(queries.values()), reading)
 
 
-def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> QrelsDict:
-    """Judgments from a TREC file (4 columns) or a table (CSV, TSV, JSON, JSONL, Parquet).
+def read_judgments(
+    source: Source, options: ReadOptions, log: ProblemLog, format_name: str = ""
+) -> Judgments:
+    """Judgments from a TREC file, a table, RankLib or LETOR, or nested JSON.
 
     Raises InvalidInput when the file has no usable judgment.
     """
-    if _is_trec(source, options):
-        decoding = detect_decoding(source, log, options.encoding)
-        qrels = parse_qrels(read_lines(source, decoding, log, options.limits), log, source.name)
-    else:
-        reader = choose_table_reader(source, options) or _table_reader("csv")
-        qrels = _table_judgments(reader.read(source, options, log), source.name, log)
-    if not any(qrels.values()):
+    file = JudgedFile(source, options)
+    reader = _reader_for(file, JUDGMENT_READERS, format_name)
+    errors = log.count(Severity.ERROR)
+    rows = reader.read(file, log)
+    collector = _GradeCollector(source.name, log)
+    for row in rows.rows:
+        collector.add(row)
+    if not collector.qrels:
         raise InvalidInput(
             f"{source.name} holds no usable judgment.", hint=_QRELS_HINT, problems=log.lines()
         )
-    return {query_id: judged for query_id, judged in qrels.items() if judged}
+    unrated = tuple(key for key in collector.unrated if key not in collector.qrels)
+    if unrated:
+        log.note(
+            f"{len(unrated):,} queries are listed without a grade: {_some(list(unrated))}.",
+            "They are not judged, and not measured.",
+            file=source.name,
+        )
+    if collector.open_grades:
+        log.note(
+            f"{collector.open_grades:,} rows leave the grade open; their documents are unjudged.",
+            file=source.name,
+        )
+    counts = sum(map(len, collector.qrels.values())), len(collector.qrels)
+    lost = log.count(Severity.ERROR) - errors
+    without = len(unrated) + collector.open_grades
+    reading = _reading(source, "judgments", reader, rows, (*counts, without, lost))
+    return Judgments(collector.qrels, collector.texts, unrated, reading)
+
+
+@dataclass(slots=True)
+class _GradeCollector:
+    file: str
+    log: ProblemLog
+    qrels: QrelsDict = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    unrated: dict[str, None] = field(default_factory=dict)
+    open_grades: int = 0
+
+    def add(self, row: JudgedPair) -> None:
+        """Take a judgment, unless its grade is none or contradicts an earlier one."""
+        if row.text:
+            self.texts.setdefault(row.query, row.text)
+        if row.document is None:
+            self.unrated[row.query] = None
+            return
+        if is_unrated(row.grade):
+            self.unrated[row.query] = None
+            self.open_grades += 1
+            return
+        grade = grade_of(row.grade)
+        if grade is None:
+            self.log.error(
+                f"The grade {row.grade!r} is not a whole number.",
+                "Grade with whole numbers, such as 0 (not relevant) to 3 (answers it), or yes/no.",
+                file=self.file,
+                line=row.line,
+                field="grade",
+            )
+            return
+        judged = self.qrels.setdefault(row.query, {})
+        if judged.setdefault(row.document, grade) != grade:
+            self.log.error(
+                f"Query {row.query!r} and document {row.document!r} are judged again, {grade} "
+                f"after {judged[row.document]}; the first is kept.",
+                "Keep one judgment for each pair.",
+                file=self.file,
+                line=row.line,
+            )
+
+
+def read_qrels(path: str | Path, options: ReadOptions | None = None) -> Judgments:
+    """Judgments of a file of which every line must be good: half a file would mislead.
+
+    Raises InvalidInput listing every line that cannot be used.
+    """
+    file, log = Path(path), ProblemLog()
+    if not file.is_file():
+        raise InvalidInput(f"There is no judgment file {file}.", hint="Check the path.")
+    judgments = read_judgments(Source.of(file), options or ReadOptions(), log)
+    log.raise_errors(
+        f"{file.name} is not a valid judgment file.",
+        "Correct these lines; each needs a query, a document and a whole number as its grade.",
+    )
+    return judgments
+
+
+def fit_judgments(
+    judgments: Judgments, queries: Sequence[Query], doc_ids: Collection[str], log: ProblemLog
+) -> tuple[QrelsDict, tuple[Query, ...]]:
+    """The judgments by query id, and the queries to ask.
+
+    A query is found by its id, else by its text; `1.0` is 1 where a table program wrote numbers
+    as decimals. Without queries, or where none of them is judged, those of the file are taken.
+
+    Returns:
+        The judgments, with keys that fit nothing as they are, and `queries` or the file's own.
+    """
+    own = judgments.own_queries()
+    keys = _query_ids(judgments, queries)
+    if own and not any(keys.values()):
+        if queries:
+            log.warning(
+                f"{judgments.reading.file} judges none of the queries given; its own "
+                f"{len(own):,} are taken.",
+                "Give judgments of these queries if they are meant.",
+            )
+        queries, keys = own, _query_ids(judgments, own)
+    known, fitted = set(doc_ids), QrelsDict()
+    decimals = 0
+    for key, judged in judgments.qrels.items():
+        target = fitted.setdefault(keys[key] or key, {})
+        for doc_id, grade in judged.items():
+            plain = _without_decimals(doc_id, known)
+            decimals += plain != doc_id
+            target.setdefault(plain, grade)
+    if decimals:
+        log.note(
+            f"{decimals:,} document ids such as 1.0 were read as whole numbers.",
+            file=judgments.reading.file,
+        )
+    return fitted, tuple(queries)
 
 
 def check_judgments(
@@ -97,7 +281,7 @@ def check_judgments(
     another corpus: InvalidInput.
     """
     unknown_queries = [query_id for query_id in qrels if query_id not in query_ids]
-    kept = {q: dict(judged) for q, judged in qrels.items() if q in query_ids}
+    fitting = {q: dict(judged) for q, judged in qrels.items() if q in query_ids}
     named = {doc_id for judged in qrels.values() for doc_id in judged}
     unknown = sorted(named - set(doc_ids))
     if len(unknown) == len(named):
@@ -105,7 +289,7 @@ def check_judgments(
             f"{file} names no document of this corpus; its first is {unknown[0]!r}.",
             hint="Check that judgments and documents use the same ids.",
         )
-    if qrels and not kept:
+    if qrels and not fitting:
         raise InvalidInput(
             f"{file} names none of the queries; its first is {unknown_queries[0]!r}.",
             hint="Check that judgments and queries use the same ids.",
@@ -126,115 +310,55 @@ def check_judgments(
             file=file,
             field="query",
         )
-    return kept
+    return fitting
 
 
-def _table_reader(name: str) -> TableReader:
-    reader = reader_named(name)
-    assert isinstance(reader, TableReader)
-    return reader
-
-
-def _no_queries(source: Source, log: ProblemLog) -> InvalidInput:
-    return InvalidInput(
-        f"{source.name} holds no usable query.",
-        hint="Give one query a line, or a table with the columns id and text.",
-        problems=log.lines(),
-    )
-
-
-def _query_columns(records: list[Record], file: str) -> tuple[str | None, str]:
-    columns = columns_of(records)
-    if is_headerless(columns) and len(columns) in (1, 2):
-        return (columns[0], columns[1]) if len(columns) == 2 else (None, columns[0])
-    text = find_column(columns, QUERY_TEXT)
-    if text is None:
-        raise InvalidInput(
-            f"{file} has no column of query texts.",
-            hint=f"Call it text or query; its columns are: {', '.join(columns[:20])}.",
-        )
-    return find_column([c for c in columns if c != text], QUERY_ID), text
-
-
-def _query(
-    line: int, record: Record, columns: tuple[str | None, str], log: ProblemLog, file: str
-) -> Query | None:
-    id_column, text_column = columns
-    text = record.get(text_column)
-    query_id = id_text(record.get(id_column)) if id_column else ""
-    text = clean_text(str(text)).strip() if isinstance(text, str | int | float) else ""
-    if not text or query_id is None:
-        log.error(
-            f"The query has no {'text' if not text else 'id'}; it was left out.",
-            "Give every query an id and a text, or leave the id column out.",
-            file=file,
-            line=line,
-            field=text_column if not text else id_column or "",
-        )
-        return None
-    known = (id_column, text_column, META)
-    meta = {name: value for name, value in record.items() if name not in known and value}
-    more = record.get(META)
-    meta |= more if isinstance(more, dict) else {}
-    return Query(query_id, text, meta) if query_id else Query(Query.of(text).id, text, meta)
-
-
-def _table_judgments(rows: Iterator[Row], file: str, log: ProblemLog) -> QrelsDict:
-    first, rows = peek(rows)
-    if not first:
-        return {}
-    columns = columns_of(record for _, record in first)
-    if is_headerless(columns) and len(columns) in (3, 4):
-        query, doc, grade = columns[0], columns[-2], columns[-1]
-    else:
-        query, doc, grade = _judged_columns(columns, file)
-    qrels: QrelsDict = {}
-    for line, record in rows:
-        query_id, doc_id = id_text(record.get(query)), id_text(record.get(doc))
-        if query_id is None or doc_id is None:
-            log.error(
-                "The judgment has no query or no document; it was left out.",
-                "Fill both columns in every row.",
-                file=file,
-                line=line,
-                field=query if query_id is None else doc,
+def _reader_for(
+    file: JudgedFile, readers: Iterable[JudgedReader[RowT]], name: str
+) -> JudgedReader[RowT]:
+    by_name = {reader.name: reader for reader in readers}
+    if name:
+        if name not in by_name:
+            raise InvalidInput(
+                f"There is no format called {name!r} for {file.name}.",
+                hint="Formats: " + ", ".join(by_name) + ".",
             )
-            continue
-        add_judgment(qrels, (query_id, doc_id, record.get(grade, 1)), log, file=file, line=line)
-    return qrels
+        return by_name[name]
+    return next(reader for reader in by_name.values() if reader.recognises(file))
 
 
-def _judged_columns(columns: list[str], file: str) -> tuple[str, str, str]:
-    query = find_column(columns, JUDGED_QUERY)
-    doc = find_column([c for c in columns if c != query], JUDGED_DOC + DOC_ID)
-    grade = find_column([c for c in columns if c not in (query, doc)], GRADE)
-    missing = [n for n, c in (("query", query), ("document", doc), ("grade", grade)) if c is None]
-    if query is None or doc is None or grade is None:
-        raise InvalidInput(
-            f"{file} has no column for the {', the '.join(missing)}.",
-            hint=_QRELS_HINT,
-            problems=[f"{file}, field {name}: no such column" for name in missing],
-        )
-    return query, doc, grade
+def _reading(
+    source: Source,
+    what: str,
+    reader: JudgedReader[RowT],
+    rows: Rows[RowT],
+    counts: tuple[int, int, int, int],
+) -> JudgedReading:
+    return JudgedReading(source.name, what, reader.name, rows.label, rows.columns, *counts)
 
 
-def _is_trec(source: Source, options: ReadOptions) -> bool:
-    """Four columns separated by white space, the last a number, in the first line that counts."""
-    if source.suffix in (".csv", ".json", ".jsonl", ".parquet", ".pq"):
-        return False
-    decoding = detect_decoding(source, ProblemLog(), options.encoding)
-    lines = read_lines(source, decoding, ProblemLog(), options.limits)
-    told = (line for _, line in lines if line.strip() and not line.startswith("#"))
-    cells = next(told, "").split()
-    return len(cells) == 4 and cells[3].lstrip("+-").replace(".", "", 1).isdigit()
+def _query_ids(judgments: Judgments, queries: Sequence[Query]) -> dict[str, str]:
+    """The id of the query that each key of the judgments means, "" for none."""
+    ids = {query.id for query in queries}
+    by_text = {_plain(query.text): query.id for query in reversed(queries)}
+    found: dict[str, str] = {}
+    for key in judgments.qrels:
+        plain = _without_decimals(key, ids)
+        text = _plain(judgments.texts.get(key, key))
+        found[key] = plain if plain in ids else by_text.get(text, by_text.get(_plain(key), ""))
+    return found
 
 
-def _has_tabs(source: Source) -> bool:
-    """Every line of the beginning has exactly one tab: an id and a text."""
-    lines = [line for line in source.head().split(b"\n")[:50] if line.strip()]
-    return bool(lines) and all(line.count(b"\t") == 1 for line in lines[:-1] or lines)
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _without_decimals(name: str, known: Collection[str]) -> str:
+    """`1.0` as `1` where only that is known."""
+    match = None if name in known else _FLOAT_ID.fullmatch(name)
+    return match[1] if match and match[1] in known else name
 
 
 def _some(names: list[str], count: int = 5) -> str:
-    shown = ", ".join(map(repr, names[:count]))
-    return f"{shown}, ..." if len(names) > count else shown
+    listed = ", ".join(map(repr, names[:count]))
+    return f"{listed}, ..." if len(names) > count else listed

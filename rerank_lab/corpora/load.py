@@ -85,7 +85,12 @@ def finished(
         tuple(bundle.documents),
         tuple(bundle.queries),
         qrels,
-        dict(meta) | {"problems": log.problems, "readings": tuple(bundle.readings)},
+        dict(meta)
+        | {
+            "problems": log.problems,
+            "readings": tuple(bundle.readings),
+            "judged_readings": tuple(bundle.judged_readings),
+        },
     )
 
 

@@ -12,7 +12,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.types import Hit, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.trec import TREC_SCALE, read_run
+from rerank_lab.corpora.runs import TREC_SCALE, read_run
 from rerank_lab.retrievers.base import DEPTH, Retriever
 
 

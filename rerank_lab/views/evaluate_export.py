@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Run, Status
-from rerank_lab.corpora.trec import trec_lines, write_run
+from rerank_lab.corpora.runs import trec_lines, write_run
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.views.importing import not_a_formula
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Run
-from rerank_lab.corpora.trec import trec_lines
+from rerank_lab.corpora.runs import trec_lines
 from rerank_lab.views.compare import CompareColumn, CompareView, shown_document
 from rerank_lab.views.rank_changes import moves
 from rerank_lab.views.response_formats import SHAPES

@@ -5,9 +5,18 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.types import Qrels, Run
+from rerank_lab.corpora.judged import read_judgments
+from rerank_lab.corpora.readers.base import ReadOptions
+from rerank_lab.corpora.readers.judged.base import JudgedFile
+from rerank_lab.corpora.readers.judged.trec import TrecRun
+from rerank_lab.corpora.runs import run_of
+from rerank_lab.corpora.source import Source
 
 
 def jsonl(*records: Mapping[str, Any]) -> bytes:
@@ -87,3 +96,15 @@ def docx(*paragraphs: str, table: tuple[str, ...] = ()) -> bytes:
     document.add_paragraph("The end.")
     document.save(out)
     return out.getvalue()
+
+
+def run_of_lines(lines: Iterable[str], log: ProblemLog, name: str = "run.trec") -> Run:
+    """The run that lines of TREC make up, as reading a file of them gives it."""
+    source = Source(name, data="\n".join(line.rstrip("\n") for line in lines).encode())
+    return run_of(TrecRun().read(JudgedFile(source, ReadOptions()), log).rows, log, name)
+
+
+def qrels_of_lines(lines: Iterable[str], log: ProblemLog, name: str = "qrels.txt") -> Qrels:
+    """The judgments that lines make up, as reading a file of them gives them."""
+    source = Source(name, data="\n".join(lines).encode())
+    return read_judgments(source, ReadOptions(), log).qrels

@@ -20,14 +20,14 @@ from . import make
 
 def queries(name: str, data: bytes | str, log: ProblemLog | None = None) -> list[Query]:
     source = Source(name, data=data.encode() if isinstance(data, str) else data)
-    return read_queries(source, ReadOptions(), log or ProblemLog())
+    return list(read_queries(source, ReadOptions(), log or ProblemLog()).queries)
 
 
 def judgments(
     name: str, data: bytes | str, log: ProblemLog | None = None
 ) -> dict[str, dict[str, int]]:
     source = Source(name, data=data.encode() if isinstance(data, str) else data)
-    return read_judgments(source, ReadOptions(), log or ProblemLog())
+    return read_judgments(source, ReadOptions(), log or ProblemLog()).qrels
 
 
 def parquet(**columns: list[object]) -> bytes:

@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Ranking, Run
-from rerank_lab.corpora.trec import (
-    parse_qrels,
-    parse_run,
-    read_qrels,
-    read_run,
-    trec_lines,
-    write_qrels,
-    write_run,
-)
+from rerank_lab.corpora.judged import read_qrels
+from rerank_lab.corpora.runs import read_run, trec_lines, write_qrels, write_run
+from tests.corpora.make import qrels_of_lines, run_of_lines
 
 scores = st.one_of(
     st.floats(-1e30, 1e30),
@@ -61,7 +55,7 @@ def test_trec_export_strictly_decreases_as_32_bit_floats_and_keeps_the_order(run
 @given(runs())
 def test_trec_round_trip_keeps_the_order(run: Run) -> None:
     log = ProblemLog()
-    again = parse_run(enumerate(trec_lines(run), 1), log, "r.trec")
+    again = run_of_lines(trec_lines(run), log)
     assert not log.problems
     assert {q: r.doc_ids for q, r in again.rankings.items()} == {
         q: r.doc_ids for q, r in run.rankings.items() if len(r)
@@ -98,7 +92,7 @@ def test_trec_eval_sees_the_order_of_the_screen(tmp_path: Path) -> None:
 
 def test_scores_decide_and_ranks_break_ties() -> None:
     text = ["q Q0 a 3 1.0 t", "q Q0 b 2 1.0 t", "q Q0 c 1 0.5 t", "q Q0 z 9 7 t", "p 0 x 1 1 t"]
-    run = parse_run(enumerate(text, 1), ProblemLog(), "r.trec")
+    run = run_of_lines(text, ProblemLog())
     assert run.rankings["q"].doc_ids == ("z", "b", "a", "c")
     assert run.rankings["p"].doc_ids == ("x",)
     assert run.name == "t"
@@ -157,6 +151,7 @@ def test_ids_with_spaces_cannot_go_into_a_trec_file(tmp_path: Path) -> None:
     qrels=st.dictionaries(
         st.sampled_from(["q1", "q2"]),
         st.dictionaries(st.sampled_from(["a", "b", "#c"]), st.integers(-2, 5), min_size=1),
+        min_size=1,
     )
 )
 def test_qrels_round_trip(
@@ -164,20 +159,20 @@ def test_qrels_round_trip(
 ) -> None:
     path = tmp_path_factory.mktemp("qrels") / "qrels.txt"
     write_qrels(qrels, path)
-    assert read_qrels(path) == qrels
+    assert read_qrels(path).qrels == qrels
 
 
 def test_bad_qrels_are_listed_and_the_good_part_is_there() -> None:
     log = ProblemLog()
     lines = ["q 0 a 1", "q 0 b one", "q 0 c", "# note", "q 0 a 2", "", "q 0 d 2.0"]
-    assert parse_qrels(enumerate(lines, 1), log, "f") == {"q": {"a": 1, "d": 2}}
+    assert qrels_of_lines(lines, log) == {"q": {"a": 1, "d": 2}}
     assert [problem.line for problem in log.problems] == [2, 3, 5]
 
 
 @pytest.mark.data
 def test_files_of_trec_eval_itself(data_folder: Path) -> None:
     folder = data_folder / "eval-parity" / "trec_eval" / "test"
-    mine = read_qrels(folder / "qrels.test")
+    mine = read_qrels(folder / "qrels.test").qrels
     theirs = list(ir_measures.read_trec_qrels(str(folder / "qrels.test")))
     assert {(q, d): g for q, judged in mine.items() for d, g in judged.items()} == {
         (row.query_id, row.doc_id): row.relevance for row in theirs
@@ -186,7 +181,7 @@ def test_files_of_trec_eval_itself(data_folder: Path) -> None:
     rows = list(ir_measures.read_trec_run(str(folder / "results.test")))
     assert sum(len(ranking) for ranking in run.rankings.values()) == len(rows)
     plain, commented = (
-        parse_qrels(enumerate((folder / name).read_text().splitlines(), 1), ProblemLog(), name)
+        qrels_of_lines((folder / name).read_text().splitlines(), ProblemLog(), name)
         for name in ("qrels.123", "qrels.comments.123")
     )
     assert commented["302"] == plain["302"]

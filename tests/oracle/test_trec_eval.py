@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rerank_lab.corpora.trec import read_qrels, read_run
+from rerank_lab.corpora.judged import read_qrels
+from rerank_lab.corpora.runs import read_run
 from rerank_lab.evaluation.measures import Averaging, measure
 
 HOME = os.environ.get("RERANK_LAB_DATA", "")
@@ -65,7 +66,7 @@ def test_agrees_with_trec_eval(
     wanted = {(q, n): v for n, q, v in rows if notation(n, rel)}
     names = {name: notation(name, rel) or "" for _, name in wanted}
     done = measure(
-        read_qrels(FOLDER / qrels),
+        read_qrels(FOLDER / qrels).qrels,
         read_run(FOLDER / results).rankings,
         list(names.values()),
         Averaging(complete=complete, trec_order=True),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.core.types import Status
-from rerank_lab.corpora import trec
+from rerank_lab.corpora import runs
 from rerank_lab.evaluation.experiments import Cell, ExperimentEntry, score
 from rerank_lab.evaluation.statistics import paired
 from rerank_lab.views import evaluate as views
@@ -190,7 +190,7 @@ def test_runs_read_back_as_they_were(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["1-bm25.trec", "2-bm25-identity.trec"]
         archive.extractall(tmp_path)
-    run = trec.read_run(tmp_path / "2-bm25-identity.trec")
+    run = runs.read_run(tmp_path / "2-bm25-identity.trec")
     assert run.rankings["q0"].doc_ids[0] == "right"
     assert "q1" not in run.rankings
 
@@ -200,7 +200,7 @@ def test_ids_with_spaces_come_as_json_lines(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["1-bm25.jsonl"]
         archive.extractall(tmp_path)
-    assert "wrong 0" in trec.read_run(tmp_path / "1-bm25.jsonl").rankings["q0"].doc_ids
+    assert "wrong 0" in runs.read_run(tmp_path / "1-bm25.jsonl").rankings["q0"].doc_ids
 
 
 def test_a_depth_that_all_share_is_told_once() -> None:

@@ -10,11 +10,11 @@ from rerank_lab.components.registry import resolve
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora import Corpus
-from rerank_lab.corpora.trec import parse_run
 from rerank_lab.pipeline.results import StageResult, result_of
 from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
 from rerank_lab.views.evidence import Place, agreement, document, followed, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
+from tests.corpora.make import run_of_lines
 from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
 
 TWO = "bm25 >> identity"
@@ -178,7 +178,7 @@ def test_the_json_has_the_shape_of_the_command_line() -> None:
 def test_the_trec_run_reads_back_in_the_same_order() -> None:
     shown = _shown()
     lines = to_trec(shown, shown.columns[0]).splitlines()
-    run = parse_run(enumerate(lines, 1), ProblemLog(10), "run")
+    run = run_of_lines(lines, ProblemLog(10))
     assert run.rankings["q1"].doc_ids == ("d02", "d01")
     assert to_trec(shown, shown.columns[1]) == ""
 

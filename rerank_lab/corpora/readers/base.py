@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -52,6 +52,8 @@ class ReadOptions:
     delimiter: str = ""
     header: bool | None = None
     limits: Limits = field(default=DEFAULT_LIMITS)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Role -> column of a judgment file (query, document, grade) or query file (id, text)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
-"""Runs and judgments on disk: TREC text files, and JSONL and Parquet for runs.
+"""Runs on disk: read from any shape, written as TREC run files, JSONL or Parquet.
 
-TREC run lines are `query Q0 document rank score tag`; judgments are `query 0 document grade`.
+TREC run lines are `query Q0 document rank score tag`.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,75 +19,19 @@ from rerank_lab.core.errors import ContractViolation, InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.storage import atomic_write, write_file
 from rerank_lab.core.types import Hit, Qrels, Ranking, Run
+from rerank_lab.corpora.readers.base import ReadOptions
+from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedReader, RankedPair
+from rerank_lab.corpora.readers.judged.nested_json import NestedRun
+from rerank_lab.corpora.readers.judged.tables import TableRun
+from rerank_lab.corpora.readers.judged.trec import TrecRun
+from rerank_lab.corpora.source import Source
+
+RUN_READERS: tuple[JudgedReader[RankedPair], ...] = (NestedRun(), TableRun(), TrecRun())
 
 TREC_SCALE = "run"
 """The scale of a score read from a TREC file, which does not say what its scores are."""
 _SPACE = re.compile(r"\s")
 _RUN_HINT = "Give six columns a line: query Q0 document rank score tag."
-
-
-def read_qrels(path: str | Path) -> dict[str, dict[str, int]]:
-    """TREC judgments. Raises InvalidInput listing every line that cannot be used."""
-    file = Path(path)
-    log = ProblemLog()
-    qrels = parse_qrels(_lines(file), log, file.name)
-    log.raise_errors(
-        f"{file.name} is not a valid TREC judgment file.",
-        "Give four columns a line: query 0 document grade, the grade a whole number.",
-    )
-    return qrels
-
-
-def parse_qrels(
-    lines: Iterable[tuple[int, str]], log: ProblemLog, file: str
-) -> dict[str, dict[str, int]]:
-    """Judgments from numbered lines; lines that cannot be used are reported and left out."""
-    qrels: dict[str, dict[str, int]] = {}
-    for number, line in lines:
-        cells = line.split()
-        if not cells or (line.startswith("#") and len(cells) != 4):
-            continue
-        if len(cells) != 4:
-            log.error(
-                f"The line has {len(cells)} columns, not 4.",
-                "Write: query 0 document grade.",
-                file=file,
-                line=number,
-            )
-            continue
-        add_judgment(qrels, (cells[0], cells[2], cells[3]), log, file=file, line=number)
-    return qrels
-
-
-def add_judgment(
-    qrels: dict[str, dict[str, int]],
-    row: tuple[str, str, object],
-    log: ProblemLog,
-    *,
-    file: str,
-    line: int,
-) -> None:
-    """Add (query id, document id, grade) unless the grade is no whole number or contradicts."""
-    query_id, doc_id, given = row
-    grade = _whole(given)
-    if grade is None:
-        log.error(
-            f"The grade {given!r} is not a whole number.",
-            "Grade with whole numbers, such as 0 (not relevant) to 3 (answers it).",
-            file=file,
-            line=line,
-            field="grade",
-        )
-        return
-    known = qrels.setdefault(query_id, {})
-    if known.setdefault(doc_id, grade) != grade:
-        log.error(
-            f"Query {query_id!r} and document {doc_id!r} are judged again, {grade} after "
-            f"{known[doc_id]}; the first is kept.",
-            "Keep one judgment for each pair.",
-            file=file,
-            line=line,
-        )
 
 
 def write_qrels(qrels: Qrels, path: str | Path) -> None:
@@ -95,61 +41,55 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
     write_file(Path(path), "".join(f"{q} 0 {d} {grade}\n" for q, d, grade in rows))
 
 
-def read_run(path: str | Path) -> Run:
-    """A run from a TREC file, or from .jsonl or .parquet as `write_run` makes them.
+def read_run(path: str | Path, options: ReadOptions | None = None) -> Run:
+    """A run from a TREC file, a table or JSON, or from what `write_run` makes.
 
-    As in trec_eval, scores decide a TREC run's order; its rank column only breaks ties (then the
-    order in the file). Raises InvalidInput listing every line that cannot be used.
+    As in trec_eval, scores decide the order; ranks only break ties (then the order in the file), or
+    decide where there are no scores. Raises InvalidInput listing every line that cannot be used.
     """
     file = Path(path)
     if not file.is_file():
         raise InvalidInput(f"There is no run file {file}.", hint="Check the path of the run.")
+    source = Source.of(file)
     try:
-        if file.suffix == ".jsonl":
-            return _read_jsonl(file)
-        if file.suffix == ".parquet":
-            return _read_parquet(file)
+        if source.suffix == ".jsonl" and (lines := _own_lines(source)):
+            return _of_own_lines(lines)
+        if source.suffix == ".parquet" and (table := _own_table(source)) is not None:
+            return _of_own_table(table)
     except (ValueError, KeyError, TypeError, IndexError, ContractViolation) as error:
         raise InvalidInput(
             f"{file.name} is not a run that this program wrote: {error}.",
             hint="Give a TREC run file, or export the run again.",
         ) from error
     log = ProblemLog()
-    run = parse_run(_lines(file), log, str(file))
+    judged_file = JudgedFile(source, options or ReadOptions())
+    reader = next((one for one in RUN_READERS if one.recognises(judged_file)), None)
+    if reader is None:
+        raise InvalidInput(
+            f"{file.name} is not a run: it has no columns for query, document and rank or score.",
+            hint=_RUN_HINT,
+        )
+    run = run_of(reader.read(judged_file, log).rows, log, str(file))
     log.raise_errors(f"{file.name} is not a valid TREC run.", _RUN_HINT)
     if not run.rankings:
         raise InvalidInput(f"{file.name} holds no ranking.", hint=_RUN_HINT)
     return run
 
 
-def parse_run(lines: Iterable[tuple[int, str]], log: ProblemLog, file: str) -> Run:
-    """A run from numbered TREC lines; lines that cannot be used are reported and left out."""
-    rows: dict[str, dict[str, tuple[float, float]]] = {}
+def run_of(rows: Iterable[RankedPair], log: ProblemLog, file: str) -> Run:
+    """The run that some rows make up; a document listed twice is reported and left out."""
+    by_query: dict[str, dict[str, RankedPair]] = {}
     tag = ""
-    for number, line in lines:
-        cells = line.split()
-        if not cells:
-            continue
-        rank, score = (_finite(cells[3]), _finite(cells[4])) if len(cells) >= 6 else (None, None)
-        if rank is None or score is None:
-            what = (
-                f"The line has {len(cells)} columns, not 6."
-                if len(cells) < 6
-                else (f"Rank {cells[3]!r} or score {cells[4]!r} is not a finite number.")
-            )
-            log.error(what, _RUN_HINT, file=file, line=number)
-            continue
-        tag = tag or cells[5]
-        if cells[2] in rows.setdefault(cells[0], {}):
+    for row in rows:
+        tag = tag or row.tag
+        if by_query.setdefault(row.query, {}).setdefault(row.document, row) is not row:
             log.error(
-                f"Document {cells[2]!r} is listed twice for query {cells[0]!r}.",
+                f"Document {row.document!r} is listed twice for query {row.query!r}.",
                 "List every document once for a query.",
                 file=file,
-                line=number,
+                line=row.line,
             )
-            continue
-        rows[cells[0]][cells[2]] = (rank, score)
-    rankings = {query_id: _ranked(query_id, found) for query_id, found in rows.items()}
+    rankings = {query_id: _ranked(query_id, pairs) for query_id, pairs in by_query.items()}
     return Run(tag or Path(file).stem, f"run(path={json.dumps(file)})", rankings)
 
 
@@ -195,9 +135,12 @@ def _strictly_decreasing(ranking: Ranking) -> list[float]:
     return [float(len(ranking) - position) for position in range(len(ranking))]
 
 
-def _ranked(query_id: str, rows: dict[str, tuple[float, float]]) -> Ranking:
-    by_rank = sorted(rows, key=lambda doc_id: rows[doc_id][0])
-    scores = {doc_id: score for doc_id, (_, score) in rows.items()}
+def _ranked(query_id: str, rows: Mapping[str, RankedPair]) -> Ranking:
+    ranks = {document: row.rank or 0.0 for document, row in rows.items()}
+    by_rank = sorted(rows, key=lambda document: ranks[document])
+    scores = {document: row.score for document, row in rows.items() if row.score is not None}
+    if len(scores) < len(rows):
+        return Ranking.from_order(query_id, by_rank)
     return Ranking.from_scores(query_id, scores, TREC_SCALE, previous=by_rank)
 
 
@@ -209,8 +152,16 @@ def _jsonl_lines(run: Run) -> Iterator[str]:
         yield json.dumps(shown) + "\n"
 
 
-def _read_jsonl(file: Path) -> Run:
-    lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line.strip()]
+def _own_lines(source: Source) -> list[Any]:
+    """The JSON lines of a run that `write_run` wrote; empty for any other file."""
+    lines = [line for line in source.read().decode("utf-8").split("\n") if line.strip()]
+    head = json.loads(lines[0]) if lines else {}
+    if not isinstance(head, dict) or "run" not in head:
+        return []
+    return [head, *map(json.loads, lines[1:])]
+
+
+def _of_own_lines(lines: Sequence[Any]) -> Run:
     head, rest = lines[0], lines[1:]
     rankings: dict[str, Ranking] = {}
     for item in rest:
@@ -239,46 +190,25 @@ def _write_parquet(run: Run, file: Path) -> None:
         pq.write_table(table, stream)
 
 
-def _read_parquet(file: Path) -> Run:
+def _own_table(source: Source) -> Any:
+    """The table of a run that `write_run` wrote; None for any other file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(file)
-    about = json.loads((table.schema.metadata or {})[b"rerank_lab"])
+    try:
+        table = pq.read_table(io.BytesIO(source.read()))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(str(error).split("\n")[0]) from error
+    return table if b"rerank_lab" in (table.schema.metadata or {}) else None
+
+
+def _of_own_table(table: Any) -> Run:
+    about = json.loads(table.schema.metadata[b"rerank_lab"])
     hits: dict[str, list[Hit]] = {query_id: [] for query_id in about["scales"]}
     for row in table.to_pylist():
         hits[row["query_id"]].append(Hit(row["doc_id"], row["rank"], row["score"]))
     rankings = {q: Ranking(q, tuple(hits[q]), scale) for q, scale in about["scales"].items()}
     return Run(about["name"], about["spec"], rankings)
-
-
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with file.open(encoding="utf-8-sig") as stream:
-            yield from enumerate(stream, 1)
-    except FileNotFoundError:
-        raise InvalidInput(f"There is no file {file}.", hint="Check the path.") from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{file.name} is not UTF-8 text: {error.reason}.", hint="Save it as UTF-8 text."
-        ) from error
-
-
-def _whole(given: object) -> int | None:
-    if isinstance(given, bool):
-        return int(given)
-    try:
-        value = float(str(given))
-    except ValueError:
-        return None
-    return int(value) if value.is_integer() else None
-
-
-def _finite(cell: str) -> float | None:
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _check_ids(ids: Iterable[str]) -> None:

@@ -1,0 +1,169 @@
+"""TREC's judgments (query 0 document grade) and runs (query Q0 document rank score tag).
+
+Columns are separated by white space, or where every line has the same number of tabs, by tabs: ids
+may then hold spaces. Files with fewer columns are read as MS MARCO writes them. Lines that begin
+with # and have another number of columns are comments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rerank_lab.core.problems import ProblemLog
+from rerank_lab.corpora.readers.judged.base import (
+    JudgedFile,
+    JudgedPair,
+    JudgedReader,
+    RankedPair,
+    Rows,
+)
+from rerank_lab.corpora.readers.judged.grades import grade_of
+
+_TABLES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
+_QRELS = {4: "TREC judgments", 3: "judgments in three columns", 2: "relevant pairs (grade 1)"}
+_RUNS = {6: "TREC run", 4: "run in four columns", 3: "run in three columns"}
+_QRELS_HINT = "Write: query 0 document grade."
+_RUN_HINT = "Give six columns a line: query Q0 document rank score tag."
+
+
+class TrecJudgments(JudgedReader[JudgedPair]):
+    """Judgments of TREC, and pairs of query and document without a grade."""
+
+    name = "trec"
+
+    def recognises(self, file: JudgedFile) -> bool:
+        """Columns by white space in a file that is no table, with grades as a last of four."""
+        lines = _content(file.head)
+        if file.source.suffix in _TABLES or not lines:
+            return False
+        cells = _split(lines[0], _has_tabs(lines))
+        if len(cells) == 4:
+            return _number(cells[3]) is not None or grade_of(cells[3]) is not None
+        if file.source.suffix == ".tsv" or _has_tabs(lines):
+            return False  # a table, perhaps with a header
+        widths = {len(line.split()) for line in lines}
+        if widths == {3}:
+            return all(grade_of(line.split()[2]) is not None for line in lines)
+        return widths == {2} and file.source.suffix in (".qrels", ".qrel", ".trec")
+
+    def read(self, file: JudgedFile, log: ProblemLog) -> Rows[JudgedPair]:
+        """One judgment a line."""
+        lines = _content(file.head)
+        tabs = _has_tabs(lines)
+        width = Counter(len(_split(line, tabs)) for line in lines).most_common(1)
+        columns = width[0][0] if width and width[0][0] in _QRELS else 4
+        rows = judged_lines(file.lines(log), log, file.name, columns, tabs)
+        return Rows(rows, _QRELS[columns])
+
+
+class TrecRun(JudgedReader[RankedPair]):
+    """Runs of TREC, and of MS MARCO with three columns (query, document, rank)."""
+
+    name = "trec"
+
+    def recognises(self, file: JudgedFile) -> bool:
+        """Any text that is no table: whatever is wrong with its lines is said by line."""
+        return file.source.suffix not in _TABLES
+
+    def read(self, file: JudgedFile, log: ProblemLog) -> Rows[RankedPair]:
+        """One document a line."""
+        lines = _content(file.head)
+        tabs = _has_tabs(lines)
+        widths = {len(_split(line, tabs)) for line in lines}
+        columns = widths.pop() if len(widths) == 1 and widths <= {3, 4} else 6
+        rows = ranked_lines(file.lines(log), log, file.name, columns, tabs)
+        return Rows(rows, _RUNS[columns])
+
+
+def judged_lines(
+    lines: Iterable[tuple[int, str]],
+    log: ProblemLog,
+    file: str,
+    columns: int = 4,
+    tabs: bool = False,
+) -> Iterator[JudgedPair]:
+    """Judgments from numbered lines; lines that cannot be used are reported and left out."""
+    for number, line in lines:
+        cells = _split(line, tabs)
+        if not cells or (line.startswith("#") and len(cells) != columns):
+            continue
+        if len(cells) != columns:
+            log.error(
+                f"The line has {len(cells)} columns, not {columns}.",
+                _QRELS_HINT,
+                file=file,
+                line=number,
+            )
+            continue
+        document = cells[2] if columns == 4 else cells[1]
+        yield JudgedPair(number, cells[0], document, cells[-1] if columns > 2 else 1)
+
+
+def ranked_lines(
+    lines: Iterable[tuple[int, str]],
+    log: ProblemLog,
+    file: str,
+    columns: int = 6,
+    tabs: bool = False,
+) -> Iterator[RankedPair]:
+    """Places of documents from numbered lines; lines that cannot be used are reported."""
+    for number, line in lines:
+        cells = _split(line, tabs)
+        if not cells or (line.startswith("#") and not _is_ranked(cells, columns)):
+            continue
+        if len(cells) < columns:
+            log.error(
+                f"The line has {len(cells)} columns, not {columns}.",
+                _RUN_HINT,
+                file=file,
+                line=number,
+            )
+            continue
+        rank, score = (cells[3], cells[4]) if columns == 6 else (cells[2], cells[columns - 1])
+        place, value = _number(rank), _number(score)
+        if place is None or value is None:
+            log.error(
+                f"Rank {rank!r} or score {score!r} is not a finite number.",
+                _RUN_HINT,
+                file=file,
+                line=number,
+            )
+            continue
+        document = cells[2] if columns == 6 else cells[1]
+        scored = value if columns != 3 else None
+        yield RankedPair(
+            number, cells[0], document, place, scored, cells[5] if columns == 6 else ""
+        )
+
+
+def _is_ranked(cells: list[str], columns: int) -> bool:
+    rank = 3 if columns == 6 else 2
+    return len(cells) >= columns and _number(cells[rank]) is not None
+
+
+def _content(lines: Iterable[str]) -> list[str]:
+    """The lines that are no comments, as far as that can be told without knowing the columns."""
+    every = list(lines)
+    return [line for line in every if not line.startswith("#")] or every
+
+
+def _has_tabs(lines: list[str]) -> bool:
+    """Whether tabs separate the columns: the same number of them, at least one, in every line."""
+    tabs = {line.count("\t") for line in lines}
+    return len(tabs) == 1 and tabs != {0}
+
+
+def _split(line: str, tabs: bool) -> list[str]:
+    if not tabs:
+        return line.split()
+    return [cell.strip() for cell in line.split("\t")] if line.strip() else []
+
+
+def _number(cell: str) -> float | None:
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
