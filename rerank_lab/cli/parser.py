@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.corpora.analysis import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
 
 COMMANDS = {
@@ -258,8 +257,8 @@ def _add_train(parser: _Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--language",
-        choices=LANGUAGES,
-        default=LANGUAGES[0],
+        type=_language,
+        default="english",
         metavar="NAME",
         help="whose stemmer the word features use (default: english)",
     )
@@ -291,6 +290,16 @@ def _add_corpora(parser: _Parser, common: _Parser) -> None:
     )
     deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
     deleting.add_argument("name", metavar="NAME")
+
+
+def _language(text: str) -> str:
+    """A language with a stemmer; the list of them is loaded only when it is asked for."""
+    from rerank_lab.corpora.analysis import LANGUAGES
+
+    if text not in LANGUAGES:
+        listed = ", ".join(LANGUAGES)
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {listed})")
+    return text
 
 
 def _positive(text: str) -> int:
