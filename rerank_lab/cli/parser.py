@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
 
 COMMANDS = {
@@ -294,8 +295,6 @@ def _add_corpora(parser: _Parser, common: _Parser) -> None:
 
 def _language(text: str) -> str:
     """A language with a stemmer; the list of them is loaded only when it is asked for."""
-    from rerank_lab.corpora.analysis import LANGUAGES
-
     if text not in LANGUAGES:
         listed = ", ".join(LANGUAGES)
         raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {listed})")

@@ -20,42 +20,8 @@ from functools import cache
 from pathlib import Path
 
 from rerank_lab.components.base import Param
+from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.corpora.scripts import HAN, MARKS, SPACELESS
-
-LANGUAGES = (
-    "english",
-    "none",
-    "arabic",
-    "armenian",
-    "basque",
-    "catalan",
-    "danish",
-    "dutch",
-    "esperanto",
-    "estonian",
-    "finnish",
-    "french",
-    "german",
-    "greek",
-    "hindi",
-    "hungarian",
-    "indonesian",
-    "irish",
-    "italian",
-    "lithuanian",
-    "nepali",
-    "norwegian",
-    "portuguese",
-    "romanian",
-    "russian",
-    "serbian",
-    "spanish",
-    "swedish",
-    "tamil",
-    "turkish",
-    "yiddish",
-)
-"""Names of Snowball stemmers; "none" neither stems nor drops stop words."""
 
 LANGUAGE = Param(
     "language",

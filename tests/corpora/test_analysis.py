@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.corpora.analysis import LANGUAGES, Analyzer, stop_list
+from rerank_lab.core.languages import LANGUAGES
+from rerank_lab.corpora.analysis import Analyzer, stop_list
 
 PLAIN = Analyzer("none")
 

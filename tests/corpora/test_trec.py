@@ -162,6 +162,13 @@ def test_qrels_round_trip(
     assert read_qrels(path).qrels == qrels
 
 
+def test_comments_of_as_many_words_as_a_judgment_are_left_out() -> None:
+    log = ProblemLog()
+    lines = ["# judged in March", "#7 0 doc#3 2", "7 0 doc#3 1"]
+    assert qrels_of_lines(lines, log) == {"#7": {"doc#3": 2}, "7": {"doc#3": 1}}
+    assert not log.problems
+
+
 def test_bad_qrels_are_listed_and_the_good_part_is_there() -> None:
     log = ProblemLog()
     lines = ["q 0 a 1", "q 0 b one", "q 0 c", "# note", "q 0 a 2", "", "q 0 d 2.0"]

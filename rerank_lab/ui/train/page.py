@@ -9,8 +9,8 @@ import streamlit as st
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.corpora import Corpus
-from rerank_lab.corpora.analysis import LANGUAGES
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.settings import LEARNERS, LearnerSettings
 from rerank_lab.fusion.learned.store import list_models, load_model

@@ -87,7 +87,7 @@ def judged_lines(
     """Judgments from numbered lines; lines that cannot be used are reported and left out."""
     for number, line in lines:
         cells = _split(line, tabs)
-        if not cells or (line.startswith("#") and len(cells) != columns):
+        if not cells or (line.startswith("#") and not _is_judged(cells, columns)):
             continue
         if len(cells) != columns:
             log.error(
@@ -136,6 +136,11 @@ def ranked_lines(
         yield RankedPair(
             number, cells[0], document, place, scored, cells[5] if columns == 6 else ""
         )
+
+
+def _is_judged(cells: list[str], columns: int) -> bool:
+    """Whether a line that begins with # is a judgment of a query whose id begins so."""
+    return len(cells) == columns and (columns < 3 or _number(cells[-1]) is not None)
 
 
 def _is_ranked(cells: list[str], columns: int) -> bool:
