@@ -140,12 +140,13 @@ def ranked_lines(
 
 def _is_judged(cells: list[str], columns: int) -> bool:
     """Whether a line that begins with # is a judgment of a query whose id begins so."""
-    return len(cells) == columns and (columns < 3 or _number(cells[-1]) is not None)
+    graded = columns < 3 or grade_of(cells[-1]) is not None
+    return len(cells) == columns and cells[0] != "#" and graded
 
 
 def _is_ranked(cells: list[str], columns: int) -> bool:
     rank = 3 if columns == 6 else 2
-    return len(cells) >= columns and _number(cells[rank]) is not None
+    return len(cells) >= columns and cells[0] != "#" and _number(cells[rank]) is not None
 
 
 def _content(lines: Iterable[str]) -> list[str]:
