@@ -341,12 +341,12 @@ def _query_ids(judgments: Judgments, queries: Sequence[Query]) -> dict[str, str]
     """The id of the query that each key of the judgments means, "" for none."""
     ids = {query.id for query in queries}
     by_text = {_plain(query.text): query.id for query in reversed(queries)}
-    found: dict[str, str] = {}
+    ids_by_key: dict[str, str] = {}
     for key in judgments.qrels:
         plain = _without_decimals(key, ids)
         text = _plain(judgments.texts.get(key, key))
-        found[key] = plain if plain in ids else by_text.get(text, by_text.get(_plain(key), ""))
-    return found
+        ids_by_key[key] = plain if plain in ids else by_text.get(text, by_text.get(_plain(key), ""))
+    return ids_by_key
 
 
 def _plain(text: str) -> str:

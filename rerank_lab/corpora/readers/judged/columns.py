@@ -99,5 +99,5 @@ def grade_column(
 
 def _holds_grades(column: str, records: Sequence[Record]) -> bool:
     values: list[Any] = [record.get(column) for record in records]
-    given = [value for value in values if value is not None and value != ""]
-    return bool(given) and all(grade_of(value) is not None for value in given)
+    present = [value for value in values if value is not None and value != ""]
+    return bool(present) and all(grade_of(value) is not None for value in present)

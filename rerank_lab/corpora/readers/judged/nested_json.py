@@ -91,12 +91,12 @@ def _by_query(value: Any, levels: int = 0) -> dict[str, Any] | None:
     if not isinstance(value, dict) or not value or levels > _MOST_LEVELS:
         return None
     for key, inner in value.items():
-        if column_key(str(key)) in _QRELS and (found := _by_query(inner, levels + 1)):
-            return found
+        if column_key(str(key)) in _QRELS and (matches := _by_query(inner, levels + 1)):
+            return matches
     if all(_is_graded(documents) for documents in value.values()):
         return value
     if all(isinstance(inner, dict) for inner in value.values()):
-        splits = [found for inner in value.values() if (found := _by_query(inner, levels + 1))]
+        splits = [matches for inner in value.values() if (matches := _by_query(inner, levels + 1))]
         if len(splits) == len(value) == 1:
             return splits[0]
     return None
@@ -118,13 +118,13 @@ def _rated(value: Any, levels: int = 0) -> list[tuple[dict[str, Any], str, str]]
         inner = hits.get("hits") if isinstance(hits, dict) else None
         lists = [v for v in (inner, *value.values()) if isinstance(v, list)] if value else []
         every = (_rated(one, levels + 1) for one in lists)
-        return next((found for found in every if found), None)
+        return next((matches for matches in every if matches), None)
     if not isinstance(value, list):
         return None
-    found: list[tuple[dict[str, Any], str, str]] = []
+    matches: list[tuple[dict[str, Any], str, str]] = []
     for item in value:
         if isinstance(item, dict) and isinstance(item.get("_source"), dict):
-            found += (
+            matches += (
                 _rated([item["_source"]], levels + 1) or _rated(item["_source"], levels + 1) or []
             )
             continue
@@ -133,8 +133,8 @@ def _rated(value: Any, levels: int = 0) -> list[tuple[dict[str, Any], str, str]]
         ratings = column_named(item, _RATINGS)
         query = column_named(item, (*QUERY_IDS, "id", *QUERY_TEXTS))
         if ratings and query and isinstance(item[ratings], list | dict):
-            found.append((item, query, ratings))
-    return found or None
+            matches.append((item, query, ratings))
+    return matches or None
 
 
 def _ratings(

@@ -141,14 +141,14 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
         )
     rest = [column for column in rest if column != document]
     grade = chosen.get("grade") or grade_column(rest, file.records, file.name, log)
-    found = {"query": query, "document": document}
+    chosen_roles = {"query": query, "document": document}
     if grade is None and rest and not _only_known(rest):
         raise InvalidInput(
             f"{file.name} has no column for the grade.",
             hint=f"Call it label, relevance or grade, or name it: --columns grade={rest[0]}.",
             problems=[f"{file.name}, field grade: no such column"],
         )
-    return found | ({"grade": grade} if grade else {})
+    return chosen_roles | ({"grade": grade} if grade else {})
 
 
 def _only_known(columns: Sequence[str]) -> bool:
@@ -175,12 +175,12 @@ def _judged(
     text = query if by_text else column_named(rest, QUERY_TEXTS)
     for line, record in table.read(file.source, file.options, log):
         query_id, doc_id = id_text(record.get(query)), id_text(record.get(document))
-        given: object = record.get(grade) if grade else 1
+        grade_value: object = record.get(grade) if grade else 1
         words = record.get(text) if text else None
         if (
             query_id is not None
             and is_unrated(record.get(document))
-            and (grade is None or is_unrated(given))
+            and (grade is None or is_unrated(grade_value))
         ):
             yield JudgedPair(line, query_id, None, None, words if isinstance(words, str) else "")
             continue
@@ -193,7 +193,9 @@ def _judged(
                 field=query if query_id is None else document,
             )
             continue
-        yield JudgedPair(line, query_id, doc_id, given, words if isinstance(words, str) else "")
+        yield JudgedPair(
+            line, query_id, doc_id, grade_value, words if isinstance(words, str) else ""
+        )
 
 
 def _listed(
