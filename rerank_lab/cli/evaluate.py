@@ -46,6 +46,8 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     )
     note_cost_estimates(arguments.pipelines, queries, corpus, engine, output)
     done = run(experiment, ctx, engine)
+    if done.unkept:
+        output.note(f"Results are not kept. {done.unkept}")
     if output.as_json:
         readings = [reading.to_json() for reading in corpus.meta.get("judged_readings", ())]
         output.json(done.to_json() | {"readings": readings})
