@@ -258,7 +258,7 @@ def _add_train(parser: _Parser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--language",
-        type=_language,
+        choices=LANGUAGES,
         default="english",
         metavar="NAME",
         help="whose stemmer the word features use (default: english)",
@@ -291,14 +291,6 @@ def _add_corpora(parser: _Parser, common: _Parser) -> None:
     )
     deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
     deleting.add_argument("name", metavar="NAME")
-
-
-def _language(text: str) -> str:
-    """A language with a stemmer; the list of them is loaded only when it is asked for."""
-    if text not in LANGUAGES:
-        listed = ", ".join(LANGUAGES)
-        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {listed})")
-    return text
 
 
 def _positive(text: str) -> int:

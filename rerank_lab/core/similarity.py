@@ -27,12 +27,6 @@ def overlap_at(a: Order, b: Order, k: int) -> float | None:
     return len(set(head_a) & set(head_b)) / longest if longest else None
 
 
-def jaccard_at(a: Order, b: Order, k: int) -> float | None:
-    """Shared documents over all documents of both first `k`, 0 to 1; None when both are empty."""
-    head_a, head_b = set(_ids(a)[: _at_least_one(k)]), set(_ids(b)[:k])
-    return len(head_a & head_b) / len(head_a | head_b) if head_a or head_b else None
-
-
 def rbo(a: Order, b: Order, p: float = 0.9) -> float | None:
     """Extrapolated rank-biased overlap, 0 (nothing in common) to 1 (same order); None when empty.
 

@@ -29,7 +29,6 @@ TITLE = ("title", "headline", "heading", "subject", "name", "question")
 QUERY_ID = ("_id", "id", "query_id", "qid", "topic_id", "question_id", "topic", "number")
 QUERY_TEXT = ("text", "query", "query_text", "question", "title", "claim", "utterance")
 JUDGED_QUERY = ("query_id", "qid", "topic_id", "topic", "query", "question_id")
-JUDGED_DOC = (*DOC_ID[2:], "doc", "document")
 GRADE = ("score", "grade", "relevance", "rel", "label", "relevant", "rating", "judgment")
 META = "metadata"
 PARENT = "_parent"

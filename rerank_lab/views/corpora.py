@@ -84,7 +84,7 @@ class DocumentList:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryRow:
+class JudgedQueryRow:
     """One query with the number of its judgments and of those graded 1 or more."""
 
     id: str
@@ -227,13 +227,13 @@ def list_documents(corpus: Corpus, wanted: str, start: int = 0, size: int = 10) 
     return DocumentList(len(numbers), rows, sentence)
 
 
-def query_rows(corpus: Corpus) -> tuple[QueryRow, ...]:
+def query_rows(corpus: Corpus) -> tuple[JudgedQueryRow, ...]:
     """The queries in their order, with what is judged of each."""
     rows = []
     for query in corpus.queries:
         grades = corpus.qrels.get(query.id, {})
         relevant = sum(grade >= 1 for grade in grades.values())
-        rows.append(QueryRow(query.id, query.text, len(grades), relevant))
+        rows.append(JudgedQueryRow(query.id, query.text, len(grades), relevant))
     return tuple(rows)
 
 

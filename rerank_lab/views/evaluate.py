@@ -59,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PipelineProblem:
     """One error of a pipeline, what it did (`failed on 2 queries`), and some of its queries."""
 
     label: str
@@ -93,7 +93,7 @@ class EvaluateView:
     primary: str
     measures: tuple[str, ...]
     rows: tuple[Row, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[PipelineProblem, ...]
     common: int
     done: int
     size: int
@@ -350,7 +350,7 @@ def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
     return f"{lead}: {shown}; {holm}; {tally}.{told}"
 
 
-def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[Problem, ...]:
+def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[PipelineProblem, ...]:
     """One for each pipeline and error, whether its queries failed by it or were skipped for it."""
     found = []
     for outcome in evaluation.outcomes:
@@ -361,7 +361,7 @@ def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[Proble
             told = [f"{group.status.value} on {len(group.query_ids):,}" for group in groups]
             ids = [query_id for group in groups for query_id in group.query_ids]
             found.append(
-                Problem(
+                PipelineProblem(
                     labels[outcome.pipeline],
                     " and ".join(told) + (" query" if len(ids) == 1 else " queries"),
                     failure.message,

@@ -14,7 +14,6 @@ from rerank_lab.views.compare import (
     CompareColumn,
     CompareView,
     PipelineOutcome,
-    shown_document,
     title_of,
 )
 from rerank_lab.views.input_coverage import CoverageLookup, Read, reads
@@ -235,21 +234,3 @@ def _part(outcome: PipelineOutcome, stage: StageResult, part: StageResult) -> st
 
 def _is_first(outcome: PipelineOutcome, stage: StageResult) -> bool:
     return outcome.result is not None and outcome.result.stages[0] is stage
-
-
-def followed(view: CompareView, doc_id: str) -> tuple[tuple[str, str], ...]:
-    """A pinned document's way through every finished pipeline: `("bm25 >> x", "14 → 1")`."""
-    ways = []
-    for column in view.ready:
-        assert column.outcome.result is not None
-        ranks = []
-        for stage in column.outcome.result.stages:
-            place = _place(view, column, stage, "", doc_id)
-            ranks.append(str(place.rank) if place and place.rank else "–")
-        ways.append((column.label, " → ".join(ranks)))
-    return tuple(ways)
-
-
-def title_for(view: CompareView, column: CompareColumn, doc_id: str) -> str:
-    """The title as that column shows it: its passage's, when the document was cut."""
-    return title_of(shown_document(view.topic.corpus, column.outcome.result, doc_id))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.similarity import jaccard_at, kendall_tau, overlap_at, rbo, tied_ranks
+from rerank_lab.core.similarity import kendall_tau, overlap_at, rbo, tied_ranks
 from rerank_lab.core.types import Ranking
 
 ids = st.permutations([f"d{i}" for i in range(9)]).flatmap(
@@ -34,18 +34,14 @@ def by_definition(a: list[str], b: list[str], p: float, depth: int = 3000) -> fl
     return total
 
 
-def test_overlap_and_jaccard_at_k() -> None:
+def test_overlap_at_k() -> None:
     assert overlap_at(["a", "b", "c"], ["c", "b", "x"], 2) == 0.5
-    assert jaccard_at(["a", "b", "c"], ["c", "b", "x"], 2) == 1 / 3
     assert overlap_at(["a", "b"], ["b", "a"], 10) == 1.0
     assert overlap_at(["a"], ["a", "b"], 10) == 0.5
     assert overlap_at([], [], 10) is None
-    assert jaccard_at([], [], 10) is None
     assert overlap_at([], ["a"], 10) == 0.0
     with pytest.raises(InvalidInput):
         overlap_at(["a"], ["a"], 0)
-    with pytest.raises(InvalidInput):
-        jaccard_at(["a"], ["a"], 0)
 
 
 def test_rbo_by_hand() -> None:

@@ -12,7 +12,7 @@ from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.results import StageResult, result_of
 from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
-from rerank_lab.views.evidence import Place, agreement, document, followed, latency, table
+from rerank_lab.views.evidence import Place, agreement, document, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
 from tests.corpora.make import run_of_lines
 from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
@@ -103,7 +103,6 @@ def test_a_document_is_shown_with_its_place_in_every_stage() -> None:
         ("identity", 1, 3.0, "logit"),
         ("dense", None, None, "bm25"),
     ]
-    assert followed(shown, "d03") == (("bm25", "3"), ("bm25 >> identity", "3 → 1"), ("dense", "–"))
 
 
 def test_a_place_says_its_rank_and_score_or_that_there_is_none() -> None:

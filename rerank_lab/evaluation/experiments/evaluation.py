@@ -133,7 +133,10 @@ class Evaluation:
         return Run(pipeline, pipeline, rankings)
 
     def to_json(self) -> dict[str, Any]:
-        """`results` by pipeline; `common` the same measures over the queries all answered."""
+        """`results` by pipeline; `common` the same measures over the queries all answered.
+
+        `not_kept` says why results could not be kept, and stands there only then.
+        """
         common = [
             {"pipeline": pipeline, "measures": dict(means)}
             for pipeline, means in self.common_measures.items()
@@ -142,6 +145,7 @@ class Evaluation:
             "results": [outcome.to_json() for outcome in self.outcomes],
             "common": {"queries": len(self.common), "results": common},
             "excluding": self.design.excluding,
+            **({"not_kept": self.unkept} if self.unkept else {}),
         }
 
 
