@@ -102,6 +102,7 @@ def template(theme: Theme) -> dict[str, Any]:
 
 
 def pipeline_colour(theme: Theme, slot: int) -> str:
+    """The colour of a pipeline's place, the same on every page."""
     return theme.pipelines[slot % len(theme.pipelines)]
 
 

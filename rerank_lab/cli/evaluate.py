@@ -127,8 +127,6 @@ def _print(done: Evaluation, output: Output) -> None:
     _print_comparisons(done, names[0], output)
     for outcome in done.outcomes:
         _print_ledger(outcome, output)
-    if done.unkept:
-        output.line(f"results were not kept: {done.unkept}")
     if done.design.excluding:
         output.line(
             f"{done.design.excluding:,} queries exclude documents, such as themselves; "

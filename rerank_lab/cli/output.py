@@ -113,6 +113,7 @@ class Output:
         sys.stderr.flush()
 
     def finish(self) -> None:
+        """Write what is still held back."""
         self._clear()
         sys.stdout.flush()
 
@@ -124,6 +125,7 @@ class Output:
 
 
 def screen_width() -> int:
+    """Columns of the terminal."""
     return min(shutil.get_terminal_size((100, 24)).columns, 160)
 
 
@@ -136,6 +138,7 @@ def columns(text: str) -> int:
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
+    """The text filled up with spaces to `width` columns of the terminal."""
     gap = " " * (width - columns(text))
     return gap + text if right else text + gap
 
@@ -164,6 +167,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
+    """A value as a table shows it; "-" for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 

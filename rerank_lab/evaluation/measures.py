@@ -38,6 +38,7 @@ class Measured:
     unjudged: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """The shape that `measure --json` prints."""
         per_query = {query_id: dict(values) for query_id, values in self.per_query.items()}
         return {"measures": dict(self.measures), "per_query": per_query}
 

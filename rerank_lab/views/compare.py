@@ -69,14 +69,17 @@ class PipelineOutcome:
 
     @property
     def waiting(self) -> bool:
+        """Whether no result and no error is there yet."""
         return self.result is None and self.error is None
 
     @property
     def ranking(self) -> Ranking | None:
+        """The final ranking, when there is one."""
         return self.result.ranking if self.result else None
 
     @property
     def failure(self) -> LabError | None:
+        """What went wrong, when something did."""
         return self.error or (self.result.error if self.result else None)
 
 
@@ -120,6 +123,7 @@ class Quality:
 
     @property
     def headroom(self) -> float | None:
+        """How much a perfect order of the same candidates would add; None without a ceiling."""
         return None if self.ndcg is None or self.ceiling is None else self.ceiling - self.ndcg
 
 
@@ -143,10 +147,12 @@ class CompareColumn:
 
     @property
     def waiting(self) -> bool:
+        """Whether no result and no error is there yet."""
         return self.outcome.waiting
 
     @property
     def scale(self) -> str:
+        """What the scores shown are."""
         ranking = self.outcome.ranking
         return ranking.scale if ranking else ""
 
@@ -162,10 +168,12 @@ class CompareView:
 
     @property
     def pending(self) -> bool:
+        """Whether some pipeline is still at work."""
         return any(column.waiting for column in self.columns)
 
     @property
     def ready(self) -> tuple[CompareColumn, ...]:
+        """The columns that have a result."""
         return tuple(column for column in self.columns if column.outcome.ranking is not None)
 
 

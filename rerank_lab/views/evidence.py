@@ -43,6 +43,7 @@ class StageTime:
 
     @property
     def total(self) -> float:
+        """Seconds of all parts together."""
         return self.load + self.build + self.queue + self.compute + self.network
 
 
@@ -51,8 +52,9 @@ def latency(columns: Sequence[CompareColumn]) -> tuple[StageTime, ...]:
     rows: list[StageTime] = []
     for column in columns:
         for stage in column.outcome.result.stages if column.outcome.result else ():
-            for part in stage.parts:
-                rows.append(_time(column, part, _part(column.outcome, stage, part)))
+            rows += [
+                _time(column, part, _part(column.outcome, stage, part)) for part in stage.parts
+            ]
             rows.append(_time(column, stage, _stage(column.outcome, stage)))
     return tuple(rows)
 

@@ -27,6 +27,7 @@ class Badge:
 
     @property
     def gravity(self) -> int:
+        """0 for healthy, higher for worse: badges are sorted by it."""
         return _GRAVITY.get(self.state, 1)
 
 

@@ -50,6 +50,7 @@ class CatalogueLine:
 
     @property
     def state_words(self) -> str:
+        """The state of the model in words."""
         return STATES[self.state]
 
     @property

@@ -130,6 +130,7 @@ class Marker:
 
 @lru_cache(maxsize=64)
 def marker(query: str, language: str) -> Marker:
+    """A marker of the query's words in texts of that language."""
     return Marker(query, language)
 
 

@@ -77,6 +77,7 @@ class JudgedScores:
 
     @property
     def query_count(self) -> int:
+        """How many different queries the pairs come from."""
         return len(set(self.queries))
 
 
@@ -97,6 +98,7 @@ class Calibration:
         return min(self.fitted, key=lambda one: one.brier)
 
     def of(self, method: Method) -> Fitted:
+        """The curve that was fitted by this method."""
         return next(one for one in self.fitted if one.method == method)
 
     def to_json(self) -> dict[str, Any]:

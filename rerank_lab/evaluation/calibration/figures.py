@@ -66,6 +66,7 @@ class Fitted:
 def measured(
     method: Method, stage: str, said: Floats, truth: Floats, queries: Sequence[str]
 ) -> Fitted:
+    """A fitted curve with its figures, all of held-out probabilities."""
     clipped = np.clip(said, 1e-6, 1 - 1e-6)
     loss = -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped))
     bins = reliability(said, truth)

@@ -70,6 +70,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: LabError) -> Failure:
+        """What is kept of an error."""
         return cls(error.kind, error.message, error.hint)
 
 
@@ -86,6 +87,7 @@ class Cell:
 
     @classmethod
     def of(cls, result: Result) -> Cell:
+        """What is kept of a result."""
         return cls(
             result.query.id,
             result.spec,

@@ -68,9 +68,11 @@ class Outcome:
 
     @property
     def answered(self) -> int:
+        """Queries for which the pipeline gave a ranking, empty ones included."""
         return sum(count for status, count in self.status.items() if status.answered)
 
     def to_json(self) -> dict[str, Any]:
+        """The shape that the command line prints for one pipeline."""
         return {
             "pipeline": self.pipeline,
             "queries": self.queries,
@@ -100,14 +102,17 @@ class Evaluation:
 
     @property
     def id(self) -> str:
+        """The experiment's id, the name of its folder."""
         return self.design.id
 
     @property
     def finished(self) -> bool:
+        """Whether every cell has been run."""
         return len(self.cells) == self.design.size
 
     @cached_property
     def by_pipeline(self) -> dict[str, Outcome]:
+        """Spec -> what the pipeline came to."""
         return {outcome.pipeline: outcome for outcome in self.outcomes}
 
     def values(self, pipeline: str, name: str, common: bool = False) -> dict[str, float]:

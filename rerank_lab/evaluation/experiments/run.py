@@ -75,7 +75,7 @@ def plan(
     Queries and judgments default to the corpus' own. Where there are judgments, judged queries are
     asked and the others left out. Raises InvalidInput.
     """
-    judged = {q: grades for q, grades in (corpus.qrels if qrels is None else qrels).items()}
+    judged = dict(corpus.qrels if qrels is None else qrels)
     given = corpus.queries if queries is None else tuple(queries)
     asked = asked_queries(given, judged)
     if not asked:

@@ -26,6 +26,7 @@ def escape(text: str) -> str:
 
 
 def segments(parts: Sequence[Segment]) -> str:
+    """Text with its marked parts, as HTML."""
     return "".join(_segment(part) for part in parts)
 
 
@@ -129,6 +130,7 @@ def quality(values: Quality | None) -> str:
 
 
 def verdict(text: str) -> str:
+    """The line above the comparison, as HTML."""
     return f'<div class="rl-verdict">{escape(text)}</div>'
 
 

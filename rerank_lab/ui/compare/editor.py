@@ -46,10 +46,12 @@ def draw(screen: state.Screen) -> None:
 
 
 def is_open() -> bool:
+    """Whether the editor is to be drawn."""
     return st.session_state.get(_OPEN) is not None
 
 
 def close() -> None:
+    """Draw the editor no longer."""
     st.session_state[_OPEN] = None
     prompts.close()
 

@@ -139,6 +139,7 @@ def controls(
 
 
 def open_button(label: str, key: str = "open_saved") -> None:
+    """A button that opens the list of saved comparisons."""
     st.button(label, key=key, type="tertiary", icon=":material/bookmarks:", on_click=_show)
 
 
@@ -161,6 +162,7 @@ def latest() -> None:
 
 
 def is_open() -> bool:
+    """Whether the list is to be drawn."""
     return bool(st.session_state.get(_OPEN))
 
 
