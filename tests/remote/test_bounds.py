@@ -62,7 +62,7 @@ def test_a_dripped_reply_ends_with_the_timeout(name: str, where: str) -> None:
 def test_a_small_reply_that_unpacks_to_gigabytes_is_refused(name: str, layers: int) -> None:
     bomb = b" " * (96 * 2**20)
     for _ in range(layers):
-        bomb = gzip.compress(bomb, 6)
+        bomb = gzip.compress(bomb, 6, mtime=0)
     encoding = "Content-Encoding: " + ", ".join(["gzip"] * layers)
     with RawServer([reply(bomb, encoding)]) as server:
         tracemalloc.start()
@@ -86,14 +86,14 @@ def test_an_endless_error_page_is_not_read_to_its_end(
 
 
 def test_a_compressed_reply_is_read() -> None:
-    with RawServer([reply(gzip.compress(GOOD), "Content-Encoding: gzip")]) as server:
+    with RawServer([reply(gzip.compress(GOOD, mtime=0), "Content-Encoding: gzip")]) as server:
         reranker = load("reranker", "voyage")(base_url=server.url)
         ranking = reranker.rerank(QUERY, DOCS, Context(secrets=SECRETS)).ranking
     assert ranking.doc_ids == ("a", "b")
 
 
 def test_a_compressed_reply_that_breaks_off_is_a_broken_connection() -> None:
-    with RawServer([reply(gzip.compress(GOOD)[:-12], "Content-Encoding: gzip")]) as server:
+    with RawServer([reply(gzip.compress(GOOD, mtime=0)[:-12], "Content-Encoding: gzip")]) as server:
         assert "breaks off" in ask("voyage", server).message
 
 

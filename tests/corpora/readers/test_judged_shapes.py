@@ -26,7 +26,7 @@ SHAPES: dict[str, bytes | str] = {
     "commented.txt": "# judged in March\n# at noon\n" + TREC,
     "tabs.txt": TREC.replace(" ", "\t"),
     "utf16.txt": TREC.encode("utf-16"),
-    "qrels.txt.gz": gzip.compress(TREC.encode()),
+    "qrels.txt.gz": gzip.compress(TREC.encode(), mtime=0),
     "qrels.txt.bz2": bz2.compress(TREC.encode()),
     "ranklib.txt": "1 qid:1 # d2 coffee filters\n0 qid:1 # d5 coffee filters\n1 qid:2 # d6 tea\n",
     "letor.txt": "1 qid:1 1:0.5 #docid = d2 inc = 1\n0 qid:1 #docid = d5\n1 qid:2 #docid = d6\n",
@@ -130,7 +130,7 @@ def test_queries_in_every_shape(name: str, content: str) -> None:
     [
         ("run.txt", "# tag: mine\nq#1 Q0 a#0 1 2 t\nq#1 Q0 b 2 1 t\n"),
         ("run16.txt", "q#1 Q0 a#0 1 2.0 t\r\nq#1 Q0 b 2 1.0 t\r\n".encode("utf-16")),
-        ("run.txt.gz", gzip.compress(b"q#1 Q0 a#0 1 2 t\nq#1 Q0 b 2 1 t\n")),
+        ("run.txt.gz", gzip.compress(b"q#1 Q0 a#0 1 2 t\nq#1 Q0 b 2 1 t\n", mtime=0)),
         ("marco.tsv", "q#1\ta#0\t1\nq#1\tb\t2\n"),
         ("run.csv", "qid,docno,rank,score\nq#1,b,1,1.0\nq#1,a#0,0,2.0\n"),
         ("run.json", '{"q#1": {"b": 1.0, "a#0": 2.0}}'),
