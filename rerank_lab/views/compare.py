@@ -281,10 +281,11 @@ def _best_answer(column: CompareColumn, topic: Topic, *, moved: bool) -> str:
         for move in moves(column.outcome.result, topic.corpus)
         if topic.grades.get(move.doc_id, -1) == top
     ]
-    if top <= 0 or not relevant_moves:
+    ranked = [(move.after, move.before) for move in relevant_moves if move.after]
+    if top <= 0 or not ranked:
         return "the best judged answer is not among its candidates"
-    after = min(move.after for move in relevant_moves if move.after)
-    before = min((move.before for move in relevant_moves if move.before), default=None)
+    # Both ranks are those of one document: the best answer that now stands highest.
+    after, before = min(ranked, key=lambda ranks: ranks[0])
     if not moved or before is None or before == after:
         return f"the best judged answer {'stays' if moved else 'is'} at {after}"
     return f"the best judged answer {'rises' if after < before else 'falls'} {before} → {after}"

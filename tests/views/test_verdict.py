@@ -36,3 +36,10 @@ def test_a_pipeline_that_found_documents_is_told_of_before_one_that_found_none()
         PipelineOutcome(other, result(other, [ids(1, 2), ids(2, 1)])),
     ]
     assert "moves 2 of the top 2" in view(outcomes, corpus()).verdict
+
+
+def test_both_ranks_of_the_best_answer_are_those_of_one_document() -> None:
+    """d02 stood at 2 and fell to 3; d04 rose from 4 to 1: never "2 → 1"."""
+    outcome = PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 1, 2, 3)]))
+    verdict = view([outcome], corpus(grades={"d02": 3, "d04": 3})).verdict
+    assert "the best judged answer rises 4 → 1" in verdict
