@@ -29,28 +29,28 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         progress=output.progress,
         spend=SpendMeter(arguments.spend_limit),
     )
-    asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
-    note_cost_estimates([arguments.pipeline], asked, corpus, engine, output)
+    judged_queries = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    note_cost_estimates([arguments.pipeline], judged_queries, corpus, engine, output)
     judged = judged_scores(corpus, arguments.pipeline, grade=arguments.grade, ctx=ctx)
-    found = fitted(judged, folds=arguments.folds, seed=arguments.seed)
-    shown = view(found, arguments.method, arguments.precision)
+    calibration = fitted(judged, folds=arguments.folds, seed=arguments.seed)
+    result_view = view(calibration, arguments.method, arguments.precision)
     if output.as_json:
-        cut = threshold_for(shown.fitted, arguments.precision)
+        cut = threshold_for(result_view.fitted, arguments.precision)
         output.json(
-            found.to_json()
+            calibration.to_json()
             | {
-                "spec": shown.spec,
+                "spec": result_view.spec,
                 "precision": arguments.precision,
                 "threshold": cut.threshold if cut else None,
-                "threshold_spec": shown.cut_spec or None,
+                "threshold_spec": result_view.cut_spec or None,
             }
         )
         return 0
-    for line in (shown.answer, shown.cut_answer, shown.ground):
+    for line in (result_view.answer, result_view.cut_answer, result_view.ground):
         output.line(line)
     output.line()
     heads = ["curve", "Brier", "log loss", "ECE"]
-    output.table([heads, *(list(row) for row in shown.rows)], right=range(1, 4))
+    output.table([heads, *(list(row) for row in result_view.rows)], right=range(1, 4))
     output.line()
-    output.line(shown.cut_spec or shown.spec)
+    output.line(result_view.cut_spec or result_view.spec)
     return 0

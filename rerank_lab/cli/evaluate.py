@@ -93,7 +93,7 @@ def measure(arguments: argparse.Namespace, output: Output) -> int:
 def _print_measured(done: Measured, complete: bool, per_query: bool, output: Output) -> None:
     if per_query:
         heads = ["query", *done.measures]
-        rows = [[q, *(number(v) for v in found.values())] for q, found in done.per_query.items()]
+        rows = [[q, *(number(v) for v in values.values())] for q, values in done.per_query.items()]
         means = ["all", *(number(value) for value in done.measures.values())]
         output.table([heads, *rows, means], right=range(1, len(heads)))
     else:
@@ -140,24 +140,24 @@ def _print(done: Evaluation, output: Output) -> None:
 def _print_comparisons(done: Evaluation, name: str, output: Output) -> None:
     """Each pipeline against the first, on the queries that all of them answered."""
     values = {one.pipeline: done.values(one.pipeline, name, common=True) for one in done.outcomes}
-    values = {pipeline: found for pipeline, found in values.items() if found}
+    values = {pipeline: comparison for pipeline, comparison in values.items() if comparison}
     baseline = done.outcomes[0].pipeline
     if baseline not in values or len(values) < 2:
         return
     output.line()
     output.line(f"against {baseline}, on the {len(done.common):,} queries that all answered:")
-    for found in against(baseline, values):
-        output.line(f"  {_sentence(found, name)}")
+    for comparison in against(baseline, values):
+        output.line(f"  {_sentence(comparison, name)}")
 
 
-def _sentence(found: Paired, name: str) -> str:
+def _sentence(comparison: Paired, name: str) -> str:
     between = ""
-    if found.low is not None and found.high is not None:
-        between = f" [{found.low:+.3f}, {found.high:+.3f}]"
-    p = "" if found.p_holm is None else f"; Holm p {_p(found.p_holm)}"
+    if comparison.low is not None and comparison.high is not None:
+        between = f" [{comparison.low:+.3f}, {comparison.high:+.3f}]"
+    p = "" if comparison.p_holm is None else f"; Holm p {_p(comparison.p_holm)}"
     return (
-        f"{found.b}: {found.difference:+.3f} {name}{between}{p}; "
-        f"{found.wins} wins, {found.losses} losses, {found.ties} ties"
+        f"{comparison.b}: {comparison.difference:+.3f} {name}{between}{p}; "
+        f"{comparison.wins} wins, {comparison.losses} losses, {comparison.ties} ties"
     )
 
 

@@ -29,14 +29,14 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         qrels=arguments.qrels,
         exclude_identical=arguments.exclude_identical,
     )
-    given = {"rounds": arguments.rounds, "leaves": arguments.leaves}
+    chosen_settings = {"rounds": arguments.rounds, "leaves": arguments.leaves}
     settings = replace(
         DEFAULT_SETTINGS,
         learner=arguments.learner,
         seed=arguments.seed,
-        **{name: value for name, value in given.items() if value},
+        **{name: value for name, value in chosen_settings.items() if value},
     )
-    made = plan(
+    training_plan = plan(
         corpus,
         arguments.pipeline,
         arguments.name,
@@ -44,9 +44,9 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         folds=arguments.folds,
         language=arguments.language,
     )
-    note_cost_estimates([arguments.pipeline], made.queries, corpus, engine, output)
+    note_cost_estimates([arguments.pipeline], training_plan.queries, corpus, engine, output)
     model = trained(
-        made,
+        training_plan,
         Context(
             cache=engine.scores,
             progress=output.progress,
@@ -55,8 +55,8 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         engine,
     )
     if output.as_json:
-        shown = model.to_json()
-        output.json({"model": shown | {"trees": len(model.trees)}, "pipeline": model.spec})
+        model_values = model.to_json()
+        output.json({"model": model_values | {"trees": len(model.trees)}, "pipeline": model.spec})
     else:
         _print(model, output)
     return 0

@@ -80,13 +80,13 @@ def paired(
     a: Values, b: Values, names: tuple[str, str] = ("a", "b"), settings: Settings = Settings()
 ) -> Paired:
     """Compare two pipelines on the queries they share. Raises InvalidInput when they share none."""
-    found = differences(a, b)
-    if not found:
+    comparison = differences(a, b)
+    if not comparison:
         raise InvalidInput(
             f"{names[0]} and {names[1]} have no query in common to compare them on.",
             hint="Let both answer the same queries.",
         )
-    deltas = np.array(list(found.values()), dtype=np.float64)
+    deltas = np.array(list(comparison.values()), dtype=np.float64)
     low, high = bootstrap_interval(deltas, settings)
     p = randomisation_test(deltas, settings)
     wins = int(np.count_nonzero(deltas > settings.tolerance))
@@ -94,9 +94,9 @@ def paired(
     return Paired(
         a=names[0],
         b=names[1],
-        queries=len(found),
-        mean_a=float(np.mean([a[q] for q in found])),
-        mean_b=float(np.mean([b[q] for q in found])),
+        queries=len(comparison),
+        mean_a=float(np.mean([a[q] for q in comparison])),
+        mean_b=float(np.mean([b[q] for q in comparison])),
         difference=float(deltas.mean()),
         low=low,
         high=high,
@@ -105,7 +105,7 @@ def paired(
         p_t=t_test(deltas),
         wins=wins,
         losses=losses,
-        ties=len(found) - wins - losses,
+        ties=len(comparison) - wins - losses,
         detectable=detectable_difference(deltas, settings),
     )
 
@@ -118,14 +118,14 @@ def against(
     Pipelines that share no query with the baseline are left out.
     """
     base = values[baseline]
-    made = [
-        paired(base, found, (baseline, name), settings)
-        for name, found in values.items()
-        if name != baseline and differences(base, found)
+    adjusted = [
+        paired(base, comparisons, (baseline, name), settings)
+        for name, comparisons in values.items()
+        if name != baseline and differences(base, comparisons)
     ]
-    known = [one.p for one in made if one.p is not None]
+    known = [one.p for one in adjusted if one.p is not None]
     corrected = iter(holm(known))
-    return [one if one.p is None else replace(one, p_holm=next(corrected)) for one in made]
+    return [one if one.p is None else replace(one, p_holm=next(corrected)) for one in adjusted]
 
 
 def best_group(values: Mapping[str, Values], settings: Settings = Settings()) -> list[str]:
@@ -134,7 +134,11 @@ def best_group(values: Mapping[str, Values], settings: Settings = Settings()) ->
     Means are over the queries that all of them have; "shown" is a Holm-corrected randomisation
     test of the best against each other at 1 - level. Empty when no query is common to all.
     """
-    common = set.intersection(*(set(found) for found in values.values())) if values else set()
+    common = (
+        set.intersection(*(set(comparisons) for comparisons in values.values()))
+        if values
+        else set()
+    )
     if not common:
         return []
     shared = {name: {q: v for q, v in f.items() if q in common} for name, f in values.items()}

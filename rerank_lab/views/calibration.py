@@ -34,33 +34,32 @@ class CalibrationView:
     rows: tuple[tuple[str, str, str, str], ...]
 
 
-def view(found: Calibration, method: Method | None, precision: float) -> CalibrationView:
+def view(calibration: Calibration, method: Method | None, precision: float) -> CalibrationView:
     """The page for a curve (None for the better one) and a wanted precision (0 to 1)."""
-    fitted = found.of(method) if method else found.chosen
+    fitted = calibration.of(method) if method else calibration.chosen
     cut = threshold_for(fitted, precision)
-    spec = f"{found.judged.pipeline} >> {fitted.stage}"
+    spec = f"{calibration.judged.pipeline} >> {fitted.stage}"
     cut_spec = f"{spec} >> threshold(min={cut.threshold!r})" if cut else ""
     return CalibrationView(
-        _answer(found, fitted),
+        _answer(calibration, fitted),
         _cut_answer(fitted, cut, precision),
-        _ground(found),
+        _ground(calibration),
         fitted,
         cut,
         str(resolve(spec)),
         str(resolve(cut_spec)) if cut_spec else "",
         tuple(
             (NAMES[one.method], fraction(one.brier), fraction(one.log_loss), fraction(one.ece))
-            for one in found.fitted
+            for one in calibration.fitted
         ),
     )
 
 
-def _answer(found: Calibration, fitted: Fitted) -> str:
-    better = 1 - fitted.brier / found.base_brier
-    base = f"always saying the base rate ({percent(found.base_rate)})"
-    figures = (
-        f"Brier score {fraction(fitted.brier)} against {fraction(found.base_brier)} for {base}"
-    )
+def _answer(calibration: Calibration, fitted: Fitted) -> str:
+    better = 1 - fitted.brier / calibration.base_brier
+    base = f"always saying the base rate ({percent(calibration.base_rate)})"
+    base_brier = fraction(calibration.base_brier)
+    figures = f"Brier score {fraction(fitted.brier)} against {base_brier} for {base}"
     if better < 0.02:
         return f"The score says little about relevance here: {figures}."
     off = f"it is off by {percent(fitted.ece)} on average"
@@ -75,10 +74,10 @@ def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
             f"at least {MIN_KEPT} candidates reaches is {percent(max(reached, default=0.0))}. Ask "
             "for less, or take a better reranker."
         )
-    kept = f"{cut.kept_a_query:.1f} documents a query"
+    per_query = f"{cut.kept_a_query:.1f} documents a query"
     words = (
         f"From a probability of {cut.threshold:.2f} on, {percent(cut.precision)} of what is kept "
-        f"is relevant (at least {percent(cut.precision_low)} with 95 % confidence): {kept}, "
+        f"is relevant (at least {percent(cut.precision_low)} with 95 % confidence): {per_query}, "
         f"{percent(cut.recall)} of the relevant candidates. {percent(cut.empty)} of queries "
         "keep nothing"
     )
@@ -87,22 +86,23 @@ def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
     return f"{words}; of those without a relevant candidate, {percent(cut.rightly_empty)} do."
 
 
-def _ground(found: Calibration) -> str:
-    judged = found.judged
-    told = [
+def _ground(calibration: Calibration) -> str:
+    judged = calibration.judged
+    sentences = [
         f"{counted(judged.query_count, 'judged query', 'judged queries')}, "
         f"{counted(len(judged.scores), 'judged candidate')}, of which "
         f"{sum(judged.relevant):,} with grade {judged.grade} or more count as relevant",
-        f"each query's probabilities come from a curve fitted without it ({found.folds} folds)",
+        "each query's probabilities come from a curve fitted without it "
+        f"({calibration.folds} folds)",
     ]
     if judged.unjudged:
-        told.append(
+        sentences.append(
             f"{counted(judged.unjudged, 'candidate')} without a judgment took no part: if judged "
             "ones are the better ones, probabilities are too high"
         )
     if judged.failed:
-        told.append(f"{counted(judged.failed, 'query', 'queries')} failed and took no part")
-    return "; ".join(told) + "."
+        sentences.append(f"{counted(judged.failed, 'query', 'queries')} failed and took no part")
+    return "; ".join(sentences) + "."
 
 
 def percent(share: float) -> str:

@@ -138,12 +138,12 @@ def corpus_lines(
 
 def corpus_line(entry: CorpusEntry) -> str:
     """`252 documents · English · 60 queries, 124 judgments`."""
-    shown = [f"{entry.documents:,} documents"]
+    details = [f"{entry.documents:,} documents"]
     if entry.languages:
-        shown.append(language_names(entry.languages))
+        details.append(language_names(entry.languages))
     if entry.queries:
-        shown.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
-    return " · ".join(shown)
+        details.append(f"{entry.queries:,} queries, {entry.judgments:,} judgments")
+    return " · ".join(details)
 
 
 def facts(summary: CorpusSummary) -> tuple[Fact, ...]:
@@ -194,7 +194,7 @@ def length_bars(summary: CorpusSummary) -> tuple[Bar, ...]:
 
 def findings(summary: CorpusSummary) -> tuple[Finding, ...]:
     """What the checks found, warnings first; what is in order is said too."""
-    found = [
+    results = [
         _duplicates(summary),
         _leaks(summary),
         _missing(summary),
@@ -202,7 +202,7 @@ def findings(summary: CorpusSummary) -> tuple[Finding, ...]:
         *_empty(summary),
     ]
     order = ("warning", "note", "ok")
-    return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
+    return tuple(sorted(results, key=lambda finding: order.index(finding.level)))
 
 
 def list_documents(corpus: Corpus, wanted: str, start: int = 0, size: int = 10) -> DocumentList:
@@ -256,8 +256,8 @@ def index_lines(
 
 def _index_spec(index: StoredIndex, defaults: Mapping[str, Any]) -> str:
     changed = {k: v for k, v in index.options.items() if k not in defaults or defaults[k] != v}
-    shown = ",".join(f"{key}={format_literal(value)}" for key, value in changed.items())
-    return f"{index.retriever}({shown})" if shown else index.retriever
+    spec_text = ",".join(f"{key}={format_literal(value)}" for key, value in changed.items())
+    return f"{index.retriever}({spec_text})" if spec_text else index.retriever
 
 
 def _index_words(indexes: Sequence[StoredIndex]) -> str:
@@ -314,9 +314,9 @@ def _missing(summary: CorpusSummary) -> Finding:
 
 
 def _unjudged(summary: CorpusSummary) -> list[Finding]:
-    found = []
+    missing = []
     if summary.judgments and summary.queries_without_judgments:
-        found.append(
+        missing.append(
             Finding(
                 "note",
                 f"{counted(summary.queries_without_judgments, 'query', 'queries')} without "
@@ -326,14 +326,14 @@ def _unjudged(summary: CorpusSummary) -> list[Finding]:
         )
     if summary.queries and summary.judgments_without_queries:
         count = summary.judgments_without_queries
-        found.append(
+        missing.append(
             Finding(
                 "note",
                 f"Judgments for {counted(count, 'query', 'queries')} that are not here",
                 "They are kept, unused, until the queries are added.",
             )
         )
-    return found
+    return missing
 
 
 def _empty(summary: CorpusSummary) -> list[Finding]:
@@ -370,8 +370,8 @@ def snippet(text: str, words: Sequence[str] = (), size: int = SNIPPET) -> str:
     """About `size` characters of `text`, from a little before the first of `words` in it."""
     flat = " ".join(text.split()) if len(text) < 100_000 else text
     folded = flat.casefold()
-    found = [place for place in (folded.find(word) for word in words) if place >= 0]
-    start = max(0, min(found, default=0) - size // 4)
+    match = [place for place in (folded.find(word) for word in words) if place >= 0]
+    start = max(0, min(match, default=0) - size // 4)
     more = start + size < len(flat)
     cut = flat[start : start + size]
     if more and " " in cut[size // 2 :]:

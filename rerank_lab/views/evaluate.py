@@ -121,14 +121,14 @@ def experiment_line(entry: ExperimentEntry) -> ExperimentLine:
     """`helpdesk`, `bm25 | dense`, `60 queries, all answers in`, `2026-11-21 08:40 UTC`."""
     design = entry.design
     finished = entry.cells >= design.size
-    asked = counted(len(design.queries), "query", "queries")
-    told = "all answers in" if finished else f"{entry.cells:,} of {design.size:,} answers in"
+    size = counted(len(design.queries), "query", "queries")
+    details = "all answers in" if finished else f"{entry.cells:,} of {design.size:,} answers in"
     moment = datetime.fromtimestamp(entry.updated, UTC) if entry.updated else None
     return ExperimentLine(
         design.id,
         design.corpus,
         " | ".join(pipeline_labels(design.pipelines)[0].values()),
-        f"{asked}, {told}",
+        f"{size}, {details}",
         moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "not begun",
         finished,
     )
@@ -141,7 +141,7 @@ def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "")
     baseline = baseline if baseline in design.pipelines else design.pipelines[0]
     labels, depth = pipeline_labels(design.pipelines)
     values = {spec: evaluation.values(spec, primary, common=True) for spec in design.pipelines}
-    values = {spec: found for spec, found in values.items() if found}
+    values = {spec: comparisons for spec, comparisons in values.items() if comparisons}
     compared = against(baseline, values) if baseline in values else []
     paired = {one.b: one for one in compared}
     best = best_group(values) if len(values) > 1 else []
@@ -201,10 +201,10 @@ def p_words(p: float | None) -> str:
 
 def signed(value: float) -> str:
     """`+0.21`, `−0.05`, `0.00`, with a true minus; two decimals, three when small."""
-    shown = f"{abs(value):.2f}" if abs(value) >= 0.095 else f"{abs(value):.3f}"
-    if not float(shown):
-        return shown
-    return f"+{shown}" if value > 0 else f"−{shown}"
+    digits_text = f"{abs(value):.2f}" if abs(value) >= 0.095 else f"{abs(value):.3f}"
+    if not float(digits_text):
+        return digits_text
+    return f"+{digits_text}" if value > 0 else f"−{digits_text}"
 
 
 def interval(paired: Paired) -> str:
@@ -304,16 +304,16 @@ def _incomparable(evaluation: Evaluation) -> bool:
 
 def _too_few(evaluation: Evaluation, labels: Mapping[str, str]) -> str:
     """`Not finished: bm25 answered 3 of 60 queries, dense 0; nothing to compare yet.`"""
-    asked = counted(_judged_asked(evaluation), "query", "queries")
+    total_queries = counted(_judged_asked(evaluation), "query", "queries")
     first, *others = evaluation.outcomes
-    told = [f"{labels[first.pipeline]} answered {first.measured:,} of {asked}"]
-    told += [f"{labels[outcome.pipeline]} {outcome.measured:,}" for outcome in others]
+    counts_text = [f"{labels[first.pipeline]} answered {first.measured:,} of {total_queries}"]
+    counts_text += [f"{labels[outcome.pipeline]} {outcome.measured:,}" for outcome in others]
     cancelled = any(one.status.get(Status.CANCELLED) for one in evaluation.outcomes)
     pending = any(one.pending > 0 for one in evaluation.outcomes)
     begun = "Cancelled: " if cancelled else "Not finished: " if pending else ""
     silent = not all(outcome.measured for outcome in evaluation.outcomes)
     what = "too few in common" if evaluation.common and not silent else "nothing"
-    return f"{begun}{', '.join(told)}; {what} to compare{' yet' if begun else ''}."
+    return f"{begun}{', '.join(counts_text)}; {what} to compare{' yet' if begun else ''}."
 
 
 def _judged_asked(evaluation: Evaluation) -> int:
@@ -322,10 +322,11 @@ def _judged_asked(evaluation: Evaluation) -> int:
 
 def _on_queries(evaluation: Evaluation) -> str:
     common = len(evaluation.common)
-    asked = len(evaluation.design.queries)
-    if common == asked:
+    total_queries = len(evaluation.design.queries)
+    if common == total_queries:
         return f"On {counted(common, 'query', 'queries')}"
-    return f"On the {common:,} of {counted(asked, 'query', 'queries')} that all pipelines answered"
+    total = counted(total_queries, "query", "queries")
+    return f"On the {common:,} of {total} that all pipelines answered"
 
 
 def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
@@ -334,43 +335,45 @@ def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
         f"{counted(one.wins, 'win')}, {counted(one.losses, 'loss', 'losses')}, "
         f"{counted(one.ties, 'tie')}"
     )
-    shown = f"{abs(one.difference):.2f} {primary} {interval(one)}".rstrip()
+    best_rows = f"{abs(one.difference):.2f} {primary} {interval(one)}".rstrip()
     holm = f"Holm {p_words(one.p_holm)}" if one.p_holm is not None else p_words(one.p)
     if one.p_holm is not None and one.p_holm < ALPHA and one.difference:
         if one.difference > 0:
-            return f"{b} beats {a} by {shown}; {holm}; {tally}."
-        return f"nothing beats {a}: {b} comes next and is worse by {shown}; {holm}; {tally}."
-    lead = f"{b} is not shown to differ from {a}"
+            return f"{b} beats {a} by {best_rows}; {holm}; {tally}."
+        return f"nothing beats {a}: {b} comes next and is worse by {best_rows}; {holm}; {tally}."
+    lead = f"{b} is not best_rows to differ from {a}"
     if one.difference > 0:
         lead = f"{b} looks better than {a}, but that may be chance"
-    told = ""
+    sentences = ""
     if one.detectable:
-        told = f" So few queries hardly tell a difference below {one.detectable:.2f} from chance."
-    shown = f"{signed(one.difference)} {primary} {interval(one)}".rstrip()
-    return f"{lead}: {shown}; {holm}; {tally}.{told}"
+        sentences = (
+            f" So few queries hardly tell a difference below {one.detectable:.2f} from chance."
+        )
+    best_rows = f"{signed(one.difference)} {primary} {interval(one)}".rstrip()
+    return f"{lead}: {best_rows}; {holm}; {tally}.{sentences}"
 
 
 def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[PipelineProblem, ...]:
     """One for each pipeline and error, whether its queries failed by it or were skipped for it."""
-    found = []
+    by_error = []
     for outcome in evaluation.outcomes:
         alike: dict[Failure, list[ErrorGroup]] = {}
         for group in outcome.errors:
             alike.setdefault(group.failure, []).append(group)
         for failure, groups in alike.items():
-            told = [f"{group.status.value} on {len(group.query_ids):,}" for group in groups]
+            problems = [f"{group.status.value} on {len(group.query_ids):,}" for group in groups]
             ids = [query_id for group in groups for query_id in group.query_ids]
-            found.append(
+            by_error.append(
                 PipelineProblem(
                     labels[outcome.pipeline],
-                    " and ".join(told) + (" query" if len(ids) == 1 else " queries"),
+                    " and ".join(problems) + (" query" if len(ids) == 1 else " queries"),
                     failure.message,
                     failure.hint,
                     len(ids),
                     tuple(ids[:5]),
                 )
             )
-    return tuple(found)
+    return tuple(by_error)
 
 
 def _query_line(evaluation: Evaluation, query_id: str, text: str, primary: str) -> QueryLine:

@@ -58,18 +58,18 @@ class MappedRows:
 
 def upload_facts(preview: Preview) -> tuple[Fact, ...]:
     """What was recognised in an upload."""
-    found = [Fact("Format", preview.label)]
+    facts = [Fact("Format", preview.label)]
     if preview.encoding:
-        found.append(Fact("Encoding", preview.encoding.upper().replace("_", "-")))
+        facts.append(Fact("Encoding", preview.encoding.upper().replace("_", "-")))
     if preview.files > 1:
-        found.append(Fact("Files", f"{preview.files:,}"))
+        facts.append(Fact("Files", f"{preview.files:,}"))
     rows = f"{preview.looked_at:,}" + ("" if preview.complete else " and more")
-    found.append(Fact("Rows" if preview.needs_mapping else "Documents looked at", rows))
+    facts.append(Fact("Rows" if preview.needs_mapping else "Documents looked at", rows))
     beside = [f"queries in {preview.queries}"] if preview.queries else []
     beside += [f"judgments in {preview.qrels}"] if preview.qrels else []
     if beside:
-        found.append(Fact("Beside the documents", ", ".join(beside)))
-    return tuple(found)
+        facts.append(Fact("Beside the documents", ", ".join(beside)))
+    return tuple(facts)
 
 
 def column_lines(preview: Preview) -> tuple[ColumnLine, ...]:
@@ -105,7 +105,7 @@ def mapped_rows(preview: Preview, mapping: ColumnMapping) -> MappedRows:
         builder.add_file(preview.source.name, rows, mapping)
     except InvalidInput as error:
         return MappedRows((), (), error.message)
-    made = tuple(
+    documents = tuple(
         MappedRow(
             document.id,
             document.title,
@@ -114,7 +114,7 @@ def mapped_rows(preview: Preview, mapping: ColumnMapping) -> MappedRows:
         )
         for document in builder.documents
     )
-    return MappedRows(made, log.problems)
+    return MappedRows(documents, log.problems)
 
 
 def suggested_name(file_name: str, taken: Collection[str]) -> str:
@@ -161,9 +161,9 @@ def count_problems(problems: Sequence[Problem]) -> dict[str, int]:
 def problem_sentence(counts: Mapping[str, int]) -> str:
     """`3 errors, 1 warning, 2 notes`; "Nothing to report" without any."""
     words = (("error", "error"), ("warning", "warning"), ("info", "note"))
-    told = [(counts.get(key, 0), word) for key, word in words]
-    shown = [counted(n, word) for n, word in told if n]
-    return ", ".join(shown) or "Nothing to report"
+    sentences = [(counts.get(key, 0), word) for key, word in words]
+    sentence = [counted(n, word) for n, word in sentences if n]
+    return ", ".join(sentence) or "Nothing to report"
 
 
 def problems_csv(problems: Sequence[Problem]) -> str:
@@ -172,8 +172,8 @@ def problems_csv(problems: Sequence[Problem]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_PROBLEM_FIELDS)
     for problem in problems:
-        shown = problem.to_json() | {"line": problem.line or ""}
-        writer.writerow([not_a_formula(str(shown[name])) for name in _PROBLEM_FIELDS])
+        text = problem.to_json() | {"line": problem.line or ""}
+        writer.writerow([not_a_formula(str(text[name])) for name in _PROBLEM_FIELDS])
     return out.getvalue()
 
 

@@ -66,32 +66,33 @@ class ModelLine:
 
 def train_view(model: LearnedModel) -> TrainView:
     """The view of a trained model. Differences are the model's over the other, by query."""
-    found = model.validation
-    compared = {name: _over(model, name) for name in (SIGNAL, FIRST) if found.values.get(name)}
-    rungs = [Rung(f"learned: {model.name}", found.mean(MODEL), None)]
-    told = {SIGNAL: f"best single signal: {signal_name(found.best)}"}
-    told[FIRST] = f"order before: {model.origin.before}"
-    rungs += [Rung(told[name], found.mean(name), one) for name, one in compared.items()]
-    ranked = sorted(found.features.items(), key=lambda item: (-item[1], item[0]))
+    validation = model.validation
+    compared = {name: _over(model, name) for name in (SIGNAL, FIRST) if validation.values.get(name)}
+    rungs = [Rung(f"learned: {model.name}", validation.mean(MODEL), None)]
+    labels = {SIGNAL: f"best single signal: {signal_name(validation.best)}"}
+    labels[FIRST] = f"order before: {model.origin.before}"
+    rungs += [Rung(labels[name], validation.mean(name), one) for name, one in compared.items()]
+    ranked = sorted(validation.features.items(), key=lambda item: (-item[1], item[0]))
     return TrainView(
         _sentence(model, compared.get(SIGNAL), compared.get(FIRST)),
         _notes(model),
         tuple(rungs),
-        found.folds,
+        validation.folds,
         tuple(one for one in model.importances if one.gain > 0),
         tuple(ranked),
-        found.measure,
-        signal_name(found.best),
+        validation.measure,
+        signal_name(validation.best),
         _facts(model),
     )
 
 
 def model_line(model: LearnedModel) -> ModelLine:
     """`my-model`, `bm25 >> ltr(...)`, `nDCG@10 0.64 on helpdesk, cross-validated`, a date."""
-    found = model.validation
-    figure = f"{found.measure} {found.mean(MODEL):.2f} on {model.origin.corpus}, cross-validated"
-    made = model.origin.created_at[:16].replace("T", " ")
-    return ModelLine(model.name, model.spec, figure, f"{made} UTC")
+    validation = model.validation
+    mean = f"{validation.measure} {validation.mean(MODEL):.2f}"
+    figure = f"{mean} on {model.origin.corpus}, cross-validated"
+    created = model.origin.created_at[:16].replace("T", " ")
+    return ModelLine(model.name, model.spec, figure, f"{created} UTC")
 
 
 def flatters(model: LearnedModel) -> str:
@@ -136,17 +137,19 @@ def signal_name(feature: str) -> str:
 
 
 def _sentence(model: LearnedModel, signal: Paired | None, first: Paired | None) -> str:
-    found = model.validation
-    asked = counted(len(found.values[MODEL]), "query", "queries")
+    validation = model.validation
+    query_count = counted(len(validation.values[MODEL]), "query", "queries")
     if signal is None or first is None:
-        return f"On {asked}, the learned model reaches {found.mean(MODEL):.2f} {found.measure}."
-    won, best = _clear(signal), signal_name(found.best)
+        mean = f"{validation.mean(MODEL):.2f} {validation.measure}"
+        return f"On {query_count}, the learned model reaches {mean}."
+    won, best = _clear(signal), signal_name(validation.best)
     verdict = {
         1: f"Yes: together they rank better than {best} alone",
         0: f"Not shown: together they do not clearly rank better than {best} alone",
         -1: f"No: {best} alone ranks better than all of them together",
     }[won]
-    lead = f"the model reaches {signal.mean_b:.2f} {found.measure} on {asked} that it did not see"
+    reached = f"{signal.mean_b:.2f} {validation.measure}"
+    lead = f"the model reaches {reached} on {query_count} that it did not see"
     return (
         f"{verdict}; {lead}, {best} {signal.mean_a:.2f} "
         f"({signed(signal.difference)} {interval(signal)}, {p_words(signal.p)}), "

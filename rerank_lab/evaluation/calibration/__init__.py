@@ -137,16 +137,18 @@ def judged_scores(
     engine = engine or default_engine()
     ctx = engine.context(ctx)
     pipeline = spec if isinstance(spec, Pipeline) else Pipeline(spec)
-    asked = [q for q in (corpus.queries if queries is None else queries) if corpus.qrels.get(q.id)]
-    if not asked:
+    judged_queries = [
+        q for q in (corpus.queries if queries is None else queries) if corpus.qrels.get(q.id)
+    ]
+    if not judged_queries:
         raise InvalidInput(
             f"{corpus.name} has no judged queries, so that there is nothing to calibrate on.",
             hint="Add queries and judgments to the corpus, or choose a sample.",
         )
     results = []
-    for done, query in enumerate(asked):
+    for done, query in enumerate(judged_queries):
         ctx.checkpoint()
-        ctx.report("running the pipeline", done, len(asked))
+        ctx.report("running the pipeline", done, len(judged_queries))
         results.append(pipeline.run(query, corpus, ctx, engine))
     return _collected(str(pipeline), corpus.qrels, results, grade)
 
@@ -195,12 +197,12 @@ def calibrate(judged: JudgedScores, *, folds: int = FOLDS, seed: int = 0) -> Cal
     fold_of = _folds(judged.queries, folds, seed)
     fitted = []
     for method in METHODS:
-        said = np.empty_like(scores)
+        probabilities = np.empty_like(scores)
         for fold in range(folds):
             held = fold_of == fold
-            said[held] = FITS[method](scores[~held], truth[~held]).apply(scores[held])
+            probabilities[held] = FITS[method](scores[~held], truth[~held]).apply(scores[held])
         stage = FITS[method](scores, truth).stage
-        fitted.append(measured(method, stage, said, truth, judged.queries))
+        fitted.append(measured(method, stage, probabilities, truth, judged.queries))
     base = float(truth.mean())
     return Calibration(judged, base, base * (1 - base), folds, seed, tuple(fitted))
 

@@ -53,8 +53,8 @@ def fit_platt(scores: Floats, truth: Floats) -> Curve:
         )
     slope, intercept = float(f"{slope:.6g}"), float(f"{intercept:.6g}")
 
-    def apply(given: Floats) -> Floats:
-        return np.asarray(1 / (1 + np.exp(-np.clip(slope * given + intercept, -700, 700))))
+    def apply(values: Floats) -> Floats:
+        return np.asarray(1 / (1 + np.exp(-np.clip(slope * values + intercept, -700, 700))))
 
     return Curve(f"platt(intercept={intercept!r},slope={slope!r})", apply)
 
@@ -70,11 +70,12 @@ def fit_isotonic(scores: Floats, truth: Floats) -> Curve:
         points[rounded] = max(float(f"{value:.6g}"), points.get(rounded, 0.0))
     at, values = np.asarray(list(points)), np.maximum.accumulate(list(points.values()))
     if len(at) > MAX_POINTS:
-        kept = np.unique(np.linspace(0, len(at) - 1, MAX_POINTS).round().astype(int))
-        at, values = at[kept], values[kept]
-    told = " ".join(f"{x:g}:{y:g}" for x, y in zip(at, values, strict=True))
+        chosen_points = np.unique(np.linspace(0, len(at) - 1, MAX_POINTS).round().astype(int))
+        at, values = at[chosen_points], values[chosen_points]
+    points_text = " ".join(f"{x:g}:{y:g}" for x, y in zip(at, values, strict=True))
     return Curve(
-        f'isotonic(points="{told}")', lambda given: np.asarray(np.interp(given, at, values))
+        f'isotonic(points="{points_text}")',
+        lambda inputs: np.asarray(np.interp(inputs, at, values)),
     )
 
 

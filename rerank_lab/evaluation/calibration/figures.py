@@ -64,45 +64,50 @@ class Fitted:
 
 
 def measured(
-    method: Method, stage: str, said: Floats, truth: Floats, queries: Sequence[str]
+    method: Method, stage: str, probabilities: Floats, truth: Floats, queries: Sequence[str]
 ) -> Fitted:
     """A fitted curve with its figures, all of held-out probabilities."""
-    clipped = np.clip(said, 1e-6, 1 - 1e-6)
+    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
     loss = -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped))
-    bins = reliability(said, truth)
-    weight = [one.count / len(said) for one in bins]
+    bins = reliability(probabilities, truth)
+    weight = [one.count / len(probabilities) for one in bins]
     ece = math.fsum(w * abs(one.said - one.observed) for w, one in zip(weight, bins, strict=True))
-    cuts = tuple(cut_at(t / 100, said, truth, queries) for t in range(0, 100, 1))
-    brier = float(np.mean((said - truth) ** 2))
+    cuts = tuple(cut_at(t / 100, probabilities, truth, queries) for t in range(0, 100, 1))
+    brier = float(np.mean((probabilities - truth) ** 2))
     return Fitted(method, stage, brier, float(loss.mean()), ece, bins, cuts)
 
 
-def reliability(said: Floats, truth: Floats, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(probabilities: Floats, truth: Floats, bins: int = BINS) -> tuple[Bin, ...]:
     """Bins of equal count by what was said; equal probabilities stay in one bin."""
-    order = np.argsort(said, kind="stable")
-    edges = [round(len(said) * part / bins) for part in range(1, bins)]
-    found: list[Bin] = []
+    order = np.argsort(probabilities, kind="stable")
+    edges = [round(len(probabilities) * part / bins) for part in range(1, bins)]
+    reliability_bins: list[Bin] = []
     start = 0
-    for end in [*edges, len(said)]:
-        while 0 < end < len(said) and said[order[end]] == said[order[end - 1]]:
+    for end in [*edges, len(probabilities)]:
+        while (
+            0 < end < len(probabilities)
+            and probabilities[order[end]] == probabilities[order[end - 1]]
+        ):
             end += 1
         if end > start:
             chosen = order[start:end]
             observed = float(truth[chosen].mean())
             low, high = wilson(float(truth[chosen].sum()), end - start)
-            found.append(Bin(float(said[chosen].mean()), observed, low, high, end - start))
+            reliability_bins.append(
+                Bin(float(probabilities[chosen].mean()), observed, low, high, end - start)
+            )
             start = end
-    return tuple(found)
+    return tuple(reliability_bins)
 
 
-def cut_at(threshold: float, said: Floats, truth: Floats, queries: Sequence[str]) -> Cut:
+def cut_at(threshold: float, probabilities: Floats, truth: Floats, queries: Sequence[str]) -> Cut:
     """What keeping candidates of at least that probability would have meant."""
-    kept = said >= threshold
-    right = float(truth[kept].sum())
-    total = int(kept.sum())
+    above = probabilities >= threshold
+    right = float(truth[above].sum())
+    total = int(above.sum())
     names = sorted(set(queries))
     by_query = {name: [False, False] for name in names}  # anything kept, anything relevant
-    for query, keep, true in zip(queries, kept, truth, strict=True):
+    for query, keep, true in zip(queries, above, truth, strict=True):
         by_query[query][0] |= bool(keep)
         by_query[query][1] |= bool(true)
     hopeless = [any_kept for any_kept, any_true in by_query.values() if not any_true]

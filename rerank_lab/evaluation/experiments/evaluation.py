@@ -162,13 +162,13 @@ def score(design: Design, cells: Iterable[Cell]) -> Evaluation:
     per_query: dict[str, dict[str, dict[str, float]]] = {}
     for query in design.queries:
         row = {
-            spec: dict(found.per_query[query.id])
-            for spec, found in measured.items()
-            if found is not None and query.id in found.per_query
+            spec: dict(measured_pipeline.per_query[query.id])
+            for spec, measured_pipeline in measured.items()
+            if measured_pipeline is not None and query.id in measured_pipeline.per_query
         }
         if row:
             per_query[query.id] = row
-    some = [spec for spec, found in measured.items() if found is not None]
+    some = [spec for spec, measured_pipeline in measured.items() if measured_pipeline is not None]
     common = tuple(q for q, row in per_query.items() if len(row) == len(some))
     common_measures: dict[str, Means] = {
         spec: average({q: per_query[q][spec] for q in common}, design.measures)

@@ -76,26 +76,28 @@ def plan(
     asked and the others left out. Raises InvalidInput.
     """
     judged = dict(corpus.qrels if qrels is None else qrels)
-    given = corpus.queries if queries is None else tuple(queries)
-    asked = asked_queries(given, judged)
-    if not asked:
+    all_queries = corpus.queries if queries is None else tuple(queries)
+    judged_queries = asked_queries(all_queries, judged)
+    if not judged_queries:
         raise InvalidInput(
             f"There is no query to ask of {corpus.name!r}.",
             hint="Give a query file, or choose a corpus that has queries.",
         )
     if not specs:
-        raise InvalidInput("No pipeline is given.", hint='Give at least one, such as "bm25".')
+        raise InvalidInput("No pipeline is all_queries.", hint='Give at least one, such as "bm25".')
     names = tuple(measures or DEFAULT_MEASURES)
-    check_grades({query.id: judged.get(query.id, {}) for query in asked}, parse_measures(names))
-    made = list(dict.fromkeys(pipelines([str(spec) for spec in specs])))
-    with_text = {query.id for query in (*corpus.queries, *given)}
+    check_grades(
+        {query.id: judged.get(query.id, {}) for query in judged_queries}, parse_measures(names)
+    )
+    parsed = list(dict.fromkeys(pipelines([str(spec) for spec in specs])))
+    with_text = {query.id for query in (*corpus.queries, *all_queries)}
     design = Design(
-        id=_identity(corpus, asked, made, engine or default_engine()),
+        id=_identity(corpus, judged_queries, parsed, engine or default_engine()),
         corpus=corpus.name,
         corpus_hash=corpus.content_hash,
-        pipelines=tuple(map(str, made)),
-        queries=asked,
-        qrels={query.id: judged[query.id] for query in asked if judged.get(query.id)},
+        pipelines=tuple(map(str, parsed)),
+        queries=judged_queries,
+        qrels={query.id: judged[query.id] for query in judged_queries if judged.get(query.id)},
         measures=tuple(dict.fromkeys(name.strip() for name in names)),
         unasked=tuple(q for q, grades in judged.items() if grades and q not in with_text),
         created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -255,12 +257,12 @@ class _Work:
 
 
 def _identity(
-    corpus: Corpus, queries: Sequence[Query], made: Sequence[Pipeline], engine: Engine
+    corpus: Corpus, queries: Sequence[Query], parsed: Sequence[Pipeline], engine: Engine
 ) -> str:
     parts = [
         corpus.content_hash,
         [(query.id, query.text, *sorted(query.excluded)) for query in queries],
-        [(str(pipeline), _fingerprints(pipeline, engine)) for pipeline in made],
+        [(str(pipeline), _fingerprints(pipeline, engine)) for pipeline in parsed],
     ]
     digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
     return digest.hexdigest()[:20]
@@ -271,17 +273,17 @@ def _fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:
 
     "" stands for one that cannot be made here, which fails when it is run.
     """
-    found: list[str] = []
+    fingerprints: list[str] = []
     for node, kind in pipeline.leaves:
         make: Callable[[Node], Retriever | Reranker]
         make = engine.reranker if kind == "reranker" else engine.retriever
         try:
-            found.append(make(node).fingerprint())
+            fingerprints.append(make(node).fingerprint())
         except LabError:
-            found.append("")
+            fingerprints.append("")
     for fusion in pipeline.fusions:
         try:
-            found += [one for one in [fusion.fingerprint()] if one]
+            fingerprints += [one for one in [fusion.fingerprint()] if one]
         except LabError:
-            found.append("")
-    return found
+            fingerprints.append("")
+    return fingerprints

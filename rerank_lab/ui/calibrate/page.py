@@ -121,16 +121,16 @@ def _setup(now: Screen, judged: int) -> None:
 def _estimate(spec: str, now: Screen) -> None:
     """What the judged queries would take of a provider; nothing for a pipeline that asks none."""
     corpus = resources.corpus(now.corpus)
-    asked = [query for query in corpus.queries if corpus.qrels.get(query.id)]
-    estimates = query_set_estimates([spec], asked, corpus, now.depth, resources.engine())
+    judged_queries = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    estimates = query_set_estimates([spec], judged_queries, corpus, now.depth, resources.engine())
     words = estimates_words(estimates.get(spec, ()))
     if words:
         st.caption(f":material/payments: {parts.literal(words)}")
 
 
 def _grade() -> int:
-    asked = str(st.query_params.get(GRADE, ""))
-    return int(asked) if asked in ("1", "2", "3") else 1
+    text = str(st.query_params.get(GRADE, ""))
+    return int(text) if text in ("1", "2", "3") else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +208,16 @@ def _shown(corpus: Corpus, spec: str, grade: int, now: Screen) -> None:
     _result(corpus, cast(Calibration, job.result), now)
 
 
-def _result(corpus: Corpus, found: Calibration, now: Screen) -> None:
+def _result(corpus: Corpus, calibration: Calibration, now: Screen) -> None:
     precision = st.session_state.get("calibrate_precision", 80)
-    method = st.session_state.get("calibrate_method") or found.chosen.method
-    shown = views.view(found, method, precision / 100)
-    st.markdown(f"#### {parts.literal(shown.answer)}")
+    method = st.session_state.get("calibrate_method") or calibration.chosen.method
+    result_view = views.view(calibration, method, precision / 100)
+    st.markdown(f"#### {parts.literal(result_view.answer)}")
     with st.container(horizontal=True, vertical_alignment="bottom", key="calibrate_choices"):
         st.segmented_control(
             "Curve",
             METHODS,
-            default=found.chosen.method,
+            default=calibration.chosen.method,
             format_func=lambda one: views.NAMES[cast(Method, one)],
             key="calibrate_method",
             required=True,
@@ -231,22 +231,22 @@ def _result(corpus: Corpus, found: Calibration, now: Screen) -> None:
             width=320,
             help="Of the documents kept, so many should be relevant.",
         )
-    st.markdown(parts.literal(shown.cut_answer))
+    st.markdown(parts.literal(result_view.cut_answer))
     left, right = st.columns(2)
     with left:
         st.caption("Said and so: points on the dotted line keep their word")
-        _chart(reliability_chart(shown.fitted, parts.theme()), "reliability")
+        _chart(reliability_chart(result_view.fitted, parts.theme()), "reliability")
     with right:
         st.caption("What a threshold keeps")
-        _chart(threshold_chart(shown.fitted, shown.cut, parts.theme()), "threshold")
-    _take_away(corpus, shown, now)
+        _chart(threshold_chart(result_view.fitted, result_view.cut, parts.theme()), "threshold")
+    _take_away(corpus, result_view, now)
     st.dataframe(
-        [dict(zip(_HEADS, row, strict=True)) for row in shown.rows],
+        [dict(zip(_HEADS, row, strict=True)) for row in result_view.rows],
         hide_index=True,
         key="calibrate_table",
         width="content",
     )
-    st.caption(parts.literal(shown.ground))
+    st.caption(parts.literal(result_view.ground))
 
 
 _HEADS = ("Curve", "Brier score", "Log loss", "Calibration error")
@@ -256,15 +256,15 @@ def _chart(figure: Any, key: str) -> None:
     st.plotly_chart(figure, key=f"calibrate_{key}", config=_PLOT, width="stretch")
 
 
-def _take_away(corpus: Corpus, shown: views.CalibrationView, now: Screen) -> None:
-    spec = shown.cut_spec or shown.spec
+def _take_away(corpus: Corpus, result_view: views.CalibrationView, now: Screen) -> None:
+    spec = result_view.cut_spec or result_view.spec
     st.code(spec, language=None, wrap_lines=True)
     with st.container(horizontal=True):
-        kept = tuple(one for one in now.pipelines if one != spec)
+        others = tuple(one for one in now.pipelines if one != spec)
         compare_button(
             "Use in Compare",
             "calibrate_use",
             corpus=corpus.name,
-            pipelines=(*kept[-4:], spec),
+            pipelines=(*others[-4:], spec),
             primary=True,
         )

@@ -60,12 +60,12 @@ def page() -> None:
         _setup(now, corpus)
     else:
         _no_queries(corpus)
-    shown = str(st.query_params.get(SHOWN, ""))
-    if shown:
-        _shown(shown, now, colours)
+    experiment_id = str(st.query_params.get(SHOWN, ""))
+    if experiment_id:
+        _shown(experiment_id, now, colours)
     elif corpus.queries:
         _hint(corpus)
-    evaluate_list.draw(shown, open_experiment, resume)
+    evaluate_list.draw(experiment_id, open_experiment, resume)
 
 
 def _no_queries(corpus: Corpus) -> None:
@@ -85,26 +85,26 @@ def _hint(corpus: Corpus) -> None:
 
 
 def _setup(now: Screen, corpus: Corpus) -> None:
-    asked = asked_queries(corpus.queries, corpus.qrels)
-    measures, count, afresh, pressed = _choices(now, len(asked))
-    chosen = asked[:count]
+    judged_queries = asked_queries(corpus.queries, corpus.qrels)
+    measures, count, afresh, pressed = _choices(now, len(judged_queries))
+    chosen = judged_queries[:count]
     if not pressed:
         _ahead(now, chosen, corpus)
         return
     specs = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
     try:
-        made = plan(
+        experiment = plan(
             corpus,
             specs,
             queries=chosen,
             measures=measures,
             engine=resources.engine(),
         )
-        _submit(made, afresh=afresh)
+        _submit(experiment, afresh=afresh)
     except LabError as error:
         parts.error_card(error, key="plan")
         return
-    st.query_params[SHOWN] = made.id
+    st.query_params[SHOWN] = experiment.id
 
 
 def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
@@ -167,27 +167,27 @@ def _jobs(experiment_id: str) -> list[Job]:
     return resources.jobs().jobs(EvaluateKey, lambda key: key.experiment_id == experiment_id)
 
 
-def _submit(made: Experiment, *, afresh: bool = False) -> Job:
+def _submit(experiment: Experiment, *, afresh: bool = False) -> Job:
     """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
-    working = running(_jobs(made.id))
+    working = running(_jobs(experiment.id))
     if working is not None:
         resources.jobs().join(working.key, resources.waiter())
         return working
     engine = resources.engine()
-    size, changed = experiment_folder(engine.home, made.id).signature()
+    size, changed = experiment_folder(engine.home, experiment.id).signature()
     asking = Context(cache=None if afresh else engine.scores)
-    ctx, own = spending.own(made.design.pipelines, asking)
+    ctx, own = spending.own(experiment.design.pipelines, asking)
 
     def work(ctx: Context) -> str:
-        run(made, ctx, engine, must_keep=True)
-        return made.id
+        run(experiment, ctx, engine, must_keep=True)
+        return experiment.id
 
-    count = counted(len(made.design.pipelines), "pipeline")
+    count = counted(len(experiment.design.pipelines), "pipeline")
     return resources.jobs().submit(
-        EvaluateKey(made.id, made.design.measures, size, changed, afresh, own),
+        EvaluateKey(experiment.id, experiment.design.measures, size, changed, afresh, own),
         work,
         lane="batch",
-        name=f"Evaluating {count} on {made.corpus.name}",
+        name=f"Evaluating {count} on {experiment.corpus.name}",
         ctx=ctx,
         waiter=resources.waiter(),
         detached=True,
@@ -204,11 +204,11 @@ def resume(experiment_id: str) -> None:
     try:
         design = resources.evaluation(experiment_id).design
         corpus = resources.corpus(design.corpus)
-        made = Experiment(corpus, design)
+        experiment = Experiment(corpus, design)
         if corpus.content_hash != design.corpus_hash:
             evaluate_results.remember_changed(design.corpus)
             return
-        _submit(made)
+        _submit(experiment)
         st.query_params[SHOWN] = experiment_id
     except LabError as error:
         st.session_state["evaluate_problem"] = error
@@ -227,24 +227,24 @@ def _shown(experiment_id: str, now: Screen, colours: dict[str, int]) -> None:
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="evaluate_job")
     try:
-        found = resources.evaluation(experiment_id)
+        evaluation = resources.evaluation(experiment_id)
     except LabError as problem:
         parts.error_card(problem, key="evaluation")
         return
-    links = _links(found, now)
+    links = _links(evaluation, now)
     if links is not now.pipelines:
-        _other_pipelines(found)
-    evaluate_results.draw(found, _design_slots(found, now, colours), links, resume)
+        _other_pipelines(evaluation)
+    evaluate_results.draw(evaluation, _design_slots(evaluation, now, colours), links, resume)
 
 
-def _other_pipelines(found: Evaluation) -> None:
+def _other_pipelines(evaluation: Evaluation) -> None:
     """Say that the results are not of the pipelines above, and offer to put theirs there."""
     with st.container(horizontal=True, vertical_alignment="center", key="other_pipelines"):
         st.caption(
             ":material/info: Kept results of other pipelines or another depth than those above.",
             width="content",
         )
-        plain = list(without_depth(found.design.pipelines)[0].values())
+        plain = list(without_depth(evaluation.design.pipelines)[0].values())
         st.button(
             "Put theirs above",
             key="use_theirs",
@@ -254,16 +254,18 @@ def _other_pipelines(found: Evaluation) -> None:
         )
 
 
-def _links(found: Evaluation, now: Screen) -> Sequence[str]:
+def _links(evaluation: Evaluation, now: Screen) -> Sequence[str]:
     """The pipelines as Compare should show them: as they are on screen when they are the same."""
     deep = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
-    return now.pipelines if deep == list(found.design.pipelines) else found.design.pipelines
+    return (
+        now.pipelines if deep == list(evaluation.design.pipelines) else evaluation.design.pipelines
+    )
 
 
-def _design_slots(found: Evaluation, now: Screen, colours: dict[str, int]) -> dict[str, int]:
+def _design_slots(evaluation: Evaluation, now: Screen, colours: dict[str, int]) -> dict[str, int]:
     """Each pipeline in the colour that it has among the chips, where it is there."""
     known = {str(Pipeline(spec).at_depth(now.depth)): colours[spec] for spec in now.pipelines}
-    return pipeline_colours(found.design.pipelines, known, len(charts.LIGHT.pipelines))
+    return pipeline_colours(evaluation.design.pipelines, known, len(charts.LIGHT.pipelines))
 
 
 def _colours(now: Screen) -> dict[str, int]:

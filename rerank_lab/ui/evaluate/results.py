@@ -19,16 +19,16 @@ from rerank_lab.views.health import kept_orders
 
 
 def draw(
-    found: Evaluation,
+    evaluation: Evaluation,
     colours: Mapping[str, int],
     links: Sequence[str],
     resume: Callable[[str], None],
 ) -> None:
     """All of it. `links` are the pipelines that a click on a query opens in Compare."""
-    design = found.design
+    design = evaluation.design
     top = st.container(gap="xsmall", key="evaluate_top")
-    primary, baseline = _choices(found)
-    view = evaluate_view(found, primary, baseline)
+    primary, baseline = _choices(evaluation)
+    view = evaluate_view(evaluation, primary, baseline)
     with top:
         st.html(cards.verdict(view.sentence))
         st.caption(parts.literal(design_line(design, view)))
@@ -37,11 +37,11 @@ def draw(
     st.html(evaluate_html.table(view, colours))
     for note in view.notes:
         st.caption(f":material/info: {parts.literal(note)}")
-    for text in kept_orders(found):
+    for text in kept_orders(evaluation):
         st.warning(parts.literal(text), icon=":material/warning:")
     _problems(view)
-    st.fragment(_queries)(found, view, links, colours)
-    _downloads(found)
+    st.fragment(_queries)(evaluation, view, links, colours)
+    _downloads(evaluation)
 
 
 def remember_changed(corpus: str) -> None:
@@ -49,8 +49,8 @@ def remember_changed(corpus: str) -> None:
     st.session_state["evaluate_changed"] = corpus
 
 
-def _choices(found: Evaluation) -> tuple[str, str]:
-    design = found.design
+def _choices(evaluation: Evaluation) -> tuple[str, str]:
+    design = evaluation.design
     changed = st.session_state.pop("evaluate_changed", "")
     if changed:
         st.warning(
@@ -59,7 +59,7 @@ def _choices(found: Evaluation) -> tuple[str, str]:
         )
     if len(design.pipelines) == 1 and len(design.measures) == 1:
         return design.measures[0], design.pipelines[0]
-    labels = {row.spec: row.label for row in evaluate_view(found).rows}
+    labels = {row.spec: row.label for row in evaluate_view(evaluation).rows}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         primary = st.selectbox("Compare by", design.measures, key=f"by_{design.id}", width=180)
         baseline = st.selectbox(
@@ -98,16 +98,16 @@ def _problems(view: EvaluateView) -> None:
 
 
 def _queries(
-    found: Evaluation, view: EvaluateView, links: Sequence[str], colours: Mapping[str, int]
+    evaluation: Evaluation, view: EvaluateView, links: Sequence[str], colours: Mapping[str, int]
 ) -> None:
-    lines = query_lines(found, view.primary)
+    lines = query_lines(evaluation, view.primary)
     st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
 
     def compare() -> None:
         clicked = st.session_state["to_compare"]
         if clicked is not None:
             state.set_query(lines[clicked["row"]].text)
-            st.session_state["corpus"] = found.design.corpus
+            st.session_state["corpus"] = evaluation.design.corpus
             state.set_pipelines(links)
             st.session_state["leave_for_compare"] = True
 
@@ -126,7 +126,7 @@ def _queries(
         hide_index=True,
         height=min(520, 35 * (len(lines) + 1) + 3),
         column_config=_columns(view, colours, compare),
-        key=f"query_table_{found.id}",
+        key=f"query_table_{evaluation.id}",
         placeholder="–",
         alt=f"{view.primary} of every query in every pipeline",
     )
@@ -162,19 +162,19 @@ def _columns(
     return config
 
 
-def _downloads(found: Evaluation) -> None:
+def _downloads(evaluation: Evaluation) -> None:
     files: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
-        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(found)),
-        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(found)),
-        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(found)),
-        ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(found)),
+        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(evaluation)),
+        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(evaluation)),
+        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(evaluation)),
+        ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(evaluation)),
     )
     with st.container(horizontal=True, key="evaluate_files"):
         for label, name, mime, data in files:
             st.download_button(
                 label,
                 data,
-                file_name=f"{found.id[:8]}-{name}",
+                file_name=f"{evaluation.id[:8]}-{name}",
                 mime=mime,
                 key=f"file_{name}",
                 icon=":material/download:",

@@ -45,9 +45,9 @@ def page() -> None:
         _too_few(corpus, useful)
     else:
         _setup(now, corpus)
-    shown = str(st.query_params.get(SHOWN, ""))
-    if shown:
-        _shown(shown, now)
+    model_name = str(st.query_params.get(SHOWN, ""))
+    if model_name:
+        _shown(model_name, now)
     elif useful >= MIN_QUERIES:
         st.markdown("**Can these signals together rank better than the best of them?**")
         st.caption(
@@ -55,7 +55,7 @@ def page() -> None:
             "trust each signal, and is tested on queries that it did not see. Beside the signals "
             "it sees ranks, words in common, lengths and the numbers in your documents' columns."
         )
-    train_results.kept(list_models(), shown)
+    train_results.kept(list_models(), model_name)
 
 
 def _too_few(corpus: Corpus, useful: int) -> None:
@@ -97,7 +97,7 @@ def _setup(now: Screen, corpus: Corpus) -> None:
         return
     try:
         spec = Pipeline(f"{first} >> ltr({','.join(signals)})").at_depth(now.depth)
-        made = plan(
+        training_plan = plan(
             corpus,
             spec.spec,
             str(name).strip(),
@@ -109,8 +109,8 @@ def _setup(now: Screen, corpus: Corpus) -> None:
     except LabError as error:
         parts.error_card(error, key="train_plan")
         return
-    _submit(made)
-    st.query_params[SHOWN] = made.name
+    _submit(training_plan)
+    st.query_params[SHOWN] = training_plan.name
 
 
 def _choices(now: Screen) -> tuple[str, list[str]]:
@@ -137,17 +137,19 @@ def _choices(now: Screen) -> tuple[str, list[str]]:
 
 def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
     """What hosted signals would take, before anything is sent."""
-    asked = usable(corpus.queries, corpus.qrels)
+    usable_queries = usable(corpus.queries, corpus.qrels)
     try:
         words = hosted.editor_words(
-            query_estimates(Pipeline(spec), asked[0], corpus, now.depth, resources.engine())
+            query_estimates(
+                Pipeline(spec), usable_queries[0], corpus, now.depth, resources.engine()
+            )
         )
     except LabError:
         return  # told when Train is pressed
     if words:
         st.caption(
             f":material/payments: {parts.literal(words)} Training asks "
-            f"{counted(len(asked), 'query', 'queries')}."
+            f"{counted(len(usable_queries), 'query', 'queries')}."
         )
 
 
@@ -180,25 +182,25 @@ def _jobs(model: str) -> list[Job]:
     return resources.jobs().jobs(TrainKey, lambda key: key.model == model)
 
 
-def _submit(made: Plan) -> Job:
+def _submit(training_plan: Plan) -> Job:
     """The job of a model: the one at work under that name, else a new one."""
-    working = running(_jobs(made.name))
+    working = running(_jobs(training_plan.name))
     if working is not None:
         resources.jobs().join(working.key, resources.waiter())
         return working
     engine = resources.engine()
 
     def work(ctx: Context) -> str:
-        return train(made, ctx, engine).name
+        return train(training_plan, ctx, engine).name
 
     return resources.jobs().submit(
-        TrainKey(made.name, time.time_ns()),
+        TrainKey(training_plan.name, time.time_ns()),
         work,
         lane="batch",
-        name=f"Training {made.name} on {made.corpus.name}",
+        name=f"Training {training_plan.name} on {training_plan.corpus.name}",
         ctx=Context(
             cache=engine.scores,
-            secrets=keys.secrets_for(addresses([str(made.pipeline)])),
+            secrets=keys.secrets_for(addresses([str(training_plan.pipeline)])),
             spend=spending.meter(),
         ),
         waiter=resources.waiter(),
