@@ -16,7 +16,7 @@ import numpy as np
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Qrels, Ranking
-from rerank_lab.evaluation.measure_names import check_grades, parse_measures
+from rerank_lab.evaluation.measure_names import MAX_GRADE, check_grades, parse_measures
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "AP", "P@5", "P@10", "R@10", "R@100", "Judged@10")
 _FROM_QRELS = ("NumQ", "NumRel")
@@ -182,7 +182,9 @@ def _calculate(
         ranked = run.get(query_id, {})
         doc_ids = dict.fromkeys((*qrels[query_id], *ranked))
         numbers = {doc_id: str(place) for place, doc_id in enumerate(doc_ids, 1)}
-        graded[number] = {numbers[doc_id]: grade for doc_id, grade in qrels[query_id].items()}
+        # trec_eval reads outside its memory for a query whose grades are all below 0.
+        lowest = 0 if max(qrels[query_id].values()) < 0 else -MAX_GRADE
+        graded[number] = {numbers[d]: max(lowest, grade) for d, grade in qrels[query_id].items()}
         if query_id in run:
             scored[number] = {numbers[doc_id]: score for doc_id, score in ranked.items()}
     try:

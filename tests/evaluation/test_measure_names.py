@@ -132,3 +132,23 @@ def test_no_measure_string_ends_the_process() -> None:
         [sys.executable, "-c", FUZZ, "400"], capture_output=True, text=True, timeout=600
     )
     assert run.stdout.strip() == "survived", run.stderr[-3000:]
+
+
+NEGATIVE = """
+from rerank_lab.core.types import Ranking
+from rerank_lab.evaluation.measures import measure
+
+for _ in range(300):
+    for grades in ({"a": 2, "b": -1}, {"a": -1}, {"a": -3, "b": -2}, {"a": -90_000}):
+        for name in ("nDCG", "NumRelRet", "infAP", "Bpref", "AP", "P@5"):
+            value = measure({"q": grades}, {"q": Ranking.from_order("q", ["x", "b"])}, [name])
+            assert value.measures[name] == 0, (grades, name)
+print("survived")
+"""
+
+
+def test_a_query_with_grades_below_0_alone_neither_hangs_nor_ends_the_process() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", NEGATIVE], capture_output=True, text=True, timeout=120
+    )
+    assert run.stdout.strip() == "survived", run.stderr[-3000:]
