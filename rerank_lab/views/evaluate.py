@@ -341,7 +341,7 @@ def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
         if one.difference > 0:
             return f"{b} beats {a} by {best_rows}; {holm}; {tally}."
         return f"nothing beats {a}: {b} comes next and is worse by {best_rows}; {holm}; {tally}."
-    lead = f"{b} is not best_rows to differ from {a}"
+    lead = f"{b} is not shown to differ from {a}"
     if one.difference > 0:
         lead = f"{b} looks better than {a}, but that may be chance"
     sentences = ""
