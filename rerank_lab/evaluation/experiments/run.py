@@ -84,7 +84,7 @@ def plan(
             hint="Give a query file, or choose a corpus that has queries.",
         )
     if not specs:
-        raise InvalidInput("No pipeline is all_queries.", hint='Give at least one, such as "bm25".')
+        raise InvalidInput("No pipeline is given.", hint='Give at least one, such as "bm25".')
     names = tuple(measures or DEFAULT_MEASURES)
     check_grades(
         {query.id: judged.get(query.id, {}) for query in judged_queries}, parse_measures(names)
