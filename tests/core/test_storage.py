@@ -6,9 +6,11 @@ import errno
 import multiprocessing
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,6 +30,12 @@ from rerank_lab.core.storage import (
 
 SCHEMA = "create table if not exists numbers (n int)"
 PROCESSES = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(autouse=True)
+def plain_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are started anew run no page that another test has left as the main module."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 def _in_processes(work: Callable[..., None], *arguments: Any, count: int = 3) -> None:

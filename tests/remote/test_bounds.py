@@ -82,7 +82,9 @@ def test_an_endless_error_page_is_not_read_to_its_end(
     monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 2**20)
     head = b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n"
     with RawServer([head, *[b"x" * 2**16] * 40]) as server:
-        assert "larger than 1 MB" in ask(name, server).message
+        message = ask(name, server).message
+    # The server may notice that nobody reads on before its last bytes are taken.
+    assert "larger than 1 MB" in message or "reset by peer" in message
 
 
 def test_a_compressed_reply_is_read() -> None:
