@@ -221,7 +221,7 @@ def _line(hit: Hit, first: Mapping[str, int], grades: Mapping[str, int], titles:
         pad(moved, 4) if first else "",
         pad(number(hit.score, 3), 8, True),
         pad(grade, 3) if grades else "",
-        pad(cut(hit.doc_id, 16), 12),
+        pad(hit.doc_id, 12),
     ]
     head = "  ".join(cell for cell in cells if cell)
     return f"{head}  {cut(titles.of(hit.doc_id), max(20, screen_width() - len(head) - 2))}"

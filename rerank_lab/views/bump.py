@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rerank_lab.core.similarity import tied_ranks
 from rerank_lab.core.types import Ranking
 from rerank_lab.pipeline.results import Result
 from rerank_lab.views.compare import CompareColumn, CompareView, Topic, first_stage, title_of
@@ -26,7 +25,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class BumpLine:
-    """One document. `places` are its ranks by axis (tied documents share a rank), None if absent.
+    """One document. `places` are its ranks by axis, as cards show them; None if absent.
 
     `key` is what decides its colour: `grade:0` to `grade:3`, `unjudged`, or without judgments
     `up`, `down`, `still`. `movement` is what its card in the last axis' column says: against that
@@ -83,7 +82,7 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     axes, rankings = _axes(view)
     if len(axes) < 2:
         return None
-    places = [tied_ranks(ranking) for ranking in rankings]
+    places = [ranking.ranks for ranking in rankings]
     in_some_top = dict.fromkeys(d for ranking in rankings for d in ranking.doc_ids[:k])
     heads = [set(ranking.doc_ids[:k]) for ranking in rankings]
     grades = view.topic.grades

@@ -37,7 +37,7 @@ def to_csv(view: CompareView) -> str:
             document = shown_document(topic.corpus, result, hit.doc_id)
             grade = topic.grades.get(hit.doc_id)
             rows.writerow([
-                topic.query.id, _plain(topic.query.text), column.spec, hit.rank, hit.doc_id,
+                topic.query.id, _plain(topic.query.text), result.spec, hit.rank, hit.doc_id,
                 "" if hit.score is None else repr(hit.score), ranking.scale,
                 "" if move.before is None else move.before, "" if grade is None else grade,
                 _plain(document.title),
@@ -57,7 +57,7 @@ def to_json(view: CompareView) -> str:
 
 
 def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
-    values: dict[str, Any] = {"pipeline": column.spec, "trace": column.trace.to_json()}
+    values: dict[str, Any] = {"pipeline": _spec_that_ran(column), "trace": column.trace.to_json()}
     if column.failure is not None:
         values["error"] = column.failure.to_json()
     ranking = column.outcome.ranking
@@ -70,13 +70,20 @@ def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
     return values
 
 
+def _spec_that_ran(column: CompareColumn) -> str:
+    """The spec with the page's depth written out: it gives the same ranking anywhere."""
+    result = column.outcome.result
+    return result.spec if result is not None else column.spec
+
+
 def to_trec(view: CompareView, column: CompareColumn) -> str:
     """The TREC run file of one finished pipeline; "" when it has not finished."""
     ranking = column.outcome.ranking
     if ranking is None:
         return ""
-    tag = re.sub(r"\s+", "", column.spec)
-    return "".join(trec_lines(Run(tag, column.spec, {view.topic.query.id: ranking})))
+    spec = _spec_that_ran(column)
+    tag = re.sub(r"\s+", "", spec)
+    return "".join(trec_lines(Run(tag, spec, {view.topic.query.id: ranking})))
 
 
 def to_lines(view: CompareView, shape: str) -> str:

@@ -86,12 +86,14 @@ def test_everything_draws_the_whole_top() -> None:
     assert data.left_out == 0
 
 
-def test_ties_share_a_place() -> None:
+def test_tied_documents_stand_where_their_cards_do() -> None:
     tied = Ranking.from_scores("q1", dict.fromkeys(FIRST, 1.0), "logit")
     shown = view([PipelineOutcome(TWO, result(TWO, [FIRST, tied]))], corpus())
     data = bump(shown, everything=True)
     assert data is not None
-    assert {line.places[-1] for line in data.lines} == {1}
+    places = [line.places[-1] for line in data.lines]
+    assert places == [tied.ranks[line.doc_id] for line in data.lines]
+    assert len(set(places)) == len(places) > 1
 
 
 def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:

@@ -159,6 +159,15 @@ def test_the_csv_holds_every_document_with_ranks_scores_and_grades() -> None:
     assert rows[0]["scale"] == "logit"
 
 
+def test_exports_name_the_depth_that_was_used() -> None:
+    """The page runs `bm25` with 2 candidates; `bm25` alone would mean 100 on the command line."""
+    deep = "bm25(k=2) >> identity"
+    shown = view([PipelineOutcome(TWO, result(deep, [ids(1, 2), ids(2, 1)]))], corpus())
+    assert {row["pipeline"] for row in csv.DictReader(io.StringIO(to_csv(shown)))} == {deep}
+    assert json.loads(to_json(shown))["rankings"][0]["pipeline"] == deep
+    assert to_trec(shown, shown.columns[0]).splitlines()[0].endswith(deep.replace(" ", ""))
+
+
 def test_a_title_never_runs_as_a_spreadsheet_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(_shown()))))
     assert rows[1]["title"] == "'=cmd()"

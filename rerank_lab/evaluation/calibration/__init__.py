@@ -1,8 +1,8 @@
 """What a score is worth: curves from scores to probabilities, fitted and tested on judgments.
 
     judged = judged_scores(corpus, "bm25 >> ms-marco-minilm-l12")
-    found = calibrate(judged)
-    print(found.chosen.stage, found.chosen.brier, threshold_for(found.chosen, 0.8))
+    calibration = calibrate(judged)
+    calibration.chosen.stage, threshold_for(calibration.chosen, 0.8)
 
 Every figure is of probabilities that were given to a query by a curve fitted without that query
 (query-grouped cross-validation). Documents without a judgment take no part, and are counted.
