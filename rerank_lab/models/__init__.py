@@ -16,7 +16,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.convert.conversion import CONVERSION_VERSION
+from rerank_lab.models.convert.conversion import (
+    CONVERSION_VERSION,
+    converted_folder,
+    read_conversion,
+)
 from rerank_lab.models.execution_plan import plan_encoder, plan_scorer, plan_token_encoder
 from rerank_lab.models.local_model import Encoder, Scorer, TokenEncoder
 from rerank_lab.models.locate.folder import LocatedModel
@@ -88,7 +92,8 @@ def model_digest(model: str) -> str:
 def _fetch_sound(model: str, ctx: Context) -> LocatedModel:
     located = fetch(model, ctx)
     if located.has_safetensors:
-        require_sound(located)
+        converted = read_conversion(converted_folder(located)) is not None
+        require_sound(located, converted=converted)
     return located
 
 

@@ -42,8 +42,12 @@ _sound: set[str] = set()
 """Digests of models that were looked at; a digest changes with the files."""
 
 
-def require_sound(located: LocatedModel) -> None:
-    """Raises ModelUnavailable, in one sentence, for the first thing that is wrong with a folder."""
+def require_sound(located: LocatedModel, *, converted: bool = False) -> None:
+    """Raises ModelUnavailable, in one sentence, for the first thing that is wrong with a folder.
+
+    The architecture of a `converted` model was known when it was converted: looking it up again
+    would import torch, which a converted model does without.
+    """
     if located.where == "package" or (located.gguf_file and not located.has_safetensors):
         return  # compared with its SHA-256 sums; and a GGUF file holds all there is
     if located.digest in _sound:
@@ -52,7 +56,7 @@ def require_sound(located: LocatedModel) -> None:
     kinds, inner = _modules(located)
     if any(not kind.startswith(_MODULES) for kind in kinds):
         raise code_refused(located)
-    if not kinds or kinds[0].endswith("Transformer"):
+    if not converted and (not kinds or kinds[0].endswith("Transformer")):
         _require_known_architecture(located, _read_json(located, f"{inner}config.json"))
     _require_tokenizer(located, inner)
     here = (
