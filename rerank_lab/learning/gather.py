@@ -41,37 +41,37 @@ def gather(plan: Plan, ctx: Context, engine: Engine, total: int) -> list[Example
     Raises the error of the first source that fails; scores computed by then are kept. Raises
     InvalidInput when too few queries have a relevant candidate.
     """
-    made: list[Example] = []
+    examples: list[Example] = []
     for query in plan.queries:
         ctx.checkpoint()
 
         def nested(now: Progress) -> None:
-            ctx.report(f"reading signals: {now.message}", len(made), total)
+            ctx.report(f"reading signals: {now.message}", len(examples), total)
 
-        told = replace(ctx, progress=nested)
+        query_context = replace(ctx, progress=nested)
         with lab_errors(f"Reading the signals of query {query.id!r}"):
-            made.append(_example(plan, query, told, engine))
-        ctx.report("reading signals", len(made), total)
-    teaching = sum(example.teaches for example in made)
+            examples.append(_example(plan, query, query_context, engine))
+        ctx.report("reading signals", len(examples), total)
+    teaching = sum(example.teaches for example in examples)
     if teaching < MIN_QUERIES:
         raise InvalidInput(
-            f"Only {teaching:,} of {len(made):,} queries have a relevant document among their "
+            f"Only {teaching:,} of {len(examples):,} queries have a relevant document among their "
             f"candidates; learning needs {MIN_QUERIES} such queries.",
             hint="Use a first stage that finds more, more candidates, or more judged queries.",
         )
-    return made
+    return examples
 
 
 def _example(plan: Plan, query: Query, ctx: Context, engine: Engine) -> Example:
     candidates = plan.pipeline.candidates(query, plan.corpus, ctx, engine)
     judged = plan.qrels[query.id]
-    found = [judged.get(doc.document_id) for doc in candidates.docs]
+    grades = [judged.get(doc.document_id) for doc in candidates.docs]
     return Example(
         query,
         candidates.before,
         plan.features.matrix(candidates),
-        tuple(max(0, grade or 0) for grade in found),
-        sum(grade is None for grade in found),
+        tuple(max(0, grade or 0) for grade in grades),
+        sum(grade is None for grade in grades),
     )
 
 

@@ -69,21 +69,21 @@ def plan(
             hint=f"Write it like this: {_EXAMPLE}",
         )
     judged = corpus.qrels if qrels is None else qrels
-    given = corpus.queries if queries is None else queries
-    useful = usable(given, judged)
-    _check_numbers(len(useful), sum(bool(judged.get(q.id)) for q in given), folds, settings)
+    all_queries = corpus.queries if queries is None else queries
+    useful = usable(all_queries, judged)
+    _check_numbers(len(useful), sum(bool(judged.get(q.id)) for q in all_queries), folds, settings)
     load_library(settings.learner)
     template = node.with_options(model="")
-    made = Pipeline(PipelineSpec((*pipeline.spec.nodes[:-1], template)))
-    for problem in made.check(corpus, engine):
+    untrained = Pipeline(PipelineSpec((*pipeline.spec.nodes[:-1], template)))
+    for problem in untrained.check(corpus, engine):
         if not isinstance(problem, NoModelYet):
             raise problem
     columns = numeric_columns(corpus.documents)
-    sources = tuple(str(source) for source in made.spec.nodes[-1].sources)
+    sources = tuple(str(source) for source in untrained.spec.nodes[-1].sources)
     return Plan(
         checked_name(name),
         corpus,
-        made,
+        untrained,
         useful,
         {query.id: judged[query.id] for query in useful},
         Features(sources, columns, language),

@@ -78,7 +78,7 @@ def cross_validate(
         ),
         values,
         best,
-        {name: _mean(found) for name, found in alone.items()},
+        {name: _mean(by_query) for name, by_query in alone.items()},
     )  # fmt: skip
 
 
@@ -114,11 +114,11 @@ def _measured(
 ) -> Values:
     """The measure by query of the candidates sorted by scores; None keeps the order before."""
     rankings: dict[str, Ranking] = {}
-    for example, found in zip(examples, scores, strict=True):
+    for example, row_scores in zip(examples, scores, strict=True):
         ranking = example.before
-        if found is not None:
+        if row_scores is not None:
             # What a feature does not know goes below what it knows, in the order before.
-            known = np.where(np.isnan(found), -np.finfo(np.float64).max, found)
+            known = np.where(np.isnan(row_scores), -np.finfo(np.float64).max, row_scores)
             by_id = dict(zip(ranking.doc_ids, known.tolist(), strict=True))
             ranking = Ranking.from_scores(ranking.query_id, by_id, "", ranking.doc_ids)
         rankings[example.query.id] = ranking.folded(parents)[0] if parents else ranking

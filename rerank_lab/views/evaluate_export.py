@@ -69,14 +69,14 @@ def queries_csv(evaluation: Evaluation) -> str:
 def results_json(evaluation: Evaluation) -> str:
     """The shape of `rerank-lab evaluate --json`, with corpus, design and single queries beside."""
     design = evaluation.design
-    shown = {
+    report = {
         "corpus": {"name": design.corpus, "content_hash": design.corpus_hash},
         "experiment": design.id,
         "created_at": design.created_at,
         **evaluation.to_json(),
         "per_query": {q: dict(rows) for q, rows in evaluation.per_query.items()},
     }
-    return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(report, ensure_ascii=False, indent=1) + "\n"
 
 
 def runs_zip(evaluation: Evaluation) -> bytes:

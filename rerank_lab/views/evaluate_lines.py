@@ -16,11 +16,11 @@ _ANSWERED = frozenset(status.value for status in Status if status.answered)
 def ahead_line(judged: int) -> str:
     """What an evaluation on this corpus would be, before anything is pressed."""
     verb = "is" if judged == 1 else "are"
-    told = f"{counted(judged, 'judged query', 'judged queries')} {verb} asked of each pipeline"
+    scope = f"{counted(judged, 'judged query', 'judged queries')} {verb} asked of each pipeline"
     if not judged:
-        told = "Nothing is judged here: answers and times are kept, but cannot be scored"
+        scope = "Nothing is judged here: answers and times are kept, but cannot be scored"
     return (
-        f"{told}. Results are kept as they come: close the tab, cancel, restart, and go on later."
+        f"{scope}. Results are kept as they come: close the tab, cancel, restart, and go on later."
     )
 
 
@@ -45,10 +45,10 @@ def open_line(view: EvaluateView) -> str:
 
 def tags(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     """`baseline`, and `best` or `best group` when several cannot be told apart."""
-    found = ["baseline"] if row.baseline and len(rows) > 1 else []
+    labels = ["baseline"] if row.baseline and len(rows) > 1 else []
     if row.best:
-        found.append("best" if sum(other.best for other in rows) == 1 else "best group")
-    return tuple(found)
+        labels.append("best" if sum(other.best for other in rows) == 1 else "best group")
+    return tuple(labels)
 
 
 def ledger_line(row: Row) -> str:
@@ -64,9 +64,9 @@ def difference_line(paired: Paired, p: float | None) -> str:
 
 def unanswered(line: QueryLine, rows: Sequence[Row]) -> str:
     """`cross-encoder: failed, dense: skipped`: who gave no answer to a query; "" when all did."""
-    told = zip(rows, line.values, line.statuses, strict=True)
+    answers = zip(rows, line.values, line.statuses, strict=True)
     return ", ".join(
         f"{row.label}: {status}"
-        for row, value, status in told
+        for row, value, status in answers
         if value is None and status not in _ANSWERED
     )

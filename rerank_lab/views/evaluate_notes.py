@@ -14,28 +14,29 @@ _WARNINGS = 3
 
 def notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]:
     """Unanswered queries, what answers warn of, and queries that were not asked."""
-    found = []
+    sentences = []
     for outcome in evaluation.outcomes:
         lost = outcome.queries - outcome.answered - max(0, outcome.pending)
         if lost and not outcome.answered:
-            found.append(
+            sentences.append(
                 f"{labels[outcome.pipeline]} answered no query; it has no figures and takes no "
                 "part in the comparison."
             )
         elif lost:
-            found.append(
+            sentences.append(
                 f"{labels[outcome.pipeline]} gave no answer of its own to {lost:,} of "
                 f"{counted(outcome.queries, 'query', 'queries')}; its means are over the others."
             )
         warned = Counter(outcome.warnings).most_common(_WARNINGS)
-        asked = counted(outcome.queries, "query", "queries")
-        found += [
-            f"{labels[outcome.pipeline]}, on {count:,} of {asked}: {text}" for text, count in warned
+        query_count = counted(outcome.queries, "query", "queries")
+        sentences += [
+            f"{labels[outcome.pipeline]}, on {count:,} of {query_count}: {text}"
+            for text, count in warned
         ]
     unasked = len(evaluation.design.unasked)
     if unasked:
-        found.append(
+        sentences.append(
             f"{counted(unasked, 'judged query has', 'judged queries have')} no text here and "
             f"{'was' if unasked == 1 else 'were'} not asked."
         )
-    return tuple(found)
+    return tuple(sentences)

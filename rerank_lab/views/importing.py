@@ -80,14 +80,17 @@ def column_lines(preview: Preview) -> tuple[ColumnLine, ...]:
 
 
 def mapping_of(
-    id_column: str, text_column: str, title_column: str, kept: Sequence[str] | None
+    id_column: str, text_column: str, title_column: str, metadata_columns: Sequence[str] | None
 ) -> ColumnMapping:
-    """The mapping chosen in the form; `NO_COLUMN` leaves id or title out. `kept=None` keeps all."""
+    """The mapping chosen in the form; `NO_COLUMN` leaves id or title out.
+
+    `metadata_columns=None` keeps all.
+    """
     return ColumnMapping(
         text_column,
         None if id_column == NO_COLUMN else id_column,
         None if title_column == NO_COLUMN else title_column,
-        None if kept is None else tuple(kept),
+        None if metadata_columns is None else tuple(metadata_columns),
     )
 
 

@@ -61,7 +61,7 @@ class ModelLine:
     name: str
     sources: str
     figure: str
-    made: str
+    created: str
 
 
 def train_view(model: LearnedModel) -> TrainView:

@@ -21,11 +21,11 @@ def draw(
     view: CompareView,
     colours: Mapping[str, int],
     checks: health.Checks,
-    kept: Collection[str] = (),
+    earlier_specs: Collection[str] = (),
 ) -> None:
     """Up to three columns share the width; more scroll sideways in their own strip.
 
-    What failed in a column that is `kept` is not offered to be tried again.
+    What failed in a column of `earlier_specs` is not offered to be tried again.
     """
     wide = len(view.columns) > _SIDE_BY_SIDE
     strip = st.container(
@@ -41,7 +41,7 @@ def draw(
             if column.waiting:
                 _waiting(column, slot, view)
             elif column.outcome.ranking is None:
-                _failed(column, slot, can_retry=column.spec not in kept)
+                _failed(column, slot, can_retry=column.spec not in earlier_specs)
             for card in column.cards:
                 _card(card, slot)
 

@@ -54,7 +54,7 @@ class Task:
 
     spec: str
     job: Job | None = None
-    kept: PipelineOutcome | None = None
+    earlier_outcome: PipelineOutcome | None = None
 
     @property
     def cancelled(self) -> bool:
@@ -71,18 +71,18 @@ def submit(
     topic: Topic,
     specs: tuple[str, ...],
     depth: int,
-    kept: Mapping[str, PipelineOutcome] = MappingProxyType({}),
+    earlier_outcomes: Mapping[str, PipelineOutcome] = MappingProxyType({}),
 ) -> tuple[Task, ...]:
     """The jobs of a topic: those already there, new ones else. Older questions are let go.
 
     What failed or was cancelled is not started again until `again` is called for it. Nothing is
-    started for what is `kept`.
+    started for what has an outcome in `earlier_outcomes`.
     """
     table, me = resources.jobs(), resources.waiter()
     known: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
     tasks: dict[CompareKey, Task] = {}
     for spec in specs:
-        if spec in kept:
+        if spec in earlier_outcomes:
             continue
         key = _key(topic, spec, depth)
         if key not in known:
@@ -93,7 +93,9 @@ def submit(
     st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
     table.touch(me)
     by_spec = {task.spec: task for task in tasks.values()}
-    return tuple(by_spec.get(spec) or Task(spec, kept=kept[spec]) for spec in specs)
+    return tuple(
+        by_spec.get(spec) or Task(spec, earlier_outcome=earlier_outcomes[spec]) for spec in specs
+    )
 
 
 def recordings(tasks: Sequence[Task]) -> list[Recording]:
@@ -222,7 +224,7 @@ def outcome(task: Task) -> PipelineOutcome:
     """What is known of a pipeline now."""
     job = task.job
     if job is None:
-        return task.kept or PipelineOutcome(task.spec, error=Cancelled())
+        return task.earlier_outcome or PipelineOutcome(task.spec, error=Cancelled())
     if task.cancelled:
         return PipelineOutcome(task.spec, error=Cancelled())
     if job.finished.is_set():

@@ -115,7 +115,7 @@ def kept(models: Sequence[LearnedModel], current: str) -> None:
         ):
             with st.container(gap=None):
                 st.markdown(f"**{parts.literal(line.name)}** · {parts.literal(line.sources)}")
-                st.caption(f"{parts.literal(line.figure)} · {line.made}")
+                st.caption(f"{parts.literal(line.figure)} · {line.created}")
             st.button(
                 "Open",
                 key=f"open_{line.name}",
