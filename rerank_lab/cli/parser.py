@@ -251,6 +251,7 @@ def _add_train(parser: _Parser) -> None:
         help='what to train, as in "bm25 >> ltr(bm25,dense,overlap)"',
     )
     parser.add_argument("--name", required=True, help="the name the model is to have")
+    parser.add_argument("--replace", action="store_true", help="take the place of one so named")
     parser.add_argument("--learner", choices=LEARNERS, default=LEARNERS[0])
     parser.add_argument("--folds", type=_positive, default=5, metavar="N", help="default: 5")
     parser.add_argument("--rounds", type=_positive, metavar="N", help="trees (default: 100)")

@@ -43,6 +43,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         settings=settings,
         folds=arguments.folds,
         language=arguments.language,
+        replace=arguments.replace,
     )
     note_cost_estimates([arguments.pipeline], training_plan.queries, corpus, engine, output)
     model = trained(

@@ -6,7 +6,8 @@ made.validation.mean("model"), made.validation.mean("before")
 
 from __future__ import annotations
 
-from rerank_lab.learning.plan import MIN_QUERIES, Plan, plan
+from rerank_lab.learning.plan import Plan, plan
+from rerank_lab.learning.requirements import MIN_QUERIES
 from rerank_lab.learning.run import train
 from rerank_lab.learning.validate import cross_validate
 

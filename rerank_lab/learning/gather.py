@@ -12,7 +12,8 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.fusion.learned.features import Matrix
-from rerank_lab.learning.plan import MIN_QUERIES, Plan
+from rerank_lab.learning.plan import Plan
+from rerank_lab.learning.requirements import MIN_QUERIES
 from rerank_lab.pipeline.engine import Engine
 
 

@@ -14,11 +14,11 @@ from rerank_lab.fusion.learned.fusion import NoModelYet
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.model import checked_name
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, LEARNERS, LearnerSettings
+from rerank_lab.fusion.learned.store import require_free_name
+from rerank_lab.learning.requirements import require_queries
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 
-MIN_QUERIES = 10
-"""With fewer queries to learn from, folds of a few queries each say nothing."""
 _EXAMPLE = "bm25 >> ltr(bm25,dense,overlap)"
 
 
@@ -26,7 +26,8 @@ _EXAMPLE = "bm25 >> ltr(bm25,dense,overlap)"
 class Plan:
     """`pipeline` ends with the fusion to be trained; `queries` are judged, with something relevant.
 
-    `folds` is how many parts the queries are split into for validation.
+    `folds` is how many parts the queries are split into for validation. `replace` lets the model
+    take the place of one of the same name.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Plan:
     features: Features
     settings: LearnerSettings
     folds: int
+    replace: bool = False
 
     @property
     def before(self) -> Pipeline:
@@ -54,62 +56,65 @@ def plan(
     settings: LearnerSettings = DEFAULT_SETTINGS,
     folds: int = 5,
     language: str = "english",
+    replace: bool = False,
     engine: Engine | None = None,
 ) -> Plan:
-    """Check everything. Raises InvalidInput, MissingExtra and whatever stops a source here.
+    """Check everything before any work.
 
-    Queries and judgments default to the corpus' own. Queries without a relevant judged document
-    have nothing to teach and are left out.
+    Args:
+        spec: ends with the fusion to be trained.
+        queries: in place of the corpus' own, as `qrels` are. Those without a relevant judged
+            document have nothing to teach and are left out.
+        folds: how many parts the queries are split into for validation.
+        language: whose stemmer the word features use.
+        replace: take the place of a model of that name.
+
+    Raises:
+        InvalidInput: The name is taken, the pipeline has nothing to train, or too little is judged.
+        MissingExtra: The learner is not installed.
+        LabError: Whatever stops a source here.
     """
-    pipeline = Pipeline(spec)
-    node = pipeline.spec.nodes[-1]
-    if node.name != "ltr" or len(pipeline.spec.nodes) < 2:
-        raise InvalidInput(
-            f"{pipeline} does not end with a learned fusion behind a first stage.",
-            hint=f"Write it like this: {_EXAMPLE}",
-        )
+    if not replace:
+        require_free_name(checked_name(name))
     judged = corpus.qrels if qrels is None else qrels
-    all_queries = corpus.queries if queries is None else queries
-    useful = usable(all_queries, judged)
-    _check_numbers(len(useful), sum(bool(judged.get(q.id)) for q in all_queries), folds, settings)
-    load_library(settings.learner)
-    template = node.with_options(model="")
-    untrained = Pipeline(PipelineSpec((*pipeline.spec.nodes[:-1], template)))
+    untrained = _untrained(Pipeline(spec))
+    useful = require_queries(corpus.queries if queries is None else queries, judged, folds)
+    _require_learner(settings)
     for problem in untrained.check(corpus, engine):
         if not isinstance(problem, NoModelYet):
             raise problem
-    columns = numeric_columns(corpus.documents)
-    sources = tuple(str(source) for source in untrained.spec.nodes[-1].sources)
+    sources = tuple(map(str, untrained.spec.nodes[-1].sources))
     return Plan(
         checked_name(name),
         corpus,
         untrained,
         useful,
         {query.id: judged[query.id] for query in useful},
-        Features(sources, columns, language),
+        Features(sources, numeric_columns(corpus.documents), language),
         settings,
         folds,
+        replace,
     )
 
 
-def usable(queries: Sequence[Query], qrels: Qrels) -> tuple[Query, ...]:
-    """The queries with at least one relevant document."""
-    return tuple(q for q in queries if any(grade > 0 for grade in qrels.get(q.id, {}).values()))
+def _untrained(pipeline: Pipeline) -> Pipeline:
+    """The pipeline without a model in its last stage.
+
+    Raises InvalidInput when that is no learned fusion behind a first stage.
+    """
+    *before, last = pipeline.spec.nodes
+    if last.name != "ltr" or not before:
+        raise InvalidInput(
+            f"{pipeline} does not end with a learned fusion behind a first stage.",
+            hint=f"Write it like this: {_EXAMPLE}",
+        )
+    return Pipeline(PipelineSpec((*before, last.with_options(model=""))))
 
 
-def _check_numbers(useful: int, judged: int, folds: int, settings: LearnerSettings) -> None:
+def _require_learner(settings: LearnerSettings) -> None:
+    """Raise InvalidInput for an unknown learner, MissingExtra for one that is not installed."""
     if settings.learner not in LEARNERS:
         raise InvalidInput(
             f"There is no learner {settings.learner!r}.", hint=f"Choose {' or '.join(LEARNERS)}."
         )
-    if useful < MIN_QUERIES:
-        raise InvalidInput(
-            f"Only {useful:,} of {judged:,} judged queries have a relevant document; learning "
-            f"needs {MIN_QUERIES} such queries at the very least, and 50 or more to be of use.",
-            hint="Judge more queries, or choose a corpus that has judgments.",
-        )
-    if not 2 <= folds <= useful:
-        raise InvalidInput(
-            f"{folds} folds are not possible with {useful:,} queries.",
-            hint=f"Choose 2 to {min(10, useful)} folds.",
-        )
+    load_library(settings.learner)

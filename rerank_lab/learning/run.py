@@ -52,7 +52,7 @@ def train(plan: Plan, ctx: Context | None = None, engine: Engine | None = None) 
         importances(plan.features.names, trees.importances()),
         trees.text(),
     )
-    save_model(model)
+    save_model(model, replace=plan.replace)
     ctx.report("kept", total, total)
     return model
 

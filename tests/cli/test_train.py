@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
+from rerank_lab.fusion.learned.store import load_model
 from tests.fusion.learned.made import corpus
 
 GIVEN = ("-p", "bm25 >> ltr(bm25,overlap)", "--name", "mine", "--rounds", "20")
@@ -55,6 +56,21 @@ def test_train_as_json_and_the_model_in_use(
     assert "note: The model mine was trained on this query" in capsys.readouterr().out
     assert main(["evaluate", folder, "-p", shown["pipeline"], "-m", "nDCG@10"]) == 0
     assert "trained on this query" in capsys.readouterr().out
+
+
+def test_a_model_is_not_replaced_unless_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    assert main(["train", folder, *GIVEN]) == 0
+    before = load_model("mine")
+    capsys.readouterr()
+    assert main(["train", folder, *GIVEN, "--seed", "5", "--json"]) == 2
+    error = json.loads(capsys.readouterr().err)
+    assert "a trained model 'mine' already" in error["message"]
+    assert "--replace" in error["hint"]
+    assert load_model("mine") == before
+    assert main(["train", folder, *GIVEN, "--seed", "5", "--replace"]) == 0
+    assert load_model("mine").settings.seed == 5
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_same_plan_gives_the_same_model(corpus: Corpus) -> None:
     first, second = trained(corpus), trained(corpus, name="other")
     assert first.trees == second.trees
     assert first.validation == second.validation
-    assert trained(corpus, seed=1).validation.folds != first.validation.folds
+    assert trained(corpus, name="third", seed=1).validation.folds != first.validation.folds
 
 
 def test_no_query_is_ranked_by_a_model_that_saw_it(corpus: Corpus) -> None:
@@ -110,12 +110,20 @@ def test_a_model_trained_again_is_not_answered_for_by_kept_results(corpus: Corpu
     experiment = plan_experiment(corpus, [pipeline]).id
     assert pipeline.run(corpus.queries[0], corpus).stages[-1].reused
     flipped = {q: {d: 1 - g for d, g in grades.items()} for q, grades in corpus.qrels.items()}
-    train(plan(corpus, SPEC, "mine", qrels=flipped, settings=QUICK))
+    train(plan(corpus, SPEC, "mine", qrels=flipped, settings=QUICK, replace=True))
     after = pipeline.run(corpus.queries[0], corpus)
     assert before.ranking is not None
     assert after.ranking is not None
     assert before.ranking.doc_ids != after.ranking.doc_ids
     assert plan_experiment(corpus, [pipeline]).id != experiment
+
+
+def test_a_name_that_is_taken_is_refused_before_any_work(corpus: Corpus) -> None:
+    trained(corpus)
+    with pytest.raises(InvalidInput, match="already"):
+        plan(corpus, SPEC, "mine")
+    plan(corpus, SPEC, "mine", replace=True)
+    plan(corpus, SPEC, "other")
 
 
 @pytest.mark.parametrize(

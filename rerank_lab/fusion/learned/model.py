@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any
+
+import msgspec
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Query
 from rerank_lab.fusion.learned.features import Features
-from rerank_lab.fusion.learned.settings import Learner, LearnerSettings
+from rerank_lab.fusion.learned.settings import LearnerSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 MODEL, FIRST, SIGNAL = "model", "before", "signal"
@@ -106,39 +108,28 @@ class LearnedModel:
 
     def to_json(self) -> dict[str, Any]:
         """The values of a model file, with the digest of its trees."""
-        saved = asdict(self)
-        saved["origin"]["query_digests"] = sorted(self.origin.query_digests)
+        saved: dict[str, Any] = msgspec.to_builtins(self)
+        saved["origin"]["query_digests"].sort()
         return saved | {"digest": self.digest}
 
     @classmethod
-    def from_json(cls, saved: Mapping[str, Any]) -> LearnedModel:
-        """Raises KeyError, TypeError or ValueError for anything but the JSON of a model."""
-        features = saved["features"]
-        origin = dict(saved["origin"])
-        origin["query_ids"] = _texts(origin["query_ids"])
-        origin["query_digests"] = frozenset(_texts(origin["query_digests"]))
-        validation = dict(saved["validation"])
-        validation["folds"] = tuple(Fold(**one) for one in validation["folds"])
-        model = cls(
-            str(saved["name"]),
-            Features(
-                _texts(features["sources"]), _texts(features["columns"]), features["language"]
-            ),
-            LearnerSettings(**saved["settings"]),
-            Origin(**origin),
-            Validation(**validation),
-            tuple(Importance(**one) for one in saved["importances"]),
-            str(saved["trees"]),
-        )
-        if model.settings.learner not in get_args(Learner):
-            raise ValueError(f"unknown learner {model.settings.learner!r}")
-        if model.digest != saved["digest"]:
+    def from_json(cls, saved: object) -> LearnedModel:
+        """The model of a file. Raises ValueError for anything but the JSON of a model."""
+        file = msgspec.convert(saved, _ModelFile)
+        model = msgspec.convert(saved, cls)
+        unknown = file.settings.keys() - msgspec.to_builtins(model.settings).keys()
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        if model.digest != file.digest:
             raise ValueError("the trees are not those that were saved")
         return model
 
 
-def _texts(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)
+class _ModelFile(msgspec.Struct):
+    """What a file holds beside the model, and the names of its settings as they are written."""
+
+    digest: str
+    settings: dict[str, Any]
 
 
 @lru_cache(maxsize=16)

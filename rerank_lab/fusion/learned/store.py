@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from rerank_lab.core.errors import InvalidInput, nearest
 from rerank_lab.core.paths import data_home
-from rerank_lab.core.storage import write_file
+from rerank_lab.core.storage import file_lock, write_file
 from rerank_lab.fusion.learned.learners import Trees, read
 from rerank_lab.fusion.learned.model import LearnedModel, checked_name
 
@@ -18,11 +20,38 @@ _FORMAT = 1
 _MAX_BYTES = 256 << 20
 
 
-def save_model(model: LearnedModel) -> Path:
-    """Keep it under its name, in the place of an earlier one; the file changes all at once."""
+def save_model(model: LearnedModel, *, replace: bool = False) -> Path:
+    """Keep a model under its name; the file changes all at once. Returns the file.
+
+    Args:
+        replace: take the place of a model of the same name.
+
+    Raises:
+        InvalidInput: There is a model of that name, and it is not to be replaced. Of two processes
+            that save under one name, the second is refused.
+        StorageError: The data folder cannot be written.
+    """
     file = _file(model.name)
-    write_file(file, json.dumps({"format": _FORMAT} | model.to_json()))
+    with file_lock(file):
+        if not replace:
+            require_free_name(model.name)
+        write_file(file, msgspec.json.encode({"format": _FORMAT} | model.to_json()))
     return file
+
+
+def require_free_name(name: str) -> None:
+    """Raise InvalidInput when there is a model of that name, or it cannot be one."""
+    if name_taken(name):
+        raise InvalidInput(
+            f"There is a trained model {name!r} already; it was kept.",
+            hint="Choose another name, or replace it: --replace on the command line, replace=True "
+            "in Python.",
+        )
+
+
+def name_taken(name: str) -> bool:
+    """Whether there is a model of that name. Raises InvalidInput when it cannot be one."""
+    return _file(name).exists()
 
 
 def load_model(name: str) -> LearnedModel:
@@ -65,11 +94,11 @@ def _read(file: Path, _changed: int, size: int) -> LearnedModel:
     try:
         if size > _MAX_BYTES:
             raise ValueError(f"{size:,} bytes are too many")
-        saved = json.loads(file.read_text("utf-8"))
-        if saved["format"] != _FORMAT:
-            raise ValueError(f"format {saved['format']!r} is not known")
+        saved = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        if saved.get("format") != _FORMAT:
+            raise ValueError(f"format {saved.get('format')!r} is not known")
         return LearnedModel.from_json(saved)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (OSError, ValueError) as fault:
         raise InvalidInput(
             f"The trained model {file.stem!r} cannot be read: {fault}.",
             hint="Delete it and train it again.",

@@ -17,7 +17,7 @@ from rerank_lab.fusion.learned.store import list_models, load_model
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.learning import MIN_QUERIES, Plan, plan, train
-from rerank_lab.learning.plan import usable
+from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.cost_estimates import query_estimates
 from rerank_lab.ui.shared import keys, parts, resources, spending
@@ -72,7 +72,8 @@ def _too_few(corpus: Corpus, useful: int) -> None:
 
 
 def _setup(now: Screen, corpus: Corpus) -> None:
-    taken = [model.name for model in list_models()]
+    models = list_models()
+    taken = [model.name for model in models]
     with st.container(key="train_setup", gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             first, signals = _choices(now)
@@ -82,14 +83,20 @@ def _setup(now: Screen, corpus: Corpus) -> None:
                 views.free_name(corpus.name, taken),
                 key=f"train_name_{corpus.name}_{len(taken)}",
                 width=260,
-                help="A model of the same name is replaced.",
+                help="What the model is called in pipelines.",
+            )
+            earlier = next((one for one in models if one.name == str(name).strip()), None)
+            replace = earlier is not None and st.checkbox(
+                f"Replace the model {parts.literal(earlier.name)}",
+                key=f"train_replace_{earlier.digest}",
+                help="There is a model of this name. It is lost when the new one is kept.",
             )
             pressed = st.button(
                 "Train",
                 type="primary",
                 icon=":material/model_training:",
                 key="train",
-                disabled=not signals or not name,
+                disabled=not signals or not name or (earlier is not None and not replace),
             )
         _estimate(f"{first} >> ltr({','.join(signals)})", now, corpus)
         settings, folds, language = _knobs()
@@ -104,6 +111,7 @@ def _setup(now: Screen, corpus: Corpus) -> None:
             settings=settings,
             folds=folds,
             language=language,
+            replace=replace,
             engine=resources.engine(),
         )
     except LabError as error:

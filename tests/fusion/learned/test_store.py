@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +32,25 @@ from rerank_lab.fusion.learned.store import (
 )
 from rerank_lab.pipeline.pipeline import Pipeline
 from tests.fusion.learned.made import rows
+
+SAVE_ONE = """
+import sys, time
+from dataclasses import replace
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.fusion.learned import store
+
+seed = int(sys.argv[1])
+spare = store.load_model("spare")
+write = store.write_file
+def slowly(*arguments):
+    time.sleep(0.2)
+    write(*arguments)
+store.write_file = slowly
+try:
+    store.save_model(replace(spare, name="mine", settings=replace(spare.settings, seed=seed)))
+except InvalidInput:
+    sys.exit(3)
+"""
 
 
 def model(name: str = "mine", at: str = "2026-11-24T10:00:00+00:00") -> LearnedModel:
@@ -78,8 +99,34 @@ def test_models_are_listed_latest_first_and_deleted() -> None:
 def test_a_model_trained_again_takes_the_place_of_the_old_one() -> None:
     save_model(model())
     before = load_model("mine").digest
-    save_model(replace(model(), trees=fit(*rows(seed=5), LearnerSettings(rounds=3)).text()))
+    again = replace(model(), trees=fit(*rows(seed=5), LearnerSettings(rounds=3)).text())
+    save_model(again, replace=True)
     assert load_model("mine").digest != before
+
+
+def test_a_model_of_the_same_name_is_not_replaced_without_a_word() -> None:
+    save_model(model())
+    before = load_model("mine").digest
+    again = replace(model(), trees=fit(*rows(seed=5), LearnerSettings(rounds=3)).text())
+    with pytest.raises(InvalidInput, match="a trained model 'mine' already") as caught:
+        save_model(again)
+    assert "--replace" in caught.value.hint
+    assert load_model("mine").digest == before
+
+
+def test_of_two_processes_that_save_under_one_name_one_is_refused(tmp_path: Path) -> None:
+    save_model(model("spare"))
+    script = tmp_path / "save.py"
+    script.write_text(SAVE_ONE)
+    processes = [
+        subprocess.Popen([sys.executable, str(script), str(seed)], text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for seed in (1, 2)
+    ]  # fmt: skip
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 3], outputs
+    winner = next(seed for seed, one in zip((1, 2), processes, strict=True) if not one.returncode)
+    assert load_model("mine").settings.seed == winner
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:

@@ -69,6 +69,23 @@ def test_a_press_trains_and_answers_first() -> None:
     ]
 
 
+def test_a_name_that_is_taken_is_asked_about_before_it_is_replaced() -> None:
+    kept()
+    before = list_models()[0]
+    at = open_page("train", corpus="helpdesk")
+    at.multiselect(key="train_signals").set_value(["bm25", "overlap"])
+    at.number_input(key="train_rounds").set_value(10)
+    at.text_input(key="train_name_helpdesk_1").set_value("mine")
+    drawn(at)
+    assert at.button(key="train").disabled
+    at.checkbox(key=f"train_replace_{before.digest}").check()
+    drawn(at)
+    at.button(key="train").click()
+    until(drawn(at), "What the model goes by")
+    [after] = list_models()
+    assert (after.name, after.settings.rounds) == ("mine", 10)
+
+
 def test_use_in_compare_adds_the_pipeline() -> None:
     kept()
     at = open_page("train", corpus="helpdesk", model="mine", p=["bm25"])
