@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
-from rerank_lab.cli.output import Output, number, seconds
+from rerank_lab.cli.output import Output, number
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spend import SpendMeter
@@ -16,11 +17,15 @@ from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.judged import read_qrels
 from rerank_lab.corpora.runs import read_run
 from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
+from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
 from rerank_lab.evaluation.measure_names import parse_measures
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured
 from rerank_lab.evaluation.measures import measure as measured
-from rerank_lab.evaluation.statistics import Paired, against
+from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.views.evaluate_notes import basis, judging_caveat, shallow
+from rerank_lab.views.labels import numbered
+from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text
 
 _KEEP_ORDER = (".jsonl", ".parquet")
 """Run files of this program keep the order itself; in a TREC run scores decide, as in trec_eval."""
@@ -57,7 +62,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
             for reading in corpus.meta.get("judged_readings", ()):
                 output.line(reading.sentence)
             output.line()
-            _print(done, output)
+            print_results(done, output)
         return 0
     _complain(done, output)
     return 2
@@ -110,21 +115,27 @@ def _print_measured(done: Measured, complete: bool, per_query: bool, output: Out
         output.line(f"{len(done.unjudged):,} ranked queries are not judged (left out)")
 
 
-def _print(done: Evaluation, output: Output) -> None:
-    names = list(done.design.measures)
-    head = ["pipeline", "measured", *names, "p50", "p95"]
-    rows = [
-        [
-            outcome.pipeline,
-            str(outcome.measured),
-            *(number(outcome.measures[name]) for name in names),
-            seconds(outcome.latency.p50),
-            seconds(outcome.latency.p95),
-        ]
-        for outcome in done.outcomes
-    ]
-    output.table([head, *rows], right=range(1, len(head)))
-    _print_comparisons(done, names[0], output)
+def print_results(done: Evaluation, output: Output) -> None:
+    """The table, what to know of it, each pipeline against the first, and what went wrong."""
+    labels = numbered(done.design.pipelines)
+    table = done.table()
+    rows = [replace(row, label=labels[row.spec]) for row in table.rows]
+    columns = table.on("terminal")
+    lines = [[_cell(column, row) for column in columns] for row in rows]
+    output.table(
+        [[column.heading for column in columns], *lines],
+        right=[place for place, column in enumerate(columns) if column.unit != "text"],
+    )
+    _print_legend(labels, output)
+    for note in shallow(rows, labels):
+        output.line(note)
+    for row in rows:
+        if row.untimed == "cached":
+            output.line(
+                f"{row.label}: every answer came from the score cache and has no time of its own; "
+                "--no-cache measures it"
+            )
+    _print_comparisons(done, table, rows, output)
     for outcome in done.outcomes:
         _print_ledger(outcome, output)
     if done.design.excluding:
@@ -137,26 +148,52 @@ def _print(done: Evaluation, output: Output) -> None:
         output.line(f"{len(unasked):,} judged queries have no text: {_some(unasked)}")
 
 
-def _print_comparisons(done: Evaluation, name: str, output: Output) -> None:
+def _cell(column: ResultColumn, row: ResultRow) -> str:
+    if column.csv == "pipeline":
+        return row.label
+    return f"{cell_text(column, row, TERMINAL_DIGITS)} {column.remark(row)}".rstrip()
+
+
+def _print_legend(labels: Mapping[str, str], output: Output) -> None:
+    """Which pipeline a number stands for."""
+    for spec, label in labels.items():
+        if label != spec:
+            output.line(f"{label}  {spec}")
+
+
+def _print_comparisons(
+    done: Evaluation, table: ResultTable, rows: Sequence[ResultRow], output: Output
+) -> None:
     """Each pipeline against the first, on the queries that all of them answered."""
-    values = {one.pipeline: done.values(one.pipeline, name, common=True) for one in done.outcomes}
-    values = {pipeline: comparison for pipeline, comparison in values.items() if comparison}
-    baseline = done.outcomes[0].pipeline
-    if baseline not in values or len(values) < 2:
+    labels = {row.spec: row.label for row in rows}
+    by_spec = {row.spec: row for row in rows}
+    paired = [row.paired for row in rows if row.paired is not None]
+    if not paired:
+        if len(rows) > 1 and done.design.qrels:
+            output.line()
+            output.line("too few queries were answered by all to compare the pipelines")
         return
     output.line()
-    output.line(f"against {baseline}, on the {len(done.common):,} queries that all answered:")
-    for comparison in against(baseline, values):
-        output.line(f"  {_sentence(comparison, name)}")
+    baseline = labels[table.baseline]
+    output.line(f"against {baseline}, on the {table.common:,} queries that all answered:")
+    for comparison in paired:
+        output.line(f"  {_sentence(comparison, table.primary, labels)}")
+        a, b = by_spec[comparison.a], by_spec[comparison.b]
+        better, worse = (b, a) if comparison.difference > 0 else (a, b)
+        caveat = judging_caveat(better, worse, labels) if comparison.difference else ""
+        if caveat:
+            output.line(f"    {caveat}")
+    if narrow := basis(done, labels):
+        output.line(narrow)
 
 
-def _sentence(comparison: Paired, name: str) -> str:
+def _sentence(comparison: Paired, name: str, labels: Mapping[str, str]) -> str:
     between = ""
     if comparison.low is not None and comparison.high is not None:
         between = f" [{comparison.low:+.3f}, {comparison.high:+.3f}]"
     p = "" if comparison.p_holm is None else f"; Holm p {_p(comparison.p_holm)}"
     return (
-        f"{comparison.b}: {comparison.difference:+.3f} {name}{between}{p}; "
+        f"{labels[comparison.b]}: {comparison.difference:+.3f} {name}{between}{p}; "
         f"{comparison.wins} wins, {comparison.losses} losses, {comparison.ties} ties"
     )
 

@@ -56,6 +56,12 @@ def parse_measures(names: Iterable[str]) -> dict[str, Any]:
     return parsed
 
 
+def cutoff_of(name: str) -> int:
+    """How many documents of a ranking the measure looks at; 0 for all of them."""
+    (measure,) = parse_measures([name]).values()
+    return int(measure.params.get("cutoff", 0))
+
+
 def check_grades(qrels: Mapping[str, Mapping[str, int]], parsed: Mapping[str, Any]) -> None:
     """Raise InvalidInput for a grade above what one of the measures takes; it names the limit."""
     limits = [(MAX_GRADE, "measures", "Check that the column of grades holds grades, not ids.")]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rerank_lab.components.registry import expand, info, load
+from rerank_lab.components.registry import expand, info, load, resolve
+from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Ranking
 from rerank_lab.fusion.base import Fusion
@@ -35,3 +36,25 @@ def deepened(node: Node, depth: int) -> Node:
     if option in node.values or component.param(option) is None:
         return deeper
     return deeper.with_options(**{option: depth})
+
+
+def candidate_limit(spec: str) -> int | None:
+    """How many documents (or passages) the first stage of a pipeline hands over at most.
+
+    None where that cannot be known, as for a spec that does not exist here.
+    """
+    try:
+        return _limit(resolve(spec).source)
+    except LabError:
+        return None
+
+
+def _limit(node: Node) -> int | None:
+    component = info("fusion", node.name) if node.sources else expand(node, "retriever")[0]
+    options = component.complete(node.values) if node.sources else expand(node, "retriever")[1]
+    own = options.get(component.depth_option)
+    limits = [own] if isinstance(own, int) else []
+    of_sources = [_limit(source) for source in node.sources]
+    if of_sources and None not in of_sources:
+        limits.append(sum(limit for limit in of_sources if limit is not None))
+    return min(limits, default=None)

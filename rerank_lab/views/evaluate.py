@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rerank_lab.core.types import Status
@@ -19,43 +19,20 @@ from rerank_lab.evaluation.experiments import (
     Failure,
     Outcome,
 )
-from rerank_lab.evaluation.statistics import Paired, against, best_group
-from rerank_lab.views.evaluate_notes import notes
+from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
+from rerank_lab.evaluation.statistics import Paired
+from rerank_lab.views.evaluate_notes import basis, judging_caveat, notes, shallow
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import last_stages, short_labels, without_depth
+from rerank_lab.views.results_table import p_words, signed
 
 ALPHA = 0.05
-_UNJUDGED_DEPTH = 10
-_HANDFUL = 5
 _LEDGER = (
     (Status.FALLBACK, "with a fallback"),
     (Status.FAILED, "failed"),
     (Status.SKIPPED, "skipped"),
     (Status.CANCELLED, "cancelled"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One pipeline. `values` are its means by measure (None: nothing measured).
-
-    `best` marks the best group: the best mean and those not shown to differ from it. `paired`
-    compares it with the baseline on the primary measure, None for the baseline itself. `unjudged`
-    is the share of its first 10 documents that nobody judged, 0 to 1. Latencies in seconds.
-    """
-
-    spec: str
-    label: str
-    baseline: bool
-    best: bool
-    values: Mapping[str, float | None]
-    paired: Paired | None
-    queries: int
-    measured: int
-    ledger: str
-    unjudged: float | None
-    p50: float | None
-    p95: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +62,23 @@ class QueryLine:
 class EvaluateView:
     """Everything on the page. `primary` is the measure of sentence, order and comparison.
 
-    `depth` is the number of candidates that all pipelines share, None when they differ.
+    `columns` are those of the table on the page. `depth` is the number of candidates that all
+    pipelines share, None when they differ.
     """
 
     sentence: str
     notes: tuple[str, ...]
     primary: str
     measures: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
+    columns: tuple[ResultColumn, ...]
     problems: tuple[PipelineProblem, ...]
     common: int
     done: int
     size: int
     depth: int | None = None
+    basis: str = ""
+    """On how few queries pipelines are compared, and through whom; "" when on all of them."""
 
     @property
     def pending(self) -> int:
@@ -137,31 +118,23 @@ def experiment_line(entry: ExperimentEntry) -> ExperimentLine:
 def evaluate_view(evaluation: Evaluation, primary: str = "", baseline: str = "") -> EvaluateView:
     """The view of an experiment, finished or not. Unknown names fall back to the first."""
     design = evaluation.design
-    primary = primary if primary in design.measures else design.measures[0]
-    baseline = baseline if baseline in design.pipelines else design.pipelines[0]
     labels, depth = pipeline_labels(design.pipelines)
-    values = {spec: evaluation.values(spec, primary, common=True) for spec in design.pipelines}
-    values = {spec: comparisons for spec, comparisons in values.items() if comparisons}
-    compared = against(baseline, values) if baseline in values else []
-    paired = {one.b: one for one in compared}
-    best = best_group(values) if len(values) > 1 else []
-    rows = tuple(
-        _row(evaluation, outcome, labels[outcome.pipeline], baseline, (best, paired))
-        for outcome in evaluation.outcomes
-    )
+    table = evaluation.table(primary, baseline)
+    rows = tuple(replace(row, label=labels[row.spec]) for row in table.rows)
+    brief = pipeline_labels(design.pipelines, brief=True)[0]
     return EvaluateView(
-        _sentence(
-            evaluation, primary, baseline, pipeline_labels(design.pipelines, brief=True)[0], paired
-        ),
-        notes(evaluation, labels),
-        primary,
+        _sentence(evaluation, table, brief),
+        (*notes(evaluation, labels), *shallow(rows, labels)),
+        table.primary,
         design.measures,
         rows,
+        table.on("page"),
         _problems(evaluation, labels),
         len(evaluation.common),
         len(evaluation.cells),
         design.size,
         depth,
+        basis(evaluation, labels),
     )
 
 
@@ -192,21 +165,6 @@ def query_lines(evaluation: Evaluation, primary: str) -> tuple[QueryLine, ...]:
     )
 
 
-def p_words(p: float | None) -> str:
-    """`p < 0.001`, `p = 0.012`; "no p-value" for too few queries."""
-    if p is None:
-        return "no p-value"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
-
-
-def signed(value: float) -> str:
-    """`+0.21`, `−0.05`, `0.00`, with a true minus; two decimals, three when small."""
-    digits_text = f"{abs(value):.2f}" if abs(value) >= 0.095 else f"{abs(value):.3f}"
-    if not float(digits_text):
-        return digits_text
-    return f"+{digits_text}" if value > 0 else f"−{digits_text}"
-
-
 def interval(paired: Paired) -> str:
     """`[+0.15, +0.27]`, empty when there are too few queries."""
     if paired.low is None or paired.high is None:
@@ -214,7 +172,7 @@ def interval(paired: Paired) -> str:
     return f"[{signed(paired.low)}, {signed(paired.high)}]"
 
 
-def interval_scale(rows: Sequence[Row]) -> float:
+def interval_scale(rows: Sequence[ResultRow]) -> float:
     """The largest distance from 0 of any interval end: the half width that all bars share."""
     ends = [
         abs(end)
@@ -234,99 +192,63 @@ def ledger(outcome: Outcome) -> str:
     return ", ".join(parts)
 
 
-def _row(
-    evaluation: Evaluation,
-    outcome: Outcome,
-    label: str,
-    baseline: str,
-    compared: tuple[Sequence[str], Mapping[str, Paired]],
-) -> Row:
-    best, paired = compared
-    return Row(
-        outcome.pipeline,
-        label,
-        outcome.pipeline == baseline,
-        outcome.pipeline in best,
-        outcome.measures,
-        paired.get(outcome.pipeline),
-        outcome.queries,
-        outcome.measured,
-        ledger(outcome),
-        _unjudged(evaluation, outcome.pipeline),
-        outcome.latency.p50,
-        outcome.latency.p95,
-    )
-
-
-def _unjudged(evaluation: Evaluation, spec: str) -> float | None:
-    seen = unknown = 0
-    qrels = evaluation.design.qrels
-    for query_id, row in evaluation.per_query.items():
-        cell = evaluation.cells.get((query_id, spec))
-        if spec not in row or cell is None or cell.ranking is None:
-            continue
-        first = cell.ranking.doc_ids[:_UNJUDGED_DEPTH]
-        seen += len(first)
-        unknown += sum(doc_id not in qrels[query_id] for doc_id in first)
-    return unknown / seen if seen else None
-
-
-def _sentence(
-    evaluation: Evaluation,
-    primary: str,
-    baseline: str,
-    labels: Mapping[str, str],
-    paired: Mapping[str, Paired],
-) -> str:
+def _sentence(evaluation: Evaluation, table: ResultTable, labels: Mapping[str, str]) -> str:
     if not evaluation.design.qrels:
         return "Nothing is judged here: rankings and times are kept, but there is nothing to score."
-    common = evaluation.common_measures
-    means = {spec: m[primary] for spec, m in common.items() if m.get(primary) is not None}
     if not evaluation.cells:
         return "No query has been asked yet."
-    if not means or _incomparable(evaluation):
+    primary, several = table.primary, len(evaluation.outcomes) > 1
+    common = evaluation.common_measures
+    means = {spec: mean for spec, m in common.items() if (mean := m.get(primary)) is not None}
+    if not means or (several and not evaluation.comparable):
         return _too_few(evaluation, labels)
-    queries = _on_queries(evaluation)
-    if len(means) == 1 or baseline not in means:
-        best = max(means, key=lambda spec: means[spec] or 0.0)
-        return f"{queries}, {labels[best]} reaches {means[best]:.2f} {primary}."
-    challenger = max(paired.values(), key=lambda one: (one.difference, one.b))
-    return f"{queries}, {_verdict(challenger, labels, primary)}"
+    queries = _on_queries(evaluation, labels)
+    rows = {row.spec: row for row in table.rows}
+    if len(means) == 1 or table.baseline not in means:
+        best = max(means, key=lambda spec: means[spec])
+        reached = f"{means[best]:.2f} {_measured_by(primary, rows[best])}"
+        return f"{queries}, {labels[best]} reaches {reached}."
+    paired = [row.paired for row in table.rows if row.paired is not None]
+    challenger = max(paired, key=lambda one: (one.difference, one.b))
+    a, b = rows[challenger.a], rows[challenger.b]
+    sentence = f"{queries}, {_verdict(challenger, labels, _measured_by(primary, a, b))}"
+    better, worse = (b, a) if challenger.difference > 0 else (a, b)
+    caveat = judging_caveat(better, worse, labels) if challenger.difference else ""
+    return f"{sentence} {caveat}".rstrip()
 
 
-def _incomparable(evaluation: Evaluation) -> bool:
-    """True when a pipeline answered nothing, or all of them only a handful of what was asked."""
-    if len(evaluation.outcomes) < 2:
-        return False
-    few = len(evaluation.common) < min(_HANDFUL, _judged_asked(evaluation))
-    return few or not all(one.measured for one in evaluation.outcomes)
+def _measured_by(primary: str, *rows: ResultRow) -> str:
+    """The measure, and how few candidates it is from when it looks deeper than that."""
+    limits = {row.candidates for row in rows if primary in row.beyond}
+    if not limits:
+        return primary
+    numbers = " and ".join(f"{limit:,}" for limit in sorted(limit or 0 for limit in limits))
+    return f"{primary} (from at most {numbers} candidates)"
 
 
 def _too_few(evaluation: Evaluation, labels: Mapping[str, str]) -> str:
     """`Not finished: bm25 answered 3 of 60 queries, dense 0; nothing to compare yet.`"""
-    total_queries = counted(_judged_asked(evaluation), "query", "queries")
+    total_queries = counted(evaluation.judged_asked, "query", "queries")
     first, *others = evaluation.outcomes
     counts_text = [f"{labels[first.pipeline]} answered {first.measured:,} of {total_queries}"]
     counts_text += [f"{labels[outcome.pipeline]} {outcome.measured:,}" for outcome in others]
     cancelled = any(one.status.get(Status.CANCELLED) for one in evaluation.outcomes)
     pending = any(one.pending > 0 for one in evaluation.outcomes)
     begun = "Cancelled: " if cancelled else "Not finished: " if pending else ""
-    silent = not all(outcome.measured for outcome in evaluation.outcomes)
-    what = "too few in common" if evaluation.common and not silent else "nothing"
+    several = sum(outcome.measured > 0 for outcome in evaluation.outcomes) > 1
+    what = "too few in common" if evaluation.common and several else "nothing"
     return f"{begun}{', '.join(counts_text)}; {what} to compare{' yet' if begun else ''}."
 
 
-def _judged_asked(evaluation: Evaluation) -> int:
-    return sum(query.id in evaluation.design.qrels for query in evaluation.design.queries)
-
-
-def _on_queries(evaluation: Evaluation) -> str:
+def _on_queries(evaluation: Evaluation, labels: Mapping[str, str]) -> str:
     common = len(evaluation.common)
     total_queries = len(evaluation.design.queries)
     if common == total_queries:
         return f"On {counted(common, 'query', 'queries')}"
     total = counted(total_queries, "query", "queries")
-    return f"On the {common:,} of {total} that all pipelines answered"
+    silent = [labels[one.pipeline] for one in evaluation.outcomes if not one.measured]
+    who = f"all but {' and '.join(silent)}" if silent else "all pipelines"
+    return f"On the {common:,} of {total} that {who} answered"
 
 
 def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:

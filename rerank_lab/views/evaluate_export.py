@@ -11,33 +11,23 @@ import zipfile
 from pathlib import Path
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.types import Run, Status
+from rerank_lab.core.types import Run
 from rerank_lab.corpora.runs import trec_lines, write_run
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.views.importing import not_a_formula
+from rerank_lab.views.results_table import exported
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def results_csv(evaluation: Evaluation) -> str:
-    """One line a pipeline: means, how many queries they are over, statuses, latency in seconds."""
+def results_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
+    """One line a pipeline, with every column that has a name in CSV."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    names = evaluation.design.measures
-    statuses = [status.value for status in Status]
-    rows.writerow(["pipeline", "queries", "measured", *names, *statuses, "p50_s", "p95_s"])
-    for outcome in evaluation.outcomes:
-        rows.writerow(
-            [
-                outcome.pipeline,
-                outcome.queries,
-                outcome.measured,
-                *(_number(outcome.measures[name]) for name in names),
-                *(outcome.status.get(status, 0) for status in Status),
-                _number(outcome.latency.p50),
-                _number(outcome.latency.p95),
-            ]
-        )
+    table = evaluation.table(primary, baseline)
+    columns = [column for column in table.columns if column.csv]
+    rows.writerow([column.csv for column in columns])
+    rows.writerows([exported(column, row) for column in columns] for row in table.rows)
     return out.getvalue()
 
 
@@ -66,14 +56,14 @@ def queries_csv(evaluation: Evaluation) -> str:
     return out.getvalue()
 
 
-def results_json(evaluation: Evaluation) -> str:
+def results_json(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
     """The shape of `rerank-lab evaluate --json`, with corpus, design and single queries beside."""
     design = evaluation.design
     report = {
         "corpus": {"name": design.corpus, "content_hash": design.corpus_hash},
         "experiment": design.id,
         "created_at": design.created_at,
-        **evaluation.to_json(),
+        **evaluation.to_json(primary, baseline),
         "per_query": {q: dict(rows) for q, rows in evaluation.per_query.items()},
     }
     return json.dumps(report, ensure_ascii=False, indent=1) + "\n"

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from rerank_lab.core.types import Status
 from rerank_lab.evaluation.experiments import Design
+from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.evaluation.statistics import Paired
-from rerank_lab.views.evaluate import EvaluateView, QueryLine, Row, interval, p_words, signed
+from rerank_lab.views.evaluate import EvaluateView, QueryLine, interval, ledger
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.results_table import p_words, signed
 
 _ANSWERED = frozenset(status.value for status in Status if status.answered)
 
@@ -43,7 +45,7 @@ def open_line(view: EvaluateView) -> str:
     return f"{view.done:,} of {view.size:,} answers are in. Everything below is over these."
 
 
-def tags(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+def tags(row: ResultRow, rows: Sequence[ResultRow]) -> tuple[str, ...]:
     """`baseline`, and `best` or `best group` when several cannot be told apart."""
     labels = ["baseline"] if row.baseline and len(rows) > 1 else []
     if row.best:
@@ -51,10 +53,14 @@ def tags(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def ledger_line(row: Row) -> str:
+def ledger_line(row: ResultRow) -> str:
     """The answers of a pipeline by what became of them, and how much of its top is unjudged."""
-    unjudged = "" if row.unjudged is None else f" · {row.unjudged:.0%} of the top 10 unjudged"
-    return f"{row.ledger}{unjudged}"
+    unjudged = (
+        ""
+        if row.unjudged is None
+        else f" · {row.unjudged:.0%} of the top {row.judging_depth} unjudged"
+    )
+    return f"{ledger(row.outcome)}{unjudged}"
 
 
 def difference_line(paired: Paired, p: float | None) -> str:
@@ -62,7 +68,7 @@ def difference_line(paired: Paired, p: float | None) -> str:
     return f"{signed(paired.difference)} {interval(paired)} {p_words(p)}"
 
 
-def unanswered(line: QueryLine, rows: Sequence[Row]) -> str:
+def unanswered(line: QueryLine, rows: Sequence[ResultRow]) -> str:
     """`cross-encoder: failed, dense: skipped`: who gave no answer to a query; "" when all did."""
     answers = zip(rows, line.values, line.statuses, strict=True)
     return ", ".join(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.views.formatting import counted
 
 _WARNINGS = 3
 """So many warnings of a pipeline are told, those of most queries first."""
+_UNEVEN_JUDGING = 0.1
+"""Shares of unjudged documents that differ by more than this put a comparison in doubt."""
 
 
 def notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -40,3 +43,58 @@ def notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]:
             f"{'was' if unasked == 1 else 'were'} not asked."
         )
     return tuple(sentences)
+
+
+def basis(evaluation: Evaluation, labels: Mapping[str, str]) -> str:
+    """On how few queries pipelines are compared, and through whom; "" when on all of them.
+
+    `Compared on 5 of 60 queries, because dense answered 5: ...`
+    """
+    common, every = len(evaluation.common), evaluation.judged_asked
+    if not evaluation.comparable or common == every:
+        return ""
+    short = [
+        f"{labels[outcome.pipeline]} answered {outcome.measured:,}"
+        for outcome in evaluation.outcomes
+        if 0 < outcome.measured < every
+    ]
+    return (
+        f"Pipelines are compared on {common:,} of {counted(every, 'query', 'queries')}, because "
+        f"{' and '.join(short)}: differences, intervals and the best group stand on these alone."
+    )
+
+
+def shallow(rows: Sequence[ResultRow], label: Mapping[str, str]) -> tuple[str, ...]:
+    """Measures that look deeper than the candidates that a pipeline has, and how many it has."""
+    pipelines: dict[tuple[tuple[str, ...], int], list[str]] = {}
+    for row in rows:
+        if row.beyond and row.candidates:
+            pipelines.setdefault((row.beyond, row.candidates), []).append(label[row.spec])
+    return tuple(
+        f"{', '.join(names)} of {', '.join(members)} "
+        f"{'is' if len(names) == 1 else 'are'} from at most "
+        f"{counted(limit, 'candidate')}: what stands below cannot count."
+        for (names, limit), members in pipelines.items()
+    )
+
+
+def judging_caveat(first: ResultRow, second: ResultRow, labels: Mapping[str, str]) -> str:
+    """What uneven judgments do to a comparison of two pipelines; "" when they are about even.
+
+    Args:
+        first: The pipeline that the sentence before calls better.
+        second: The other one.
+        labels: Names by spec.
+    """
+    if first.unjudged is None or second.unjudged is None:
+        return ""
+    if abs(first.unjudged - second.unjudged) <= _UNEVEN_JUDGING:
+        return ""
+    more, less = sorted((first, second), key=lambda row: -(row.unjudged or 0.0))
+    shares = (
+        f"of the top {more.judging_depth} of {labels[more.spec]} {more.unjudged:.0%} is unjudged, "
+        f"of {labels[less.spec]} {less.unjudged:.0%}, and unjudged documents count as not relevant"
+    )
+    if more is first:
+        return f"But {shares}, so {labels[more.spec]} may be better still."
+    return f"But {shares}, so the difference may be one of judging."

@@ -10,6 +10,8 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.pipeline.pipeline import Pipeline
 
+_COLUMN_CHARS = 40
+
 
 def short_labels(specs: Sequence[str]) -> dict[str, str]:
     """A name for each spec: its stages without options, unless only those tell them apart."""
@@ -61,6 +63,13 @@ def last_stages(specs: Sequence[str]) -> dict[str, str]:
     ends = {spec: _stage_names(spec)[-1] for spec in specs}
     shared = list(ends.values())
     return {spec: end if shared.count(end) == 1 else labels[spec] for spec, end in ends.items()}
+
+
+def numbered(specs: Sequence[str]) -> dict[str, str]:
+    """The specs themselves, or [1], [2], ... when one is too long for a column of a table."""
+    if all(len(spec) <= _COLUMN_CHARS for spec in specs):
+        return {spec: spec for spec in specs}
+    return {spec: f"[{number}]" for number, spec in enumerate(specs, 1)}
 
 
 def _names(spec: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rerank_lab.components.registry import resolve
 from rerank_lab.evaluation.statistics import Paired, against
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, LearnedModel
-from rerank_lab.views.evaluate import ALPHA, interval, p_words, signed
+from rerank_lab.views.evaluate import ALPHA, interval
 from rerank_lab.views.form import rerankers
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.results_table import p_words, signed
 
 _LEARNERS = {"lightgbm": "LightGBM LambdaMART", "xgboost": "XGBoost rank:ndcg"}
 _FEW = 50

@@ -17,6 +17,7 @@ from rerank_lab.evaluation.experiments import Cell, ExperimentEntry, score
 from rerank_lab.evaluation.statistics import paired
 from rerank_lab.views import evaluate as views
 from rerank_lab.views import evaluate_export as export
+from rerank_lab.views import results_table
 from tests.views.evaluations import evaluation
 
 CLEAR = {"bm25": [4] * 40, "bm25 >> identity": [1] * 34 + [4] * 4 + [5] * 2}
@@ -67,7 +68,7 @@ def test_a_failed_query_is_counted_and_never_scored() -> None:
     bm25, dense = shown.rows
     assert dense.values["RR@10"] == 1.0
     assert bm25.values["RR@10"] == 0.5
-    assert (dense.measured, dense.ledger) == (5, "5 answered, 1 failed")
+    assert (dense.measured, views.ledger(dense.outcome)) == (5, "5 answered, 1 failed")
     assert shown.sentence.startswith("On the 5 of 6 queries that all pipelines answered, ")
     assert shown.notes == (
         "dense gave no answer of its own to 1 of 6 queries; its means are over the others.",
@@ -81,7 +82,7 @@ def test_a_failed_query_is_counted_and_never_scored() -> None:
 def test_a_pipeline_that_never_answered_takes_no_part() -> None:
     shown = views.evaluate_view(evaluation({"bm25": [1, 2], "dense": [None, None]}))
     assert shown.rows[1].values == {"RR@10": None, "nDCG@10": None}
-    assert shown.rows[1].ledger == "0 answered, 2 failed"
+    assert views.ledger(shown.rows[1].outcome) == "0 answered, 2 failed"
     assert shown.sentence == "bm25 answered 2 of 2 queries, dense 0; nothing to compare."
     assert "dense answered no query" in shown.notes[0]
 
@@ -89,7 +90,7 @@ def test_a_pipeline_that_never_answered_takes_no_part() -> None:
 def test_an_unfinished_experiment_says_what_is_missing() -> None:
     shown = views.evaluate_view(evaluation({"bm25": [1, 2, 3], "dense": [1]}))
     assert (shown.done, shown.size, shown.pending) == (4, 6, 2)
-    assert shown.rows[1].ledger == "1 answered, 2 not asked yet"
+    assert views.ledger(shown.rows[1].outcome) == "1 answered, 2 not asked yet"
     assert shown.sentence == (
         "Not finished: bm25 answered 3 of 3 queries, dense 1; too few in common to compare yet."
     )
@@ -122,7 +123,7 @@ def test_unjudged_share_and_latency_without_loading() -> None:
     (row,) = views.evaluate_view(evaluation({"bm25": [1, 1, 1, 1]})).rows
     assert row.unjudged == pytest.approx(0.9)
     assert row.p50 == pytest.approx(0.15)
-    assert row.p95 == pytest.approx(0.2)
+    assert row.outcome.latency.p95 == pytest.approx(0.2)
 
 
 def test_the_biggest_disagreement_comes_first_then_the_unanswered() -> None:
@@ -141,13 +142,13 @@ def test_an_unknown_measure_or_baseline_falls_back_to_the_first() -> None:
 
 
 def test_numbers_in_words() -> None:
-    assert views.signed(0.2134) == "+0.21"
-    assert views.signed(-0.0517) == "−0.052"
-    assert views.signed(-0.0001) == "0.000"
-    assert views.p_words(0.0004) == "p < 0.001"
-    assert views.p_words(0.0123) == "p = 0.012"
-    assert views.p_words(0.5) == "p = 0.50"
-    assert views.p_words(None) == "no p-value"
+    assert results_table.signed(0.2134) == "+0.21"
+    assert results_table.signed(-0.0517) == "−0.052"
+    assert results_table.signed(-0.0001) == "0.000"
+    assert results_table.p_words(0.0004) == "p < 0.001"
+    assert results_table.p_words(0.0123) == "p = 0.012"
+    assert results_table.p_words(0.5) == "p = 0.50"
+    assert results_table.p_words(None) == "no p-value"
 
 
 def test_intervals_share_one_scale() -> None:

@@ -6,15 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from rerank_lab.core.types import Status
+from rerank_lab.evaluation.experiments import Latency, Outcome
+from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.views import evaluate_lines as lines
-from rerank_lab.views.evaluate import QueryLine, Row, evaluate_view, query_lines
+from rerank_lab.views.evaluate import QueryLine, evaluate_view, query_lines
 from tests.views.evaluations import evaluation
 
 BM25, OTHER = "bm25", "bm25 >> identity"
 
 
-def row(**fields: object) -> Row:
-    made = Row("s", "s", False, False, {}, None, 2, 2, "2 of 2 answered", None, None, None)
+def row(**fields: object) -> ResultRow:
+    outcome = Outcome("s", 2, 2, {}, {Status.OK: 2}, Latency(None, None, 0), ())
+    made = ResultRow(outcome, "s", False, False, None, None, 10, 100, ())
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
@@ -59,10 +63,8 @@ def test_one_is_the_best_several_are_the_best_group_and_one_alone_has_no_baselin
 
 
 def test_the_ledger_adds_how_much_of_the_top_nobody_judged() -> None:
-    assert lines.ledger_line(row()) == "2 of 2 answered"
-    assert lines.ledger_line(row(unjudged=0.456)) == (
-        "2 of 2 answered · 46% of the top 10 unjudged"
-    )
+    assert lines.ledger_line(row()) == "2 answered"
+    assert lines.ledger_line(row(unjudged=0.456)) == ("2 answered · 46% of the top 10 unjudged")
 
 
 def test_a_query_names_only_those_that_gave_no_answer() -> None:

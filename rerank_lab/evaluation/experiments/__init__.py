@@ -7,13 +7,8 @@ evaluation.outcomes[0].measures["nDCG@10"]
 from __future__ import annotations
 
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
-from rerank_lab.evaluation.experiments.evaluation import (
-    ErrorGroup,
-    Evaluation,
-    Latency,
-    Outcome,
-    score,
-)
+from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
+from rerank_lab.evaluation.experiments.outcomes import ErrorGroup, Latency, Outcome
 from rerank_lab.evaluation.experiments.run import Experiment, asked_queries, evaluate, plan, run
 from rerank_lab.evaluation.experiments.store import (
     ExperimentEntry,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,70 +16,17 @@ import numpy as np
 
 from rerank_lab.core.types import Run, Status
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
+from rerank_lab.evaluation.experiments.columns import ResultRow, ResultTable, result_columns
+from rerank_lab.evaluation.experiments.outcomes import ErrorGroup, Latency, Means, Outcome
+from rerank_lab.evaluation.measure_names import cutoff_of
 from rerank_lab.evaluation.measures import Measured, average, measure
+from rerank_lab.evaluation.statistics import Paired, against, best_group
+from rerank_lab.pipeline.resolution import candidate_limit
 
-Means = Mapping[str, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Median and 95th percentile in seconds a query, loading apart, over `cells` measured ones.
-
-    Cells answered from the score cache are not among them; None when none was measured.
-    """
-
-    p50: float | None
-    p95: float | None
-    cells: int
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorGroup:
-    """One error and the queries that it cost."""
-
-    failure: Failure
-    status: Status
-    query_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one pipeline.
-
-    `queries` were asked; `measures` are means over the `measured` ones (judged, and answered by
-    the pipeline itself; a fallback is not an answer), None when there are none. `status` counts
-    cells; it adds up to `queries` once nothing is `pending`.
-    """
-
-    pipeline: str
-    queries: int
-    measured: int
-    measures: Means
-    status: Mapping[Status, int]
-    latency: Latency
-    errors: tuple[ErrorGroup, ...]
-    warnings: Mapping[str, int] = field(default_factory=dict)
-    """What its answers warn of, and how many of them do."""
-
-    @property
-    def pending(self) -> int:
-        """Queries not asked yet, because the experiment was cancelled or is still running."""
-        return self.queries - sum(self.status.values())
-
-    @property
-    def answered(self) -> int:
-        """Queries for which the pipeline gave a ranking, empty ones included."""
-        return sum(count for status, count in self.status.items() if status.answered)
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape that the command line prints for one pipeline."""
-        return {
-            "pipeline": self.pipeline,
-            "queries": self.queries,
-            "measures": dict(self.measures),
-            "status": {status.value: self.status.get(status, 0) for status in Status},
-            "latency": {"p50": self.latency.p50, "p95": self.latency.p95},
-        }
+JUDGING_DEPTH = 10
+"""So many first documents are looked at for judgments when a measure has no cutoff."""
+_HANDFUL = 5
+"""Fewer common queries than this tell nothing, unless no more were asked."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +84,79 @@ class Evaluation:
         }
         return Run(pipeline, pipeline, rankings)
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def judged_asked(self) -> int:
+        """How many of the queries are judged."""
+        return sum(query.id in self.design.qrels for query in self.design.queries)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether two pipelines or more were measured on more than a handful of common queries."""
+        pipelines = sum(outcome.measured > 0 for outcome in self.outcomes)
+        return pipelines > 1 and len(self.common) >= min(_HANDFUL, self.judged_asked)
+
+    def table(self, primary: str = "", baseline: str = "") -> ResultTable:
+        """Its results as rows and columns. Unknown names fall back to the first of the design.
+
+        Args:
+            primary: The measure that pipelines are compared by.
+            baseline: The pipeline that the others are compared with.
+        """
+        design = self.design
+        primary = primary if primary in design.measures else design.measures[0]
+        baseline = baseline if baseline in design.pipelines else design.pipelines[0]
+        values = {spec: self.values(spec, primary, common=True) for spec in design.pipelines}
+        values = {spec: by_query for spec, by_query in values.items() if by_query}
+        paired: dict[str, Paired] = {}
+        best: list[str] = []
+        if self.comparable:
+            best = best_group(values)
+            if baseline in values:
+                paired = {one.b: one for one in against(baseline, values)}
+        depth = cutoff_of(primary) or JUDGING_DEPTH
+        rows = tuple(
+            ResultRow(
+                outcome,
+                label=outcome.pipeline,
+                baseline=outcome.pipeline == baseline,
+                best=outcome.pipeline in best,
+                paired=paired.get(outcome.pipeline),
+                unjudged=self._unjudged(outcome.pipeline, depth),
+                judging_depth=depth,
+                candidates=(limit := candidate_limit(outcome.pipeline)),
+                beyond=tuple(n for n in design.measures if limit and cutoff_of(n) > limit),
+            )
+            for outcome in self.outcomes
+        )
+        columns = result_columns(design.measures, primary, len(self.common) if paired else 0)
+        return ResultTable(primary, baseline, len(self.common), rows, columns)
+
+    def _unjudged(self, spec: str, depth: int) -> float | None:
+        """The share of its first documents that nobody judged, over the measured queries."""
+        documents = unknown = 0
+        for query_id, row in self.per_query.items():
+            cell = self.cells.get((query_id, spec))
+            if spec not in row or cell is None or cell.ranking is None:
+                continue
+            first = cell.ranking.doc_ids[:depth]
+            documents += len(first)
+            grades = self.design.qrels[query_id]
+            unknown += sum(doc_id not in grades for doc_id in first)
+        return unknown / documents if documents else None
+
+    def to_json(self, primary: str = "", baseline: str = "") -> dict[str, Any]:
         """`results` by pipeline; `common` the same measures over the queries all answered.
 
-        `not_kept` says why results could not be kept, and stands there only then.
+        `comparison` says how each pipeline compares with the baseline, and what to know of its
+        judgments and candidates. `not_kept` says why results could not be kept, and stands there
+        only then.
         """
         common = [
             {"pipeline": pipeline, "measures": dict(means)}
             for pipeline, means in self.common_measures.items()
         ]
         return {
-            "results": [outcome.to_json() for outcome in self.outcomes],
+            **self.table(primary, baseline).to_json(),
             "common": {"queries": len(self.common), "results": common},
             "excluding": self.design.excluding,
             **({"not_kept": self.unkept} if self.unkept else {}),

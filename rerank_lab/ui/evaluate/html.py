@@ -4,68 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow
 from rerank_lab.ui.compare.cards import escape
-from rerank_lab.views.evaluate import EvaluateView, Row, interval, interval_scale, signed
+from rerank_lab.views.evaluate import EvaluateView, interval, interval_scale
 from rerank_lab.views.evaluate_lines import difference_line, ledger_line, tags
-from rerank_lab.views.labels import fraction, seconds
+from rerank_lab.views.results_table import cell_text
 
 
 def table(view: EvaluateView, colours: Mapping[str, int]) -> str:
-    """Pipelines by measures, the difference to the baseline with its interval, latency."""
-    primary = escape(view.primary)
-    heads = ['<th scope="col">Pipeline</th>']
-    heads += [f'<th class="rl-n" scope="col">{escape(name)}</th>' for name in view.measures]
-    if len(view.rows) > 1:
-        heads.append(f'<th class="rl-n" scope="col">{primary} against the baseline, 95 %</th>')
-    heads += [
-        '<th class="rl-n" scope="col">p50 a query</th>',
-        '<th class="rl-n" scope="col">p95</th>',
-    ]
+    """A row a pipeline, with the columns of the table of results that this page shows."""
+    heads = "".join(
+        f'<th{"" if column.unit == "text" else _NUMBER} scope="col">{escape(column.heading)}</th>'
+        for column in view.columns
+    )
     scale = interval_scale(view.rows)
-    body = "".join(_row(view, row, colours.get(row.spec, 0), scale) for row in view.rows)
+    body = "".join(
+        f"<tr>{''.join(_cell(view, column, row, colours, scale) for column in view.columns)}</tr>"
+        for row in view.rows
+    )
     return (
         '<div class="rl-strip"><table class="rl-table rl-results"><thead><tr>'
-        f"{''.join(heads)}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _row(view: EvaluateView, row: Row, slot: int, scale: float) -> str:
+_NUMBER = ' class="rl-n"'
+
+
+def _cell(
+    view: EvaluateView,
+    column: ResultColumn,
+    row: ResultRow,
+    colours: Mapping[str, int],
+    scale: float,
+) -> str:
+    if column is view.columns[0]:
+        return _pipeline(view, row, colours.get(row.spec, 0))
+    text = escape(cell_text(column, row))
+    if column.unit == "text":
+        return f"<td>{text}</td>"
+    if column.unit == "difference" and row.paired is not None:
+        return f"<td{_NUMBER}>{_bar(row, scale)}{text}{_small(interval(row.paired))}</td>"
+    best = " rl-value-best" if row.best and column.heading == view.primary else ""
+    return f'<td class="rl-n{best}">{text}{_small(column.remark(row))}</td>'
+
+
+def _pipeline(view: EvaluateView, row: ResultRow, slot: int) -> str:
     marks = "".join(f' <span class="rl-tag">{tag}</span>' for tag in tags(row, view.rows))
-    cells = [
+    return (
         '<td class="rl-pipeline">'
         f'<span class="rl-dot" style="background:var(--rl-p{slot})"></span> '
         f'<span class="rl-name" title="{escape(row.spec)}">{escape(row.label)}</span>{marks}'
-        f'<div class="rl-ledger">{escape(ledger_line(row))}</div></td>'
-    ]
-    for name in view.measures:
-        best = " rl-value-best" if row.best and name == view.primary else ""
-        cells.append(f'<td class="rl-n{best}">{fraction(row.values.get(name))}</td>')
-    if len(view.rows) > 1:
-        cells.append(f'<td class="rl-n">{_difference(row, scale)}</td>')
-    cells += [f'<td class="rl-n">{_time(value)}</td>' for value in (row.p50, row.p95)]
-    return f"<tr>{''.join(cells)}</tr>"
+        f"{_small(ledger_line(row))}</td>"
+    )
 
 
-def _difference(row: Row, scale: float) -> str:
+def _small(text: str) -> str:
+    return f'<div class="rl-ledger">{escape(text)}</div>' if text else ""
+
+
+def _bar(row: ResultRow, scale: float) -> str:
+    """The interval of a difference, on the scale that all rows share."""
     one = row.paired
-    if one is None:
-        return "–"
-    words = difference_line(one, one.p_holm)
-    bar = ""
-    if scale and one.low is not None and one.high is not None:
-        left, right = _place(one.low, scale), _place(one.high, scale)
-        bar = (
-            f'<span class="rl-ci" title="{escape(words)}">'
-            f'<i style="left:{left:.1f}%;width:{max(0.5, right - left):.1f}%"></i>'
-            f'<b style="left:{_place(one.difference, scale):.1f}%"></b></span> '
-        )
-    return f'{bar}{signed(one.difference)}<div class="rl-ledger">{escape(interval(one))}</div>'
+    if one is None or not scale or one.low is None or one.high is None:
+        return ""
+    left, right = _place(one.low, scale), _place(one.high, scale)
+    return (
+        f'<span class="rl-ci" title="{escape(difference_line(one, one.p_holm))}">'
+        f'<i style="left:{left:.1f}%;width:{max(0.5, right - left):.1f}%"></i>'
+        f'<b style="left:{_place(one.difference, scale):.1f}%"></b></span> '
+    )
 
 
 def _place(value: float, scale: float) -> float:
     """Per cent from the left of a bar that runs from -scale to +scale, with a small margin."""
     return 50 + 46 * max(-1.0, min(1.0, value / scale))
-
-
-def _time(value: float | None) -> str:
-    return "–" if value is None else seconds(value)

@@ -35,13 +35,15 @@ def draw(
     if view.pending:
         _unfinished(view, design.id, resume)
     st.html(evaluate_html.table(view, colours))
+    if view.basis:
+        st.caption(f":material/info: {parts.literal(view.basis)}")
     for note in view.notes:
         st.caption(f":material/info: {parts.literal(note)}")
     for text in kept_orders(evaluation):
         st.warning(parts.literal(text), icon=":material/warning:")
     _problems(view)
     st.fragment(_queries)(evaluation, view, links, colours)
-    _downloads(evaluation)
+    _downloads(evaluation, view.primary, baseline)
 
 
 def remember_changed(corpus: str) -> None:
@@ -162,11 +164,12 @@ def _columns(
     return config
 
 
-def _downloads(evaluation: Evaluation) -> None:
+def _downloads(evaluation: Evaluation, primary: str, baseline: str) -> None:
+    comparison = (evaluation, primary, baseline)
     files: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
-        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(evaluation)),
+        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(*comparison)),
         ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(evaluation)),
-        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(evaluation)),
+        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(*comparison)),
         ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(evaluation)),
     )
     with st.container(horizontal=True, key="evaluate_files"):
