@@ -6,6 +6,7 @@ import argparse
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output
+from rerank_lab.cli.reading import collection_options
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora import load_corpus
@@ -23,6 +24,7 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         queries=arguments.queries,
         qrels=arguments.qrels,
         exclude_identical=arguments.exclude_identical,
+        options=collection_options(arguments),
     )
     ctx = Context(
         cache=engine.scores,

@@ -9,13 +9,21 @@ from pathlib import Path
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output, number
+from rerank_lab.cli.reading import (
+    collection_options,
+    print_problems,
+    read_options,
+    readings_json,
+)
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Status
 from rerank_lab.corpora import load_corpus
+from rerank_lab.corpora.bundle import refuse_losses
 from rerank_lab.corpora.judged import read_qrels
-from rerank_lab.corpora.runs import read_run
+from rerank_lab.corpora.runs import read_run_file
 from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
 from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
 from rerank_lab.evaluation.measure_names import parse_measures
@@ -41,6 +49,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         queries=arguments.queries,
         qrels=arguments.qrels,
         exclude_identical=arguments.exclude_identical,
+        options=collection_options(arguments),
     )
     queries = asked_queries(corpus.queries, corpus.qrels)[: arguments.limit]
     experiment = plan(corpus, arguments.pipelines, queries=queries, measures=names, engine=engine)
@@ -54,13 +63,13 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     if done.unkept:
         output.note(f"Results are not kept. {done.unkept}")
     if output.as_json:
-        readings = [reading.to_json() for reading in corpus.meta.get("judged_readings", ())]
-        output.json(done.to_json() | {"readings": readings})
+        output.json(done.to_json() | readings_json(corpus.meta))
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
             output.line(f"{corpus.name} · {len(corpus):,} documents · {len(queries):,} queries")
             for reading in corpus.meta.get("judged_readings", ()):
                 output.line(reading.sentence)
+            print_problems(corpus.meta.get("problems", ()), output)
             output.line()
             print_results(done, output)
         return 0
@@ -72,10 +81,14 @@ def measure(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a run file."""
     names = arguments.measures or DEFAULT_MEASURES
     parse_measures(names)
-    judgments = read_qrels(Path(arguments.qrels).expanduser())
+    options, log = read_options(arguments, "qrels", "run"), ProblemLog()
+    judgments = read_qrels(Path(arguments.qrels).expanduser(), options["qrels"], log)
     file = Path(arguments.run).expanduser()
     averaging = Averaging(arguments.complete, trec_order=file.suffix not in _KEEP_ORDER)
-    rankings = read_run(file).rankings
+    run_file = read_run_file(file, options["run"], log)
+    if arguments.strict:
+        refuse_losses(f"{Path(arguments.qrels).name} or {file.name}", log)
+    rankings = run_file.run.rankings
     own = sum(query_id in ranking.doc_ids for query_id, ranking in rankings.items())
     if arguments.exclude_identical:
         rankings = {q: ranking.without({q}) for q, ranking in rankings.items()}
@@ -84,10 +97,13 @@ def measure(arguments: argparse.Namespace, output: Output) -> int:
         output.json(
             done.to_json()
             | {"missing": list(done.missing), "unjudged": list(done.unjudged)}
-            | {"judgments": judgments.reading.to_json()}
+            | {"judgments": judgments.reading.to_json(), "run": run_file.reading.to_json()}
+            | {"problems": [problem.to_json() for problem in log.problems]}
         )
         return 0
     output.line(judgments.reading.sentence)
+    output.line(run_file.reading.sentence)
+    print_problems(log.problems, output)
     _print_measured(done, arguments.complete, arguments.per_query, output)
     if own:
         what = "were left out" if arguments.exclude_identical else "count; see --exclude-identical"

@@ -7,15 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rerank_lab.cli.output import Output, cut
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.paths import project_home
-
-if TYPE_CHECKING:
-    from rerank_lab.corpora import ColumnMapping
 
 _READINGS_SHOWN = 10
 
@@ -55,14 +52,19 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _import(arguments: argparse.Namespace, output: Output) -> int:
+    from rerank_lab.cli.reading import print_problems, read_options
     from rerank_lab.corpora import ImportOptions, PassageOptions
     from rerank_lab.services.corpora import ImportRequest, run_import
 
     tokens = arguments.passages
     passages = PassageOptions(tokens, overlap=min(32, tokens // 4)) if tokens else None
+    files = read_options(arguments, "corpus", "queries", "qrels")
     options = ImportOptions(
-        format=arguments.format,
-        encoding=arguments.encoding,
+        format=files["corpus"].format,
+        encoding=files["corpus"].encoding,
+        columns=files["corpus"].columns,
+        queries=files["queries"],
+        qrels=files["qrels"],
         passages=passages,
         replace=arguments.replace,
         strict=arguments.strict,
@@ -70,7 +72,6 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
     request = ImportRequest(
         Path(arguments.path),
         arguments.name,
-        mapping=_columns(arguments.columns) if arguments.columns else None,
         queries=Path(arguments.queries) if arguments.queries else None,
         qrels=Path(arguments.qrels) if arguments.qrels else None,
         options=options,
@@ -80,32 +81,18 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
         output.json(report.to_json())
         return 0
     for reading in report.readings[:_READINGS_SHOWN]:
-        output.line(f"{reading.file} {reading.sentence}")
+        output.line(f"{reading.file}: {reading.sentence}")
     if len(report.readings) > _READINGS_SHOWN:
         output.line(f"... and {len(report.readings) - _READINGS_SHOWN:,} files more")
+    for judged in report.judged_readings:
+        output.line(judged.sentence)
     output.line(
         f"{report.name}: {report.documents:,} documents kept, {report.skipped:,} rows skipped, "
         f"{report.queries:,} queries, {report.judgments:,} judgments"
     )
-    for problem in report.problems:
-        output.line(f"  {problem.severity.value}: {problem}")
+    print_problems(report.problems, output)
     output.line(f'next: rerank-lab rank "{report.name}" "your query" -p bm25')
     return 0
-
-
-def _columns(text: str) -> ColumnMapping:
-    """The mapping that `id=key,text=body,title=name` says; `meta=a+b` keeps only these others."""
-    from rerank_lab.corpora import ColumnMapping
-
-    roles = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-    unknown = [role for role in roles if role not in ("id", "text", "title", "meta")]
-    if unknown or "text" not in roles or len(roles) != len(text.split(",")):
-        raise InvalidInput(
-            f"The columns cannot be understood: {text}.",
-            hint="Write text=COLUMN, and id=COLUMN or title=COLUMN after a comma.",
-        )
-    meta = tuple(roles["meta"].split("+")) if "meta" in roles else None
-    return ColumnMapping(roles["text"], roles.get("id"), roles.get("title"), meta)
 
 
 def _delete(arguments: argparse.Namespace, output: Output) -> int:

@@ -129,6 +129,34 @@ def _add_spending(parser: _Parser) -> None:
     )
 
 
+def _add_reading(parser: _Parser, files: str) -> None:
+    """How files are read where that is not found out; `files` names them for the help."""
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="[FILE=]NAME",
+        help=f"how to read a file ({files}), such as letor",
+    )
+    parser.add_argument(
+        "--encoding",
+        action="append",
+        default=[],
+        metavar="[FILE=]NAME",
+        help="the text encoding of a file, such as cp1252",
+    )
+    parser.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="[FILE.]ROLE=COLUMN,...",
+        help="which column means what, such as grade=label or queries.text=question",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse files of which anything would be lost"
+    )
+
+
 def _add_judged(parser: _Parser) -> None:
     parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
@@ -138,6 +166,7 @@ def _add_judged(parser: _Parser) -> None:
         help="leave out of a query's ranking the document with the query's own id, as BEIR does "
         "(default: where queries and documents of the same id have the same text)",
     )
+    _add_reading(parser, "corpus, queries, qrels")
 
 
 def _add_measures(parser: _Parser) -> None:
@@ -217,6 +246,7 @@ def _add_measure(parser: _Parser) -> None:
         help="leave out of every ranking the document with the query's own id, as BEIR does",
     )
     parser.add_argument("--per-query", action="store_true", help="show each query as well")
+    _add_reading(parser, "qrels, run")
 
 
 def _add_calibrate(parser: _Parser) -> None:
@@ -282,14 +312,7 @@ def _add_corpora(parser: _Parser, common: _Parser) -> None:
         help="cut documents into passages of at most so many tokens",
     )
     importing.add_argument("--replace", action="store_true", help="take the place of one so named")
-    importing.add_argument("--format", default="", metavar="NAME", help="how to read the file")
-    importing.add_argument("--encoding", default="", metavar="NAME", help="such as cp1252")
-    importing.add_argument(
-        "--columns", default="", metavar="text=A,id=B,title=C", help="which column means what"
-    )
-    importing.add_argument(
-        "--strict", action="store_true", help="refuse the import when anything would be lost"
-    )
+    _add_reading(importing, "corpus, queries, qrels")
     deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
     deleting.add_argument("name", metavar="NAME")
 

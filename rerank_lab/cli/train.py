@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output, number
+from rerank_lab.cli.reading import collection_options
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora import load_corpus
@@ -28,6 +29,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         queries=arguments.queries,
         qrels=arguments.qrels,
         exclude_identical=arguments.exclude_identical,
+        options=collection_options(arguments),
     )
     chosen_settings = {"rounds": arguments.rounds, "leaves": arguments.leaves}
     settings = replace(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
@@ -14,14 +15,22 @@ from rerank_lab.corpora.archives import unpacked
 from rerank_lab.corpora.judged import (
     JudgedReading,
     QrelsDict,
+    counted,
     fit_judgments,
     read_judgments,
     read_queries,
+    tallies_sentence,
 )
 from rerank_lab.corpora.layouts import Parts, find_parts
-from rerank_lab.corpora.limits import check_size
+from rerank_lab.corpora.limits import Limits, check_size
 from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row
-from rerank_lab.corpora.readers.base import Entry, JudgmentRow, QueryRow, ReadOptions
+from rerank_lab.corpora.readers.base import (
+    Entry,
+    JudgmentRow,
+    QueryRow,
+    ReadOptions,
+    TableReader,
+)
 from rerank_lab.corpora.readers.registry import choose_reader, is_archive, readers
 from rerank_lab.corpora.source import LINES, Source, clean_text
 
@@ -31,7 +40,8 @@ class FileReading:
     """How one file was read, in numbers that add up.
 
     `tallies` are what the reader counted beside its rows, such as lines and header lines;
-    `left_out` counts what was reported as an error.
+    `repeated` rows give a document with the same content again; `left_out` counts what was reported
+    as an error.
     """
 
     file: str
@@ -43,26 +53,32 @@ class FileReading:
     queries: int
     positives: int
     judgments: int
+    repeated: int
     left_out: int
     tallies: Mapping[str, int]
+    columns: Mapping[str, str]
 
     @property
     def sentence(self) -> str:
         """`read as FlagEmbedding triplets: 3 queries, 9 passages, 3 positives`."""
-        counts = [_counted(self.queries, "query", "queries")] if self.queries else []
-        counts.append(_counted(self.documents, "passage" if self.queries else "document"))
+        counts = [counted(self.queries, "query", "queries")] if self.queries else []
+        counts.append(counted(self.documents, "passage" if self.queries else "document"))
         if self.judgments:
-            counts.append(_counted(self.positives, "positive"))
-        lines = self.tallies.get(LINES, 0)
-        source = f" from {_counted(lines, 'line')}" if lines else ""
-        others = [
-            f"{count:,} {what if count > 1 else what.replace('lines', 'line')}"
-            for what, count in self.tallies.items()
-            if what != LINES
-        ]
-        aside = f" ({', '.join(others)})" if others else ""
-        lost = f"; {self.left_out:,} left out" if self.left_out else ""
-        return f"read as {self.label}: {', '.join(counts)}{source}{aside}{lost}"
+            counts.append(counted(self.positives, "positive"))
+        columns = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
+        chosen = f"; columns: {columns}" if columns else ""
+        lines = tallies_sentence(self.tallies)
+        lost = f"; {self.repeated:,} repeated" if self.repeated else ""
+        lost += f"; {self.left_out:,} left out" if self.left_out else ""
+        return f"read as {self.label}: {', '.join(counts)}{lines}{lost}{chosen}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self) | {
+            "columns": dict(self.columns),
+            "lines": self.tallies.get(LINES, 0),
+            "sentence": self.sentence,
+        }
 
 
 @dataclass(slots=True)
@@ -78,15 +94,25 @@ class Bundle:
     judged_readings: list[JudgedReading] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class CollectionOptions:
+    """How the files of a collection are read. `strict` refuses any loss."""
+
+    documents: ReadOptions = field(default_factory=ReadOptions)
+    queries: ReadOptions = field(default_factory=ReadOptions)
+    qrels: ReadOptions = field(default_factory=ReadOptions)
+    strict: bool = False
+
+
 @contextmanager
-def opened(source: Source, options: ReadOptions) -> Iterator[Parts]:
+def opened(source: Source, limits: Limits) -> Iterator[Parts]:
     """The parts of a file, folder or zip; a zip is unpacked for the length of the block."""
     if source.path and source.path.is_dir():
         yield find_parts(source.path)
         return
-    check_size(source.name, source.size, options.limits.upload)
+    check_size(source.name, source.size, limits.upload)
     if is_archive(source):
-        with unpacked(source, options.limits) as folder:
+        with unpacked(source, limits) as folder:
             yield find_parts(folder)
         return
     yield Parts((source,))
@@ -94,24 +120,29 @@ def opened(source: Source, options: ReadOptions) -> Iterator[Parts]:
 
 def read_parts(
     parts: Parts,
-    options: ReadOptions,
+    options: CollectionOptions,
     log: ProblemLog,
     *,
     mapping: ColumnMapping | None = None,
-    format_name: str = "",
     ctx: Context | None = None,
 ) -> Bundle:
-    """Read everything. One unusable file among many is a problem; a single one raises."""
+    """Read everything. One unusable file among many is a problem; a single one raises.
+
+    A format that was chosen holds for a single file of documents only.
+    """
     ctx = ctx or Context()
+    documents = options.documents
     bundle = Bundle()
     builder = DocumentBuilder(log, ctx)
     alone = len(parts.documents) == 1
+    if not alone:
+        documents = replace(documents, format="")
     for number, source in enumerate(parts.documents, 1):
         ctx.checkpoint()
         ctx.report(f"Reading {source.name}", number, len(parts.documents))
         try:
-            check_size(source.name, source.size, options.limits.upload)
-            _read_file(source, format_name if alone else "", mapping, options, log, builder, bundle)
+            check_size(source.name, source.size, documents.limits.upload)
+            _read_file(source, mapping, documents, log, builder, bundle)
         except InvalidInput as error:
             if alone:
                 raise
@@ -140,7 +171,6 @@ def read_parts(
 
 def _read_file(
     source: Source,
-    format_name: str,
     mapping: ColumnMapping | None,
     options: ReadOptions,
     log: ProblemLog,
@@ -148,8 +178,9 @@ def _read_file(
     bundle: Bundle,
 ) -> None:
     """Add what one file holds to the builder and the bundle, and note how it was read."""
-    reader, match = choose_reader(source, format_name, options)
+    reader, match = choose_reader(source, options)
     documents, errors = len(builder.documents), log.count(Severity.ERROR)
+    repeated = builder.repeated
     own = Bundle()
     rows = 0
 
@@ -159,7 +190,8 @@ def _read_file(
             rows += 1
             yield row
 
-    builder.add_file(source.name, document_rows(), reader.mapping or mapping)
+    chosen = reader.mapping or mapping
+    used = builder.add_file(source.name, document_rows(), chosen, options.columns)
     grades = [grade for judged in own.qrels.values() for grade in judged.values()]
     bundle.readings.append(
         FileReading(
@@ -172,8 +204,10 @@ def _read_file(
             queries=len(own.queries),
             positives=sum(grade > 0 for grade in grades),
             judgments=len(grades),
+            repeated=builder.repeated - repeated,
             left_out=log.count(Severity.ERROR) - errors,
             tallies=dict(log.tallies[source.name]),
+            columns=used.roles if used and isinstance(reader, TableReader) else {},
         )
     )
     bundle.queries += own.queries
@@ -206,17 +240,16 @@ def _without_judged(
             yield entry
 
 
-def read_judged(bundle: Bundle, parts: Parts, options: ReadOptions, log: ProblemLog) -> None:
+def read_judged(bundle: Bundle, parts: Parts, options: CollectionOptions, log: ProblemLog) -> None:
     """Queries and judgments, when there are any. Ids are checked by whoever has the corpus."""
-    for source in (parts.queries, parts.qrels):
-        if source is not None:
-            check_size(source.name, source.size, options.limits.upload)
     if parts.queries is not None:
-        query_set = read_queries(parts.queries, options, log)
+        check_size(parts.queries.name, parts.queries.size, options.queries.limits.upload)
+        query_set = read_queries(parts.queries, options.queries, log)
         bundle.queries = list(query_set.queries)
         bundle.judged_readings.append(query_set.reading)
     if parts.qrels is not None:
-        judgments = read_judgments(parts.qrels, options, log)
+        check_size(parts.qrels.name, parts.qrels.size, options.qrels.limits.upload)
+        judgments = read_judgments(parts.qrels, options.qrels, log)
         doc_ids = {document.document_id for document in bundle.documents}
         bundle.qrels, queries = fit_judgments(judgments, bundle.queries, doc_ids, log)
         bundle.queries = list(queries)
@@ -228,8 +261,15 @@ def lost(log: ProblemLog) -> bool:
     return log.count(Severity.ERROR) > 0
 
 
-def _counted(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def refuse_losses(file: str, log: ProblemLog) -> None:
+    """Raise InvalidInput that lists what is lost or doubtful in a collection, if anything is."""
+    losses = log.lines((Severity.ERROR, Severity.WARNING))
+    if losses:
+        raise InvalidInput(
+            f"{file} cannot be taken over without a loss; nothing was done.",
+            hint="Mend the file, or go on without strict mode.",
+            problems=losses,
+        )
 
 
 def _names(sources: tuple[Source, ...]) -> str:

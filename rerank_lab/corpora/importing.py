@@ -5,8 +5,8 @@ Nothing is half-imported: the corpus is written beside its place and moved there
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,17 @@ from typing import Any
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
-from rerank_lab.corpora.bundle import Bundle, FileReading, opened, read_judged, read_parts
+from rerank_lab.corpora.bundle import (
+    Bundle,
+    CollectionOptions,
+    FileReading,
+    opened,
+    read_judged,
+    read_parts,
+    refuse_losses,
+)
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.judged import check_judgments
+from rerank_lab.corpora.judged import JudgedReading, check_judgments
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
 from rerank_lab.corpora.load import finished, load_corpus
@@ -49,11 +57,23 @@ class ImportOptions:
     """Whether anything lost or doubtful refuses the import."""
     licence: str = ""
     limits: Limits = field(default=DEFAULT_LIMITS)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Role (id, text, title, meta) -> column of the documents, for some or all of them."""
+    queries: ReadOptions = field(default_factory=ReadOptions)
+    qrels: ReadOptions = field(default_factory=ReadOptions)
 
     @property
-    def reading(self) -> ReadOptions:
+    def documents(self) -> ReadOptions:
+        """The part of the options that readers of documents take."""
+        return ReadOptions(
+            self.encoding, self.delimiter, self.header, self.limits, self.columns, self.format
+        )
+
+    @property
+    def reading(self) -> CollectionOptions:
         """The part of the options that readers take."""
-        return ReadOptions(self.encoding, self.delimiter, self.header, self.limits)
+        queries, qrels = (replace(one, limits=self.limits) for one in (self.queries, self.qrels))
+        return CollectionOptions(self.documents, queries, qrels, self.strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,8 @@ class ImportReport:
     problem_counts: Mapping[str, int]
     readings: tuple[FileReading, ...] = ()
     """How each file of documents was read; empty when only queries or judgments were attached."""
+    judged_readings: tuple[JudgedReading, ...] = ()
+    """How the files of queries and judgments were read."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line gives it with `--json`."""
@@ -82,9 +104,8 @@ class ImportReport:
             "summary": self.summary.to_json(),
             "problems": [problem.to_json() for problem in self.problems],
             "problem_counts": dict(self.problem_counts),
-            "files": [
-                asdict(reading) | {"sentence": reading.sentence} for reading in self.readings
-            ],
+            "files": [reading.to_json() for reading in self.readings],
+            "readings": [reading.to_json() for reading in self.judged_readings],
             "left_out": self.problem_counts.get("error", 0),
         }
 
@@ -102,8 +123,8 @@ def inspect_upload(name: str, data: bytes | Path, options: ImportOptions | None 
     """
     options = options or ImportOptions()
     source = Source(name, data) if isinstance(data, Path) else Source(name, data=data)
-    with opened(source, options.reading) as parts:
-        return preview_parts(source, parts, options.reading, options.format)
+    with opened(source, options.limits) as parts:
+        return preview_parts(source, parts, options.documents)
 
 
 def import_corpus(
@@ -135,13 +156,12 @@ def import_corpus(
     options, ctx = options or ImportOptions(), ctx or Context()
     slug = check_name(name, replace=options.replace)
     log = ProblemLog(options.limits.problems)
-    source, format_name = _source(upload), options.format
+    source = _source(upload)
     if isinstance(upload, Preview):
-        mapping, format_name = mapping or upload.mapping, format_name or upload.chosen_format
-    with opened(source, options.reading) as parts:
-        bundle = read_parts(
-            parts, options.reading, log, mapping=mapping, format_name=format_name, ctx=ctx
-        )
+        mapping = mapping or upload.mapping
+        options = replace(options, format=options.format or upload.chosen_format)
+    with opened(source, options.limits) as parts:
+        bundle = read_parts(parts, options.reading, log, mapping=mapping, ctx=ctx)
     _read_beside(bundle, queries, qrels, options, log)
     documents = len(bundle.documents)
     if options.passages:
@@ -151,9 +171,9 @@ def import_corpus(
     corpus = _checked(name.strip(), bundle, log)
     _tell_repeats(corpus, log)
     if options.strict:
-        _refuse_losses(source.name, log)
+        refuse_losses(source.name, log)
     place = _Place(slug, options.replace)
-    return _store(corpus, place, about, log, documents=documents, ctx=ctx, readings=bundle.readings)
+    return _store(corpus, place, about, log, documents=documents, ctx=ctx, bundle=bundle)
 
 
 def attach_queries(
@@ -199,17 +219,25 @@ def _attach(
     source, log = _source(upload), ProblemLog(options.limits.problems)
     check_size(source.name, source.size, options.limits.upload)
     # The stored judgments as they are: those that wait for their queries must not be lost.
-    with opened(Source.of(entry.path), ReadOptions()) as parts:
-        bundle = read_parts(parts, ReadOptions(), ProblemLog(), ctx=ctx)
+    with opened(Source.of(entry.path), options.limits) as parts:
+        bundle = read_parts(parts, CollectionOptions(), ProblemLog(), ctx=ctx)
+    bundle.readings, bundle.judged_readings = [], []
+    reading = options.queries if what == "queries" else options.qrels
+    if reading == ReadOptions():
+        reading = options.documents
+    collection = CollectionOptions(queries=reading, qrels=reading)
     if what == "queries":
-        read_judged(bundle, Parts((), source), options.reading, log)
+        read_judged(bundle, Parts((), source), collection, log)
     else:
-        read_judged(bundle, Parts((), None, source), options.reading, log)
+        read_judged(bundle, Parts((), None, source), collection, log)
         _check(bundle, log, source.name)
     about = read_summary(entry.path)
     corpus = _checked(entry.name, bundle, log if what == "queries" else ProblemLog())
     documents = len(corpus.document_ids)
-    return _store(corpus, _Place(entry.slug, True), about, log, documents=documents, ctx=ctx)
+    if options.strict:
+        refuse_losses(source.name, log)
+    place = _Place(entry.slug, True)
+    return _store(corpus, place, about, log, documents=documents, ctx=ctx, bundle=bundle)
 
 
 def _provenance(source: Source, bundle: Bundle, options: ImportOptions) -> dict[str, Any]:
@@ -231,22 +259,11 @@ def _read_beside(
     log: ProblemLog,
 ) -> None:
     """Take queries and judgments from files of their own; a file that is unusable raises."""
-    reading = replace(options.reading, encoding="", delimiter="", header=None)
     query_file = _source(queries) if queries is not None else None
     judgment_file = _source(qrels) if qrels is not None else None
-    read_judged(bundle, Parts((), query_file, judgment_file), reading, log)
+    read_judged(bundle, Parts((), query_file, judgment_file), options.reading, log)
     if judgment_file is not None:
         _check(bundle, ProblemLog(), judgment_file.name)
-
-
-def _refuse_losses(file: str, log: ProblemLog) -> None:
-    lost = log.lines((Severity.ERROR, Severity.WARNING))
-    if lost:
-        raise InvalidInput(
-            f"{file} cannot be taken over without a loss; nothing was imported.",
-            hint="Mend the file, or import it without strict mode.",
-            problems=lost,
-        )
 
 
 def _source(upload: ImportSource) -> Source:
@@ -288,7 +305,7 @@ def _store(
     *,
     documents: int,
     ctx: Context,
-    readings: Sequence[FileReading] = (),
+    bundle: Bundle,
 ) -> ImportReport:
     ctx.checkpoint()
     ctx.report("Looking the corpus over", 0, len(corpus))
@@ -307,7 +324,8 @@ def _store(
         summary=summary,
         problems=log.problems,
         problem_counts={severity.value: log.count(severity) for severity in Severity},
-        readings=tuple(readings),
+        readings=tuple(bundle.readings),
+        judged_readings=tuple(bundle.judged_readings),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from rerank_lab.corpora.readers.judged.plain_queries import PlainQueries
 from rerank_lab.corpora.readers.judged.tables import TableJudgments, TableQueries
 from rerank_lab.corpora.readers.judged.topics import ClassicTopics, XMLTopics
 from rerank_lab.corpora.readers.judged.trec import TrecJudgments
-from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.source import LINES, Source
 
 QrelsDict = dict[str, dict[str, int]]
 RowT = TypeVar("RowT")
@@ -45,7 +46,11 @@ _FLOAT_ID = re.compile(r"(\d+)\.0+")
 
 @dataclass(frozen=True, slots=True)
 class JudgedReading:
-    """How a file of queries or judgments was read. `rows` and `left_out` add up to its rows."""
+    """How a file of queries, of judgments or of a run was read, in numbers that add up.
+
+    Its data rows are `rows`, `repeated` ones that add nothing, and what was `left_out`. `tallies`
+    are what was counted beside them, such as lines and header lines.
+    """
 
     file: str
     what: str
@@ -55,24 +60,52 @@ class JudgedReading:
     rows: int
     queries: int
     unrated: int
+    repeated: int
     left_out: int
+    tallies: Mapping[str, int]
 
     @property
     def sentence(self) -> str:
         """Such as `qrels.csv: read as CSV or TSV (grade = label): 3 judgments of 2 queries`."""
         columns = ", ".join(f"{role} = {column}" for role, column in self.columns.items())
         aside = f" ({columns})" if columns else ""
-        counted = f"{self.queries:,} {'query' if self.queries == 1 else 'queries'}"
+        counts = counted(self.queries, "query", "queries")
         if self.what == "judgments":
-            counted = f"{self.rows:,} judgment{'s'[: self.rows != 1]} of {counted}"
-        rest = f"; {self.unrated:,} without a grade" if self.unrated else ""
+            counts = f"{counted(self.rows, 'judgment')} of {counts}"
+        elif self.what == "run":
+            counts = f"{counted(self.rows, 'place')} of {counts}"
+        rest = f"; {self.repeated:,} repeated" if self.repeated else ""
+        rest += f"; {self.unrated:,} without a grade" if self.unrated else ""
         rest += f"; {self.left_out:,} left out" if self.left_out else ""
-        return f"{self.file}: read as {self.label}{aside}: {counted}{rest}"
+        lines = tallies_sentence(self.tallies)
+        return f"{self.file}: read as {self.label}{aside}: {counts}{lines}{rest}"
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
-        names = ("file", "what", "format", "label", "rows", "queries", "unrated", "left_out")
-        return {name: getattr(self, name) for name in names} | {"columns": dict(self.columns)}
+        names = ("file", "what", "format", "label", "rows", "queries", "unrated", "repeated")
+        return {name: getattr(self, name) for name in (*names, "left_out")} | {
+            "columns": dict(self.columns),
+            "lines": self.tallies.get(LINES, 0),
+            "tallies": dict(self.tallies),
+            "sentence": self.sentence,
+        }
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number with its noun, such as `1 line` or `2 lines`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def tallies_sentence(tallies: Mapping[str, int]) -> str:
+    """` from 5 lines (1 header line)`; empty for a file that is not read by line."""
+    lines = tallies.get(LINES, 0)
+    others = [
+        f"{count:,} {what if count > 1 else what.replace('lines', 'line')}"
+        for what, count in tallies.items()
+        if what != LINES
+    ]
+    source = f" from {counted(lines, 'line')}" if lines else ""
+    return source + (f" ({', '.join(others)})" if others else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +136,21 @@ class Judgments:
         )
 
 
-def read_queries(
-    source: Source, options: ReadOptions, log: ProblemLog, format_name: str = ""
-) -> QuerySet:
+def read_queries(source: Source, options: ReadOptions, log: ProblemLog) -> QuerySet:
     """Queries from a table, TREC topics, a JSON dictionary, or plain text with one query a line.
 
     Without ids, a query's id is derived from its text. Raises InvalidInput when none is usable.
     """
     file = JudgedFile(source, options)
-    reader = _reader_for(file, QUERY_READERS, format_name)
-    errors = log.count(Severity.ERROR)
+    reader = judged_reader(file, QUERY_READERS)
+    progress = ReadingProgress(source.name, log)
     rows = reader.read(file, log)
     queries: dict[str, Query] = {}
+    repeated = 0
     for row in rows.rows:
         query = Query(row.query_id or Query.of(row.text).id, row.text, row.meta)
         known = queries.setdefault(query.id, query)
+        repeated += known is not query and known.text == query.text
         if known.text != query.text:
             log.error(
                 f"Query {query.id!r} is given again with another text; the first is kept.",
@@ -131,21 +164,19 @@ def read_queries(
             hint="Give one query a line, or a table with the columns id and text.",
             problems=log.lines(),
         )
-    count, lost = len(queries), log.count(Severity.ERROR) - errors
-    reading = _reading(source, "queries", reader, rows, (count, count, 0, lost))
+    count = len(queries)
+    reading = progress.reading("queries", reader.name, rows, count, count, repeated=repeated)
     return QuerySet(tuple(queries.values()), reading)
 
 
-def read_judgments(
-    source: Source, options: ReadOptions, log: ProblemLog, format_name: str = ""
-) -> Judgments:
+def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Judgments:
     """Judgments from a TREC file, a table, RankLib or LETOR, or nested JSON.
 
     Raises InvalidInput when the file has no usable judgment.
     """
     file = JudgedFile(source, options)
-    reader = _reader_for(file, JUDGMENT_READERS, format_name)
-    errors = log.count(Severity.ERROR)
+    reader = judged_reader(file, JUDGMENT_READERS)
+    progress = ReadingProgress(source.name, log)
     rows = reader.read(file, log)
     collector = _GradeCollector(source.name, log)
     for row in rows.rows:
@@ -166,10 +197,15 @@ def read_judgments(
             f"{collector.open_grades:,} rows leave the grade open; their documents are unjudged.",
             file=source.name,
         )
-    counts = sum(map(len, collector.qrels.values())), len(collector.qrels)
-    lost = log.count(Severity.ERROR) - errors
-    without = len(unrated) + collector.open_grades
-    reading = _reading(source, "judgments", reader, rows, (*counts, without, lost))
+    reading = progress.reading(
+        "judgments",
+        reader.name,
+        rows,
+        sum(map(len, collector.qrels.values())),
+        len(collector.qrels),
+        unrated=len(unrated) + collector.open_grades,
+        repeated=collector.repeated,
+    )
     return Judgments(collector.qrels, collector.texts, unrated, reading)
 
 
@@ -181,6 +217,7 @@ class _GradeCollector:
     texts: dict[str, str] = field(default_factory=dict)
     unrated: dict[str, None] = field(default_factory=dict)
     open_grades: int = 0
+    repeated: int = 0
 
     def add(self, row: JudgedPair) -> None:
         """Take a judgment, unless its grade is none or contradicts an earlier one."""
@@ -204,6 +241,7 @@ class _GradeCollector:
             )
             return
         judged = self.qrels.setdefault(row.query, {})
+        self.repeated += judged.get(row.document) == grade
         if judged.setdefault(row.document, grade) != grade:
             self.log.error(
                 f"Query {row.query!r} and document {row.document!r} are judged again, {grade} "
@@ -214,12 +252,50 @@ class _GradeCollector:
             )
 
 
-def read_qrels(path: str | Path, options: ReadOptions | None = None) -> Judgments:
+class ReadingProgress:
+    """What a log says of one file from now on: how many rows are lost, what is counted."""
+
+    def __init__(self, file: str, log: ProblemLog) -> None:
+        self._file = file
+        self._log = log
+        self._errors = log.count(Severity.ERROR)
+        self._tallies = Counter(log.tallies[file])
+
+    def reading(
+        self,
+        what: str,
+        format_name: str,
+        rows: Rows[RowT],
+        count: int,
+        queries: int,
+        *,
+        unrated: int = 0,
+        repeated: int = 0,
+    ) -> JudgedReading:
+        """How the file was read, once its rows were taken."""
+        return JudgedReading(
+            self._file,
+            what,
+            format_name,
+            rows.label,
+            rows.columns,
+            count,
+            queries,
+            unrated,
+            repeated,
+            self._log.count(Severity.ERROR) - self._errors,
+            self._log.tallies[self._file] - self._tallies,
+        )
+
+
+def read_qrels(
+    path: str | Path, options: ReadOptions | None = None, log: ProblemLog | None = None
+) -> Judgments:
     """Judgments of a file of which every line must be good: half a file would mislead.
 
     Raises InvalidInput listing every line that cannot be used.
     """
-    file, log = Path(path), ProblemLog()
+    file, log = Path(path), log if log is not None else ProblemLog()
     if not file.is_file():
         raise InvalidInput(f"There is no judgment file {file}.", hint="Check the path.")
     judgments = read_judgments(Source.of(file), options or ReadOptions(), log)
@@ -313,28 +389,24 @@ def check_judgments(
     return fitting
 
 
-def _reader_for(
-    file: JudgedFile, readers: Iterable[JudgedReader[RowT]], name: str
-) -> JudgedReader[RowT]:
+def judged_reader(file: JudgedFile, readers: Iterable[JudgedReader[RowT]]) -> JudgedReader[RowT]:
+    """The reader that the user names, a table's where columns are named, else the first that fits.
+
+    Raises InvalidInput for an unknown name, and for a file that fits none.
+    """
     by_name = {reader.name: reader for reader in readers}
-    if name:
-        if name not in by_name:
-            raise InvalidInput(
-                f"There is no format called {name!r} for {file.name}.",
-                hint="Formats: " + ", ".join(by_name) + ".",
-            )
+    name = file.options.format or ("table" if file.options.columns else "")
+    if name in by_name:
         return by_name[name]
-    return next(reader for reader in by_name.values() if reader.recognises(file))
-
-
-def _reading(
-    source: Source,
-    what: str,
-    reader: JudgedReader[RowT],
-    rows: Rows[RowT],
-    counts: tuple[int, int, int, int],
-) -> JudgedReading:
-    return JudgedReading(source.name, what, reader.name, rows.label, rows.columns, *counts)
+    reader = next((one for one in by_name.values() if one.recognises(file)), None)
+    if name or reader is None:
+        raise InvalidInput(
+            f"There is no format called {name!r} for {file.name}."
+            if name
+            else f"{file.name} has no shape that is known.",
+            hint="Formats: " + ", ".join(by_name) + ".",
+        )
+    return reader
 
 
 def _query_ids(judgments: Judgments, queries: Sequence[Query]) -> dict[str, str]:

@@ -9,7 +9,15 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.bundle import Bundle, lost, opened, read_judged, read_parts
+from rerank_lab.corpora.bundle import (
+    Bundle,
+    CollectionOptions,
+    lost,
+    opened,
+    read_judged,
+    read_parts,
+    refuse_losses,
+)
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
@@ -29,6 +37,7 @@ def load_corpus(
     queries: PathLike | None = None,
     qrels: PathLike | None = None,
     exclude_identical: bool | None = None,
+    options: CollectionOptions | None = None,
 ) -> Corpus:
     """The corpus that `reference` names: a sample, an imported corpus, a path, `ir_datasets:<id>`.
 
@@ -39,13 +48,18 @@ def load_corpus(
 
     `exclude_identical` says whether a query excludes the document with its own id, as BEIR does;
     None means: where queries and documents of the same id have the same text.
+
+    `options` says how the files are to be read where that is not found out; what is stored already
+    takes none. In strict mode any loss raises InvalidInput.
     """
-    options = ReadOptions()
-    log = ProblemLog(options.limits.problems)
+    options = options or CollectionOptions()
+    log = ProblemLog(options.documents.limits.problems)
     name, bundle, meta = _read(reference, options, log)
     extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
     read_judged(bundle, extra, options, log)
     corpus = finished(name, bundle, meta, log, strict=qrels is not None)
+    if options.strict:
+        refuse_losses(name, log)
     if lost(log):
         _log.warning("Left out while loading %s:\n%s", name, "\n".join(log.lines()))
     return with_exclusions(corpus, exclude_identical)
@@ -53,11 +67,11 @@ def load_corpus(
 
 def corpus_from_texts(texts: str, name: str = "pasted list") -> Corpus:
     """A pasted list, one document a line, with the ids d1, d2, ... Raises InvalidInput if empty."""
-    options, log = ReadOptions(), ProblemLog()
+    options, log = CollectionOptions(ReadOptions(format="lines")), ProblemLog()
     source = Source(name, data=texts.encode("utf-8", "replace"))
     if not texts.strip():
         raise InvalidInput("The list is empty.", hint="Paste one document a line.")
-    bundle = read_parts(Parts((source,)), options, log, format_name="lines")
+    bundle = read_parts(Parts((source,)), options, log)
     return finished(name, bundle, {"source": name, "format": bundle.format}, log)
 
 
@@ -95,14 +109,19 @@ def finished(
 
 
 def _read(
-    reference: PathLike, options: ReadOptions, log: ProblemLog
+    reference: PathLike, options: CollectionOptions, log: ProblemLog
 ) -> tuple[str, Bundle, dict[str, Any]]:
     text = str(reference)
+    entry = find_entry(text) if isinstance(reference, str) else None
+    if (entry or text.startswith(PREFIX)) and options.documents != ReadOptions():
+        raise InvalidInput(
+            f"{text} is no file: its format, encoding and columns are known.",
+            hint="Leave them out, or give the path of a file.",
+        )
     if text.startswith(PREFIX):
         return text, load_ir_dataset(text.removeprefix(PREFIX), log), {"source": text}
-    entry = find_entry(text) if isinstance(reference, str) else None
     if entry is not None:
-        return entry.name, _read_path(entry.path, options, log), _entry_meta(entry)
+        return entry.name, _read_path(entry.path, CollectionOptions(), log), _entry_meta(entry)
     path = Path(reference).expanduser()
     if not path.exists():
         raise unknown_corpus(text)
@@ -111,8 +130,8 @@ def _read(
     return name, bundle, {"source": text, "format": bundle.format}
 
 
-def _read_path(path: Path, options: ReadOptions, log: ProblemLog) -> Bundle:
-    with opened(Source.of(path), options) as parts:
+def _read_path(path: Path, options: CollectionOptions, log: ProblemLog) -> Bundle:
+    with opened(Source.of(path), options.documents.limits) as parts:
         return read_parts(parts, options, log)
 
 

@@ -54,6 +54,12 @@ class ColumnMapping:
         named = (self.id, self.text, self.title, *(self.meta or ()))
         return tuple(name for name in named if name)
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role -> column, without the other columns."""
+        named = {"id": self.id, "text": self.text, "title": self.title}
+        return {role: column for role, column in named.items() if column}
+
 
 def plain_name(name: str) -> str:
     """A column name for comparison: `Doc-ID` and `doc id` are `doc_id`."""
@@ -76,21 +82,27 @@ def columns_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in record))
 
 
-def guess_mapping(records: Sequence[Mapping[str, Any]]) -> ColumnMapping | None:
-    """The likely meaning of the columns from some first records; None when there is no text."""
-    columns = columns_of(records)
-    text = find_column(columns, TEXT)
-    doc_id = find_column(columns, DOC_ID)
-    title = find_column(columns, TITLE)
+def guess_mapping(
+    records: Sequence[Mapping[str, Any]], chosen: Mapping[str, str] | None = None
+) -> ColumnMapping | None:
+    """The likely meaning of the columns from some first records; None when there is no text.
+
+    `chosen` is what the user says of some of them: role (id, text, title, meta) -> column.
+    """
+    columns, chosen = columns_of(records), chosen or {}
+    rest = [column for column in columns if column not in chosen.values()]
+    text = chosen.get("text") or find_column(rest, TEXT)
+    doc_id = chosen.get("id") or find_column(rest, DOC_ID)
+    title = chosen.get("title") or find_column(rest, TITLE)
     if text is None:
-        rest = [column for column in columns if column != doc_id]
-        lengths = {column: _mean_length(records, column) for column in rest}
+        lengths = {c: _mean_length(records, c) for c in rest if c != doc_id}
         text = max(lengths, key=lambda column: lengths[column], default=None)
         if text is None or not lengths[text]:
             return None
     if doc_id is None and is_headerless(columns) and len(columns) == 2 and text != columns[0]:
         doc_id = columns[0]
-    return ColumnMapping(text, doc_id, title if title != text else None)
+    meta = tuple(chosen["meta"].split("+")) if "meta" in chosen else None
+    return ColumnMapping(text, doc_id, title if title != text else None, meta)
 
 
 def is_headerless(columns: Sequence[str]) -> bool:
@@ -118,14 +130,25 @@ class DocumentBuilder:
         self._at: dict[str, tuple[int, str, int]] = {}
         self.documents: list[Document] = []
         self.skipped = 0
+        self.repeated = 0
+        """Rows whose document had been given with the same content."""
 
-    def add_file(self, file: str, rows: Iterator[Row], mapping: ColumnMapping | None) -> None:
-        """All rows of one file; without a mapping, the one guessed from its first rows."""
+    def add_file(
+        self,
+        file: str,
+        rows: Iterator[Row],
+        mapping: ColumnMapping | None,
+        chosen: Mapping[str, str] | None = None,
+    ) -> ColumnMapping | None:
+        """All rows of one file, and the mapping used; None for a file without rows.
+
+        Without a mapping, it is guessed from the first rows and from the `chosen` columns.
+        """
         first, rows = peek(rows)
         if not first:
-            return
+            return None
         records = [record for _, record in first]
-        mapping = mapping or guess_mapping(records)
+        mapping = mapping or guess_mapping(records, chosen)
         if mapping is None:
             raise InvalidInput(
                 f"{file} has no column that holds text.",
@@ -137,6 +160,7 @@ class DocumentBuilder:
                 self._ctx.checkpoint()
                 self._ctx.report(f"Reading {file}", len(self.documents))
             self.add(file, line, record, mapping)
+        return mapping
 
     def add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
         """One row: a document more, or a problem more."""
@@ -211,6 +235,7 @@ class DocumentBuilder:
         index, first_file, first_line = place
         where = f"{first_file}, line {first_line}" if first_line else first_file
         if self.documents[index].content == document.content:
+            self.repeated += 1
             self._log.note(
                 f"Document {document.id!r} is given twice with the same content "
                 f"(first in {where}); merged.",

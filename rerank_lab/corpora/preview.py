@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
@@ -69,13 +69,12 @@ class Preview:
         return self.mapping is not None
 
 
-def preview_parts(
-    source: Source, parts: Parts, options: ReadOptions, format_name: str = ""
-) -> Preview:
+def preview_parts(source: Source, parts: Parts, options: ReadOptions) -> Preview:
     """Look at the first file of rows, or at the first few documents of a folder."""
     log = ProblemLog(options.limits.problems)
     single = len(parts.documents) == 1
-    reader, match = choose_reader(parts.documents[0], format_name if single else "", options)
+    options = options if single else replace(options, format="")
+    reader, match = choose_reader(parts.documents[0], options)
     if single:
         records, complete = _records(parts.documents[0], reader, options, log)
     else:
@@ -87,7 +86,7 @@ def preview_parts(
             problems=log.lines(),
         )
     table = single and isinstance(reader, TableReader)
-    mapping = guess_mapping(records) if table else None
+    mapping = guess_mapping(records, options.columns) if table else None
     if table and mapping is None:
         log.error("No column holds text.", "Choose the column of texts.", file=source.name)
     return Preview(
@@ -104,7 +103,7 @@ def preview_parts(
         looked_at=len(records),
         complete=complete,
         problems=log.problems,
-        chosen_format=format_name,
+        chosen_format=options.format,
         reason=match.reason if single else "",
     )
 
@@ -122,7 +121,7 @@ def _of_many(parts: Parts, options: ReadOptions, log: ProblemLog) -> tuple[list[
     records: list[Record] = []
     for source in parts.documents[:_PREVIEW_FILES]:
         try:
-            records += _records(source, choose_reader(source, "", options)[0], options, log)[0]
+            records += _records(source, choose_reader(source, options)[0], options, log)[0]
         except InvalidInput as error:
             log.refused(error, source.name)
     return records[:PEEK_ROWS], len(parts.documents) <= _PREVIEW_FILES

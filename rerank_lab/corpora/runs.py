@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,18 @@ from rerank_lab.core.errors import ContractViolation, InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.storage import atomic_write, write_file
 from rerank_lab.core.types import Hit, Qrels, Ranking, Run
+from rerank_lab.corpora.judged import JudgedReading, ReadingProgress, judged_reader
 from rerank_lab.corpora.readers.base import ReadOptions
-from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedReader, RankedPair
+from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedReader, RankedPair, Rows
+from rerank_lab.corpora.readers.judged.candidates import CandidateRun
 from rerank_lab.corpora.readers.judged.nested_json import NestedRun
 from rerank_lab.corpora.readers.judged.tables import TableRun
 from rerank_lab.corpora.readers.judged.trec import TrecRun
 from rerank_lab.corpora.source import Source
 
-RUN_READERS: tuple[JudgedReader[RankedPair], ...] = (NestedRun(), TableRun(), TrecRun())
+RUN_READERS: tuple[JudgedReader[RankedPair], ...] = (
+    NestedRun(), CandidateRun(), TableRun(), TrecRun(),
+)  # fmt: skip
 
 TREC_SCALE = "run"
 """The scale of a score read from a TREC file, which does not say what its scores are."""
@@ -41,16 +46,59 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
     write_file(Path(path), "".join(f"{q} 0 {d} {grade}\n" for q, d, grade in rows))
 
 
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """The run of a file, and how it was read."""
+
+    run: Run
+    reading: JudgedReading
+
+
 def read_run(path: str | Path, options: ReadOptions | None = None) -> Run:
     """A run from a TREC file, a table or JSON, or from what `write_run` makes.
 
     As in trec_eval, scores decide the order; ranks only break ties (then the order in the file), or
     decide where there are no scores. Raises InvalidInput listing every line that cannot be used.
     """
-    file = Path(path)
+    return read_run_file(path, options).run
+
+
+def read_run_file(
+    path: str | Path, options: ReadOptions | None = None, log: ProblemLog | None = None
+) -> RunFile:
+    """The run as `read_run` gives it, with how it was read; what is doubtful goes to `log`."""
+    file, log = Path(path), log if log is not None else ProblemLog()
     if not file.is_file():
         raise InvalidInput(f"There is no run file {file}.", hint="Check the path of the run.")
     source = Source.of(file)
+    progress = ReadingProgress(source.name, log)
+    own = _own_run(source)
+    if own is not None:
+        rows: Rows[RankedPair] = Rows(iter(()), "run of this program")
+        return RunFile(own, progress.reading("run", "own", rows, *_places_of(own)))
+    judged_file = JudgedFile(source, options or ReadOptions())
+    try:
+        reader = judged_reader(judged_file, RUN_READERS)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{file.name} is not a run: it has no columns for query, document and rank or score.",
+            hint=f"{_RUN_HINT} {error.hint}",
+        ) from None
+    rows = reader.read(judged_file, log)
+    run = run_of(rows.rows, log, str(file))
+    log.raise_errors(f"{file.name} is not a valid run ({rows.label}).", _RUN_HINT)
+    if not run.rankings:
+        raise InvalidInput(f"{file.name} holds no ranking.", hint=_RUN_HINT)
+    return RunFile(run, progress.reading("run", reader.name, rows, *_places_of(run)))
+
+
+def _places_of(run: Run) -> tuple[int, int]:
+    """How many documents are ranked, for how many queries."""
+    return sum(map(len, run.rankings.values())), len(run.rankings)
+
+
+def _own_run(source: Source) -> Run | None:
+    """The run that `write_run` wrote; None for any other file."""
     try:
         if source.suffix == ".jsonl" and (lines := _own_lines(source)):
             return _of_own_lines(lines)
@@ -58,22 +106,10 @@ def read_run(path: str | Path, options: ReadOptions | None = None) -> Run:
             return _of_own_table(table)
     except (ValueError, KeyError, TypeError, IndexError, ContractViolation) as error:
         raise InvalidInput(
-            f"{file.name} is not a run that this program wrote: {error}.",
+            f"{source.name} is not a run that this program wrote: {error}.",
             hint="Give a TREC run file, or export the run again.",
         ) from error
-    log = ProblemLog()
-    judged_file = JudgedFile(source, options or ReadOptions())
-    reader = next((one for one in RUN_READERS if one.recognises(judged_file)), None)
-    if reader is None:
-        raise InvalidInput(
-            f"{file.name} is not a run: it has no columns for query, document and rank or score.",
-            hint=_RUN_HINT,
-        )
-    run = run_of(reader.read(judged_file, log).rows, log, str(file))
-    log.raise_errors(f"{file.name} is not a valid TREC run.", _RUN_HINT)
-    if not run.rankings:
-        raise InvalidInput(f"{file.name} holds no ranking.", hint=_RUN_HINT)
-    return run
+    return None
 
 
 def run_of(rows: Iterable[RankedPair], log: ProblemLog, file: str) -> Run:

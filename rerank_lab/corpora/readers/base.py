@@ -53,7 +53,18 @@ class ReadOptions:
     header: bool | None = None
     limits: Limits = field(default=DEFAULT_LIMITS)
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Role -> column of a judgment file (query, document, grade) or query file (id, text)."""
+    """Role -> column: `COLUMN_ROLES` says which roles a file of each kind has."""
+    format: str = ""
+    """The name of a reader."""
+
+
+COLUMN_ROLES: Mapping[str, tuple[str, ...]] = {
+    "corpus": ("id", "text", "title", "meta"),
+    "queries": ("id", "text"),
+    "qrels": ("query", "document", "grade", "documents"),
+    "run": ("query", "document", "rank", "score"),
+}
+"""What columns may mean in a file of each kind. Names in `meta` are joined by +."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ class DelimitedReader(TableReader):
         if not head:
             return
         first = [cell.strip() for cell in head[0][1]]
-        header = _is_header(first, [cells for _, cells in head[1:]])
+        named = not set(first).isdisjoint(options.columns.values())
+        header = named or _is_header(first, [cells for _, cells in head[1:]])
         if options.header is not None:
             header = options.header
         elif not header and _could_name(first) and len(head) > 1:

@@ -51,16 +51,18 @@ def table_readers() -> tuple[TableReader, ...]:
     return tuple(reader for reader in readers().values() if isinstance(reader, TableReader))
 
 
-def choose_reader(
-    source: Source, name: str = "", options: ReadOptions | None = None
-) -> tuple[Reader, Match]:
+def choose_reader(source: Source, options: ReadOptions | None = None) -> tuple[Reader, Match]:
     """The reader for a source, and why: the named one, else the one that is surest of its shape.
 
-    Raises InvalidInput for an unknown name and for an office file that no reader takes.
+    Where columns are named, a table is read as such, whatever shape it has inside. Raises
+    InvalidInput for an unknown name and for an office file that no reader takes.
     """
-    if name:
-        return reader_named(name), Match(1.0, "it was chosen")
-    sample = Sample(source, options or ReadOptions(), table_readers())
+    options = options or ReadOptions()
+    if options.format:
+        return reader_named(options.format), Match(1.0, "it was chosen")
+    sample = Sample(source, options, table_readers())
+    if options.columns and sample.table:
+        return sample.table, Match(1.0, "its columns were named")
     if sample.head[257:262] == b"ustar":
         raise InvalidInput(
             f"{source.name} is a tar archive, which is not read.",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.bundle import read_parts
+from rerank_lab.corpora.bundle import CollectionOptions, read_parts
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
@@ -54,7 +54,9 @@ def read(name: str, records: Any, log: ProblemLog) -> int:
     lines = records[:1] if single else records
     data = "".join(json.dumps(record) + "\n" for record in lines).encode()
     source = Source("x.json" if single else "x.jsonl", data=data)
-    return len(read_parts(Parts((source,)), ReadOptions(), log, format_name=name).documents)
+    return len(
+        read_parts(Parts((source,)), CollectionOptions(ReadOptions(format=name)), log).documents
+    )
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -36,8 +36,10 @@ def _rows(file: JudgedFile, log: ProblemLog) -> Iterator[JudgedPair]:
     texts: dict[str, str] = {}
     for number, line in file.lines(log):
         if not line.strip():
+            log.tally(file.name, "empty lines")
             continue
         if line.lstrip().startswith("#"):
+            log.tally(file.name, "comment lines")
             if title := _TITLE.fullmatch(line.strip()):
                 texts[title[1]] = title[2].strip()
             continue

@@ -27,3 +27,5 @@ def _lines(file: JudgedFile, log: ProblemLog) -> Iterator[FoundQuery]:
     for number, line in file.lines(log):
         if text := clean_text(line).strip():
             yield FoundQuery(number, "", text)
+        else:
+            log.tally(file.name, "empty lines")

@@ -41,6 +41,7 @@ _QRELS_HINT = (
 )
 _QUERY_KEYS = (*QUERY_IDS, "_id", "id", "number")
 _TEXT_KEYS = ("text", *QUERY_TEXTS, "title")
+RUN_SCORES = (*SCORES[:2], "retrieval_score", "similarity")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _LIST_SEPARATORS = re.compile(r"[,;|\s]+")
 
@@ -95,6 +96,12 @@ class TableRun(JudgedReader[RankedPair]):
     def read(self, file: JudgedFile, log: ProblemLog) -> Rows[RankedPair]:
         """One document a row."""
         table, chosen = _table(file), _run_columns(file)
+        if not chosen:
+            raise InvalidInput(
+                f"{file.name} has no columns for query, document and rank or score.",
+                hint="Name them: --columns run.query=A,run.document=B,run.score=C; its columns "
+                f"are: {', '.join(columns_of(file.records)[:20])}.",
+            )
         return Rows(_ranked(file, table, chosen, log), table.label, chosen)
 
 
@@ -299,15 +306,18 @@ def _asked(
 
 def _run_columns(file: JudgedFile) -> dict[str, str]:
     columns = columns_of(file.records)
-    if is_headerless(columns):
+    roles = ("query", "document", "rank", "score")
+    chosen = chosen_columns(file.options.columns, roles, columns, file.name)
+    if is_headerless(columns) and not chosen:
         return {}
-    query = column_named(columns, (*QUERY_IDS, *QUERY_TEXTS))
-    rest = [column for column in columns if column != query]
+    free = [column for column in columns if column not in chosen.values()]
+    query = chosen.get("query") or column_named(free, (*QUERY_IDS, *QUERY_TEXTS))
+    rest = [column for column in free if column != query]
     names = {
         "query": query,
-        "document": column_named(rest, DOCUMENTS),
-        "rank": column_named(rest, RANKS),
-        "score": column_named(rest, (*SCORES[:2], "retrieval_score", "similarity")),
+        "document": chosen.get("document") or column_named(rest, DOCUMENTS),
+        "rank": chosen.get("rank") or column_named(rest, RANKS),
+        "score": chosen.get("score") or column_named(rest, RUN_SCORES),
     }
     if not (names["query"] and names["document"] and (names["rank"] or names["score"])):
         return {}

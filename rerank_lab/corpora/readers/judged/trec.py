@@ -88,6 +88,7 @@ def judged_lines(
     for number, line in lines:
         cells = _split(line, tabs)
         if not cells or (line.startswith("#") and not _is_judged(cells, columns)):
+            log.tally(file, "comment lines" if cells else "empty lines")
             continue
         if len(cells) != columns:
             log.error(
@@ -112,6 +113,7 @@ def ranked_lines(
     for number, line in lines:
         cells = _split(line, tabs)
         if not cells or (line.startswith("#") and not _is_ranked(cells, columns)):
+            log.tally(file, "comment lines" if cells else "empty lines")
             continue
         if len(cells) < columns:
             log.error(
