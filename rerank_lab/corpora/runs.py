@@ -47,7 +47,7 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFile:
+class RunContents:
     """The run of a file, and how it was read."""
 
     run: Run
@@ -65,7 +65,7 @@ def read_run(path: str | Path, options: ReadOptions | None = None) -> Run:
 
 def read_run_file(
     path: str | Path, options: ReadOptions | None = None, log: ProblemLog | None = None
-) -> RunFile:
+) -> RunContents:
     """The run as `read_run` gives it, with how it was read; what is doubtful goes to `log`."""
     file, log = Path(path), log if log is not None else ProblemLog()
     if not file.is_file():
@@ -75,7 +75,7 @@ def read_run_file(
     own = _own_run(source)
     if own is not None:
         rows: Rows[RankedPair] = Rows(iter(()), "run of this program")
-        return RunFile(own, progress.reading("run", "own", rows, *_places_of(own)))
+        return RunContents(own, progress.reading("run", "own", rows, *_places_of(own)))
     judged_file = JudgedFile(source, options or ReadOptions())
     try:
         reader = judged_reader(judged_file, RUN_READERS)
@@ -89,7 +89,7 @@ def read_run_file(
     log.raise_errors(f"{file.name} is not a valid run ({rows.label}).", _RUN_HINT)
     if not run.rankings:
         raise InvalidInput(f"{file.name} holds no ranking.", hint=_RUN_HINT)
-    return RunFile(run, progress.reading("run", reader.name, rows, *_places_of(run)))
+    return RunContents(run, progress.reading("run", reader.name, rows, *_places_of(run)))
 
 
 def _places_of(run: Run) -> tuple[int, int]:
