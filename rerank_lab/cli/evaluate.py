@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
@@ -16,9 +16,10 @@ from rerank_lab.cli.reading import (
     readings_json,
 )
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import LabError
+from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.core.types import Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.bundle import refuse_losses
@@ -31,6 +32,7 @@ from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured
 from rerank_lab.evaluation.measures import measure as measured
 from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_files
 from rerank_lab.views.evaluate_notes import basis, judging_caveat, shallow
 from rerank_lab.views.labels import numbered
 from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text
@@ -43,6 +45,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Run and measure; 2 when no pipeline answered a single query."""
     names = arguments.measures or DEFAULT_MEASURES
     parse_measures(names)
+    files = _files(arguments)
     engine = default_engine()
     corpus = load_corpus(
         arguments.corpus,
@@ -72,9 +75,48 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
             print_problems(corpus.meta.get("problems", ()), output)
             output.line()
             print_results(done, output)
+        files.write(done, output)
         return 0
     _complain(done, output)
     return 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where the rankings and the values of each query go; None for nowhere."""
+
+    runs: Path | None
+    per_query: Path | None
+
+    def write(self, done: Evaluation, output: Output) -> None:
+        written = []
+        if self.runs is not None:
+            with disk_errors(self.runs):
+                self.runs.mkdir(parents=True, exist_ok=True)
+            for name, data in run_files(done):
+                write_file(self.runs / name, data)
+                written.append(self.runs / name)
+        if self.per_query is not None:
+            as_json = self.per_query.suffix.casefold() == ".json"
+            write_file(self.per_query, (queries_json if as_json else queries_csv)(done))
+            written.append(self.per_query)
+        for path in written:
+            output.note(f"wrote {path}")
+
+
+def _files(arguments: argparse.Namespace) -> _Files:
+    """The files asked for. Raises InvalidInput now for what could not be written in the end."""
+    runs = Path(arguments.runs).expanduser() if arguments.runs else None
+    per_query = Path(arguments.per_query).expanduser() if arguments.per_query else None
+    if runs is not None and runs.exists() and not runs.is_dir():
+        raise InvalidInput(f"--runs: {runs} is a file.", hint="Name a folder.")
+    if per_query is not None and per_query.is_dir():
+        raise InvalidInput(f"--per-query: {per_query} is a folder.", hint="Name a file.")
+    if per_query is not None and not per_query.parent.is_dir():
+        raise InvalidInput(
+            f"--per-query: there is no folder {per_query.parent}.", hint="Make it first."
+        )
+    return _Files(runs, per_query)
 
 
 def measure(arguments: argparse.Namespace, output: Output) -> int:
@@ -247,4 +289,5 @@ def _complain(done: Evaluation, output: Output) -> None:
 
 
 def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
+    more = f" and {len(ids) - 5:,} more" if len(ids) > 5 else ""
+    return ", ".join(ids[:5]) + more

@@ -225,6 +225,17 @@ def _add_evaluate(parser: _Parser) -> None:
     _add_measures(parser)
     _add_judged(parser)
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
+    parser.add_argument(
+        "--runs",
+        metavar="DIR",
+        help="write the rankings of each pipeline as a TREC run file into this folder",
+    )
+    parser.add_argument(
+        "--per-query",
+        metavar="FILE",
+        help="write the values of each query and pipeline, as JSON for a name that ends in .json, "
+        "else as CSV",
+    )
 
 
 def _add_measure(parser: _Parser) -> None:

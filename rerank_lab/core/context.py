@@ -158,7 +158,7 @@ class Context:
             raise MissingKey(
                 f"No key is set: {variable}.",
                 hint=f"Set the environment variable {variable}, or enter the key on the Models "
-                "page; it then lives in this browser session only.",
+                "page of the app; it then lives in this browser session only.",
             )
         return value
 

@@ -64,8 +64,8 @@ def access_of(
             raise MissingKey(
                 f"The key in the environment ({provider.key}) is not sent to {host}, which is not "
                 f"{provider.title}'s own address.",
-                hint="Enter a key for it on the Models page, or let whoever runs this app name "
-                f"the host in {urls.KEY_HOSTS}.",
+                hint=f"Name the host in the environment variable {urls.KEY_HOSTS}, or enter a "
+                "key for it on the Models page of the app.",
             )
         key = ""
     if key and base.startswith("http://") and not urls.is_private(base):

@@ -225,7 +225,7 @@ class RemoteCaller:
         refused = refusal(error, provider, access.secrets, attempts, request.summary)
         if error.status in (401, 403) and provider.key_optional and not access.key:
             refused.hint = (
-                f"The server wants a key: enter one for {provider.key} on the Models page. "
-                f"One in the environment is sent only to hosts named in {urls.KEY_HOSTS}."
+                f"The server wants a key: enter one for {provider.key} on the Models page of the "
+                f"app. One in the environment is sent only to hosts named in {urls.KEY_HOSTS}."
             )
         return refused

@@ -219,7 +219,7 @@ class Retriever(Component, ABC):
             raise BackendError(
                 f"The {self.info.name} index in {folder.name!r} was built for another "
                 f"{' and '.join(differing)}.",
-                hint="Delete this index on the Corpora page; it is then built anew.",
+                hint=f"Delete the folder {folder}; the index is then built anew.",
                 details=str(folder),
             )
 

@@ -51,7 +51,7 @@ def delete_index(indexes: Path, content_hash: str, name: str) -> None:
     if name not in known:
         raise InvalidInput(
             f"There is no index {name!r} of this corpus.",
-            hint="It may have been deleted elsewhere; reload the page.",
+            hint="It may have been deleted elsewhere; look again at what there is.",
         )
     remove_folder(known[name].folder)
 

@@ -49,13 +49,18 @@ class PipelineProblem:
 
 @dataclass(frozen=True, slots=True)
 class QueryLine:
-    """One query: the primary measure by pipeline (None without an answer), and how far apart."""
+    """One query: the primary measure by pipeline (None without an answer), and how far apart.
+
+    `differences` are those values against the baseline's; None for the baseline itself, and where
+    one of the two gave no answer.
+    """
 
     id: str
     text: str
     values: tuple[float | None, ...]
     statuses: tuple[str, ...]
     spread: float | None
+    differences: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +155,14 @@ def pipeline_labels(
     return {spec: short[plain[spec]] for spec in specs}, depth
 
 
-def query_lines(evaluation: Evaluation, primary: str) -> tuple[QueryLine, ...]:
+def query_lines(evaluation: Evaluation, primary: str, baseline: str = "") -> tuple[QueryLine, ...]:
     """The queries, those on which the pipelines disagree most first, unanswered ones next.
 
     Disagreement is the largest minus the smallest value of the measure. Ties keep the order asked.
     """
-    lines = [_query_line(evaluation, query.id, query.text, primary)
+    primary, baseline = evaluation.compared_by(primary, baseline)
+    place = evaluation.design.pipelines.index(baseline)
+    lines = [_query_line(evaluation, query.id, query.text, (primary, place))
              for query in evaluation.design.queries]  # fmt: skip
     return tuple(
         sorted(
@@ -298,7 +305,11 @@ def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[Pipeli
     return tuple(by_error)
 
 
-def _query_line(evaluation: Evaluation, query_id: str, text: str, primary: str) -> QueryLine:
+def _query_line(
+    evaluation: Evaluation, query_id: str, text: str, compared_by: tuple[str, int]
+) -> QueryLine:
+    """`compared_by` is the measure, and the place of the baseline among the pipelines."""
+    primary, baseline = compared_by
     measured = evaluation.per_query.get(query_id, {})
     specs = evaluation.design.pipelines
     values = tuple(measured[s].get(primary) if s in measured else None for s in specs)
@@ -306,4 +317,9 @@ def _query_line(evaluation: Evaluation, query_id: str, text: str, primary: str) 
     statuses = tuple(cell.status.value if cell else "not asked yet" for cell in cells)
     known = [value for value in values if value is not None]
     spread = max(known) - min(known) if len(known) > 1 else None
-    return QueryLine(query_id, text, values, statuses, spread)
+    base = values[baseline]
+    differences = tuple(
+        None if place == baseline or value is None or base is None else value - base
+        for place, value in enumerate(values)
+    )
+    return QueryLine(query_id, text, values, statuses, spread, differences)

@@ -8,10 +8,12 @@ import json
 import re
 import tempfile
 import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.types import Run
+from rerank_lab.core.types import Query, Run
 from rerank_lab.corpora.runs import trec_lines, write_run
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.views.importing import not_a_formula
@@ -31,29 +33,82 @@ def results_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -
     return out.getvalue()
 
 
-def queries_csv(evaluation: Evaluation) -> str:
-    """One line a query and pipeline: status, error, every measure (empty without an answer)."""
+def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
+    """One line a query and pipeline: status, error, every measure (empty without an answer).
+
+    `difference` is that of the primary measure against the baseline.
+    """
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     names = evaluation.design.measures
-    rows.writerow(["query_id", "query", "pipeline", "status", "seconds", "error", *names])
+    rows.writerow(
+        ["query_id", "query", "pipeline", "status", "seconds", "error", *names, "difference"]
+    )
+    for line in _query_values(evaluation, primary, baseline):
+        rows.writerow(
+            [
+                not_a_formula(line.query.id),
+                not_a_formula(line.query.text),
+                line.pipeline,
+                line.status,
+                _number(line.seconds),
+                not_a_formula(line.error),
+                *(_number(line.values.get(name)) for name in names),
+                _number(line.difference),
+            ]
+        )
+    return out.getvalue()
+
+
+def queries_json(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
+    """`queries`: one entry a query and pipeline, with what `queries_csv` has in a line."""
+    entries = [
+        {
+            "query_id": line.query.id,
+            "query": line.query.text,
+            "pipeline": line.pipeline,
+            "status": line.status,
+            "seconds": line.seconds,
+            "error": line.error,
+            "measures": line.values,
+            "difference": line.difference,
+        }
+        for line in _query_values(evaluation, primary, baseline)
+    ]
+    return json.dumps({"queries": entries}, ensure_ascii=False, indent=1) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _QueryValues:
+    """What one pipeline made of one query; `status` is "" while it was not asked."""
+
+    query: Query
+    pipeline: str
+    status: str
+    seconds: float | None
+    error: str
+    values: Mapping[str, float]
+    difference: float | None
+
+
+def _query_values(evaluation: Evaluation, primary: str, baseline: str) -> Iterator[_QueryValues]:
+    primary, baseline = evaluation.compared_by(primary, baseline)
     for query in evaluation.design.queries:
+        of_query = evaluation.per_query.get(query.id, {})
+        base = of_query.get(baseline, {}).get(primary)
         for spec in evaluation.design.pipelines:
             cell = evaluation.cells.get((query.id, spec))
-            values = evaluation.per_query.get(query.id, {}).get(spec, {})
-            failure = cell.failure.message if cell and cell.failure else ""
-            rows.writerow(
-                [
-                    not_a_formula(query.id),
-                    not_a_formula(query.text),
-                    spec,
-                    cell.status.value if cell else "",
-                    _number(cell.seconds if cell else None),
-                    not_a_formula(failure),
-                    *(_number(values.get(name)) for name in names),
-                ]
+            values = of_query.get(spec, {})
+            value = values.get(primary)
+            yield _QueryValues(
+                query,
+                spec,
+                cell.status.value if cell else "",
+                cell.seconds if cell else None,
+                cell.failure.message if cell and cell.failure else "",
+                values,
+                None if spec == baseline or value is None or base is None else value - base,
             )
-    return out.getvalue()
 
 
 def results_json(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
@@ -73,15 +128,21 @@ def runs_zip(evaluation: Evaluation) -> bytes:
     """One TREC run a pipeline that answered anything."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, spec in enumerate(evaluation.design.pipelines, 1):
-            run = evaluation.run(spec)
-            if run.rankings:
-                stem = f"{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', spec).strip('-')[:80]}"
-                suffix, data = _run_file(run)
-                entry = zipfile.ZipInfo(stem + suffix, _ZIP_DATE)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, data)
+        for name, data in run_files(evaluation):
+            entry = zipfile.ZipInfo(name, _ZIP_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
     return out.getvalue()
+
+
+def run_files(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
+    """The name and content of a run file for each pipeline that answered anything."""
+    for number, spec in enumerate(evaluation.design.pipelines, 1):
+        run = evaluation.run(spec)
+        if run.rankings:
+            stem = f"{number}-{re.sub(r'[^A-Za-z0-9.]+', '-', spec).strip('-')[:80]}"
+            suffix, data = _run_file(run)
+            yield stem + suffix, data
 
 
 def _run_file(run: Run) -> tuple[str, bytes]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 from rerank_lab.cli import main
 from tests.cli.conftest import Calls, fail_json
+
+ROOT = Path(__file__).parents[2]
+ABOVE = {"ui", "views", "charts"}
+"""Rooms of the app alone."""
 
 
 @pytest.mark.parametrize(
@@ -81,3 +88,32 @@ def test_ctrl_c_exits_130(capsys: pytest.CaptureFixture[str], plugin: Calls, fol
         shown = capsys.readouterr()
         assert shown.out == ""
         assert json.loads(shown.err)["error"] == "cancelled"
+
+
+def test_no_hint_of_the_library_speaks_of_pages_alone() -> None:
+    """The library serves the command line as well: a page of the app is at most the other way."""
+    rooms = [path for path in (ROOT / "rerank_lab").iterdir() if path.name not in ABOVE]
+    files = [file for room in rooms for file in ([room] if room.is_file() else room.rglob("*.py"))]
+    hints = [
+        (file.name, " ".join(part.value for part in ast.walk(value) if _is_text(part)))
+        for file in files
+        if file.suffix == ".py"
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for value in _hint_values(node)
+    ]
+    assert len(hints) > 200
+    spoken = re.compile(r"\b(press|click|button|side ?bar|reload)\b|\b[A-Z]\w+ page\b")
+    other_way = re.compile(r"rerank-lab |environment|command line")
+    assert [one for one in hints if spoken.search(one[1]) and not other_way.search(one[1])] == []
+
+
+def _hint_values(node: ast.AST) -> list[ast.AST]:
+    """What is given as a hint here."""
+    if isinstance(node, ast.keyword) and node.arg == "hint":
+        return [node.value]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [node.value for one in targets if isinstance(one, ast.Attribute) and one.attr == "hint"]
+
+
+def _is_text(part: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(part, ast.Constant) and isinstance(part.value, str)

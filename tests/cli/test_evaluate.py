@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
-from tests.cli.conftest import Calls, run_json
+from tests.cli.conftest import Calls, fail_json, run_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -148,3 +149,42 @@ def test_queries_that_are_documents_are_left_out_and_it_is_said(
     assert "2 queries exclude documents" in capsys.readouterr().out
     kept = run_json(capsys, *asked, "--no-exclude-identical")
     assert kept["results"][0]["measures"]["RR@10"] == 0.5
+
+
+def test_runs_and_values_of_each_query_are_written(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, plugin: Calls
+) -> None:
+    """A run file measured again gives what the evaluation gave."""
+    specs = ["as-given", "as-given >> by-length"]
+    runs, values = tmp_path / "runs", tmp_path / "values.csv"
+    asked = ["evaluate", str(folder), "-p", *specs, "-m", "RR", "nDCG@10"]
+    done = run_json(capsys, *asked, "--runs", str(runs), "--per-query", str(values))
+
+    assert sorted(file.name for file in runs.iterdir()) == [
+        "1-as-given.trec", "2-as-given-by-length.trec",
+    ]  # fmt: skip
+    for place, file in enumerate(sorted(runs.iterdir())):
+        again = run_json(
+            capsys, "measure", str(folder / "qrels.tsv"), str(file), "-m", "RR", "nDCG@10"
+        )
+        assert again["measures"] == done["results"][place]["measures"]
+    rows = list(csv.DictReader(values.open()))
+    assert [(row["query_id"], row["pipeline"], row["RR"], row["difference"]) for row in rows] == [
+        ("q1", specs[0], "0.5", ""), ("q1", specs[1], "1.0", "0.5"),
+        ("q2", specs[0], "1.0", ""), ("q2", specs[1], "0.5", "-0.5"),
+    ]  # fmt: skip
+    as_json = tmp_path / "values.json"
+    run_json(capsys, *asked, "--per-query", str(as_json))
+    first = json.loads(as_json.read_text())["queries"][1]
+    assert (first["query_id"], first["measures"]["RR"], first["difference"]) == ("q1", 1.0, 0.5)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, plugin: Calls
+) -> None:
+    asked = ["evaluate", str(folder), "-p", "as-given"]
+    missing = str(tmp_path / "nowhere" / "values.csv")
+    assert "there is no folder" in fail_json(capsys, *asked, "--per-query", missing)["message"]
+    taken = str(folder / "qrels.tsv")
+    assert "is a file" in fail_json(capsys, *asked, "--runs", taken)["message"]
+    assert plugin == []

@@ -95,6 +95,14 @@ class Evaluation:
         pipelines = sum(outcome.measured > 0 for outcome in self.outcomes)
         return pipelines > 1 and len(self.common) >= min(_HANDFUL, self.judged_asked)
 
+    def compared_by(self, primary: str = "", baseline: str = "") -> tuple[str, str]:
+        """The measure and the baseline of that name; the first of the design for unknown names."""
+        measures, pipelines = self.design.measures, self.design.pipelines
+        return (
+            primary if primary in measures else measures[0],
+            baseline if baseline in pipelines else pipelines[0],
+        )
+
     def table(self, primary: str = "", baseline: str = "") -> ResultTable:
         """Its results as rows and columns. Unknown names fall back to the first of the design.
 
@@ -103,8 +111,7 @@ class Evaluation:
             baseline: The pipeline that the others are compared with.
         """
         design = self.design
-        primary = primary if primary in design.measures else design.measures[0]
-        baseline = baseline if baseline in design.pipelines else design.pipelines[0]
+        primary, baseline = self.compared_by(primary, baseline)
         values = {spec: self.values(spec, primary, common=True) for spec in design.pipelines}
         values = {spec: by_query for spec, by_query in values.items() if by_query}
         paired: dict[str, Paired] = {}

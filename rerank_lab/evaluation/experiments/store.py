@@ -127,7 +127,7 @@ def experiment_folder(home: Path, experiment_id: str) -> ExperimentFolder:
     if not _ID.fullmatch(experiment_id):
         raise InvalidInput(
             f"{experiment_id[:80]!r} is not the id of an experiment.",
-            hint="Choose one of the list on the Evaluate page.",
+            hint="Choose one of the list of kept evaluations.",
         )
     return ExperimentFolder(home / "experiments" / experiment_id)
 
@@ -151,7 +151,7 @@ def load_experiment(experiment_id: str, home: Path | None = None) -> Evaluation:
     if design is None:
         raise InvalidInput(
             f"There is no experiment {experiment_id!r} in the data folder.",
-            hint="Choose one of the list on the Evaluate page, or run it again.",
+            hint="Choose one of the list of kept evaluations, or run it again.",
         )
     keys = {(query.id, spec) for query in design.queries for spec in design.pipelines}
     return score(design, (cell for key, cell in folder.cells().items() if key in keys))

@@ -138,7 +138,8 @@ def _companions(ctx: Context) -> tuple[str, str]:
     if not ctx.secrets.get(KEY_ID, "").strip():
         raise MissingKey(
             f"{SECRET} is entered without {KEY_ID}.",
-            hint="Enter both on the Models page; they belong together.",
+            hint="They belong together: enter both on the Models page of the app, or set both in "
+            "the environment.",
         )
     entered = bool(ctx.secrets.get(TOKEN, "").strip())
     token = checked_key(TOKEN, ctx, required=False) if entered else ""

@@ -62,7 +62,7 @@ class Comparison:
                 f"This comparison was made over other documents than those of {corpus.name!r} "
                 f"(corpus {header.corpus!r}, {header.documents:,} documents, content "
                 f"{header.content_hash[:12]}).",
-                hint=f"Import the corpus {header.corpus!r} as it was then, on the Corpora page, "
+                hint=f"Import the corpus {header.corpus!r} as it was then "
                 "and open this comparison again; or ask these pipelines afresh.",
             )
         known = corpus.document_ids | corpus.by_id.keys()

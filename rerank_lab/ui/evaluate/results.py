@@ -8,14 +8,16 @@ from typing import Any
 import streamlit as st
 
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.shared import parts, state
 from rerank_lab.ui.shared.navigation import COMPARE_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
-from rerank_lab.views.evaluate import EvaluateView, evaluate_view, query_lines
+from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
 from rerank_lab.views.evaluate_lines import design_line, open_line, unanswered
 from rerank_lab.views.health import kept_orders
+from rerank_lab.views.query_changes import CHANGES, by_change, change_name
 
 
 def draw(
@@ -102,8 +104,8 @@ def _problems(view: EvaluateView) -> None:
 def _queries(
     evaluation: Evaluation, view: EvaluateView, links: Sequence[str], colours: Mapping[str, int]
 ) -> None:
-    lines = query_lines(evaluation, view.primary)
     st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
+    lines = _chosen_queries(evaluation, view)
 
     def compare() -> None:
         clicked = st.session_state["to_compare"]
@@ -120,6 +122,9 @@ def _queries(
     }
     for place, row in enumerate(view.rows):
         columns[row.label] = [line.values[place] for line in lines]
+    for place, row in enumerate(view.rows):
+        if not row.baseline:
+            columns[_change_heading(row)] = [line.differences[place] for line in lines]
     columns["Not answered"] = [unanswered(line, view.rows) for line in lines]
     if not any(columns["Not answered"]):
         del columns["Not answered"]
@@ -136,6 +141,39 @@ def _queries(
         go_to(COMPARE_PAGE)
 
 
+def _chosen_queries(evaluation: Evaluation, view: EvaluateView) -> tuple[QueryLine, ...]:
+    """The queries that are left by the filter, which compares one pipeline with the baseline."""
+    baseline = next(row.spec for row in view.rows if row.baseline)
+    lines = query_lines(evaluation, view.primary, baseline)
+    others = [place for place, row in enumerate(view.rows) if not row.baseline]
+    if not others:
+        return lines
+    with st.container(horizontal=True, vertical_alignment="bottom", key="query_filter"):
+        place = others[0]
+        if len(others) > 1:
+            place = st.selectbox(
+                "Against the baseline",
+                others,
+                format_func=lambda other: view.rows[other].label,
+                key=f"changed_pipeline_{evaluation.id}_{baseline}",
+                width=300,
+            )
+        change = st.segmented_control(
+            "Queries to show",
+            CHANGES,
+            default=CHANGES[0],
+            required=True,
+            format_func=lambda one: change_name(lines, one, place),
+            key=f"changed_{evaluation.id}",
+            label_visibility="collapsed",
+        )
+    return by_change(lines, change, place)
+
+
+def _change_heading(row: ResultRow) -> str:
+    return f"± {row.label}"
+
+
 def _columns(
     view: EvaluateView, colours: Mapping[str, int], compare: Callable[[], None]
 ) -> dict[str, Any]:
@@ -149,6 +187,15 @@ def _columns(
             color=hues[colours.get(row.spec, 0)],
         )
         for row in view.rows
+    }
+    config |= {
+        _change_heading(row): st.column_config.NumberColumn(
+            _change_heading(row),
+            format="%+.3f",
+            help=f"{view.primary} against the baseline",
+        )
+        for row in view.rows
+        if not row.baseline
     }
     config["Compare"] = st.column_config.ButtonColumn(
         "",
@@ -168,7 +215,7 @@ def _downloads(evaluation: Evaluation, primary: str, baseline: str) -> None:
     comparison = (evaluation, primary, baseline)
     files: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
         ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(*comparison)),
-        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(evaluation)),
+        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(*comparison)),
         ("JSON", "evaluation.json", "application/json", lambda: export.results_json(*comparison)),
         ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(evaluation)),
     )
