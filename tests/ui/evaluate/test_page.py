@@ -200,3 +200,16 @@ def test_a_provider_is_estimated_before_and_asked_with_the_key_of_the_session(
         assert len(server.requests) == 10
     found = list_experiments(default_engine().home)
     assert KEY not in repr(found)
+
+
+def test_the_queries_that_got_worse_are_shown_alone_with_their_signed_loss() -> None:
+    made = kept("bm25", "bm25(b=0.0)")
+    run(made)
+    at = open_page("evaluate", exp=made.id)
+    at.segmented_control(key=f"changed_{made.id}").set_value("worse").run()
+    table = at.dataframe[-1].value
+    losses = list(table["± bm25(b=0.0)"])
+    assert 0 < len(table) < 60
+    assert losses == sorted(losses)
+    assert max(losses) < 0
+    assert losses == pytest.approx(list(table["bm25(b=0.0)"] - table["bm25"]))
