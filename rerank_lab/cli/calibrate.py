@@ -11,7 +11,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora import load_corpus
 from rerank_lab.evaluation.calibration import calibrate as fitted
-from rerank_lab.evaluation.calibration import judged_scores, threshold_for
+from rerank_lab.evaluation.calibration import judged_scores, require_judgments, threshold_for
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.views.calibration import view
 
@@ -32,8 +32,12 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         spend=SpendMeter(arguments.spend_limit),
     )
     judged_queries = [query for query in corpus.queries if corpus.qrels.get(query.id)]
+    judged_queries = judged_queries[: arguments.limit]
+    require_judgments(corpus, judged_queries, arguments.grade, arguments.folds)
     note_cost_estimates([arguments.pipeline], judged_queries, corpus, engine, output)
-    judged = judged_scores(corpus, arguments.pipeline, grade=arguments.grade, ctx=ctx)
+    judged = judged_scores(
+        corpus, arguments.pipeline, queries=judged_queries, grade=arguments.grade, ctx=ctx
+    )
     calibration = fitted(judged, folds=arguments.folds, seed=arguments.seed)
     result_view = view(calibration, arguments.method, arguments.precision)
     if output.as_json:

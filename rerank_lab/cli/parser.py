@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
+from rerank_lab.cli.positionals import rearranged
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -35,13 +37,24 @@ _EXAMPLES = """examples:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InvalidInput(f"{self.prog}: {message}.", hint=f"See: {self.prog} --help")
+        hint = f"See: {self.prog} --help"
+        if "arguments are required" in message:
+            hint += ". Put -- before a text that begins with -"
+        raise InvalidInput(f"{self.prog}: {message}.", hint=hint)
 
 
 def read_arguments(words: Sequence[str]) -> argparse.Namespace:
     """The arguments of one command. Raises InvalidInput for what cannot be understood."""
     parser = _parser()
-    arguments, rest = parser.parse_known_args(words)
+    try:
+        arguments, rest = parser.parse_known_args(words)
+    except InvalidInput:
+        for attempt in rearranged(words):
+            with suppress(InvalidInput):
+                arguments, rest = parser.parse_known_args(attempt)
+                break
+        else:
+            raise
     if arguments.command == "app":
         arguments.rest = rest
     elif rest:
@@ -158,6 +171,8 @@ def _add_reading(parser: _Parser, files: str) -> None:
 
 
 def _add_judged(parser: _Parser) -> None:
+    """Options of the commands that ask judged queries."""
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
     parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
     parser.add_argument(
@@ -224,7 +239,6 @@ def _add_evaluate(parser: _Parser) -> None:
     _add_specs(parser)
     _add_measures(parser)
     _add_judged(parser)
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
     parser.add_argument(
         "--runs",
         metavar="DIR",

@@ -15,6 +15,7 @@ from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, LearnedModel
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
 from rerank_lab.learning import plan
 from rerank_lab.learning import train as trained
+from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.views.train import train_view
 
@@ -42,6 +43,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         corpus,
         arguments.pipeline,
         arguments.name,
+        queries=usable(corpus.queries, corpus.qrels)[: arguments.limit],
         settings=settings,
         folds=arguments.folds,
         language=arguments.language,

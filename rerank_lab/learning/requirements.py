@@ -12,8 +12,9 @@ MIN_QUERIES = 10
 
 
 def usable(queries: Sequence[Query], qrels: Qrels) -> tuple[Query, ...]:
-    """The queries with at least one relevant document."""
-    return tuple(q for q in queries if any(grade > 0 for grade in qrels.get(q.id, {}).values()))
+    """The queries with at least one relevant document, each id once."""
+    relevant = {q.id for q in queries if any(grade > 0 for grade in qrels.get(q.id, {}).values())}
+    return tuple({query.id: query for query in queries if query.id in relevant}.values())
 
 
 def require_queries(queries: Sequence[Query], qrels: Qrels, folds: int) -> tuple[Query, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Qrels, Ranking
+from rerank_lab.evaluation.folds import query_folds
 from rerank_lab.evaluation.measures import measure
 from rerank_lab.fusion.learned.features import BEFORE, direction
 from rerank_lab.fusion.learned.learners import fit
@@ -22,12 +23,6 @@ from rerank_lab.learning.gather import Example, stacked
 
 MEASURE = "nDCG@10"
 Values = dict[str, float]
-
-
-def split(count: int, folds: int, seed: int) -> list[list[int]]:
-    """Indexes of queries by fold: sizes differ by one at most, every query is in one fold."""
-    order = np.random.default_rng(seed).permutation(count).tolist()
-    return [sorted(order[start::folds]) for start in range(folds)]
 
 
 def cross_validate(
@@ -47,19 +42,18 @@ def cross_validate(
     how many steps are done and how many there are.
     """
     done, total = progress
-    parts = split(len(examples), folds, settings.seed)
-    scores: dict[int, NDArray[np.float64]] = {}
-    for part in parts:
+    by_id = {example.query.id: example for example in examples}
+    by_fold = query_folds(list(by_id), folds, settings.seed)
+    scores: dict[str, NDArray[np.float64]] = {}
+    for part in by_fold:
         ctx.checkpoint()
-        rest = [example for place, example in enumerate(examples) if place not in set(part)]
+        rest = [example for query_id, example in by_id.items() if query_id not in set(part)]
         trees = fit(*stacked(rest), settings)
-        for place in part:
-            matrix = examples[place].matrix
-            scores[place] = trees.predict(matrix) if len(matrix) else np.empty(0)
+        for query_id in part:
+            matrix = by_id[query_id].matrix
+            scores[query_id] = trees.predict(matrix) if len(matrix) else np.empty(0)
         ctx.report("validating", (done := done + 1), total)
-    ids = [example.query.id for example in examples]
-    by_fold = [[ids[place] for place in part] for part in parts]
-    model = _measured(examples, [scores[i] for i in range(len(examples))], qrels, parents)
+    model = _measured(examples, [scores[query_id] for query_id in by_id], qrels, parents)
     before = _measured(examples, [None] * len(examples), qrels, parents)
     alone: dict[str, Values] = {}
     for column, name in enumerate(names):

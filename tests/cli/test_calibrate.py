@@ -40,6 +40,36 @@ def test_the_command_answers_in_words_and_ends_with_a_pipeline(
     assert "platt(" in lines[-1]
 
 
+def test_a_limit_takes_the_first_judged_queries(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "helpdesk", "-p", "bm25(k=20)", "--limit", "30", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 30
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--limit", "9"), "9 judged queries"),
+        (("--grade", "4"), "0 relevant"),
+        (("--folds", "70"), "60 judged queries"),
+        (("--folds", "1"), "1 fold"),
+    ],
+)
+def test_what_the_judgments_rule_out_is_refused_before_any_query_is_run(
+    given: tuple[str, str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise AssertionError("a query was run")
+
+    monkeypatch.setattr(Pipeline, "run", run)
+    assert main(["calibrate", "helpdesk", "-p", "bm25(k=20)", *given, "--json"]) == 2
+    error = json.loads(capsys.readouterr().err)
+    assert message in error["message"]
+    assert error["hint"]
+
+
 def test_a_pipeline_without_scores_is_an_error_with_a_hint(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

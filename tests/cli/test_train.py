@@ -58,6 +58,14 @@ def test_train_as_json_and_the_model_in_use(
     assert "trained on this query" in capsys.readouterr().out
 
 
+def test_a_limit_takes_the_first_queries_that_can_teach(
+    capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    assert main(["train", folder, *GIVEN, "--limit", "12", "--json"]) == 0
+    model = json.loads(capsys.readouterr().out)["model"]
+    assert model["origin"]["query_ids"] == [f"q{number}" for number in range(12)]
+
+
 def test_a_model_is_not_replaced_unless_that_is_asked_for(
     capsys: pytest.CaptureFixture[str], folder: str
 ) -> None:
@@ -81,6 +89,7 @@ def test_a_model_is_not_replaced_unless_that_is_asked_for(
         (("--folds", "40"), "40 folds"),
         (("--leaves", "1"), "cannot train"),
         (("--learner", "ranknet"), "invalid choice"),
+        (("--limit", "9"), "Only 9 of 9 judged queries"),
     ],
 )
 def test_what_cannot_be_trained_is_one_json_line(

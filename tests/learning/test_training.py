@@ -14,12 +14,12 @@ from rerank_lab.core.types import Document, Query, Status
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.experiments import evaluate
 from rerank_lab.evaluation.experiments import plan as plan_experiment
+from rerank_lab.evaluation.folds import query_folds
 from rerank_lab.evaluation.statistics import paired
 from rerank_lab.fusion.learned.model import LearnedModel
 from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.fusion.learned.store import list_models, load_model
 from rerank_lab.learning import MIN_QUERIES, plan, train
-from rerank_lab.learning.validate import split
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from tests.fusion.learned import made
@@ -249,7 +249,8 @@ def test_the_record_says_what_it_was_trained_on(corpus: Corpus) -> None:
 
 @given(count=st.integers(2, 60), folds=st.integers(2, 10), seed=st.integers(0, 99))
 def test_every_query_is_in_one_fold_and_folds_are_even(count: int, folds: int, seed: int) -> None:
-    parts = split(count, min(folds, count), seed)
-    assert sorted(place for part in parts for place in part) == list(range(count))
+    ids = [f"q{place}" for place in range(count)]
+    parts = query_folds(ids, min(folds, count), seed)
+    assert sorted(one for part in parts for one in part) == sorted(ids)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    assert parts == split(count, min(folds, count), seed)
+    assert parts == query_folds(ids, min(folds, count), seed)

@@ -49,7 +49,7 @@ def fit_platt(scores: Floats, truth: Floats) -> Curve:
     if slope <= 0:
         raise InvalidInput(
             "Higher scores do not go with relevance here, so that no curve can rise.",
-            hint="This reranker does not work on these queries: look at it on Evaluate first.",
+            hint="This reranker does not work on these queries: evaluate it first.",
         )
     slope, intercept = float(f"{slope:.6g}"), float(f"{intercept:.6g}")
 

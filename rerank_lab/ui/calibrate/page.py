@@ -20,6 +20,7 @@ from rerank_lab.evaluation.calibration import (
     Method,
     calibrate,
     judged_scores,
+    require_judgments,
 )
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
@@ -162,6 +163,7 @@ def _job(corpus: Corpus, spec: str, grade: int) -> Job:
     asked_anew = st.session_state.pop(_ASKED, None) == key
     if known is not None and known.state is JobState.FAILED and not asked_anew:
         return known
+    require_judgments(corpus, corpus.queries, grade)
 
     def work(ctx: Context) -> Calibration:
         return calibrate(judged_scores(corpus, pipeline, grade=grade, ctx=ctx, engine=engine))

@@ -12,7 +12,7 @@ from rerank_lab.core.errors import BackendError, ContractViolation, InvalidInput
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation import calibration
-from rerank_lab.evaluation.calibration import calibrate, judged_scores
+from rerank_lab.evaluation.calibration import calibrate, fitting, judged_scores, require_judgments
 from rerank_lab.evaluation.calibration.curves import Curve
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -89,7 +89,7 @@ def test_no_curve_is_tested_on_a_query_that_it_was_fitted_on(
 
         return Curve("platt", apply)
 
-    monkeypatch.setattr(calibration, "FITS", {"platt": spy, "isotonic": spy})
+    monkeypatch.setattr(fitting, "FITS", {"platt": spy, "isotonic": spy})
     calibrate(named)
     assert len(pairs) == 10
     assert not any(fitted & tested for fitted, tested in pairs)
@@ -111,6 +111,39 @@ def test_a_corpus_that_judges_only_what_is_relevant_is_told_what_it_lacks(engine
     with pytest.raises(InvalidInput, match="and 0 other candidates") as caught:
         calibrate(judged_scores(positive, SPEC, engine=engine))
     assert "Judge some with grade 0" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("queries", "grade", "kept", "message"),
+    [
+        (3, 1, {0, 2}, "3 judged queries"),
+        (20, 3, {0, 2}, "0 relevant and 180 other documents"),
+        (20, 1, {2}, "and 0 other documents"),
+        (20, 1, {0}, "0 relevant"),
+    ],
+)
+def test_what_judgments_alone_rule_out_is_refused_without_scoring(
+    queries: int, grade: int, kept: set[int], message: str
+) -> None:
+    made = corpus(queries)
+    qrels = {q: {d: g for d, g in row.items() if g in kept} for q, row in made.qrels.items()}
+    judged = Corpus("c", made.documents, made.queries, qrels)
+    with pytest.raises(InvalidInput, match=message) as caught:
+        require_judgments(judged, judged.queries, grade)
+    assert "At least 10 queries" in caught.value.hint
+    require_judgments(made if queries > 9 else corpus(), corpus().queries)
+
+
+def test_judgments_of_documents_that_are_not_there_are_no_judgments() -> None:
+    made = corpus()
+    elsewhere = {q: {f"x{d}": g for d, g in row.items()} for q, row in made.qrels.items()}
+    with pytest.raises(InvalidInput, match="0 judged queries"):
+        require_judgments(Corpus("c", made.documents, made.queries, elsewhere), made.queries)
+
+
+def test_one_fold_is_refused(engine: Engine) -> None:
+    with pytest.raises(InvalidInput, match="1 fold"):
+        calibrate(judged_scores(corpus(), SPEC, engine=engine), folds=1)
 
 
 def test_orders_without_scores_and_failures_are_told(engine: Engine) -> None:

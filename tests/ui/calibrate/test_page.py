@@ -52,6 +52,22 @@ def test_a_pipeline_that_gives_no_scores_is_explained() -> None:
     until(at, "gives no scores for judged documents")
 
 
+def test_judgments_that_rule_a_calibration_out_are_told_before_anything_runs(
+    tmp_path: Path,
+) -> None:
+    rows = [{"_id": f"d{n}", "text": f"text {n}"} for n in range(25)]
+    (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    queries = [{"_id": f"q{n}", "text": f"text {n}"} for n in range(25)]
+    (tmp_path / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    (tmp_path / "qrels.txt").write_text("\n".join(f"q{n} 0 d{n} 1" for n in range(25)))
+    import_corpus(tmp_path / "docs.jsonl", name="positive",
+                  queries=tmp_path / "queries.jsonl", qrels=tmp_path / "qrels.txt")  # fmt: skip
+    shown = words(open_page("calibrate", corpus="positive", cal="bm25(k=20) >> overlap"))
+    assert "25 judged queries with 25 relevant and 0 other documents" in shown
+    assert "Judge some with grade 0" in shown
+    assert not [job for job in resources.jobs().jobs() if job.name.startswith("Calibrating")]
+
+
 def test_a_link_with_a_wrong_pipeline_is_an_error_card() -> None:
     at = open_page("calibrate", corpus="helpdesk", cal="bm25 >> no-such-thing")
     assert "there is no reranker" in words(at)
