@@ -105,7 +105,7 @@ def _queries(
     evaluation: Evaluation, view: EvaluateView, links: Sequence[str], colours: Mapping[str, int]
 ) -> None:
     st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
-    lines = _chosen_queries(evaluation, view)
+    lines, compared = _chosen_queries(evaluation, view)
 
     def compare() -> None:
         clicked = st.session_state["to_compare"]
@@ -133,6 +133,7 @@ def _queries(
         hide_index=True,
         height=min(520, 35 * (len(lines) + 1) + 3),
         column_config=_columns(view, colours, compare),
+        column_order=_in_sight(list(columns), compared),
         key=f"query_table_{evaluation.id}",
         placeholder="–",
         alt=f"{view.primary} of every query in every pipeline",
@@ -141,13 +142,22 @@ def _queries(
         go_to(COMPARE_PAGE)
 
 
-def _chosen_queries(evaluation: Evaluation, view: EvaluateView) -> tuple[QueryLine, ...]:
-    """The queries that are left by the filter, which compares one pipeline with the baseline."""
+def _in_sight(names: Sequence[str], compared: ResultRow | None) -> list[str]:
+    """The columns with the compared pipeline's difference before the values of all pipelines."""
+    first = ["Compare", "Query", "Apart"]
+    first += [_change_heading(compared)] if compared is not None else []
+    return [*first, *(name for name in names if name not in first)]
+
+
+def _chosen_queries(
+    evaluation: Evaluation, view: EvaluateView
+) -> tuple[tuple[QueryLine, ...], ResultRow | None]:
+    """The queries that the filter leaves, and the pipeline that it compares with the baseline."""
     baseline = next(row.spec for row in view.rows if row.baseline)
     lines = query_lines(evaluation, view.primary, baseline)
     others = [place for place, row in enumerate(view.rows) if not row.baseline]
     if not others:
-        return lines
+        return lines, None
     with st.container(horizontal=True, vertical_alignment="bottom", key="query_filter"):
         place = others[0]
         if len(others) > 1:
@@ -167,7 +177,7 @@ def _chosen_queries(evaluation: Evaluation, view: EvaluateView) -> tuple[QueryLi
             key=f"changed_{evaluation.id}",
             label_visibility="collapsed",
         )
-    return by_change(lines, change, place)
+    return by_change(lines, change, place), view.rows[place]
 
 
 def _change_heading(row: ResultRow) -> str:
@@ -192,6 +202,7 @@ def _columns(
         _change_heading(row): st.column_config.NumberColumn(
             _change_heading(row),
             format="%+.3f",
+            width=120,
             help=f"{view.primary} against the baseline",
         )
         for row in view.rows
