@@ -115,7 +115,35 @@ def line_colours(theme: Theme, line: BumpLine) -> tuple[str, str, str]:
     return colour, colour, theme.background
 
 
-def bump_chart(data: Bump, theme: Theme) -> Any:
+@dataclass(frozen=True, slots=True)
+class BumpSizes:
+    """How large the bump chart is drawn, in pixels.
+
+    `height` of None is by its ranks, unless the page stretches it. `right` is the margin for the
+    titles beside the last axis, which are left out when `titles` is false.
+    `marker` and `number` are of the first k ranks, `deep_marker` and `deep_number` of those below.
+    """
+
+    height: int | None = None
+    right: int = 228
+    titles: bool = True
+    label: int = 13
+    row: int = 18
+    marker: int = 19
+    number: int = 10
+    deep_marker: int = 15
+    deep_number: int = 8
+
+
+PAGE_SIZES = BumpSizes()
+STAGE_SIZES = BumpSizes(
+    height=500, right=20, titles=False, label=16, row=21, marker=28, number=15, deep_marker=24,
+    deep_number=12,
+)  # fmt: skip
+"""For an audience: the documents are named by the answers beside the chart."""
+
+
+def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Any:
     """Documents as lines over first stage and pipelines; rank 1 on top.
 
     Each point carries the document's id in `customdata`, so that a click can pin it. Documents
@@ -127,19 +155,20 @@ def bump_chart(data: Bump, theme: Theme) -> Any:
     figure = go.Figure()
     drawn = sorted(data.lines, key=lambda line: (line.pinned, line.grade or 0))
     for line in drawn:
-        figure.add_trace(go.Scatter(**_bump_trace(data, line, theme, floor)))
+        figure.add_trace(go.Scatter(**_bump_trace(data, line, theme, floor, sizes)))
     last = len(data.axes) - 1
-    title_rows = max(len(_rows(axis.label)) for axis in data.axes)
+    titles_height = sizes.row * max(len(_rows(axis.label)) for axis in data.axes)
     figure.update_layout(template(theme))
     figure.update_layout(
-        height=int(min(620, 40 + 18 * title_rows + 20.5 * floor)),
-        margin={"l": 36, "r": 228, "t": 12 + 18 * title_rows, "b": 8},
+        height=sizes.height or int(min(620, 40 + titles_height + 20.5 * floor)),
+        margin={"l": 36, "r": sizes.right, "t": 12 + titles_height, "b": 8},
         hovermode="closest",
         shapes=[_cut_line(data.k, last, theme)],
-        annotations=[_axis_title(place, axis) for place, axis in enumerate(data.axes)]
-        + _end_labels(data, theme),
+        annotations=[_axis_title(place, axis, sizes) for place, axis in enumerate(data.axes)]
+        + (_end_labels(data, theme) if sizes.titles else []),
     )
-    figure.update_xaxes(range=[-0.35, last + 0.12], visible=False, fixedrange=True)
+    after_last = 0.12 if sizes.titles else 0.35
+    figure.update_xaxes(range=[-0.35, last + after_last], visible=False, fixedrange=True)
     ticks = [1, *range(5, data.k + 1, 5), *range(data.k + 10, data.lowest + 1, 10)]
     absent = any(place is None for line in data.lines for place in line.places)
     figure.update_yaxes(
@@ -161,7 +190,9 @@ def _height_of(rank: int, k: int) -> float:
     return float(rank) if rank <= k else k + 0.8 + (rank - k) / 4
 
 
-def _bump_trace(data: Bump, line: BumpLine, theme: Theme, floor: float) -> dict[str, Any]:
+def _bump_trace(
+    data: Bump, line: BumpLine, theme: Theme, floor: float, sizes: BumpSizes
+) -> dict[str, Any]:
     colour, fill, ink = line_colours(theme, line)
     strong = line.pinned or (line.grade or 0) >= 2 or (not data.judged and line.key == "up")
     y = [floor if place is None else _height_of(place, data.k) for place in line.places]
@@ -179,7 +210,7 @@ def _bump_trace(data: Bump, line: BumpLine, theme: Theme, floor: float) -> dict[
         },
         "marker": {
             "color": fill,
-            "size": [15 if low else 19 for low in below],
+            "size": [sizes.deep_marker if low else sizes.marker for low in below],
             "opacity": 1.0,
             "line": {
                 "color": theme.text if line.pinned else colour,
@@ -187,7 +218,10 @@ def _bump_trace(data: Bump, line: BumpLine, theme: Theme, floor: float) -> dict[
             },
         },
         "text": ["–" if place is None else str(place) for place in line.places],
-        "textfont": {"size": [8 if low else 10 for low in below], "color": ink},
+        "textfont": {
+            "size": [sizes.deep_number if low else sizes.number for low in below],
+            "color": ink,
+        },
         "textposition": "middle center",
         "customdata": [line.doc_id] * len(y),
         "hovertemplate": _hover(data, line) + "<extra></extra>",
@@ -208,11 +242,11 @@ def escaped(text: str) -> str:
     return html.escape(text).replace("%", "&#37;").replace("{", "&#123;")
 
 
-def _axis_title(place: int, axis: Axis) -> dict[str, Any]:
+def _axis_title(place: int, axis: Axis, sizes: BumpSizes) -> dict[str, Any]:
     name = "<br>".join(escaped(row) for row in _rows(axis.label))
     return {
         "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 6,
-        "text": f"<b>{name}</b>", "showarrow": False,
+        "text": f"<b>{name}</b>", "showarrow": False, "font": {"size": sizes.label},
     }  # fmt: skip
 
 

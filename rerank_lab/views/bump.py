@@ -88,8 +88,24 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     grades = view.topic.grades
     relevant = [d for place in places for d in place if grades.get(d, 0) >= 2]
     crossing = [d for d in in_some_top if not all(d in head for head in heads)]
-    wanted = dict.fromkeys([*relevant, *(in_some_top if everything else crossing)])
-    chosen = list(wanted)[:MAX_LINES]
+    chosen = [*relevant, *(in_some_top if everything else crossing)]
+    return bump_of(view, chosen, k=k, pin=pin)
+
+
+def bump_of(
+    view: CompareView, doc_ids: Sequence[str], *, k: int = 10, pin: str = ""
+) -> Bump | None:
+    """These documents, up to MAX_LINES of them, and the pinned one; None with fewer than two axes.
+
+    Documents that no axis has are left out.
+    """
+    axes, rankings = _axes(view)
+    if len(axes) < 2:
+        return None
+    places = [ranking.ranks for ranking in rankings]
+    in_some_top = dict.fromkeys(d for ranking in rankings for d in ranking.doc_ids[:k])
+    ranked = [d for d in dict.fromkeys(doc_ids) if any(d in place for place in places)]
+    chosen = ranked[:MAX_LINES]
     if pin and pin not in chosen and any(pin in place for place in places):
         chosen.append(pin)
     movements = _movements(view, axes[-1])
@@ -97,7 +113,7 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
         _line(view.topic, d, [place.get(d) for place in places], movements.get(d), d == pin)
         for d in chosen
     )
-    return Bump(axes, lines, k, len(in_some_top.keys() - set(chosen)), bool(grades))
+    return Bump(axes, lines, k, len(in_some_top.keys() - set(chosen)), bool(view.topic.grades))
 
 
 def _axes(view: CompareView) -> tuple[tuple[Axis, ...], list[Ranking]]:

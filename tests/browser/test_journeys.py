@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -353,3 +354,43 @@ def test_what_the_editor_says_in_passing_leaves_the_page_its_style(visit: Visit)
     page.wait_for_timeout(800)
     assert visitor.key("editor_use").is_visible()
     assert not visitor.key("url_state").is_visible()
+
+
+def test_a_presentation_fits_into_a_beamer_and_is_led_by_keys(visit: Visit) -> None:
+    pipelines = ["bm25", "bm25 >> identity", "bm25 >> overlap", "bm25 >> mmr"]
+    visitor = visit()
+    page = visitor.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    answers = page.locator(".rl-answer")
+    for count in (4, 3):
+        # A query of two lines, so that as little room as possible is left for the answers.
+        link = {"q": f"{QUERY} {'and once again ' * 7}", "p": pipelines[:count], "present": "1"}
+        page.goto(f"{visitor.server.url}/?{urlencode(link, doseq=True)}")
+        answers.nth(3 * count - 1).wait_for()
+        visitor.key("stage_bump").locator(".main-svg").first.wait_for()
+        lowest = max(box["y"] + box["height"] for box in map(_box, answers.all()))
+        assert lowest <= 720
+        assert page.evaluate(_OVERFLOW) == []
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("1 of 60").wait_for()
+    page.keyboard.press("2")
+    page.wait_for_url("**focus=2**")
+    answers.nth(3).wait_for(state="detached")
+    page.keyboard.press("Escape")
+    visitor.key("stage").wait_for(state="detached")
+    visitor.key("chips").wait_for()
+    assert "present" not in page.url
+    assert visitor.left == []
+
+
+_OVERFLOW = """() => [document.documentElement, ...document.querySelectorAll(
+    '[data-testid=stMain], .st-key-stage, .st-key-stage_body, .st-key-stage_side')]
+    .filter(e => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)
+    .map(e => [e.className, e.scrollHeight, e.clientHeight, e.scrollWidth, e.clientWidth])"""
+"""What a window has to be scrolled for."""
+
+
+def _box(locator: Any) -> dict[str, float]:
+    """Where an element is, in pixels of the window."""
+    box: dict[str, float] = locator.bounding_box()
+    return box

@@ -9,13 +9,23 @@ import streamlit as st
 from rerank_lab.charts import figures as charts
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.ui.compare import cards, chips, columns, document, editor, evidence, saved
+from rerank_lab.ui.compare import (
+    cards,
+    chips,
+    columns,
+    document,
+    editor,
+    evidence,
+    present,
+    saved,
+)
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, resources, run
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump
 from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
 from rerank_lab.views.labels import pipeline_colours
+from rerank_lab.views.present import ANSWERS
 from rerank_lab.views.presets import SAMPLE_QUERIES
 from rerank_lab.views.text import shorten
 
@@ -28,14 +38,21 @@ def page() -> None:
     screen = read_screen()
     parts.notices(screen.notices)
     colours = _colours(screen)
-    chips.draw(screen, colours)
+    if not screen.present:
+        chips.draw(screen, colours)
     corpus = parts.corpus_or_card(screen.corpus)
     if corpus is None:
+        if screen.present:
+            st.fragment(present.leave_button)()
         return
     saved.draw()
     replay = saved.replayed(screen, corpus)
     if replay.problem is not None:
+        if screen.present:
+            st.fragment(present.leave_button)()
         saved.problem_card(replay.problem)
+    elif screen.present and not (screen.query and screen.pipelines):
+        st.fragment(present.empty)(screen, corpus)
     elif not screen.query:
         _welcome(corpus)
     elif not screen.pipelines:
@@ -51,9 +68,11 @@ def _answers(
     run.wait_a_little(tasks)
     checks = health.submit(tuple(task.spec for task in tasks if task.job is not None))
     polling = any(not task.ended for task in tasks) or health.pending(checks)
-    draw = st.fragment(_results, run_every=POLL_S if polling else None)
+    draw = st.fragment(
+        _presented if screen.present else _results, run_every=POLL_S if polling else None
+    )
     draw(screen, topic, tasks, checks, colours, polling, replay)
-    if screen.doc and not editor.is_open() and not saved.is_open():
+    if screen.doc and not screen.present and not editor.is_open() and not saved.is_open():
         view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
         document.show(view, screen.doc)
 
@@ -81,6 +100,24 @@ def _results(
         beside=lambda: saved.controls(view, screen, tasks, replay),
         can_measure=not replay.outcomes,
     )
+    if polling and not view.pending and not health.pending(checks):
+        st.rerun()
+
+
+def _presented(
+    screen: Screen,
+    topic: Topic,
+    tasks: tuple[run.Task, ...],
+    checks: health.Checks,
+    colours: Mapping[str, int],
+    polling: bool,
+    replay: saved.Replay,
+) -> None:
+    """As `_results`, on one screen for an audience."""
+    resources.jobs().touch(resources.waiter())
+    view = compare(topic, run.outcomes(tasks), CompareOptions(ANSWERS, screen.pin))
+    health.remember_orders(view)
+    present.draw(view, screen, checks, colours)
     if polling and not view.pending and not health.pending(checks):
         st.rerun()
 

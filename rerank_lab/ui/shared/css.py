@@ -14,7 +14,7 @@ BUMP_SIDES, BUMP_UPRIGHT = 264, 96
 """Pixels of the bump chart beside its uprights, and those that each needs for its name."""
 
 _RULES = """
-.st-key-url_state, .st-key-query_bar_away { display: none; }
+.st-key-url_state, .st-key-query_bar_away, .st-key-side_away { display: none; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
 .rl-legend { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
 .rl-head { display: flex; align-items: baseline; gap: .45rem; font-size: .85rem;

@@ -9,7 +9,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.paths import HOME_VARIABLE
 from rerank_lab.corpora import Corpus
-from rerank_lab.ui.compare import saved
+from rerank_lab.ui.compare import present, saved
 from rerank_lab.ui.shared import parts, resources, state, waiting
 from rerank_lab.views import corpora
 
@@ -24,12 +24,15 @@ ICON = (
 JOBS_POLL_S = 1.0
 
 
-def draw(page: str) -> None:
-    """Draw the frame for the page of that title; call before the page runs."""
+def draw(page: str, *, presenting: bool = False) -> None:
+    """Draw the frame for the page of that title; call before the page runs.
+
+    While Compare is presented the frame is not seen, yet its widgets keep what the URL says.
+    """
     state.remember_link()
     saved.follow_link()
     parts.style()
-    with st.sidebar:
+    with st.container(key="side_away") if presenting else st.sidebar:
         st.markdown("### :material/swap_vert: Rerank Lab")
         name = state.corpus_select()
         corpus = _corpus_facts(name)
@@ -37,20 +40,24 @@ def draw(page: str) -> None:
     with st.container(
         horizontal=True,
         vertical_alignment="bottom",
-        key="query_bar" if page == COMPARE else "query_bar_away",
+        key="query_bar" if page == COMPARE and not presenting else "query_bar_away",
     ):
         state.query_box()
         if page == EVALUATE:
             state.show_box()
-        elif page != COMPARE:
+        elif page != COMPARE or presenting:
             state.size_boxes()
         elif corpus is not None and corpus.queries:
             state.sample_select(corpus.queries)
+        if page == COMPARE and not presenting:
+            present.button(corpus)
 
 
-def finish() -> None:
+def finish(*, presenting: bool = False) -> None:
     """Draw what depends on the page: running jobs. Call after the page has run."""
     state.settle_link()
+    if presenting:
+        return
     with st.sidebar:
         _data_folder()
         _jobs_panel()

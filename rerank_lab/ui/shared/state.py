@@ -15,6 +15,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Query
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import resources
+from rerank_lab.views.present import ALL, focus_of
 from rerank_lab.views.presets import (
     DEFAULT_CORPUS,
     DEFAULT_DEPTH,
@@ -42,6 +43,10 @@ class Screen:
     notices: tuple[str, ...] = ()
     saved: str = ""
     """The id of a saved comparison that is shown again where it fits, "" for none."""
+    present: bool = False
+    """Compare is one screen for an audience."""
+    focus: int = ALL
+    """The pipeline that an audience sees alone, counted from 1; ALL for all of them."""
 
 
 def corpus_select() -> str | None:
@@ -75,6 +80,8 @@ def hidden_widgets() -> None:
         st.text_input("Pinned document", key="pin", bind="query-params")
         st.text_input("Opened document", key="doc", bind="query-params")
         st.text_input("Saved comparison", key="saved", bind="query-params")
+        st.text_input("Presentation", key="present", bind="query-params")
+        st.text_input("Pipeline in focus", key="focus", bind="query-params")
 
 
 def query_box() -> None:
@@ -164,7 +171,15 @@ def read_screen() -> Screen:
         doc=str(state.get("doc") or ""),
         notices=tuple(notices),
         saved=str(state.get("saved") or ""),
+        present=presenting(),
+        focus=focus_of(str(state.get("focus") or ""), specs),
     )
+
+
+def presenting() -> bool:
+    """Whether Compare is one screen for an audience; known before any widget is drawn."""
+    link = st.query_params.get("present", "")
+    return str(st.session_state.get("present", link)) == "1"
 
 
 def flat(query: str) -> str:
