@@ -24,6 +24,7 @@ from rerank_lab.corpora.readers.judged.grades import grade_of, is_unrated
 from rerank_lab.corpora.readers.judged.letor import LetorJudgments
 from rerank_lab.corpora.readers.judged.nested_json import NestedJudgments, NestedQueries
 from rerank_lab.corpora.readers.judged.plain_queries import PlainQueries
+from rerank_lab.corpora.readers.judged.query_logs import NumberedQueries, QueryLog
 from rerank_lab.corpora.readers.judged.tables import TableJudgments, TableQueries
 from rerank_lab.corpora.readers.judged.topics import ClassicTopics, XMLTopics
 from rerank_lab.corpora.readers.judged.trec import TrecJudgments
@@ -35,7 +36,8 @@ JUDGMENT_READERS: tuple[JudgedReader[JudgedPair], ...] = (
     LetorJudgments(), NestedJudgments(), TrecJudgments(), TableJudgments(),
 )  # fmt: skip
 QUERY_READERS: tuple[JudgedReader[FoundQuery], ...] = (
-    ClassicTopics(), XMLTopics(), NestedQueries(), TableQueries(), PlainQueries(),
+    ClassicTopics(), XMLTopics(), NestedQueries(), QueryLog(), NumberedQueries(), TableQueries(),
+    PlainQueries(),
 )  # fmt: skip
 _QRELS_HINT = (
     "Give TREC lines (query 0 document grade), or a table with the columns "

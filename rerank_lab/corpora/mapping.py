@@ -27,13 +27,26 @@ TEXT = (
 )
 TITLE = ("title", "headline", "heading", "subject", "name", "question")
 QUERY_ID = ("_id", "id", "query_id", "qid", "topic_id", "question_id", "topic", "number")
-QUERY_TEXT = ("text", "query", "query_text", "question", "title", "claim", "utterance")
+QUERY_TEXT = (
+    *("text", "query", "query_text", "question", "title", "claim", "utterance", "keyword"),
+    *("search_term", "search_query", "user_input", "anchor"),
+)
 JUDGED_QUERY = ("query_id", "qid", "topic_id", "topic", "query", "question_id")
 GRADE = ("score", "grade", "relevance", "rel", "label", "relevant", "rating", "judgment")
+SETS = (
+    *("positive", "negative", "pos", "neg", "positive_passages", "contexts", "retrieved_contexts"),
+    *("reference_contexts", "response", "reference", "ground_truth", "sentence1", "sentence2"),
+)
+"""Columns of sets that train or test rerankers."""
 META = "metadata"
 PARENT = "_parent"
 
-_KNOWN = frozenset((*DOC_ID, *TEXT, *TITLE, *QUERY_ID, *QUERY_TEXT, *JUDGED_QUERY, *GRADE, META))
+_KNOWN = frozenset(
+    (*DOC_ID, *TEXT, *TITLE, *QUERY_ID, *QUERY_TEXT, *JUDGED_QUERY, *GRADE, *SETS, META)
+)
+_QUESTIONS = ("query", "query_text", "user_input", "input", "anchor", "sentence1", "prompt")
+"""Columns that hold queries: texts of documents only where the user says so."""
+_DECIMAL_ID = re.compile(r"\d+\.0+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,7 @@ class ColumnMapping:
 
 def plain_name(name: str) -> str:
     """A column name for comparison: `Doc-ID` and `doc id` are `doc_id`."""
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
+    return name.strip(" ?:*\t").lower().replace("-", "_").replace(" ", "_")
 
 
 def is_known_name(name: str) -> bool:
@@ -148,13 +161,18 @@ class DocumentBuilder:
         if not first:
             return None
         records = [record for _, record in first]
-        mapping = mapping or guess_mapping(records, chosen)
+        if mapping is None:
+            mapping = guess_mapping(records, chosen)
+            _refuse_queries(mapping, chosen or {}, columns_of(records), file)
         if mapping is None:
             raise InvalidInput(
                 f"{file} has no column that holds text.",
                 hint="Give a column of texts, called text for example.",
             )
         check_mapping(mapping, columns_of(records), file)
+        if _are_decimals([record.get(mapping.id) for record in records if mapping.id]):
+            self._log.note("Ids such as 1.0 were read as whole numbers.", file=file)
+            rows = _with_whole_ids(rows, str(mapping.id))
         for number, (line, record) in enumerate(rows, 1):
             if number % _CHECK_EVERY == 0:
                 self._ctx.checkpoint()
@@ -164,13 +182,15 @@ class DocumentBuilder:
 
     def add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
         """One row: a document more, or a problem more."""
-        record = {name: None if value != value else value for name, value in record.items()}  # NaN
+        record = {name: None if _is_nan(value) else value for name, value in record.items()}
         doc_id = self._id(file, line, record, mapping)
         text = self._text(file, line, record, mapping)
         if doc_id is None or text is None:
             self.skipped += 1
             return
         title = record.get(mapping.title) if mapping.title else None
+        if isinstance(title, list):  # search engines give a field of one value as a list
+            title = " ".join(map(str, title))
         document = Document(
             doc_id,
             text,
@@ -251,6 +271,40 @@ class DocumentBuilder:
                 line=line,
             )
         return False
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether a missing value is meant: NaN, or the word that table programs write for it."""
+    return bool(value != value) or value in ("nan", "NaN")
+
+
+def _are_decimals(ids: Sequence[Any]) -> bool:
+    """Whether all ids are whole numbers written as `1.0`, as pandas does where one is missing."""
+    present = [value for value in ids if not (value is None or value == "" or _is_nan(value))]
+    return bool(present) and all(
+        isinstance(value, str) and _DECIMAL_ID.fullmatch(value.strip()) for value in present
+    )
+
+
+def _with_whole_ids(rows: Iterator[Row], column: str) -> Iterator[Row]:
+    for line, record in rows:
+        value = record.get(column)
+        if isinstance(value, str) and _DECIMAL_ID.fullmatch(value.strip()):
+            record = {**record, column: value.strip().partition(".")[0]}
+        yield line, record
+
+
+def _refuse_queries(
+    mapping: ColumnMapping | None, chosen: Mapping[str, str], columns: list[str], file: str
+) -> None:
+    """Raise InvalidInput where the only texts of a table are those of queries."""
+    if mapping is None or "text" in chosen or plain_name(mapping.text) not in _QUESTIONS:
+        return
+    raise InvalidInput(
+        f"{file} has no column of documents: {mapping.text!r} holds queries.",
+        hint="Its columns are: " + ", ".join(columns[:20]) + ". Name the one of texts: --columns "
+        f"text={next((c for c in columns if c != mapping.text), mapping.text)}.",
+    )
 
 
 def check_mapping(mapping: ColumnMapping, columns: Iterable[str], file: str) -> None:

@@ -30,7 +30,7 @@ from rerank_lab.corpora.readers.judged.trec import TrecRun
 from rerank_lab.corpora.source import Source
 
 RUN_READERS: tuple[JudgedReader[RankedPair], ...] = (
-    NestedRun(), CandidateRun(), TableRun(), TrecRun(),
+    CandidateRun(), NestedRun(), TableRun(), TrecRun(),
 )  # fmt: skip
 
 TREC_SCALE = "run"

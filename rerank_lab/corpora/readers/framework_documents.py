@@ -12,6 +12,7 @@ from rerank_lab.corpora.source import Source
 
 _SHAPES = (
     ("LangChain", {"page_content"}),
+    ("LangChain", {"kwargs", "lc"}),
     ("LlamaIndex", {"id_", "text"}),
     ("Haystack", {"content", "meta", "blob"}),
 )
@@ -35,6 +36,8 @@ class FrameworkDocumentReader(Reader):
         """Text, id and metadata of every document; embeddings are left behind."""
         numbered = 0
         for number, (line, record) in enumerate(table_rows(source, options, log), 1):
+            inner = record.get("kwargs")
+            record = inner if isinstance(inner, dict) and "page_content" in inner else record
             metadata = first_value(record, ("metadata", "meta"))
             about = metadata if isinstance(metadata, dict) else {}
             doc_id = first_value(record, ("id_", "id"))

@@ -9,10 +9,13 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import check_size
-from rerank_lab.corpora.mapping import Row, is_known_name
+from rerank_lab.corpora.mapping import Row, is_known_name, plain_name
 from rerank_lab.corpora.readers.base import Match, ReadOptions, Sample, TableReader
 from rerank_lab.corpora.readers.json_lines import json_fault, report_not_an_object
 from rerank_lab.corpora.source import Source, read_text
+
+_QUERIES = ("query", "question", "user_input", "anchor")
+_TEXTS = ("documents", "texts", "docs", "passages", "corpus", "contents", "data", "chunks")
 
 
 class JSONArrayReader(TableReader):
@@ -72,11 +75,17 @@ def _items(value: Any, name: str) -> list[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
-        lists = [items for items in value.values() if isinstance(items, list) and items]
+        if any(plain_name(key) in _QUERIES for key in value):
+            return [value]  # a query with its candidates
+        lists = {key: items for key, items in value.items() if isinstance(items, list) and items}
         if len(lists) == 1:
-            return lists[0]
+            key, items = next(iter(lists.items()))
+            if len(value) == 1 or plain_name(key) in _TEXTS or isinstance(items[0], dict):
+                return items
         if not lists:
             return _records_of(value)
+        if "kwargs" in value:  # an object as LangChain serialises it
+            return [value]
     raise InvalidInput(
         f"{name} holds no single array of objects.",
         hint='Give a JSON array: [{"id": "1", "text": "..."}, ...].',

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -19,14 +17,16 @@ from rerank_lab.corpora.readers.base import (
     Sample,
     first_value,
 )
+from rerank_lab.corpora.readers.judged.grades import grade_of
 from rerank_lab.corpora.readers.registry import table_rows
+from rerank_lab.corpora.readers.written_lists import written_list
 from rerank_lab.corpora.source import Source
 
-_PYTHON_LIST = re.compile(r"""\[\s*['"]""")
-_PASSAGE_ID = ("docid", "doc_id", "_id", "id", "pid", "passage_id")
+_PASSAGE_ID = ("docid", "doc_id", "_id", "id", "pid", "passage_id", "psg_id")
 _PASSAGE_TEXT = ("text", "contents", "content", "segment", "passage", "body", "page_content")
 _QUERY_ID = ("query_id", "qid", "_id", "id")
 _QUERY_TEXT = ("text", "query", "question")
+_LABELS = ("label", "labels", "relevance", "relevances", "grade", "grades", "relevant")
 
 
 class QueryPassagesReader(Reader):
@@ -67,10 +67,10 @@ class QueryPassagesReader(Reader):
             text = query if isinstance(query, str) else _text(query, _QUERY_TEXT)
             graded = list(self._passages(record))
             if not text or not graded:
-                lacking = "passage (a list in a cell is read as JSON, not as Python writes it)"
                 log.error(
-                    f"The record has no {lacking if text else 'query'}; it was left out.",
-                    "Give every record a query and a list of passages.",
+                    f"The record has no {'passage' if text else 'query'}; it was left out.",
+                    "Give every record a query and a list of passages; a list in a cell may be "
+                    "written as JSON or as Python prints it, whole.",
                     file=source.name,
                     line=line,
                 )
@@ -150,9 +150,83 @@ class CandidatesReader(QueryPassagesReader):
 
     name = "candidates"
     label = "queries with candidates"
-    query = ("query",)
-    ungraded = ("candidates", "passages")
+    query = ("query", "question")
+    ungraded = ("candidates", "passages", "documents", "docs", "texts")
     key = ungraded
+
+    def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
+        """The candidates, graded where `labels` stand beside them in the same order."""
+        passages = [passage for passage, _ in super()._passages(record)]
+        labels = _list(first_value(record, _LABELS))
+        grades = list(map(grade_of, labels)) if isinstance(labels, list) else []
+        if len(grades) != len(passages):
+            grades = [None] * len(passages)
+        yield from zip(passages, grades, strict=True)
+
+
+class DPRReader(QueryPassagesReader):
+    """Training data of dense passage retrieval: question, positive_ctxs, hard_negative_ctxs."""
+
+    name = "dpr"
+    label = "DPR training set"
+    query = ("question", "query")
+    positives, negatives = ("positive_ctxs",), ("hard_negative_ctxs", "negative_ctxs")
+    key = ("positive_ctxs",)
+
+
+class SelectedPassagesReader(QueryPassagesReader):
+    """MS MARCO's question answering set: passage texts and, in the same order, which were used."""
+
+    name = "ms-marco-qa"
+    label = "MS MARCO questions with passages"
+    query = ("query",)
+    ungraded = key = ("passages",)
+    cells = dict
+
+    def sniff(self, sample: Sample) -> Match | None:
+        """Every one of the first records has texts and selections under `passages`."""
+        match = super().sniff(sample)
+        texts = {"passage_text", "is_selected"}
+        return (
+            match if match and all(texts <= r["passages"].keys() for r in sample.records) else None
+        )
+
+    def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
+        """Passages with the grade 1 where they were selected, else 0."""
+        for columns, _ in super()._passages(record):
+            texts, selected = columns.get("passage_text"), columns.get("is_selected")
+            if isinstance(texts, list) and isinstance(selected, list):
+                yield from zip(texts, map(grade_of, selected), strict=False)
+
+
+class GradedPairsReader(QueryPassagesReader):
+    """A row a pair of query and passage with its grade, as cross-encoders are trained on."""
+
+    name = "pairs"
+    label = "graded pairs of query and passage"
+    query = ("query", "question", "query_text", "anchor", "sentence1", "sentence_A")
+    ungraded = key = (
+        "passage",
+        "document",
+        "text",
+        "passage_text",
+        "doc",
+        "sentence2",
+        "sentence_B",
+    )
+    cells = str
+
+    def sniff(self, sample: Sample) -> Match | None:
+        """Every one of the first records has two texts and a grade, and no id of a document."""
+        records = sample.records
+        graded = all(grade_of(first_value(record, _LABELS)) is not None for record in records)
+        named = any(first_value(record, _PASSAGE_ID) is not None for record in records)
+        return super().sniff(sample) if graded and not named else None
+
+    def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
+        """The one passage with its grade."""
+        for passage, _ in super()._passages(record):
+            yield passage, grade_of(first_value(record, _LABELS))
 
 
 class EvaluationTableReader(QueryPassagesReader):
@@ -160,9 +234,9 @@ class EvaluationTableReader(QueryPassagesReader):
 
     name = "rag-evaluation"
     label = "questions with contexts"
-    query = ("user_input", "question", "query")
+    query = ("user_input", "question", "query", "input")
     positives = ("reference_contexts", "ground_truth_contexts")
-    ungraded = ("retrieved_contexts", "contexts")
+    ungraded = ("retrieved_contexts", "contexts", "retrieval_context")
     key = (*positives, *ungraded)
 
 
@@ -184,13 +258,16 @@ def _passage(value: Any, ids: dict[tuple[str, str], str]) -> tuple[Record, bool]
 
 
 def _list(value: Any) -> Any:
-    """The list that the cell of a CSV table holds as JSON; any other value as it is."""
-    if not isinstance(value, str) or not value.startswith("[") or not value.endswith("]"):
+    """The list that a cell holds as text; any other value as it is.
+
+    A cell that begins like a list of strings and cannot be read as one has no passages.
+    """
+    if not isinstance(value, str):
         return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return [] if _PYTHON_LIST.match(value) else value
+    items = written_list(value)
+    if items is None and value.startswith(("['", '["', "[ '")) and value.endswith("]"):
+        return []
+    return value if items is None else items
 
 
 def _text(value: Any, names: Sequence[str]) -> str:

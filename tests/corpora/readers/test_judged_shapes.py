@@ -49,12 +49,34 @@ SHAPES: dict[str, bytes | str] = {
         }
     ),
 }
+SHAPES |= {
+    "detailed.ndjson": "\n".join(
+        json.dumps({"query": query, "ratings": ratings})
+        for query, ratings in (
+            ("coffee filters", RATINGS),
+            ("tea storage", [{"docId": "d6", "rating": "1"}]),
+        )
+    ),
+    "grouped.json": json.dumps(
+        {"1": RATINGS, "2": [{"docid": "d6", "grade": 1}]},
+    ),
+    "objects.jsonl": "".join(
+        json.dumps({"query": {"id": q, "text": TEXTS[q]}, "doc": {"id": d}, "label": grade}) + "\n"
+        for q, judged in EXPECTED.items()
+        for d, grade in judged.items()
+    ),
+    "splits.json": json.dumps({"train": {"9": {"d1": 1}}, "test": EXPECTED}),
+    "remarks.txt": "1 0 d2 1 # clear\n1 0 d5 0\n2 0 d6 1 # see page 2\n",
+    "links.csv": "query,url,relevant?\ncoffee filters,d2,Yes\ncoffee filters,d5,No\n"
+    "tea storage,d6,Yes\n",
+}
 RELEVANT_ONLY: dict[str, str] = {
     "two.tsv": "1\td2\n2\td6\n",
     "header.tsv": "query_id\tdoc_id\n1\td2\n2\td6\n",
     "lists.json": '{"1": ["d2"], "2": ["d6"]}',
     "llama.json": '{"corpus": {}, "relevant_docs": {"1": ["d2"], "2": ["d6"]}}',
     "rows.jsonl": '{"qid": 1, "relevant_docs": ["d2"]}\n{"qid": 2, "relevant_docs": ["d6"]}\n',
+    "commas.tsv": "1\td2, d2\n2\td6\n",
     "cells.csv": "query_id,relevant_ids\n1,\"['d2']\"\n2,d6\n",
 }
 
@@ -114,6 +136,8 @@ def test_queries_of_a_judgment_file_are_taken_where_there_are_no_others(place: P
         ("topics.xml", '<topics><topic number="1"><query>coffee filters</query></topic>'
          '<topic number="2"><query>tea storage</query></topic></topics>'),
         ("queries.json", json.dumps(TEXTS)),
+        ("million.txt", "1:coffee filters\n2:tea storage\n"),
+        ("bars.txt", "1|coffee filters\n2|tea storage\n"),
         ("top.tsv", "1\td2\tcoffee filters\ta passage\n1\td5\tcoffee filters\tanother one\n"
          "2\td6\ttea storage\ta third\n"),
         ("queries.jsonl", '{"queryText": "coffee filters", "qid": 1}\n'
@@ -134,10 +158,32 @@ def test_queries_in_every_shape(name: str, content: str) -> None:
         ("marco.tsv", "q#1\ta#0\t1\nq#1\tb\t2\n"),
         ("run.csv", "qid,docno,rank,score\nq#1,b,1,1.0\nq#1,a#0,0,2.0\n"),
         ("run.json", '{"q#1": {"b": 1.0, "a#0": 2.0}}'),
+        ("hits.json", '{"q#1": [{"doc_id": "b", "score": 1.0}, {"doc_id": "a#0", "score": 2}]}'),
+        ("order.jsonl", '{"query": "q#1", "candidates": [{"docid": "a#0"}, {"docid": "b"}]}\n'),
     ],
 )
 def test_runs_in_every_shape(tmp_path: Path, name: str, content: bytes | str) -> None:
     assert read_run(written(tmp_path, name, content)).rankings["q#1"].doc_ids == ("a#0", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("log.tsv", "coffee filters\t1,200\ntea storage\t80\n"),
+        ("counted.tsv", "1200\tcoffee filters\n80\ttea storage\n80\tchains\n"),
+        ("uniq.txt", "   1200 coffee filters\n     80 tea storage\n"),
+    ],
+)
+def test_a_query_log(name: str, content: str) -> None:
+    queries = read_queries(Source(name, data=content.encode()), ReadOptions(), ProblemLog()).queries
+    texts = [(query.text, query.meta["frequency"]) for query in queries]
+    assert texts[:2] == [("coffee filters", 1200), ("tea storage", 80)]
+
+
+def test_years_as_queries_are_no_frequencies() -> None:
+    source = Source("q.tsv", data=b"1\t2020 in film\n2\t1984\n")
+    queries = read_queries(source, ReadOptions(), ProblemLog()).queries
+    assert {query.id: query.text for query in queries} == {"1": "2020 in film", "2": "1984"}
 
 
 def test_a_choice_between_columns_is_said() -> None:

@@ -337,7 +337,114 @@ def test_lists_in_the_cells_of_a_csv_table(tmp_path: Path) -> None:
     corpus, sentence = load(tmp_path, "rag.csv", good)
     assert texts(corpus) == {"p1": "Ostriches.", "p2": "Wrens."}
     assert "read as questions with contexts: 1 query, 2 passages" in sentence
-    python = head + b"""tall birds,Ostriches,"['Ostriches.', 'Wrens.']"\n"""
+    for written in (
+        "['Ostriches.', \"Wrens.\"]",
+        "['Ostriches.' 'Wrens.']",
+        "['Ostriches.'\n 'Wrens.']",
+    ):
+        cell = '"' + written.replace('"', '""') + '"'
+        corpus, _ = load(tmp_path, "rag.csv", head + f"tall birds,Ostriches,{cell}\n".encode())
+        assert texts(corpus) == {"p1": "Ostriches.", "p2": "Wrens."}, written
+    cut = head + b"""tall birds,Ostriches,"['Ostriches.' ... 'Wrens.']"\n"""
     with pytest.raises(InvalidInput) as caught:
-        load(tmp_path, "rag.csv", python)
-    assert "not as Python writes it" in str(caught.value.problems)
+        load(tmp_path, "rag.csv", cut)
+    assert "The record has no passage" in str(caught.value.problems)
+
+
+def test_nothing_in_a_cell_is_evaluated(tmp_path: Path) -> None:
+    target = tmp_path / "mark"
+    cell = f"[__import__('pathlib').Path('{target}').write_text('x')]"
+    data = f'question,contexts\nq,"{cell}"\nr,"[""Owls.""]"\n'.encode()
+    load(tmp_path, "rag.csv", data)
+    assert not target.exists()
+
+
+PAIR = {"query": "tall birds", "passage": "Ostriches.", "label": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "label"),
+    [
+        ("pairs.jsonl", [PAIR, PAIR | {"passage": "Wrens.", "label": 0}], "graded pairs"),
+        (
+            "docs.jsonl",
+            [{"query": "tall birds", "docs": ["Ostriches.", "Wrens."], "labels": [1, 0]}],
+            "queries with candidates",
+        ),
+        (
+            "dpr.json",
+            [
+                {
+                    "question": "tall birds",
+                    "answers": ["ostrich"],
+                    "positive_ctxs": [{"title": "", "text": "Ostriches."}],
+                    "hard_negative_ctxs": [{"title": "", "text": "Wrens."}],
+                }
+            ],
+            "DPR training set",
+        ),
+        (
+            "marco.jsonl",
+            [
+                {
+                    "query": "tall birds",
+                    "passages": {"passage_text": ["Ostriches.", "Wrens."], "is_selected": [1, 0]},
+                }
+            ],
+            "MS MARCO questions",
+        ),
+    ],
+)
+def test_further_sets_for_rerankers(
+    tmp_path: Path, name: str, value: list[dict[str, object]], label: str
+) -> None:
+    data = json.dumps(value).encode() if name.endswith(".json") else make.jsonl(*value)
+    corpus, sentence = load(tmp_path, name, data)
+    assert label in sentence
+    assert texts(corpus) == {"p1": "Ostriches.", "p2": "Wrens."}
+    assert corpus.queries[0].text == "tall birds"
+    assert corpus.qrels[corpus.queries[0].id] == {"p1": 1, "p2": 0}
+
+
+def test_squad(tmp_path: Path) -> None:
+    asked = {"id": "a1", "question": "Which bird is tall?", "answers": []}
+    other = asked | {"id": "a2", "is_impossible": True}
+    paragraph = {"context": "Ostriches are tall.", "qas": [asked, other]}
+    data = {"version": "2", "data": [{"title": "Birds", "paragraphs": [paragraph]}]}
+    corpus, _ = load(tmp_path, "dev.json", json.dumps(data).encode())
+    assert [(d.title, d.text) for d in corpus.documents] == [("Birds", "Ostriches are tall.")]
+    assert corpus.qrels == {"a1": {"p1": 1}}
+    assert [query.id for query in corpus.queries] == ["a1", "a2"]
+
+
+def test_a_request_for_reranking_keeps_its_query(tmp_path: Path) -> None:
+    data = {"model": "m", "query": "tall birds", "documents": ["Ostriches.", "Wrens."]}
+    corpus, _ = load(tmp_path, "request.json", json.dumps(data).encode())
+    assert texts(corpus) == {"p1": "Ostriches.", "p2": "Wrens."}
+    assert [query.text for query in corpus.queries] == ["tall birds"]
+
+
+def test_queries_alone_are_no_documents(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        load(tmp_path, "asked.csv", b"query,clicks\ntall birds,3\nlow birds,1\n")
+    assert "'query' holds queries" in caught.value.message
+    assert "--columns text=" in caught.value.hint
+
+
+def test_a_document_that_langchain_serialised(tmp_path: Path) -> None:
+    data = {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "schema", "document", "Document"],
+        "kwargs": {"page_content": "Owls.", "metadata": {"source": "a"}},
+    }
+    corpus, _ = load(tmp_path, "document.json", json.dumps(data).encode())
+    assert texts(corpus) == {"d1": "Owls."}
+
+
+def test_ids_that_a_table_program_wrote_as_decimals(tmp_path: Path) -> None:
+    data = b"id,title,text\n1.0,Birds,Owls\n2.0,nan,Wrens\n3.0,Only,\n"
+    corpus, _ = load(tmp_path, "birds.csv", data)
+    assert [(d.id, d.title) for d in corpus.documents] == [("1", "Birds"), ("2", ""), ("3", "Only")]
+    corpus, _ = load(tmp_path, "versions.csv", b"id,text\n1.0,Owls\n1.5,Wrens\n")
+    assert list(texts(corpus)) == ["1.0", "1.5"]

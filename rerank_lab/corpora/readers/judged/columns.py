@@ -16,11 +16,11 @@ QUERY_IDS = (
 )
 QUERY_TEXTS = (
     *("query_text", "query", "question", "keyword", "keywords", "search_term", "searchterm"),
-    *("question_text", "claim", "utterance", "querytext"),
+    *("question_text", "claim", "utterance", "querytext", "search_query", "user_input"),
 )
 DOCUMENTS = (
     *("doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid", "doc"),
-    *("document", "doc_no", "product_id", "documentid", "item_id", "id"),
+    *("document", "doc_no", "product_id", "documentid", "item_id", "id", "url"),
 )
 GRADES = (
     *("label", "relevance", "grade", "rating", "judgment", "judgement", "relevant", "rel"),
@@ -40,7 +40,7 @@ _SEPARATORS = re.compile(r"[\s\-./]+")
 
 def column_key(name: str) -> str:
     """A column name for comparison: `Doc-ID`, `docId` and `doc id` are all `doc_id`."""
-    return _SEPARATORS.sub("_", _CAMEL.sub("_", name.strip())).lower().strip("_")
+    return _SEPARATORS.sub("_", _CAMEL.sub("_", name.strip())).lower().strip("_?:*")
 
 
 def column_named(columns: Iterable[str], names: Sequence[str]) -> str | None:

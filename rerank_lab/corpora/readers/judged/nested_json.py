@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ from rerank_lab.corpora.readers.judged.columns import (
 )
 
 _MOST_LEVELS = 4
+_SPLITS = ("test", "dev", "validation", "train")
 _RATINGS = ("ratings", "judgments", "judgements", "rated_documents")
 _QRELS = ("qrels", "relevant_docs", "judgments", "judgements", "relevance")
 
@@ -42,15 +44,22 @@ class NestedJudgments(JudgedReader[JudgedPair]):
 
     def recognises(self, file: JudgedFile) -> bool:
         """A dictionary of dictionaries or lists by query, or a list of queries with ratings."""
-        return _by_query(file.value) is not None or _rated(file.value) is not None
+        if _by_query(file.value) is not None or _rated(file.value) is not None:
+            return True
+        return bool(file.records) and all(_rated([record]) for record in file.records)
 
     def read(self, file: JudgedFile, log: ProblemLog) -> Rows[JudgedPair]:
         """One judgment a leaf; lines count the queries."""
+        if file.value is None and file.table is not None:  # one query a line
+            records = [record for _, record in file.table.read(file.source, file.options, log)]
+            label = "judgment lists by query (JSON lines)"
+            return Rows(_ratings(_rated(records) or [], file.name, log), label)
         if (rated := _rated(file.value)) is not None:
             return Rows(_ratings(rated, file.name, log), "judgment lists by query (JSON)")
         by_query = _by_query(file.value) or {}
         lists = any(isinstance(documents, list) for documents in by_query.values())
         label = "lists of relevant ids (JSON)" if lists else "JSON dictionary of judgments"
+        _tell_splits(file, log)
         return Rows(_pairs(by_query), label)
 
 
@@ -90,22 +99,45 @@ def _by_query(value: Any, levels: int = 0) -> dict[str, Any] | None:
     """Documents by query, from the dictionary itself, under a telling key, or in its only split."""
     if not isinstance(value, dict) or not value or levels > _MOST_LEVELS:
         return None
+    if any(column_key(str(key)) in QUERY_TEXTS for key in value):
+        return None  # one query with its documents, not queries by id
     for key, inner in value.items():
         if column_key(str(key)) in _QRELS and (matches := _by_query(inner, levels + 1)):
             return matches
     if all(_is_graded(documents) for documents in value.values()):
         return value
     if all(isinstance(inner, dict) for inner in value.values()):
-        splits = [matches for inner in value.values() if (matches := _by_query(inner, levels + 1))]
-        if len(splits) == len(value) == 1:
-            return splits[0]
+        splits = {k: _by_query(inner, levels + 1) for k, inner in value.items()}
+        split = next((name for name in _SPLITS if splits.get(name)), next(iter(splits)))
+        if all(splits.values()) and (len(splits) == 1 or split in _SPLITS):
+            return splits[split]
     return None
+
+
+def _tell_splits(file: JudgedFile, log: ProblemLog) -> None:
+    """Say which of several splits is read."""
+    value = file.value
+    splits = [name for name in _SPLITS if isinstance(value, dict) and name in value]
+    if len(splits) > 1 and isinstance(value[splits[0]], dict):
+        log.warning(
+            f"The split {splits[0]!r} is read; {', '.join(map(repr, splits[1:]))} left out.",
+            "Give a file with the split that is meant alone.",
+            file=file.name,
+        )
 
 
 def _is_graded(documents: Any) -> bool:
     if isinstance(documents, dict):
         return all(not isinstance(grade, dict | list) for grade in documents.values())
-    return isinstance(documents, list) and all(isinstance(d, str | int) for d in documents)
+    return isinstance(documents, list) and all(
+        isinstance(d, str | int) or (isinstance(d, dict) and _document_of(d)) for d in documents
+    )
+
+
+def _document_of(item: Mapping[str, Any]) -> str | None:
+    """The id of an object such as {"docid": "d1", "grade": 2}; None where it has none."""
+    column = column_named(item, (*DOCUMENTS, "_id"))
+    return _plain(item[column]) if column else None
 
 
 def _rated(value: Any, levels: int = 0) -> list[tuple[dict[str, Any], str, str]] | None:
@@ -168,16 +200,28 @@ def _pairs(by_query: Mapping[str, Any]) -> Iterator[JudgedPair]:
     for number, (query, documents) in enumerate(by_query.items(), 1):
         if not documents:
             yield JudgedPair(number, str(query), None, None)
-        graded = documents if isinstance(documents, dict) else dict.fromkeys(documents, 1)
-        for document, grade in graded.items():
+        items = documents.items() if isinstance(documents, dict) else map(_graded_item, documents)
+        for document, grade in items:
             yield JudgedPair(number, str(query), _plain(document), grade)
+
+
+def _graded_item(item: Any) -> tuple[Any, Any]:
+    """(document, grade) of an item of a list: 1 for an id alone."""
+    if not isinstance(item, dict):
+        return item, 1
+    grade = column_named(item, (*GRADES, *SCORES))
+    return _document_of(item), item[grade] if grade else 1
 
 
 def _places(by_query: Mapping[str, Any], file: str, log: ProblemLog) -> Iterator[RankedPair]:
     for number, (query, documents) in enumerate(by_query.items(), 1):
         if isinstance(documents, list):
-            for rank, document in enumerate(documents, 1):
-                yield RankedPair(number, str(query), str(document), rank, None)
+            for rank, item in enumerate(documents, 1):
+                document = _document_of(item) if isinstance(item, dict) else item
+                score = item.get(column_named(item, SCORES)) if isinstance(item, dict) else None
+                usable = isinstance(score, int | float) and math.isfinite(score)
+                value = float(score or 0) if usable else None
+                yield RankedPair(number, str(query), _plain(document), rank, value)
             continue
         for document, score in documents.items():
             if isinstance(score, bool) or not isinstance(score, int | float):

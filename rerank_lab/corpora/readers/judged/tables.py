@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from rerank_lab.corpora.readers.judged.columns import (
 )
 from rerank_lab.corpora.readers.judged.grades import is_unrated
 from rerank_lab.corpora.readers.registry import reader_named
+from rerank_lab.corpora.readers.written_lists import written_list
 from rerank_lab.corpora.source import clean_text
 
 _QRELS_HINT = (
@@ -42,7 +42,6 @@ _QRELS_HINT = (
 _QUERY_KEYS = (*QUERY_IDS, "_id", "id", "number")
 _TEXT_KEYS = ("text", *QUERY_TEXTS, "title")
 RUN_SCORES = (*SCORES[:2], "retrieval_score", "similarity")
-_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _LIST_SEPARATORS = re.compile(r"[,;|\s]+")
 
 
@@ -122,6 +121,8 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
         file.options.columns, ("query", "document", "grade", "documents"), columns, file.name
     )
     if is_headerless(columns) and 2 <= len(columns) <= 4 and not chosen:
+        if len(columns) == 2 and _is_listed(file, columns[1]):
+            return {"query": columns[0], "documents": columns[1]}
         names = ("query", "document", "grade")
         taken = columns if len(columns) < 4 else [columns[0], *columns[2:]]
         return dict(zip(names, taken, strict=False))
@@ -143,7 +144,7 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
         missing = [n for n, c in (("query", query), ("document", document)) if c is None]
         raise InvalidInput(
             f"{file.name} has no column for the {', the '.join(missing)}.",
-            hint=f"{_QRELS_HINT} Its columns are: {', '.join(columns[:20])}.",
+            hint=_QRELS_HINT + (f" Its columns are: {', '.join(columns[:20])}." if columns else ""),
             problems=[f"{file.name}, field {name}: no such column" for name in missing],
         )
     rest = [column for column in rest if column != document]
@@ -156,6 +157,12 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
             problems=[f"{file.name}, field grade: no such column"],
         )
     return chosen_roles | ({"grade": grade} if grade else {})
+
+
+def _is_listed(file: JudgedFile, column: str) -> bool:
+    """Whether cells hold several ids: a written list, or ids between commas."""
+    cells = [str(record.get(column) or "") for record in file.records]
+    return any("," in cell or cell.startswith("[") for cell in cells)
 
 
 def _only_known(columns: Sequence[str]) -> bool:
@@ -181,9 +188,11 @@ def _judged(
     by_text = column_named([query], QUERY_TEXTS) is not None
     text = query if by_text else column_named(rest, QUERY_TEXTS)
     for line, record in table.read(file.source, file.options, log):
-        query_id, doc_id = id_text(record.get(query)), id_text(record.get(document))
+        query_id, doc_id = _key(record.get(query)), _key(record.get(document))
         grade_value: object = record.get(grade) if grade else 1
         words = record.get(text) if text else None
+        if isinstance(record.get(query), dict):
+            words = record[query].get("text")
         if (
             query_id is not None
             and is_unrated(record.get(document))
@@ -203,6 +212,14 @@ def _judged(
         yield JudgedPair(
             line, query_id, doc_id, grade_value, words if isinstance(words, str) else ""
         )
+
+
+def _key(value: Any) -> str | None:
+    """An id, alone or inside an object such as {"id": "1", "text": "coffee"}."""
+    if isinstance(value, dict):
+        inner = column_named(value, (*QUERY_IDS, *DOCUMENTS, "_id"))
+        value = value[inner] if inner else None
+    return id_text(value)
 
 
 def _listed(
@@ -232,16 +249,15 @@ def _listed(
 def listed_ids(value: Any) -> dict[str, object] | None:
     """Ids with their grades from a list, a dictionary or a cell such as `['d1', 'd2']` or `d1;d2`.
 
-    None for what holds no ids. Nothing is evaluated: quoted strings are taken as they stand.
+    None for what holds no ids, and for a list that was shortened when it was printed.
     """
     if isinstance(value, str):
         text = value.strip()
         if text[:1] in ("[", "{"):
-            try:
-                value = json.loads(text)
-            except (ValueError, RecursionError):
-                quoted = [a or b for a, b in _QUOTED.findall(text)]
-                value = quoted or [part for part in _LIST_SEPARATORS.split(text[1:-1]) if part]
+            items = written_list(text)
+            if items is None and "..." in text:
+                return None  # shortened when it was printed
+            value = items or [part for part in _LIST_SEPARATORS.split(text[1:-1]) if part]
         else:
             value = [part for part in _LIST_SEPARATORS.split(text) if part]
     if isinstance(value, dict):

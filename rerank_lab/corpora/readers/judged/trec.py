@@ -39,6 +39,8 @@ class TrecJudgments(JudgedReader[JudgedPair]):
         if file.source.suffix in _TABLES or not lines:
             return False
         cells = _split(lines[0], _has_tabs(lines))
+        if file.table is None and not _has_tabs(lines) and len(lines[0].split()) > 1:
+            return True  # no other shape is left: what is wrong with its lines is said by line
         if len(cells) == 4:
             return _number(cells[3]) is not None or grade_of(cells[3]) is not None
         if file.source.suffix == ".tsv" or _has_tabs(lines):
@@ -164,9 +166,12 @@ def _has_tabs(lines: list[str]) -> bool:
 
 
 def _split(line: str, tabs: bool) -> list[str]:
-    if not tabs:
-        return line.split()
-    return [cell.strip() for cell in line.split("\t")] if line.strip() else []
+    """The cells of a line, without a comment after the third."""
+    if tabs:
+        return [cell.strip() for cell in line.split("\t")] if line.strip() else []
+    cells = line.split()
+    end = next((n for n, cell in enumerate(cells) if n > 2 and cell.startswith("#")), None)
+    return cells[:end]
 
 
 def _number(cell: str) -> float | None:
