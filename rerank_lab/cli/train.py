@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output, number
@@ -17,7 +17,7 @@ from rerank_lab.learning import plan
 from rerank_lab.learning import train as trained
 from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.views.train import train_view
+from rerank_lab.views.train import comparisons, train_view
 
 _SHOWN = 10
 
@@ -61,7 +61,11 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
     )
     if output.as_json:
         model_values = model.to_json()
-        output.json({"model": model_values | {"trees": len(model.trees)}, "pipeline": model.spec})
+        compared = {name: asdict(one) for name, one in comparisons(model).items()}
+        output.json(
+            {"model": model_values | {"trees": len(model.trees)}, "pipeline": model.spec}
+            | {"comparisons": compared}
+        )
     else:
         _print(model, output)
     return 0
@@ -81,6 +85,8 @@ def _print(model: LearnedModel, output: Output) -> None:
     rows.append(["all", str(len(model.origin.query_ids)), *means])
     head = ["fold", "queries", "model", view.best, "order before"]
     output.table([head, *rows], right=range(1, 5))
+    output.line()
+    output.line(view.method)
     output.line()
     gains = [[one.feature, f"{one.gain:.1%}"] for one in model.importances[:_SHOWN] if one.gain]
     output.table([["feature", "share of gain"], *gains], right=[1])

@@ -10,7 +10,7 @@ after Efron ("Better bootstrap confidence intervals", JASA 82, 1987); Holm's ste
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
@@ -24,7 +24,8 @@ Values = Mapping[str, float]
 """Query id -> value of a measure."""
 Floats = NDArray[np.float64]
 
-_EXACT_UP_TO = 16
+EXACT_UP_TO = 16
+"""Queries up to which the sign-flip test takes all sign patterns."""
 _CHUNK = 2_000_000
 _NORMAL = NormalDist()
 
@@ -181,16 +182,22 @@ def randomisation_test(deltas: Floats, settings: Settings = Settings()) -> float
     if not np.any(deltas):
         return 1.0
     near = observed - 1e-12 * max(1.0, float(np.abs(deltas).sum()))
-    if n <= _EXACT_UP_TO:
-        patterns = np.arange(2**n, dtype=np.uint32)[:, None] >> np.arange(n, dtype=np.uint32) & 1
-        sums = (1.0 - 2.0 * patterns) @ deltas
-        return float(np.mean(np.abs(sums) >= near))
+    hits = total = 0
+    for signs in sign_patterns(n, settings):
+        hits += int(np.count_nonzero(np.abs(signs @ deltas) >= near))
+        total += len(signs)
+    return hits / total if n <= EXACT_UP_TO else (hits + 1) / (total + 1)
+
+
+def sign_patterns(n: int, settings: Settings = Settings()) -> Iterator[Floats]:
+    """Patterns of 1 and -1 in parts of shape (patterns, n): all 2^n up to n = 16, else random."""
+    if n <= EXACT_UP_TO:
+        bits = np.arange(2**n, dtype=np.uint32)[:, None] >> np.arange(n, dtype=np.uint32) & 1
+        yield (1.0 - 2.0 * bits).astype(np.float64)
+        return
     generator = np.random.default_rng(settings.seed)
-    hits = 0
     for size in _chunks(settings.resamples, n):
-        signs = generator.integers(0, 2, (size, n), dtype=np.int8).astype(np.float64)
-        hits += int(np.count_nonzero(np.abs((2.0 * signs - 1.0) @ deltas) >= near))
-    return (hits + 1) / (settings.resamples + 1)
+        yield 2.0 * generator.integers(0, 2, (size, n), dtype=np.int8).astype(np.float64) - 1.0
 
 
 def t_test(deltas: Floats) -> float | None:

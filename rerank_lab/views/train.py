@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.components.registry import resolve
-from rerank_lab.evaluation.statistics import Paired, against
+from rerank_lab.evaluation.joint_comparisons import JointComparison, compare_jointly
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, LearnedModel
-from rerank_lab.views.evaluate import ALPHA, interval
 from rerank_lab.views.form import rerankers
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.results_table import p_words, signed
@@ -29,15 +28,12 @@ class Rung:
 
     name: str
     mean: float
-    paired: Paired | None
+    compared: JointComparison | None
 
     @property
     def against(self) -> str:
         """`+0.21 [+0.15, +0.27], p < 0.001`, the model over this one; "" for the model itself."""
-        one = self.paired
-        if one is None:
-            return ""
-        return f"{signed(one.difference)} {interval(one)}, {p_words(one.p)}"
+        return "" if self.compared is None else _difference(self.compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +49,8 @@ class TrainView:
     measure: str
     best: str
     facts: str
+    method: str
+    """How intervals and p-values come about; "" without comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class ModelLine:
 def train_view(model: LearnedModel) -> TrainView:
     """The view of a trained model. Differences are the model's over the other, by query."""
     validation = model.validation
-    compared = {name: _over(model, name) for name in (SIGNAL, FIRST) if validation.values.get(name)}
+    compared = comparisons(model)
     rungs = [Rung(f"learned: {model.name}", validation.mean(MODEL), None)]
     labels = {SIGNAL: f"best single signal: {signal_name(validation.best)}"}
     labels[FIRST] = f"order before: {model.origin.before}"
@@ -84,6 +82,7 @@ def train_view(model: LearnedModel) -> TrainView:
         validation.measure,
         signal_name(validation.best),
         _facts(model),
+        _method(len(compared)),
     )
 
 
@@ -127,9 +126,12 @@ def free_name(corpus: str, taken: Sequence[str]) -> str:
     return name
 
 
-def _over(model: LearnedModel, name: str) -> Paired:
+def comparisons(model: LearnedModel) -> dict[str, JointComparison]:
+    """The model against the best single signal and the order before, as one family."""
     values = model.validation.values
-    return against(name, {name: values[name], MODEL: values[MODEL]})[0]
+    compared = {name: values[name] for name in (SIGNAL, FIRST) if values.get(name)}
+    joint = compare_jointly(MODEL, compared | {MODEL: values.get(MODEL, {})})
+    return {one.a: one for one in joint}
 
 
 def signal_name(feature: str) -> str:
@@ -137,32 +139,43 @@ def signal_name(feature: str) -> str:
     return feature.removesuffix(" score")
 
 
-def _sentence(model: LearnedModel, signal: Paired | None, first: Paired | None) -> str:
+def _sentence(
+    model: LearnedModel, signal: JointComparison | None, first: JointComparison | None
+) -> str:
     validation = model.validation
     query_count = counted(len(validation.values[MODEL]), "query", "queries")
     if signal is None or first is None:
         mean = f"{validation.mean(MODEL):.2f} {validation.measure}"
         return f"On {query_count}, the learned model reaches {mean}."
-    won, best = _clear(signal), signal_name(validation.best)
+    best = signal_name(validation.best)
     verdict = {
         1: f"Yes: together they rank better than {best} alone",
         0: f"Not shown: together they do not clearly rank better than {best} alone",
         -1: f"No: {best} alone ranks better than all of them together",
-    }[won]
+    }[signal.verdict()]
     reached = f"{signal.mean_b:.2f} {validation.measure}"
     lead = f"the model reaches {reached} on {query_count} that it did not see"
     return (
         f"{verdict}; {lead}, {best} {signal.mean_a:.2f} "
-        f"({signed(signal.difference)} {interval(signal)}, {p_words(signal.p)}), "
-        f"{model.origin.before} {first.mean_a:.2f} ({signed(first.difference)} {interval(first)})."
+        f"({_difference(signal)}), {model.origin.before} {first.mean_a:.2f} "
+        f"({_difference(first)})."
     )
 
 
-def _clear(one: Paired) -> int:
-    """1 or -1 when the difference is hardly chance, else 0."""
-    if one.p is None or one.p >= ALPHA or not one.difference:
-        return 0
-    return 1 if one.difference > 0 else -1
+def _difference(one: JointComparison) -> str:
+    """`+0.21 [+0.15, +0.27], p < 0.001`; an end that few queries leave open is an ellipsis."""
+    low, high = ("…" if end is None else signed(end) for end in (one.low, one.high))
+    return f"{signed(one.difference)} [{low}, {high}], {p_words(one.p)}"
+
+
+def _method(family: int) -> str:
+    if not family:
+        return ""
+    number = counted(family, "comparison")
+    return (
+        f"Intervals and p-values are of one test (paired sign flips) and corrected for {number} "
+        "together (Bonferroni, 95 %): an interval leaves out 0 exactly where p is below 0.05."
+    )
 
 
 def _notes(model: LearnedModel) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from rerank_lab.evaluation.statistics import paired
 from rerank_lab.fusion.learned.features import Features
 from rerank_lab.fusion.learned.model import (
     FIRST,
@@ -68,11 +69,11 @@ def test_rungs_are_the_model_and_what_it_is_compared_with() -> None:
     assert [rung.name for rung in rungs] == [
         "learned: mine", "best single signal: dense", "order before: bm25(k=50)",
     ]  # fmt: skip
-    assert rungs[0].paired is None
+    assert rungs[0].compared is None
     assert rungs[0].against == ""
     assert re.fullmatch(r"\+0\.090 \[\+0\.\d+, \+0\.\d+\], p < 0\.001", rungs[1].against)
-    assert rungs[1].paired is not None
-    assert rungs[1].paired.difference == pytest.approx(rungs[0].mean - rungs[1].mean)
+    assert rungs[1].compared is not None
+    assert rungs[1].compared.difference == pytest.approx(rungs[0].mean - rungs[1].mean)
 
 
 def test_features_are_sorted_by_what_they_are_worth_and_unused_ones_have_no_bar() -> None:
@@ -120,3 +121,25 @@ def test_a_free_name_can_be_a_name(corpus: str, taken: list[str], name: str) -> 
     from rerank_lab.fusion.learned.model import checked_name
 
     assert checked_name(free_name(corpus, taken)) == name
+
+
+def test_intervals_and_p_values_give_one_verdict_where_the_old_ones_differed() -> None:
+    """A difference that the plain interval left 0 out of, though p was above 0.05."""
+    ids = [f"q{n}" for n in range(12)]
+    gains = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.05, 0.06, 0.31, 0.4]
+    made = model(0.1)
+    signal = dict.fromkeys(ids, 0.4)
+    learned = {q: 0.4 + gain for q, gain in zip(ids, gains, strict=True)}
+    values = {SIGNAL: signal, MODEL: learned, FIRST: signal}
+    view = train_view(replace(made, validation=replace(made.validation, values=values)))
+    plain = paired(signal, learned)
+    assert plain.low is not None
+    assert plain.low > 0
+    for rung in view.rungs[1:]:
+        assert rung.compared is not None
+        assert rung.compared.p is not None
+        assert rung.compared.p > 0.05
+        assert rung.compared.low is not None
+        assert rung.compared.low <= 0
+    assert view.sentence.startswith("Not shown")
+    assert "corrected for 2 comparisons together (Bonferroni" in view.method

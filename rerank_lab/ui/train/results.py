@@ -54,6 +54,7 @@ def draw(model: LearnedModel, now: Screen) -> None:
         with st.container(key="train_tables"):
             st.markdown(f"**{parts.literal(view.measure)} on queries not seen**")
             _rungs(view)
+            st.caption(parts.literal(view.method))
             _folds(view)
     with st.expander("Every feature alone"):
         st.dataframe(
