@@ -175,13 +175,17 @@ def _add_judged(parser: _Parser) -> None:
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
     parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
+    _add_exclusion(parser)
+    _add_reading(parser, "corpus, queries, qrels")
+
+
+def _add_exclusion(parser: _Parser) -> None:
     parser.add_argument(
         "--exclude-identical",
         action=argparse.BooleanOptionalAction,
         help="leave out of a query's ranking the document with the query's own id, as BEIR does "
         "(default: where queries and documents of the same id have the same text)",
     )
-    _add_reading(parser, "corpus, queries, qrels")
 
 
 def _add_measures(parser: _Parser) -> None:
@@ -200,6 +204,7 @@ def _add_rank(parser: _Parser) -> None:
     _add_corpus(parser)
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     _add_specs(parser)
+    _add_exclusion(parser)
     parser.add_argument(
         "--timeout",
         type=_amount,

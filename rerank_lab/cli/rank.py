@@ -22,14 +22,16 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline, pipelines
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
+from rerank_lab.retrievers.base import DEPTH
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.views.compare import PipelineOutcome, Topic
-from rerank_lab.views.presets import DEFAULT_DEPTH
 from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison
 
 SHOWN = 10
+_DEPTH = int(DEPTH.default)
+"""What pipelines of a command hand over unless they say so: a recording is opened at that depth."""
 PROVIDER_TIMEOUT_S = 600.0
 """For a pipeline that asks a provider, unless --timeout says otherwise."""
 
@@ -39,7 +41,7 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     if not arguments.query.strip():
         raise InvalidInput("The query is empty.", hint="Give the words to search for.")
     parsed = pipelines(arguments.pipelines)
-    corpus = load_corpus(arguments.corpus)
+    corpus = load_corpus(arguments.corpus, exclude_identical=arguments.exclude_identical)
     query = _query(corpus, arguments.query)
     engine = default_engine()
     ctx = Context(
@@ -116,7 +118,7 @@ def _save(
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
     outcomes = [PipelineOutcome(result.spec, result) for result in results]
-    saved = comparison(question, outcomes, DEFAULT_DEPTH, arguments.top or SHOWN, [recording])
+    saved = comparison(question, outcomes, _DEPTH, arguments.top or SHOWN, [recording])
     data = to_bytes(saved, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)
 
@@ -153,10 +155,16 @@ def to_json(result: Result, top: int | None = None) -> dict[str, Any]:
 
 
 def _query(corpus: Corpus, text: str) -> Query:
-    """The corpus' own query of that text, which has judgments, or a new one."""
-    wanted = text.strip().casefold()
-    own = (query for query in corpus.queries if query.text.strip().casefold() == wanted)
-    return next(own, None) or Query.of(text.strip())
+    """The corpus' own query of that text, which has judgments, or a new one.
+
+    Capitals do not matter where no query has just this text.
+    """
+    exact = Topic.of(text, corpus).query
+    if exact in corpus.queries:
+        return exact
+    folded = text.strip().casefold()
+    alike = (query for query in corpus.queries if query.text.strip().casefold() == folded)
+    return next(alike, Query.of(text.strip()))
 
 
 def _print(result: Result, corpus: Corpus, top: int, output: Output) -> None:

@@ -10,6 +10,7 @@ from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, interval, ledger
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.own_documents import excluding_words
 from rerank_lab.views.results_table import p_words, signed
 
 _ANSWERED = frozenset(status.value for status in Status if status.answered)
@@ -32,10 +33,14 @@ def amount_words(count: int, of: int) -> str:
 
 
 def design_line(design: Design, view: EvaluateView) -> str:
-    """`helpdesk · 60 queries · 100 candidates each · 2026-11-21 09:30 UTC`."""
+    """`helpdesk · 60 queries · 100 candidates each · 2026-11-21 09:30 UTC`.
+
+    It also says how many queries leave documents out.
+    """
+    own = f" · {words}" if (words := excluding_words(design)) else ""
     depth = f" · {counted(view.depth, 'candidate')} each" if view.depth else ""
     return (
-        f"{design.corpus} · {counted(len(design.queries), 'query', 'queries')}{depth} · "
+        f"{design.corpus} · {counted(len(design.queries), 'query', 'queries')}{own}{depth} · "
         f"{design.created_at[:16].replace('T', ' ')} UTC"
     )
 

@@ -57,7 +57,7 @@ def to_json(view: CompareView) -> str:
 
 
 def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
-    values: dict[str, Any] = {"pipeline": _spec_that_ran(column), "trace": column.trace.to_json()}
+    values: dict[str, Any] = {"pipeline": spec_that_ran(column), "trace": column.trace.to_json()}
     if column.failure is not None:
         values["error"] = column.failure.to_json()
     ranking = column.outcome.ranking
@@ -70,7 +70,7 @@ def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
     return values
 
 
-def _spec_that_ran(column: CompareColumn) -> str:
+def spec_that_ran(column: CompareColumn) -> str:
     """The spec with the page's depth written out: it gives the same ranking anywhere."""
     result = column.outcome.result
     return result.spec if result is not None else column.spec
@@ -81,7 +81,7 @@ def to_trec(view: CompareView, column: CompareColumn) -> str:
     ranking = column.outcome.ranking
     if ranking is None:
         return ""
-    spec = _spec_that_ran(column)
+    spec = spec_that_ran(column)
     tag = re.sub(r"\s+", "", spec)
     return "".join(trec_lines(Run(tag, spec, {view.topic.query.id: ranking})))
 

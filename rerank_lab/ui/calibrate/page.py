@@ -47,7 +47,7 @@ def page() -> None:
     """Draw the page."""
     now = read_screen()
     parts.notices(now.notices)
-    corpus = parts.corpus_or_card(now.corpus)
+    corpus = parts.corpus_or_card(now.corpus, now.exclude_identical)
     if corpus is None:
         return
     judged = sum(bool(corpus.qrels.get(query.id)) for query in corpus.queries)
@@ -114,14 +114,14 @@ def _setup(now: Screen, judged: int) -> None:
         chosen = str(Pipeline(spec).at_depth(now.depth))
         st.query_params[SHOWN] = chosen
         st.query_params[GRADE] = str(grade)
-        key = _key(resources.corpus(now.corpus), chosen, int(grade or 1))
+        key = _key(resources.corpus(now.corpus, now.exclude_identical), chosen, int(grade or 1))
         waiting.come_back(key)
         st.session_state[_ASKED] = key
 
 
 def _estimate(spec: str, now: Screen) -> None:
     """What the judged queries would take of a provider; nothing for a pipeline that asks none."""
-    corpus = resources.corpus(now.corpus)
+    corpus = resources.corpus(now.corpus, now.exclude_identical)
     judged_queries = [query for query in corpus.queries if corpus.qrels.get(query.id)]
     estimates = query_set_estimates([spec], judged_queries, corpus, now.depth, resources.engine())
     words = estimates_words(estimates.get(spec, ()))
@@ -136,7 +136,10 @@ def _grade() -> int:
 
 @dataclass(frozen=True, slots=True)
 class CalibrateKey(JobKey):
-    """A pipeline's scores against these judgments; relevant is a grade of at least `grade`."""
+    """A pipeline's scores against these judgments; relevant is a grade of at least `grade`.
+
+    `judgments` is a digest of all grades, and of what queries leave out.
+    """
 
     corpus_hash: str
     judgments: str
@@ -146,9 +149,9 @@ class CalibrateKey(JobKey):
 
 
 def _key(corpus: Corpus, spec: str, grade: int) -> CalibrateKey:
-    judgments = sha256(
-        repr(sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())).encode()
-    )
+    excluded = [(query.id, sorted(query.excluded)) for query in corpus.queries if query.excluded]
+    grades = sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())
+    judgments = sha256(repr((grades, excluded)).encode())
     session = spending.own([spec], Context())[1]
     return CalibrateKey(corpus.content_hash, judgments.hexdigest(), spec, grade, session)
 

@@ -103,7 +103,7 @@ def _dialog(screen: state.Screen, old: str) -> None:
 def _estimate(spec: PipelineSpec, screen: state.Screen) -> None:
     """What a hosted stage would send and cost, before anything is sent."""
     try:
-        corpus = resources.corpus(screen.corpus)
+        corpus = resources.corpus(screen.corpus, screen.exclude_identical)
     except LabError:
         return
     query = Query.of(screen.query or "a query of a few words")

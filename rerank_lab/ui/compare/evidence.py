@@ -10,7 +10,8 @@ from rerank_lab.charts import figures as charts
 from rerank_lab.ui.shared import parts, run
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.evidence import agreement, latency, table
-from rerank_lab.views.export import file_stem, to_csv, to_json, to_lines, to_trec
+from rerank_lab.views.export import file_stem, spec_that_ran, to_csv, to_json, to_lines, to_trec
+from rerank_lab.views.reproduce import python_code, rank_command
 
 LATENCY, AGREEMENT, RAW = "Latency", "Agreement", "Raw"
 _MEASURES = {
@@ -132,9 +133,15 @@ def _raw(view: CompareView) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+    for title, code, language in (
+        ("On the command line", rank_command(view), "shell"),
+        ("In Python", python_code(view), "python"),
+    ):
+        st.markdown(f"**{title}**")
+        st.code(code, language=language, wrap_lines=True)
     for column in view.columns:
         st.markdown(f"**{parts.literal(column.label)}**")
-        st.code(column.spec, language=None)
+        st.code(spec_that_ran(column), language=None)
         with st.expander("Trace"):
             st.json(column.trace.to_json())
 

@@ -40,7 +40,7 @@ def page() -> None:
     colours = _colours(screen)
     if not screen.present:
         chips.draw(screen, colours)
-    corpus = parts.corpus_or_card(screen.corpus)
+    corpus = parts.corpus_or_card(screen.corpus, screen.exclude_identical)
     if corpus is None:
         if screen.present:
             st.fragment(present.leave_button)()

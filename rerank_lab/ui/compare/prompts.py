@@ -162,7 +162,7 @@ def _shown(now: state.Screen) -> tuple[Query, Sequence[Document]]:
     """The query on screen and the first documents of its first column, or of the corpus."""
     query = Query.of(now.query or "a query of a few words")
     try:
-        corpus = resources.corpus(now.corpus)
+        corpus = resources.corpus(now.corpus, now.exclude_identical)
     except LabError:
         return query, ()
     ids = run.first_documents(corpus, query, views.SHOWN)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
+from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.evaluate import html as evaluate_html
-from rerank_lab.ui.shared import parts, state
+from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import COMPARE_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
 from rerank_lab.views.evaluate_lines import design_line, open_line, unanswered
 from rerank_lab.views.health import kept_orders
+from rerank_lab.views.own_documents import choice_of
 from rerank_lab.views.query_changes import CHANGES, by_change, change_name
+from rerank_lab.views.reproduce import evaluate_command
 
 
 def draw(
@@ -46,6 +50,16 @@ def draw(
     _problems(view)
     st.fragment(_queries)(evaluation, view, links, colours)
     _downloads(evaluation, view.primary, baseline)
+    _run_again(evaluation)
+
+
+def _run_again(evaluation: Evaluation) -> None:
+    """The command that gives these results, where the corpus is here and has these queries."""
+    with suppress(LabError):
+        command = evaluate_command(evaluation.design, resources.corpus(evaluation.design.corpus))
+        if command:
+            with st.expander("On the command line", key="evaluate_command"):
+                st.code(command, language="shell", wrap_lines=True)
 
 
 def remember_changed(corpus: str) -> None:
@@ -113,6 +127,8 @@ def _queries(
             state.set_query(lines[clicked["row"]].text)
             st.session_state["corpus"] = evaluation.design.corpus
             state.set_pipelines(links)
+            same_texts = resources.own_documents(evaluation.design.corpus).same_texts
+            state.set_own_document(choice_of(evaluation.design, same_texts))
             st.session_state["leave_for_compare"] = True
 
     columns: dict[str, list[Any]] = {

@@ -78,6 +78,7 @@ def _corpus_facts(name: str | None) -> Corpus | None:
         parts.error_card(error, key="corpus")
         return None
     st.caption(corpora.corpus_line(entry))
+    state.own_document_select(name)
     return opened
 
 

@@ -64,10 +64,10 @@ def error_card(error: LabError, key: str, retry: Callable[[], None] | None = Non
                 st.code(error.details, language=None, wrap_lines=True)
 
 
-def corpus_or_card(name: str) -> Corpus | None:
+def corpus_or_card(name: str, exclude_identical: bool | None) -> Corpus | None:
     """The corpus of a page; None, and a card that says why, when it cannot be opened."""
     try:
-        return resources.corpus(name)
+        return resources.corpus(name, exclude_identical)
     except LabError as error:
         error_card(error, key="corpus_main")
         return None

@@ -18,12 +18,14 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import app_folders
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
+from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.evaluation.experiments.store import experiment_folder
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobTable
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.services.comparisons import Comparison, Entry, load
+from rerank_lab.views.own_documents import OwnDocuments
 
 
 @st.cache_resource
@@ -60,7 +62,8 @@ def corpora() -> tuple[CorpusEntry, ...]:
 def refresh_corpora() -> None:
     """After an import, a deletion, or queries and judgments added to a corpus."""
     corpora.clear()
-    _opened.clear()
+    for cached in (_opened, _excluding, _own_documents):
+        cached.clear()
 
 
 def entry(name: str) -> CorpusEntry:
@@ -73,15 +76,39 @@ def entry(name: str) -> CorpusEntry:
     return match
 
 
-def corpus(name: str) -> Corpus:
-    """An opened corpus; opened once for everybody. Raises LabError when it cannot be read."""
+def corpus(name: str, exclude_identical: bool | None = None) -> Corpus:
+    """An opened corpus; opened once for everybody. Raises LabError when it cannot be read.
+
+    Args:
+        name: As the list of corpora has it.
+        exclude_identical: Whether queries leave out the document with their own id; None decides
+            by the texts.
+    """
     listed = entry(name)
-    return _opened(listed.name, listed.content_hash)
+    if exclude_identical is None:
+        return _opened(listed.name, listed.content_hash)
+    return _excluding(listed.name, listed.content_hash, exclude_identical)
+
+
+def own_documents(name: str) -> OwnDocuments:
+    """The queries of a corpus that have the id of a document."""
+    listed = entry(name)
+    return _own_documents(listed.name, listed.content_hash)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
 def _opened(name: str, content_hash: str) -> Corpus:
     return load_corpus(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _excluding(name: str, content_hash: str, identical: bool) -> Corpus:
+    return with_exclusions(_opened(name, content_hash), identical)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _own_documents(name: str, content_hash: str) -> OwnDocuments:
+    return OwnDocuments.of(_opened(name, content_hash))
 
 
 def comparison(entry: Entry) -> Comparison:

@@ -46,6 +46,7 @@ class CompareKey(JobKey):
     attempt: int
     prompts: tuple[str, ...]
     session: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,7 @@ def _key(topic: Topic, spec: str, depth: int) -> CompareKey:
         attempts.get(spec, 0),
         prompts.digests(spec, resources.engine()),
         (resources.waiter(), str(keys.version())) if session_bound else (),
+        tuple(sorted(topic.query.excluded)),
     )
 
 

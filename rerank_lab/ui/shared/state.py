@@ -15,6 +15,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Query
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import resources
+from rerank_lab.views.own_documents import EXCLUDES, LABEL, OWN_DOCUMENT, OwnDocument
 from rerank_lab.views.present import ALL, focus_of
 from rerank_lab.views.presets import (
     DEFAULT_CORPUS,
@@ -47,6 +48,8 @@ class Screen:
     """Compare is one screen for an audience."""
     focus: int = ALL
     """The pipeline that an audience sees alone, counted from 1; ALL for all of them."""
+    exclude_identical: bool | None = None
+    """Whether queries leave out the document with their own id; None decides by the texts."""
 
 
 def corpus_select() -> str | None:
@@ -61,6 +64,22 @@ def corpus_select() -> str | None:
         bind="query-params",
         placeholder="No corpus yet",
     )
+
+
+def own_document_select(name: str) -> None:
+    """Whether queries may find the document of their own id, where there are such; in the URL."""
+    own_documents = resources.own_documents(name)
+    if own_documents.queries:
+        choice = st.selectbox(
+            LABEL, OWN_DOCUMENT, key="own", bind="query-params", help=own_documents.about
+        )
+        if choice == OWN_DOCUMENT[0]:
+            st.caption(own_documents.by_text)
+
+
+def set_own_document(choice: OwnDocument) -> None:
+    """Leave own documents out or keep them. Call it from a callback only."""
+    st.session_state["own"] = choice
 
 
 def hidden_widgets() -> None:
@@ -173,6 +192,7 @@ def read_screen() -> Screen:
         saved=str(state.get("saved") or ""),
         present=presenting(),
         focus=focus_of(str(state.get("focus") or ""), specs),
+        exclude_identical=EXCLUDES.get(state.get("own") or OWN_DOCUMENT[0]),
     )
 
 

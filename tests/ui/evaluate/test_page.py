@@ -213,3 +213,34 @@ def test_the_queries_that_got_worse_are_shown_alone_with_their_signed_loss() -> 
     assert losses == sorted(losses)
     assert max(losses) < 0
     assert losses == pytest.approx(list(table["bm25(b=0.0)"] - table["bm25"]))
+
+
+def test_whether_queries_find_their_own_document_is_chosen_in_sight_and_in_the_link(
+    tmp_path: Path,
+) -> None:
+    texts = ("moon rocks", "moon dust", "moon light")
+    lines = [json.dumps({"_id": f"d{n}", "text": text}) for n, text in enumerate(texts)]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines))
+    (tmp_path / "queries.jsonl").write_text("\n".join(lines))
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nd0\td1\t1\nd1\td2\t1\n")
+    import_corpus(tmp_path, "own")
+
+    at = open_page("evaluate", corpus="own", p=["bm25"])
+    box = next(box for box in at.selectbox if box.label == "A query's own document")
+    assert box.value == "by text"
+    assert "Left out: queries and documents of one id have the same text." in words(at)
+    at.button(key="evaluate").click()
+    until(drawn(at), "2 queries leave their own document out")
+
+    at = open_page("evaluate", corpus="own", p=["bm25"], own="kept")
+    at.button(key="evaluate").click()
+    until(drawn(at), "TREC runs")
+    assert "own document out" not in words(at)
+    assert "--no-exclude-identical" in words(at)
+    assert len(list_experiments()) == 2
+
+    at = open_page("compare", corpus="own", q="moon rocks", p=["bm25"], own="kept")
+    assert "d0" in html(until(at, "Evidence") if "d0" not in html(at) else at)
+    assert "A query's own document" not in [
+        box.label for box in open_page("compare", corpus="helpdesk").selectbox
+    ]
