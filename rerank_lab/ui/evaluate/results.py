@@ -218,7 +218,7 @@ def _columns(
         _change_heading(row): st.column_config.NumberColumn(
             _change_heading(row),
             format="%+.3f",
-            width=120,
+            width=100,
             help=f"{view.primary} against the baseline",
         )
         for row in view.rows
@@ -233,7 +233,7 @@ def _columns(
         width=90,
         help="See this query side by side",
     )
-    config["Query"] = st.column_config.TextColumn("Query", width=330)
+    config["Query"] = st.column_config.TextColumn("Query", width=250)
     config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
     return config
 
