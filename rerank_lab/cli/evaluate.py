@@ -17,6 +17,7 @@ from rerank_lab.cli.reading import (
 )
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.storage import disk_errors, write_file
@@ -106,8 +107,8 @@ class _Files:
 
 def _files(arguments: argparse.Namespace) -> _Files:
     """The files asked for. Raises InvalidInput now for what could not be written in the end."""
-    runs = Path(arguments.runs).expanduser() if arguments.runs else None
-    per_query = Path(arguments.per_query).expanduser() if arguments.per_query else None
+    runs = user_path(arguments.runs) if arguments.runs else None
+    per_query = user_path(arguments.per_query) if arguments.per_query else None
     if runs is not None and runs.exists() and not runs.is_dir():
         raise InvalidInput(f"--runs: {runs} is a file.", hint="Name a folder.")
     if per_query is not None and per_query.is_dir():
@@ -124,8 +125,8 @@ def measure(arguments: argparse.Namespace, output: Output) -> int:
     names = arguments.measures or DEFAULT_MEASURES
     parse_measures(names)
     options, log = read_options(arguments, "qrels", "run"), ProblemLog()
-    judgments = read_qrels(Path(arguments.qrels).expanduser(), options["qrels"], log)
-    file = Path(arguments.run).expanduser()
+    judgments = read_qrels(user_path(arguments.qrels), options["qrels"], log)
+    file = user_path(arguments.run)
     averaging = Averaging(arguments.complete, trec_order=file.suffix not in _KEEP_ORDER)
     run_file = read_run_file(file, options["run"], log)
     if arguments.strict:

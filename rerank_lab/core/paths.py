@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from rerank_lab.core.errors import InvalidInput
+
 HOME_VARIABLE = "RERANK_LAB_HOME"
 FOLDERS_VARIABLE = "RERANK_LAB_FOLDERS"
+_STILL_A_PATH = (errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP)
 _DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
 
 
@@ -21,6 +25,28 @@ def data_home() -> Path:
     from platformdirs import user_data_path
 
     return Path(user_data_path("rerank-lab"))
+
+
+def user_path(value: str | Path) -> Path:
+    """The place that somebody names, there or not, with `~` expanded.
+
+    Raises InvalidInput for what no file can be called here: too long, with a zero byte, or in the
+    home of a user who does not exist.
+    """
+    try:
+        path = Path(value).expanduser()
+        path.stat()
+    except FileNotFoundError:
+        return path
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in _STILL_A_PATH:
+            return path
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InvalidInput(
+            f"{str(value)[:80]!r} cannot be the name of a file here: {reason}.",
+            hint="Check the path.",
+        ) from None
+    return path
 
 
 def project_home() -> Path:

@@ -23,6 +23,7 @@ Options = tuple[tuple[str, Literal], ...]
 
 MAX_SPEC_CHARS = 4000
 _MAX_DEPTH = 8
+_MAX_DIGITS = 100
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<arrow>>>)
@@ -161,6 +162,8 @@ class _Parser:
                 raise self.wrong("a text with valid escapes") from None
         number = self.take("number")
         if number is not None:
+            if len(number) > _MAX_DIGITS:
+                raise self.wrong(f"a number of at most {_MAX_DIGITS} digits")
             value = float(number) if re.search(r"[.eE]", number) else int(number)
             if not math.isfinite(value):
                 raise self.wrong("a finite number")

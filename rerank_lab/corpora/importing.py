@@ -13,6 +13,7 @@ from typing import Any
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.corpora.bundle import (
     Bundle,
@@ -271,7 +272,7 @@ def _source(upload: ImportSource) -> Source:
         return upload.source
     if isinstance(upload, Source):
         return upload
-    path = Path(upload).expanduser()
+    path = user_path(upload)
     if not path.exists():
         raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
     return Source.of(path)

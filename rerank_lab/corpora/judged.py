@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.core.types import Query
 from rerank_lab.corpora.readers.base import ReadOptions
@@ -297,7 +298,7 @@ def read_qrels(
 
     Raises InvalidInput listing every line that cannot be used.
     """
-    file, log = Path(path), log if log is not None else ProblemLog()
+    file, log = user_path(path), log if log is not None else ProblemLog()
     if not file.is_file():
         raise InvalidInput(f"There is no judgment file {file}.", hint="Check the path.")
     judgments = read_judgments(Source.of(file), options or ReadOptions(), log)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.bundle import (
     Bundle,
@@ -122,7 +123,7 @@ def _read(
         return text, load_ir_dataset(text.removeprefix(PREFIX), log), {"source": text}
     if entry is not None:
         return entry.name, _read_path(entry.path, CollectionOptions(), log), _entry_meta(entry)
-    path = Path(reference).expanduser()
+    path = user_path(reference)
     if not path.exists():
         raise unknown_corpus(text)
     bundle = _read_path(path, options, log)
@@ -144,7 +145,7 @@ def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:
 def _given(path: PathLike | None, what: str) -> Source | None:
     if path is None:
         return None
-    file = Path(path).expanduser()
+    file = user_path(path)
     if not file.is_file():
         raise InvalidInput(f"There is no {what} file {path}.", hint="Check the path.")
     return Source.of(file)

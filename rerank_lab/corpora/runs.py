@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from rerank_lab.core.errors import ContractViolation, InvalidInput
+from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.storage import atomic_write, write_file
 from rerank_lab.core.types import Hit, Qrels, Ranking, Run
@@ -67,7 +68,7 @@ def read_run_file(
     path: str | Path, options: ReadOptions | None = None, log: ProblemLog | None = None
 ) -> RunContents:
     """The run as `read_run` gives it, with how it was read; what is doubtful goes to `log`."""
-    file, log = Path(path), log if log is not None else ProblemLog()
+    file, log = user_path(path), log if log is not None else ProblemLog()
     if not file.is_file():
         raise InvalidInput(f"There is no run file {file}.", hint="Check the path of the run.")
     source = Source.of(file)

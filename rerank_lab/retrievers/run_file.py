@@ -10,6 +10,7 @@ from pathlib import Path
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
+from rerank_lab.core.paths import user_path
 from rerank_lab.core.types import Hit, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.runs import TREC_SCALE, read_run
@@ -45,8 +46,8 @@ class RunFile(Retriever):
 
     @property
     def path(self) -> Path:
-        """The run file, `~` expanded."""
-        return Path(str(self.options["path"])).expanduser()
+        """The run file, `~` expanded. Raises InvalidInput when no file can be called so."""
+        return user_path(str(self.options["path"]))
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         """No file is named, or it is not there."""
@@ -54,8 +55,12 @@ class RunFile(Retriever):
             return [
                 InvalidInput("run has no file.", hint='Name it: run(path="candidates.trec").'),
             ]
-        if not self.path.is_file():
-            return [InvalidInput(f"There is no run file {self.path}.", hint="Check the path.")]
+        try:
+            path = self.path
+        except InvalidInput as error:
+            return [error]
+        if not path.is_file():
+            return [InvalidInput(f"There is no run file {path}.", hint="Check the path.")]
         return []
 
     def weights_digest(self) -> str:

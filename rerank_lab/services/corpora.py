@@ -8,6 +8,7 @@ from typing import Literal
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import user_path
 from rerank_lab.corpora import (
     ColumnMapping,
     ImportOptions,
@@ -64,10 +65,10 @@ def run_import(request: ImportRequest, ctx: Context | None = None) -> ImportRepo
         Cancelled: `ctx` says so.
     """
     for path in (request.path, request.queries, request.qrels):
-        if path is not None and not path.expanduser().exists():
+        if path is not None and not user_path(path).exists():
             raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
     return import_corpus(
-        Source.of(request.path.expanduser(), request.source_name),
+        Source.of(user_path(request.path), request.source_name),
         request.name,
         mapping=request.mapping,
         queries=request.queries,

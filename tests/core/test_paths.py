@@ -9,7 +9,14 @@ import pytest
 from rerank_lab.components.base import KINDS
 from rerank_lab.components.registry import Broken, infos, resolve
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.paths import FOLDERS_VARIABLE, app_folders, data_home, is_within, names_a_path
+from rerank_lab.core.paths import (
+    FOLDERS_VARIABLE,
+    app_folders,
+    data_home,
+    is_within,
+    names_a_path,
+    user_path,
+)
 from rerank_lab.core.types import Status
 from rerank_lab.corpora.load import corpus_from_texts
 from rerank_lab.pipeline.engine import Engine
@@ -126,3 +133,15 @@ def test_every_option_that_names_a_place_is_marked() -> None:
                 told = param.help.casefold()
                 if param.type is str and ("folder" in told or " file" in told):
                     assert param.local, f"{info.name}.{param.name}"
+
+
+@pytest.mark.parametrize("value", ["x" * 5000, "a\x00b", "~nobody-of-this-name/file"])
+def test_what_no_file_can_be_called_is_refused_in_words(value: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be the name of a file"):
+        user_path(value)
+
+
+def test_a_path_that_is_not_there_yet_is_a_path(tmp_path: Path) -> None:
+    assert user_path(tmp_path / "new" / "file") == tmp_path / "new" / "file"
+    (tmp_path / "file").write_text("")
+    assert user_path(tmp_path / "file" / "below") == tmp_path / "file" / "below"

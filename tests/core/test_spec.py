@@ -91,3 +91,8 @@ def test_nodes_compose_with_the_arrow() -> None:
     spec = Node("bm25") >> Node("a") >> Node("b")
     assert str(spec) == "bm25 >> a >> b"
     assert str(spec.prefix(2)) == "bm25 >> a"
+
+
+def test_a_number_of_five_thousand_digits_is_refused_in_words() -> None:
+    with pytest.raises(InvalidInput, match="a number of at most 100 digits"):
+        parse(f"bm25(k={'9' * 3900})")

@@ -123,9 +123,11 @@ def _find(model: str) -> tuple[Path | None, Where]:
 
 
 def _as_folder(model: str) -> Path | None:
-    path = Path(model).expanduser()
-    named_as_path = model.startswith((".", "~")) or "/" in model or os.sep in model
-    return path.absolute() if named_as_path and path.is_dir() else None
+    if not (model.startswith((".", "~")) or "/" in model or os.sep in model):
+        return None
+    # os.path: a name that no file can have is no folder, rather than an error.
+    path = os.path.expanduser(model)
+    return Path(path).absolute() if os.path.isdir(path) else None
 
 
 def _hub_id(model: str) -> str | None:
@@ -160,7 +162,7 @@ def _in_hub_cache(hub: str) -> Path | None:
     place = hub_cache() / ("models--" + hub.replace("/", "--"))
     try:
         revision = (place / "refs" / "main").read_text("utf-8").strip()
-    except OSError:
+    except (OSError, ValueError):
         return None
     folder = place / "snapshots" / revision
     complete = folder.is_dir() and (folder / "config.json").is_file() and not unreadable(folder)

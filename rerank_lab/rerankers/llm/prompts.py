@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput, MissingExtra
-from rerank_lab.core.paths import data_home
+from rerank_lab.core.paths import data_home, user_path
 from rerank_lab.core.storage import write_file
 
 MAX_BYTES = 64_000
@@ -230,7 +230,7 @@ def _path_of(name: str) -> Path:
         raise InvalidInput(
             f"{name!r} is no name of a prompt.", hint="Give a name, or a path that ends in .yaml."
         )
-    return Path(name).expanduser()
+    return user_path(name)
 
 
 @lru_cache(maxsize=64)

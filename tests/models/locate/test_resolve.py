@@ -170,3 +170,10 @@ def test_asking_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["owner/" + "9" * 3000, "~nobody-of-this-name/m", "a/b\x00"])
+def test_a_name_that_no_file_can_have_is_no_model(name: str) -> None:
+    assert availability(name).state == "missing"
+    with pytest.raises(ModelUnavailable):
+        resolve.locate(name)
