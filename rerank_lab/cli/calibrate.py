@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.output import Output
@@ -49,6 +50,11 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
                 "precision": arguments.precision,
                 "threshold": cut.threshold if cut else None,
                 "threshold_spec": result_view.cut_spec or None,
+                "threshold_figures": asdict(cut) if cut else None,
+                "covered": list(result_view.fitted.covered),
+                "advised": result_view.advised,
+                "answer": result_view.answer,
+                "threshold_answer": result_view.cut_answer,
             }
         )
         return 0
@@ -58,5 +64,5 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
     heads = ["curve", "Brier", "log loss", "ECE"]
     output.table([heads, *(list(row) for row in result_view.rows)], right=range(1, 4))
     output.line()
-    output.line(result_view.cut_spec or result_view.spec)
+    output.line(result_view.advised)
     return 0

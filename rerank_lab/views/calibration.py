@@ -17,12 +17,19 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import fraction
 
+_ROUGH = 0.1
+"""The mean calibration error from which on a probability is called rough."""
+_LOW, _NARROW = 0.5, 0.05
+"""Below the one no group is more likely relevant than not; groups nearer than the other are one."""
 NAMES: dict[Method, str] = {"platt": "Platt (logistic)", "isotonic": "Isotonic (steps)"}
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationView:
-    """Everything on the page below the controls. `spec` and `cut_spec` can be run as they are."""
+    """Everything on the page below the controls. `spec` and `cut_spec` can be run as they are.
+
+    `advised` is the one of them to take: without the threshold where it empties most queries.
+    """
 
     answer: str
     cut_answer: str
@@ -31,6 +38,7 @@ class CalibrationView:
     cut: Cut | None
     spec: str
     cut_spec: str
+    advised: str
     rows: tuple[tuple[str, str, str, str], ...]
 
 
@@ -39,15 +47,17 @@ def view(calibration: Calibration, method: Method | None, precision: float) -> C
     fitted = calibration.of(method) if method else calibration.chosen
     cut = threshold_for(fitted, precision)
     spec = f"{calibration.judged.pipeline} >> {fitted.stage}"
-    cut_spec = f"{spec} >> threshold(min={cut.threshold!r})" if cut else ""
+    cut_spec = str(resolve(f"{spec} >> threshold(min={cut.threshold!r})")) if cut else ""
+    spec = str(resolve(spec))
     return CalibrationView(
         _answer(calibration, fitted),
         _cut_answer(fitted, cut, precision),
         _ground(calibration),
         fitted,
         cut,
-        str(resolve(spec)),
-        str(resolve(cut_spec)) if cut_spec else "",
+        spec,
+        cut_spec,
+        spec if cut is None or cut.empties_most else cut_spec,
         tuple(
             (NAMES[one.method], fraction(one.brier), fraction(one.log_loss), fraction(one.ece))
             for one in calibration.fitted
@@ -62,8 +72,34 @@ def _answer(calibration: Calibration, fitted: Fitted) -> str:
     figures = f"Brier score {fraction(fitted.brier)} against {base_brier} for {base}"
     if better < 0.02:
         return f"The score says little about relevance here: {figures}."
-    off = f"it is off by {percent(fitted.ece)} on average"
-    return f"The score can be read as a probability; {off}. {figures}."
+    low, high = fitted.covered
+    groups = len(fitted.bins)
+    off = (
+        f"it is off by {percent(fitted.ece)} on average, by {percent(fitted.worst)} at most in one "
+        f"of {groups} groups"
+    )
+    between = f"between {low:.2f} and {high:.2f}"
+    if high - low < _NARROW:
+        reading = f"As a probability the score hardly tells candidates apart: they lie {between}"
+    elif fitted.ece >= _ROUGH:
+        reading = f"The score is a rough probability at best, {between}"
+    elif high < _LOW:
+        reading = f"The score can be read as a probability, but only as a low one, {between}"
+    else:
+        reading = f"The score can be read as a probability {between}"
+    return f"{reading}; {off}.{_beyond(calibration, fitted)} {figures}."
+
+
+def _beyond(calibration: Calibration, fitted: Fitted) -> str:
+    """Which probabilities are given but not tested, and to how many candidates."""
+    high = fitted.covered[1]
+    if f"{fitted.highest:.2f}" == f"{high:.2f}":
+        return " No candidate has a higher one."
+    return (
+        f" Higher ones, up to {fitted.highest:.2f}, are given to {fitted.beyond:,} of "
+        f"{counted(len(calibration.judged.scores), 'candidate')}, which are no group of their own: "
+        f"whether they hold is not shown."
+    )
 
 
 def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
@@ -74,16 +110,29 @@ def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
             f"at least {MIN_KEPT} candidates reaches is {percent(max(reached, default=0.0))}. Ask "
             "for less, or take a better reranker."
         )
-    per_query = f"{cut.kept_a_query:.1f} documents a query"
-    words = (
-        f"From a probability of {cut.threshold:.2f} on, {percent(cut.precision)} of what is kept "
-        f"is relevant (at least {percent(cut.precision_low)} with 95 % confidence): {per_query}, "
-        f"{percent(cut.recall)} of the relevant candidates. {percent(cut.empty)} of queries "
-        "keep nothing"
+    share = percent(cut.precision)
+    kept = (
+        f"{share} of what is kept is relevant (at least {percent(cut.precision_low)} with 95 % "
+        f"confidence): {cut.kept_a_query:.1f} documents a query, {percent(cut.recall)} of the "
+        f"relevant candidates. {_emptied(cut)}"
     )
+    if cut.empties_most:
+        return (
+            f"From a probability of {cut.threshold:.2f} on a precision of {percent(precision)} is "
+            f"reached, but most queries then have no answer: {kept} Ask for less, or take a better "
+            "reranker."
+        )
+    return f"From a probability of {cut.threshold:.2f} on, {kept}"
+
+
+def _emptied(cut: Cut) -> str:
+    """Which queries keep nothing, and whether they should."""
+    words = f"{percent(cut.empty)} of queries keep nothing"
+    if cut.wrongly_empty is not None:
+        words += f", {percent(cut.wrongly_empty)} of those with a relevant candidate"
     if cut.rightly_empty is None:
-        return f"{words}; every query has a relevant candidate, so that none should."
-    return f"{words}; of those without a relevant candidate, {percent(cut.rightly_empty)} do."
+        return f"{words}; every query has one, so that none should."
+    return f"{words}; of those without one, {percent(cut.rightly_empty)} do."
 
 
 def _ground(calibration: Calibration) -> str:

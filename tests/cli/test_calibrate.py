@@ -29,6 +29,14 @@ def test_the_command_gives_the_stage_and_the_figures_as_json(
     assert str(Pipeline(found["spec"])) == found["spec"]
     assert {one["method"] for one in found["methods"]} == {"platt", "isotonic"}
     assert sum(one["count"] for one in found["methods"][0]["bins"]) == found["candidates"]
+    chosen = next(one for one in found["methods"] if one["method"] == found["chosen"])
+    assert found["covered"] == [chosen["bins"][0]["said"], chosen["bins"][-1]["said"]]
+    assert f"{found['covered'][1]:.2f}" in found["answer"]
+    figures = found["threshold_figures"]
+    assert figures["threshold"] == found["threshold"]
+    assert f"{100 * figures['empty']:.0f} % of queries keep nothing" in found["threshold_answer"]
+    emptied = figures["wrongly_empty"] > 0.5
+    assert found["advised"] == (found["spec"] if emptied else found["threshold_spec"])
 
 
 def test_the_command_answers_in_words_and_ends_with_a_pipeline(

@@ -33,7 +33,8 @@ class Cut:
     """What a threshold on the probability keeps: `kept` candidates in all; None for no precision.
 
     `precision_low` is the lower end of its 95 % Wilson interval; `empty` the share of queries that
-    keep nothing, `rightly_empty` that share among queries without a relevant candidate.
+    keep nothing, `rightly_empty` that share among queries without a relevant candidate and
+    `wrongly_empty` among those with one (None where there is no such query).
     """
 
     threshold: float
@@ -44,6 +45,12 @@ class Cut:
     kept_a_query: float
     empty: float
     rightly_empty: float | None
+    wrongly_empty: float | None
+
+    @property
+    def empties_most(self) -> bool:
+        """Whether more than half of the queries with a relevant candidate keep nothing."""
+        return self.wrongly_empty is not None and self.wrongly_empty > 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Fitted:
     """One curve, as the stage that applies it, with out-of-fold figures.
 
     `brier` (0 is perfect) and `log_loss` are means a candidate; `ece` is the expected calibration
-    error over `bins` of equal count (Guo et al. 2017).
+    error over `bins` of equal count (Guo et al. 2017). `highest` is the largest probability;
+    `beyond` candidates have a larger one than the highest bin has on average.
     """
 
     method: Method
@@ -61,6 +69,18 @@ class Fitted:
     ece: float
     bins: tuple[Bin, ...]
     cuts: tuple[Cut, ...]
+    highest: float
+    beyond: int
+
+    @property
+    def covered(self) -> tuple[float, float]:
+        """From which to which probability the bins lie: outside nothing is tested."""
+        return self.bins[0].said, self.bins[-1].said
+
+    @property
+    def worst(self) -> float:
+        """The largest distance between probability and truth of a bin."""
+        return max((abs(one.said - one.observed) for one in self.bins), default=0.0)
 
 
 def measured(
@@ -74,7 +94,9 @@ def measured(
     ece = math.fsum(w * abs(one.said - one.observed) for w, one in zip(weight, bins, strict=True))
     cuts = tuple(cut_at(t / 100, probabilities, truth, queries) for t in range(0, 100, 1))
     brier = float(np.mean((probabilities - truth) ** 2))
-    return Fitted(method, stage, brier, float(loss.mean()), ece, bins, cuts)
+    highest = float(probabilities.max())
+    beyond = int(np.count_nonzero(probabilities > bins[-1].said))
+    return Fitted(method, stage, brier, float(loss.mean()), ece, bins, cuts, highest, beyond)
 
 
 def reliability(probabilities: Floats, truth: Floats, bins: int = BINS) -> tuple[Bin, ...]:
@@ -111,6 +133,7 @@ def cut_at(threshold: float, probabilities: Floats, truth: Floats, queries: Sequ
         by_query[query][0] |= bool(keep)
         by_query[query][1] |= bool(true)
     hopeless = [any_kept for any_kept, any_true in by_query.values() if not any_true]
+    hopeful = [any_kept for any_kept, any_true in by_query.values() if any_true]
     return Cut(
         threshold,
         total,
@@ -120,6 +143,7 @@ def cut_at(threshold: float, probabilities: Floats, truth: Floats, queries: Sequ
         total / len(names),
         sum(not any_kept for any_kept, _ in by_query.values()) / len(names),
         1 - sum(hopeless) / len(hopeless) if hopeless else None,
+        1 - sum(hopeful) / len(hopeful) if hopeful else None,
     )
 
 

@@ -262,7 +262,7 @@ def _chart(figure: Any, key: str) -> None:
 
 
 def _take_away(corpus: Corpus, result_view: views.CalibrationView, now: Screen) -> None:
-    spec = result_view.cut_spec or result_view.spec
+    spec = result_view.advised
     st.code(spec, language=None, wrap_lines=True)
     with st.container(horizontal=True):
         others = tuple(one for one in now.pipelines if one != spec)

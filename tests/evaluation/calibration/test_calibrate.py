@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,12 @@ def test_orders_without_scores_and_failures_are_told(engine: Engine) -> None:
 def test_the_view_answers_first_and_gives_specs_that_run(engine: Engine) -> None:
     found = calibrate(judged_scores(corpus(60), SPEC, engine=engine))
     shown = view(found, None, 0.6)
-    assert shown.answer.startswith("The score can be read as a probability; it is off by")
+    low, high = found.chosen.bins[0].said, found.chosen.bins[-1].said
+    assert high > 0.5
+    assert shown.answer.startswith(
+        f"The score can be read as a probability between {low:.2f} and {high:.2f}; it is off by"
+    )
+    assert shown.advised == shown.cut_spec
     assert shown.fitted is found.chosen
     assert "60 judged queries, 540 judged candidates" in shown.ground
     assert "60 candidates without a judgment took no part" in shown.ground
@@ -167,6 +173,50 @@ def test_the_view_answers_first_and_gives_specs_that_run(engine: Engine) -> None
     assert str(Pipeline(shown.cut_spec)) == shown.cut_spec
     assert [row[0] for row in shown.rows] == ["Platt (logistic)", "Isotonic (steps)"]
     assert view(found, "isotonic", 0.6).fitted.method == "isotonic"
+
+
+def rarely_relevant(judged: calibration.JudgedScores) -> calibration.JudgedScores:
+    """The same scores, of which only the highest are relevant, and those seldom."""
+    chance = np.random.default_rng(1)
+    relevant = tuple(
+        bool(chance.random() < (0.7 if query.endswith("0") and score == 9 else 0.02 * score))
+        for query, score in zip(judged.queries, judged.scores, strict=True)
+    )
+    return replace(judged, relevant=relevant)
+
+
+def test_the_words_claim_no_more_than_the_figures_cover(engine: Engine) -> None:
+    found = calibrate(rarely_relevant(judged_scores(corpus(200), SPEC, engine=engine)))
+    shown = view(found, None, 0.2)
+    high = found.chosen.bins[-1].said
+    assert high < 0.35
+    assert "as a probability, but only as a low one, between 0." in shown.answer
+    assert f" and {high:.2f}; it is off by" in shown.answer
+    worst = max(abs(one.said - one.observed) for one in found.chosen.bins)
+    assert f"by {percent(worst)} at most in one of {len(found.chosen.bins)} groups" in shown.answer
+
+
+def test_a_threshold_that_empties_most_queries_is_not_advised() -> None:
+    """20 queries with one relevant candidate each; only every fourth query scores it high."""
+    queries = [f"q{n}" for n in range(20) for _ in range(10)]
+    truth = [place == 0 for _ in range(20) for place in range(10)]
+    scores = [
+        (8.0 if query % 4 == 0 else 3.0) if place == 0 else float(place % 4)
+        for query in range(20)
+        for place in range(10)
+    ]
+    judged = calibration.JudgedScores(
+        "bm25", "bm25", 1, tuple(queries * 3), tuple(scores * 3), tuple(truth * 3), 0, 0
+    )
+    shown = view(calibrate(judged), "isotonic", 0.9)
+    assert shown.cut is not None
+    assert shown.cut.wrongly_empty == shown.cut.empty == 0.75
+    assert shown.cut.rightly_empty is None
+    assert "on a precision of 90 % is reached, but most queries then" in shown.cut_answer
+    assert "75 % of queries keep nothing" in shown.cut_answer
+    assert shown.advised == shown.spec
+    assert "threshold" not in shown.advised
+    assert "threshold(" in shown.cut_spec
 
 
 def test_a_precision_out_of_reach_is_said_so(engine: Engine) -> None:
