@@ -23,9 +23,10 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Query
-from rerank_lab.corpora.bundle import opened, read_parts
+from rerank_lab.corpora.bundle import CollectionOptions, opened, read_parts
 from rerank_lab.corpora.importing import inspect_upload, stored_summary
 from rerank_lab.corpora.judged import fit_judgments, read_judgments, read_queries
+from rerank_lab.corpora.limits import DEFAULT_LIMITS
 from rerank_lab.corpora.load import corpus_from_texts, load_corpus
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.runs import read_run
@@ -191,8 +192,8 @@ def read_corpus(data: bytes, _: Path) -> None:
     """An upload: looked at, then every document in it."""
     name, content = split_name(data)
     inspect_upload(name, content)
-    with opened(Source(name, data=content), ReadOptions()) as parts:
-        bundle = read_parts(parts, ReadOptions(), ProblemLog())
+    with opened(Source(name, data=content), DEFAULT_LIMITS) as parts:
+        bundle = read_parts(parts, CollectionOptions(), ProblemLog())
     for document in bundle.documents:
         document.text.encode()
         document.id.encode()
