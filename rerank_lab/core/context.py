@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from rerank_lab.core.errors import Cancelled, DeadlineExceeded, MissingKey
 from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.types import Spans
 
 
 class CancelToken:
@@ -44,10 +45,11 @@ class Progress:
 
 
 class StoredScore(NamedTuple):
-    """A score, and whether the model saw only a part of the text."""
+    """A score, whether the model saw only a part of the text, and what it calls relevant there."""
 
     score: float
     truncated: bool = False
+    relevant_spans: Spans = ()
 
 
 class ScoreStore(Protocol):

@@ -20,6 +20,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 Meta = Mapping[str, Any]
 Qrels = Mapping[str, Mapping[str, int]]
 """Relevance judgments: query id -> document id -> grade. Unjudged is absent, never 0."""
+Spans = tuple[tuple[int, int], ...]
+"""Stretches of a text in its order, each as [start, end) in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +267,7 @@ class Trace:
     backend: str = ""
     warnings: tuple[str, ...] = ()
     counts: Mapping[str, float] = field(default_factory=dict, hash=False)
-    relevant_spans: Mapping[str, tuple[tuple[int, int], ...]] = field(
-        default_factory=dict, hash=False
-    )
+    relevant_spans: Mapping[str, Spans] = field(default_factory=dict, hash=False)
 
     @property
     def total_s(self) -> float:

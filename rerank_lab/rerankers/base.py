@@ -22,7 +22,7 @@ from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context, ScoreStore, StoredScore
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError
 from rerank_lab.core.spec import Literal
-from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.core.types import Document, Query, Ranking, Spans, Status, Trace
 from rerank_lab.models.token_budget import TokenBudget, long_query_warning
 from rerank_lab.rerankers.long_documents import (
     HEAD,
@@ -75,6 +75,8 @@ class Work:
     trace: Trace = field(default_factory=Trace)
     truncated: set[int] = field(default_factory=set)
     """Indexes, into the texts handed over, of those that the model saw only a part of."""
+    relevant_spans: dict[int, Spans] = field(default_factory=dict)
+    """What the model calls relevant in texts handed over, by their index."""
     cut_texts: set[str] = field(default_factory=set)
     """Such texts themselves, where several are shown at once and in changing company."""
     problem: str = ""
@@ -287,7 +289,15 @@ class ScoringReranker(Reranker):
         by_key = cached_scores(work.ctx.cache, keys, compute, all_or_none=self.scores_jointly)
         stored = {doc.id: by_key[self.long_documents.cache_unit(doc)] for doc in docs}
         truncated = sum(score.truncated for score in stored.values())
-        work.add(cache_hits=len(by_unit) - computed, truncated=truncated)
+        work.add(
+            cache_hits=len(by_unit) - computed,
+            truncated=truncated,
+            relevant_spans={
+                doc_id: score.relevant_spans
+                for doc_id, score in stored.items()
+                if score.relevant_spans
+            },
+        )
         ranking = Ranking.from_scores(
             query.id,
             {doc_id: score.score for doc_id, score in stored.items()},
@@ -357,7 +367,9 @@ class ScoringReranker(Reranker):
 
     def _aggregate(self, model_input: ModelInput, scores: Sequence[StoredScore]) -> StoredScore:
         score = self.long_documents.aggregate([one.score for one in scores])
-        return StoredScore(score, model_input.partial or any(one.truncated for one in scores))
+        truncated = model_input.partial or any(one.truncated for one in scores)
+        spans = model_input.in_content([one.relevant_spans for one in scores])
+        return StoredScore(score, truncated, spans)
 
     def _best_passage(self, query: str, document: Document, cache: ScoreStore) -> int | None:
         """The passage with the best score, when the scores of all are known."""
@@ -376,9 +388,13 @@ class ScoringReranker(Reranker):
             work.checkpoint()
             batch = texts[start : start + size]
             work.truncated.clear()
+            work.relevant_spans.clear()
             scores = [float(score) for score in self.score(query, batch, work)]
             self._check(scores, len(batch))
-            stored += [StoredScore(s, i in work.truncated) for i, s in enumerate(scores)]
+            stored += [
+                StoredScore(score, i in work.truncated, work.relevant_spans.get(i, ()))
+                for i, score in enumerate(scores)
+            ]
             work.ctx.report("scoring", len(stored), len(texts))
         work.add(calls=math.ceil(len(texts) / size))
         return stored

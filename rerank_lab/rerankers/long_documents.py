@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.components.base import Param
-from rerank_lab.core.types import Document
+from rerank_lab.core.types import Document, Spans
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
 from rerank_lab.corpora.tokens import token_spans
 from rerank_lab.models.token_budget import Span, TokenBudget
@@ -51,6 +51,24 @@ class ModelInput:
     texts: tuple[str, ...]
     spans: tuple[tuple[Span, ...], ...]
     partial: bool
+
+    def in_content(self, spans_of_texts: Sequence[Spans]) -> Spans:
+        """Where stretches of the texts stand in the document's `content`, in order and merged.
+
+        Args:
+            spans_of_texts: For each of `texts`, stretches of it; what lies behind its end is cut.
+        """
+        moved: list[Span] = []
+        for text, held, spans in zip(self.texts, self.spans, spans_of_texts, strict=True):
+            # What stands before the passage, a title or a head, is at the same place in both.
+            start, end = held[-1]
+            passage = len(text) - (end - start)
+            for a, b in spans:
+                moved.append((a, min(b, passage)))
+                moved.append(
+                    (max(a, passage) + start - passage, min(b, len(text)) + start - passage)
+                )
+        return _merged([span for span in moved if span[0] < span[1]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from rerank_lab.core.context import ScoreStore, StoredScore
 from rerank_lab.core.errors import StorageError
 from rerank_lab.core.storage import Database, set_aside, storage_error
+from rerank_lab.core.types import Spans
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -23,6 +24,8 @@ _SCHEMA = """
 create table if not exists scores
   (key blob primary key, score real not null, truncated int not null) without rowid;
 create table if not exists orders (key blob primary key, ranks text not null) without rowid;
+create table if not exists relevant_spans
+  (key blob primary key, spans text not null) without rowid;
 """
 _CHUNK = 500
 _BUSY_S = 10.0
@@ -70,9 +73,17 @@ class ScoreCache:
     def put_many(self, scores: Mapping[str, StoredScore]) -> None:
         """Keep scores, in the place of earlier ones."""
         rows = [(bytes.fromhex(k), s.score, int(s.truncated)) for k, s in scores.items()]
+        spans = [
+            (bytes.fromhex(key), json.dumps(score.relevant_spans))
+            for key, score in scores.items()
+            if score.relevant_spans
+        ]
         self._guarded(
             lambda: self._write("insert or replace into scores values (?,?,?)", rows), None
         )
+        if spans:
+            sql = "insert or replace into relevant_spans values (?,?)"
+            self._guarded(lambda: self._write(sql, spans), None)
 
     def get_order(self, key: str) -> list[int] | None:
         """The order that a listwise model gave for exactly these documents in this order."""
@@ -94,15 +105,20 @@ class ScoreCache:
         """Forget everything."""
         self._guarded(lambda: self._write("delete from scores where key >= ?", [(b"",)]), None)
         self._guarded(lambda: self._write("delete from orders where key >= ?", [(b"",)]), None)
+        sql = "delete from relevant_spans where key >= ?"
+        self._guarded(lambda: self._write(sql, [(b"",)]), None)
 
     def _read(self, keys: Sequence[str]) -> dict[str, StoredScore]:
         scores: dict[str, StoredScore] = {}
         for start in range(0, len(keys), _CHUNK):
             chunk = [bytes.fromhex(key) for key in keys[start : start + _CHUNK]]
             marks = ",".join("?" * len(chunk))
-            sql = f"select key, score, truncated from scores where key in ({marks})"
-            for key, score, cut in self._database.connection().execute(sql, chunk):
-                scores[key.hex()] = StoredScore(score, bool(cut))
+            sql = (
+                "select key, score, truncated, spans from scores left join relevant_spans "
+                f"using (key) where key in ({marks})"
+            )
+            for key, score, cut, spans in self._database.connection().execute(sql, chunk):
+                scores[key.hex()] = StoredScore(score, bool(cut), _spans(spans))
         return scores
 
     def _read_order(self, key: str) -> list[int] | None:
@@ -133,3 +149,7 @@ class ScoreCache:
         if isinstance(error, StorageError) and error.damaged:
             with suppress(StorageError):
                 set_aside(self.path)
+
+
+def _spans(text: str | None) -> Spans:
+    return tuple((int(start), int(end)) for start, end in json.loads(text)) if text else ()

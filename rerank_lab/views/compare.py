@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.core.types import Document, Query, Ranking, Spans, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.measures import ceiling, query_measures
 from rerank_lab.pipeline.results import Result
@@ -297,6 +297,7 @@ def _cards(topic: Topic, result: Result, options: CompareOptions) -> tuple[Card,
     reranks = len(result.stages) > 1
     movements = moves(result, topic.corpus)
     mark = marker(topic.query.text, topic.language)
+    spans = result.trace.relevant_spans
     cards = []
     for hit, move in list(zip(result.ranking.hits, movements, strict=True))[: options.show]:
         document = shown_document(topic.corpus, result, hit.doc_id)
@@ -307,7 +308,7 @@ def _cards(topic: Topic, result: Result, options: CompareOptions) -> tuple[Card,
                 movement=move if reranks else None,
                 # Not the beginning of the text, which stands right below.
                 title=shorten(document.title, _TITLE_CHARS) or hit.doc_id,
-                snippet=mark.snippet(document.text),
+                snippet=mark.snippet(document.text, relevant=_in_text(spans, document)),
                 grade=topic.grades.get(hit.doc_id),
                 score=hit.score,
                 scale=result.ranking.scale,
@@ -316,6 +317,13 @@ def _cards(topic: Topic, result: Result, options: CompareOptions) -> tuple[Card,
             )
         )
     return tuple(cards)
+
+
+def _in_text(spans_by_unit: Mapping[str, Spans], document: Document) -> Spans:
+    """What models call relevant in a document, in characters of its text, which follows a title."""
+    lead = len(document.content) - len(document.text)
+    spans = spans_by_unit.get(document.id, ())
+    return tuple((max(0, start - lead), end - lead) for start, end in spans if end > lead)
 
 
 def shown_document(corpus: Corpus, result: Result | None, doc_id: str) -> Document:
@@ -334,7 +342,9 @@ def _calls(result: Result) -> str:
     counts = result.trace.counts
     passages, documents = int(counts.get("passages", 0)), int(counts.get("long_documents", 0))
     read = f"{counted(passages, 'passage')} of {counted(documents, 'long document')} scored"
-    lines = (facts_line(result), read if passages else "", manner_words(counts))
+    marked = len(result.trace.relevant_spans)
+    underlined = f"relevant parts of {counted(marked, 'document')} underlined" if marked else ""
+    lines = (facts_line(result), read if passages else "", manner_words(counts), underlined)
     return "; ".join(line for line in lines if line)
 
 

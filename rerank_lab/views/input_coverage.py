@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rerank_lab.components.registry import expand, source_kind
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
-from rerank_lab.core.types import Document, Ranking
+from rerank_lab.core.types import Document, Ranking, Spans
 from rerank_lab.models.token_budget import Span
 from rerank_lab.pipeline.results import StageResult
 from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, InputCoverage
 from rerank_lab.views.compare import CompareColumn
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import stage_label
-from rerank_lab.views.text import Marker, Segment
+from rerank_lab.views.text import Marker, Segment, divided, with_relevant
 
 CoverageLookup = Callable[[Node, Document], InputCoverage | None]
 """What the reranker of a stage read of a document, for the query on screen; None if not known."""
@@ -23,24 +23,27 @@ CoverageLookup = Callable[[Node, Document], InputCoverage | None]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One reranker that did not read the document in one piece, or not all of it.
+    """One reranker that did not read the document in one piece or not all of it, or marked parts.
 
     `sentences` say so, `shaded` holds by unit id the spans that it did not read and the
     one that decided, in characters of the unit's text. `beyond` are passages that decided and lie
-    behind what is shown of the text, each with its place in words.
+    behind what is shown of the text, each with its place in words. `relevant` holds by unit id
+    what it calls relevant.
     """
 
     label: str
     sentences: tuple[str, ...]
     shaded: tuple[tuple[str, tuple[Span, ...], Span | None], ...]
     beyond: tuple[tuple[str, tuple[Segment, ...]], ...] = ()
+    relevant: tuple[tuple[str, Spans], ...] = ()
 
     def shade(self, unit_id: str, segments: Sequence[Segment]) -> tuple[Segment, ...]:
         """The segments of a unit's text, with what was unread and what decided marked as such."""
+        segments = with_relevant(segments, dict(self.relevant).get(unit_id, ()))
         for shaded_id, unread, decided in self.shaded:
             if shaded_id == unit_id:
                 return shaded(segments, unread, decided)
-        return tuple(segments)
+        return segments
 
     def with_beyond(self, units: Sequence[Document], visible: int, mark: Marker) -> Read:
         """With what decided behind the first `visible` characters of all units together."""
@@ -58,13 +61,15 @@ class Read:
 def reads(
     columns: Sequence[CompareColumn], units: Sequence[Document], coverage_of: CoverageLookup
 ) -> list[Read]:
-    """One `Read` for each different reranker on screen that cut one of these units."""
+    """One `Read` for each reranker on screen that cut one of these units or marked parts of it."""
     ids_by_reranker: dict[str, tuple[Node, set[str]]] = {}
+    marked: dict[str, dict[str, Spans]] = {}
     for column in columns:
         for stage in _rerankers(column):
             node = Node(stage.node.name, tuple(p for p in stage.node.options if p[0] != "top"))
             _, ids = ids_by_reranker.setdefault(str(node), (node, set()))
             ids |= _scored(stage, units)
+            marked.setdefault(str(node), {}).update(stage.trace.relevant_spans)
     labels = [stage_label(node, "reranker") for node, _ in ids_by_reranker.values()]
     read_units = []
     for (node, ids), label in zip(ids_by_reranker.values(), labels, strict=True):
@@ -79,9 +84,10 @@ def reads(
             for unit, coverage in coverages
             if not coverage.whole or coverage.passages
         ]
-        if coverages:
-            several = labels.count(label) > 1
-            read_units.append(_read(str(node) if several else label, policy_of(node), coverages))
+        relevant = _relevant(scored_units, marked[str(node)])
+        if coverages or relevant:
+            name = str(node) if labels.count(label) > 1 else label
+            read_units.append(_read(name, policy_of(node), coverages, relevant))
     return read_units
 
 
@@ -97,23 +103,15 @@ def shaded(
     segments: Sequence[Segment], unread: Sequence[Span], decided: Span | None
 ) -> tuple[Segment, ...]:
     """Segments cut where these spans begin and end. Joined, they are the same text."""
-    edges = sorted({edge for span in (*unread, *([decided] if decided else [])) for edge in span})
-    pieces: list[Segment] = []
-    at = 0
-    for segment in segments:
-        end = at + len(segment.text)
-        cuts = [at, *(edge for edge in edges if at < edge < end), end]
-        for start, stop in itertools.pairwise(cuts):
-            pieces.append(
-                replace(
-                    segment,
-                    text=segment.text[start - at : stop - at],
-                    unread=any(a <= start < b for a, b in unread),
-                    decided=decided is not None and decided[0] <= start < decided[1],
-                )
-            )
-        at = end
-    return tuple(pieces)
+    edges = (edge for span in (*unread, *([decided] if decided else [])) for edge in span)
+    return tuple(
+        replace(
+            piece,
+            unread=any(start <= at < end for start, end in unread),
+            decided=decided is not None and decided[0] <= at < decided[1],
+        )
+        for at, piece in divided(segments, edges)
+    )
 
 
 def _rerankers(column: CompareColumn) -> Iterator[StageResult]:
@@ -144,7 +142,23 @@ def _top(node: Node, ranking: Ranking) -> int:
         return 0
 
 
-def _read(label: str, policy: str, coverages: Sequence[tuple[Document, InputCoverage]]) -> Read:
+def _relevant(
+    units: Sequence[Document], spans_by_unit: Mapping[str, Spans]
+) -> tuple[tuple[str, Spans], ...]:
+    """By unit id, the relevant spans in characters of the unit's text."""
+    return tuple(
+        (unit.id, spans)
+        for unit in units
+        if (spans := _moved(spans_by_unit.get(unit.id, ()), len(unit.content) - len(unit.text)))
+    )
+
+
+def _read(
+    label: str,
+    policy: str,
+    coverages: Sequence[tuple[Document, InputCoverage]],
+    relevant: tuple[tuple[str, Spans], ...],
+) -> Read:
     sentences, parts = [], []
     for unit, coverage in coverages:
         # Models read the title before the text; here it stands above it.
@@ -156,7 +170,10 @@ def _read(label: str, policy: str, coverages: Sequence[tuple[Document, InputCove
         where = f"{unit.id}: " if unit.parent else ""
         sentences.append(where + _sentence(policy, coverage, spans, decided, len(unit.text)))
         parts.append((unit.id, unread, decided))
-    return Read(label, tuple(sentences), tuple(parts))
+    count = sum(len(spans) for _, spans in relevant)
+    if count:
+        sentences.append(f"calls {counted(count, 'part')} of the text relevant: underlined here.")
+    return Read(label, tuple(sentences), tuple(parts), relevant=relevant)
 
 
 def _sentence(

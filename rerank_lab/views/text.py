@@ -5,11 +5,14 @@ Nothing here makes HTML: parts of a text are `Segment` values, escaped by whoeve
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from rerank_lab.core.types import Spans
 from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.corpora.scripts import MARKS, SPACELESS
 
@@ -44,13 +47,15 @@ _QUIET = frozenset(
 class Segment:
     """A piece of text; `marked` when it is a word of the query (same stem, any case).
 
-    `unread` when the model chosen did not see it, `decided` when its score came from there.
+    `unread` when the model chosen did not see it, `decided` when its score came from there,
+    `relevant` when it says that this is what matters.
     """
 
     text: str
     marked: bool = False
     unread: bool = False
     decided: bool = False
+    relevant: bool = False
 
 
 class Marker:
@@ -78,20 +83,28 @@ class Marker:
         """The whole text, cut where marks begin and end. Joined, it is the text again."""
         return tuple(_cut(text, self.spans(text)))
 
-    def snippet(self, text: str, limit: int = SNIPPET_CHARS) -> tuple[Segment, ...]:
+    def snippet(
+        self, text: str, limit: int = SNIPPET_CHARS, relevant: Spans = ()
+    ) -> tuple[Segment, ...]:
         """The stretch of about `limit` characters that holds most different query words.
 
-        Ellipses show where it was cut. White space is squeezed; only the first 40,000 characters
-        are read.
+        With `relevant`, the characters of the text that a model calls so, it is the stretch that
+        holds most of them. Ellipses show where it was cut. White space is squeezed; only the first
+        40,000 characters are read.
         """
-        flat = " ".join(text[:_READ_CHARS].split())
+        flat, relevant = _squeezed(text[:_READ_CHARS], relevant)
         if len(flat) <= limit:
-            return self.segments(flat)
+            return with_relevant(self.segments(flat), relevant)
         spans = self.spans(flat)
-        start = _best_start(flat, spans, limit)
+        start = (
+            _most_relevant_start(flat, relevant, limit)
+            if relevant
+            else _best_start(flat, spans, limit)
+        )
         end = _word_end(flat, start + limit)
         inside = [(s - start, e - start) for s, e in spans if s >= start and e <= end]
-        segments = _cut(flat[start:end], inside)
+        of_cut = tuple((s - start, e - start) for s, e in relevant)
+        segments = list(with_relevant(_cut(flat[start:end], inside), of_cut))
         if start > 0:
             segments.insert(0, Segment("… "))
         if end < len(flat):
@@ -128,6 +141,29 @@ class Marker:
         return spans
 
 
+def divided(segments: Sequence[Segment], edges: Iterable[int]) -> Iterator[tuple[int, Segment]]:
+    """The segments cut at these places, each with where it begins. Joined, they are the same."""
+    places = sorted(set(edges))
+    at = 0
+    for segment in segments:
+        end = at + len(segment.text)
+        cuts = [at, *(place for place in places if at < place < end), end]
+        for start, stop in itertools.pairwise(cuts):
+            yield start, replace(segment, text=segment.text[start - at : stop - at])
+        at = end
+
+
+def with_relevant(segments: Sequence[Segment], relevant: Spans) -> tuple[Segment, ...]:
+    """Segments cut where the relevant spans begin and end, and those inside marked as relevant."""
+    if not relevant:
+        return tuple(segments)
+    pieces = divided(segments, (edge for span in relevant for edge in span))
+    return tuple(
+        replace(piece, relevant=any(start <= at < end for start, end in relevant))
+        for at, piece in pieces
+    )
+
+
 @lru_cache(maxsize=64)
 def marker(query: str, language: str) -> Marker:
     """A marker of the query's words in texts of that language."""
@@ -156,6 +192,34 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> list[Segment]:
     if at < len(text):
         segments.append(Segment(text[at:]))
     return segments
+
+
+def _squeezed(text: str, spans: Spans) -> tuple[str, Spans]:
+    """The text with single spaces only, and where the spans stand in it."""
+    words = list(re.finditer(r"\S+", text))
+    flat = " ".join(word[0] for word in words)
+    if not spans or not words:
+        return flat, ()
+    starts = [word.start() for word in words]
+    moved_starts = [0, *itertools.accumulate(len(word[0]) + 1 for word in words)]
+
+    def moved(place: int) -> int:
+        at = max(0, bisect_right(starts, place) - 1)
+        return moved_starts[at] + max(0, min(place - starts[at], len(words[at][0])))
+
+    pairs = ((moved(start), moved(end)) for start, end in spans)
+    return flat, tuple((start, end) for start, end in pairs if start < end)
+
+
+def _most_relevant_start(text: str, relevant: Spans, limit: int) -> int:
+    """Where to begin so that most relevant characters are inside; the earliest such place."""
+
+    def inside(first: int) -> int:
+        last = first + limit - 40
+        return sum(max(0, min(end, last) - max(start, first)) for start, end in relevant)
+
+    best = max((start for start, _ in relevant), key=lambda start: (inside(start), -start))
+    return _word_start(text, max(0, best - 40)) if best else 0
 
 
 def _best_start(text: str, spans: Sequence[tuple[int, int]], limit: int) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -16,6 +17,23 @@ def test_scores_survive_a_restart_bit_for_bit(tmp_path: Path) -> None:
     scores = {key(str(i)): StoredScore(i / 7, i % 2 == 0) for i in range(1200)}
     ScoreCache(tmp_path / "s.sqlite").put_many(scores)
     assert ScoreCache(tmp_path / "s.sqlite").get_many([*scores, key("absent")]) == scores
+
+
+def test_relevant_spans_survive_a_restart_in_a_cache_of_an_earlier_version(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with sqlite3.connect(path) as earlier:
+        earlier.execute(
+            "create table scores (key blob primary key, score real not null, "
+            "truncated int not null) without rowid"
+        )
+        earlier.execute("insert into scores values (?, 0.5, 1)", (bytes.fromhex(key("old")),))
+    scores = {key("a"): StoredScore(1.0, False, ((0, 4), (9, 12))), key("b"): StoredScore(2.0)}
+    ScoreCache(path).put_many(scores)
+    cache = ScoreCache(path)
+    assert cache.get_many([*scores, key("old")]) == scores | {key("old"): StoredScore(0.5, True)}
+    cache.clear()
+    cache.put_many({key("a"): StoredScore(1.0)})
+    assert cache.get_many([key("a")]) == {key("a"): StoredScore(1.0)}
 
 
 def test_orders_are_kept_for_exactly_their_key(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rerank_lab.core.spec import Node
-from rerank_lab.core.types import Document, Ranking
+from rerank_lab.core.types import Document, Ranking, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.rerankers.long_documents import InputCoverage
 from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
@@ -154,3 +154,21 @@ def test_what_decided_behind_the_text_that_is_shown_is_shown_apart() -> None:
     assert all(part.decided for part in parts)
     assert any(part.marked for part in parts)
     assert opened(decided(0), BEST, corpus=made).reads[0].beyond == ()
+
+
+def test_relevant_parts_are_marked_in_the_open_document_and_told() -> None:
+    spans = {"d01": ((0, 3), (LEAD + 5, LEAD + 15), (LEAD + 90, 10**15))}
+    spec = "bm25 >> overlap"
+    done = result(
+        spec, [ids(1, 2), ids(2, 1)], [Trace(), Trace(relevant_spans=spans)], corpus=CORPUS
+    )
+    topic = Topic(QUERY, CORPUS)
+    opened = document(
+        compare(topic, [PipelineOutcome(spec, done)], CompareOptions()), "d01", lambda *_: None
+    )
+    assert opened is not None
+    (read,) = opened.reads
+    assert read.sentences == ("calls 2 parts of the text relevant: underlined here.",)
+    ((_, shown),) = opened.read_by(read)
+    assert "".join(part.text for part in shown) == TEXT
+    assert [part.text for part in shown if part.relevant] == [TEXT[5:15], TEXT[90:]]

@@ -71,3 +71,20 @@ def test_the_empty_query_marks_nothing() -> None:
 def test_shorten_squeezes_lines_and_says_that_it_cut() -> None:
     assert shorten("one\n two\tthree", 30) == "one two three"
     assert shorten("abcdefghij", 5) == "abcd…"
+
+
+def test_a_snippet_goes_where_the_model_found_what_matters() -> None:
+    text = "the weekly emails  " + "filler  " * 200 + "choose\n\nStop sending. " + "filler " * 90
+    at = text.index("choose")
+    parts = Marker("weekly emails").snippet(text, relevant=((0, 3), (at, at + 21)))
+    assert parts[0].text == "… "
+    assert [part.text for part in parts if part.relevant] == ["choose Stop sending."]
+
+
+@given(TEXTS, st.lists(st.tuples(st.integers(-5, 500), st.integers(-5, 500)), max_size=4))
+def test_relevant_parts_change_no_character_of_a_snippet(
+    text: str, spans: list[tuple[int, int]]
+) -> None:
+    parts = Marker("a").snippet(text, 60, tuple(spans))
+    shown = "".join(part.text for part in parts)
+    assert shown.removeprefix("… ").removesuffix(" …") in " ".join(text.split())

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from rerank_lab.core.context import Context, Response, StoredScore
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import CostEstimate
-from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.core.types import Document, Query, Ranking, Spans, Status
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of
@@ -189,8 +189,7 @@ class HostedReranker(PointwiseReranker):
             raise
         self._trace(results, time.perf_counter() - start, work)
         spans = [spans for result in results for spans in result.value.spans]
-        if spans:
-            work.add(relevant_spans=_spans_by_hash(texts, spans))
+        work.relevant_spans.update(enumerate(map(_as_spans, spans)))
         work.truncated.update(i for i, text in enumerate(clean) if self._cut(text))
         return [score for result in results for score in result.value.scores]
 
@@ -381,10 +380,12 @@ class HostedReranker(PointwiseReranker):
         stored: dict[str, StoredScore] = {}
         for batch, result in paid.items():
             part = texts[batch.start : batch.end]
-            for text, score in zip(part, result.value.scores, strict=True):
+            spans = result.value.spans or [()] * len(part)
+            for text, score, of_text in zip(part, result.value.scores, spans, strict=True):
                 digest = Document("", text).content_hash
                 key = self.cache_key(query, digest)
-                stored[key] = StoredScore(score, self._cut(sendable(text)))
+                cut = self._cut(sendable(text))
+                stored[key] = StoredScore(score, cut, _as_spans(of_text))
         if stored:
             work.ctx.cache.put_many(stored)
 
@@ -396,12 +397,6 @@ class HostedReranker(PointwiseReranker):
             ranking, status = super()._rank(query, docs, work)
         except TooLongText as error:
             raise _naming_document(error, docs) from None
-        spans = work.trace.relevant_spans
-        if spans:
-            of_documents = {
-                doc.id: spans[doc.content_hash] for doc in docs if doc.content_hash in spans
-            }
-            work.trace = replace(work.trace, relevant_spans=of_documents)
         return self._on_its_scale(ranking, work), status
 
     def _on_its_scale(self, ranking: Ranking, work: Work) -> Ranking:
@@ -484,16 +479,8 @@ def _added(before: CallResult[Any], page: CallResult[Any]) -> CallResult[Any]:
     )
 
 
-def _spans_by_hash(
-    texts: Sequence[str], spans: Sequence[Sequence[RelevantSpan]]
-) -> dict[str, tuple[tuple[int, int], ...]]:
-    """The spans of each text by the hash of its content, which documents are found by."""
-    listed = zip(texts, spans, strict=True)
-    return {
-        Document("", text).content_hash: tuple((span.start, span.end) for span in of_text)
-        for text, of_text in listed
-        if of_text
-    }
+def _as_spans(relevant: Sequence[RelevantSpan]) -> Spans:
+    return tuple((span.start, span.end) for span in relevant)
 
 
 def _outside(score: float) -> bool:

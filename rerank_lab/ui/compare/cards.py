@@ -32,6 +32,8 @@ def segments(parts: Sequence[Segment]) -> str:
 
 def _segment(part: Segment) -> str:
     text = f"<mark>{escape(part.text)}</mark>" if part.marked else escape(part.text)
+    if part.relevant:
+        text = f'<span class="rl-relevant" title="relevant, says the model">{text}</span>'
     if part.unread:
         return f'<span class="rl-unread" title="not read by the model">{text}</span>'
     if part.decided:

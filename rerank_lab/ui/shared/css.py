@@ -40,6 +40,8 @@ _RULES = """
 .rl-unread mark { background: none; text-decoration: underline dotted; }
 .rl-decided { background: var(--rl-surface); border-bottom: 2px solid var(--rl-accent);
   box-decoration-break: clone; -webkit-box-decoration-break: clone; }
+.rl-relevant { text-decoration: underline dashed 2px var(--rl-accent);
+  text-underline-offset: .25em; }
 .rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.3rem; }
 .rl-colhead .rl-dot { margin-bottom: .35rem; }
 .rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }

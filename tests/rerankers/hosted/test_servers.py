@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from rerank_lab.components.registry import load
 from rerank_lab.core.errors import BackendError, SpendLimit
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Document, Status, Trace
+from rerank_lab.rerankers.score_cache import ScoreCache
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from tests.rerankers.hosted.conftest import DOCS, ORDER, QUERY, keyed, made, run
 
@@ -124,3 +126,35 @@ def test_relevant_spans_are_asked_for_by_an_option(fake: Start) -> None:
     assert run("cohere", server).trace.relevant_spans == {}
     sent = [request.body.get("relevant_spans") for request in server.requests]
     assert sent == [{"mode": "enabled"}, None]
+
+
+@pytest.mark.parametrize("long", ["head", "max"])
+def test_relevant_spans_are_kept_with_the_scores(long: str, fake: Start, tmp_path: Path) -> None:
+    server = fake("cohere")
+    ctx = keyed(cache=ScoreCache(tmp_path / "scores.sqlite"))
+    yellow = " ".join(f"Banana number {i} is yellow." for i in range(60))
+    docs = [*DOCS, Document("long", f"{yellow} Paris is the capital.", "Fruit of the world")]
+    options = {"relevant_spans": "enabled", "long": long, "max_tokens_per_doc": 100}
+    first, again = (made("cohere", server, **options).rerank(QUERY, docs, ctx) for _ in range(2))
+    assert len(server.requests) == 1
+    assert first.trace.relevant_spans == again.trace.relevant_spans
+    content = docs[-1].content
+    words = [content[start:end] for start, end in again.trace.relevant_spans["long"]]
+    assert words == ["of", "capital"]
+    assert set(again.trace.relevant_spans) == {"b", "c", "d", "long"}
+
+
+def test_spans_that_were_paid_for_are_kept_when_a_later_request_fails(
+    fake: Start, tmp_path: Path
+) -> None:
+    server = fake("cohere")
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    reranker = made("cohere", server, relevant_spans="enabled", concurrency=1, retries=0)
+    docs = [Document(f"d{i}", f"capital {i}") for i in range(1001)]
+    server.queue(Switch())
+    server.queue(Switch(status=400))
+    with pytest.raises(BackendError):
+        reranker.rerank(QUERY, docs, keyed(cache=cache))
+    assert cache.count() == 1000
+    kept = reranker.rerank(QUERY, docs[:1000], keyed(cache=cache)).trace
+    assert (kept.cache_hits, kept.relevant_spans["d7"]) == (1000, ((0, 7),))

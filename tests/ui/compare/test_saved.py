@@ -197,3 +197,15 @@ def test_a_key_goes_to_no_address_that_came_with_a_comparison_until_allowed() ->
         settled(drawn(at))
         assert len(provider.requests) == 1
         assert "not sent to" not in words(at)
+
+
+def test_what_a_model_calls_relevant_is_drawn_and_saved() -> None:
+    with FakeProvider("cohere") as provider:
+        options = f'base_url="{provider.url}",relevant_spans="enabled",top=20'
+        before = saved_with_a_key([f"bm25 >> cohere({options})"])
+    assert 'class="rl-relevant"' in html(before)
+    assert "relevant parts of 20 documents underlined" in html(before)
+    next(pages.fresh())
+    after = opened(saved=saved.list_saved()[0].id)
+    drawn_parts = re.compile('class="rl-relevant".*?</span>')
+    assert drawn_parts.findall(html(after)) == drawn_parts.findall(html(before))
