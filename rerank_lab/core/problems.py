@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from rerank_lab.core.errors import InvalidInput
 
@@ -42,12 +44,8 @@ class Problem:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, as they are written to reports."""
-        return asdict(self) | {"severity": self.severity.value}
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Problem:
-        """A problem from what `to_json` wrote."""
-        return cls(**(fields | {"severity": Severity(fields["severity"])}))
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values
 
 
 class ProblemLog:

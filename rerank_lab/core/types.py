@@ -10,9 +10,11 @@ import hashlib
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from rerank_lab.core.errors import ContractViolation
 
@@ -299,24 +301,14 @@ class Trace:
         return Trace(**merged)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields by name, as they are written to files."""
-        values = asdict(self) | {"warnings": list(self.warnings), "counts": dict(self.counts)}
-        spans = {
-            name: [list(span) for span in at] for name, at in values.pop("relevant_spans").items()
-        }
-        return values | ({"relevant_spans": spans} if spans else {})
+        """The fields by name, as they are written to files; relevant spans where there are some.
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Trace:
-        """A trace from what `to_json` wrote; unknown fields are ignored."""
-        known = {item.name for item in fields(cls)}
-        values = {key: value for key, value in stored.items() if key in known}
-        spans = {
-            name: tuple((int(start), int(end)) for start, end in listed)
-            for name, listed in values.get("relevant_spans", {}).items()
-        }
-        values |= {"warnings": tuple(values.get("warnings", ())), "relevant_spans": spans}
-        return cls(**values)
+        `msgspec.convert(values, Trace)` reads them back.
+        """
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        if not self.relevant_spans:
+            del values["relevant_spans"]
+        return values
 
 
 def well_formed(text: str) -> str:

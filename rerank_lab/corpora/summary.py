@@ -6,9 +6,11 @@ import hashlib
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
@@ -75,23 +77,13 @@ class CorpusSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as it is stored beside the corpus."""
-        return asdict(self)
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> CorpusSummary:
-        """The summary back from `to_json`, with lists for tuples as JSON has them."""
-        values = {name: stored[name] for name in cls.__dataclass_fields__}
-        lengths = {name: _tupled(value) for name, value in stored["lengths"].items()}
-        return cls(
-            **values
-            | {
-                "lengths": Lengths(**lengths),
-                "leaks": tuple(Leak(**leak) for leak in stored["leaks"]),
-                "duplicate_groups": tuple(map(tuple, stored["duplicate_groups"])),
-                "missing_documents": tuple(stored["missing_documents"]),
-                "grades": {int(grade): count for grade, count in stored["grades"].items()},
-            }
-        )
+        """The summary back from `to_json`; in files the grades are names of fields, texts."""
+        return msgspec.convert(stored, cls, str_keys=True)
 
 
 def summarise(corpus: Corpus) -> CorpusSummary:
@@ -194,7 +186,3 @@ def _with_all(postings: Mapping[str, Sequence[int]], query_terms: set[str]) -> l
 
 def _document_ids(documents: Sequence[Document], indexes: Sequence[int]) -> list[str]:
     return list(dict.fromkeys(documents[index].document_id for index in indexes))
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

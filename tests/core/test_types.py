@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rerank_lab.core.errors import ContractViolation
+from rerank_lab.core.problems import Problem, Severity
 from rerank_lab.core.types import Document, Hit, Query, Ranking, Status, Trace, well_formed
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
@@ -115,7 +118,25 @@ def test_adding_nothing_changes_nothing() -> None:
 
 def test_a_trace_survives_json_even_with_fields_of_a_later_version() -> None:
     trace = Trace(compute_s=0.25, cost=0.1, cost_unit="USD", warnings=("slow",))
-    assert Trace.from_json(trace.to_json() | {"new_field": 1}) == trace
+    assert msgspec.convert(trace.to_json() | {"new_field": 1}, Trace) == trace
+
+
+def test_a_trace_is_written_as_its_fields_and_spans_only_where_there_are_some() -> None:
+    plain = Trace(warnings=("slow",), counts={"answers": 2.0})
+    fields = dataclasses.asdict(plain) | {"warnings": ["slow"]}
+    assert fields.pop("relevant_spans") == {}
+    assert json.loads(json.dumps(plain.to_json())) == fields
+    marked = Trace(relevant_spans={"d": ((0, 3), (5, 9))})
+    assert json.loads(json.dumps(marked.to_json()))["relevant_spans"] == {"d": [[0, 3], [5, 9]]}
+    assert msgspec.convert(marked.to_json(), Trace) == marked
+
+
+def test_a_problem_is_written_as_its_fields() -> None:
+    problem = Problem(Severity.ERROR, "No text.", "Add one.", "a.csv", 7, "text")
+    assert problem.to_json() == {
+        "severity": "error", "message": "No text.", "hint": "Add one.", "file": "a.csv", "line": 7,
+        "field": "text",
+    }  # fmt: skip
 
 
 def test_values_are_frozen() -> None:
