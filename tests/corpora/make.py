@@ -55,11 +55,30 @@ def pdf(*pages: str, password: str = "") -> bytes:
     """A PDF with one line of text a page; an empty page has no text layer."""
     from pypdf import PdfReader, PdfWriter
 
+    out = pdf_of_streams(
+        [f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET" if text else "" for text in pages]
+    )
+    if not password:
+        return out
+    writer, locked = PdfWriter(clone_from=PdfReader(io.BytesIO(out))), io.BytesIO()
+    writer.encrypt(password, algorithm="RC4-128")
+    writer.write(locked)
+    return locked.getvalue()
+
+
+def placed_pdf(lines: Iterable[tuple[int, int, str]]) -> bytes:
+    """A PDF of one page with texts at places (x, y), in points from its lower left."""
+    return pdf_of_streams(
+        ["\n".join(f"BT /F1 10 Tf {x} {y} Td ({text}) Tj ET" for x, y, text in lines)]
+    )
+
+
+def pdf_of_streams(streams: Iterable[str]) -> bytes:
+    """A PDF with a page for each stream of drawing commands."""
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
     objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", font]
     kids = []
-    for text in pages:
-        stream = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET" if text else ""
+    for stream in streams:
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
         objects.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {len(objects)} 0 R "
@@ -75,12 +94,7 @@ def pdf(*pages: str, password: str = "") -> bytes:
     start = len(out)
     out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}".encode()
     out += f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF".encode()
-    if not password:
-        return out
-    writer, locked = PdfWriter(clone_from=PdfReader(io.BytesIO(out))), io.BytesIO()
-    writer.encrypt(password, algorithm="RC4-128")
-    writer.write(locked)
-    return locked.getvalue()
+    return out
 
 
 def docx(*paragraphs: str, table: tuple[str, ...] = ()) -> bytes:

@@ -34,10 +34,17 @@ _BLOCKS = (
 _CELLS = ("td", "th", "label", "input")
 _DROPPED = ("script", "style", "noscript", "template", "svg", "head", "nav", "footer")
 _PERMALINKS = ("headerlink", "permalink", "anchor-link")
+_ROLES = ("navigation", "search", "contentinfo")
+_MAIN = "//main | //*[@role='main']"
+_LEAST_SHARE = 0.3
+"""A main part with less of the page's text is not what the page is about."""
 
 
 class HTMLReader(PageReader):
-    """The visible text of a page, one line a block; scripts and styles are dropped."""
+    """The visible text of a page, one line a block; of its main part where it marks one.
+
+    Scripts, styles, navigation, footers and permalinks are dropped.
+    """
 
     name = "html"
     label = "HTML"
@@ -65,7 +72,7 @@ class HTMLReader(PageReader):
             yield page_row(source, "", "")
             return
         title = " ".join((tree.findtext(".//title") or tree.findtext(".//h1") or "").split())
-        yield page_row(source, title, _text_of(tree))
+        yield page_row(source, title, _main_text(tree))
 
 
 def page_text(markup: str) -> str:
@@ -73,6 +80,15 @@ def page_text(markup: str) -> str:
     from lxml import html
 
     return _text_of(html.document_fromstring(f"<div>{markup}</div>"))
+
+
+def _main_text(tree: Any) -> str:
+    """The text of the one main part, or of the whole page where there is none worth the name."""
+    text = _text_of(tree)
+    parts = tree.xpath(_MAIN)
+    outer = [part for part in parts if not any(other in part.iterancestors() for other in parts)]
+    main = _text_of(outer[0]) if len(outer) == 1 else ""
+    return main if len(main) >= _LEAST_SHARE * len(text) else text
 
 
 def _text_of(tree: Any) -> str:
@@ -98,7 +114,8 @@ def _is_dropped(element: Any) -> bool:
     """Whether an element is no part of what the page says."""
     classes = (element.get("class") or "").split()
     permalink = element.tag == "a" and any(name in _PERMALINKS for name in classes)
-    return permalink or element.tag in _DROPPED or element.get("role") == "navigation"
+    hidden = element.get("aria-hidden") == "true"
+    return permalink or hidden or element.tag in _DROPPED or element.get("role") in _ROLES
 
 
 def _gap(element: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.problems import ProblemLog
@@ -18,11 +19,19 @@ from rerank_lab.corpora.readers.base import (
     broken_file,
     page_row,
 )
+from rerank_lab.corpora.readers.pdf_columns import in_reading_order
 from rerank_lab.corpora.source import Source
+
+if TYPE_CHECKING:
+    from pypdf import PageObject
+
+
+_SHARE_KEPT = 0.95
+"""Of the words of a page that must be left when its columns are put in order."""
 
 
 class PDFReader(PageReader):
-    """The text layer of a PDF, pages joined by an empty line."""
+    """The text layer of a PDF, pages joined by an empty line, columns one after the other."""
 
     name = "pdf"
     label = "PDF"
@@ -53,6 +62,18 @@ class PDFReader(PageReader):
         yield page_row(source, title, "\n\n".join(pages), pages=len(pages))
 
 
+def _text_of(page: PageObject) -> str:
+    """The text in the order of the file, or by column where the page has columns of text."""
+    text: str = page.extract_text()
+    try:
+        ordered = in_reading_order(page.extract_text(extraction_mode="layout"))
+    except Exception:  # the layout of an odd page is not worth losing its text
+        return text
+    # Rotated text has no place in the layout, and its order is not worth losing it.
+    whole = ordered and len(ordered.split()) >= _SHARE_KEPT * len(text.split())
+    return ordered if ordered and whole else text
+
+
 def _title_and_pages(source: Source) -> tuple[str, list[str]]:
     from pypdf import PdfReader
 
@@ -64,7 +85,7 @@ def _title_and_pages(source: Source) -> tuple[str, list[str]]:
                 f"{source.name} is protected by a password.",
                 hint="Save a copy without the password and give that.",
             )
-        pages = [page.extract_text() for page in reader.pages]
+        pages = [_text_of(page) for page in reader.pages]
         return str((reader.metadata.title if reader.metadata else "") or "").strip(), pages
     except LabError:
         raise
