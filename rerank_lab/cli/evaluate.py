@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rerank_lab.cli.cost_estimate import note_cost_estimates
+from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import (
-    collection_options,
+    open_collection,
     print_problems,
     read_options,
     readings_json,
@@ -22,17 +22,19 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.core.types import Status
-from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.bundle import refuse_losses
 from rerank_lab.corpora.judged import read_qrels
 from rerank_lab.corpora.runs import read_run_file
-from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome, asked_queries, plan, run
+from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome
 from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
 from rerank_lab.evaluation.measure_names import parse_measures
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured
 from rerank_lab.evaluation.measures import measure as measured
 from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import pipelines
+from rerank_lab.services import evaluate as evaluations
+from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_files
 from rerank_lab.views.evaluate_notes import basis, judging_caveat, shallow
 from rerank_lab.views.labels import numbered
@@ -48,29 +50,28 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     parse_measures(names)
     files = _files(arguments)
     engine = default_engine()
-    corpus = load_corpus(
-        arguments.corpus,
-        queries=arguments.queries,
-        qrels=arguments.qrels,
-        exclude_identical=arguments.exclude_identical,
-        options=collection_options(arguments),
+    corpus = open_collection(arguments)
+    request = EvaluationRequest(
+        tuple(pipeline.spec for pipeline in pipelines(arguments.pipelines)),
+        measures=tuple(names),
+        limit=arguments.limit,
     )
-    queries = asked_queries(corpus.queries, corpus.qrels)[: arguments.limit]
-    experiment = plan(corpus, arguments.pipelines, queries=queries, measures=names, engine=engine)
     ctx = Context(
         cache=None if arguments.no_cache else engine.scores,
         progress=output.progress,
         spend=SpendMeter(arguments.spend_limit),
     )
-    note_cost_estimates(arguments.pipelines, queries, corpus, engine, output)
-    done = run(experiment, ctx, engine)
+    note_cost_estimates(evaluations.cost_estimates(request, corpus, DEPTH, engine), output)
+    done = evaluations.run(request, corpus, ctx, engine)
     if done.unkept:
         output.note(f"Results are not kept. {done.unkept}")
     if output.as_json:
         output.json(done.to_json() | readings_json(corpus.meta))
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
-            output.line(f"{corpus.name} · {len(corpus):,} documents · {len(queries):,} queries")
+            output.line(
+                f"{corpus.name} · {len(corpus):,} documents · {len(done.design.queries):,} queries"
+            )
             for reading in corpus.meta.get("judged_readings", ()):
                 output.line(reading.sentence)
             print_problems(corpus.meta.get("problems", ()), output)

@@ -23,6 +23,8 @@ from rerank_lab.pipeline.pipeline import Pipeline, pipelines
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.retrievers.base import DEPTH
+from rerank_lab.services import compare
+from rerank_lab.services.compare import CompareRequest
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.views.compare import PipelineOutcome, Topic
@@ -53,7 +55,8 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     with _recording(arguments, corpus) as recording:
         for pipeline in parsed:
             run_ctx = replace(ctx, recording=recording, deadline=_deadline(pipeline, arguments))
-            result = pipeline.run(query, corpus, run_ctx, engine)
+            request = CompareRequest(query, pipeline.spec)
+            result = compare.run(request, corpus, run_ctx, engine)
             if result.status is Status.CANCELLED:
                 raise Cancelled("Interrupted.", hint="Run the command again to go on.")
             results.append(result)

@@ -12,6 +12,7 @@ from typing import Any
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem
+from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.bundle import CollectionOptions
 from rerank_lab.corpora.readers.base import COLUMN_ROLES, ReadOptions
 
@@ -59,6 +60,17 @@ def collection_options(arguments: argparse.Namespace) -> CollectionOptions:
             )
     return CollectionOptions(
         options["corpus"], options["queries"], options["qrels"], arguments.strict
+    )
+
+
+def open_collection(arguments: argparse.Namespace) -> Corpus:
+    """The corpus of a command with the queries and judgments that it names, read as it says."""
+    return load_corpus(
+        arguments.corpus,
+        queries=arguments.queries,
+        qrels=arguments.qrels,
+        exclude_identical=arguments.exclude_identical,
+        options=collection_options(arguments),
     )
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 
-from rerank_lab.cli.cost_estimate import note_cost_estimates
+from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.output import Output, number
-from rerank_lab.cli.reading import collection_options
+from rerank_lab.cli.reading import open_collection
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
-from rerank_lab.corpora import load_corpus
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, LearnedModel
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
-from rerank_lab.learning import plan
-from rerank_lab.learning import train as trained
-from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services import train as trainings
+from rerank_lab.services.train import TrainingRequest
 from rerank_lab.views.train import comparisons, train_view
 
 _SHOWN = 10
@@ -25,13 +24,7 @@ _SHOWN = 10
 def train(arguments: argparse.Namespace, output: Output) -> int:
     """Train, keep, and print what validation says."""
     engine = default_engine()
-    corpus = load_corpus(
-        arguments.corpus,
-        queries=arguments.queries,
-        qrels=arguments.qrels,
-        exclude_identical=arguments.exclude_identical,
-        options=collection_options(arguments),
-    )
+    corpus = open_collection(arguments)
     chosen_settings = {"rounds": arguments.rounds, "leaves": arguments.leaves}
     settings = replace(
         DEFAULT_SETTINGS,
@@ -39,19 +32,20 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         seed=arguments.seed,
         **{name: value for name, value in chosen_settings.items() if value},
     )
-    training_plan = plan(
-        corpus,
-        arguments.pipeline,
+    request = TrainingRequest(
+        Pipeline(arguments.pipeline).spec,
         arguments.name,
-        queries=usable(corpus.queries, corpus.qrels)[: arguments.limit],
         settings=settings,
         folds=arguments.folds,
         language=arguments.language,
         replace=arguments.replace,
+        limit=arguments.limit,
     )
-    note_cost_estimates([arguments.pipeline], training_plan.queries, corpus, engine, output)
-    model = trained(
-        training_plan,
+    trainings.planned(request, corpus, engine)
+    note_cost_estimates(trainings.cost_estimates(request, corpus, DEPTH, engine), output)
+    model = trainings.run(
+        request,
+        corpus,
         Context(
             cache=engine.scores,
             progress=output.progress,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rerank_lab.components.registry import expand, leaves
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
@@ -63,7 +63,11 @@ def query_estimates(
 
 
 def query_set_estimates(
-    specs: Sequence[str], queries: Sequence[Query], corpus: Corpus, depth: int, engine: Engine
+    specs: Sequence[str | PipelineSpec],
+    queries: Sequence[Query],
+    corpus: Corpus,
+    depth: int,
+    engine: Engine,
 ) -> dict[str, Estimates]:
     """By spec, what these queries would take of the providers that it asks at most.
 
@@ -80,5 +84,5 @@ def query_set_estimates(
             continue
         for_one = query_estimates(pipeline, longest, corpus, depth, engine)
         if for_one:
-            estimates[spec] = tuple(estimate.times(len(queries)) for estimate in for_one)
+            estimates[str(spec)] = tuple(estimate.times(len(queries)) for estimate in for_one)
     return estimates

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.core.errors import InvalidInput, LabError
-from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Query
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -23,6 +22,7 @@ from rerank_lab.rerankers.llm.prompts import (
     prompt_text,
     save_prompt,
 )
+from rerank_lab.services.compare import llm_reranker_of
 from rerank_lab.views.formatting import counted
 
 SHOWN = 2
@@ -87,17 +87,6 @@ class PromptPreview:
 
     turns: tuple[tuple[str, str], ...]
     about: str
-
-
-def llm_reranker_of(node: Node, engine: Engine) -> LLMReranker | None:
-    """The language model's reranker of a stage; None for any other, or one that cannot be made."""
-    if node.sources:
-        return None
-    try:
-        reranker = engine.reranker(node)
-    except LabError:
-        return None
-    return reranker if isinstance(reranker, LLMReranker) else None
 
 
 def choices(reranker: LLMReranker) -> Choices:
@@ -201,18 +190,6 @@ def loss(using: Sequence[str]) -> str:
         f"{counted(len(using), 'pipeline')} on screen {'uses' if one else 'use'} it and will say "
         "that it is missing."
     )
-
-
-def digests(spec: str, engine: Engine) -> tuple[str, ...]:
-    """Of the edited prompts that a pipeline uses: they change with the words, not the name."""
-    parts = []
-    for one in _askings(spec, engine):
-        if is_own(str(one.options["prompt"])):
-            try:
-                parts.append(one.prompt.digest)
-            except LabError as error:
-                parts.append(error.message)
-    return tuple(parts)
 
 
 def _askings(spec: str, engine: Engine) -> list[LLMReranker]:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import rerank_lab
-from rerank_lab.components.registry import expand
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.recordings import Recording
-from rerank_lab.remote.urls import host_of
 from rerank_lab.services.comparisons import Comparison, Entry, Header, SavedColumn, default_title
 from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.formatting import counted
@@ -109,19 +107,6 @@ def banner(header: Header, replayed: int, specs: Sequence[str]) -> str:
         f"{replayed} of {len(specs)} columns are replayed from {when(header)}; "
         "the others were asked now."
     )
-
-
-def addresses(specs: Sequence[str]) -> frozenset[str]:
-    """The hosts that pipelines name themselves, in place of a provider's own."""
-    hosts = set()
-    for spec in specs:
-        try:
-            leaves = Pipeline(spec).leaves
-        except LabError:
-            continue
-        for node, kind in leaves:
-            hosts.add(host_of(str(expand(node, kind)[1].get("base_url", "")).strip()))
-    return frozenset(hosts - {""})
 
 
 def _labels(specs: Sequence[str]) -> Mapping[str, str]:

@@ -12,9 +12,11 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Query
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.prompts import KINDS, delete_prompt, own_folder, save_prompt
+from rerank_lab.services.compare import llm_reranker_of, prompt_digests
 from rerank_lab.testing.chat_server import FakeChat, sorter
 from rerank_lab.testing.provider_servers import KEY, overlap
 from rerank_lab.views import prompts
@@ -24,7 +26,7 @@ QUERY = Query("q", "capital [3] of France")
 
 
 def asking(spec: str, home: Path) -> LLMReranker:
-    found = prompts.llm_reranker_of(resolve(f"bm25 >> {spec}").stages[0], Engine(home))
+    found = llm_reranker_of(resolve(f"bm25 >> {spec}").stages[0], Engine(home))
     assert found is not None
     return found
 
@@ -120,10 +122,10 @@ def test_who_uses_a_prompt_and_how_its_words_are_told_apart(home: Path) -> None:
     assert prompts.users("mine", specs, engine) == (specs[1],)
     assert "1 pipeline on screen uses it" in prompts.loss([specs[1]])
     assert "2 pipelines on screen use it" in prompts.loss(specs[:2])
-    before = prompts.digests(specs[1], engine)
-    assert prompts.digests(specs[2], engine) == ()
+    before = prompt_digests(Pipeline(specs[1]), engine)
+    assert prompt_digests(Pipeline(specs[2]), engine) == ()
     prompts.save("mine", prompts.draft_of("setwise").replace("most", "very most"), "mine")
-    assert prompts.digests(specs[1], engine) != before
+    assert prompt_digests(Pipeline(specs[1]), engine) != before
 
 
 def test_a_file_outside_is_no_prompt_of_the_app(home: Path, tmp_path: Path) -> None:
@@ -134,4 +136,4 @@ def test_a_file_outside_is_no_prompt_of_the_app(home: Path, tmp_path: Path) -> N
     node = resolve(f'bm25 >> setwise(prompt="{outside}")').stages[0]
     with pytest.raises(InvalidInput, match="may not read"):
         engine.reranker(node)
-    assert prompts.llm_reranker_of(node, engine) is None
+    assert llm_reranker_of(node, engine) is None

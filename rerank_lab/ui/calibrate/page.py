@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, cast
 
 import streamlit as st
 
 from rerank_lab.charts.calibration import reliability_chart, threshold_chart
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.calibration import (
@@ -18,18 +15,16 @@ from rerank_lab.evaluation.calibration import (
     MIN_QUERIES,
     Calibration,
     Method,
-    calibrate,
-    judged_scores,
-    require_judgments,
 )
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
-from rerank_lab.services.cost_estimates import calls_out, query_set_estimates
-from rerank_lab.ui.shared import parts, resources, spending, waiting
+from rerank_lab.services import calibrate
+from rerank_lab.services.calibrate import CalibrationRequest
+from rerank_lab.services.cost_estimates import calls_out
+from rerank_lab.ui.shared import parts, resources, waiting
 from rerank_lab.ui.shared.navigation import compare_button, go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views import calibration as views
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.hosted import estimates_words
@@ -108,25 +103,24 @@ def _setup(now: Screen, judged: int) -> None:
             disabled=spec is None,
             help=f"Runs {judged} judged queries; scores known already cost nothing.",
         )
-    if spec:
-        _estimate(str(Pipeline(spec).at_depth(now.depth)), now)
-    if pressed and spec:
-        chosen = str(Pipeline(spec).at_depth(now.depth))
-        st.query_params[SHOWN] = chosen
+    if not spec:
+        return
+    deepened = Pipeline(spec).at_depth(now.depth)
+    request = CalibrationRequest(deepened.spec, int(grade or 1))
+    corpus = resources.corpus(now.corpus, now.exclude_identical)
+    _estimate(request, corpus, now.depth)
+    if pressed:
+        st.query_params[SHOWN] = str(deepened)
         st.query_params[GRADE] = str(grade)
-        key = _key(resources.corpus(now.corpus, now.exclude_identical), chosen, int(grade or 1))
+        key = calibrate.job_key(request, corpus, session())
         waiting.come_back(key)
         st.session_state[_ASKED] = key
 
 
-def _estimate(spec: str, now: Screen) -> None:
+def _estimate(request: CalibrationRequest, corpus: Corpus, depth: int) -> None:
     """What the judged queries would take of a provider; nothing for a pipeline that asks none."""
-    corpus = resources.corpus(now.corpus, now.exclude_identical)
-    judged_queries = [query for query in corpus.queries if corpus.qrels.get(query.id)]
-    estimates = query_set_estimates([spec], judged_queries, corpus, now.depth, resources.engine())
-    words = estimates_words(estimates.get(spec, ()))
-    if words:
-        st.caption(f":material/payments: {parts.literal(words)}")
+    for of_stages in calibrate.cost_estimates(request, corpus, depth, resources.engine()).values():
+        st.caption(f":material/payments: {parts.literal(estimates_words(of_stages))}")
 
 
 def _grade() -> int:
@@ -134,73 +128,36 @@ def _grade() -> int:
     return int(text) if text in ("1", "2", "3") else 1
 
 
-@dataclass(frozen=True, slots=True)
-class CalibrateKey(JobKey):
-    """A pipeline's scores against these judgments; relevant is a grade of at least `grade`.
-
-    `judgments` is a digest of all grades, and of what queries leave out.
-    """
-
-    corpus_hash: str
-    judgments: str
-    spec: str
-    grade: int
-    session: tuple[str, ...]
-
-
-def _key(corpus: Corpus, spec: str, grade: int) -> CalibrateKey:
-    excluded = [(query.id, sorted(query.excluded)) for query in corpus.queries if query.excluded]
-    grades = sorted((q, sorted(g.items())) for q, g in corpus.qrels.items())
-    judgments = sha256(repr((grades, excluded)).encode())
-    session = spending.own([spec], Context())[1]
-    return CalibrateKey(corpus.content_hash, judgments.hexdigest(), spec, grade, session)
-
-
-def _job(corpus: Corpus, spec: str, grade: int) -> Job:
+def _job(request: CalibrationRequest, corpus: Corpus) -> Job:
     """The calibration's job: the one at work or done, else a new one."""
-    engine = resources.engine()
-    pipeline = Pipeline(spec)
-    ctx, _ = spending.own([spec], Context(cache=engine.scores))
-    key = _key(corpus, spec, grade)
+    key = calibrate.job_key(request, corpus, session())
     known = resources.jobs().get(key)
     asked_anew = st.session_state.pop(_ASKED, None) == key
     if known is not None and known.state is JobState.FAILED and not asked_anew:
         return known
-    require_judgments(corpus, corpus.queries, grade)
-
-    def work(ctx: Context) -> Calibration:
-        return calibrate(judged_scores(corpus, pipeline, grade=grade, ctx=ctx, engine=engine))
-
-    return resources.jobs().submit(
-        key,
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
-        name=f"Calibrating on {corpus.name}",
-        ctx=ctx,
-        waiter=resources.waiter(),
-    )
+    return calibrate.start(request, corpus, session())
 
 
-def _waits_for_a_press(corpus: Corpus, spec: str, grade: int) -> bool:
+def _waits_for_a_press(request: CalibrationRequest, corpus: Corpus) -> bool:
     """Whether opening this would spend: a link alone starts no calls to providers."""
-    key = _key(corpus, spec, grade)
+    key = calibrate.job_key(request, corpus, session())
     known = resources.jobs().get(key) is not None or st.session_state.get(_ASKED) == key
-    return calls_out(Pipeline(spec)) and not known
+    return calls_out(Pipeline(request.pipeline)) and not known
 
 
 def _shown(corpus: Corpus, spec: str, grade: int, now: Screen) -> None:
     try:
-        if _key(corpus, spec, grade) in waiting.left():
+        request = CalibrationRequest(Pipeline(spec).spec, grade)
+        if calibrate.job_key(request, corpus, session()) in waiting.left():
             st.caption("Cancelled. What was scored is kept: press Calibrate to go on.")
             return
-        if _waits_for_a_press(corpus, spec, grade):
+        if _waits_for_a_press(request, corpus):
             st.caption(
                 "This link would ask a provider every judged query. Choose the pipeline and press "
                 "Calibrate to do that."
             )
             return
-        job = _job(corpus, spec, grade)
+        job = _job(request, corpus)
     except LabError as error:
         parts.error_card(error, key="calibration")
         return

@@ -12,11 +12,11 @@ from rerank_lab.core.spec import Literal, Node, PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.rerankers.llm.base import LLMReranker
+from rerank_lab.services.compare import llm_reranker_of
 from rerank_lab.services.cost_estimates import query_estimates
 from rerank_lab.ui.compare import prompts
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.views import form, hosted
-from rerank_lab.views import prompts as form_prompts
 
 _TEXT = "editor_text"
 _KEPT = "editor_kept"
@@ -61,7 +61,7 @@ def _edited() -> LLMReranker | None:
     spec, _ = form.parsed(st.session_state[_KEPT])
     path = st.session_state[prompts.OPEN].path
     nodes = {s.path: s.node for s in form.sections(spec)} if spec is not None else {}
-    return form_prompts.llm_reranker_of(nodes[path], resources.engine()) if path in nodes else None
+    return llm_reranker_of(nodes[path], resources.engine()) if path in nodes else None
 
 
 def _use_prompt(path: form.Path, name: str) -> None:
@@ -155,9 +155,7 @@ def _field(field: form.Field, node: Node, key: str) -> None:
             st.session_state[key] = value
         value = None
         common["placeholder"] = field.automatic
-    asking = (
-        form_prompts.llm_reranker_of(node, resources.engine()) if param.name == "prompt" else None
-    )
+    asking = llm_reranker_of(node, resources.engine()) if param.name == "prompt" else None
     if asking is not None:
         prompts.field(asking, field.path, key, common)
     elif param.choices:

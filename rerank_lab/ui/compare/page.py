@@ -9,6 +9,7 @@ import streamlit as st
 from rerank_lab.charts import figures as charts
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.compare import (
     cards,
     chips,
@@ -66,7 +67,7 @@ def _answers(
 ) -> None:
     tasks = run.submit(topic, screen.pipelines, screen.depth, replay.outcomes)
     run.wait_a_little(tasks)
-    checks = health.submit(tuple(task.spec for task in tasks if task.job is not None))
+    checks = health.submit(Pipeline(task.spec) for task in tasks if task.job is not None)
     polling = any(not task.ended for task in tasks) or health.pending(checks)
     draw = st.fragment(
         _presented if screen.present else _results, run_every=POLL_S if polling else None

@@ -11,6 +11,7 @@ import streamlit as st
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.services import comparisons as saved
+from rerank_lab.services.session import hosts_in
 from rerank_lab.ui.compare import editor
 from rerank_lab.ui.shared import keys, parts, resources, run, state
 from rerank_lab.views import saved as views
@@ -46,7 +47,7 @@ def follow_link() -> None:
     entry = saved.find(wanted)
     if entry is None:
         return
-    keys.distrust(views.addresses(entry.header.pipelines))
+    keys.distrust(hosts_in(entry.header.pipelines))
     defaults = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_SHOW}
     for name, value in _screen_of(entry).items():
         # A widget with a default of its own is told only what differs from it.
@@ -102,7 +103,7 @@ def banner(replay: Replay, specs: Sequence[str]) -> None:
 
 def _strangers(specs: Sequence[str]) -> None:
     """Keys are withheld from addresses that came with a saved comparison, until allowed."""
-    hosts = sorted(views.addresses(specs) & keys.strangers())
+    hosts = sorted(hosts_in(specs) & keys.strangers())
     if not hosts or not keys.secrets():
         return
     with st.container(horizontal=True, vertical_alignment="center", key="strangers"):
@@ -315,8 +316,8 @@ def _open(comparison_id: str) -> None:
 
 def _put(entry: saved.Entry) -> None:
     """Put a saved comparison's corpus, query and pipelines on screen, to be replayed."""
-    typed_here = views.addresses(list(map(str, st.session_state.get("p") or ())))
-    keys.distrust(views.addresses(entry.header.pipelines) - typed_here)
+    typed_here = hosts_in(list(map(str, st.session_state.get("p") or ())))
+    keys.distrust(hosts_in(entry.header.pipelines) - typed_here)
     st.session_state.update({k: v for k, v in _screen_of(entry).items() if v})
     st.session_state["doc"] = st.session_state["pin"] = ""
 

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import streamlit as st
 
 from rerank_lab.charts import figures as charts
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.evaluation.experiments import Evaluation, Experiment, asked_queries, plan, run
-from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
-from rerank_lab.jobs.keys import JobKey
-from rerank_lab.jobs.table import Job, JobState
+from rerank_lab.jobs.table import JobState
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.services.cost_estimates import query_set_estimates
+from rerank_lab.services import evaluate
+from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.ui.compare import chips
 from rerank_lab.ui.evaluate import kept as evaluate_list
 from rerank_lab.ui.evaluate import results as evaluate_results
-from rerank_lab.ui.shared import parts, resources, spending
+from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import go_to
 from rerank_lab.ui.shared.state import Screen, depth_box, read_screen, set_pipelines
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.evaluate_lines import ahead_line, amount_words
-from rerank_lab.views.formatting import counted
 from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.labels import pipeline_colours, without_depth
 
@@ -85,26 +82,19 @@ def _hint(corpus: Corpus) -> None:
 
 
 def _setup(now: Screen, corpus: Corpus) -> None:
-    judged_queries = asked_queries(corpus.queries, corpus.qrels)
-    measures, count, afresh, pressed = _choices(now, len(judged_queries))
-    chosen = judged_queries[:count]
+    every = EvaluationRequest(tuple(Pipeline(spec).spec for spec in now.pipelines))
+    measures, count, afresh, pressed = _choices(now, len(every.queries(corpus)))
+    request = replace(every, measures=tuple(measures), limit=count, afresh=afresh)
     if not pressed:
-        _ahead(now, chosen, corpus)
+        _ahead(request, now.depth, corpus)
         return
-    specs = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
+    deepened = tuple(Pipeline(spec).at_depth(now.depth).spec for spec in request.pipelines)
     try:
-        experiment = plan(
-            corpus,
-            specs,
-            queries=chosen,
-            measures=measures,
-            engine=resources.engine(),
-        )
-        _submit(experiment, afresh=afresh)
+        job = evaluate.start(replace(request, pipelines=deepened), corpus, session())
     except LabError as error:
         parts.error_card(error, key="plan")
         return
-    st.query_params[SHOWN] = experiment.id
+    st.query_params[SHOWN] = evaluate.experiment_of(job)
 
 
 def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
@@ -143,55 +133,12 @@ def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
     return list(measures), int(count or most), afresh, pressed
 
 
-def _ahead(now: Screen, queries: Sequence[Query], corpus: Corpus) -> None:
+def _ahead(request: EvaluationRequest, depth: int, corpus: Corpus) -> None:
     """What the providers among the pipelines would be asked for, before anything is pressed."""
-    estimates = query_set_estimates(now.pipelines, queries, corpus, now.depth, resources.engine())
+    estimates = evaluate.cost_estimates(request, corpus, depth, resources.engine())
     for spec, of_stages in estimates.items():
         words = parts.literal(estimates_words(of_stages))
         st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {words}.")
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateKey(JobKey):
-    """An experiment from where it stands: so many cells, the last at that time."""
-
-    experiment_id: str
-    measures: tuple[str, ...]
-    cells: int
-    updated: float
-    afresh: bool
-    session: tuple[str, ...]
-
-
-def _jobs(experiment_id: str) -> list[Job]:
-    return resources.jobs().jobs(EvaluateKey, lambda key: key.experiment_id == experiment_id)
-
-
-def _submit(experiment: Experiment, *, afresh: bool = False) -> Job:
-    """The job of an experiment: the one at work, else a new one that goes on where it stopped."""
-    working = running(_jobs(experiment.id))
-    if working is not None:
-        resources.jobs().join(working.key, resources.waiter())
-        return working
-    engine = resources.engine()
-    size, changed = experiment_folder(engine.home, experiment.id).signature()
-    asking = Context(cache=None if afresh else engine.scores)
-    ctx, own = spending.own(experiment.design.pipelines, asking)
-
-    def work(ctx: Context) -> str:
-        run(experiment, ctx, engine, must_keep=True)
-        return experiment.id
-
-    count = counted(len(experiment.design.pipelines), "pipeline")
-    return resources.jobs().submit(
-        EvaluateKey(experiment.id, experiment.design.measures, size, changed, afresh, own),
-        work,
-        lane="batch",
-        name=f"Evaluating {count} on {experiment.corpus.name}",
-        ctx=ctx,
-        waiter=resources.waiter(),
-        detached=True,
-    )
 
 
 def open_experiment(experiment_id: str) -> None:
@@ -202,13 +149,8 @@ def open_experiment(experiment_id: str) -> None:
 def resume(experiment_id: str) -> None:
     """Go on with an experiment whose corpus is still the same. Call it from a callback only."""
     try:
-        design = resources.evaluation(experiment_id).design
-        corpus = resources.corpus(design.corpus)
-        experiment = Experiment(corpus, design)
-        if corpus.content_hash != design.corpus_hash:
-            evaluate_results.remember_changed(design.corpus)
-            return
-        _submit(experiment)
+        corpus = resources.corpus(resources.evaluation(experiment_id).design.corpus)
+        evaluate.resume(experiment_id, corpus, session())
         st.query_params[SHOWN] = experiment_id
     except LabError as error:
         st.session_state["evaluate_problem"] = error
@@ -218,12 +160,13 @@ def _shown(experiment_id: str, now: Screen, colours: dict[str, int]) -> None:
     error = st.session_state.pop("evaluate_problem", None)
     if isinstance(error, LabError):
         parts.error_card(error, key="evaluate")
-    job = running(_jobs(experiment_id))
+    jobs = evaluate.jobs_of(experiment_id, session())
+    job = running(jobs)
     if job is not None:
         watch(job)
         st.caption("You may leave: this goes on without you, and what is done is kept.")
         return
-    last = next(reversed(_jobs(experiment_id)), None)
+    last = next(reversed(jobs), None)
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="evaluate_job")
     try:

@@ -62,19 +62,8 @@ def _run_again(evaluation: Evaluation) -> None:
                 st.code(command, language="shell", wrap_lines=True)
 
 
-def remember_changed(corpus: str) -> None:
-    """Say at the next run that the documents are not those of the experiment any more."""
-    st.session_state["evaluate_changed"] = corpus
-
-
 def _choices(evaluation: Evaluation) -> tuple[str, str]:
     design = evaluation.design
-    changed = st.session_state.pop("evaluate_changed", "")
-    if changed:
-        st.warning(
-            f"{parts.literal(changed)} holds other documents now. Evaluate again to ask them.",
-            icon=":material/warning:",
-        )
     if len(design.pipelines) == 1 and len(design.measures) == 1:
         return design.measures[0], design.pipelines[0]
     labels = {row.spec: row.label for row in evaluate_view(evaluation).rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import navigation, parts
 from rerank_lab.ui.shared.waiting import watch
@@ -55,7 +56,7 @@ def _checks(line: CatalogueLine, badge: Badge | None) -> None:
 
 
 def _check(spec: str) -> None:
-    health.submit((spec,))
+    health.submit([Pipeline(spec)])
 
 
 def _badge(badge: Badge | None) -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
-from rerank_lab.components.registry import expand
-from rerank_lab.core.context import Context
-from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Literal, Node
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.rerankers.health import Health, check
+from rerank_lab.services import health
 from rerank_lab.ui.shared import resources
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
 
@@ -25,31 +21,23 @@ Checks = Mapping[str, tuple[Job, ...]]
 _QUERIES_KEPT = 20
 
 
-def submit(specs: tuple[str, ...]) -> Checks:
+def submit(pipelines: Iterable[Pipeline]) -> Checks:
     """Check each reranker once a process; the same model in two pipelines is one check."""
-    known: dict[HealthKey, Job] = st.session_state.setdefault("health_jobs", {})
+    started: dict[JobKey, Job] = st.session_state.setdefault("health_jobs", {})
+    visitor_session = session()
     checks: dict[str, tuple[Job, ...]] = {}
-    for spec in specs:
-        jobs = []
-        for node in _rerankers(spec):
-            try:
-                key = _key(node)
-            except LabError:
-                continue
-            jobs.append(known.get(key) or _submit(key, node))
-            known[key] = jobs[-1]
-        checks[spec] = tuple(jobs)
+    for pipeline in pipelines:
+        requests = health.requests(pipeline)
+        for request in requests:
+            if request not in started:
+                started[request] = health.start(request, visitor_session)
+        checks[str(pipeline)] = tuple(started[request] for request in requests)
     return checks
 
 
 def jobs_of(spec: str) -> tuple[Job, ...]:
     """The checks of a pipeline's rerankers that anybody has started; starts none."""
-    jobs = []
-    for node in _rerankers(spec):
-        try:
-            jobs.append(resources.jobs().get(_key(node)))
-        except LabError:
-            continue
+    jobs = map(resources.jobs().get, health.requests(Pipeline(spec)))
     return tuple(job for job in jobs if job is not None)
 
 
@@ -57,42 +45,6 @@ def known(spec: str) -> Badge | None:
     """The badge as far as checks were started; None when there was none."""
     jobs = jobs_of(spec)
     return of({spec: jobs}, spec) if jobs else None
-
-
-def _rerankers(spec: str) -> list[Node]:
-    """The rerankers with something to check: reading scores or counting words takes no model."""
-    rerankers = [node for node, kind in Pipeline(spec).leaves if kind == "reranker"]
-    return [node for node in rerankers if expand(node, "reranker")[0].has_model]
-
-
-@dataclass(frozen=True, slots=True)
-class HealthKey(JobKey):
-    """The health of a reranker with its options, however many candidates it takes."""
-
-    reranker: str
-    options: tuple[tuple[str, Literal], ...]
-
-
-def _key(node: Node) -> HealthKey:
-    info, options = expand(node, "reranker")
-    return HealthKey(info.name, tuple(item for item in sorted(options.items()) if item[0] != "top"))
-
-
-def _submit(key: HealthKey, node: Node) -> Job:
-    engine = resources.engine()
-
-    def work(ctx: Context) -> Health:
-        return check(engine.reranker(node), ctx)
-
-    name = str(expand(node, "reranker")[1].get("model") or node.name)
-    return resources.jobs().submit(
-        key,
-        work,
-        lane="cpu",
-        name=f"Checking {name}",
-        waiter=resources.waiter(),
-        detached=True,
-    )
 
 
 def pending(checks: Checks) -> bool:

@@ -18,11 +18,6 @@ def secrets() -> dict[str, str]:
     return dict(st.session_state.get(_KEYS, {}))
 
 
-def secrets_for(hosts: Collection[str]) -> dict[str, str]:
-    """The keys for a pipeline that names these hosts: none when one of them is a stranger's."""
-    return {} if strangers().intersection(hosts) else secrets()
-
-
 def strangers() -> frozenset[str]:
     """Hosts that came with somebody's saved comparison: nobody here typed them."""
     return frozenset(st.session_state.get(_STRANGERS, ()))

@@ -4,49 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import streamlit as st
 
-from rerank_lab.core.context import Context, Progress
-from rerank_lab.core.errors import Cancelled, LabError
-from rerank_lab.core.spec import Node
-from rerank_lab.core.storage import MEMORY
-from rerank_lab.core.types import Document, Query
+from rerank_lab.core.errors import Cancelled
+from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.pipeline.results import Result, StageStarted, result_of
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
-from rerank_lab.services.cost_estimates import calls_out, stage_estimates
-from rerank_lab.ui.shared import keys, resources, spending, waiting
-from rerank_lab.views import hosted, prompts
+from rerank_lab.services import compare
+from rerank_lab.services.compare import CompareKey, CompareRequest
+from rerank_lab.ui.shared import waiting
+from rerank_lab.ui.shared.visitor import session
+from rerank_lab.views import hosted
 from rerank_lab.views.compare import PipelineOutcome, Topic
-from rerank_lab.views.saved import addresses
 
 _FIRST_PAINT_S = 0.15
 """How long a run waits for quick first stages, so that they are in the first picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompareKey(JobKey):
-    """One pipeline for one question. `session` keeps jobs that work with keys of a session apart:
-    its id, and how often its keys were changed; () when no provider is asked."""
-
-    corpus_hash: str
-    query_id: str
-    query_text: str
-    spec: str
-    depth: int
-    afresh: str
-    attempt: int
-    prompts: tuple[str, ...]
-    session: tuple[str, ...]
-    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +57,31 @@ def submit(
     What failed or was cancelled is not started again until `again` is called for it. Nothing is
     started for what has an outcome in `earlier_outcomes`.
     """
-    table, me = resources.jobs(), resources.waiter()
+    visitor_session = session()
     known: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
     tasks: dict[CompareKey, Task] = {}
     for spec in specs:
         if spec in earlier_outcomes:
             continue
-        key = _key(topic, spec, depth)
+        request, attempt = _request(topic, spec, depth)
+        key = compare.job_key(request, topic.corpus, visitor_session, attempt)
         if key not in known:
             waiting.come_back(key)
-        tasks[key] = Task(spec, known.get(key) or _submit(topic, spec, depth, key))
+        tasks[key] = Task(
+            spec,
+            known.get(key)
+            or compare.start(
+                request,
+                topic.corpus,
+                visitor_session,
+                attempt=attempt,
+                describe=hosted.estimates_words,
+            ),
+        )
     for key in known.keys() - tasks.keys():
-        table.release(key, me)
+        visitor_session.jobs.release(key, visitor_session.waiter)
     st.session_state["compare_jobs"] = {key: task.job for key, task in tasks.items()}
-    table.touch(me)
+    visitor_session.jobs.touch(visitor_session.waiter)
     by_spec = {task.spec: task for task in tasks.values()}
     return tuple(
         by_spec.get(spec) or Task(spec, earlier_outcome=earlier_outcomes[spec]) for spec in specs
@@ -105,81 +94,12 @@ def recordings(tasks: Sequence[Task]) -> list[Recording]:
     return [recording for recording in contexts if isinstance(recording, Recording)]
 
 
-def _submit(topic: Topic, spec: str, depth: int, key: CompareKey) -> Job:
-    engine = resources.engine()
-    pipeline = Pipeline(spec).at_depth(depth)
-    cache = None if _afresh(topic) else engine.scores
-
-    calls = calls_out(pipeline)
-
-    def work(ctx: Context) -> Result:
-        if calls:
-            return _run_with_estimates(pipeline, topic, ctx)
-        return pipeline.run(topic.query, topic.corpus, ctx, engine)
-
-    return resources.jobs().submit(
-        key,
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
-        name=spec,
-        waiter=resources.waiter(),
-        ctx=Context(
-            cache=cache,
-            secrets=keys.secrets_for(addresses([spec])),
-            spend=spending.meter(),
-            recording=Recording(MEMORY, whole=False),
-        )
-        if calls
-        else Context(cache=cache),
-    )
-
-
-def _run_with_estimates(pipeline: Pipeline, topic: Topic, ctx: Context) -> Result:
-    """As `Pipeline.run`, telling before each hosted stage what it would take."""
-    engine, query, corpus = resources.engine(), topic.query, topic.corpus
-    ahead = ""
-
-    def progress(now: Progress) -> None:
-        ctx.progress(replace(now, message=f"{now.message} ({ahead})") if ahead else now)
-
-    stages = []
-    reporting = replace(ctx, progress=progress)
-    for event in pipeline.events(query, corpus, reporting, engine):
-        if not isinstance(event, StageStarted):
-            stages.append(event.result)
-            continue
-        before = stages[-1].ranking if stages else None
-        docs = [corpus.by_id[doc_id] for doc_id in before.doc_ids] if before else []
-        ahead = _estimate_words(event.node, query, docs, engine)
-        if ahead:
-            reporting.report("asking")
-    return result_of(str(pipeline), query, stages, corpus)
-
-
-def _estimate_words(node: Node, query: Query, docs: Sequence[Document], engine: Engine) -> str:
-    """What a stage would take of its provider; "" when it cannot run: its own error says why."""
-    try:
-        return hosted.estimates_words(stage_estimates([node], query, docs, engine)) if docs else ""
-    except LabError:
-        return ""
-
-
-def _key(topic: Topic, spec: str, depth: int) -> CompareKey:
+def _request(topic: Topic, spec: str, depth: int) -> tuple[CompareRequest, str]:
+    """What to ask of a pipeline, and which attempt of this session it is."""
     attempts: dict[str, int] = st.session_state.get("attempts", {})
-    session_bound = calls_out(Pipeline(spec))
-    return CompareKey(
-        topic.corpus.content_hash,
-        topic.query.id,
-        topic.query.text,
-        spec,
-        depth,
-        _afresh(topic),
-        attempts.get(spec, 0),
-        prompts.digests(spec, resources.engine()),
-        (resources.waiter(), str(keys.version())) if session_bound else (),
-        tuple(sorted(topic.query.excluded)),
-    )
+    afresh_mark = _afresh(topic)
+    request = CompareRequest(topic.query, Pipeline(spec).spec, depth, afresh=bool(afresh_mark))
+    return request, f"{afresh_mark}/{attempts.get(spec, 0)}"
 
 
 def again(spec: str) -> None:
@@ -249,5 +169,5 @@ def cancel(spec: str) -> None:
     """Stop waiting for this session's pipeline; others that wait for the same job keep it."""
     jobs: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
-        if key.spec == spec and not job.finished.is_set():
+        if str(key.request.pipeline) == spec and not job.finished.is_set():
             waiting.leave(key)

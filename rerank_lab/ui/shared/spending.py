@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import streamlit as st
 
-from rerank_lab.core.context import Context
 from rerank_lab.core.spend import SpendMeter
-from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.services.cost_estimates import calls_out
-from rerank_lab.ui.shared import keys, parts, resources
+from rerank_lab.ui.shared import parts
 from rerank_lab.views import spending as views
-from rerank_lab.views.saved import addresses
 
 _METER, _FIELD = "spend_meter", "spend_limit"
 
@@ -22,21 +15,6 @@ def meter() -> SpendMeter:
     """The meter of this session, for `Context(spend=...)`: its jobs count on it together."""
     session_meter: SpendMeter = st.session_state.setdefault(_METER, SpendMeter())
     return session_meter
-
-
-def own(specs: Sequence[str], ctx: Context) -> tuple[Context, tuple[str, ...]]:
-    """The context with keys and meter of this session when one of these pipelines asks a provider.
-
-    With it come parts for the key of the job: such a job serves this session, and what failed for
-    want of a key is asked again once there is one.
-    """
-    if not any(calls_out(Pipeline(spec)) for spec in specs):
-        return ctx, ()
-    secrets = keys.secrets_for(addresses(specs))
-    return (
-        replace(ctx, secrets=secrets, spend=meter()),
-        (resources.waiter(), str(keys.version())),
-    )
 
 
 def field() -> None:

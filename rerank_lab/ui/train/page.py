@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-
 import streamlit as st
 
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.corpora import Corpus
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.settings import LEARNERS, LearnerSettings
 from rerank_lab.fusion.learned.store import list_models, load_model
-from rerank_lab.jobs.keys import JobKey
-from rerank_lab.jobs.table import Job, JobState
-from rerank_lab.learning import MIN_QUERIES, Plan, plan, train
+from rerank_lab.jobs.table import JobState
+from rerank_lab.learning import MIN_QUERIES
 from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services import train
 from rerank_lab.services.cost_estimates import query_estimates
-from rerank_lab.ui.shared import keys, parts, resources, spending
+from rerank_lab.services.train import TrainingRequest
+from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.ui.train import results as train_results
 from rerank_lab.views import hosted
 from rerank_lab.views import train as views
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.saved import addresses
 
 SHOWN = train_results.SHOWN
 
@@ -103,22 +100,15 @@ def _setup(now: Screen, corpus: Corpus) -> None:
     if not pressed:
         return
     try:
-        spec = Pipeline(f"{first} >> ltr({','.join(signals)})").at_depth(now.depth)
-        training_plan = plan(
-            corpus,
-            spec.spec,
-            str(name).strip(),
-            settings=settings,
-            folds=folds,
-            language=language,
-            replace=replace,
-            engine=resources.engine(),
+        pipeline = Pipeline(f"{first} >> ltr({','.join(signals)})").at_depth(now.depth)
+        request = TrainingRequest(
+            pipeline.spec, str(name).strip(), settings, folds, language, replace
         )
+        train.start(request, corpus, session())
     except LabError as error:
         parts.error_card(error, key="train_plan")
         return
-    _submit(training_plan)
-    st.query_params[SHOWN] = training_plan.name
+    st.query_params[SHOWN] = request.name
 
 
 def _choices(now: Screen) -> tuple[str, list[str]]:
@@ -178,51 +168,14 @@ def _knobs() -> tuple[LearnerSettings, int, str]:
     return settings, int(folds), str(language)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainKey(JobKey):
-    """The training of a model, begun at that moment in nanoseconds since 1970."""
-
-    model: str
-    begun_ns: int
-
-
-def _jobs(model: str) -> list[Job]:
-    return resources.jobs().jobs(TrainKey, lambda key: key.model == model)
-
-
-def _submit(training_plan: Plan) -> Job:
-    """The job of a model: the one at work under that name, else a new one."""
-    working = running(_jobs(training_plan.name))
-    if working is not None:
-        resources.jobs().join(working.key, resources.waiter())
-        return working
-    engine = resources.engine()
-
-    def work(ctx: Context) -> str:
-        return train(training_plan, ctx, engine).name
-
-    return resources.jobs().submit(
-        TrainKey(training_plan.name, time.time_ns()),
-        work,
-        lane="batch",
-        name=f"Training {training_plan.name} on {training_plan.corpus.name}",
-        ctx=Context(
-            cache=engine.scores,
-            secrets=keys.secrets_for(addresses([str(training_plan.pipeline)])),
-            spend=spending.meter(),
-        ),
-        waiter=resources.waiter(),
-        detached=True,
-    )
-
-
 def _shown(name: str, now: Screen) -> None:
-    job = running(_jobs(name))
+    jobs = train.jobs_of(name, session())
+    job = running(jobs)
     if job is not None:
         watch(job)
         st.caption("You may leave: this goes on without you.")
         return
-    last = next(reversed(_jobs(name)), None)
+    last = next(reversed(jobs), None)
     if last is not None and last.state is JobState.FAILED and last.error is not None:
         parts.error_card(last.error, key="train_job")
         return

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.services.health import HealthRequest
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
-from rerank_lab.ui.models.health import HealthKey
 from rerank_lab.ui.shared import resources
 from tests.named_key import NamedKey
 from tests.ui import pages
@@ -71,7 +71,7 @@ def test_the_key_of_one_visitor_serves_no_other(server: FakeProvider) -> None:
     settled(first)
     settled(second)
     theirs = [job for job in resources.jobs().jobs() if "cohere" in job.name]
-    assert len([job for job in theirs if not isinstance(job.key, HealthKey)]) == 2
+    assert len([job for job in theirs if not isinstance(job.key, HealthRequest)]) == 2
     assert all(job.ctx.secrets == {} for job in theirs)
 
 

@@ -14,7 +14,7 @@ from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.fusion.learned.store import list_models
 from rerank_lab.learning import plan, train
 from rerank_lab.rerankers.base import Work
-from rerank_lab.ui.models.health import HealthKey
+from rerank_lab.services.health import HealthRequest
 from rerank_lab.ui.shared import resources
 from tests.ui import pages
 from tests.ui.pages import drawn, open_page, until, words
@@ -153,7 +153,7 @@ def test_a_source_that_counts_words_is_no_broken_model() -> None:
         if "lambdamart" in html(at):
             break
     assert "lambdamart" in html(at)
-    checked = resources.jobs().jobs(HealthKey)
+    checked = resources.jobs().jobs(HealthRequest)
     assert checked == []
 
 

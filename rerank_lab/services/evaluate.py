@@ -1,0 +1,153 @@
+"""Evaluations as a use case: a query set through several pipelines, measured by judgments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import PipelineSpec
+from rerank_lab.core.types import Query
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.experiments import (
+    Evaluation,
+    Experiment,
+    asked_queries,
+    load_experiment,
+    plan,
+)
+from rerank_lab.evaluation.experiments import run as run_experiment
+from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.evaluation.measures import DEFAULT_MEASURES
+from rerank_lab.jobs.keys import JobKey
+from rerank_lab.jobs.table import Job
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
+from rerank_lab.services.session import Bound, Session
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """Run the judged queries of a corpus through pipelines, and measure.
+
+    `limit` takes only the first so many of them. `afresh` asks every model again, so that all
+    answers have a time; earlier answers are then not taken over.
+    """
+
+    pipelines: tuple[PipelineSpec, ...]
+    measures: tuple[str, ...] = DEFAULT_MEASURES
+    limit: int | None = None
+    afresh: bool = False
+
+    def queries(self, corpus: Corpus) -> tuple[Query, ...]:
+        """The queries to ask. Raises InvalidInput for an id that is there twice."""
+        return asked_queries(corpus.queries, corpus.qrels)[: self.limit]
+
+
+def planned(request: EvaluationRequest, corpus: Corpus, engine: Engine) -> Experiment:
+    """The experiment that a request asks for, checked without any work.
+
+    Raises:
+        InvalidInput: A measure, the queries or the judgments do not allow it.
+    """
+    return plan(
+        corpus,
+        request.pipelines,
+        queries=request.queries(corpus),
+        measures=request.measures,
+        engine=engine,
+    )
+
+
+def cost_estimates(
+    request: EvaluationRequest, corpus: Corpus, depth: int, engine: Engine
+) -> Mapping[str, Estimates]:
+    """By pipeline, what it would take of the providers that it asks, from `depth` candidates."""
+    return query_set_estimates(request.pipelines, request.queries(corpus), corpus, depth, engine)
+
+
+def run(request: EvaluationRequest, corpus: Corpus, ctx: Context, engine: Engine) -> Evaluation:
+    """Evaluate here and now. Where results cannot be kept, `Evaluation.unkept` says why.
+
+    Raises:
+        InvalidInput: As `planned`.
+        Cancelled: What was answered by then is kept; the same request goes on from there.
+    """
+    return run_experiment(planned(request, corpus, engine), ctx, engine)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateKey(JobKey):
+    """An experiment from where it stands: so many answers, the last at that time."""
+
+    experiment_id: str
+    measures: tuple[str, ...]
+    cells: int
+    updated: float
+    afresh: bool
+    session: Bound
+
+
+def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job:
+    """The job of an evaluation; `experiment_of` says under which id its results are kept.
+
+    The same evaluation that is at work already is joined; one that stopped goes on.
+
+    Raises:
+        InvalidInput: As `planned`.
+    """
+    return _start(planned(request, corpus, session.engine), session, afresh=request.afresh)
+
+
+def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job:
+    """Go on with a kept experiment that stopped.
+
+    Raises:
+        InvalidInput: There is none of this id, or the corpus is not the one it was run on.
+    """
+    design = load_experiment(experiment_id, session.engine.home).design
+    if corpus.content_hash != design.corpus_hash:
+        raise InvalidInput(
+            f"{design.corpus} holds other documents now.",
+            hint="Evaluate again to ask them; the results of before stay as they are.",
+        )
+    return _start(Experiment(corpus, design), session)
+
+
+def experiment_of(job: Job) -> str:
+    """The id of the experiment that a job of this service runs."""
+    return cast(EvaluateKey, job.key).experiment_id
+
+
+def jobs_of(experiment_id: str, session: Session) -> list[Job]:
+    """The jobs of an experiment that are at work or have ended, oldest first."""
+    return session.jobs.jobs(EvaluateKey, lambda key: key.experiment_id == experiment_id)
+
+
+def _start(experiment: Experiment, session: Session, *, afresh: bool = False) -> Job:
+    for job in jobs_of(experiment.id, session):
+        if not job.state.ended:
+            session.jobs.join(job.key, session.waiter)
+            return job
+    engine, design = session.engine, experiment.design
+    pipelines = tuple(map(Pipeline, design.pipelines))
+    size, changed = experiment_folder(engine.home, experiment.id).signature()
+    bound = session.bound(pipelines)
+
+    def work(ctx: Context) -> str:
+        run_experiment(experiment, ctx, engine, must_keep=True)
+        return experiment.id
+
+    count = f"{len(pipelines)} pipeline{'s' if len(pipelines) > 1 else ''}"
+    return session.jobs.submit(
+        EvaluateKey(experiment.id, design.measures, size, changed, afresh, bound),
+        work,
+        lane="batch",
+        name=f"Evaluating {count} on {experiment.corpus.name}",
+        ctx=session.context(pipelines, afresh=afresh),
+        waiter=session.waiter,
+        detached=True,
+    )
