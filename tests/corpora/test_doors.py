@@ -1,0 +1,134 @@
+"""Shape x door: a corpus of any shape is the same by path, import, upload and evaluation."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rerank_lab.cli import main
+from rerank_lab.corpora import (
+    Corpus,
+    ImportOptions,
+    delete_corpus,
+    import_corpus,
+    inspect_upload,
+    load_corpus,
+)
+
+from . import make
+
+OWL, WREN = "Owls hunt at night.", "Wrens sing in spring."
+ROWS = [{"id": "a", "text": OWL}, {"id": "b", "text": WREN}]
+JUDGED = {"query": "night hunters", "pos": [OWL], "neg": [WREN]}
+
+
+def parquet(*records: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(records)), out)
+    return out.getvalue()
+
+
+HUB = {
+    "corpus/corpus-00000-of-00001.parquet": parquet(*ROWS),
+    "queries/queries-00000-of-00001.parquet": parquet({"_id": "q1", "text": "night hunters"}),
+    "qrels/test-00000-of-00001.parquet": parquet(
+        {"query-id": "q1", "corpus-id": "a", "score": 1.0},
+        {"query-id": "q1", "corpus-id": "b", "score": 0.0},
+    ),
+    "README.md": b"# Birds",
+}
+QA = {"corpus": {"a": OWL, "b": WREN}, "queries": {"q1": "night hunters"}}
+ENGINE = [{"_id": row["id"], "_source": {"text": row["text"]}} for row in ROWS]
+TREC = "".join(f"<DOC>\n<DOCNO>{r['id']}</DOCNO>\n<TEXT>{r['text']}</TEXT>\n</DOC>\n" for r in ROWS)
+WIKI = "".join(
+    f"<page><title></title><ns>0</ns><id>{r['id']}</id><revision><text>{r['text']}</text></revision>"
+    "</page>"
+    for r in ROWS
+)
+PAGES: dict[str, bytes | str] = {"a.html": f"<p>{OWL}</p>", "b.md": WREN}
+
+BEIR = {name: data.encode() if isinstance(data, str) else data for name, data in make.BEIR.items()}
+SHAPES: dict[str, bytes | dict[str, bytes] | dict[str, bytes | str]] = {
+    "beir": BEIR,
+    "hub": HUB,
+    "birds.jsonl": make.jsonl(*ROWS),
+    "birds.json": json.dumps(ROWS).encode(),
+    "birds.csv": f"id,text\na,{OWL}\nb,{WREN}\n".encode(),
+    "birds.tsv": f"a\t{OWL}\nb\t{WREN}\n".encode(),
+    "sep.csv": f"sep=;\nid;text\na;{OWL}\nb;{WREN}\n".encode("utf-16"),
+    "birds.parquet": parquet(*ROWS),
+    "triplets.jsonl": make.jsonl(JUDGED),
+    "pairs.csv": f"query,passage,label\nnight hunters,{OWL},1\nnight hunters,{WREN},0\n".encode(),
+    "ragas.csv": "user_input,retrieved_contexts,reference_contexts\n"
+    f"night hunters,\"['{WREN}']\",\"['{OWL}']\"\n".encode(),
+    "qa.json": json.dumps(QA | {"relevant_docs": {"q1": ["a"]}}).encode(),
+    "rankllm.json": json.dumps(
+        [
+            {
+                "query": {"qid": "q1", "text": "night hunters"},
+                "candidates": [{"docid": r["id"], "score": 1, "doc": r} for r in ROWS],
+            }
+        ]
+    ).encode(),
+    "dump.jsonl": make.jsonl(*ENGINE),
+    "bulk.ndjson": make.jsonl(*(row for r in ROWS for row in ({"index": {"_id": r["id"]}}, r))),
+    "search.json": json.dumps({"hits": {"hits": ENGINE}}).encode(),
+    "langchain.jsonl": make.jsonl(
+        *({"id": None, "page_content": r["text"], "metadata": {}} for r in ROWS)
+    ),
+    "trec.sgml": TREC.encode(),
+    "smart.all": "".join(f".I {r['id']}\n.W\n{r['text']}\n" for r in ROWS).encode(),
+    "wiki.xml": f"<mediawiki>{WIKI}</mediawiki>".encode(),
+    "pages": PAGES,
+    "owl.docx": make.docx(OWL),
+    "owl.pdf": make.pdf(OWL),
+    "notes.rst": f"Owls\n====\n\n{OWL}\n".encode(),
+    "notes.adoc": f"= Owls\n\n{OWL}\n".encode(),
+    "owl.py": b"def hunt():\n    return 'at night'\n",
+}  # fmt: skip
+
+
+def contents(corpus: Corpus) -> tuple[Any, ...]:
+    documents = [(d.id, d.title, d.text) for d in corpus.documents]
+    return documents, [(q.id, q.text) for q in corpus.queries], corpus.qrels
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_corpus_is_the_same_at_every_door(
+    tmp_path: Path, home: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = SHAPES[name]
+    path = tmp_path / name
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+        upload = inspect_upload(name, data)
+    else:
+        make.folder(path, data)
+        upload = inspect_upload(f"{name}.zip", make.zipped(data))
+    by_path = load_corpus(path)
+    expected = contents(by_path)
+    words = {word for document in by_path.documents for word in document.content.lower().split()}
+    assert words & {"night", "night.", "purr.", "night'"}
+
+    assert main(["corpora", "import", str(path), "--name", "birds", "--strict", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["kept"] == len(by_path.documents)
+    assert report["left_out"] == 0
+    assert report["files"][0]["label"] == by_path.meta["readings"][0].label
+    assert contents(load_corpus("birds")) == expected
+    delete_corpus("birds")
+    import_corpus(upload, "birds", options=ImportOptions(strict=True))
+    assert contents(load_corpus("birds")) == expected
+    if by_path.qrels:
+        evaluations = []
+        for corpus in (str(path), "birds"):
+            assert main(["evaluate", corpus, "-p", "bm25", "-m", "RR@10", "--json"]) == 0
+            evaluations.append(json.loads(capsys.readouterr().out)["results"][0]["measures"])
+        assert evaluations[0] == evaluations[1]
+        assert evaluations[0]["RR@10"] > 0
