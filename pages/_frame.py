@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rerank_lab.ui.shared import frame, state
+from rerank_lab.ui.shared import frame, navigation, state
 
 HERE = Path(__file__).parent
 PAGES = (
@@ -30,14 +30,13 @@ home, *others = [
 # People who have seen /evaluate type /compare, though Compare answers at the root.
 typed = st.Page(lambda: None, title="Compare", url_path="compare", visibility="hidden")
 presenting = state.presenting()
-navigation = "hidden" if presenting else "top"
-page = st.navigation([home, *others, typed], position=navigation)
+page = st.navigation([home, *others, typed], position="hidden" if presenting else "top")
 if page.url_path == typed.url_path:
     st.switch_page(home, query_params={k: st.query_params.get_all(k) for k in st.query_params})
-if presenting and page.title != frame.COMPARE:
+if presenting and page.title != navigation.COMPARE:
     # Only Compare is presented; every other page is left as it is.
     st.session_state["present"] = ""
     st.rerun()
 frame.draw(page.title, presenting=presenting)
 page.run()
-frame.finish(presenting=presenting)
+frame.finish(page.title, presenting=presenting)

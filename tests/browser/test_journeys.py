@@ -383,6 +383,23 @@ def test_a_presentation_fits_into_a_beamer_and_is_led_by_keys(visit: Visit) -> N
     assert visitor.left == []
 
 
+def test_the_tour_leads_from_compare_to_evaluate_and_ends_at_any_step(visit: Visit) -> None:
+    visitor = visit()
+    visitor.go()
+    visitor.press("tour_start")
+    visitor.wait_for_text("BM25 compares words")
+    for place in ("Step 2 of 5", "Step 3 of 5", "Step 4 of 5"):
+        visitor.press("tour_next")
+        visitor.wait_for_text(place)
+    visitor.key("evaluate_setup").wait_for()
+    visitor.press("tour_end")
+    visitor.key("tour_card").wait_for(state="detached")
+    assert "tour" not in visitor.page.url
+    visitor.go()
+    visitor.wait_for_text("One query, several rerankers")
+    assert visitor.key("tour_start").count() == 0
+
+
 _OVERFLOW = """() => [document.documentElement, ...document.querySelectorAll(
     '[data-testid=stMain], .st-key-stage, .st-key-stage_body, .st-key-stage_side')]
     .filter(e => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)

@@ -21,7 +21,7 @@ from rerank_lab.ui.compare import (
     saved,
 )
 from rerank_lab.ui.models import health
-from rerank_lab.ui.shared import parts, resources, run
+from rerank_lab.ui.shared import parts, resources, run, tour
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump
 from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
@@ -44,16 +44,16 @@ def page() -> None:
     corpus = parts.corpus_or_card(screen.corpus, screen.exclude_identical)
     if corpus is None:
         if screen.present:
-            st.fragment(present.leave_button)()
+            present.leave_button()
         return
     saved.draw()
     replay = saved.replayed(screen, corpus)
     if replay.problem is not None:
         if screen.present:
-            st.fragment(present.leave_button)()
+            present.leave_button()
         saved.problem_card(replay.problem)
     elif screen.present and not (screen.query and screen.pipelines):
-        st.fragment(present.empty)(screen, corpus)
+        present.empty(screen, corpus)
     elif not screen.query:
         _welcome(corpus)
     elif not screen.pipelines:
@@ -69,11 +69,18 @@ def _answers(
     run.wait_a_little(tasks)
     checks = health.submit(Pipeline(task.spec) for task in tasks if task.job is not None)
     polling = any(not task.ended for task in tasks) or health.pending(checks)
-    draw = st.fragment(
-        _presented if screen.present else _results, run_every=POLL_S if polling else None
-    )
+    poll_s = POLL_S if polling else None
+    if screen.present:
+        with present.stage(screen, topic.corpus):
+            draw_stage = st.fragment(_presented, run_every=poll_s)
+            draw_stage(screen, topic, tasks, checks, colours, polling)
+        return
+    draw = st.fragment(_results, run_every=poll_s)
     draw(screen, topic, tasks, checks, colours, polling, replay)
-    if screen.doc and not screen.present and not editor.is_open() and not saved.is_open():
+    if tour.is_on():
+        view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
+        tour.beside_compare(view, colours)
+    if screen.doc and not editor.is_open() and not saved.is_open():
         view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
         document.show(view, screen.doc)
 
@@ -101,6 +108,7 @@ def _results(
         beside=lambda: saved.controls(view, screen, tasks, replay),
         can_measure=not replay.outcomes,
     )
+    tour.go_on_when_ready(view)
     if polling and not view.pending and not health.pending(checks):
         st.rerun()
 
@@ -112,13 +120,12 @@ def _presented(
     checks: health.Checks,
     colours: Mapping[str, int],
     polling: bool,
-    replay: saved.Replay,
 ) -> None:
     """As `_results`, on one screen for an audience."""
     resources.jobs().touch(resources.waiter())
     view = compare(topic, run.outcomes(tasks), CompareOptions(ANSWERS, screen.pin))
     health.remember_orders(view)
-    present.draw(view, screen, checks, colours)
+    present.draw(view, screen.focus, checks, colours)
     if polling and not view.pending and not health.pending(checks):
         st.rerun()
 
@@ -178,6 +185,7 @@ def _colours(screen: Screen) -> dict[str, int]:
 
 def _welcome(corpus: Corpus) -> None:
     with st.container(key="welcome", width=760):
+        tour.offer()
         st.subheader("One query, several rerankers, side by side")
         st.markdown(
             "Ask something above. Each pipeline answers in a column of its own: you see which "

@@ -6,7 +6,8 @@ It lies over the whole window. Its lengths are made from `--u`, a hundredth of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -118,7 +119,6 @@ def _begin(corpus: Corpus | None) -> None:
 
 def _leave() -> None:
     st.session_state["present"] = st.session_state["focus"] = ""
-    st.rerun()
 
 
 def leave_button() -> None:
@@ -129,36 +129,41 @@ def leave_button() -> None:
     )  # fmt: skip
 
 
-def empty(screen: state.Screen, corpus: Corpus) -> None:
-    """The screen while there is nothing to compare yet."""
+@contextmanager
+def stage(screen: state.Screen, corpus: Corpus) -> Iterator[None]:
+    """The screen with its first line; what the block draws stands below.
+
+    Its buttons stand in no fragment: one that ends just then would lose a press.
+    """
     st.html(_RULES)
     with st.container(key="stage"):
         _bar(screen, query_place(corpus, screen.query))
-        text = (
-            "Leave, and add a pipeline to compare."
-            if not screen.pipelines
-            else f"The right arrow asks the first query of {corpus.name}."
-            if corpus.queries
-            else f"{corpus.name} has no queries of its own. Leave, and ask one."
-        )
+        yield
+
+
+def empty(screen: state.Screen, corpus: Corpus) -> None:
+    """The screen while there is nothing to compare yet."""
+    text = (
+        "Leave, and add a pipeline to compare."
+        if not screen.pipelines
+        else f"The right arrow asks the first query of {corpus.name}."
+        if corpus.queries
+        else f"{corpus.name} has no queries of its own. Leave, and ask one."
+    )
+    with stage(screen, corpus):
         st.html(cards.verdict(text))
 
 
-def draw(
-    view: CompareView, screen: state.Screen, checks: health.Checks, colours: Mapping[str, int]
-) -> None:
-    """The whole screen: query, verdict, chart, and the first answers of each pipeline."""
-    data = presented(view, screen.focus)
-    st.html(_RULES)
-    with st.container(key="stage"):
-        _bar(screen, query_place(view.topic.corpus, screen.query))
-        st.html(cards.verdict(view.verdict or "…"))
-        with st.container(horizontal=True, wrap=False, gap="medium", key="stage_body"):
-            _chart(data)
-            with st.container(key="stage_side"):
-                _heads(data, colours)
-                st.html(answers(data, checks))
-        _focus_keys(data)
+def draw(view: CompareView, focus: int, checks: health.Checks, colours: Mapping[str, int]) -> None:
+    """What the stage shows of a comparison: verdict, chart, and first answers."""
+    data = presented(view, focus)
+    st.html(cards.verdict(view.verdict or "…"))
+    with st.container(horizontal=True, wrap=False, gap="medium", key="stage_body"):
+        _chart(data)
+        with st.container(key="stage_side"):
+            _heads(data, colours)
+            st.html(answers(data, checks))
+    _focus_keys(data)
 
 
 def _bar(screen: state.Screen, place: QueryPlace) -> None:
@@ -176,13 +181,8 @@ def _bar(screen: state.Screen, place: QueryPlace) -> None:
 def _step(label: str, key: str, query: str) -> None:
     st.button(
         label, key=f"step_{key.lower()}", type="tertiary", shortcut=key, disabled=not query,
-        on_click=_ask, args=(query,),
+        on_click=state.set_query, args=(query,),
     )  # fmt: skip
-
-
-def _ask(query: str) -> None:
-    state.set_query(query)
-    st.rerun()
 
 
 def _chart(data: Presented) -> None:

@@ -10,10 +10,10 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.paths import HOME_VARIABLE
 from rerank_lab.corpora import Corpus
 from rerank_lab.ui.compare import present, saved
-from rerank_lab.ui.shared import parts, resources, state, waiting
+from rerank_lab.ui.shared import parts, resources, state, tour, waiting
+from rerank_lab.ui.shared.navigation import COMPARE, EVALUATE
 from rerank_lab.views import corpora
 
-COMPARE, EVALUATE = "Compare", "Evaluate"
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
     '<rect width="32" height="32" rx="7" fill="#1d5c96"/>'
@@ -31,6 +31,8 @@ def draw(page: str, *, presenting: bool = False) -> None:
     """
     state.remember_link()
     saved.follow_link()
+    tour.follow_link()
+    tour.turn_page(page)
     parts.style()
     with st.container(key="side_away") if presenting else st.sidebar:
         st.markdown("### :material/swap_vert: Rerank Lab")
@@ -53,12 +55,14 @@ def draw(page: str, *, presenting: bool = False) -> None:
             present.button(corpus)
 
 
-def finish(*, presenting: bool = False) -> None:
+def finish(page: str, *, presenting: bool = False) -> None:
     """Draw what depends on the page: running jobs. Call after the page has run."""
     state.settle_link()
     if presenting:
         return
+    tour.beside_page(page)
     with st.sidebar:
+        tour.start_button()
         _data_folder()
         _jobs_panel()
 

@@ -6,7 +6,9 @@ import streamlit as st
 
 from rerank_lab.ui.shared import state
 
-COMPARE_PAGE = "compare.py"
+COMPARE, EVALUATE, CORPORA = "Compare", "Evaluate", "Corpora"
+"""Titles of pages."""
+COMPARE_PAGE, EVALUATE_PAGE, CORPORA_PAGE = "compare.py", "evaluate.py", "corpora.py"
 
 
 def compare_button(
