@@ -74,6 +74,9 @@ _RULES = """
 .st-key-jobs p { overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
   -webkit-line-clamp: 3; overflow: hidden; }
 @media (max-width: 900px) {
+  .st-key-query_bar { flex-wrap: nowrap; }
+  .st-key-present_start button p { position: absolute; width: 1px; height: 1px; overflow: hidden;
+    clip-path: inset(50%); }
   .st-key-controls { flex-wrap: wrap; justify-content: flex-end; }
   .st-key-controls > :has(.st-key-chips), .st-key-controls > .st-key-chips { flex-basis: 100%; }
 }

@@ -29,15 +29,16 @@ _TURN, _WAITS = "tour_turn", "tour_waits"
 _FILES = {COMPARE: COMPARE_PAGE, EVALUATE: EVALUATE_PAGE, CORPORA: CORPORA_PAGE}
 _ON_SCREEN = ("corpus", "q", "p", "depth", "pin", "doc", "saved")
 _RULES = """<style>
-.st-key-tour_card { position: fixed; left: 50%%; transform: translateX(-50%%); bottom: 1rem;
-  z-index: 990; width: min(66rem, calc(100vw - 2rem)); padding: .8rem 1.2rem; border-radius: .6rem;
+.st-key-tour_card { position: fixed; right: 1.2rem; bottom: 1rem; z-index: 990;
+  width: min(66rem, calc(100vw - 17.5rem)); padding: .8rem 1.2rem; border-radius: .6rem;
   background: var(--rl-background); border: 2px solid var(--rl-accent);
   box-shadow: 0 .4rem 1.6rem rgb(0 0 0 / .22); }
 .rl-tour-room { height: 9rem; }
 @media (max-width: 900px) {
   .st-key-tour_card { flex-wrap: wrap; } .rl-tour-room { height: 14rem; } }
+@media (max-width: 700px) { .st-key-tour_card { width: calc(100vw - 2.4rem); } }
 %s</style><div class="rl-tour-room"></div>"""
-_MARK = "{ outline: 2px solid var(--rl-accent); outline-offset: .4rem; border-radius: .4rem; }"
+_MARK = "{ outline: 2px solid var(--rl-accent); outline-offset: .25rem; border-radius: .4rem; }"
 
 
 def follow_link() -> None:
