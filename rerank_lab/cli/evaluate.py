@@ -35,8 +35,10 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services.evaluate import EvaluationRequest
+from rerank_lab.views.evaluate import comparison_caveat
 from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_files
-from rerank_lab.views.evaluate_notes import basis, judging_caveat, shallow
+from rerank_lab.views.evaluate_notes import basis, shallow
+from rerank_lab.views.formatting import counted, size_words
 from rerank_lab.views.labels import numbered
 from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text
 
@@ -69,8 +71,9 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         output.json(done.to_json() | readings_json(corpus.meta))
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
+            size = size_words(len(corpus.document_ids), len(corpus) if corpus.parent_of else 0)
             output.line(
-                f"{corpus.name} · {len(corpus):,} documents · {len(done.design.queries):,} queries"
+                f"{corpus.name} · {size} · {counted(len(done.design.queries), 'query', 'queries')}"
             )
             for reading in corpus.meta.get("judged_readings", ()):
                 output.line(reading.sentence)
@@ -239,9 +242,7 @@ def _print_comparisons(
     for comparison in paired:
         output.line(f"  {_sentence(comparison, table.primary, labels)}")
         a, b = by_spec[comparison.a], by_spec[comparison.b]
-        better, worse = (b, a) if comparison.difference > 0 else (a, b)
-        caveat = judging_caveat(better, worse, labels) if comparison.difference else ""
-        if caveat:
+        if caveat := comparison_caveat(comparison, a, b, labels):
             output.line(f"    {caveat}")
     if narrow := basis(done, labels):
         output.line(narrow)

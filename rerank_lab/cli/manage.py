@@ -13,6 +13,7 @@ from rerank_lab.cli.output import Output, cut
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.paths import project_home
+from rerank_lab.views.formatting import size_words
 
 _READINGS_SHOWN = 10
 
@@ -87,7 +88,8 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
     for judged in report.judged_readings:
         output.line(judged.sentence)
     output.line(
-        f"{report.name}: {report.documents:,} documents kept, {report.skipped:,} rows skipped, "
+        f"{report.name}: {size_words(report.documents, report.passages)} kept, "
+        f"{report.skipped:,} rows skipped, "
         f"{report.queries:,} queries, {report.judgments:,} judgments"
     )
     print_problems(report.problems, output)

@@ -17,11 +17,14 @@ from rerank_lab.pipeline.results import Result
 from rerank_lab.views.answers import fault_words, manner_words
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.hosted import facts_line
+from rerank_lab.views.judging import JudgedTop, judging_caveat
 from rerank_lab.views.labels import last_stages, short_labels
 from rerank_lab.views.rank_changes import Movement, moves, stage_ranking
 from rerank_lab.views.text import Segment, marker, shorten
 
 MEASURE = "nDCG@10"
+JUDGED_DEPTH = 10
+"""So many first documents `MEASURE` looks at."""
 _TITLE_CHARS = 140
 
 
@@ -210,7 +213,7 @@ def column(
 
 def quality(grades: Mapping[str, int], ranking: Ranking) -> Quality:
     """The judged measures of a ranking that holds all candidates."""
-    head = ranking.doc_ids[:10]
+    head = ranking.doc_ids[:JUDGED_DEPTH]
     judged = sum(doc_id in grades for doc_id in head)
     if not grades:
         return Quality(None, None, None, 0, len(head))
@@ -236,11 +239,14 @@ def verdict(topic: Topic, columns: Sequence[CompareColumn]) -> str:
         if best.outcome.result is not None and _cut_off(best.outcome.result):
             return f"{name} left nothing: no document scored high enough for this query."
         return f"The first stage found no document, so there is nothing for {name} to rerank."
+    alone = _first_stage_alone(ready, best)
     parts = [f"{name} {_moved(best, topic)}" if reranking else f"{name} is a first stage"]
     if topic.grades:
         parts.append(_best_answer(best, topic, moved=bool(reranking)))
-        parts += _measured(ready, best)
+        parts += _measured(best, alone)
     sentence = "; ".join(parts) + "."
+    if alone is not None and (caveat := _judging(best, name, alone)):
+        sentence += f" {caveat}"
     left = best.quality.headroom if best.quality else None
     if left is not None:
         what = "Headroom left" if reranking else "Headroom for a reranker"
@@ -255,12 +261,32 @@ def _worth(column: CompareColumn) -> tuple[bool, float]:
     return column.candidates > 0, (column.quality and column.quality.ndcg) or 0.0
 
 
-def _measured(ready: Sequence[CompareColumn], best: CompareColumn) -> list[str]:
-    """`nDCG@10 0.21 → 0.67`, when the first stage by itself is on screen too."""
+def _first_stage_alone(ready: Sequence[CompareColumn], best: CompareColumn) -> CompareColumn | None:
+    """The column of the first stage by itself, when it is on screen too."""
     assert best.outcome.result is not None
     source = str(best.outcome.result.stages[0].node)
-    alone = next((c for c in ready if c.outcome.result and c.outcome.result.spec == source), None)
-    if alone is None or alone is best or alone.quality is None or best.quality is None:
+    of_source = (c for c in ready if c.outcome.result and c.outcome.result.spec == source)
+    alone = next(of_source, None)
+    return None if alone is best else alone
+
+
+def _judging(best: CompareColumn, name: str, alone: CompareColumn) -> str:
+    """A word of caution where the two are judged unevenly and their measures differ."""
+    if best.quality is None or alone.quality is None:
+        return ""
+    before, after = alone.quality.ndcg, best.quality.ndcg
+    if before is None or after is None or before == after:
+        return ""
+    tops = [
+        JudgedTop(label, 1 - quality.judged / quality.of if quality.of else None, quality.of)
+        for label, quality in ((name, best.quality), (alone.label, alone.quality))
+    ]
+    return judging_caveat(*(tops if after > before else reversed(tops)))
+
+
+def _measured(best: CompareColumn, alone: CompareColumn | None) -> list[str]:
+    """`nDCG@10 0.21 → 0.67`, when the first stage by itself is on screen too."""
+    if alone is None or alone.quality is None or best.quality is None:
         return []
     before, after = alone.quality.ndcg, best.quality.ndcg
     return [] if before is None or after is None else [f"{MEASURE} {before:.2f} → {after:.2f}"]

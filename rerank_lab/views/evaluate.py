@@ -21,8 +21,9 @@ from rerank_lab.evaluation.experiments import (
 )
 from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
 from rerank_lab.evaluation.statistics import Paired
-from rerank_lab.views.evaluate_notes import basis, judging_caveat, notes, shallow
+from rerank_lab.views.evaluate_notes import basis, notes, shallow
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.judging import JudgedTop, judging_caveat
 from rerank_lab.views.labels import last_stages, short_labels, without_depth
 from rerank_lab.views.results_table import p_words, signed
 
@@ -219,9 +220,19 @@ def _sentence(evaluation: Evaluation, table: ResultTable, labels: Mapping[str, s
     challenger = max(paired, key=lambda one: (one.difference, one.b))
     a, b = rows[challenger.a], rows[challenger.b]
     sentence = f"{queries}, {_verdict(challenger, labels, _measured_by(primary, a, b))}"
-    better, worse = (b, a) if challenger.difference > 0 else (a, b)
-    caveat = judging_caveat(better, worse, labels) if challenger.difference else ""
+    caveat = comparison_caveat(challenger, a, b, labels)
     return f"{sentence} {caveat}".rstrip()
+
+
+def comparison_caveat(
+    comparison: Paired, a: ResultRow, b: ResultRow, labels: Mapping[str, str]
+) -> str:
+    """What uneven judgments do to a comparison of `b` with `a`; "" where there is no doubt."""
+    if not comparison.difference:
+        return ""
+    rows = (b, a) if comparison.difference > 0 else (a, b)
+    better, worse = (JudgedTop.of(row, labels[row.spec]) for row in rows)
+    return judging_caveat(better, worse)
 
 
 def _measured_by(primary: str, *rows: ResultRow) -> str:

@@ -11,8 +11,6 @@ from rerank_lab.views.formatting import counted
 
 _WARNINGS = 3
 """So many warnings of a pipeline are told, those of most queries first."""
-_UNEVEN_JUDGING = 0.1
-"""Shares of unjudged documents that differ by more than this put a comparison in doubt."""
 
 
 def notes(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -76,25 +74,3 @@ def shallow(rows: Sequence[ResultRow], label: Mapping[str, str]) -> tuple[str, .
         f"{counted(limit, 'candidate')}: what stands below cannot count."
         for (names, limit), members in pipelines.items()
     )
-
-
-def judging_caveat(first: ResultRow, second: ResultRow, labels: Mapping[str, str]) -> str:
-    """What uneven judgments do to a comparison of two pipelines; "" when they are about even.
-
-    Args:
-        first: The pipeline that the sentence before calls better.
-        second: The other one.
-        labels: Names by spec.
-    """
-    if first.unjudged is None or second.unjudged is None:
-        return ""
-    if abs(first.unjudged - second.unjudged) <= _UNEVEN_JUDGING:
-        return ""
-    more, less = sorted((first, second), key=lambda row: -(row.unjudged or 0.0))
-    shares = (
-        f"of the top {more.judging_depth} of {labels[more.spec]} {more.unjudged:.0%} is unjudged, "
-        f"of {labels[less.spec]} {less.unjudged:.0%}, and unjudged documents count as not relevant"
-    )
-    if more is first:
-        return f"But {shares}, so {labels[more.spec]} may be better still."
-    return f"But {shares}, so the difference may be one of judging."

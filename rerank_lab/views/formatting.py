@@ -29,6 +29,12 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def size_words(documents: int, passages: int) -> str:
+    """`41 documents`, or `41 documents (137 passages)` where passages are searched."""
+    words = counted(documents, "document")
+    return f"{words} ({counted(passages, 'passage')})" if passages else words
+
+
 def older_words(count: int) -> str:
     """That a list goes on where it is not shown."""
     return f"{count:,} older ones lie in the data folder."

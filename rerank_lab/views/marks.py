@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rerank_lab.views.compare import MEASURE, Quality
+from rerank_lab.views.compare import JUDGED_DEPTH, MEASURE, Quality
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import fraction
 from rerank_lab.views.rank_changes import Movement
 
@@ -73,9 +74,9 @@ def quality_mark(quality: Quality | None) -> QualityMark | None:
     if quality is None or quality.ndcg is None:
         return None
     judged = "" if quality.judged == quality.of else f" · {quality.judged} of {quality.of} judged"
-    note = (
-        f"of {fraction(quality.ceiling)} possible · headroom {fraction(quality.headroom)}{judged}"
-    )
+    few = f" · from {counted(quality.of, 'document')}" if quality.of < JUDGED_DEPTH else ""
+    possible = fraction(quality.ceiling)
+    note = f"of {possible} possible · headroom {fraction(quality.headroom)}{judged}{few}"
     return QualityMark(
         MEASURE,
         fraction(quality.ndcg),

@@ -49,7 +49,7 @@ def comparison(
         created_at=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         corpus=corpus.name,
         content_hash=corpus.content_hash,
-        documents=len(corpus),
+        documents=len(corpus.document_ids),
         query=topic.query,
         depth=depth,
         show=show,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -188,3 +189,18 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     taken = str(folder / "qrels.tsv")
     assert "is a file" in fail_json(capsys, *asked, "--runs", taken)["message"]
     assert plugin == []
+
+
+def test_documents_and_passages_are_counted_apart(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    long = {"_id": "cut", "title": "", "text": "Cats sleep. " * 60}
+    with (folder / "corpus.jsonl").open("a") as stream:
+        stream.write(json.dumps(long) + "\n")
+    asked = ["corpora", "import", str(folder), "--name", "cut", "--passages", "32"]
+    assert main(asked) == 0
+    size = re.search(r"4 documents \((\d+) passages\)", capsys.readouterr().out)
+    assert size is not None
+    assert int(size[1]) > 4
+    assert main(["evaluate", "cut", "-p", "as-given", "-m", "RR"]) == 0
+    assert f"cut · {size[0]} · 2 queries" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rerank_lab.views.compare import PipelineOutcome
+from rerank_lab.views.marks import quality_mark
 from tests.views.made import corpus, ids, result, view
 
 TWO = "bm25 >> identity"
@@ -43,3 +44,27 @@ def test_both_ranks_of_the_best_answer_are_those_of_one_document() -> None:
     outcome = PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 1, 2, 3)]))
     verdict = view([outcome], corpus(grades={"d02": 3, "d04": 3})).verdict
     assert "the best judged answer rises 4 → 1" in verdict
+
+
+def test_a_rise_over_an_order_of_unjudged_documents_carries_both_shares() -> None:
+    """Of the first stage's top 10 nobody judged 9, of the reranker's nobody judged 0."""
+    judged = {f"d{n:02}": int(n == 30) for n in range(10, 31)}
+    before = ids(*range(1, 11), *range(11, 31))
+    after = ids(30, *range(11, 20), *range(1, 11), *range(20, 30))
+    outcomes = [
+        PipelineOutcome("bm25", result("bm25", [before])),
+        PipelineOutcome(TWO, result(TWO, [before, after])),
+    ]
+    assert (
+        "nDCG@10 0.00 → 1.00. But of the top 10 of bm25 90% is unjudged, of identity 0%, and "
+        "unjudged documents count as not relevant, so the difference may be one of judging."
+    ) in view(outcomes, corpus(grades=judged)).verdict
+    even = {f"d{n:02}": int(n == 30) for n in range(1, 31)}
+    assert "unjudged" not in view(outcomes, corpus(grades=even)).verdict
+
+
+def test_a_measure_over_fewer_documents_than_it_looks_at_says_so() -> None:
+    outcome = PipelineOutcome("bm25(k=5)", result("bm25(k=5)", [ids(1, 2, 3, 4, 5)]))
+    mark = quality_mark(view([outcome], corpus(grades={"d01": 1})).columns[0].quality)
+    assert mark is not None
+    assert mark.note.endswith("· from 5 documents")
