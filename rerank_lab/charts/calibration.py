@@ -27,7 +27,7 @@ def reliability_chart(fitted: Fitted, theme: Theme) -> Any:
     )
     figure.add_trace(
         go.Scatter(
-            x=[one.said for one in bins],
+            x=[one.predicted for one in bins],
             y=[one.observed for one in bins],
             error_y={
                 "type": "data",

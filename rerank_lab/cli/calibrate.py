@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.output import Output
@@ -47,7 +46,7 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
                 "precision": arguments.precision,
                 "threshold": cut.threshold if cut else None,
                 "threshold_spec": result_view.cut_spec or None,
-                "threshold_figures": asdict(cut) if cut else None,
+                "threshold_figures": cut.to_json() if cut else None,
                 "covered": list(result_view.fitted.covered),
                 "advised": result_view.advised,
                 "answer": result_view.answer,

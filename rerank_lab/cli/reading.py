@@ -77,8 +77,8 @@ def open_collection(arguments: argparse.Namespace) -> Corpus:
 def _column(part: str, files: Sequence[str]) -> tuple[str, str, str]:
     """(file, role, column) of `grade=label` or `qrels.grade=label`."""
     name, equals, column = part.partition("=")
-    given, _, role = name.rpartition(".")
-    fitting = [file for file in files if role in COLUMN_ROLES[file] and given in ("", file)]
+    file_name, _, role = name.rpartition(".")
+    fitting = [file for file in files if role in COLUMN_ROLES[file] and file_name in ("", file)]
     if not (equals and column and fitting):
         roles = ", ".join(f"{file}.{role}" for file in files for role in COLUMN_ROLES[file])
         raise _not_understood(f"--columns {part}", f"--columns ROLE=COLUMN, with ROLE from {roles}")

@@ -59,6 +59,7 @@ def _excluding(query: Query, itself: bool) -> Query:
 
 
 def _is_text_of(query: Query, documents: list[Document]) -> bool:
-    asked = set(_WORD.findall(query.text.casefold()))
-    held = {word for document in documents for word in _WORD.findall(document.content.casefold())}
-    return bool(asked) and len(asked & held) >= _SHARED_WORDS * len(asked)
+    query_words = set(_WORD.findall(query.text.casefold()))
+    words = {word for document in documents for word in _WORD.findall(document.content.casefold())}
+    shared = len(query_words & words)
+    return bool(query_words) and shared >= _SHARED_WORDS * len(query_words)

@@ -185,8 +185,8 @@ def _jsonl_lines(run: Run) -> Iterator[str]:
     yield json.dumps({"run": run.name, "spec": run.spec}) + "\n"
     for query_id, ranking in run.rankings.items():
         hits = [[hit.doc_id, hit.score] for hit in ranking.hits]
-        shown = {"query_id": query_id, "scale": ranking.scale, "hits": hits}
-        yield json.dumps(shown) + "\n"
+        line = {"query_id": query_id, "scale": ranking.scale, "hits": hits}
+        yield json.dumps(line) + "\n"
 
 
 def _own_lines(source: Source) -> list[Any]:

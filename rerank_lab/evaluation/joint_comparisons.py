@@ -109,9 +109,9 @@ def _bounds(deltas: Floats, settings: Settings) -> tuple[Floats, Floats]:
     """
     lower, upper = [], []
     for signs in sign_patterns(len(deltas), settings):
-        kept = (signs > 0).astype(np.float64)
-        number = kept.sum(axis=1)
-        sums = kept @ deltas
+        positive = (signs > 0).astype(np.float64)
+        number = positive.sum(axis=1)
+        sums = positive @ deltas
         with np.errstate(divide="ignore", invalid="ignore"):
             means = np.stack([sums / number, (deltas.sum() - sums) / (len(deltas) - number)])
         whole = (number == 0) | (number == len(deltas))

@@ -104,14 +104,14 @@ def _beyond(calibration: Calibration, fitted: Fitted) -> str:
 
 def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
     if cut is None or cut.precision is None:
-        reached = [c.precision or 0.0 for c in fitted.cuts if c.kept >= MIN_KEPT]
+        reached = [c.precision or 0.0 for c in fitted.cuts if c.count >= MIN_KEPT]
         return (
             f"No threshold keeps a precision of {percent(precision)} here; the most that one with "
             f"at least {MIN_KEPT} candidates reaches is {percent(max(reached, default=0.0))}. Ask "
             "for less, or take a better reranker."
         )
     share = percent(cut.precision)
-    kept = (
+    figures = (
         f"{share} of what is kept is relevant (at least {percent(cut.precision_low)} with 95 % "
         f"confidence): {cut.kept_a_query:.1f} documents a query, {percent(cut.recall)} of the "
         f"relevant candidates. {_emptied(cut)}"
@@ -119,10 +119,10 @@ def _cut_answer(fitted: Fitted, cut: Cut | None, precision: float) -> str:
     if cut.empties_most:
         return (
             f"From a probability of {cut.threshold:.2f} on a precision of {percent(precision)} is "
-            f"reached, but most queries then have no answer: {kept} Ask for less, or take a better "
-            "reranker."
+            f"reached, but most queries then have no answer: {figures} Ask for less, or take a "
+            "better reranker."
         )
-    return f"From a probability of {cut.threshold:.2f} on, {kept}"
+    return f"From a probability of {cut.threshold:.2f} on, {figures}"
 
 
 def _emptied(cut: Cut) -> str:

@@ -90,8 +90,8 @@ def compare_step(number: int, view: CompareView, slots: Sequence[int]) -> TourSt
             ready=False,
             astray=True,
         )
-    wanted = (keyword,) if number == MISSES else (keyword, reranked)
-    missing = [column for column in wanted if column.outcome.ranking is None]
+    needed = (keyword,) if number == MISSES else (keyword, reranked)
+    missing = [column for column in needed if column.outcome.ranking is None]
     if missing:
         return TourStep(number, _TITLES[number], _missing_words(missing[0]), ready=False)
     columns = tuple(f"col_{slot}" for slot in slots)

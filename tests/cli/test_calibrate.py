@@ -34,6 +34,8 @@ def test_the_command_gives_the_stage_and_the_figures_as_json(
     assert f"{found['covered'][1]:.2f}" in found["answer"]
     figures = found["threshold_figures"]
     assert figures["threshold"] == found["threshold"]
+    assert list(figures)[:2] == ["threshold", "kept"]
+    assert figures["kept"] in [cut["kept"] for cut in chosen["cuts"]]
     assert f"{100 * figures['empty']:.0f} % of queries keep nothing" in found["threshold_answer"]
     emptied = figures["wrongly_empty"] > 0.5
     assert found["advised"] == (found["spec"] if emptied else found["threshold_spec"])

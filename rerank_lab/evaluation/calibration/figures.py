@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,18 +20,27 @@ _Z = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Candidates of like probability: what was said, what was so, and its 95 % Wilson interval."""
+    """Candidates of like probability.
 
-    said: float
+    `predicted` is their mean probability, `observed` the share that is relevant, `low` and `high`
+    its 95 % Wilson interval.
+    """
+
+    predicted: float
     observed: float
     low: float
     high: float
     count: int
 
+    def to_json(self) -> dict[str, Any]:
+        """The figures under the names of the command line's JSON: `said` is the probability."""
+        values = asdict(self)
+        return {"said": values.pop("predicted"), **values}
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a threshold on the probability keeps: `kept` candidates in all; None for no precision.
+    """What a threshold on the probability keeps: `count` candidates in all; None for no precision.
 
     `precision_low` is the lower end of its 95 % Wilson interval; `empty` the share of queries that
     keep nothing, `rightly_empty` that share among queries without a relevant candidate and
@@ -38,7 +48,7 @@ class Cut:
     """
 
     threshold: float
-    kept: int
+    count: int
     precision: float | None
     precision_low: float
     recall: float
@@ -46,6 +56,11 @@ class Cut:
     empty: float
     rightly_empty: float | None
     wrongly_empty: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures under the names of the command line's JSON, which calls the count `kept`."""
+        values = asdict(self)
+        return {"threshold": values.pop("threshold"), "kept": values.pop("count"), **values}
 
     @property
     def empties_most(self) -> bool:
@@ -72,15 +87,22 @@ class Fitted:
     highest: float
     beyond: int
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it, bins and thresholds under the names of their own JSON."""
+        return asdict(self) | {
+            "bins": [one.to_json() for one in self.bins],
+            "cuts": [one.to_json() for one in self.cuts],
+        }
+
     @property
     def covered(self) -> tuple[float, float]:
         """From which to which probability the bins lie: outside nothing is tested."""
-        return self.bins[0].said, self.bins[-1].said
+        return self.bins[0].predicted, self.bins[-1].predicted
 
     @property
     def worst(self) -> float:
         """The largest distance between probability and truth of a bin."""
-        return max((abs(one.said - one.observed) for one in self.bins), default=0.0)
+        return max((abs(one.predicted - one.observed) for one in self.bins), default=0.0)
 
 
 def measured(
@@ -91,16 +113,17 @@ def measured(
     loss = -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped))
     bins = reliability(probabilities, truth)
     weight = [one.count / len(probabilities) for one in bins]
-    ece = math.fsum(w * abs(one.said - one.observed) for w, one in zip(weight, bins, strict=True))
+    gaps = (abs(one.predicted - one.observed) for one in bins)
+    ece = math.fsum(w * gap for w, gap in zip(weight, gaps, strict=True))
     cuts = tuple(cut_at(t / 100, probabilities, truth, queries) for t in range(0, 100, 1))
     brier = float(np.mean((probabilities - truth) ** 2))
     highest = float(probabilities.max())
-    beyond = int(np.count_nonzero(probabilities > bins[-1].said))
+    beyond = int(np.count_nonzero(probabilities > bins[-1].predicted))
     return Fitted(method, stage, brier, float(loss.mean()), ece, bins, cuts, highest, beyond)
 
 
 def reliability(probabilities: Floats, truth: Floats, bins: int = BINS) -> tuple[Bin, ...]:
-    """Bins of equal count by what was said; equal probabilities stay in one bin."""
+    """Bins of equal count by probability; equal probabilities stay in one bin."""
     order = np.argsort(probabilities, kind="stable")
     edges = [round(len(probabilities) * part / bins) for part in range(1, bins)]
     reliability_bins: list[Bin] = []
@@ -155,7 +178,7 @@ def threshold_for(fitted: Fitted, precision: float, least: int = MIN_KEPT) -> Cu
     """
     chosen = None
     for cut in reversed(fitted.cuts):
-        if cut.kept < least or cut.precision is None:
+        if cut.count < least or cut.precision is None:
             continue
         if cut.precision < precision:
             break

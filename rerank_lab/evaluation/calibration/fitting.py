@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Calibration:
             "folds": self.folds,
             "seed": self.seed,
             "chosen": self.chosen.method,
-            "methods": [asdict(one) for one in self.fitted],
+            "methods": [one.to_json() for one in self.fitted],
         }
 
 

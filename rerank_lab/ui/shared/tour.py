@@ -43,8 +43,8 @@ _MARK = "{ outline: 2px solid var(--rl-accent); outline-offset: .25rem; border-r
 
 def follow_link() -> None:
     """A link to the tour that names no query: put its question on screen. Before any widget."""
-    wanted = views.step_number(str(st.query_params.get("tour", "")))
-    if wanted and "tour" not in st.session_state and "q" not in st.query_params:
+    number = views.step_number(str(st.query_params.get("tour", "")))
+    if number and "tour" not in st.session_state and "q" not in st.query_params:
         _begin()
 
 

@@ -159,7 +159,7 @@ def test_orders_without_scores_and_failures_are_told(engine: Engine) -> None:
 def test_the_view_answers_first_and_gives_specs_that_run(engine: Engine) -> None:
     found = calibrate(judged_scores(corpus(60), SPEC, engine=engine))
     shown = view(found, None, 0.6)
-    low, high = found.chosen.bins[0].said, found.chosen.bins[-1].said
+    low, high = found.chosen.bins[0].predicted, found.chosen.bins[-1].predicted
     assert high > 0.5
     assert shown.answer.startswith(
         f"The score can be read as a probability between {low:.2f} and {high:.2f}; it is off by"
@@ -188,11 +188,11 @@ def rarely_relevant(judged: calibration.JudgedScores) -> calibration.JudgedScore
 def test_the_words_claim_no_more_than_the_figures_cover(engine: Engine) -> None:
     found = calibrate(rarely_relevant(judged_scores(corpus(200), SPEC, engine=engine)))
     shown = view(found, None, 0.2)
-    high = found.chosen.bins[-1].said
+    high = found.chosen.bins[-1].predicted
     assert high < 0.35
     assert "as a probability, but only as a low one, between 0." in shown.answer
     assert f" and {high:.2f}; it is off by" in shown.answer
-    worst = max(abs(one.said - one.observed) for one in found.chosen.bins)
+    worst = max(abs(one.predicted - one.observed) for one in found.chosen.bins)
     assert f"by {percent(worst)} at most in one of {len(found.chosen.bins)} groups" in shown.answer
 
 

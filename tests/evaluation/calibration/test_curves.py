@@ -115,7 +115,7 @@ def test_bins_hold_everything_once_and_never_part_equals(rows: list[tuple[float,
     truth = np.asarray([float(t) for _, t in rows])
     bins = reliability(said, truth)
     assert sum(one.count for one in bins) == len(rows)
-    assert len({one.said for one in bins}) == len(bins)
+    assert len({one.predicted for one in bins}) == len(bins)
     assert sum(one.observed * one.count for one in bins) == pytest.approx(truth.sum())
 
 
