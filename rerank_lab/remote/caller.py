@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from rerank_lab.core.context import Context, Response
-from rerank_lab.core.errors import BackendError
+from rerank_lab.core.errors import BackendError, DeadlineExceeded
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, headers_of, replayed, server_of
@@ -43,7 +43,9 @@ class RequestPolicy:
 
     `name` is what its recordings and rate limits are kept under, `recorded_place` what tells
     recordings of two servers apart: the address that somebody typed, "" for the provider's own.
-    `timeout_s` bounds one attempt from connecting to the last byte; `retries` are further attempts.
+    `timeout_s` bounds a call as a whole: all attempts, from connecting to the last byte, and the
+    pauses between them. Only the wait for one's own rate limit comes before. `retries` are further
+    attempts, as far as that time allows.
     """
 
     name: str
@@ -114,30 +116,67 @@ class RemoteCaller:
         policy = self.policy
         attempts = 1 if replayed(ctx) else 1 + policy.retries
         limiter = self._limiter()
-        queue_s = network_s = 0.0
+        queue_s = 0.0 if replayed(ctx) else limiter.acquire(request.tokens, ctx)
+        network_s = 0.0
+        ends = time.monotonic() + policy.timeout_s
+        bounded = replace(ctx, deadline=ends if ctx.deadline is None else min(ends, ctx.deadline))
         for attempt in range(attempts):
-            queue_s += 0.0 if replayed(ctx) else limiter.acquire(request.tokens, ctx)
             start = time.perf_counter()
             try:
-                longest_s = self._timeout(ctx) + _GRACE_S
+                longest_s = self._timeout(bounded) + _GRACE_S
                 value, cost = watched(
-                    lambda: self._metered(request, read, cost_of, ctx), ctx, longest_s
+                    lambda: self._metered(request, read, cost_of, bounded), ctx, longest_s
                 )
             except TransportError as error:
                 network_s += time.perf_counter() - start
-                requested = retry_after(error.headers) or 0.0
-                last = attempt + 1 == attempts or requested > LONGEST_RETRY_AFTER_S
-                if last or not error.retryable:
+                if attempt + 1 == attempts or not error.retryable:
                     raise self._refusal(error, attempt + 1, request) from None
-                wait = pause_before(attempt, error)
-                if error.status == 429:
-                    limiter.hold(requested)
-                pause(wait, ctx, policy.provider.title)
-                queue_s += wait
+                wait = self._pause(attempt, error, request, ctx, ends)
+                queue_s += wait + self._acquired_again(attempt, error, request, bounded, ctx)
             else:
                 network_s += time.perf_counter() - start
                 return CallResult(value, cost, queue_s, network_s, attempt)
         raise AssertionError("unreachable")
+
+    def _pause(
+        self, attempt: int, error: TransportError, request: Request, ctx: Context, ends: float
+    ) -> float:
+        """Wait before the next attempt; the seconds that took.
+
+        Raises the refusal at once when the wait is too long, or passes the `ends` of the call.
+        """
+        requested = retry_after(error.headers) or 0.0
+        wait = pause_before(attempt, error)
+        if error.status == 429 and requested <= LONGEST_RETRY_AFTER_S:
+            self._limiter().hold(requested)
+        # A wait that passes the deadline of the query is said to do so by `pause`.
+        within = ctx.deadline is None or time.monotonic() + wait <= ctx.deadline
+        if requested > LONGEST_RETRY_AFTER_S or (within and time.monotonic() + wait >= ends):
+            refused = self._refusal(error, attempt + 1, request)
+            if requested:
+                refused.hint += (
+                    f" It asks to wait {requested:.1f} s; timeout_s allows "
+                    f"{self.policy.timeout_s:g} s for the whole call."
+                )
+            raise refused from None
+        pause(wait, ctx, self.policy.provider.title)
+        return wait
+
+    def _acquired_again(
+        self,
+        attempt: int,
+        error: TransportError,
+        request: Request,
+        bounded: Context,
+        ctx: Context,
+    ) -> float:
+        """Wait for the rate limit before another attempt, no longer than the call may take."""
+        try:
+            return self._limiter().acquire(request.tokens, bounded)
+        except DeadlineExceeded:
+            if bounded.deadline == ctx.deadline:
+                raise
+            raise self._refusal(error, attempt + 1, request) from None
 
     def _metered(
         self,

@@ -58,6 +58,36 @@ def test_a_dripped_reply_ends_with_the_timeout(name: str, where: str) -> None:
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
+def test_further_attempts_end_with_the_same_timeout(name: str) -> None:
+    whole = reply(b" " * 400)
+    with RawServer([bytes([byte]) for byte in whole], pause_s=0.02) as server:
+        start = time.monotonic()
+        error = ask(name, server, timeout_s=0.5, retries=8)
+        assert time.monotonic() - start < 1.9
+    assert "did not answer in time" in error.message
+
+
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "429 Too Many Requests"])
+def test_pauses_between_attempts_end_with_the_timeout(status: str) -> None:
+    with RawServer([reply(b"busy", status=status)]) as server:
+        start = time.monotonic()
+        error = ask("voyage", server, timeout_s=0.8, retries=8)
+        assert time.monotonic() - start < 1.2
+        assert server.connections > 1
+    assert f"answered {status[:3]} after" in error.message
+
+
+def test_a_server_that_asks_to_wait_longer_than_the_timeout_is_not_waited_for() -> None:
+    parts = [reply(b"busy", "Retry-After: 20", status="503 Service Unavailable")]
+    with RawServer(parts) as server:
+        start = time.monotonic()
+        error = ask("voyage", server, timeout_s=3, retries=3)
+        assert time.monotonic() - start < 1
+        assert server.connections == 1
+    assert "It asks to wait 20.0 s; timeout_s allows 3 s for the whole call." in error.hint
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_small_reply_that_unpacks_to_gigabytes_is_refused(name: str, layers: int) -> None:
     bomb = b" " * (96 * 2**20)

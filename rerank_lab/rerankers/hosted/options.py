@@ -42,8 +42,8 @@ def _most(limit: int) -> str:
 def _execution(provider: Provider) -> tuple[Param, ...]:
     limits = provider.limits
     return (
-        Param("timeout_s", 30.0, "Longest wait for one request.", 0.1, 600.0, unit="seconds",
-              label="Timeout", execution=True),
+        Param("timeout_s", 30.0, "Longest wait for one request, further attempts included.",
+              0.1, 600.0, unit="seconds", label="Timeout", execution=True),
         Param("retries", 3, "How often a request is sent again when the fault may pass.", 0, 8,
               label="Retries", execution=True),
         Param("concurrency", 4, "Requests of one query side by side.", 1, MAX_CONCURRENCY,

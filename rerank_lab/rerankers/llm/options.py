@@ -28,8 +28,8 @@ _PROMPT = (
     Param("seed", 0, "Sent to the endpoint, and the seed of any shuffling.", 0, 2**31 - 1),
 )  # fmt: skip
 _EXECUTION = (
-    Param("timeout_s", 60.0, "Longest wait for one answer.", 0.1, 1200.0, unit="seconds",
-          label="Timeout", execution=True),
+    Param("timeout_s", 60.0, "Longest wait for one answer, further attempts included.",
+          0.1, 1200.0, unit="seconds", label="Timeout", execution=True),
     Param("retries", 3, "How often a request is sent again when the fault may pass.", 0, 8,
           label="Retries", execution=True),
     Param("requests_per_minute", 0, "Your plan's limit; 0 for none.", 0, 1_000_000,
