@@ -10,6 +10,7 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Qrels, Query
+from rerank_lab.corpora.languages import guess_languages
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,18 @@ class Corpus:
                 digest.update(part.encode("utf-8", "surrogatepass"))
                 digest.update(b"\x00")
         return digest.hexdigest()
+
+    @cached_property
+    def languages(self) -> Mapping[str, float]:
+        """ISO 639-1 codes with their share of the texts: what `meta` says, else a guess."""
+        languages = self.meta.get("languages") or ()
+        if isinstance(languages, Mapping):
+            shares = {str(code): share for code, share in languages.items()}
+            return {code: float(s) for code, s in shares.items() if isinstance(s, int | float)}
+        codes = [languages] if isinstance(languages, str) else list(languages)
+        if codes:
+            return {str(code): 1 / len(codes) for code in codes}
+        return guess_languages([document.content for document in self.documents])
 
     def __len__(self) -> int:
         return len(self.documents)

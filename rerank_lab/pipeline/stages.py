@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rerank_lab.components.base import Component, digest
-from rerank_lab.components.model_languages import language_warnings
+from rerank_lab.components.model_languages import language_warnings, model_languages
 from rerank_lab.components.registry import expand, fusions, leaves, source_kind
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, LabError
@@ -15,7 +15,7 @@ from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Query, Ranking, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.languages import language_by_script
+from rerank_lab.corpora.languages import query_languages
 from rerank_lab.fusion.base import Candidates
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import STAGE_DEPTH, deepened, fusion_of, split_at_top
@@ -180,12 +180,11 @@ class StageRunner:
     def _language_trace(self, component: Component) -> Trace:
         """Warns of a model that was not made for the language of the corpus or of the query."""
         model = str(component.options.get("model", ""))
-        corpus_languages = self.corpus.meta.get("languages")
-        shares = corpus_languages if isinstance(corpus_languages, Mapping) else {}
-        query_language = {language_by_script(self.query.text): 1.0}
+        if not model_languages(model):
+            return Trace()
         warnings = (
-            *language_warnings(model, shares, "the corpus"),
-            *language_warnings(model, query_language, "the query"),
+            *language_warnings(model, self.corpus.languages, "the corpus", guessed=True),
+            *language_warnings(model, query_languages(self.query.text), "the query", guessed=True),
         )
         return Trace(warnings=warnings) if warnings else Trace()
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from rerank_lab.core.languages import language_name
 from rerank_lab.core.spec import format_literal
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
 from rerank_lab.corpora.limits import readable_size
 from rerank_lab.corpora.tokens import count_tokens, normalised
 from rerank_lab.retrievers.stored_indexes import StoredIndex
-from rerank_lab.views.formatting import counted, language_name, language_names
+from rerank_lab.views.formatting import counted, language_names
 
 Level = Literal["ok", "note", "warning"]
 SNIPPET = 280

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rerank_lab.cli import main
 from rerank_lab.components.model_languages import language_warnings
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document
-from rerank_lab.corpora import Corpus
+from rerank_lab.corpora import Corpus, load_corpus
+from rerank_lab.corpora.languages import query_languages
 from rerank_lab.pipeline.pipeline import Pipeline
 
 
@@ -29,8 +33,66 @@ def test_only_a_model_of_known_other_languages_is_warned_of(
 
 def test_a_pipeline_warns_of_the_corpus_and_of_the_query() -> None:
     documents = (Document("a", "東京は日本の首都です"), Document("b", "猫は魚が好きです"))
-    corpus = Corpus("ja", documents, meta={"languages": {"ja": 1.0}})
+    corpus = Corpus("ja", documents)
     warnings = Pipeline("bm25 >> ms-marco-minilm-l12").run("東京の首都", corpus).trace.warnings
-    assert any("the corpus is mostly in ja" in text for text in warnings)
-    assert any("the query is mostly in" in text for text in warnings)
+    assert any("the corpus is mostly in Japanese (guessed)" in text for text in warnings)
+    assert any("the query is mostly in Japanese (guessed)" in text for text in warnings)
     assert not Pipeline("bm25").run("東京の首都", corpus, Context()).trace.warnings
+
+
+QUERIES = {
+    "de": ["Wie setze ich mein Passwort zurück?", "Was ist die Ursache des Nordlichts?"],
+    "fr": ["Comment réinitialiser mon mot de passe ?", "Quelle est la cause des aurores boréales"],
+    "es": ["¿Cómo restablezco mi contraseña?", "cuál es la causa de las auroras boreales"],
+    "it": ["Come reimposto la mia password?", "Qual è la causa dell'aurora boreale"],
+    "pt": ["Como redefino a minha senha?", "Qual é a causa da aurora boreal"],
+    "nl": ["Hoe stel ik mijn wachtwoord opnieuw in?", "Wat is de oorzaak van het noorderlicht"],
+    "pl": ["Jak zresetować hasło?", "Co powoduje zorzę polarną"],
+    "tr": ["Şifremi nasıl sıfırlarım?", "Kuzey ışıklarına ne sebep olur"],
+    "ru": ["Как сбросить пароль?", "Двигатель сильно шумит на холоде"],
+    "ja": ["パスワードをリセットするには?", "オーロラの原因は何ですか"],
+    "ar": ["كيف أعيد تعيين كلمة المرور؟", "ما سبب الشفق القطبي"],
+    "zh": ["如何重置密码?", "北极光是什么原因造成的"],
+}
+ENGLISH = [
+    "How do I reset my password?", "printer out of paper", "forgot password iphone app",
+    "why is summer hotter than winter", "who can read my password if I forgot it", "la la land",
+    "cheap flights to Rome in May", "What did Beyoncé sing?", "HTTP 404", "a la carte menu", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", QUERIES)
+def test_a_query_in_another_language_is_noticed(code: str) -> None:
+    for text in QUERIES[code]:
+        assert language_warnings("ms-marco-minilm-l12", query_languages(text), "the query"), text
+
+
+@pytest.mark.parametrize("text", ENGLISH)
+def test_an_english_query_is_not_taken_for_another_language(text: str) -> None:
+    assert not language_warnings("ms-marco-minilm-l12", query_languages(text), "the query")
+
+
+def test_a_plain_file_has_its_language_guessed(tmp_path: Path) -> None:
+    for code, text in (("de", "Der Drucker hat kein Papier mehr und die Lampe ist aus."),
+                       ("en", "The printer is out of paper and the light is off."),
+                       ("pl", "W drukarce skończył się papier, a lampka nie świeci.")):  # fmt: skip
+        (tmp_path / f"{code}.txt").write_text(f"{text}\n\n" * 5, "utf-8")
+        assert next(iter(load_corpus(tmp_path / f"{code}.txt").languages)) == code
+
+
+@pytest.mark.parametrize("languages", [{"ja": 0.5, "en": 0.5}, ["ja", "en"], ("ja", "en")])
+def test_what_is_told_of_languages_goes_before_a_guess(languages: object) -> None:
+    corpus = Corpus("c", (Document("a", "English text"),), meta={"languages": languages})
+    assert corpus.languages == {"ja": 0.5, "en": 0.5}
+
+
+def test_the_command_line_says_it_before_the_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.txt").write_text("東京は日本の首都です\n\n猫は魚が好きです\n", "utf-8")
+    (tmp_path / "q.tsv").write_text("1\t日本の首都\n", "utf-8")
+    (tmp_path / "qrels.txt").write_text("1 0 c:1 1\n", "utf-8")
+    spec = "bm25 >> ms-marco-minilm-l12"
+    assert main(["rank", str(tmp_path / "c.txt"), "日本の首都", "-p", spec]) == 0
+    printed = "".join(capsys.readouterr())
+    assert "the corpus is mostly in Japanese (guessed)" in printed
