@@ -64,6 +64,8 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         spend=SpendMeter(arguments.spend_limit),
     )
     note_cost_estimates(evaluations.cost_estimates(request, corpus, DEPTH, engine), output)
+    for note in evaluations.notes_on_languages(request, corpus):
+        output.note(note)
     done = evaluations.run(request, corpus, ctx, engine)
     if done.unkept:
         output.note(f"Results are not kept. {done.unkept}")

@@ -20,6 +20,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from rerank_lab.core.text import encodable
+
 
 class LabError(Exception):
     """An error meant for a person: what happened (`message`) and what to do next (`hint`)."""
@@ -28,9 +30,9 @@ class LabError(Exception):
 
     def __init__(self, message: str, *, hint: str, details: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.details = details
+        self.message = encodable(message)
+        self.hint = encodable(hint)
+        self.details = encodable(details)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

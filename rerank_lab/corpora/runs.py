@@ -20,6 +20,7 @@ from rerank_lab.core.errors import ContractViolation, InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.storage import atomic_write, write_file
+from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Hit, Qrels, Ranking, Run
 from rerank_lab.corpora.judged import JudgedReading, ReadingProgress, judged_reader
 from rerank_lab.corpora.readers.base import ReadOptions
@@ -192,10 +193,10 @@ def _jsonl_lines(run: Run) -> Iterator[str]:
 def _own_lines(source: Source) -> list[Any]:
     """The JSON lines of a run that `write_run` wrote; empty for any other file."""
     lines = [line for line in source.read().decode("utf-8").split("\n") if line.strip()]
-    head = json.loads(lines[0]) if lines else {}
+    head = load_json(lines[0]) if lines else {}
     if not isinstance(head, dict) or "run" not in head:
         return []
-    return [head, *map(json.loads, lines[1:])]
+    return [head, *map(load_json, lines[1:])]
 
 
 def _of_own_lines(lines: Sequence[Any]) -> Run:
@@ -240,7 +241,7 @@ def _own_table(source: Source) -> Any:
 
 
 def _of_own_table(table: Any) -> Run:
-    about = json.loads(table.schema.metadata[b"rerank_lab"])
+    about = load_json(table.schema.metadata[b"rerank_lab"])
     hits: dict[str, list[Hit]] = {query_id: [] for query_id in about["scales"]}
     for row in table.to_pylist():
         hits[row["query_id"]].append(Hit(row["doc_id"], row["rank"], row["score"]))

@@ -21,6 +21,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home, samples_home
 from rerank_lab.core.storage import disk_errors, file_lock, write_file
+from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.mapping import META, PARENT
@@ -200,7 +201,7 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
 def read_summary(folder: Path) -> dict[str, Any]:
     """The stored summary; empty when there is none (a sample)."""
     try:
-        loaded = json.loads((folder / SUMMARY).read_text("utf-8"))
+        loaded = load_json((folder / SUMMARY).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return loaded if isinstance(loaded, dict) else {}

@@ -6,10 +6,10 @@ without complaint in most tools and then ranks at random. Here it is refused, wi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.locate.soundness import tensor_header
 from rerank_lab.models.torch.loading import load_config
@@ -104,7 +104,7 @@ def _scores_pairs(architecture: str, located: LocatedModel) -> bool:
 
 def _is_bi_encoder(located: LocatedModel) -> bool:
     try:
-        modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
+        modules = load_json((located.folder / "modules.json").read_text("utf-8"))
         return any(str(module["type"]).endswith("Pooling") for module in modules)
     except (OSError, ValueError, TypeError, KeyError):
         return False

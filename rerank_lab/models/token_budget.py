@@ -6,13 +6,13 @@ use them while the model's own is at work.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rerank_lab.core.text import load_json
 from rerank_lab.models.prompt_templates import BOS, EOS, Template, split_limit
 from rerank_lab.models.runtime.tokenizer import clipped
 
@@ -134,7 +134,7 @@ def _size(tokenizer: Any, folder: Path, text: str) -> int:
 
 def _has_end(folder: Path, name: str) -> bool:
     try:
-        read = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+        read = load_json((folder / "tokenizer_config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return True
     return not isinstance(read, dict) or read.get(name) is not None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from rerank_lab.core.context import RecordingStore, Response
 from rerank_lab.core.errors import BackendError, InvalidInput, StorageError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import MEMORY, open_sqlite
+from rerank_lab.core.text import load_json
 
 Mode = Literal["record", "replay"]
 FORMAT = "rerank-lab-tape-1"
@@ -94,11 +96,7 @@ class Recording:
         except StorageError as error:
             if not error.damaged:
                 raise
-            raise InvalidInput(
-                f"The recording {self.path.name} cannot be read: it is damaged.",
-                hint="Choose a recording that this app recorded, or record a new one.",
-                details=error.message,
-            ) from error
+            raise self._damaged(error.message) from error
 
     def _find(self) -> None:
         if self.mode == "replay" and not self.path.exists():
@@ -115,9 +113,19 @@ class Recording:
     def play(self, key: str) -> Response | None:
         """The exchange of that request, or None when the recording does not hold it."""
         sql = "select status, headers, body from exchanges where key = ?"
-        with self._lock:
-            row = self._connection.execute(sql, (key,)).fetchone()
-        return Response(int(row[0]), json.loads(row[1]), str(row[2])) if row else None
+        try:
+            with self._lock:
+                row = self._connection.execute(sql, (key,)).fetchone()
+            return Response(int(row[0]), dict(load_json(row[1])), str(row[2])) if row else None
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, details: str) -> InvalidInput:
+        return InvalidInput(
+            f"The recording {self.path.name} cannot be read: it is damaged.",
+            hint="Choose a recording that this app recorded, or record a new one.",
+            details=details,
+        )
 
     def record(self, key: str, provider: str, response: Response) -> None:
         """Keep an exchange; a later one of the same request takes its place."""
@@ -143,9 +151,7 @@ class Recording:
         names = ("key", "provider", "status", "headers", "body", "at")
         for row in rows:
             fields = dict(zip(names, row, strict=True))
-            yield json.dumps(
-                fields | {"headers": json.loads(fields["headers"])}, ensure_ascii=False
-            )
+            yield json.dumps(fields | {"headers": load_json(fields["headers"])}, ensure_ascii=False)
 
     def add_lines(self, lines: Iterable[str]) -> int:
         """Take in exported lines, all or nothing, and return their number.
@@ -193,7 +199,7 @@ def _row(line: str, *, first: bool) -> tuple[tuple[object, ...] | None, str]:
     if len(line) > MAX_LINE:
         return None, "longer than any answer"
     try:
-        fields = json.loads(line)
+        fields = load_json(line)
     except ValueError:
         return None, "not JSON"
     if not isinstance(fields, dict):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rerank_lab.core.errors import BackendError
+from rerank_lab.core.text import load_json
 from rerank_lab.remote.providers import Provider
 from rerank_lab.remote.redaction import redacted
 from rerank_lab.remote.retries import TransportError
@@ -92,7 +92,7 @@ def _hint(error: TransportError) -> str:
 def _message(body: str, path: str) -> str:
     """The provider's own message where the body holds one, else the body's beginning."""
     try:
-        payload = json.loads(body)
+        payload = load_json(body)
     except (ValueError, RecursionError):
         return _shortened(body)
     for name in [path, "message", "detail", "error.message", "error"]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from rerank_lab.core.context import Response
 from rerank_lab.core.errors import BackendError
+from rerank_lab.core.text import encodable
 from rerank_lab.remote.providers import Provider
 
 _HINT = "The server does not keep to this provider's format: check the base URL and the model."
@@ -136,7 +137,7 @@ def completion(response: Response, host: str) -> Completion:
     if content is None:
         content = choice.get("text")
     return Completion(
-        text=_content(content),
+        text=encodable(_content(content)),
         truncated=choice.get("finish_reason") == "length",
         refused=choice.get("finish_reason") == "content_filter"
         or bool(at(choice, "message.refusal")),
@@ -144,7 +145,7 @@ def completion(response: Response, host: str) -> Completion:
         prompt_logprobs=_prompt_logprobs(at(choice, "logprobs")),
         tokens_in=token_count(at(payload, "usage.prompt_tokens")),
         tokens_out=token_count(at(payload, "usage.completion_tokens")),
-        model=_text(at(payload, "model")),
+        model=encodable(_text(at(payload, "model"))),
     )
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 from rerank_lab.core.context import ScoreStore, StoredScore
 from rerank_lab.core.errors import StorageError
 from rerank_lab.core.storage import Database, set_aside, storage_error
+from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Spans
 
 _log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ class ScoreCache:
     def _read_order(self, key: str) -> list[int] | None:
         sql = "select ranks from orders where key = ?"
         row = self._database.connection().execute(sql, (bytes.fromhex(key),)).fetchone()
-        return [int(i) for i in json.loads(row[0])] if row else None
+        return [int(i) for i in load_json(row[0])] if row else None
 
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._database.connection() as connection:
@@ -152,4 +153,4 @@ class ScoreCache:
 
 
 def _spans(text: str | None) -> Spans:
-    return tuple((int(start), int(end)) for start, end in json.loads(text)) if text else ()
+    return tuple((int(start), int(end)) for start, end in load_json(text)) if text else ()

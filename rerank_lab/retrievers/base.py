@@ -22,6 +22,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, StorageError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.storage import disk_errors, write_file
+from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 
@@ -210,7 +211,7 @@ class Retriever(Component, ABC):
 
     def _check_manifest(self, folder: Path, corpus: Corpus) -> None:
         try:
-            stored = dict(json.loads((folder / MANIFEST).read_text("utf-8")))
+            stored = dict(load_json((folder / MANIFEST).read_text("utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise DamagedIndex.of(self.info.name, folder, str(error)) from error
         manifest = self._manifest(corpus)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.spec import Literal
+from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.models.token_budget import long_query_warning
@@ -174,7 +174,7 @@ class Dense(Retriever):
     def _open(self, folder: Path) -> None:
         try:
             self._index = ann.read(folder / _INDEX)
-            facts = json.loads((folder / MANIFEST).read_text("utf-8"))
+            facts = load_json((folder / MANIFEST).read_text("utf-8"))
         except (OSError, ValueError, EOFError) as error:
             raise DamagedIndex.of(self.info.name, folder, str(error)) from error
         if (self._index.ntotal, self._index.d) != (len(self._ids), self._encoder.dimension):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
+from rerank_lab.core.text import load_json
 from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.retrievers.base import DamagedIndex
 
@@ -123,7 +124,7 @@ class Postings:
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in names
         }
-        listed = json.loads((folder / "terms.json").read_text("utf-8"))
+        listed = load_json((folder / "terms.json").read_text("utf-8"))
         entries = len(arrays["documents"])
         if (
             len(arrays["start"]) != len(listed) + 1

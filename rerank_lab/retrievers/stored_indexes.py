@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.text import load_json
 from rerank_lab.retrievers.base import MANIFEST, remove_folder
 
 _PREFIX = 16
@@ -68,7 +68,7 @@ def _stored(folder: Path) -> StoredIndex:
     size = sum(path.stat().st_size for path in files)
     changed = folder.stat().st_mtime
     try:
-        about = json.loads((folder / MANIFEST).read_text("utf-8"))
+        about = load_json((folder / MANIFEST).read_text("utf-8"))
         return StoredIndex(
             folder,
             str(about["retriever"]),

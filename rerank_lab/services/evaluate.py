@@ -26,6 +26,7 @@ from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
+from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.session import Bound, Session
 
 
@@ -67,6 +68,11 @@ def cost_estimates(
 ) -> Mapping[str, Estimates]:
     """By pipeline, what it would take of the providers that it asks, from `depth` candidates."""
     return query_set_estimates(request.pipelines, request.queries(corpus), corpus, depth, engine)
+
+
+def notes_on_languages(request: EvaluationRequest, corpus: Corpus) -> tuple[str, ...]:
+    """A sentence for each model that was not made for the languages of corpus or queries."""
+    return language_notes(request.pipelines, corpus, request.queries(corpus))
 
 
 def run(request: EvaluationRequest, corpus: Corpus, ctx: Context, engine: Engine) -> Evaluation:

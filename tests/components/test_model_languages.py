@@ -91,8 +91,12 @@ def test_the_command_line_says_it_before_the_numbers(
 ) -> None:
     (tmp_path / "c.txt").write_text("東京は日本の首都です\n\n猫は魚が好きです\n", "utf-8")
     (tmp_path / "q.tsv").write_text("1\t日本の首都\n", "utf-8")
-    (tmp_path / "qrels.txt").write_text("1 0 c:1 1\n", "utf-8")
+    (tmp_path / "qrels.txt").write_text("1 0 c.txt 1\n", "utf-8")
     spec = "bm25 >> ms-marco-minilm-l12"
-    assert main(["rank", str(tmp_path / "c.txt"), "日本の首都", "-p", spec]) == 0
-    printed = "".join(capsys.readouterr())
-    assert "the corpus is mostly in Japanese (guessed)" in printed
+    corpus, note = str(tmp_path / "c.txt"), "the corpus is mostly in Japanese (guessed)"
+    assert main(["rank", corpus, "日本の首都", "-p", spec]) == 0
+    printed = capsys.readouterr().out
+    assert 0 < printed.index(note) < printed.index("東京は")
+    files = ["--queries", str(tmp_path / "q.tsv"), "--qrels", str(tmp_path / "qrels.txt")]
+    assert main(["evaluate", corpus, *files, "-p", spec]) == 0
+    assert note in capsys.readouterr().err

@@ -42,7 +42,8 @@ def main() -> int:
         for place in sorted(findings[target.name].defects.keys() - known):
             data, trace = findings[target.name].defects[place]
             path = keep(target, data) if given.keep else ""
-            print(f"DEFECT {target.name}: {place} {path}\n{data[:300]!r}\n{trace}", flush=True)  # noqa: T201
+            printable = trace.encode("ascii", "backslashreplace").decode()
+            print(f"DEFECT {target.name}: {place} {path}\n{data[:300]!r}\n{printable}", flush=True)  # noqa: T201
         turn += 1
     for name, found in findings.items():
         summary = {

@@ -13,6 +13,7 @@ import pytest
 
 from rerank_lab.components.registry import load
 from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Document, Query
 from rerank_lab.remote.recordings import Recording
@@ -37,3 +38,12 @@ def test_a_recording_of_the_first_edition_replays(run: dict[str, Any]) -> None:
         reranker = load("reranker", run["reranker"])(**run["options"])
         reranked = reranker.rerank(QUERY, DOCS, Context(recording=recording))
     assert list(reranked.ranking.doc_ids) == run["doc_ids"]
+
+
+@pytest.mark.parametrize("headers", ["{oops", "[" * 100_000, "5"])
+def test_a_damaged_recording_is_called_so(headers: str) -> None:
+    row = ("k", "voyage", 200, headers, "{}", "2026")
+    with Recording(MEMORY) as recording, recording._connection as connection:
+        connection.execute("insert into exchanges values (?, ?, ?, ?, ?, ?)", row)
+        with pytest.raises(InvalidInput, match="it is damaged"):
+            recording.play("k")

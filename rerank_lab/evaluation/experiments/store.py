@@ -22,6 +22,7 @@ import msgspec
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import disk_errors, file_lock, write_file
+from rerank_lab.core.text import load_json
 from rerank_lab.evaluation.experiments.cells import Cell, Design
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
 
@@ -74,7 +75,7 @@ class ExperimentFolder:
     def design(self) -> Design | None:
         """The design, or None when there is no readable manifest."""
         try:
-            return Design.from_json(json.loads((self.path / _MANIFEST).read_bytes()))
+            return Design.from_json(load_json((self.path / _MANIFEST).read_bytes()))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -86,7 +87,7 @@ class ExperimentFolder:
         cells: dict[CellKey, Cell] = {}
         for line in _lines(self._cells):
             try:
-                cell = Cell.from_json(json.loads(line))
+                cell = Cell.from_json(load_json(line))
             except (ValueError, LabError):
                 _log.warning("A cell in %s cannot be read; it will be run again.", self.path)
                 continue

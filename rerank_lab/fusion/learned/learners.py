@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
-import json
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
+from rerank_lab.core.text import load_json
 from rerank_lab.fusion.learned.features import Matrix
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, Learner, LearnerSettings
 
@@ -216,7 +216,7 @@ def _is_lightgbm(text: str) -> bool:
 
 def _is_xgboost(text: str) -> bool:
     try:
-        saved = json.loads(text)
+        saved = load_json(text)
         booster = saved["learner"]["gradient_booster"]["model"]
         return len(saved["version"]) == 3 and isinstance(booster["trees"], list)
     except (ValueError, KeyError, TypeError):

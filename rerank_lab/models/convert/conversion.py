@@ -21,6 +21,7 @@ from typing import Literal
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, DeadlineExceeded
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 
 CONVERSION_VERSION = "3"
@@ -61,7 +62,7 @@ def converted_folder(located: LocatedModel) -> Path:
 def read_conversion(folder: Path) -> Conversion | None:
     """What was found when a model was converted, None when it has not been."""
     try:
-        return Conversion(**json.loads((folder / "conversion.json").read_text("utf-8")))
+        return Conversion(**load_json((folder / "conversion.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 

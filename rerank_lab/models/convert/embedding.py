@@ -6,7 +6,6 @@ here as in padded batches, without the seconds that importing torch takes.
 
 from __future__ import annotations
 
-import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rerank_lab.core.context import Context
+from rerank_lab.core.text import load_json
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, convert_once
@@ -33,7 +33,7 @@ _PLAIN = ("Transformer", "Pooling", "Normalize")
 def convertible(located: LocatedModel, pooling: str) -> bool:
     """Whether it is an encoder with cls or mean pooling and nothing else, not too large."""
     try:
-        modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
+        modules = load_json((located.folder / "modules.json").read_text("utf-8"))
         kinds = tuple(str(module["type"]).rsplit(".", 1)[-1] for module in modules)
     except (OSError, ValueError, TypeError, KeyError):
         return False

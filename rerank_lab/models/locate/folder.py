@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rerank_lab.components.catalogue import CatalogueModel
+from rerank_lab.core.text import load_json
 
 Where = Literal["folder", "package", "hub cache", "hub", ""]
 
@@ -41,7 +42,7 @@ class LocatedModel:
     def json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder, empty when there is none or it cannot be read."""
         try:
-            read = json.loads((self.folder / name).read_text("utf-8"))
+            read = load_json((self.folder / name).read_text("utf-8"))
         except (OSError, ValueError):
             return {}
         return read if isinstance(read, dict) else {}

@@ -8,7 +8,6 @@ the network, except `fetch`, which is only called when somebody asks to load the
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from typing import Literal
 
 from rerank_lab.components.catalogue import Carrier, catalogue
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.core.errors import InvalidInput, ModelUnavailable
+from rerank_lab.core.paths import user_path
+from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import (
     LocatedModel,
     Where,
@@ -125,9 +126,11 @@ def _find(model: str) -> tuple[Path | None, Where]:
 def _as_folder(model: str) -> Path | None:
     if not (model.startswith((".", "~")) or "/" in model or os.sep in model):
         return None
-    # os.path: a name that no file can have is no folder, rather than an error.
-    path = os.path.expanduser(model)
-    return Path(path).absolute() if os.path.isdir(path) else None
+    try:
+        path = user_path(model)
+        return path.absolute() if path.is_dir() else None
+    except (InvalidInput, OSError):
+        return None  # a name that no file can have, or one that may not be looked at
 
 
 def _hub_id(model: str) -> str | None:
@@ -172,7 +175,7 @@ def _in_hub_cache(hub: str) -> Path | None:
 def _has_all_shards(folder: Path) -> bool:
     """Weights come last in a download; one that stopped between two shards is not complete."""
     try:
-        index = json.loads((folder / "model.safetensors.index.json").read_text("utf-8"))
+        index = load_json((folder / "model.safetensors.index.json").read_text("utf-8"))
         return all((folder / shard).is_file() for shard in set(index["weight_map"].values()))
     except FileNotFoundError:
         return True

@@ -7,12 +7,12 @@ sentence that names the folder and the file. Code that comes with a model is nev
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 
 _TOKENIZERS = (
@@ -114,7 +114,7 @@ def code_refused(located: LocatedModel) -> ModelUnavailable:
 def _modules(located: LocatedModel) -> tuple[list[str], str]:
     """Classes of a sentence-transformers model, and its first part's folder ("" or "name/")."""
     try:
-        parts = json.loads((located.folder / "modules.json").read_text("utf-8"))
+        parts = load_json((located.folder / "modules.json").read_text("utf-8"))
         kinds = [str(part["type"]) for part in parts]
         inner = str(parts[0].get("path", ""))
     except FileNotFoundError:
@@ -175,7 +175,7 @@ def tensor_header(path: Path) -> dict[str, dict[str, Any]]:
             return {}
         with path.open("rb") as stream:
             stream.seek(8)
-            header = json.loads(stream.read(length))
+            header = load_json(stream.read(length))
     except (OSError, ValueError):
         return {}
     if not isinstance(header, dict):
@@ -227,7 +227,7 @@ def _embedding_rows(folder: Path) -> int:
 def _read_json(located: LocatedModel, name: str) -> dict[str, Any]:
     path = located.folder / name
     try:
-        read = json.loads(path.read_text("utf-8"))
+        read = load_json(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelUnavailable(
             f"{located.name} has no {name}, so that nobody knows how its weights are to be run.",

@@ -134,11 +134,13 @@ def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
 
 
 def _ahead(request: EvaluationRequest, depth: int, corpus: Corpus) -> None:
-    """What the providers among the pipelines would be asked for, before anything is pressed."""
+    """What providers would be asked for, and models that do not know the language: beforehand."""
     estimates = evaluate.cost_estimates(request, corpus, depth, resources.engine())
     for spec, of_stages in estimates.items():
         words = parts.literal(estimates_words(of_stages))
         st.caption(f":material/cloud: {parts.literal(spec)} asks for up to {words}.")
+    for note in evaluate.notes_on_languages(request, corpus):
+        st.caption(f":material/translate: {parts.literal(note)}.")
 
 
 def open_experiment(experiment_id: str) -> None:

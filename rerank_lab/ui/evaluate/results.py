@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
+from rerank_lab.components.model_languages import is_language_warning
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
@@ -40,10 +42,12 @@ def draw(
         st.caption(parts.literal(design_line(design, view)))
     if view.pending:
         _unfinished(view, design.id, resume)
+    for note in filter(is_language_warning, view.notes):
+        st.warning(parts.literal(note), icon=":material/translate:")
     st.html(evaluate_html.table(view, colours))
     if view.basis:
         st.caption(f":material/info: {parts.literal(view.basis)}")
-    for note in view.notes:
+    for note in itertools.filterfalse(is_language_warning, view.notes):
         st.caption(f":material/info: {parts.literal(note)}")
     for text in kept_orders(evaluation):
         st.warning(parts.literal(text), icon=":material/warning:")

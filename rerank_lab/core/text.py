@@ -1,0 +1,31 @@
+"""Text that every file, page and terminal can carry, and JSON that anybody may have written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def load_json(text: str | bytes) -> Any:
+    """`json.loads`, whose every failure is a ValueError.
+
+    It raises RecursionError by itself for what is nested too deeply, such as 100,000 brackets.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def encodable(text: str) -> str:
+    """`text` with the two halves of a character joined, and a half that stands alone replaced.
+
+    JSON and JavaScript let half a surrogate pair stand alone; UTF-8 does not.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
