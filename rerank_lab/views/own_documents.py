@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -56,9 +56,9 @@ class OwnDocuments:
         )
 
 
-def choice_of(design: Design, same_texts: bool) -> OwnDocument:
-    """The choice under which an experiment was run."""
-    excludes = any(_excludes_itself(query) for query in design.queries)
+def choice_of(queries: Iterable[Query], same_texts: bool) -> OwnDocument:
+    """The choice under which these queries were asked."""
+    excludes = any(map(excludes_itself, queries))
     if excludes == same_texts:
         return "by text"
     return "left out" if excludes else "kept"
@@ -68,7 +68,7 @@ def excluding_words(design: Design) -> str:
     """`60 queries leave their own document out`; "" when none leaves out any."""
     if not design.excluding:
         return ""
-    themselves = sum(map(_excludes_itself, design.queries))
+    themselves = sum(map(excludes_itself, design.queries))
     what = "their own document" if themselves == design.excluding else "documents"
     verb = "leaves" if design.excluding == 1 else "leave"
     if what == "their own document" and design.excluding == 1:
@@ -76,5 +76,6 @@ def excluding_words(design: Design) -> str:
     return f"{counted(design.excluding, 'query', 'queries')} {verb} {what} out"
 
 
-def _excludes_itself(query: Query) -> bool:
+def excludes_itself(query: Query) -> bool:
+    """Whether a query leaves out the document with its own id."""
     return query.id in query.excluded

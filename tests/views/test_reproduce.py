@@ -188,7 +188,7 @@ def test_the_choice_about_own_documents_leaves_with_the_rest(
     about = OwnDocuments.of(own_documents)
     assert (about.queries, about.same_texts) == (3, True)
     design = design_of(corpus)
-    assert choice_of(design, about.same_texts) == ("by text" if excludes else "kept")
+    assert choice_of(design.queries, about.same_texts) == ("by text" if excludes else "kept")
     assert ("--no-exclude-identical" in evaluate_command(design, own_documents)) is not excludes
     words = "2 queries leave their own document out"
     assert excluding_words(design) == (words if excludes else "")

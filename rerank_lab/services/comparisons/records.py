@@ -65,11 +65,12 @@ class CorpusRecord(msgspec.Struct):
     documents: Count
 
 
-class QueryRecord(msgspec.Struct):
-    """The query."""
+class QueryRecord(msgspec.Struct, omit_defaults=True):
+    """The query, and the ids of the documents that it leaves out."""
 
     id: Annotated[str, Meta(max_length=500)]
     text: Text
+    excluded: Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=10_000)] = []
 
 
 class HeaderRecord(msgspec.Struct):
@@ -221,7 +222,7 @@ def header_values(header: Header, answers: int) -> dict[str, Any]:
         header.title,
         header.created_at,
         CorpusRecord(header.corpus, header.content_hash, header.documents),
-        QueryRecord(header.query.id, header.query.text),
+        QueryRecord(header.query.id, header.query.text, sorted(header.query.excluded)),
         header.depth,
         header.show,
         list(header.pipelines),
@@ -298,7 +299,7 @@ def header_of(line: str) -> Header:
         record.corpus.name,
         record.corpus.content_hash,
         record.corpus.documents,
-        Query(record.query.id, record.query.text),
+        Query(record.query.id, record.query.text, excluded=frozenset(record.query.excluded)),
         record.depth,
         record.show,
         tuple(record.pipelines),

@@ -17,6 +17,7 @@ from rerank_lab.ui.shared import keys, parts, resources, run, state
 from rerank_lab.views import saved as views
 from rerank_lab.views.compare import CompareView, PipelineOutcome
 from rerank_lab.views.formatting import older_words
+from rerank_lab.views.own_documents import OWN_DOCUMENT, choice_of, excludes_itself
 from rerank_lab.views.presets import (
     DEFAULT_CORPUS,
     DEFAULT_DEPTH,
@@ -48,7 +49,8 @@ def follow_link() -> None:
     if entry is None:
         return
     keys.distrust(hosts_in(entry.header.pipelines))
-    defaults = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_SHOW}
+    defaults = {"corpus": DEFAULT_CORPUS, "depth": DEFAULT_DEPTH, "show": DEFAULT_SHOW,
+                "own": OWN_DOCUMENT[0]}  # fmt: skip
     for name, value in _screen_of(entry).items():
         # A widget with a default of its own is told only what differs from it.
         if value and value != defaults.get(name):
@@ -69,6 +71,8 @@ def replayed(screen: state.Screen, corpus: Corpus) -> Replay:
             )
         )
     if (state.flat(entry.header.query.text), _depth(entry.header)) != (screen.query, screen.depth):
+        return Replay()
+    if screen.exclude_identical not in (None, excludes_itself(entry.header.query)):
         return Replay()
     try:
         saved_comparison = resources.comparison(entry)
@@ -332,7 +336,17 @@ def _screen_of(entry: saved.Entry) -> dict[str, Any]:
         "depth": _depth(header),
         "show": header.show if header.show in SHOWS else DEFAULT_SHOW,
         "saved": entry.id,
+        "own": _own_document(header),
     }
+
+
+def _own_document(header: saved.Header) -> str:
+    """The choice under which it was made; "" where the corpus is not here or has no such ids."""
+    name = _corpus_of(header)
+    own_documents = resources.own_documents(name) if name else None
+    if own_documents is None or not own_documents.queries:
+        return ""
+    return choice_of([header.query], own_documents.same_texts)
 
 
 def _corpus_of(header: saved.Header) -> str:

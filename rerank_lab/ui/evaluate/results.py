@@ -121,7 +121,7 @@ def _queries(
             st.session_state["corpus"] = evaluation.design.corpus
             state.set_pipelines(links)
             same_texts = resources.own_documents(evaluation.design.corpus).same_texts
-            state.set_own_document(choice_of(evaluation.design, same_texts))
+            state.set_own_document(choice_of(evaluation.design.queries, same_texts))
             st.session_state["leave_for_compare"] = True
 
     columns: dict[str, list[Any]] = {

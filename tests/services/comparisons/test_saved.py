@@ -248,3 +248,12 @@ def test_a_recording_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPat
 def test_what_is_still_waiting_cannot_be_saved() -> None:
     with pytest.raises(InvalidInput, match="still at work"):
         comparison(Topic(made.QUERY, made.corpus()), [PipelineOutcome("bm25")], 50, 10)
+
+
+def test_what_a_query_left_out_is_kept_with_it(home: Path) -> None:
+    before = kept()
+    query = replace(before.header.query, excluded=frozenset({"q1", "d30"}))
+    after = saved.load(saved.keep(replace(before, header=replace(before.header, query=query))))
+    assert after.header.query.excluded == {"q1", "d30"}
+    first_line = lines_of(to_bytes(before))[0]
+    assert set(first_line["query"]) == {"id", "text"}, "as earlier versions write it"

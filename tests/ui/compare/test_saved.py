@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from rerank_lab.core.types import Document
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.store import delete_corpus, save_corpus
 from rerank_lab.remote.urls import ALLOW_PRIVATE
@@ -209,3 +209,25 @@ def test_what_a_model_calls_relevant_is_drawn_and_saved() -> None:
     after = opened(saved=saved.list_saved()[0].id)
     drawn_parts = re.compile('class="rl-relevant".*?</span>')
     assert drawn_parts.findall(html(after)) == drawn_parts.findall(html(before))
+
+
+def test_a_comparison_opens_with_its_choice_about_the_querys_own_document(home: Path) -> None:
+    """By the texts this query leaves its document out; the comparison was made with it."""
+    texts = {"d0": "moon rocks", "d1": "moon dust"}
+    documents = tuple(Document(doc_id, text) for doc_id, text in texts.items())
+    queries = tuple(Query(doc_id, text) for doc_id, text in texts.items())
+    own = Corpus("own", documents, queries)
+    save_corpus(own, {"name": "own", "content_hash": own.content_hash}, slug="own")
+    resources.refresh_corpora()
+    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    link = {"corpus": "own", "q": "moon rocks", "p": ["bm25"], "own": "kept"}
+    for name, value in link.items():
+        at.query_params[name] = value
+    before = settled(drawn(at))
+    assert titles(before, 0) == ["d0", "d1"]
+    before.button(key="save_comparison").click().run()
+    next(pages.fresh())
+    after = opened(saved=saved.list_saved()[0].id)
+    assert after.session_state["own"] == "kept"
+    assert titles(after, 0) == ["d0", "d1"]
+    assert "nothing was asked" in words(after)
