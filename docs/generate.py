@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from rerank_lab.components.aliases import ALIASES
 from rerank_lab.components.base import KINDS, Info, Param
 from rerank_lab.components.catalogue import CatalogueModel, catalogue, elsewhere
 from rerank_lab.components.registry import Broken, infos
@@ -46,6 +47,9 @@ def _component(info: Info | Broken) -> list[str]:
     said.append(
         f"Scores: {info.scale}. Needs: {' and '.join(needs) or 'nothing beyond the base install'}."
     )
+    old_names = [f"`{old}`" for old, new in ALIASES.items() if new == info.name]
+    if old_names:
+        said += ["", f"Also understood as {', '.join(old_names)}."]
     if info.params:
         said += ["", "| Option | Default | Range | Meaning |", "|---|---|---|---|"]
         said += [_option(param) for param in info.params]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from rerank_lab.components.aliases import first_name
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError, nearest
 from rerank_lab.core.spec import Literal as Value
@@ -150,6 +151,11 @@ class Component:
         return str(self.options.get("model") or self.info.name)
 
     @property
+    def identity(self) -> str:
+        """The component's name in fingerprints and index folders: the first one that it had."""
+        return first_name(self.info.name)
+
+    @property
     def lane(self) -> str:
         """The kind of resource that it occupies while it works: cpu, gpu or network."""
         return self.info.lane_of(self.options)
@@ -167,7 +173,7 @@ class Component:
 
     def fingerprint(self) -> str:
         """What its results depend on, as 64 hexadecimal digits: name, options, weights."""
-        return digest([self.info.name, self.identifying_options(), self.weights_digest()])
+        return digest([self.identity, self.identifying_options(), self.weights_digest()])
 
     def identifying_options(self, *without: str) -> dict[str, Value]:
         """The options that decide results, by name: not the depth, none of execution only."""

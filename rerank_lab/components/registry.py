@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib.metadata
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from rerank_lab.components.aliases import ALIASES, current_name
 from rerank_lab.components.base import Info, Kind, one_line
 from rerank_lab.components.catalogue import CatalogueModel, catalogue
-from rerank_lab.core.errors import BackendError, InvalidInput, nearest
+from rerank_lab.core.errors import BackendError, InvalidInput, LabError, nearest
 from rerank_lab.core.spec import Literal as Value
 from rerank_lab.core.spec import Node, PipelineSpec, parse
 
@@ -124,8 +125,10 @@ def resolve(spec: str | Node | PipelineSpec) -> PipelineSpec:
     if isinstance(spec, Node):
         spec = PipelineSpec((spec,))
     problems: list[str] = []
-    nodes = [_canonical(spec.source, "retriever", problems)]
-    nodes += [_canonical(node, "reranker", problems) for node in spec.stages]
+    source = _with_current_names(spec.source, "retriever")
+    stages = [_with_current_names(node, "reranker") for node in spec.stages]
+    nodes = [_canonical(source, "retriever", problems)]
+    nodes += [_canonical(node, "reranker", problems) for node in stages]
     if problems:
         raise InvalidInput(
             f"The pipeline {str(spec)!r} has {_count(len(problems))}: {one_line(problems)}",
@@ -147,7 +150,7 @@ def resolve_stages(spec: str | Node | PipelineSpec) -> PipelineSpec:
     hint = "Correct these; `rerank-lab models` lists the names that exist."
     problems: list[str] = []
     nodes: list[Node] = []
-    for node in spec.nodes:
+    for node in (_with_current_names(stage, "reranker") for stage in spec.nodes):
         wrong: list[str] = []
         nodes.append(_canonical(node, "reranker", wrong))
         first = _first_stages(node) if wrong else _first_stages(nodes[-1], inside=True)
@@ -214,6 +217,29 @@ def fusions(node: Node) -> list[Node]:
     """The fusions of a canonical node, itself among them, outermost first."""
     inner = [fusion for source in node.sources for fusion in fusions(source)]
     return [node, *inner] if node.sources else []
+
+
+def current_spec(text: str) -> str:
+    """A canonical spec that was saved, with the names that its components have now.
+
+    A text that is no spec, or names nothing by an old name, stays as it is.
+    """
+    if not any(old in text for old in ALIASES):
+        return text
+    try:
+        spec = parse(text)
+    except LabError:
+        return text
+    stages = (_with_current_names(node, "reranker") for node in spec.stages)
+    return str(PipelineSpec((_with_current_names(spec.source, "retriever"), *stages)))
+
+
+def _with_current_names(node: Node, kind: Kind) -> Node:
+    """A node and its sources without old names; a component that really has one keeps it."""
+    sources = tuple(_with_current_names(source, source_kind(source)) for source in node.sources)
+    known = entry_points("fusion") if node.sources else _known(kind)
+    name = node.name if node.name in known else current_name(node.name)
+    return replace(node, name=name, sources=sources)
 
 
 def _known(kind: Kind) -> set[str]:

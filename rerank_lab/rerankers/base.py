@@ -326,7 +326,7 @@ class ScoringReranker(Reranker):
         The policy for long documents is no part of the model: policies share passages.
         """
         options = self.identifying_options(LONG.name)
-        model = digest([self.info.name, options, self.weights_digest()])
+        model = digest([self.identity, options, self.weights_digest()])
         parts = (model, query, unit)
         return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 

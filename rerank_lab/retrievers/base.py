@@ -89,12 +89,12 @@ class Retriever(Component, ABC):
 
     def fingerprint(self) -> str:
         """What an index of this retriever is made with; part of its folder's name."""
-        own = [self.info.name, self.index_format, self.index_options, self.weights_digest()]
+        own = [self.identity, self.index_format, self.index_options, self.weights_digest()]
         return digest(own)
 
     def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
         """Where its index of this corpus lies, or would lie, below `indexes`."""
-        return indexes / corpus.content_hash[:16] / f"{self.info.name}-{self.fingerprint()[:16]}"
+        return indexes / corpus.content_hash[:16] / f"{self.identity}-{self.fingerprint()[:16]}"
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         """Make this retriever ready for `corpus`: open its index below `indexes`, or build it.

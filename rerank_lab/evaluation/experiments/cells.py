@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
+from rerank_lab.components.registry import current_spec
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
 from rerank_lab.pipeline.results import Result
@@ -57,7 +58,8 @@ class Design:
     @classmethod
     def from_json(cls, written: object) -> Design:
         """The design of a manifest. Raises ValueError for anything else."""
-        return msgspec.convert(written, cls)
+        design = msgspec.convert(written, cls)
+        return replace(design, pipelines=tuple(map(current_spec, design.pipelines)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,8 @@ class Cell:
             pairs = zip(doc_ids, scores or [], strict=True)
             hits = tuple(Hit(doc_id, rank, score) for rank, (doc_id, score) in enumerate(pairs, 1))
             ranking = Ranking(record.query_id, hits, record.scale or "order")
-        return cls(
-            record.query_id, record.pipeline, record.status, ranking, record.trace, record.failure
-        )
+        pipeline = current_spec(record.pipeline)
+        return cls(record.query_id, pipeline, record.status, ranking, record.trace, record.failure)
 
 
 class _CellRecord(msgspec.Struct):

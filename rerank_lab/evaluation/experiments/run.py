@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from rerank_lab.components.aliases import first_spec
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import (
     BackendError,
@@ -262,7 +263,7 @@ def _identity(
     parts = [
         corpus.content_hash,
         [(query.id, query.text, *sorted(query.excluded)) for query in queries],
-        [(str(pipeline), _fingerprints(pipeline, engine)) for pipeline in parsed],
+        [(first_spec(pipeline.spec), _fingerprints(pipeline, engine)) for pipeline in parsed],
     ]
     digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
     return digest.hexdigest()[:20]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from rerank_lab.components.registry import current_spec
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import disk_errors, file_lock, write_file
@@ -186,7 +187,7 @@ def _count(file: Path, signature: tuple[int, int]) -> int:
             key = msgspec.json.decode(line, type=_CellKeyRecord)
         except ValueError:
             continue
-        keys.add((key.query_id, key.pipeline))
+        keys.add((key.query_id, current_spec(key.pipeline)))
     return len(keys)
 
 

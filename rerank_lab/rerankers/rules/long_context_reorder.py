@@ -18,7 +18,7 @@ class LongContextReorder(Reranker):
     """
 
     info: ClassVar[Info] = Info(
-        name="both-ends",
+        name="long-context-reorder",
         kind="reranker",
         family="order",
         has_model=False,

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from rerank_lab.components.registry import current_spec
 from rerank_lab.core import errors
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import Node, parse
@@ -203,16 +204,16 @@ class ColumnRecord(msgspec.Struct, omit_defaults=True):
         if self.result is None:
             if error is None:
                 raise InvalidInput("There is neither a result nor an error.", hint="Save it again.")
-            return SavedColumn(self.pipeline, None, error)
+            return SavedColumn(current_spec(self.pipeline), None, error)
         written = self.result
         result = Result(
-            written.spec,
+            current_spec(written.spec),
             query,
             tuple(stage.value(query.id) for stage in written.stages),
             written.ranking.value(query.id) if written.ranking is not None else None,
             written.passages,
         )
-        return SavedColumn(self.pipeline, result, error)
+        return SavedColumn(current_spec(self.pipeline), result, error)
 
 
 def header_values(header: Header, answers: int) -> dict[str, Any]:
@@ -302,7 +303,7 @@ def header_of(line: str) -> Header:
         Query(record.query.id, record.query.text, excluded=frozenset(record.query.excluded)),
         record.depth,
         record.show,
-        tuple(record.pipelines),
+        tuple(map(current_spec, record.pipelines)),
         record.answers,
         record.versions,
     )
@@ -351,7 +352,7 @@ def _checked(number: int, read: Callable[[], T]) -> T:
 
 
 def _node(text: str) -> Node:
-    nodes = parse(text).nodes
+    nodes = parse(current_spec(text)).nodes
     if len(nodes) != 1:
         raise InvalidInput(f"{text[:60]!r} is no stage.", hint="Save it again.")
     return nodes[0]
