@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rerank_lab.components.base import Info, Param
@@ -65,12 +65,20 @@ class RM3(BM25):
         later = {param.name for param in _FEEDBACK}
         return {k: v for k, v in super().index_options.items() if k not in later}
 
-    def expanded(self, text: str) -> dict[str, float]:
-        """The words of the expanded query with their weights, which add up to 1."""
+    def expanded(self, text: str, excluded: Collection[str] = ()) -> dict[str, float]:
+        """The words of the expanded query with their weights, which add up to 1.
+
+        Documents whose ids are `excluded`, such as the query's own, are no feedback.
+        """
         query_terms = Counter(
             t for t in self._analyzer.query_terms(text) if t in self._postings.terms
         )
-        best = self._postings.search(list(query_terms.elements()), int(self.options["fb_docs"]))
+        fb_docs = int(self.options["fb_docs"])
+        left_out: set[int] = set()
+        if excluded:
+            left_out = {n for n, doc_id in enumerate(self._document_ids) if doc_id in excluded}
+        best = self._postings.search(list(query_terms.elements()), fb_docs + len(left_out))
+        best = [(number, score) for number, score in best if number not in left_out][:fb_docs]
         counted = [
             (Counter(self._analyzer.document_terms(self._texts[number])), score)
             for number, score in best
@@ -87,9 +95,10 @@ class RM3(BM25):
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         super()._build(corpus, folder, ctx)
         self._texts = [document.content for document in corpus.documents]
+        self._document_ids = [document.document_id for document in corpus.documents]
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
-        best = self._postings.weighted(self.expanded(query.text), k)
+        best = self._postings.weighted(self.expanded(query.text, query.excluded), k)
         scores = {self._ids[number]: score for number, score in best}
         return Ranking.from_scores(query.id, scores, self.info.scale)
 
@@ -97,6 +106,7 @@ class RM3(BM25):
         """Let go of index and texts."""
         super().close()
         self.__dict__.pop("_texts", None)
+        self.__dict__.pop("_document_ids", None)
 
 
 def relevance_model(

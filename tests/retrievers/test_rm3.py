@@ -7,6 +7,7 @@ import pytest
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.retrievers.rm3 import RM3, relevance_model
 
@@ -53,3 +54,30 @@ def test_with_all_weight_on_the_query_it_orders_as_bm25() -> None:
     found = built(original=1.0).search(query, None, CTX).ranking
     assert found.doc_ids == expected.doc_ids
     assert [h.score * 3 for h in found if h.score] == pytest.approx([h.score for h in expected])
+
+
+def test_the_querys_own_document_is_no_feedback() -> None:
+    own = Document("d9", "heat pump heat pump avalanche avalanche")
+    with_own = Corpus("pumps", (*CORPUS.documents, own))
+    retriever = RM3(fb_docs=2, original=0.6)
+    retriever.build(with_own, CTX)
+    assert "avalanch" in retriever.expanded("heat pump")
+    assert "avalanch" not in retriever.expanded("heat pump", {"d9"})
+    assert (
+        retriever.expanded("heat pump", {"d9"}).keys()
+        == built(fb_docs=2).expanded("heat pump").keys()
+    )
+    excluding = Query("d9", "heat pump", excluded=frozenset({"d9"}))
+    result = Pipeline("rm3(fb_docs=2)").run(excluding, with_own, CTX)
+    assert result.ranking is not None
+    assert set(result.ranking.doc_ids) == {"d0", "d1", "d2"}
+
+
+def test_no_passage_of_the_querys_own_document_is_feedback() -> None:
+    passages = tuple(
+        Document(f"d9#{n}", f"heat pump heat pump avalanche{n}", parent="d9") for n in range(3)
+    )
+    retriever = RM3(fb_docs=2)
+    retriever.build(Corpus("pumps", (*CORPUS.documents, *passages)), CTX)
+    weights = retriever.expanded("heat pump", {"d9"})
+    assert set(weights) == set(built(fb_docs=2).expanded("heat pump"))
