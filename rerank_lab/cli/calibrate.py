@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import open_collection
-from rerank_lab.core.context import Context
-from rerank_lab.core.spend import SpendMeter
 from rerank_lab.evaluation.calibration import threshold_for
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -21,11 +20,7 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
     """Fit and test both curves; print the better one, or the one asked for, as a stage."""
     engine = default_engine()
     corpus = open_collection(arguments)
-    ctx = Context(
-        cache=engine.scores,
-        progress=output.progress,
-        spend=SpendMeter(arguments.spend_limit),
-    )
+    ctx = job_context(arguments, output, engine)
     request = CalibrationRequest(
         Pipeline(arguments.pipeline).spec,
         grade=arguments.grade,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import (
     open_collection,
@@ -15,11 +16,9 @@ from rerank_lab.cli.reading import (
     read_options,
     readings_json,
 )
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.core.types import Status
 from rerank_lab.corpora.bundle import refuse_losses
@@ -58,11 +57,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         measures=tuple(names),
         limit=arguments.limit,
     )
-    ctx = Context(
-        cache=None if arguments.no_cache else engine.scores,
-        progress=output.progress,
-        spend=SpendMeter(arguments.spend_limit),
-    )
+    ctx = job_context(arguments, output, engine)
     note_cost_estimates(evaluations.cost_estimates(request, corpus, DEPTH, engine), output)
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)

@@ -172,6 +172,12 @@ def _add_reading(parser: _Parser, files: str) -> None:
 
 def _add_judged(parser: _Parser) -> None:
     """Options of the commands that ask judged queries."""
+    parser.add_argument(
+        "--timeout",
+        type=_amount,
+        metavar="SECONDS",
+        help="give up on what a provider is asked for one query after so long (default: 600)",
+    )
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
     parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rerank_lab.cli.limits import PROVIDER_TIMEOUT_S
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
@@ -34,8 +35,6 @@ from rerank_lab.views.saved import comparison
 SHOWN = 10
 _DEPTH = int(DEPTH.default)
 """What pipelines of a command hand over unless they say so: a recording is opened at that depth."""
-PROVIDER_TIMEOUT_S = 600.0
-"""For a pipeline that asks a provider, unless --timeout says otherwise."""
 
 
 def rank(arguments: argparse.Namespace, output: Output) -> int:

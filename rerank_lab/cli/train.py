@@ -6,10 +6,9 @@ import argparse
 from dataclasses import asdict, replace
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import open_collection
-from rerank_lab.core.context import Context
-from rerank_lab.core.spend import SpendMeter
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, LearnedModel
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
 from rerank_lab.pipeline.engine import default_engine
@@ -46,11 +45,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
     model = trainings.run(
         request,
         corpus,
-        Context(
-            cache=engine.scores,
-            progress=output.progress,
-            spend=SpendMeter(arguments.spend_limit),
-        ),
+        job_context(arguments, output, engine),
         engine,
     )
     if output.as_json:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from rerank_lab.core.errors import Cancelled, DeadlineExceeded, MissingKey
@@ -122,6 +122,9 @@ def _ignore(_: Progress) -> None:
 class Context:
     """`deadline` is a `time.monotonic()` moment; `cache=None` measures everything afresh.
 
+    `remote_stage_s` bounds a stage that asks a provider, for one query: long jobs have no deadline
+    as a whole, and building an index takes what it takes.
+
     `secrets` are keys typed into this session, by the name of their environment variable. They are
     handed to a provider at the moment of the call and kept nowhere else.
     """
@@ -129,6 +132,7 @@ class Context:
     cache: ScoreStore | None = None
     cancel: CancelToken = field(default_factory=CancelToken)
     deadline: float | None = None
+    remote_stage_s: float | None = None
     progress: Callable[[Progress], None] = _ignore
     seed: int = 0
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -163,6 +167,13 @@ class Context:
                 "page of the app; it then lives in this browser session only.",
             )
         return value
+
+    def for_remote_stage(self) -> Context:
+        """The context of a stage that asks a provider: it ends `remote_stage_s` from now."""
+        if self.remote_stage_s is None:
+            return self
+        ends = time.monotonic() + self.remote_stage_s
+        return replace(self, deadline=ends if self.deadline is None else min(ends, self.deadline))
 
     def checkpoint(self) -> None:
         """Raise Cancelled or DeadlineExceeded; called between batches."""

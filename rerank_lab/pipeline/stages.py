@@ -171,7 +171,8 @@ class StageRunner:
         self.ctx.enter_lane(reranker.lane)
         head, rest, blank_ids = self._split(node, before)
         docs = [self.corpus.by_id[doc_id] for doc_id in head.doc_ids]
-        reranked = reranker.rerank(self.query, docs, self.ctx, head)
+        ctx = self.ctx.for_remote_stage() if reranker.calls_out else self.ctx
+        reranked = reranker.rerank(self.query, docs, ctx, head)
         below = () if reranker.may_drop else (*rest, *blank_ids)
         ranking = reranked.ranking.followed_by(below)
         trace = reranked.trace + _blank_trace(blank_ids) + self._language_trace(reranker)
