@@ -99,9 +99,21 @@ def _message(body: str, path: str) -> str:
         value = payload
         for part in name.split(".") if name else []:
             value = value.get(part) if isinstance(value, dict) else None
-        if isinstance(value, str) and value.strip():
-            return _shortened(value)
+        words = _validation_words(value) if isinstance(value, list) else value
+        if isinstance(words, str) and words.strip():
+            return _shortened(words)
     return _shortened(body)
+
+
+def _validation_words(entries: Sequence[object]) -> str:
+    """What FastAPI says of a request: `documents.3: String should have at most 9 characters`."""
+    words = []
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(entry.get("msg"), str):
+            loc = entry.get("loc")
+            place = [str(part) for part in loc if part != "body"] if isinstance(loc, list) else []
+            words.append(": ".join(part for part in (".".join(place), entry["msg"]) if part))
+    return "; ".join(words)
 
 
 def _shortened(text: str) -> str:

@@ -75,6 +75,21 @@ def test_a_text_that_is_too_long_is_named_and_not_sent_again(
     assert words[:20] in caught.value.message
 
 
+def test_what_a_fastapi_server_says_of_a_request_is_read_out(fake: Start) -> None:
+    server = fake("infinity")
+    text = "people of Berlin " * 9000
+    said = {"type": "string_too_long", "loc": ["body", "documents", 4], "input": text,
+            "msg": "String should have at most 122880 characters"}  # fmt: skip
+    server.always = Switch(status=422, raw=json.dumps({"detail": [said, "odd", {"msg": 1}]}))
+    with pytest.raises(BackendError) as caught:
+        made("infinity", server).rerank(QUERY, [*DOCS, Document("long", text)], keyed())
+    assert "422: documents.4: String should have at most 122880 characters (5 documents" in str(
+        caught.value.message
+    )
+    assert "'long'" in caught.value.hint
+    assert len(server.requests) == 1
+
+
 def test_other_faults_of_a_server_are_tried_again(fake: Start) -> None:
     server = fake("tei")
     server.queue(Switch(status=500, words="CUDA out of memory"))
