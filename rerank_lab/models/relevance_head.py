@@ -34,6 +34,8 @@ def head_of(located: LocatedModel) -> Head:
     """
     config = located.json("config.json")
     architecture = located.architecture
+    if _is_module_chain(located):
+        return Head()
     if _is_bi_encoder(located) or not _scores_pairs(architecture, located):
         raise ModelUnavailable(
             f"{located.name} is not a cross-encoder: it has no trained relevance head"
@@ -100,6 +102,25 @@ def missing_head_keys(located: LocatedModel) -> list[str]:
 def _scores_pairs(architecture: str, located: LocatedModel) -> bool:
     known = architecture.endswith(("ForSequenceClassification", "ForCausalLM"))
     return known or (not architecture and located.onnx_file is not None)
+
+
+def _is_module_chain(located: LocatedModel) -> bool:
+    """Whether it is a cross-encoder whose head is modules of its own, the last with one output.
+
+    So sentence-transformers saves an encoder, a pooling and dense layers, as the Ettin rerankers
+    are (https://huggingface.co/blog/ettin-reranker).
+    """
+    if located.json("config_sentence_transformers.json").get("model_type") != "CrossEncoder":
+        return False
+    try:
+        modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
+        last = modules[-1]
+        head = located.json(f"{last['path']}/config.json")
+        is_dense = str(last["type"]).endswith(".Dense")
+    except (OSError, ValueError, TypeError, LookupError):
+        return False
+    has_weights = (located.folder / str(last["path"]) / "model.safetensors").is_file()
+    return is_dense and has_weights and head.get("out_features") == 1
 
 
 def _is_bi_encoder(located: LocatedModel) -> bool:

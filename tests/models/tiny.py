@@ -95,6 +95,27 @@ def save_cross_encoder(
     return folder
 
 
+def save_module_chain(folder: Path) -> Path:
+    """A cross-encoder of encoder, pooling and dense layers, as the Ettin rerankers are saved."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    from transformers import AutoModel
+
+    torch.manual_seed(7)
+    size = save_tokenizer(folder, types=False)
+    AutoModel.from_config(config_of("modernbert", size, 1)).eval().save_pretrained(str(folder))
+    hidden = Dense(32, 32, bias=False, activation_function=torch.nn.GELU())
+    head = Dense(32, 1, activation_function=torch.nn.Identity(), module_output_name="scores")
+    with torch.no_grad():
+        hidden.linear.weight.mul_(40.0)
+        head.linear.weight.mul_(40.0)
+    chain = [Transformer(str(folder)), Pooling(32, "cls"), hidden, head]
+    CrossEncoder(modules=chain, device="cpu").save_pretrained(str(folder))
+    return folder
+
+
 def save_bi_encoder(
     folder: Path, pooling: str = "mean", prompts: dict[str, str] | None = None
 ) -> Path:

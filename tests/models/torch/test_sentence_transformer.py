@@ -15,6 +15,7 @@ from tests.models.tiny import (
     ARCHITECTURES,
     save_bi_encoder,
     save_cross_encoder,
+    save_module_chain,
     save_multi_vector,
 )
 
@@ -34,6 +35,32 @@ def test_scores_agree_with_sentence_transformers(architecture: str, tmp_path: Pa
     theirs = reference.predict([(QUERY, t) for t in TEXTS], activation_fn=torch.nn.Identity())
     assert np.ptp(theirs) > 0.05, "a test on equal scores would prove nothing"
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+def test_a_head_made_of_modules_scores_as_its_reference_does(backend: str, tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    folder = save_module_chain(tmp_path)
+    options = ModelOptions(device="cpu", backend=backend)
+    ours = open_scorer(str(folder), Context(), options).score(QUERY, TEXTS, Context())
+    reference = CrossEncoder(str(folder), device="cpu", max_length=64)
+    theirs = reference.predict([(QUERY, t) for t in TEXTS], activation_fn=torch.nn.Identity())
+    assert np.ptp(theirs) > 0.05, "a test on equal scores would prove nothing"
+    np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+@pytest.mark.parametrize("broken", ["weights", "outputs"])
+def test_a_chain_of_modules_without_a_head_is_refused(broken: str, tmp_path: Path) -> None:
+    folder = save_module_chain(tmp_path)
+    if broken == "weights":
+        (folder / "3_Dense" / "model.safetensors").unlink()
+    else:
+        config = folder / "3_Dense" / "config.json"
+        config.write_text(config.read_text().replace('"out_features": 1', '"out_features": 3'))
+    with pytest.raises(ModelUnavailable, match="no trained relevance head"):
+        open_scorer(str(folder), Context(), TORCH)
 
 
 def test_scores_are_raw_logits_whatever_activation_the_model_names(tmp_path: Path) -> None:
