@@ -90,6 +90,41 @@ def test_what_a_fastapi_server_says_of_a_request_is_read_out(fake: Start) -> Non
     assert len(server.requests) == 1
 
 
+def test_a_reply_of_infinity_is_read_as_it_was_recorded(fake: Start) -> None:
+    server = fake("infinity")
+    results = [{"relevance_score": 0.5 + i / 16, "index": i, "document": None} for i in range(4)]
+    reply = {"object": "rerank", "results": results, "model": "tiny", "created": 1795856784,
+             "usage": {"prompt_tokens": 54, "total_tokens": 54}, "id": "infinity-1"}  # fmt: skip
+    server.always = Switch(raw=json.dumps(reply))
+    done = run("infinity", server, model="no-such-model")
+    assert done.ranking.doc_ids == ("d", "c", "b", "a")
+    assert (done.ranking.scale, done.trace.tokens_in) == ("probability", 54)
+    assert done.trace.warnings == ("Asked for no-such-model, answered by tiny.",)
+
+
+def test_a_proxy_that_passes_on_a_refusal_for_length_is_not_asked_again(fake: Start) -> None:
+    said = (
+        'litellm.BadRequestError: InfinityException - {"detail":[{"type":"string_too_long",'
+        '"loc":["body","documents",3],"msg":"String should have at most 122880 characters"}]}'
+    )
+    server = fake("cohere")
+    error = {"message": said, "type": "invalid_request_error", "param": None, "code": "422"}
+    server.always = Switch(status=422, raw=json.dumps({"error": error}))
+    with pytest.raises(BackendError) as caught:
+        run("cohere", server)
+    assert len(server.requests) == 1
+    assert "litellm.BadRequestError: InfinityException" in caught.value.message
+    assert "Document" in caught.value.hint
+
+
+def test_a_server_that_ends_while_it_is_asked_is_named_with_what_to_check(fake: Start) -> None:
+    server = fake("infinity")
+    server.always = Switch(drop=True)
+    with pytest.raises(BackendError, match="The connection to Infinity failed after 2") as caught:
+        run("infinity", server, retries=1)
+    assert "that the server is up" in caught.value.hint
+
+
 def test_other_faults_of_a_server_are_tried_again(fake: Start) -> None:
     server = fake("tei")
     server.queue(Switch(status=500, words="CUDA out of memory"))

@@ -163,6 +163,28 @@ def test_what_cannot_pass_is_told_at_once(
     assert hint in error.hint
 
 
+def test_a_server_pinned_to_another_model_is_told_in_its_words(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    said = "Server is pinned to 'owner/chat'; requested 'no-such-model'."
+    server.always = Switch(status=400, raw=json.dumps({"detail": said}))
+    error = failure(server, ctx)
+    assert len(server.requests) == 1
+    assert said.rstrip(".") in error.message
+
+
+def test_a_model_named_with_its_revision_is_the_one_asked_for(serve: Serve, ctx: Context) -> None:
+    server = serve()
+    message = {"content": "[3] > [2] > [1]", "role": "assistant"}
+    choice = {"finish_reason": "stop", "index": 0, "message": message}
+    reply = {"id": "7c677cf7", "choices": [choice], "model": "test-model@main",
+             "usage": {"completion_tokens": 4, "prompt_tokens": 1, "total_tokens": 5}}  # fmt: skip
+    server.always = Switch(raw=json.dumps(reply))
+    result = make(Listwise, server).rerank(QUERY, DOCS, ctx)
+    assert result.status is Status.OK
+    assert result.trace.warnings == ()
+    assert (result.trace.tokens_in, result.trace.tokens_out) == (1, 4)
+
+
 @pytest.mark.parametrize(
     "switch",
     [Switch(raw="<html>hello</html>"), Switch(raw="{}"), Switch(raw="[]"), Switch(cut=True)],
