@@ -113,7 +113,7 @@ def _is_module_chain(located: LocatedModel) -> bool:
     if located.json("config_sentence_transformers.json").get("model_type") != "CrossEncoder":
         return False
     try:
-        modules = json.loads((located.folder / "modules.json").read_text("utf-8"))
+        modules = load_json((located.folder / "modules.json").read_text("utf-8"))
         last = modules[-1]
         head = located.json(f"{last['path']}/config.json")
         is_dense = str(last["type"]).endswith(".Dense")
