@@ -18,12 +18,21 @@ from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import COMPARE_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
-from rerank_lab.views.evaluate import EvaluateView, QueryLine, evaluate_view, query_lines
+from rerank_lab.views.evaluate import (
+    EvaluateView,
+    QueryLine,
+    evaluate_view,
+    pipeline_labels,
+    query_lines,
+)
 from rerank_lab.views.evaluate_lines import design_line, open_line, unanswered
 from rerank_lab.views.health import kept_orders
 from rerank_lab.views.own_documents import choice_of
 from rerank_lab.views.query_changes import CHANGES, by_change, change_name
 from rerank_lab.views.reproduce import evaluate_command
+
+_PRIMARY, _BASELINE = "by", "baseline"
+"""The parameters of the link for the measure and the pipeline that others are compared with."""
 
 
 def draw(
@@ -70,17 +79,40 @@ def _choices(evaluation: Evaluation) -> tuple[str, str]:
     design = evaluation.design
     if len(design.pipelines) == 1 and len(design.measures) == 1:
         return design.measures[0], design.pipelines[0]
-    labels = {row.spec: row.label for row in evaluate_view(evaluation).rows}
+    labels = pipeline_labels(design.pipelines)[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        primary = st.selectbox("Compare by", design.measures, key=f"by_{design.id}", width=180)
+        primary = st.selectbox(
+            "Compare by",
+            design.measures,
+            index=_linked(_PRIMARY, design.measures),
+            key=f"by_{design.id}",
+            width=180,
+        )
         baseline = st.selectbox(
             "Baseline",
             design.pipelines,
+            index=_linked(_BASELINE, design.pipelines),
             format_func=lambda spec: labels[spec],
             key=f"baseline_{design.id}",
             width=300,
         )
-    return str(primary), str(baseline)
+    _link(_PRIMARY, primary, design.measures)
+    _link(_BASELINE, baseline, design.pipelines)
+    return primary, baseline
+
+
+def _linked(parameter: str, options: Sequence[str]) -> int:
+    """The place of what the link asks for; the first where it asks for nothing of these."""
+    value = st.query_params.get(parameter, "")
+    return options.index(value) if value in options else 0
+
+
+def _link(parameter: str, value: str, options: Sequence[str]) -> None:
+    """Put a choice into the link, unless it is the one that needs no word."""
+    if value != options[0]:
+        st.query_params[parameter] = value
+    elif parameter in st.query_params:
+        del st.query_params[parameter]
 
 
 def _unfinished(view: EvaluateView, experiment_id: str, resume: Callable[[str], None]) -> None:

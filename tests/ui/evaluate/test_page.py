@@ -244,3 +244,15 @@ def test_whether_queries_find_their_own_document_is_chosen_in_sight_and_in_the_l
     assert "A query's own document" not in [
         box.label for box in open_page("compare", corpus="helpdesk").selectbox
     ]
+
+
+def test_what_pipelines_are_compared_by_is_in_the_link() -> None:
+    made = plan(load_corpus("helpdesk"), ["bm25", "bm25(b=0.0)"], measures=["nDCG@10", "RR@10"])
+    run(made)
+    at = open_page("evaluate", exp=made.id, by="RR@10", baseline="bm25(b=0.0)")
+    assert "RR@10 against the baseline" in html(at)
+    assert list(at.dataframe[-1].value)[-1] == "± bm25"
+    next(box for box in at.selectbox if box.label == "Compare by").set_value("nDCG@10")
+    assert "nDCG@10 against the baseline" in html(drawn(at))
+    assert "by" not in at.query_params
+    assert "bm25(b=0.0)" in at.query_params["baseline"]
