@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import importlib
 import importlib.util
 import io
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,25 @@ def test_the_examples_for_frameworks_run_and_find_the_answer(example: str) -> No
     first = shown.getvalue().splitlines()[0]
     assert "heat from outside" in first
     assert "logit" in first
+
+
+OF_THE_EXAMPLE = "rare"
+"""The modules that the example of a page writes itself."""
+GUIDES = ("add-a-page.md", "add-a-model-family.md", "add-a-corpus-format.md")
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_what_an_example_of_a_guide_imports_is_there(guide: str) -> None:
+    text = (ROOT / "docs" / guide).read_text("utf-8")
+    examples = re.findall(r"^ *```python\n(.*?)^ *```$", text, re.M | re.S)
+    assert examples
+    for example in examples:
+        for node in ast.walk(ast.parse(textwrap.dedent(example), guide)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("rerank_lab."):
+                module = importlib.import_module(str(node.module))
+                for name in {alias.name for alias in node.names} - {OF_THE_EXAMPLE}:
+                    inner = f"{node.module}.{name}"
+                    assert hasattr(module, name) or importlib.util.find_spec(inner), inner
 
 
 def test_every_command_in_the_readme_is_a_command() -> None:
