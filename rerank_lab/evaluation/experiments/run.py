@@ -158,24 +158,23 @@ def run(
     record = _Record(experiment_folder(engine.home, experiment.id), must_keep)
     design = record.open(experiment.design)
     work = _Work(Experiment(experiment.corpus, design), engine, ctx)
-    if ctx.cache is not None:
-        earlier = record.folder.cells()
-        work.cells = {
-            (query.id, spec): cell
-            for query in design.queries
-            for spec in design.pipelines
-            if (cell := earlier.get((query.id, spec))) is not None and cell.answered
-        }
-    for query in design.queries:
-        for pipeline in map(Pipeline, design.pipelines):
-            if (query.id, str(pipeline)) in work.cells:
-                continue
-            cell = work.cell(query, pipeline)
-            record.add(cell)
-            if on_cell is not None:
-                on_cell(cell)
-            ctx.report("evaluating", len(work.cells), design.size)
-    return replace(score(design, work.cells.values()), unkept=record.problem)
+    with record.folder.turn() as first:
+        # Two processes meet in the middle, and take over what the other has answered.
+        queries = design.queries if first or record.problem else design.queries[::-1]
+        for query in queries:
+            for pipeline in map(Pipeline, design.pipelines):
+                if ctx.cache is not None:
+                    work.cells |= record.answered_since()
+                if (query.id, str(pipeline)) in work.cells:
+                    continue
+                cell = work.cell(query, pipeline)
+                record.add(cell)
+                if on_cell is not None:
+                    on_cell(cell)
+                ctx.report("evaluating", len(work.cells), design.size)
+    in_order = (work.cells.get((q.id, spec)) for q in design.queries for spec in design.pipelines)
+    cells = [cell for cell in in_order if cell is not None]
+    return replace(score(design, cells), unkept=record.problem)
 
 
 @dataclass(slots=True)
@@ -185,13 +184,24 @@ class _Record:
     folder: ExperimentFolder
     must_keep: bool
     problem: str = ""
+    _wanted: frozenset[CellKey] = frozenset()
+    _read_bytes: int = 0
 
     def open(self, design: Design) -> Design:
+        keys = ((query.id, spec) for query in design.queries for spec in design.pipelines)
+        self._wanted = frozenset(keys)
         try:
             return self.folder.open(design)
         except StorageError as error:
             self._failed(error)
             return design
+
+    def answered_since(self) -> dict[CellKey, Cell]:
+        """Cells that were answered since it was called last, by whatever process."""
+        if self.folder.signature()[0] == self._read_bytes:
+            return {}
+        cells, self._read_bytes = self.folder.cells_from(self._read_bytes)
+        return {key: one for key, one in cells.items() if key in self._wanted and one.answered}
 
     def add(self, cell: Cell) -> None:
         if self.problem:

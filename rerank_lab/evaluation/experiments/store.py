@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from rerank_lab.components.registry import current_spec
-from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.errors import InvalidInput, LabError, StorageError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import disk_errors, file_lock, write_file
 from rerank_lab.core.text import load_json
@@ -85,15 +86,34 @@ class ExperimentFolder:
 
     def cells(self) -> dict[CellKey, Cell]:
         """Every readable cell; the last of those with the same query and pipeline counts."""
+        return self.cells_from(0)[0]
+
+    def cells_from(self, offset: int) -> tuple[dict[CellKey, Cell], int]:
+        """The readable cells behind `offset` bytes, and the offset behind the last whole line."""
         cells: dict[CellKey, Cell] = {}
-        for line in _lines(self._cells):
+        for line in _lines(self._cells, offset):
+            if line.endswith(b"\n"):
+                offset += len(line)
+            if not line.strip():
+                continue
             try:
                 cell = Cell.from_json(load_json(line))
             except (ValueError, LabError):
                 _log.warning("A cell in %s cannot be read; it will be run again.", self.path)
                 continue
             cells[cell.query_id, cell.pipeline] = cell
-        return cells
+        return cells, offset
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """True inside for one process that runs this experiment, False for others at that time."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(self.path / "run", timeout_s=0))
+            except StorageError:
+                yield False
+            else:
+                yield True
 
     def add(self, cell: Cell) -> None:
         """Append a cell; it is on its way to the disk when the call returns.
@@ -170,10 +190,11 @@ def delete_experiment(experiment_id: str, home: Path | None = None) -> None:
             shutil.rmtree(path)
 
 
-def _lines(file: Path) -> Iterator[bytes]:
+def _lines(file: Path, offset: int = 0) -> Iterator[bytes]:
     try:
         with file.open("rb") as stream:
-            yield from (line for line in stream if line.strip())
+            stream.seek(offset)
+            yield from stream
     except FileNotFoundError:
         return
 
@@ -182,7 +203,7 @@ def _lines(file: Path) -> Iterator[bytes]:
 def _count(file: Path, signature: tuple[int, int]) -> int:
     """Different cells in a file; `signature` makes a changed file be read again."""
     keys = set()
-    for line in _lines(file):
+    for line in filter(bytes.strip, _lines(file)):
         try:
             key = msgspec.json.decode(line, type=_CellKeyRecord)
         except ValueError:
