@@ -95,7 +95,7 @@ def test_a_full_disk_is_named_and_the_evaluation_goes_on(
     full = tmp_path / "full"
 
     def no_large_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
     child = subprocess.run(
         [sys.executable, "-m", "rerank_lab", *COMMAND],
