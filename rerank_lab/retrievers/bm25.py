@@ -94,6 +94,10 @@ class BM25(Retriever):
             return ranking, Trace()
         return ranking, Trace(warnings=(STOP_WORDS_ONLY,))
 
+    def rarity(self, word: str) -> dict[str, float]:
+        """The terms of a word in the built index, each with its inverse document frequency."""
+        return {term: self._postings.idf(term) for term in self._analyzer.document_terms(word)}
+
     def close(self) -> None:
         """Let go of the index."""
         super().close()

@@ -7,6 +7,7 @@ adds up a few stored columns. Formulas: Kamphuis et al. 2020, "Which BM25 do you
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,15 @@ class Postings:
         contenders = _contenders(scores, k)
         best = contenders[np.lexsort((self.order[contenders], -scores[contenders]))][:k]
         return [(int(d), float(scores[d] + constant)) for d in best]
+
+    def idf(self, term: str) -> float:
+        """Inverse document frequency as Lucene has it, ln(1 + (N - df + 0.5) / (df + 0.5)).
+
+        That of a term of no document for one that the index does not hold.
+        """
+        number, n = self.terms.get(term), len(self.order)
+        df = 0 if number is None else int(self.start[number + 1] - self.start[number])
+        return math.log1p((n - df + 0.5) / (df + 0.5))
 
     def save(self, folder: Path) -> None:
         """Write the arrays and the list of terms into a folder."""

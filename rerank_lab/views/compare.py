@@ -20,7 +20,7 @@ from rerank_lab.views.hosted import facts_line
 from rerank_lab.views.judging import JudgedTop, judging_caveat
 from rerank_lab.views.labels import last_stages, short_labels
 from rerank_lab.views.rank_changes import Movement, moves, stage_ranking
-from rerank_lab.views.text import Segment, marker, shorten
+from rerank_lab.views.text import Rarity, Segment, marker, shorten
 
 MEASURE = "nDCG@10"
 JUDGED_DEPTH = 10
@@ -88,10 +88,14 @@ class PipelineOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """`show` cards a column; `pin` is a document followed everywhere."""
+    """`show` cards a column; `pin` is a document followed everywhere.
+
+    `rarity` tells how rare words are in the corpus; None while its index is not ready.
+    """
 
     show: int = 10
     pin: str = ""
+    rarity: Rarity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +338,9 @@ def _cards(topic: Topic, result: Result, options: CompareOptions) -> tuple[Card,
                 movement=move if reranks else None,
                 # Not the beginning of the text, which stands right below.
                 title=shorten(document.title, _TITLE_CHARS) or hit.doc_id,
-                snippet=mark.snippet(document.text, relevant=_in_text(spans, document)),
+                snippet=mark.snippet(
+                    document.text, relevant=_in_text(spans, document), rarity=options.rarity
+                ),
                 grade=topic.grades.get(hit.doc_id),
                 score=hit.score,
                 scale=result.ranking.scale,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from rerank_lab.components.base import Kind
 from rerank_lab.components.registry import expand, resolve, source_kind
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node, PipelineSpec
+from rerank_lab.core.spec import Node, PipelineSpec, format_literal
 from rerank_lab.pipeline.pipeline import Pipeline
 
 _COLUMN_CHARS = 40
 
 
 def short_labels(specs: Sequence[str]) -> dict[str, str]:
-    """A name for each spec: its stages without options, unless only those tell them apart."""
-    labels = {spec: _names(spec) for spec in specs}
+    """A name for each spec: its stages, with those options only in which the specs differ."""
+    stages = _labelled_stages(specs)
+    labels = {spec: " >> ".join(stages[spec]) for spec in specs}
     return labels if len(set(labels.values())) == len(labels) else {spec: spec for spec in specs}
 
 
@@ -60,7 +62,7 @@ def _plain(source: Node, depth: int) -> Node:
 def last_stages(specs: Sequence[str]) -> dict[str, str]:
     """The name of each spec's last stage where no other shares it, else the whole short label."""
     labels = short_labels(specs)
-    ends = {spec: _stage_names(spec)[-1] for spec in specs}
+    ends = {spec: stages[-1] for spec, stages in _labelled_stages(specs).items()}
     shared = list(ends.values())
     return {spec: end if shared.count(end) == 1 else labels[spec] for spec, end in ends.items()}
 
@@ -72,26 +74,59 @@ def numbered(specs: Sequence[str]) -> dict[str, str]:
     return {spec: f"[{number}]" for number, spec in enumerate(specs, 1)}
 
 
-def _names(spec: str) -> str:
-    return " >> ".join(_stage_names(spec))
+def _labelled_stages(specs: Sequence[str]) -> dict[str, list[str]]:
+    """The names of each spec's stages; a spec that cannot be read is its own only stage.
+
+    A stage shows an option when another stage of that name, in any of the specs, has another
+    value for it: what two pipelines share need not be read, and what tells them apart must be.
+    """
+    stages: dict[str, list[tuple[Node, Kind]]] = {}
+    for spec in specs:
+        with suppress(LabError):
+            first, *rest = resolve(spec).nodes
+            stages[spec] = [(first, "retriever"), *((node, "reranker") for node in rest)]
+    namesakes: dict[str, set[Node]] = {}
+    for node, kind in (
+        part for nodes in stages.values() for stage in nodes for part in _all(*stage)
+    ):
+        namesakes.setdefault(stage_label(node, kind), set()).add(node)
+    return {
+        spec: [_labelled(*stage, namesakes) for stage in stages[spec]] if spec in stages else [spec]
+        for spec in specs
+    }
 
 
-def _stage_names(spec: str) -> list[str]:
-    try:
-        nodes = resolve(spec).nodes
-    except LabError:
-        return [spec]
+def _all(node: Node, kind: Kind) -> Iterator[tuple[Node, Kind]]:
+    """A node and everything that is fused in it."""
+    yield node, kind
+    for source, of in _sources(node, kind):
+        yield from _all(source, of)
+
+
+def _sources(node: Node, kind: Kind) -> list[tuple[Node, Kind]]:
     return [
-        stage_label(node, "reranker" if place else "retriever") for place, node in enumerate(nodes)
+        (source, source_kind(source) if kind == "reranker" else kind) for source in node.sources
     ]
+
+
+def _labelled(node: Node, kind: Kind, namesakes: Mapping[str, set[Node]]) -> str:
+    """The label of a stage with the options in which its namesakes differ from it."""
+    label = stage_label(node, kind)
+    others = namesakes[label]
+    name = node.name if len({other.name for other in others}) > 1 or node.sources else label
+    inside = [_labelled(*source, namesakes) for source in _sources(node, kind)]
+    inside += [
+        f"{key}={format_literal(value)}"
+        for key, value in node.options
+        if any(other.values.get(key) != value for other in others)
+    ]
+    return f"{name}({','.join(inside)})" if inside else name
 
 
 def stage_label(node: Node, kind: Kind) -> str:
     """A stage in a word: a reranker by its model, a first stage by its name, a fusion in full."""
     if node.sources:
-        kinds = [source_kind(source) if kind == "reranker" else kind for source in node.sources]
-        pairs = zip(node.sources, kinds, strict=True)
-        inside = ",".join(stage_label(source, of) for source, of in pairs)
+        inside = ",".join(stage_label(*source) for source in _sources(node, kind))
         return f"{node.name}({inside})"
     if kind == "retriever":
         return node.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -41,6 +41,10 @@ _QUIET = frozenset(
     )
 )
 """Words that say nothing about where to look; marked only when a query has no others."""
+
+
+Rarity = Callable[[str], Mapping[str, float]]
+"""The terms of a word, each with its inverse document frequency in the corpus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,16 @@ class Marker:
         return tuple(_cut(text, self.spans(text)))
 
     def snippet(
-        self, text: str, limit: int = SNIPPET_CHARS, relevant: Spans = ()
+        self,
+        text: str,
+        limit: int = SNIPPET_CHARS,
+        relevant: Spans = (),
+        rarity: Rarity | None = None,
     ) -> tuple[Segment, ...]:
-        """The stretch of about `limit` characters that holds most different query words.
+        """The stretch of about `limit` characters that holds the rarest different query words.
+
+        Words weigh by `rarity`, so that one word of few documents draws the snippet more than
+        several that stand everywhere; without it all words weigh the same.
 
         With `relevant`, the characters of the text that a model calls so, it is the stretch that
         holds most of them. Ellipses show where it was cut. White space is squeezed; only the first
@@ -99,7 +110,7 @@ class Marker:
         start = (
             _most_relevant_start(flat, relevant, limit)
             if relevant
-            else _best_start(flat, spans, limit)
+            else _best_start(flat, spans, limit, rarity)
         )
         end = _word_end(flat, start + limit)
         inside = [(s - start, e - start) for s, e in spans if s >= start and e <= end]
@@ -222,13 +233,25 @@ def _most_relevant_start(text: str, relevant: Spans, limit: int) -> int:
     return _word_start(text, max(0, best - 40)) if best else 0
 
 
-def _best_start(text: str, spans: Sequence[tuple[int, int]], limit: int) -> int:
-    """Where to begin so that most different query words are inside; the earliest such place."""
-    best, best_count = 0, -1
-    for first, _ in [(0, 0), *spans]:
-        words = {text[s:e].casefold() for s, e in spans if s >= first and e <= first + limit - 40}
-        if len(words) > best_count:
-            best, best_count = first, len(words)
+def _best_start(
+    text: str, spans: Sequence[tuple[int, int]], limit: int, rarity: Rarity | None
+) -> int:
+    """Where to begin so that the query words inside weigh most; the earliest such place."""
+    weights: dict[str, Mapping[str, float]] = {}
+    words = [(start, end, text[start:end].casefold()) for start, end in spans]
+    for _, _, word in words:
+        if word not in weights:
+            # A word that the corpus' index does not hold (a stop word, say) tells next to nothing.
+            weights[word] = {word: 1.0} if rarity is None else rarity(word) or {word: 0.01}
+    best, most = 0, -1.0
+    for first in (0, *(start for start, _, _ in words)):
+        inside: dict[str, float] = {}
+        for start, end, word in words:
+            if start >= first and end <= first + limit - 40:
+                inside |= weights[word]
+        weight = sum(inside.values())
+        if weight > most:
+            best, most = first, weight
     # A little of what comes before makes the marked word readable.
     return _word_start(text, max(0, best - 40)) if best else 0
 

@@ -219,6 +219,22 @@ def test_labels_are_as_short_as_they_can_be_told_apart() -> None:
     assert short_labels([a, deep]) == {a: a, deep: deep}
 
 
+def test_labels_show_the_options_in_which_pipelines_differ() -> None:
+    sharp, soft = "bm25(b=0.5,k1=0.9) >> mmr", "bm25(b=0.5,k1=2.0) >> mmr"
+    assert short_labels([sharp, soft]) == {
+        sharp: "bm25(k1=0.9) >> mmr",
+        soft: "bm25(k1=2.0) >> mmr",
+    }
+    # A first stage that differs is named where the names alone would tell the pipelines apart too.
+    assert short_labels(["bm25", soft])[soft] == "bm25(b=0.5,k1=2.0) >> mmr"
+    assert short_labels([sharp, "bm25(b=0.5,k1=0.9)"])[sharp] == "bm25 >> mmr"
+    inside = "rrf(bm25(k1=2.0),dense)"
+    assert short_labels(["rrf(bm25,dense)", inside])[inside] == inside
+    hosted = [f'bm25 >> cohere(model="rerank-x",top={top})' for top in (5, 9)]
+    assert short_labels(hosted)[hosted[0]] == "bm25 >> rerank-x(top=5)"
+    assert last_stages([sharp, f"{sharp} >> mmr(top=3)"])[f"{sharp} >> mmr(top=3)"] == "mmr(top=3)"
+
+
 def test_a_pipeline_keeps_its_colour_while_others_come_and_go() -> None:
     first = pipeline_colours(["a", "b", "c"], {}, 6)
     assert first == {"a": 0, "b": 1, "c": 2}

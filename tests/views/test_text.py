@@ -4,6 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rerank_lab.core.context import Context
+from rerank_lab.core.types import Document
+from rerank_lab.corpora import Corpus
+from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.views.text import Marker, Segment, shorten
 
 TEXTS = st.text(max_size=400)
@@ -88,3 +92,14 @@ def test_relevant_parts_change_no_character_of_a_snippet(
     parts = Marker("a").snippet(text, 60, tuple(spans))
     shown = "".join(part.text for part in parts)
     assert shown.removeprefix("… ").removesuffix(" …") in " ".join(text.split())
+
+
+def test_a_snippet_goes_to_the_rare_word_rather_than_to_several_frequent_ones() -> None:
+    texts = ["reset my account and start to work", "start to work on the account"]
+    far = f"start to work on my account {'filler ' * 100} the watch {'filler ' * 100}"
+    index = BM25()
+    documents = (*map(Document, "ab", texts), Document("c", far), Document("d", "account work"))
+    index.build(Corpus("t", documents), Context())
+    marker = Marker("start work account watch")
+    assert marked(marker.snippet(far)) == ["start", "work", "account"]
+    assert marked(marker.snippet(far, rarity=index.rarity)) == ["watch"]

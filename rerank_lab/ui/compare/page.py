@@ -78,11 +78,16 @@ def _answers(
     draw = st.fragment(_results, run_every=poll_s)
     draw(screen, topic, tasks, checks, colours, polling, replay)
     if tour.is_on():
-        view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
+        view = compare(topic, run.outcomes(tasks), _options(screen, topic))
         tour.beside_compare(view, colours)
     if screen.doc and not editor.is_open() and not saved.is_open():
-        view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
+        view = compare(topic, run.outcomes(tasks), _options(screen, topic))
         document.show(view, screen.doc)
+
+
+def _options(screen: Screen, topic: Topic, show: int | None = None) -> CompareOptions:
+    """What the columns show of each document; `show` cards, else as many as the screen says."""
+    return CompareOptions(show or screen.show, screen.pin, resources.rarity(topic.corpus))
 
 
 def _results(
@@ -96,7 +101,7 @@ def _results(
 ) -> None:
     """All results known so far. While something is pending this runs again every POLL_S."""
     resources.jobs().touch(resources.waiter())
-    view = compare(topic, run.outcomes(tasks), CompareOptions(screen.show, screen.pin))
+    view = compare(topic, run.outcomes(tasks), _options(screen, topic))
     health.remember_orders(view)
     saved.banner(replay, screen.pipelines)
     _verdict(view)
@@ -123,7 +128,7 @@ def _presented(
 ) -> None:
     """As `_results`, on one screen for an audience."""
     resources.jobs().touch(resources.waiter())
-    view = compare(topic, run.outcomes(tasks), CompareOptions(ANSWERS, screen.pin))
+    view = compare(topic, run.outcomes(tasks), _options(screen, topic, ANSWERS))
     health.remember_orders(view)
     present.draw(view, screen.focus, checks, colours)
     if polling and not view.pending and not health.pending(checks):

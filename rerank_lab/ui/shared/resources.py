@@ -22,10 +22,12 @@ from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.evaluation.experiments.store import experiment_folder
 from rerank_lab.jobs.keys import JobKey
-from rerank_lab.jobs.table import Job, JobTable
+from rerank_lab.jobs.table import Job, JobState, JobTable
 from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.services.comparisons import Comparison, Entry, load
 from rerank_lab.views.own_documents import OwnDocuments
+from rerank_lab.views.text import Rarity
 
 
 @st.cache_resource
@@ -178,3 +180,11 @@ def prepare(opened: Corpus) -> Job:
         ctx=Context(cache=shared.scores),
         detached=True,
     )
+
+
+def rarity(opened: Corpus) -> Rarity | None:
+    """How rare words are in a corpus, by the index that `prepare` makes; None until it is there."""
+    if prepare(opened).state is not JobState.DONE:
+        return None
+    index = engine().built(resolve("bm25").source, opened, Context())
+    return index.rarity if isinstance(index, BM25) else None
