@@ -72,9 +72,9 @@ DARK = Theme(
     up="#7db4e6",
     down="#e8a256",
     still="#7b8894",
-    grades=("#2f2249", "#5f4793", "#a58edb", "#ddd0fa"),
-    grade_text=("#cbb6ea", "#f1eafd", "#1b1030", "#1b1030"),
-    grade_lines=("#453866", "#6d55a3", "#a58edb", "#ddd0fa"),
+    grades=("#4a3a70", "#6d55a3", "#a58edb", "#ddd0fa"),
+    grade_text=("#efe8fc", "#ffffff", "#1b1030", "#1b1030"),
+    grade_lines=("#6f5d9c", "#8b74c2", "#a58edb", "#ddd0fa"),
     pipelines=("#6ea8dc", "#e0a13f", "#52b8ab", "#cf8ac8", "#b3b866", "#94a1ae"),
     mark="#5a4a12",
 )
@@ -119,12 +119,12 @@ def line_colours(theme: Theme, line: BumpLine) -> tuple[str, str, str]:
 class BumpSizes:
     """How large the bump chart is drawn, in pixels.
 
-    `height` of None is by its ranks, unless the page stretches it. `right` is the margin for the
-    titles beside the last axis, which are left out when `titles` is false.
+    `height` does not depend on the ranks, so that a page can keep the place free. `right` is the
+    margin for the titles beside the last axis, which are left out when `titles` is false.
     `marker` and `number` are of the first k ranks, `deep_marker` and `deep_number` of those below.
     """
 
-    height: int | None = None
+    height: int = 500
     right: int = 228
     titles: bool = True
     label: int = 13
@@ -160,7 +160,7 @@ def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Any:
     titles_height = sizes.row * max(len(_rows(axis.label)) for axis in data.axes)
     figure.update_layout(template(theme))
     figure.update_layout(
-        height=sizes.height or int(min(620, 40 + titles_height + 20.5 * floor)),
+        height=sizes.height,
         margin={"l": 36, "r": sizes.right, "t": 12 + titles_height, "b": 8},
         hovermode="closest",
         shapes=[_cut_line(data.k, last, theme)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Ranking
 from rerank_lab.pipeline.results import Result
 from rerank_lab.views.compare import CompareColumn, CompareView, Topic, first_stage, title_of
@@ -90,6 +91,11 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     crossing = [d for d in in_some_top if not all(d in head for head in heads)]
     chosen = [*relevant, *(in_some_top if everything else crossing)]
     return bump_of(view, chosen, k=k, pin=pin)
+
+
+def has_chart(specs: Sequence[str]) -> bool:
+    """Whether these pipelines will have a chart: with a first stage and something to set beside."""
+    return len(specs) > 1 or any(parse(spec).stages for spec in specs)
 
 
 def bump_of(

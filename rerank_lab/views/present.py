@@ -107,7 +107,11 @@ def stepped_queries(corpus: Corpus) -> tuple[Query, ...]:
 
 def query_place(corpus: Corpus, text: str) -> QueryPlace:
     """The place of a query on screen. From one of the visitor's own, the next is the first."""
-    texts = [" ".join(query.text.split()) for query in stepped_queries(corpus)]
+    return place_among([" ".join(query.text.split()) for query in stepped_queries(corpus)], text)
+
+
+def place_among(texts: Sequence[str], text: str) -> QueryPlace:
+    """The place of a query among others. From one that is none of them, the next is the first."""
     if text not in texts:
         return QueryPlace(0, len(texts), "", texts[0] if texts else "")
     place = texts.index(text)

@@ -264,21 +264,104 @@ def test_an_evaluation_is_cancelled_reloaded_and_survives_a_crash(
     assert server.count_calls("forgot password iphone app") == before
 
 
-def test_a_query_of_an_evaluation_opens_in_compare_with_one_click(visit: Visit) -> None:
+def test_a_query_of_an_evaluation_opens_in_compare_and_leads_on_and_back(visit: Visit) -> None:
     visitor = visit()
     page = visitor.go("evaluate", p=["bm25", "bm25(b=0.0)"])
     visitor.press("evaluate")
     page.locator(".rl-results").wait_for(timeout=60_000)
+    evaluation = page.url.rpartition("exp=")[2]
+    page.get_by_role("radio", name="Got worse").or_(page.get_by_text("Got worse")).first.click()
     table = page.locator("[data-testid='stDataFrame'] canvas").last
     table.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
     box = table.bounding_box()
     assert box is not None
-    page.wait_for_timeout(1000)
     page.mouse.click(box["x"] + 28, box["y"] + 52)
     visitor.key("col_1").wait_for()
     assert len(titles(visitor, 0)) == 10
-    assert page.locator(".st-key-q input").input_value()
+    first = page.locator(".st-key-q input").input_value()
+    assert first
     assert "q=" in page.url
+    visitor.wait_for_text("Query 1 of")
+    visitor.press("walk_next")
+    visitor.wait_for_text("Query 2 of")
+    assert len(titles(visitor, 1)) == 10
+    assert page.locator(".st-key-q input").input_value() != first
+    visitor.press("walk_previous")
+    visitor.wait_for_text("Query 1 of")
+    visitor.press("walk_back_button")
+    page.locator(".rl-results").wait_for()
+    assert evaluation in page.url
+    assert "Got worse" in page.get_by_role("radio", checked=True).last.inner_text()
+    table = page.locator("[data-testid='stDataFrame'] canvas").last
+    table.wait_for()
+    page.wait_for_function(
+        "document.querySelector('.st-key-evaluate_queries').getBoundingClientRect().top"
+        " < innerHeight - 200"
+    )
+
+
+def test_back_and_forward_erase_no_pipeline_and_no_result(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.go(q=QUERY, p=["bm25", "bm25 >> identity"], show="5")
+    box = page.locator(".st-key-q input")
+
+    def seen(query: str, columns: int) -> None:
+        page.wait_for_function(f"document.querySelector('.st-key-q input')?.value === {query!r}")
+        for slot in range(columns):
+            visitor.key(f"edit_{slot}").locator("button").first.wait_for()
+            column = visitor.key(f"col_{slot}")
+            column.locator("[class*='st-key-title_'] button").nth(4).wait_for()
+
+    seen(QUERY, 2)
+    for query in ("forgot password", "stop the weekly email"):
+        box.fill(query)
+        box.press("Enter")
+        page.wait_for_url(f"**q={query.replace(' ', '+')}**")
+        seen(query, 2)
+    visitor.press("remove_1")
+    visitor.key("col_1").wait_for(state="detached")
+    page.get_by_role("link", name="Models").click()
+    page.get_by_text("models run here now").wait_for()
+    page.go_back()
+    seen("stop the weekly email", 1)
+    page.go_back()
+    seen("stop the weekly email", 2)
+    page.go_back()
+    seen("forgot password", 2)
+    page.go_forward()
+    seen("stop the weekly email", 2)
+    page.reload()
+    seen("stop the weekly email", 2)
+    other = visit()
+    other.page.goto(page.url)
+    other.page.locator(".st-key-q input").wait_for()
+    assert titles(other, 1) == titles(visitor, 1)
+
+
+def test_no_column_is_hidden_and_none_jumps_when_the_chart_arrives(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.go(q=QUERY, p=["bm25", SLOW, "bm25 >> faulty", "bm25(k1=2.0)"], show="5")
+    visitor.key("col_0").locator("[class*='st-key-title_'] button").first.wait_for()
+    before = visitor.key("col_0").bounding_box()["y"]
+    titles(visitor, 1)
+    visitor.key("bump_area").locator(".main-svg").first.wait_for()
+    failure = page.locator(".rl-failures")
+    assert "bm25 >> faulty" in failure.inner_text()
+    assert (
+        abs(visitor.key("col_0").bounding_box()["y"] - before)
+        <= failure.bounding_box()["height"] + 20
+    )
+    for slot in range(4):
+        column = visitor.key(f"col_{slot}").bounding_box()
+        assert column["x"] + column["width"] <= 1440
+    assert not page.locator(".rl-more").is_visible()
+    page.set_viewport_size({"width": 800, "height": 1000})
+    page.locator(".rl-more").wait_for()
+    strip = visitor.key("strip")
+    assert strip.evaluate("strip => strip.scrollWidth > strip.clientWidth + 100")
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
 
 
 @pytest.mark.models

@@ -41,6 +41,22 @@ def _segment(part: Segment) -> str:
     return text
 
 
+def failures(failed: Sequence[CompareColumn]) -> str:
+    """What did not answer, one line a pipeline, as HTML."""
+    lines = "".join(
+        f'<div class="rl-failure">⚠ <b>{escape(column.label)}</b> did not answer: '
+        f"{escape(column.failure.message)}</div>"
+        for column in failed
+        if column.failure is not None
+    )
+    return f'<div class="rl-failures" role="status">{lines}</div>'
+
+
+def more_columns(count: int) -> str:
+    """The hint that columns go on to the right; the style sheet shows it where they do."""
+    return f'<div class="rl-more">{count} pipelines · scroll sideways to see them all →</div>'
+
+
 def grade(value: int | None) -> str:
     """The grade as a chip, or nothing when it is not judged."""
     mark = grade_mark(value)
@@ -139,6 +155,8 @@ def verdict(text: str) -> str:
 def legend(judged: bool) -> str:
     """What grades and arrows mean, once for the page."""
     chips = "".join(map(grade, legend_grades(judged)))
+    if judged:
+        chips += '<span class="rl-grade rl-unjudged">no mark: unjudged</span>'
     arrows = (
         '<span class="rl-move rl-up">▲ 3</span><span class="rl-move rl-down">▼ 2</span>'
         f'<span class="rl-note">{MOVES_EXPLAINED}</span>'

@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 
 import streamlit as st
 
+from rerank_lab.core.errors import MissingKey
 from rerank_lab.ui.compare import cards
-from rerank_lab.ui.models import health
+from rerank_lab.ui.models import health, providers
 from rerank_lab.ui.shared import parts, run
+from rerank_lab.ui.shared.navigation import MODELS_PAGE, go_to
 from rerank_lab.views.compare import Card, CompareColumn, CompareView
 from rerank_lab.views.jobs import doing
 
-_SIDE_BY_SIDE = 3
-_WIDTH = 308
-"""Pixels; at usual widths of a window the last column in sight is cut, which says: scroll."""
+_ENTER_KEY = "Enter the key"
 
 
 def draw(
@@ -23,15 +23,20 @@ def draw(
     checks: health.Checks,
     earlier_specs: Collection[str] = (),
 ) -> None:
-    """Up to three columns share the width; more scroll sideways in their own strip.
+    """The columns share the width as long as it is enough; else they scroll in their own strip.
 
-    What failed in a column of `earlier_specs` is not offered to be tried again.
+    What failed is named above them, for its column may be out of sight. What failed in a column
+    of `earlier_specs` is not offered to be tried again.
     """
-    wide = len(view.columns) > _SIDE_BY_SIDE
-    strip = st.container(
-        horizontal=True, wrap=False, gap="medium", key="strip_wide" if wide else "strip"
-    )
-    places = [strip.container(width=_WIDTH if wide else "stretch") for _ in view.columns]
+    failed = [column for column in view.columns if column.failure is not None]
+    if failed:
+        st.html(cards.failures(failed))
+    count = len(view.columns)
+    with st.container(key=f"columns_{count}", gap="xsmall"):
+        if count > 1:
+            st.html(cards.more_columns(count))
+        strip = st.container(horizontal=True, wrap=False, gap="medium", key="strip")
+    places = [strip.container(width="stretch") for _ in view.columns]
     for column, place in zip(view.columns, places, strict=True):
         slot = colours[column.spec]
         with place.container(key=f"col_{slot}", gap="small"):
@@ -70,6 +75,16 @@ def _failed(column: CompareColumn, slot: int, *, can_retry: bool) -> None:
     if failure is not None:
         retry = (lambda: run.again(column.spec)) if can_retry else None
         parts.error_card(failure, key=f"col_{slot}", retry=retry)
+        if isinstance(failure, MissingKey):
+            pressed = st.button(
+                _ENTER_KEY,
+                key=f"enter_key_{slot}",
+                icon=":material/key:",
+                on_click=providers.choose_for,
+                args=(failure,),
+            )
+            if pressed:
+                go_to(MODELS_PAGE)
 
 
 def _card(card: Card, slot: int) -> None:

@@ -19,11 +19,12 @@ from rerank_lab.ui.compare import (
     evidence,
     present,
     saved,
+    walk,
 )
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, resources, run, tour
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
-from rerank_lab.views.bump import bump
+from rerank_lab.views.bump import bump, has_chart
 from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
 from rerank_lab.views.labels import pipeline_colours
 from rerank_lab.views.present import ANSWERS
@@ -40,6 +41,7 @@ def page() -> None:
     parts.notices(screen.notices)
     colours = _colours(screen)
     if not screen.present:
+        walk.draw(screen)
         chips.draw(screen, colours)
     corpus = parts.corpus_or_card(screen.corpus, screen.exclude_identical)
     if corpus is None:
@@ -144,34 +146,43 @@ def _verdict(view: CompareView) -> None:
 
 
 def _bump(view: CompareView, screen: Screen) -> None:
+    """The chart. Its height is the same from the first moment, so that the columns stay put."""
     with st.container(key="bump_area", gap="small"):
         everything = st.session_state.get("bump_all", False)
         data = bump(view, k=10, pin=screen.pin, everything=everything)
         if data is None:
-            if view.pending:
-                st.skeleton(height=320)
+            if view.pending and has_chart(screen.pipelines):
+                st.skeleton(height=charts.PAGE_SIZES.height)
+                _bump_legend(view, "")
             return
-        if data.lines:
-            # Its least width is by the pipelines asked for, so that it stays as they arrive.
-            with st.container(key=f"bump_strip_{len(view.columns)}"):
-                st.plotly_chart(
-                    charts.bump_chart(data, parts.theme()),
-                    theme=None,
-                    key="bump",
-                    on_select=_pin_clicked,
-                    selection_mode="points",
-                    config={"displayModeBar": False},
-                    alt="The ranks of each document from the first stage to each pipeline",
-                )
-        else:
-            st.caption(data.nothing_crosses(so_far=bool(view.pending)))
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-            st.html(cards.legend(view.judged), width="content")
-            st.toggle(
-                f"All of the top {data.k}",
-                key="bump_all",
-                help=data.left_out_words,
+        words = ""
+        if not data.lines:
+            words = data.nothing_crosses(so_far=bool(view.pending))
+            data = bump(view, k=10, pin=screen.pin, everything=True) or data
+        if not data.lines:
+            st.caption(words)
+            return
+        # Its least width is by the pipelines asked for, so that it stays as they arrive.
+        with st.container(key=f"bump_strip_{len(view.columns)}"):
+            st.plotly_chart(
+                charts.bump_chart(data, parts.theme()),
+                theme=None,
+                key="bump",
+                on_select=_pin_clicked,
+                selection_mode="points",
+                config={"displayModeBar": False},
+                alt="The ranks of each document from the first stage to each pipeline",
             )
+        _bump_legend(view, words or data.left_out_words, crosses=not words)
+
+
+def _bump_legend(view: CompareView, words: str, *, crosses: bool = True) -> None:
+    """What the marks mean, and the choice of all documents; `words` tell what is drawn."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.html(cards.legend(view.judged), width="content")
+        st.toggle("All of the top 10", key="bump_all", help=words or None)
+        if not crosses:
+            st.caption(words, width="content")
 
 
 def _pin_clicked() -> None:

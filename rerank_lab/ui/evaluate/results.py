@@ -13,7 +13,7 @@ from rerank_lab.components.model_languages import is_language_warning
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
-from rerank_lab.ui.compare import cards
+from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import COMPARE_PAGE, go_to
@@ -43,6 +43,7 @@ def draw(
 ) -> None:
     """All of it. `links` are the pipelines that a click on a query opens in Compare."""
     design = evaluation.design
+    walk.restore_choices(evaluation.id)
     top = st.container(gap="xsmall", key="evaluate_top")
     primary, baseline = _choices(evaluation)
     view = evaluate_view(evaluation, primary, baseline)
@@ -61,7 +62,8 @@ def draw(
     for text in kept_orders(evaluation):
         st.warning(parts.literal(text), icon=":material/warning:")
     _problems(view)
-    st.fragment(_queries)(evaluation, view, links, colours)
+    with st.container(key="evaluate_queries"):
+        st.fragment(_queries)(evaluation, view, links, colours)
     _downloads(evaluation, view.primary, baseline)
     _run_again(evaluation)
 
@@ -145,11 +147,13 @@ def _queries(
 ) -> None:
     st.markdown(f"**Queries, the biggest disagreement in {parts.literal(view.primary)} first**")
     lines, compared = _chosen_queries(evaluation, view)
+    walk.keep_choices(evaluation.id, _boxes(evaluation, view))
 
     def compare() -> None:
         clicked = st.session_state["to_compare"]
         if clicked is not None:
             state.set_query(lines[clicked["row"]].text)
+            walk.begin(evaluation.id, [line.text for line in lines])
             st.session_state["corpus"] = evaluation.design.corpus
             state.set_pipelines(links)
             same_texts = resources.own_documents(evaluation.design.corpus).same_texts
@@ -179,8 +183,18 @@ def _queries(
         placeholder="–",
         alt=f"{view.primary} of every query in every pipeline",
     )
+    if walk.came_back(evaluation.id):
+        parts.scroll_to("evaluate_queries")
     if st.session_state.pop("leave_for_compare", False):
         go_to(COMPARE_PAGE)
+
+
+def _boxes(evaluation: Evaluation, view: EvaluateView) -> tuple[str, ...]:
+    """The keys of what a visitor has chosen of an evaluation."""
+    baseline = next(row.spec for row in view.rows if row.baseline)
+    names = ("by", "baseline", "changed")
+    of_baseline = f"changed_pipeline_{evaluation.id}_{baseline}"
+    return (*(f"{name}_{evaluation.id}" for name in names), of_baseline)
 
 
 def _in_sight(names: Sequence[str], compared: ResultRow | None) -> list[str]:

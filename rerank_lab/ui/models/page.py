@@ -78,6 +78,7 @@ def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
         )
         return
     model_detail.draw(chosen, badges[chosen.name])
+    parts.bring_into_sight("model_card", once_for=chosen.name)
 
 
 def _memory() -> None:

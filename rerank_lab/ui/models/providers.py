@@ -24,17 +24,32 @@ _CHOSEN, _TESTS = "provider_chosen", "provider_tests"
 def draw() -> None:
     """The section: one row a provider, and what belongs to the chosen one below."""
     st.markdown("#### Hosted providers and language models")
-    ctx = Context(secrets=keys.secrets())
-    lines = (*views.provider_lines(ctx), *views.endpoint_lines(ctx))
-    # By name, not by what is ready: a row must not move when its key is typed.
-    lines = tuple(sorted(lines, key=lambda line: line.title.casefold()))
+    lines = _lines()
     _table(lines)
     chosen = next((x for x in lines if x.name == st.session_state.get(_CHOSEN)), None)
     if chosen is None:
         st.caption("Choose a row to enter a key for this session, or to test what is set.")
     else:
         _detail(chosen)
+        parts.bring_into_sight("provider_card", once_for=chosen.name)
     spending.field()
+
+
+def choose_for(error: LabError) -> None:
+    """Open the provider whose key an error misses, on the next visit of the page. For callbacks."""
+    words = f"{error.message} {error.hint}".split()
+    names = {word.strip(".,:;") for word in words}
+    for line in _lines():
+        if names.intersection(field.variable for field in line.keys):
+            st.session_state[_CHOSEN] = line.name
+            break
+
+
+def _lines() -> tuple[views.ProviderLine, ...]:
+    ctx = Context(secrets=keys.secrets())
+    lines = (*views.provider_lines(ctx), *views.endpoint_lines(ctx))
+    # By name, not by what is ready: a row must not move when its key is typed.
+    return tuple(sorted(lines, key=lambda line: line.title.casefold()))
 
 
 def _table(lines: tuple[views.ProviderLine, ...]) -> None:

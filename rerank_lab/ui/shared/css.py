@@ -60,7 +60,19 @@ _RULES = """
 .rl-bar i { display: block; height: 100%; background: var(--rl-border); border-radius: .2rem; }
 .rl-bar b { display: block; height: 100%; background: var(--rl-accent); border-radius: .2rem; }
 .rl-warning { font-size: .85rem; color: var(--rl-down); margin-top: .3rem; }
-.st-key-strip > * { min-width: 17rem; }
+.rl-unjudged { border: 1px dashed var(--rl-border); color: var(--rl-muted); }
+.rl-failure { font-size: .93rem; color: var(--rl-down); overflow-wrap: anywhere; }
+.st-key-strip > * { min-width: 15.4rem; }
+/* Shades at the ends of the strip as long as columns go on there; none where all are in sight. */
+.st-key-strip { overflow-x: auto; background:
+  linear-gradient(to right, var(--rl-background) 40%, transparent) left / 2.5rem 100% local,
+  linear-gradient(to left, var(--rl-background) 40%, transparent) right / 2.5rem 100% local,
+  linear-gradient(to right, var(--rl-border), transparent) left / .8rem 100% scroll,
+  linear-gradient(to left, var(--rl-border), transparent) right / .8rem 100% scroll;
+  background-repeat: no-repeat; }
+[class*="st-key-columns_"] { container-type: inline-size; }
+.rl-more { display: none; text-align: right; color: var(--rl-muted); font-size: .85rem; }
+@container (max-width: 42.4rem) { .st-key-strip > * { min-width: 13.5rem; } }
 [class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
 [class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
   box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
@@ -126,6 +138,12 @@ def stylesheet(*, dark: bool) -> str:
         f".st-key-bump_strip_{n} > * {{ min-width: {BUMP_SIDES + BUMP_UPRIGHT * n}px; }}"
         for n in range(1, MAX_PIPELINES + 1)
     )
+    # Columns need 15.4rem each and a gap of 1rem between them, or they scroll.
+    more = "".join(
+        f"@container (max-width: {16.4 * n - 1:.1f}rem) {{ .st-key-columns_{n} .rl-more "
+        "{ display: block; } }"
+        for n in range(3, MAX_PIPELINES + 1)
+    )
     # Dialogs stand outside of the app's own element, which knows which theme was chosen.
     scheme = f'[data-testid="stDialog"] {{ color-scheme: {"dark" if dark else "light"}; }}'
-    return f"<style>:root {{{values}}}{_RULES}{least}{scheme}</style>"
+    return f"<style>:root {{{values}}}{_RULES}{least}{more}{scheme}</style>"

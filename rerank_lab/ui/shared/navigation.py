@@ -9,6 +9,7 @@ from rerank_lab.ui.shared import state
 COMPARE, EVALUATE, CORPORA = "Compare", "Evaluate", "Corpora"
 """Titles of pages."""
 COMPARE_PAGE, EVALUATE_PAGE, CORPORA_PAGE = "compare.py", "evaluate.py", "corpora.py"
+MODELS_PAGE = "models.py"
 
 
 def compare_button(

@@ -77,3 +77,24 @@ def notices(texts: tuple[str, ...]) -> None:
     """Things to know that stop nothing."""
     for text in texts:
         st.info(literal(text), icon=":material/info:")
+
+
+def bring_into_sight(key: str, *, once_for: str) -> None:
+    """Scroll to the container of that key, once for each thing that is shown in it.
+
+    The page scrolls by itself for nothing that was already scrolled to: whoever scrolls on is left
+    alone while the page is drawn again.
+    """
+    state = f"in_sight_{key}"
+    fresh = st.session_state.get(state) != once_for
+    st.session_state[state] = once_for
+    if fresh:
+        scroll_to(key)
+
+
+def scroll_to(key: str) -> None:
+    """Scroll the page until the container or widget of that key is in sight."""
+    script = f"""<script>
+    document.querySelector(".st-key-{key}")?.scrollIntoView({{block: "nearest"}});
+    </script>"""
+    st.html(script, unsafe_allow_javascript=True)

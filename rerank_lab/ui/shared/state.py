@@ -102,6 +102,7 @@ def hidden_widgets() -> None:
         st.text_input("Presentation", key="present", bind="query-params")
         st.text_input("Pipeline in focus", key="focus", bind="query-params")
         st.text_input("Step of the tour", key="tour", bind="query-params")
+        st.text_input("Evaluation that led here", key="from", bind="query-params")
 
 
 def query_box() -> None:
