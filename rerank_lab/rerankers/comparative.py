@@ -21,8 +21,22 @@ from rerank_lab.rerankers.sorting import bubble_top, heap_top
 WINDOW = Param("window", 20, "Documents shown at once.", low=2, high=200, label="Window")
 STEP = Param("step", 10, "How far the window moves up each time.", low=1, high=199, label="Step")
 PASSES = Param("passes", 1, "How often the window walks over all.", low=1, high=10, label="Passes")
-CHILDREN = Param("children", 3, "Documents set against one, each time.", low=1, high=25)
-KEEP = Param("keep", 10, "How many places are decided; below, the old order.", low=1, high=1000)
+CHILDREN = Param(
+    "children",
+    3,
+    "Documents set against one, each time.",
+    low=1,
+    high=25,
+    label="Documents at a time",
+)
+KEEP = Param(
+    "keep",
+    10,
+    "How many places are decided; below, the old order.",
+    low=1,
+    high=1000,
+    label="Places decided",
+)
 
 
 class UnusableAnswer(BackendError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rerank_lab.components.base import Kind, Param
 from rerank_lab.components.catalogue import catalogue
-from rerank_lab.components.registry import Broken, expand, infos, resolve, source_kind
+from rerank_lab.components.registry import expand, resolve, source_kind
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal, Node, PipelineSpec
 
@@ -26,6 +26,12 @@ class Field:
     param: Param
     value: Literal
     automatic: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the option is called on a screen, its unit included."""
+        words = self.param.label or self.param.name.replace("_", " ").capitalize()
+        return f"{words} ({self.param.unit})" if self.param.unit else words
 
     @property
     def chosen(self) -> bool:
@@ -109,6 +115,12 @@ def with_stage(spec: PipelineSpec, name: str) -> PipelineSpec:
     return resolve(PipelineSpec((*spec.nodes, Node(name))))
 
 
+def with_first_stage(spec: PipelineSpec, name: str) -> PipelineSpec:
+    """The pipeline with another first stage; its rerankers and the number of candidates stay."""
+    depth = tuple(option for option in spec.source.options if option[0] == "k")
+    return resolve(PipelineSpec((Node(name, depth), *spec.stages)))
+
+
 def fused_with(spec: PipelineSpec, name: str) -> PipelineSpec:
     """The pipeline whose last reranker is fused with one more, by reciprocal rank."""
     last = spec.nodes[-1]
@@ -123,19 +135,6 @@ def parsed(text: str) -> tuple[PipelineSpec | None, LabError | None]:
         return resolve(text), None
     except LabError as error:
         return None, error
-
-
-def rerankers() -> Mapping[str, str]:
-    """Names that can be added as a stage, with a short description: models, then components."""
-    summaries = {
-        name: f"{model.title} ({model.parameters or 'size unknown'}, {model.licence})"
-        for name, model in catalogue().items()
-        if model.reranker
-    }
-    for info in infos("reranker"):
-        if not isinstance(info, Broken) and info.name not in summaries:
-            summaries[info.name] = info.summary
-    return summaries
 
 
 def _at(spec: PipelineSpec, path: Path) -> Node:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rerank_lab.components.registry import resolve
 from rerank_lab.evaluation.joint_comparisons import JointComparison, compare_jointly
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, LearnedModel
-from rerank_lab.views.form import rerankers
+from rerank_lab.views.choices import reranker_names
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.results_table import p_words, signed
 
@@ -111,7 +111,7 @@ def first_stages(pipelines: Sequence[str]) -> tuple[str, ...]:
 
 def signals() -> tuple[str, ...]:
     """Names that can be sources: quick ones, models of the catalogue, then components."""
-    return tuple(dict.fromkeys((*SIGNALS, *rerankers())))
+    return tuple(dict.fromkeys((*SIGNALS, *reranker_names())))
 
 
 def free_name(corpus: str, taken: Sequence[str]) -> str:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from rerank_lab.components.registry import resolve
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.views import form
+from rerank_lab.views import choices, form
 
 SPEC = resolve("rrf(bm25,dense) >> ms-marco-minilm-l12(top=20)")
 
@@ -116,7 +117,33 @@ def test_a_spec_typed_wrong_comes_back_as_an_error_with_a_hint() -> None:
 
 
 def test_what_can_be_added_names_models_and_components() -> None:
-    names = form.rerankers()
-    assert "ms-marco-minilm-l12" in names
-    assert "identity" in names
-    assert "dense" not in names
+    groups = choices.reranker_groups(Context(secrets={"COHERE_API_KEY": "x"}))
+    assert set(groups) <= set(choices.GROUPS)
+    assert "zerank-2" in groups[choices.DOWNLOAD]
+    assert "8.0 GB to fetch" in groups[choices.DOWNLOAD]["zerank-2"]
+    assert {"identity", "mmr", "threshold"} <= groups[choices.RULE].keys()
+    assert "its key is set" in groups[choices.PROVIDER]["cohere"]
+    assert "no key yet: VOYAGE_API_KEY" in groups[choices.PROVIDER]["voyage"]
+    assert "cross-encoder" in groups[choices.BY_NAME]
+    assert not any("dense" in names for names in groups.values())
+    assert len({name for names in groups.values() for name in names}) == sum(
+        map(len, groups.values())
+    )
+    assert {"bm25", "dense", "bge-small-en"} <= choices.first_stages().keys()
+
+
+def test_another_first_stage_leaves_the_rerankers_and_the_number_of_candidates() -> None:
+    spec, _ = form.parsed("bm25(k=30,k1=2.0) >> mmr(top=5) >> identity")
+    assert spec is not None
+    assert str(form.with_first_stage(spec, "rm3")) == "rm3(k=30) >> mmr(top=5) >> identity"
+    fused, _ = form.parsed("rrf(bm25,rm3) >> mmr")
+    assert fused is not None
+    assert str(form.with_first_stage(fused, "bm25")) == "bm25 >> mmr"
+
+
+def test_every_option_is_called_by_words() -> None:
+    for name in ("listwise", "setwise", "pointwise-llm", "threshold", "duot5"):
+        spec, error = form.parsed(f"bm25 >> {name}")
+        assert spec is not None, error
+        for section in form.sections(spec):
+            assert not [f.label for f in section.fields if "_" in f.label or f.label[0].islower()]

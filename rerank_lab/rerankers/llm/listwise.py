@@ -44,7 +44,14 @@ class Listwise(ComparativeLLMReranker, ListwiseReranker):
         WINDOW,
         STEP,
         PASSES,
-        Param("shuffles", 0, "Seeded orders to average over; 0 keeps the given one.", 0, 50),
+        Param(
+            "shuffles",
+            0,
+            "Seeded orders to average over; 0 keeps the given one.",
+            0,
+            50,
+            label="Shuffled orders",
+        ),
     )
 
     @property

@@ -37,9 +37,11 @@ _EXECUTION = (
     Param("tokens_per_minute", 0, "Your plan's limit; 0 for none.", 0, 1_000_000_000,
           execution=True, automatic="no limit"),
     Param("price_in", -1.0, "USD for a million tokens read; -1 for the dated price list.",
-          -1.0, 10_000.0, unit="USD", execution=True, automatic="by the price list"),
+          -1.0, 10_000.0, unit="USD", label="Price of a million tokens read", execution=True,
+          automatic="by the price list"),
     Param("price_out", -1.0, "USD for a million tokens written; -1 for the dated price list.",
-          -1.0, 10_000.0, unit="USD", execution=True, automatic="by the price list"),
+          -1.0, 10_000.0, unit="USD", label="Price of a million tokens written", execution=True,
+          automatic="by the price list"),
 )  # fmt: skip
 
 

@@ -39,7 +39,15 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         "logit or logprob",
         Param("form", "yesno", "What is scored.", choices=FORMS, label="Form"),
         LONG,
-        Param("concurrency", 4, "Calls of one query side by side.", 1, 16, execution=True),
+        Param(
+            "concurrency",
+            4,
+            "Calls of one query side by side.",
+            1,
+            16,
+            execution=True,
+            label="Calls side by side",
+        ),
     )
     batch_size: ClassVar[int | None] = _BATCH
 

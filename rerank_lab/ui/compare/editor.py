@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal, Node, PipelineSpec
 from rerank_lab.core.types import Query
@@ -15,8 +16,8 @@ from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.services.compare import llm_reranker_of
 from rerank_lab.services.cost_estimates import query_estimates
 from rerank_lab.ui.compare import prompts
-from rerank_lab.ui.shared import parts, resources, state
-from rerank_lab.views import form, hosted
+from rerank_lab.ui.shared import keys, parts, resources, state
+from rerank_lab.views import choices, form, hosted
 
 _TEXT = "editor_text"
 _KEPT = "editor_kept"
@@ -88,6 +89,7 @@ def _dialog(screen: state.Screen, old: str) -> None:
     if error is not None:
         parts.error_card(error, key="editor")
     if spec is not None:
+        _first_stage(spec)
         for section in form.sections(spec, screen.depth):
             _section(spec, section)
         _add_stage(can_fuse=len(spec.nodes) > 1)
@@ -140,8 +142,7 @@ def _section(spec: PipelineSpec, section: form.Section) -> None:
 def _field(field: form.Field, node: Node, key: str) -> None:
     param = field.param
     value: Literal | None = field.value
-    label = param.label or param.name
-    label = f"{label} ({param.unit})" if param.unit else label
+    label = field.label
     common: dict[str, Any] = {
         "key": key,
         "help": parts.literal(param.help),
@@ -180,19 +181,45 @@ def _field(field: form.Field, node: Node, key: str) -> None:
         st.text_input(label, value=str(value), **common)
 
 
+def _first_stage(spec: PipelineSpec) -> None:
+    names = choices.first_stages()
+    key = f"editor_first_{st.session_state[_VERSION]}"
+    current = spec.source.name
+    st.selectbox(
+        "First stage",
+        list(names),
+        index=list(names).index(current) if current in names else None,
+        format_func=lambda name: f"{name}: {names[name]}",
+        key=key,
+        placeholder="Choose another one",
+        help="Another first stage; the rerankers after it stay.",
+        on_change=_add,
+        args=(key, form.with_first_stage),
+    )
+
+
 def _add_stage(*, can_fuse: bool) -> None:
-    names = form.rerankers()
+    groups = choices.reranker_groups(Context(secrets=keys.secrets()))
     version = st.session_state[_VERSION]
+    group = st.segmented_control(
+        "More rerankers",
+        list(groups),
+        default=next(iter(groups)),
+        required=True,
+        format_func=lambda one: f"{one} ({len(groups[one])})",
+        key="editor_group",
+    )
+    names = groups.get(str(group), {})
     with st.grid("auto", min_column_width=240):
         st.selectbox(
             "Add a reranker",
             list(names),
             index=None,
             format_func=lambda name: f"{name}: {names[name]}",
-            key=f"editor_add_{version}",
+            key=f"editor_add_{version}_{group}",
             placeholder="Choose one to put at the end",
             on_change=_add,
-            args=(f"editor_add_{version}", form.with_stage),
+            args=(f"editor_add_{version}_{group}", form.with_stage),
         )
         if can_fuse:
             st.selectbox(
@@ -200,11 +227,11 @@ def _add_stage(*, can_fuse: bool) -> None:
                 list(names),
                 index=None,
                 format_func=lambda name: f"{name}: {names[name]}",
-                key=f"editor_fuse_{version}",
+                key=f"editor_fuse_{version}_{group}",
                 placeholder="Choose a second opinion",
                 help="Both rerank the same candidates; reciprocal rank fusion joins their orders.",
                 on_change=_add,
-                args=(f"editor_fuse_{version}", form.fused_with),
+                args=(f"editor_fuse_{version}_{group}", form.fused_with),
             )
 
 
