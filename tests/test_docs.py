@@ -47,6 +47,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.models
+@pytest.mark.timeout(900)  # it evaluates a sample through a cross-encoder, on a busy machine too
 def test_the_python_example_runs_as_it_stands() -> None:
     (example,) = blocks(README, "python")
     shown = io.StringIO()

@@ -25,7 +25,7 @@ def fresh() -> Iterator[None]:
 
 def open_page(name: str, **query: str | list[str]) -> AppTest:
     """The page of that file, drawn once, with these parameters in the URL."""
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     for key, value in query.items():
         at.query_params[key] = value
     at.run()

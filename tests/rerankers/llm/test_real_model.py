@@ -52,6 +52,7 @@ def _missing() -> str:
 
 
 pytestmark = [
+    pytest.mark.timeout(900),
     pytest.mark.models,
     pytest.mark.skipif(bool(_missing()), reason=_missing() or "-"),
 ]
@@ -97,7 +98,7 @@ def _unpack(folder: Path) -> None:
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(1500):
         assert server.poll() is None, log.read_text()[-2000:]
         try:
             with urllib.request.urlopen(url, timeout=1):
@@ -109,7 +110,8 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 def served(kind: Any, endpoint: tuple[str, str], **options: Any) -> Any:
     base_url, model = endpoint
-    return kind(base_url=base_url, model=model, **options)
+    # A busy machine is no defect: a model on it may take its time for an answer.
+    return kind(base_url=base_url, model=model, timeout_s=600, **options)
 
 
 def test_a_list_that_the_model_cannot_order_is_told_not_made_up(

@@ -89,7 +89,7 @@ def test_a_provider_is_asked_with_the_key_and_within_the_limit_of_the_session(
     monkeypatch.delenv("COHERE_API_KEY", raising=False)
     with FakeProvider("cohere") as server:
         spec = f'bm25(k=20) >> cohere(base_url="{server.url}",price=0.001)'
-        at = AppTest.from_file(str(FRAME), default_timeout=60)
+        at = AppTest.from_file(str(FRAME), default_timeout=240)
         at.session_state["session_keys"] = {"COHERE_API_KEY": KEY}
         at.session_state["spend_meter"] = SpendMeter(limit=0.0305)
         at.query_params["corpus"], at.query_params["p"] = "helpdesk", [spec]

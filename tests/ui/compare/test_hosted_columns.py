@@ -36,7 +36,7 @@ def server() -> Iterator[FakeProvider]:
 
 def asked(server: FakeProvider, key: str = "", **more: str) -> AppTest:
     """A session with that key that compares BM25 with the provider."""
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     at.query_params["q"] = Q
     at.query_params["p"] = ["bm25", f'bm25 >> cohere(base_url="{server.url}",top=20)']
     if key:
@@ -88,7 +88,7 @@ def test_cancelling_here_leaves_the_same_job_to_others() -> None:
     try:
         visits = []
         for _ in range(2):
-            at = AppTest.from_file(str(FRAME), default_timeout=60)
+            at = AppTest.from_file(str(FRAME), default_timeout=240)
             at.query_params["q"] = Q
             at.query_params["p"] = ["bm25 >> overlap"]
             visits.append(drawn(at))
@@ -109,7 +109,7 @@ def test_the_cancel_at_the_side_leaves_the_same_job_to_others_too() -> None:
     try:
         visits = []
         for _ in range(2):
-            at = AppTest.from_file(str(FRAME), default_timeout=60)
+            at = AppTest.from_file(str(FRAME), default_timeout=240)
             at.query_params["q"] = Q
             at.query_params["p"] = ["bm25 >> overlap"]
             visits.append(drawn(at))
@@ -136,7 +136,7 @@ def test_the_editor_tells_what_a_query_would_take(server: FakeProvider) -> None:
 
 
 def test_the_limit_of_the_session_stops_its_columns(server: FakeProvider) -> None:
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     at.session_state["session_keys"] = {VARIABLE: KEY}
     at.session_state["spend_meter"] = SpendMeter(limit=0.001)
     at.query_params["q"] = Q

@@ -33,7 +33,7 @@ def _fresh() -> Iterator[None]:
 
 def opened(**query: str | list[str]) -> AppTest:
     """The app as a link with these parameters opens it."""
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     for key, value in query.items():
         at.query_params[key] = value
     return drawn(at)

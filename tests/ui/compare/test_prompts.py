@@ -31,7 +31,7 @@ def chat() -> Iterator[FakeChat]:
 
 
 def visit(chat: FakeChat) -> AppTest:
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     at.query_params["q"] = Q
     at.query_params["p"] = ["bm25", f'bm25 >> listwise(base_url="{chat.url}",model="m",top=4)']
     at.session_state["session_keys"] = {"OPENAI_API_KEY": KEY}

@@ -42,7 +42,7 @@ def columns(provider: FakeProvider, chat: FakeChat) -> list[str]:
 
 
 def saved_with_a_key(specs: list[str]) -> AppTest:
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     for name, value in {"q": Q, "p": specs, "depth": "20", "show": "5"}.items():
         at.query_params[name] = value
     at.session_state["session_keys"] = KEYS
@@ -184,7 +184,7 @@ def test_a_key_goes_to_no_address_that_came_with_a_comparison_until_allowed() ->
         entry = saved.list_saved()[0]
         next(pages.fresh())
         provider.requests.clear()
-        at = AppTest.from_file(str(FRAME), default_timeout=60)
+        at = AppTest.from_file(str(FRAME), default_timeout=240)
         at.session_state["session_keys"] = KEYS
         drawn(at).button(key=f"latest_{entry.id}").click().run()
         assert "nothing was asked" in words(drawn(at))
@@ -219,7 +219,7 @@ def test_a_comparison_opens_with_its_choice_about_the_querys_own_document(home: 
     own = Corpus("own", documents, queries)
     save_corpus(own, {"name": "own", "content_hash": own.content_hash}, slug="own")
     resources.refresh_corpora()
-    at = AppTest.from_file(str(FRAME), default_timeout=60)
+    at = AppTest.from_file(str(FRAME), default_timeout=240)
     link = {"corpus": "own", "q": "moon rocks", "p": ["bm25"], "own": "kept"}
     for name, value in link.items():
         at.query_params[name] = value
