@@ -68,7 +68,9 @@ class Marker:
     def __init__(self, query: str, language: str = "en") -> None:
         self._analyzer = _analyzer(_SNOWBALL.get(language, "none"))
         terms = frozenset(self._analyzer.query_terms(query[:2000]))
-        self._terms = terms - _QUIET or terms
+        # As the analyzer writes them: "does" is "doe" to a stemmer.
+        quiet = {term for word in _QUIET for term in self._analyzer.document_terms(word)}
+        self._terms = terms - _QUIET - quiet or terms
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Start and end of each query word in `text`, in order, not overlapping."""

@@ -38,6 +38,7 @@ def test_words_of_the_query_are_marked(
 
 def test_question_words_are_not_marked_beside_words_that_say_more() -> None:
     assert marked(Marker("how do I print").segments("How do I print? Do it.")) == ["print"]
+    assert marked(Marker("why does it print").segments("This does print.")) == ["print"]
 
 
 @given(TEXTS, TEXTS)

@@ -156,7 +156,7 @@ def legend(judged: bool) -> str:
     """What grades and arrows mean, once for the page."""
     chips = "".join(map(grade, legend_grades(judged)))
     if judged:
-        chips += '<span class="rl-grade rl-unjudged">no mark: unjudged</span>'
+        chips += '<span class="rl-grade rl-unjudged">no mark: not judged</span>'
     arrows = (
         '<span class="rl-move rl-up">▲ 3</span><span class="rl-move rl-down">▼ 2</span>'
         f'<span class="rl-note">{MOVES_EXPLAINED}</span>'

@@ -49,6 +49,7 @@ def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
         rows = st.session_state["model_list"]["selection"]["rows"]
         st.session_state["model_chosen"] = lines[rows[0]].name if rows else ""
 
+    above = st.container(key="model_above")
     st.dataframe(
         {
             "Name": [line.name for line in lines],
@@ -77,8 +78,9 @@ def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
             'other hub id or folder works too: cross-encoder(model="owner/name").'
         )
         return
-    model_detail.draw(chosen, badges[chosen.name])
-    parts.bring_into_sight("model_card", once_for=chosen.name)
+    with above:
+        model_detail.draw(chosen, badges[chosen.name])
+        parts.bring_into_sight("model_card", once_for=chosen.name)
 
 
 def _memory() -> None:

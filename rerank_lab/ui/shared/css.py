@@ -27,7 +27,8 @@ _RULES = """
 .rl-same, .rl-new { color: var(--rl-muted); }
 .rl-grade { font-size: .8rem; padding: 0 .45rem; border-radius: .3rem; white-space: nowrap;
   line-height: 1.45; }
-.rl-g0 { background: var(--rl-g0); color: var(--rl-i0); }
+.rl-g0 { background: var(--rl-g0); color: var(--rl-i0);
+  box-shadow: inset 0 0 0 1px light-dark(transparent, var(--rl-muted)); }
 .rl-g1 { background: var(--rl-g1); color: var(--rl-i1); }
 .rl-g2 { background: var(--rl-g2); color: var(--rl-i2); }
 .rl-g3 { background: var(--rl-g3); color: var(--rl-i3); }

@@ -181,3 +181,8 @@ def test_a_page_of_hostile_documents_can_be_compared() -> None:
     for one in shown.columns[0].cards:
         safe(cards.card_head(one) + cards.card_body(one))
         assert len(one.title) <= 141
+
+
+def test_the_legend_tells_what_no_mark_means_where_something_is_judged() -> None:
+    assert "not judged" in cards.legend(judged=True)
+    assert "not judged" not in cards.legend(judged=False)
