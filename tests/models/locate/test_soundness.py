@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.corpora.load import corpus_from_texts
 from rerank_lab.models import open_encoder, open_scorer, open_token_encoder
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.locate.soundness import require_sound
@@ -21,6 +23,7 @@ from rerank_lab.models.torch.fusion_in_decoder import open_fusion_in_decoder
 from rerank_lab.models.torch.one_context import open_context_scorer
 from rerank_lab.models.torch.prompted import open_prompted_model
 from rerank_lab.models.torch.sparse import open_sparse_encoder
+from rerank_lab.pipeline.pipeline import Pipeline
 from tests.models.tiny import save_cross_encoder
 
 CTX = Context()
@@ -150,3 +153,14 @@ def test_a_language_model_is_no_cross_encoder_without_its_template(tmp_path: Pat
     with pytest.raises(ModelUnavailable, match="without that template") as caught:
         open_scorer(str(folder), CTX)
     assert "decoder(model=" in caught.value.hint
+
+
+def test_weights_that_are_no_numbers_rank_nothing(tmp_path: Path) -> None:
+    folder = save_cross_encoder(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    damaged = {name: tensor * float("nan") for name, tensor in weights.items()}
+    save_file(damaged, folder / "model.safetensors", metadata={"format": "pt"})
+    pipeline = Pipeline(f'bm25 >> cross-encoder(model="{folder}",backend="torch")')
+    error = pipeline.run("berlin", corpus_from_texts("people in berlin\nberlin museums")).error
+    assert error is not None
+    assert "2 of 2 documents a score that is not a number" in error.message
