@@ -107,3 +107,38 @@ def test_functions_stay_callable_when_packages_of_their_name_are_imported() -> N
         "assert str(rl.rerank('mmr', top=9)) == 'mmr(top=9)'; assert base.Retriever"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+_RUN_BY_SERVICES = {
+    "rerank_lab.evaluation.experiments": {"evaluate", "plan", "run"},
+    "rerank_lab.evaluation.experiments.run": {"evaluate", "plan", "run"},
+    "rerank_lab.evaluation.calibration": {"calibrate", "judged_scores", "require_judgments"},
+    "rerank_lab.learning": {"cross_validate", "plan", "train"},
+    "rerank_lab.learning.plan": {"plan"},
+    "rerank_lab.learning.run": {"train"},
+    "rerank_lab.rerankers.health": {"check"},
+}
+"""What compare, evaluate, calibrate, train and health run: for the app and the command line only
+through the service of that name."""
+
+
+@pytest.mark.parametrize("room", ["ui", "cli"])
+def test_app_and_command_line_reach_use_cases_through_services_only(room: str) -> None:
+    root = Path(rerank_lab.__file__).parent
+    beside = [
+        f"{path.relative_to(root)}: {node.module} import {alias.name}"
+        for path in sorted((root / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name in _RUN_BY_SERVICES.get(node.module or "", ())
+    ]
+    assert beside == []
+
+
+@pytest.mark.parametrize("part", ["compare", "evaluate", "calibrate", "train", "models/health.py"])
+def test_pages_with_a_service_submit_no_jobs_of_their_own(part: str) -> None:
+    place = Path(rerank_lab.__file__).parent / "ui" / part
+    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    assert files
+    assert [str(path) for path in files if "jobs().submit(" in path.read_text("utf-8")] == []

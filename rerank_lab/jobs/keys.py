@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class JobKey:
+class JobKey(Generic[R_co]):
     """Base of all job keys: equal when they are of one class and all fields are equal.
 
         @dataclass(frozen=True, slots=True)
-        class TrainKey(JobKey):
+        class TrainKey(JobKey[LearnedModel]):
             model: str
 
-    Each kind of work has a subclass, so that whoever looks at a job reads its fields.
+    Each kind of work has a subclass, so that whoever looks at a job reads its fields, and a type
+    for what the job results in.
     """
 
     @property

@@ -13,14 +13,15 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.core.guard import lab_errors
-from rerank_lab.jobs.keys import JobKey
+from rerank_lab.jobs.keys import JobKey, R_co
 
-K = TypeVar("K", bound=JobKey)
+K = TypeVar("K", bound=JobKey[Any])
+R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
 LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1}
@@ -48,20 +49,20 @@ class JobState(StrEnum):
 
 
 @dataclass(eq=False)
-class Job:
+class Job(Generic[R_co]):
     """One piece of work. Fields are written by the table and its worker; readers only look."""
 
-    key: JobKey
+    key: JobKey[R_co]
     name: str
     lane: str
-    work: Callable[[Context], Any]
+    work: Callable[[Context], R_co]
     ctx: Context
     by_stage: bool = False
     detached: bool = False
     token: CancelToken = field(default_factory=CancelToken)
     state: JobState = JobState.QUEUED
     progress: Progress = field(default_factory=lambda: Progress("waiting"))
-    result: Any = None
+    result: R_co | None = None
     error: LabError | None = None
     started_at: float | None = None
     ended_at: float | None = None
@@ -86,13 +87,13 @@ class Job:
             return None
         return self.seconds / steps * (total - steps)
 
-    def wait(self, timeout: float | None = None) -> Any:
+    def wait(self, timeout: float | None = None) -> R_co:
         """The result; raises the job's LabError, or Cancelled. TimeoutError when still at work."""
         if not self.finished.wait(timeout):
             raise TimeoutError(self.name)
         if self.error is not None:
             raise self.error
-        return self.result
+        return cast(R_co, self.result)
 
 
 class JobTable:
@@ -101,18 +102,18 @@ class JobTable:
     def __init__(self, lanes: Mapping[str, int] = LANES, lease_s: float = LEASE_S) -> None:
         self._lanes = dict(lanes)
         self._lease_s = lease_s
-        self._jobs: OrderedDict[JobKey, Job] = OrderedDict()
-        self._queues: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
+        self._jobs: OrderedDict[JobKey[Any], Job[Any]] = OrderedDict()
+        self._queues: dict[str, deque[Job[Any]]] = {lane: deque() for lane in lanes}
         self._busy: dict[str, int] = dict.fromkeys(lanes, 0)
-        self._switching: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
+        self._switching: dict[str, deque[Job[Any]]] = {lane: deque() for lane in lanes}
         self._lock = threading.RLock()
         self._freed = threading.Condition(self._lock)
         self._reaper: threading.Thread | None = None
 
     def submit(
         self,
-        key: JobKey,
-        work: Callable[[Context], Any],
+        key: JobKey[R],
+        work: Callable[[Context], R],
         *,
         lane: str = "cpu",
         name: str = "",
@@ -120,7 +121,7 @@ class JobTable:
         ctx: Context | None = None,
         detached: bool = False,
         by_stage: bool = False,
-    ) -> Job:
+    ) -> Job[R]:
         """The job of that key: a running or done one when there is one, else a new one.
 
         `work` is given a Context whose cancel token and progress belong to the job. A job that
@@ -152,20 +153,20 @@ class JobTable:
             self._forget_old()
             return job
 
-    def get(self, key: JobKey | None) -> Job | None:
+    def get(self, key: JobKey[R] | None) -> Job[R] | None:
         """The job of that key; None when there is none, or no key."""
         with self._lock:
             return self._jobs.get(key) if key is not None else None
 
     @overload
-    def jobs(self) -> list[Job]: ...
+    def jobs(self) -> list[Job[object]]: ...
 
     @overload
-    def jobs(self, kind: type[K], which: Callable[[K], bool] = ...) -> list[Job]: ...
+    def jobs(self, kind: type[K], which: Callable[[K], bool] = ...) -> list[Job[Any]]: ...
 
     def jobs(
         self, kind: type[Any] = JobKey, which: Callable[[Any], bool] = lambda _: True
-    ) -> list[Job]:
+    ) -> list[Job[Any]]:
         """The jobs that are kept, oldest first: all, or those whose key is of `kind` and passes."""
         with self._lock:
             jobs = list(self._jobs.values())
@@ -178,14 +179,14 @@ class JobTable:
                 if waiter in job.waiters:
                     job.waiters[waiter] = time.monotonic()
 
-    def release(self, key: JobKey, waiter: str) -> None:
+    def release(self, key: JobKey[object], waiter: str) -> None:
         """`waiter` no longer wants this job; without any other waiter it is cancelled."""
         with self._lock:
             job = self._jobs.get(key)
             if job is not None and job.waiters.pop(waiter, None) is not None:
                 self._cancel_if_alone(job)
 
-    def join(self, key: JobKey, waiter: str) -> None:
+    def join(self, key: JobKey[object], waiter: str) -> None:
         """`waiter` waits for this job too, as long as it is at work."""
         with self._lock:
             job = self._jobs.get(key)
@@ -193,7 +194,7 @@ class JobTable:
                 job.waiters[waiter] = time.monotonic()
                 self._start_reaper()
 
-    def leave(self, key: JobKey, waiter: str) -> None:
+    def leave(self, key: JobKey[object], waiter: str) -> None:
         """`waiter` asks for it to be stopped: cancelled, detached or not, unless others wait.
 
         Others count when they are heard of within the next `STOP_LEASE_S`.
@@ -208,7 +209,7 @@ class JobTable:
                 else:
                     self._start_reaper()
 
-    def cancel(self, key: JobKey) -> None:
+    def cancel(self, key: JobKey[object]) -> None:
         """Cancel for everybody. A queued job ends at once, a running one between two batches."""
         with self._lock:
             job = self._jobs.get(key)
@@ -218,7 +219,7 @@ class JobTable:
             if job.state is JobState.QUEUED:
                 self._end(job, JobState.CANCELLED, error=Cancelled())
 
-    def _cancel_if_alone(self, job: Job) -> None:
+    def _cancel_if_alone(self, job: Job[Any]) -> None:
         if not job.waiters and not job.detached:
             self.cancel(job.key)
 
@@ -256,7 +257,7 @@ class JobTable:
         self._freed.notify_all()
         self._start_worker(lane)
 
-    def enter_lane(self, job: Job, lane: str, checkpoint: Callable[[], None]) -> None:
+    def enter_lane(self, job: Job[Any], lane: str, checkpoint: Callable[[], None]) -> None:
         """Give the job a slot of this lane in place of the one it holds, once there is one.
 
         `checkpoint` is called while it waits, and may raise. The job counts as queued meanwhile.
@@ -282,7 +283,7 @@ class JobTable:
                 self._freed.notify_all()
                 self._start_worker(lane)
 
-    def leave_lane(self, job: Job) -> str:
+    def leave_lane(self, job: Job[Any]) -> str:
         """Take the job's slot from it; returns its lane, "" when it held none."""
         with self._lock:
             lane, job.holds = job.holds, ""
@@ -290,7 +291,7 @@ class JobTable:
                 self._free(lane)
             return lane
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job[Any]) -> None:
         def progress(now: Progress) -> None:
             job.progress = now
 
@@ -314,7 +315,7 @@ class JobTable:
 
     @staticmethod
     def _end(
-        job: Job, state: JobState, *, result: Any = None, error: LabError | None = None
+        job: Job[Any], state: JobState, *, result: Any = None, error: LabError | None = None
     ) -> None:
         if job.state.ended:  # cancelled while it waited for a lane
             return
@@ -345,7 +346,7 @@ class JobTable:
                     if not job.state.ended:
                         self._reap_job(job, time.monotonic())
 
-    def _reap_job(self, job: Job, now: float) -> None:
+    def _reap_job(self, job: Job[Any], now: float) -> None:
         gone = [w for w, at in job.waiters.items() if at < now - self._lease_s]
         for waiter in gone:
             del job.waiters[waiter]
@@ -361,7 +362,7 @@ class JobTable:
 class _JobLanes:
     """`core.context.LaneSlots` of one job."""
 
-    def __init__(self, table: JobTable, job: Job) -> None:
+    def __init__(self, table: JobTable, job: Job[Any]) -> None:
         self._table = table
         self._job = job
 

@@ -78,7 +78,7 @@ def run(request: CalibrationRequest, corpus: Corpus, ctx: Context, engine: Engin
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateKey(JobKey):
+class CalibrateKey(JobKey[Calibration]):
     """A calibration on these documents and judgments.
 
     `judgments` is a digest of all grades, and of what queries leave out.
@@ -99,8 +99,8 @@ def job_key(request: CalibrationRequest, corpus: Corpus, session: Session) -> Ca
     return CalibrateKey(request, corpus.content_hash, digest, bound)
 
 
-def start(request: CalibrationRequest, corpus: Corpus, session: Session) -> Job:
-    """The job whose result is a `Calibration`: the one at work or done, else a new one.
+def start(request: CalibrationRequest, corpus: Corpus, session: Session) -> Job[Calibration]:
+    """The job of a calibration: the one at work or done, else a new one.
 
     Raises:
         InvalidInput: The judgments alone rule it out.

@@ -55,7 +55,7 @@ def run(request: CompareRequest, corpus: Corpus, ctx: Context, engine: Engine) -
 
 
 @dataclass(frozen=True, slots=True)
-class CompareKey(JobKey):
+class CompareKey(JobKey[Result]):
     """One pipeline for one query. `attempt` tells runs apart that were asked for again.
 
     `prompts` are digests of the edited prompts that the pipeline uses.
@@ -84,8 +84,8 @@ def start(
     *,
     attempt: str = "",
     describe: Describe = lambda _: "",
-) -> Job:
-    """The job whose result is a `Result`: the one at work or done, else a new one.
+) -> Job[Result]:
+    """The job of a pipeline: the one at work or done, else a new one.
 
     What providers answer is recorded in the job's context.
 

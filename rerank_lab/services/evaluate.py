@@ -86,7 +86,7 @@ def run(request: EvaluationRequest, corpus: Corpus, ctx: Context, engine: Engine
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateKey(JobKey):
+class EvaluateKey(JobKey[str]):
     """An experiment from where it stands: so many answers, the last at that time."""
 
     experiment_id: str
@@ -97,7 +97,7 @@ class EvaluateKey(JobKey):
     session: Bound
 
 
-def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job:
+def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job[str]:
     """The job of an evaluation; `experiment_of` says under which id its results are kept.
 
     The same evaluation that is at work already is joined; one that stopped goes on.
@@ -108,7 +108,7 @@ def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job:
     return _start(planned(request, corpus, session.engine), session, afresh=request.afresh)
 
 
-def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job:
+def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job[str]:
     """Go on with a kept experiment that stopped.
 
     Raises:
@@ -123,17 +123,17 @@ def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job:
     return _start(Experiment(corpus, design), session)
 
 
-def experiment_of(job: Job) -> str:
+def experiment_of(job: Job[str]) -> str:
     """The id of the experiment that a job of this service runs."""
     return cast(EvaluateKey, job.key).experiment_id
 
 
-def jobs_of(experiment_id: str, session: Session) -> list[Job]:
+def jobs_of(experiment_id: str, session: Session) -> list[Job[str]]:
     """The jobs of an experiment that are at work or have ended, oldest first."""
     return session.jobs.jobs(EvaluateKey, lambda key: key.experiment_id == experiment_id)
 
 
-def _start(experiment: Experiment, session: Session, *, afresh: bool = False) -> Job:
+def _start(experiment: Experiment, session: Session, *, afresh: bool = False) -> Job[str]:
     for job in jobs_of(experiment.id, session):
         if not job.state.ended:
             session.jobs.join(job.key, session.waiter)

@@ -16,7 +16,7 @@ from rerank_lab.services.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class HealthRequest(JobKey):
+class HealthRequest(JobKey[Health]):
     """Check a reranker with its options. How many candidates it takes makes no difference."""
 
     reranker: str
@@ -46,8 +46,8 @@ def requests(pipeline: Pipeline) -> tuple[HealthRequest, ...]:
     return tuple(checkable)
 
 
-def start(request: HealthRequest, session: Session) -> Job:
-    """The job whose result is a `Health`: the one at work or done, else a new one."""
+def start(request: HealthRequest, session: Session) -> Job[Health]:
+    """The job of a check: the one at work or done, else a new one."""
     node = Node(request.reranker, request.options)
 
     def work(ctx: Context) -> Health:

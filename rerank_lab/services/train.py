@@ -82,19 +82,19 @@ def run(request: TrainingRequest, corpus: Corpus, ctx: Context, engine: Engine) 
 
 
 @dataclass(frozen=True, slots=True)
-class TrainKey(JobKey):
+class TrainKey(JobKey[str]):
     """The training of a model, begun at that moment in nanoseconds since 1970."""
 
     model: str
     begun_ns: int
 
 
-def jobs_of(model: str, session: Session) -> list[Job]:
+def jobs_of(model: str, session: Session) -> list[Job[str]]:
     """The trainings of a model of this name, oldest first."""
     return session.jobs.jobs(TrainKey, lambda key: key.model == model)
 
 
-def start(request: TrainingRequest, corpus: Corpus, session: Session) -> Job:
+def start(request: TrainingRequest, corpus: Corpus, session: Session) -> Job[str]:
     """The job of a training: the one at work under that name, else a new one.
 
     Its result is the name of the model.

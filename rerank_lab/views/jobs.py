@@ -17,14 +17,14 @@ OTHERS = "asked for by another visitor"
 class JobLine:
     """One job at work. `can_stop` is False for what only other visitors wait for."""
 
-    key: JobKey
+    key: JobKey[object]
     name: str
     doing: str
     share: float | None
     can_stop: bool
 
 
-def job_line(job: Job, me: str, left: Container[JobKey] = ()) -> JobLine:
+def job_line(job: Job[object], me: str, left: Container[JobKey[object]] = ()) -> JobLine:
     """A job as the visitor `me` sees it; `left` holds the keys of those that `me` has left."""
     others = any(waiter != me for waiter in job.waiters)
     mine = me in job.waiters or not others
@@ -48,5 +48,5 @@ def doing(message: str, done: int = 0, total: int = 0, elapsed_s: float | None =
     return f"{message}{counted}{took}"
 
 
-def _elapsed(job: Job) -> float | None:
+def _elapsed(job: Job[object]) -> float | None:
     return None if job.started_at is None else job.seconds

@@ -128,7 +128,7 @@ def _grade() -> int:
     return int(text) if text in ("1", "2", "3") else 1
 
 
-def _job(request: CalibrationRequest, corpus: Corpus) -> Job:
+def _job(request: CalibrationRequest, corpus: Corpus) -> Job[Calibration]:
     """The calibration's job: the one at work or done, else a new one."""
     key = calibrate.job_key(request, corpus, session())
     known = resources.jobs().get(key)
@@ -167,7 +167,7 @@ def _shown(corpus: Corpus, spec: str, grade: int, now: Screen) -> None:
     if job.error is not None:
         parts.error_card(job.error, key="calibration")
         return
-    _result(corpus, cast(Calibration, job.result), now)
+    _result(corpus, job.wait(), now)
 
 
 def _result(corpus: Corpus, calibration: Calibration, now: Screen) -> None:

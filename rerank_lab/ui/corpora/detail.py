@@ -208,7 +208,7 @@ def _change(entry: CorpusEntry) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class AttachKey(JobKey):
+class AttachKey(JobKey[ImportReport]):
     """Adding an upload of queries or judgments to a corpus."""
 
     upload: str
@@ -252,7 +252,7 @@ def _attach(entry: CorpusEntry, what: Literal["queries", "qrels"]) -> None:
         resources.refresh_corpora()
         st.rerun()
     else:
-        draw_report(job.result, key=what, replaced=True)
+        draw_report(job.wait(), key=what, replaced=True)
 
 
 def delete_button(entry: CorpusEntry) -> None:

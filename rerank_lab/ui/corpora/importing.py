@@ -51,7 +51,7 @@ def draw() -> None:
     if inspection.error is not None:
         parts.error_card(inspection.error, key="inspect")
         return
-    _preview(upload, inspection.result, options)
+    _preview(upload, inspection.wait(), options)
     if job is not None:
         _not_done(job)
 
@@ -129,7 +129,7 @@ def _reading_options() -> ImportOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class InspectKey(JobKey):
+class InspectKey(JobKey[Preview]):
     """Looking at an upload, read in this format and encoding."""
 
     upload: str
@@ -137,7 +137,7 @@ class InspectKey(JobKey):
     encoding: str
 
 
-def _inspect_job(upload: Upload, options: ImportOptions) -> Job:
+def _inspect_job(upload: Upload, options: ImportOptions) -> Job[Preview]:
     def work(_: Context) -> Preview:
         return inspect(InspectionRequest(upload.name, upload.path, options))
 
@@ -237,7 +237,7 @@ def _replace_box(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportKey(JobKey):
+class ImportKey(JobKey[ImportReport]):
     """Importing an upload as a corpus of that name."""
 
     upload: str
@@ -271,7 +271,7 @@ def _start(
     st.session_state["import_job"] = job.key
 
 
-def _not_done(job: Job) -> None:
+def _not_done(job: Job[ImportReport]) -> None:
     """An import at work, or one that came to nothing; the form above is as it was."""
     if not job.state.ended:
         watch(job)
@@ -283,11 +283,11 @@ def _not_done(job: Job) -> None:
         parts.error_card(job.error, key="import")
 
 
-def _report(job: Job) -> None:
+def _report(job: Job[ImportReport]) -> None:
     if first_time(job):
         resources.refresh_corpora()
         st.rerun()
-    report: ImportReport = job.result
+    report = job.wait()
     with st.container(border=True, key="import_done"):
         draw_report(report, "import")
         with st.container(horizontal=True):

@@ -87,7 +87,7 @@ def _build_form(corpus: Corpus) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexKey(JobKey):
+class IndexKey(JobKey[None]):
     """Building the index of a first stage for a corpus."""
 
     corpus_hash: str

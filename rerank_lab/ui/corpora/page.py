@@ -119,7 +119,7 @@ def _corpus(name: str) -> None:
     if job.error is not None:
         parts.error_card(job.error, key="summary")
         return
-    summary: CorpusSummary = job.result
+    summary = job.wait()
     _facts(summary)
     corpus_detail.draw(entry, corpus, summary)
 
@@ -131,7 +131,7 @@ def _facts(summary: CorpusSummary) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class SummaryKey(JobKey):
+class SummaryKey(JobKey[CorpusSummary]):
     """The facts of a corpus, for so many queries and judgments."""
 
     corpus: str
@@ -140,7 +140,7 @@ class SummaryKey(JobKey):
     judgments: int
 
 
-def _summary_job(entry: CorpusEntry, corpus: Corpus) -> Job:
+def _summary_job(entry: CorpusEntry, corpus: Corpus) -> Job[CorpusSummary]:
     def work(_: object) -> CorpusSummary:
         return stored_summary(entry.name) if entry.kind == "imported" else summarise(corpus)
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.rerankers.health import Health
 from rerank_lab.services import health
 from rerank_lab.ui.shared import resources
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
 
-Checks = Mapping[str, tuple[Job, ...]]
+Checks = Mapping[str, tuple[Job[Health], ...]]
 """Canonical pipeline spec -> one job for each of its rerankers."""
 
 _QUERIES_KEPT = 20
@@ -23,9 +23,11 @@ _QUERIES_KEPT = 20
 
 def submit(pipelines: Iterable[Pipeline]) -> Checks:
     """Check each reranker once a process; the same model in two pipelines is one check."""
-    started: dict[JobKey, Job] = st.session_state.setdefault("health_jobs", {})
+    started: dict[health.HealthRequest, Job[Health]] = st.session_state.setdefault(
+        "health_jobs", {}
+    )
     visitor_session = session()
-    checks: dict[str, tuple[Job, ...]] = {}
+    checks: dict[str, tuple[Job[Health], ...]] = {}
     for pipeline in pipelines:
         requests = health.requests(pipeline)
         for request in requests:
@@ -35,7 +37,7 @@ def submit(pipelines: Iterable[Pipeline]) -> Checks:
     return checks
 
 
-def jobs_of(spec: str) -> tuple[Job, ...]:
+def jobs_of(spec: str) -> tuple[Job[Health], ...]:
     """The checks of a pipeline's rerankers that anybody has started; starts none."""
     jobs = map(resources.jobs().get, health.requests(Pipeline(spec)))
     return tuple(job for job in jobs if job is not None)

@@ -130,7 +130,7 @@ def _where(line: views.ProviderLine) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderTestKey(JobKey):
+class ProviderTestKey(JobKey[ProviderProbe]):
     """One press of a session on the test of a provider, in nanoseconds since 1970."""
 
     provider: str
@@ -145,7 +145,7 @@ def _test(line: views.ProviderLine, model: str, address: str) -> None:
         return probe(views.testable(line, model, address), ctx, title=line.title)
 
     me = resources.waiter()
-    tests: dict[str, Job] = st.session_state.setdefault(_TESTS, {})
+    tests: dict[str, Job[ProviderProbe]] = st.session_state.setdefault(_TESTS, {})
     tests[line.name] = resources.jobs().submit(
         ProviderTestKey(line.name, me, time.time_ns()),
         work,
@@ -157,7 +157,7 @@ def _test(line: views.ProviderLine, model: str, address: str) -> None:
 
 
 def _tested(line: views.ProviderLine) -> None:
-    job: Job | None = st.session_state.get(_TESTS, {}).get(line.name)
+    job: Job[ProviderProbe] | None = st.session_state.get(_TESTS, {}).get(line.name)
     if job is None:
         return
     if not job.state.ended and not job.finished.wait(0.5):
@@ -165,7 +165,7 @@ def _tested(line: views.ProviderLine) -> None:
     elif job.error is not None:
         parts.error_card(job.error, key="provider_test")
     else:
-        _result(job.result)
+        _result(job.wait())
 
 
 def _result(outcome: ProviderProbe) -> None:

@@ -158,13 +158,13 @@ def waiter() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareKey(JobKey):
+class PrepareKey(JobKey[None]):
     """Getting the BM25 index of a corpus ready."""
 
     corpus_hash: str
 
 
-def prepare(opened: Corpus) -> Job:
+def prepare(opened: Corpus) -> Job[None]:
     """Get the BM25 index of a corpus ready in the background, before the first query asks."""
     shared = engine()
     node = resolve("bm25").source

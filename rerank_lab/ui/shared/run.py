@@ -32,7 +32,7 @@ class Task:
     """One pipeline asked for one topic: a job, or what was kept of an earlier one."""
 
     spec: str
-    job: Job | None = None
+    job: Job[Result] | None = None
     earlier_outcome: PipelineOutcome | None = None
 
     @property
@@ -58,7 +58,7 @@ def submit(
     started for what has an outcome in `earlier_outcomes`.
     """
     visitor_session = session()
-    known: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
+    known: dict[CompareKey, Job[Result]] = st.session_state.get("compare_jobs", {})
     tasks: dict[CompareKey, Task] = {}
     for spec in specs:
         if spec in earlier_outcomes:
@@ -123,9 +123,9 @@ def _afresh(topic: Topic) -> str:
 
 def first_documents(corpus: Corpus, query: Query, count: int) -> tuple[str, ...]:
     """What stands on top of the first finished column of this query here; () without one."""
-    jobs: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
+    jobs: dict[CompareKey, Job[Result]] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
-        result: Result | None = job.result
+        result = job.result
         if result is None or not result.stages or result.stages[-1].ranking is None:
             continue
         if key.corpus_hash == corpus.content_hash and result.query.text == query.text:
@@ -150,7 +150,7 @@ def outcome(task: Task) -> PipelineOutcome:
     if task.cancelled:
         return PipelineOutcome(task.spec, error=Cancelled())
     if job.finished.is_set():
-        result: Result | None = job.result
+        result = job.result
         if result is not None and result.ranking is None and result.error is None:
             return PipelineOutcome(task.spec, error=Cancelled())
         return PipelineOutcome(task.spec, result=result, error=job.error)
@@ -167,7 +167,7 @@ def outcomes(tasks: Sequence[Task]) -> list[PipelineOutcome]:
 
 def cancel(spec: str) -> None:
     """Stop waiting for this session's pipeline; others that wait for the same job keep it."""
-    jobs: dict[CompareKey, Job] = st.session_state.get("compare_jobs", {})
+    jobs: dict[CompareKey, Job[Result]] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
         if str(key.request.pipeline) == spec and not job.finished.is_set():
             waiting.leave(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import TypeVar
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from rerank_lab.jobs.table import Job
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views.jobs import job_line
 
+R = TypeVar("R")
 POLL_S = 0.5
 _LEFT = "left_jobs"
 
@@ -21,7 +23,7 @@ def short_key(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
-def first_time(job: Job) -> bool:
+def first_time(job: Job[object]) -> bool:
     """True once a session for a job that has ended: the moment to take its result in."""
     seen = st.session_state.setdefault("jobs_taken_in", [])
     if not job.state.ended or job.key in seen:
@@ -31,29 +33,29 @@ def first_time(job: Job) -> bool:
     return True
 
 
-def running(jobs: Iterable[Job]) -> Job | None:
+def running(jobs: Iterable[Job[R]]) -> Job[R] | None:
     """The first of these jobs that is still at work."""
     return next((job for job in jobs if not job.state.ended), None)
 
 
-def left() -> frozenset[JobKey]:
+def left() -> frozenset[JobKey[object]]:
     """Keys of the jobs that this session no longer wants."""
-    keys: frozenset[JobKey] = st.session_state.get(_LEFT, frozenset())
+    keys: frozenset[JobKey[object]] = st.session_state.get(_LEFT, frozenset())
     return keys
 
 
-def leave(key: JobKey) -> None:
+def leave(key: JobKey[object]) -> None:
     """Stop waiting for a job here: it ends with its last waiter. Call it from a callback only."""
     st.session_state[_LEFT] = left() | {key}
     resources.jobs().leave(key, resources.waiter())
 
 
-def come_back(key: JobKey) -> None:
+def come_back(key: JobKey[object]) -> None:
     """Want this job again: it was asked for anew."""
     st.session_state[_LEFT] = left() - {key}
 
 
-def row(job: Job) -> None:
+def row(job: Job[object]) -> None:
     """One running job at the side: name, what is happening, how far, cancel."""
     line = job_line(job, resources.waiter(), left())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -75,12 +77,12 @@ def row(job: Job) -> None:
             )
 
 
-def watch(job: Job) -> None:
+def watch(job: Job[object]) -> None:
     """The job's card. The page is drawn anew when the job ends, here or in another tab."""
     st.fragment(_card, run_every=POLL_S)(job)
 
 
-def _card(job: Job) -> None:
+def _card(job: Job[object]) -> None:
     table, me = resources.jobs(), resources.waiter()
     table.touch(me)
     if job.state.ended:
