@@ -362,3 +362,14 @@ def test_a_reranker_that_never_moves_anything_is_named_suspect(
     at.button(key="compare").click().run()
     assert "It left the order of the first stage as it was for all 2 queries." in html(settled(at))
     assert ">suspect<" in html(at)
+
+
+def test_the_editor_swaps_the_first_stage_and_keeps_the_rerankers() -> None:
+    at = opened(q=Q, p=["bm25 >> mmr(top=5)"])
+    at.button(key="edit_0").click()
+    drawn(at)
+    next(box for box in at.selectbox if box.label == "First stage").select("rm3")
+    drawn(at)
+    assert at.text_area[0].value == "rm3 >> mmr(top=5)"
+    groups = next(group for group in at.button_group if group.label == "More rerankers")
+    assert str(next(iter(groups.options))).startswith("Runs here")
