@@ -15,15 +15,17 @@ from rerank_lab.corpora.archives import unpacked
 from rerank_lab.corpora.judged import (
     JudgedReading,
     QrelsDict,
+    check_judgments,
     counted,
     fit_judgments,
+    judged_documents,
     read_judgments,
     read_queries,
     tallies_sentence,
 )
 from rerank_lab.corpora.layouts import Parts, find_parts
 from rerank_lab.corpora.limits import Limits, check_size
-from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row
+from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row, column_of_ids
 from rerank_lab.corpora.readers.base import (
     Entry,
     JudgmentRow,
@@ -33,6 +35,9 @@ from rerank_lab.corpora.readers.base import (
 )
 from rerank_lab.corpora.readers.registry import choose_reader, is_archive, readers
 from rerank_lab.corpora.source import LINES, Source, clean_text
+
+_LOOKED_AT = 1000
+"""Documents in whose fields the ids of judgments are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +129,21 @@ def read_parts(
     log: ProblemLog,
     *,
     mapping: ColumnMapping | None = None,
+    judgments: Source | None = None,
     ctx: Context | None = None,
 ) -> Bundle:
     """Read everything. One unusable file among many is a problem; a single one raises.
 
-    A format that was chosen holds for a single file of documents only.
+    A format that was chosen holds for a single file of documents only. `judgments` is the file
+    that is going to take the place of the collection's own.
     """
     ctx = ctx or Context()
     documents = options.documents
     bundle = Bundle()
-    builder = DocumentBuilder(log, ctx)
+    judged = judgments or parts.qrels
+    builder = DocumentBuilder(
+        log, ctx, lambda: judged_documents(judged, options.qrels) if judged else ()
+    )
     alone = len(parts.documents) == 1
     if not alone:
         documents = replace(documents, format="")
@@ -147,12 +157,7 @@ def read_parts(
             if alone:
                 raise
             log.refused(error, source.name)
-    if parts.ignored:
-        log.warning(
-            f"{len(parts.ignored):,} files are of no known format and were left out, such as "
-            f"{parts.ignored[0]}.",
-            "Formats: " + ", ".join(readers()) + ".",
-        )
+    _warn_of_unknown_files(parts, log)
     bundle.documents, bundle.skipped = builder.documents, builder.skipped
     bundle.format = ", ".join(sorted({reading.label for reading in bundle.readings}))
     if not bundle.documents:
@@ -167,6 +172,15 @@ def read_parts(
         except InvalidInput as error:
             log.error(error.message, error.hint)
     return bundle
+
+
+def _warn_of_unknown_files(parts: Parts, log: ProblemLog) -> None:
+    if parts.ignored:
+        log.warning(
+            f"{len(parts.ignored):,} files are of no known format and were left out, such as "
+            f"{parts.ignored[0]}.",
+            "Formats: " + ", ".join(readers()) + ".",
+        )
 
 
 def _read_file(
@@ -254,6 +268,28 @@ def read_judged(bundle: Bundle, parts: Parts, options: CollectionOptions, log: P
         bundle.qrels, queries = fit_judgments(judgments, bundle.queries, doc_ids, log)
         bundle.queries = list(queries)
         bundle.judged_readings.append(judgments.reading)
+
+
+def checked_judgments(bundle: Bundle, log: ProblemLog, file: str = "judgments") -> QrelsDict:
+    """The judgments of queries that are there, as `check_judgments` gives them.
+
+    Raises InvalidInput where they fit nothing; its hint names the column that holds their ids.
+    """
+    doc_ids = {document.document_id for document in bundle.documents}
+    query_ids = {query.id for query in bundle.queries} or set(bundle.qrels)
+    try:
+        return check_judgments(bundle.qrels, doc_ids, query_ids, log, file)
+    except InvalidInput as error:
+        judged = {doc_id for grades in bundle.qrels.values() for doc_id in grades}
+        metas = [document.meta for document in bundle.documents[:_LOOKED_AT]]
+        column = None if judged & doc_ids else column_of_ids(metas, ColumnMapping(""), judged)
+        if column is None:
+            raise
+        raise InvalidInput(
+            error.message,
+            hint=f"The judgments name values of {column!r}: use {column} as id. Choose it for Id "
+            f'when you import the documents, or write --columns "id={column}".',
+        ) from None
 
 
 def lost(log: ProblemLog) -> bool:

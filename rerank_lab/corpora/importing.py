@@ -19,13 +19,14 @@ from rerank_lab.corpora.bundle import (
     Bundle,
     CollectionOptions,
     FileReading,
+    checked_judgments,
     opened,
     read_judged,
     read_parts,
     refuse_losses,
 )
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.judged import JudgedReading, check_judgments
+from rerank_lab.corpora.judged import JudgedReading
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
 from rerank_lab.corpora.load import finished, load_corpus
@@ -162,7 +163,8 @@ def import_corpus(
         mapping = mapping or upload.mapping
         options = replace(options, format=options.format or upload.chosen_format)
     with opened(source, options.limits) as parts:
-        bundle = read_parts(parts, options.reading, log, mapping=mapping, ctx=ctx)
+        judged = _source(qrels) if qrels is not None else None
+        bundle = read_parts(parts, options.reading, log, mapping=mapping, judgments=judged, ctx=ctx)
     _read_beside(bundle, queries, qrels, options, log)
     documents = len(bundle.documents)
     if options.passages:
@@ -231,7 +233,7 @@ def _attach(
         read_judged(bundle, Parts((), source), collection, log)
     else:
         read_judged(bundle, Parts((), None, source), collection, log)
-        _check(bundle, log, source.name)
+        checked_judgments(bundle, log, source.name)
     about = read_summary(entry.path)
     corpus = _checked(entry.name, bundle, log if what == "queries" else ProblemLog())
     documents = len(corpus.document_ids)
@@ -264,7 +266,7 @@ def _read_beside(
     judgment_file = _source(qrels) if qrels is not None else None
     read_judged(bundle, Parts((), query_file, judgment_file), options.reading, log)
     if judgment_file is not None:
-        _check(bundle, ProblemLog(), judgment_file.name)
+        checked_judgments(bundle, ProblemLog(), judgment_file.name)
 
 
 def _source(upload: ImportSource) -> Source:
@@ -276,12 +278,6 @@ def _source(upload: ImportSource) -> Source:
     if not path.exists():
         raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
     return Source.of(path)
-
-
-def _check(bundle: Bundle, log: ProblemLog, file: str) -> None:
-    doc_ids = {document.document_id for document in bundle.documents}
-    query_ids = {query.id for query in bundle.queries} or set(bundle.qrels)
-    check_judgments(bundle.qrels, doc_ids, query_ids, log, file)
 
 
 def _checked(name: str, bundle: Bundle, log: ProblemLog) -> Corpus:

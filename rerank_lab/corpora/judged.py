@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +45,7 @@ _QRELS_HINT = (
     "Give TREC lines (query 0 document grade), or a table with the columns "
     "query-id, corpus-id and score."
 )
+_FIRST_ROWS = 2000
 _FLOAT_ID = re.compile(r"(\d+)\.0+")
 
 
@@ -210,6 +212,16 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Jud
         repeated=collector.repeated,
     )
     return Judgments(collector.qrels, collector.texts, unrated, reading)
+
+
+def judged_documents(source: Source, options: ReadOptions) -> frozenset[str]:
+    """Ids of documents that the first judgments of a file name; none for an unusable file."""
+    file = JudgedFile(source, options)
+    try:
+        rows = judged_reader(file, JUDGMENT_READERS).read(file, ProblemLog()).rows
+        return frozenset(row.document for row in islice(rows, _FIRST_ROWS) if row.document)
+    except InvalidInput:
+        return frozenset()
 
 
 @dataclass(slots=True)

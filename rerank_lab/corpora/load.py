@@ -13,6 +13,7 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.bundle import (
     Bundle,
     CollectionOptions,
+    checked_judgments,
     lost,
     opened,
     read_judged,
@@ -22,7 +23,6 @@ from rerank_lab.corpora.bundle import (
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
-from rerank_lab.corpora.judged import check_judgments
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
@@ -55,8 +55,8 @@ def load_corpus(
     """
     options = options or CollectionOptions()
     log = ProblemLog(options.documents.limits.problems)
-    name, bundle, meta = _read(reference, options, log)
     extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
+    name, bundle, meta = _read(reference, options, log, extra.qrels)
     read_judged(bundle, extra, options, log)
     corpus = finished(name, bundle, meta, log, strict=qrels is not None)
     if options.strict:
@@ -86,10 +86,8 @@ def finished(
     """
     qrels = bundle.qrels
     if qrels:
-        doc_ids = {document.document_id for document in bundle.documents}
-        query_ids = {query.id for query in bundle.queries} or set(qrels)
         try:
-            qrels = check_judgments(qrels, doc_ids, query_ids, log)
+            qrels = checked_judgments(bundle, log)
         except InvalidInput as error:
             if strict:
                 raise
@@ -110,7 +108,7 @@ def finished(
 
 
 def _read(
-    reference: PathLike, options: CollectionOptions, log: ProblemLog
+    reference: PathLike, options: CollectionOptions, log: ProblemLog, judgments: Source | None
 ) -> tuple[str, Bundle, dict[str, Any]]:
     text = str(reference)
     entry = find_entry(text) if isinstance(reference, str) else None
@@ -122,18 +120,24 @@ def _read(
     if text.startswith(PREFIX):
         return text, load_ir_dataset(text.removeprefix(PREFIX), log), {"source": text}
     if entry is not None:
-        return entry.name, _read_path(entry.path, CollectionOptions(), log), _entry_meta(entry)
+        return (
+            entry.name,
+            _read_path(entry.path, CollectionOptions(), log, None),
+            _entry_meta(entry),
+        )
     path = user_path(reference)
     if not path.exists():
         raise unknown_corpus(text)
-    bundle = _read_path(path, options, log)
+    bundle = _read_path(path, options, log, judgments)
     name = path.resolve().name if path.is_dir() else path.stem
     return name, bundle, {"source": text, "format": bundle.format}
 
 
-def _read_path(path: Path, options: CollectionOptions, log: ProblemLog) -> Bundle:
+def _read_path(
+    path: Path, options: CollectionOptions, log: ProblemLog, judgments: Source | None
+) -> Bundle:
     with opened(Source.of(path), options.documents.limits) as parts:
-        return read_parts(parts, options, log)
+        return read_parts(parts, options, log, judgments=judgments)
 
 
 def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:

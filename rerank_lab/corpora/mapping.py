@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rerank_lab.core.context import Context
@@ -134,12 +134,34 @@ def peek(rows: Iterator[Row], count: int = PEEK_ROWS) -> tuple[list[Row], Iterat
     return first, itertools.chain(first, rows)
 
 
+def column_of_ids(
+    records: Sequence[Mapping[str, Any]], mapping: ColumnMapping, ids: Collection[str]
+) -> str | None:
+    """The column whose values are some known ids, where the column of ids has none of them."""
+    hits = {
+        column: sum(id_text(record.get(column)) in ids for record in records)
+        for column in columns_of(records)
+        if column != mapping.text
+    }
+    best = max(hits, key=lambda column: hits[column], default=None)
+    if best is None or not hits[best] or (mapping.id and hits.get(mapping.id)):
+        return None
+    return best
+
+
 class DocumentBuilder:
     """Collects documents with unique ids over one or many files. The first of an id is kept."""
 
-    def __init__(self, log: ProblemLog, ctx: Context | None = None) -> None:
+    def __init__(
+        self,
+        log: ProblemLog,
+        ctx: Context | None = None,
+        judged_ids: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """`judged_ids` gives ids that judgments name; they tell which column holds ids."""
         self._log = log
         self._ctx = ctx or Context()
+        self._judged_ids = judged_ids
         self._at: dict[str, tuple[int, str, int]] = {}
         self.documents: list[Document] = []
         self.skipped = 0
@@ -162,7 +184,7 @@ class DocumentBuilder:
             return None
         records = [record for _, record in first]
         if mapping is None:
-            mapping = guess_mapping(records, chosen)
+            mapping = self._with_judged_ids(guess_mapping(records, chosen), records, chosen, file)
             _refuse_queries(mapping, chosen or {}, columns_of(records), file)
         if mapping is None:
             raise InvalidInput(
@@ -179,6 +201,26 @@ class DocumentBuilder:
                 self._ctx.report(f"Reading {file}", len(self.documents))
             self.add(file, line, record, mapping)
         return mapping
+
+    def _with_judged_ids(
+        self,
+        mapping: ColumnMapping | None,
+        records: Sequence[Record],
+        chosen: Mapping[str, str] | None,
+        file: str,
+    ) -> ColumnMapping | None:
+        """The guessed mapping, its ids from the column whose values the judgments name."""
+        if mapping is None or mapping.id == "_id" or "id" in (chosen or {}):
+            return mapping
+        column = column_of_ids(records, mapping, self._judged_ids())
+        if column is None:
+            return mapping
+        self._log.note(
+            f"The column {column!r} was taken for the id: the judgments name its values.",
+            file=file,
+            field=column,
+        )
+        return replace(mapping, id=column, title=None if mapping.title == column else mapping.title)
 
     def add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
         """One row: a document more, or a problem more."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog
+from rerank_lab.corpora.judged import judged_documents
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.mapping import (
     PEEK_ROWS,
     ColumnMapping,
     Record,
+    column_of_ids,
     columns_of,
     guess_mapping,
     peek,
@@ -87,6 +89,15 @@ def preview_parts(source: Source, parts: Parts, options: ReadOptions) -> Preview
         )
     table = single and isinstance(reader, TableReader)
     mapping = guess_mapping(records, options.columns) if table else None
+    if mapping and parts.qrels and "id" not in options.columns:
+        judged = judged_documents(parts.qrels, ReadOptions())
+        if column := column_of_ids(records, mapping, judged):
+            mapping = replace(mapping, id=column)
+            log.note(
+                f"The judgments name values of {column!r}: use {column} as id.",
+                "It is chosen for Id; choose another column if that is not meant.",
+                file=parts.qrels.name,
+            )
     if table and mapping is None:
         log.error("No column holds text.", "Choose the column of texts.", file=source.name)
     return Preview(

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from rerank_lab.cli import main
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora import (
     Corpus,
     ImportOptions,
+    attach_qrels,
     delete_corpus,
     import_corpus,
     inspect_upload,
@@ -97,6 +99,37 @@ SHAPES: dict[str, bytes | dict[str, bytes] | dict[str, bytes | str]] = {
 def contents(corpus: Corpus) -> tuple[Any, ...]:
     documents = [(d.id, d.title, d.text) for d in corpus.documents]
     return documents, [(q.id, q.text) for q in corpus.queries], corpus.qrels
+
+
+TICKETS = f"Ticket #,opened,text\nT-1,2024,{OWL}\nT-2,2025,{WREN}\n".encode()
+
+
+def test_the_id_column_is_guessed_from_the_judgments(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus, qrels = tmp_path / "tickets.csv", tmp_path / "labels.tsv"
+    corpus.write_bytes(TICKETS)
+    qrels.write_text("night\tT-1\t1\n")
+    (tmp_path / "queries.tsv").write_text("night\thunt at night\n")
+    files = ("--queries", str(tmp_path / "queries.tsv"), "--qrels", str(qrels))
+    assert main(["evaluate", str(corpus), *files, "-p", "bm25", "-m", "RR@10", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["results"][0]["measures"]["RR@10"] == 1.0
+    assert answer["files"][0]["columns"] == {"id": "Ticket #", "text": "text"}
+    assert any("'Ticket #' was taken for the id" in p["message"] for p in answer["problems"])
+    assert main(["corpora", "import", str(corpus), "--name", "birds", *files, "--json"]) == 0
+    assert [document.id for document in load_corpus("birds").documents] == ["T-1", "T-2"]
+
+
+def test_judgments_that_come_later_say_which_column_holds_their_ids(
+    tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "tickets.csv").write_bytes(TICKETS)
+    (tmp_path / "labels.tsv").write_text("night\tT-1\t1\n")
+    import_corpus(tmp_path / "tickets.csv", "birds")
+    with pytest.raises(InvalidInput) as caught:
+        attach_qrels("birds", tmp_path / "labels.tsv")
+    assert "use Ticket # as id" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", SHAPES)

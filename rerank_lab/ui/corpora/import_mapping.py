@@ -13,11 +13,19 @@ from rerank_lab.views.importing import NO_COLUMN
 
 
 def choose_mapping(preview: Preview) -> ColumnMapping | None:
-    """The mapping in the form; None while it makes no document."""
-    mark = short_key(f"{preview.source.name} {[c.name for c in preview.columns]}")
+    """The mapping in the form; None while it makes no document.
+
+    What was chosen for a table with these columns is chosen again when it comes another time.
+    """
+    mark = short_key(str([column.name for column in preview.columns]))
+    chosen: dict[str, ColumnMapping] = st.session_state.setdefault("import_mappings", {})
     st.markdown("**Columns**")
     with st.container(horizontal=True, key="mapping"):
-        mapping = _form(preview, mark)
+        mapping = _form(preview, mark, chosen.get(mark) or preview.mapping)
+    if mapping != preview.mapping:
+        chosen[mark] = mapping
+    else:
+        chosen.pop(mark, None)
     mapped = views.mapped_rows(preview, mapping)
     st.markdown("**First documents**")
     if mapped.error:
@@ -46,9 +54,10 @@ def choose_mapping(preview: Preview) -> ColumnMapping | None:
     return mapping if mapped.rows else None
 
 
-def _form(preview: Preview, mark: str) -> ColumnMapping:
+def _form(preview: Preview, mark: str, first: ColumnMapping | None) -> ColumnMapping:
+    """The choices, beginning with those of `first`."""
     names = [column.name for column in preview.columns]
-    guess = preview.mapping or ColumnMapping(names[0])
+    guess = first or ColumnMapping(names[0])
     optional = [NO_COLUMN, *names]
 
     def place(name: str | None) -> int:
@@ -72,7 +81,7 @@ def _form(preview: Preview, mark: str) -> ColumnMapping:
     chosen = rest and st.multiselect(
         "Keep beside the text",
         rest,
-        default=rest,
+        default=rest if guess.meta is None else [name for name in rest if name in guess.meta],
         key=f"map_kept_{mark}_{short_key(str(rest))}",
         wrap=True,
         width=380,

@@ -20,7 +20,9 @@ def draw_report(report: ImportReport, key: str, *, replaced: bool = False) -> No
     lead = "Done. " if replaced else ""
     st.markdown(f"{mark} {lead}{parts.literal(views.import_sentence(report))}")
     for reading in report.readings[:_READINGS]:
-        st.caption(parts.literal(f"{reading.file} {reading.sentence}"))
+        st.caption(parts.literal(f"{reading.file}: {reading.sentence}"))
+    for judged in report.judged_readings:
+        st.caption(parts.literal(judged.sentence))
     draw_problems(report.problems, report.problem_counts, key)
 
 

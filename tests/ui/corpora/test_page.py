@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import import_corpus, inspect_upload, list_corpora, load_corpus
+from tests.corpora import make
 from tests.ui import pages
 from tests.ui.pages import drawn, open_page, until, words
 
@@ -87,6 +88,32 @@ def test_changing_the_text_column_changes_the_documents_shown() -> None:
     drawn(at)
     assert before[0] == "Heat moves into the house"
     assert list(at.dataframe[-1].value["Text"]) == ["Pumps", "Boilers", "Empty"]
+
+
+def test_chosen_columns_are_chosen_again_when_the_file_comes_another_time() -> None:
+    at = bring(CSV)
+    for label, column in (("Title", "(none)"), ("Text", "title"), ("Id", "(none)")):
+        next(box for box in at.selectbox if box.label == label).set_value(column)
+    drawn(at)
+    at.button(key="import_now").click()
+    until(drawn(at), "holds 3 documents")
+    at.button(key="import_again").click()
+    drawn(at)
+    at.file_uploader[0].upload("mine, mended.csv", CSV.replace(b"Gas", b"Oil"))
+    drawn(at)
+    boxes = {box.label: box.value for box in at.selectbox}
+    assert (boxes["Text"], boxes["Title"], boxes["Id"]) == ("title", "(none)", "(none)")
+
+
+def test_the_column_that_judgments_name_is_chosen_for_the_id() -> None:
+    tickets = b"Ticket #,text\nT-1,Heat moves into the house\nT-2,Gas burns\n"
+    archive = make.zipped({"corpus.csv": tickets, "qrels.tsv": "q1\tT-2\t1\n"})
+    at = bring(archive, "tickets.zip")
+    boxes = {box.label: box.value for box in at.selectbox}
+    assert (boxes["Text"], boxes["Id"]) == ("text", "Ticket #")
+    assert "use Ticket # as id" in words(at) or "use Ticket # as id" in str(
+        [table.value.to_dict() for table in at.dataframe]
+    )
 
 
 def test_what_there_is_nothing_of_is_not_asked_about() -> None:
