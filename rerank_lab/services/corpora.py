@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,9 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.corpora import (
     ColumnMapping,
+    Corpus,
+    CorpusEntry,
+    CorpusSummary,
     ImportOptions,
     ImportReport,
     Preview,
@@ -19,8 +23,13 @@ from rerank_lab.corpora import (
     delete_corpus,
     import_corpus,
     inspect_upload,
+    stored_summary,
+    summarise,
 )
 from rerank_lab.corpora.source import Source
+from rerank_lab.jobs.keys import JobKey
+from rerank_lab.jobs.table import Job
+from rerank_lab.services.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +114,105 @@ def delete(name: str) -> None:
         InvalidInput: There is none of that name, or it is a sample.
     """
     delete_corpus(name)
+
+
+@dataclass(frozen=True, slots=True)
+class InspectKey(JobKey[Preview]):
+    """Looking at an upload, read in this format and encoding. `upload` names its folder."""
+
+    upload: str
+    format: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportKey(JobKey[ImportReport]):
+    """Importing an upload as a corpus of that name."""
+
+    upload: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachKey(JobKey[ImportReport]):
+    """Adding an upload of queries or judgments to a corpus."""
+
+    upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryKey(JobKey[CorpusSummary]):
+    """The facts of a corpus, for so many queries and judgments."""
+
+    corpus: str
+    corpus_hash: str
+    queries: int
+    judgments: int
+
+
+def start_inspection(request: InspectionRequest, upload: str, session: Session) -> Job[Preview]:
+    """The job that looks at an upload: the one at work or done, else a new one."""
+    key = InspectKey(upload, request.options.format, request.options.encoding)
+    return session.jobs.submit(
+        key,
+        lambda _: inspect(request),
+        lane="light",
+        name=f"Looking at {request.name}",
+        waiter=session.waiter,
+    )
+
+
+def start_import(
+    request: ImportRequest, upload: str, session: Session, *, discard: Callable[[], None]
+) -> Job[ImportReport]:
+    """The job that imports an upload. `discard` removes it once it is imported."""
+
+    def work(ctx: Context) -> ImportReport:
+        report = run_import(request, ctx)
+        discard()
+        return report
+
+    return session.jobs.submit(
+        ImportKey(upload, request.name),
+        work,
+        lane="light",
+        name=f"Importing {request.name}",
+        waiter=session.waiter,
+        detached=True,
+    )
+
+
+def start_attaching(
+    request: AttachRequest, upload: str, session: Session, *, discard: Callable[[], None]
+) -> Job[ImportReport]:
+    """The job that stores queries or judgments. `discard` removes the upload in any case."""
+
+    def work(ctx: Context) -> ImportReport:
+        try:
+            return attach(request, ctx)
+        finally:
+            discard()
+
+    return session.jobs.submit(
+        AttachKey(upload),
+        work,
+        lane="light",
+        name=f"Adding {request.path.name}",
+        waiter=session.waiter,
+        detached=True,
+    )
+
+
+def start_summary(entry: CorpusEntry, corpus: Corpus, session: Session) -> Job[CorpusSummary]:
+    """The job that counts what is in a corpus: the one at work or done, else a new one."""
+
+    def work(_: Context) -> CorpusSummary:
+        return stored_summary(entry.name) if entry.kind == "imported" else summarise(corpus)
+
+    return session.jobs.submit(
+        SummaryKey(entry.name, corpus.content_hash, entry.queries, entry.judgments),
+        work,
+        lane="light",
+        name=f"Looking over {entry.name}",
+        waiter=session.waiter,
+    )

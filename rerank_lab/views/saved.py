@@ -6,8 +6,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 
-import rerank_lab
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -55,7 +55,10 @@ def comparison(
         show=show,
         pipelines=tuple(outcome.spec for outcome in outcomes),
         answers=max(0, len(lines) - 1),
-        versions={"rerank-lab": rerank_lab.__version__, "python": platform.python_version()},
+        versions={
+            "rerank-lab": version("rerank-lab"),
+            "python": platform.python_version(),
+        },
     )
     columns = tuple(SavedColumn(o.spec, o.result, o.error) for o in outcomes)
     return Comparison(header, columns, lines)

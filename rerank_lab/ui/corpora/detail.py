@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
 
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
-from rerank_lab.corpora.importing import ImportReport
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.retrievers.stored_indexes import delete_indexes
-from rerank_lab.services.corpora import AttachRequest, attach, delete
+from rerank_lab.services.corpora import AttachRequest, delete, start_attaching
 from rerank_lab.ui.corpora import indexes as corpus_indexes
 from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_report import draw_report
 from rerank_lab.ui.shared import navigation, parts, resources
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import corpora as views
 from rerank_lab.views.importing import NO_QUERIES_HINT
@@ -207,13 +204,6 @@ def _change(entry: CorpusEntry) -> None:
     delete_button(entry)
 
 
-@dataclass(frozen=True, slots=True)
-class AttachKey(JobKey[ImportReport]):
-    """Adding an upload of queries or judgments to a corpus."""
-
-    upload: str
-
-
 def _attach(entry: CorpusEntry, what: Literal["queries", "qrels"]) -> None:
     place = f"{what}_{short_key(entry.slug)}"
     version = int(st.session_state.get(f"version_{place}", 0))
@@ -224,20 +214,8 @@ def _attach(entry: CorpusEntry, what: Literal["queries", "qrels"]) -> None:
     if file is not None:
         upload = uploads.stage([file])
         request = AttachRequest(entry.name, upload.path, what)
-
-        def work(ctx: Context) -> ImportReport:
-            try:
-                return attach(request, ctx)
-            finally:
-                uploads.discard(upload)
-
-        job = resources.jobs().submit(
-            AttachKey(upload.folder.name),
-            work,
-            lane="light",
-            name=f"Adding {upload.name}",
-            waiter=resources.waiter(),
-            detached=True,
+        job = start_attaching(
+            request, upload.folder.name, session(), discard=lambda: uploads.discard(upload)
         )
         st.session_state[f"job_{place}"] = job.key
         st.session_state[f"version_{place}"] = version + 1

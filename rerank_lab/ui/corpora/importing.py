@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from rerank_lab.core.context import Context
 from rerank_lab.corpora import (
     ColumnMapping,
     ImportOptions,
@@ -17,14 +15,19 @@ from rerank_lab.corpora import (
     Preview,
 )
 from rerank_lab.corpora.readers.registry import readers
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState
-from rerank_lab.services.corpora import ImportRequest, InspectionRequest, inspect, run_import
+from rerank_lab.services.corpora import (
+    ImportRequest,
+    InspectionRequest,
+    start_import,
+    start_inspection,
+)
 from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_mapping import choose_mapping
 from rerank_lab.ui.corpora.import_report import draw_problems, draw_report
 from rerank_lab.ui.corpora.uploads import Upload
 from rerank_lab.ui.shared import navigation, parts, resources
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import importing as views
 
@@ -44,7 +47,8 @@ def draw() -> None:
         _welcome()
         return
     options = _reading_options()
-    inspection = _inspect_job(upload, options)
+    request = InspectionRequest(upload.name, upload.path, options)
+    inspection = start_inspection(request, upload.folder.name, session())
     if not inspection.finished.wait(2.0):
         watch(inspection)
         return
@@ -126,28 +130,6 @@ def _reading_options() -> ImportOptions:
     format_name = "lines" if pasted else by_label.get(chosen, "")
     encoding = str(state.get("import_encoding") or "")
     return ImportOptions(format=format_name, encoding="" if encoding == FIND_OUT else encoding)
-
-
-@dataclass(frozen=True, slots=True)
-class InspectKey(JobKey[Preview]):
-    """Looking at an upload, read in this format and encoding."""
-
-    upload: str
-    format: str
-    encoding: str
-
-
-def _inspect_job(upload: Upload, options: ImportOptions) -> Job[Preview]:
-    def work(_: Context) -> Preview:
-        return inspect(InspectionRequest(upload.name, upload.path, options))
-
-    return resources.jobs().submit(
-        InspectKey(upload.folder.name, options.format, options.encoding),
-        work,
-        lane="light",
-        name=f"Looking at {upload.name}",
-        waiter=resources.waiter(),
-    )
 
 
 def _preview(upload: Upload, preview: Preview, options: ImportOptions) -> None:
@@ -236,14 +218,6 @@ def _replace_box(name: str) -> bool:
     return st.checkbox(f"Replace the corpus {parts.literal(same.name)}", key="import_replace")
 
 
-@dataclass(frozen=True, slots=True)
-class ImportKey(JobKey[ImportReport]):
-    """Importing an upload as a corpus of that name."""
-
-    upload: str
-    name: str
-
-
 def _start(
     upload: Upload,
     preview: Preview,
@@ -255,18 +229,8 @@ def _start(
         upload.path, name, upload.name, mapping=mapping or preview.mapping, options=options
     )
 
-    def work(ctx: Context) -> ImportReport:
-        report = run_import(request, ctx)
-        uploads.discard(upload)
-        return report
-
-    job = resources.jobs().submit(
-        ImportKey(upload.folder.name, name),
-        work,
-        lane="light",
-        name=f"Importing {name}",
-        waiter=resources.waiter(),
-        detached=True,
+    job = start_import(
+        request, upload.folder.name, session(), discard=lambda: uploads.discard(upload)
     )
     st.session_state["import_job"] = job.key
 

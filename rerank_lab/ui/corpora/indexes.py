@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from rerank_lab.components import registry
 from rerank_lab.components.catalogue import catalogue
 from rerank_lab.components.registry import Broken
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node
 from rerank_lab.corpora import Corpus
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.retrievers.stored_indexes import delete_index, stored_indexes
+from rerank_lab.services import indexes
 from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import corpora as views
 
@@ -81,42 +78,14 @@ def _build_form(corpus: Corpus) -> None:
     if not pressed or not name:
         return
     try:
-        _submit(corpus, registry.resolve(f"{name}({options})" if options else name).source)
+        node = registry.resolve(f"{name}({options})" if options else name).source
+        indexes.start(node, corpus, session())
     except LabError as error:
         parts.error_card(error, key="build")
 
 
-@dataclass(frozen=True, slots=True)
-class IndexKey(JobKey[None]):
-    """Building the index of a first stage for a corpus."""
-
-    corpus_hash: str
-    node: Node
-
-
-def _submit(corpus: Corpus, node: Node) -> None:
-    engine = resources.engine()
-    problems = engine.retriever(node).problems(corpus)
-    if problems:
-        raise problems[0]
-
-    def work(ctx: Context) -> None:
-        engine.built(node, corpus, ctx)
-
-    resources.jobs().submit(
-        IndexKey(corpus.content_hash, node),
-        work,
-        lane="light" if node.name == "bm25" else "cpu",
-        name=f"Building {node} for {corpus.name}",
-        ctx=Context(cache=engine.scores),
-        waiter=resources.waiter(),
-        detached=True,
-    )
-
-
 def _running(corpus: Corpus) -> None:
-    jobs = resources.jobs().jobs(IndexKey, lambda key: key.corpus_hash == corpus.content_hash)
-    for job in jobs:
+    for job in indexes.jobs_of(corpus, session()):
         if not job.state.ended:
             watch(job)
         elif first_time(job) and job.error is None:

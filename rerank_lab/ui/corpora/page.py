@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary, stored_summary, summarise
-from rerank_lab.jobs.keys import JobKey
-from rerank_lab.jobs.table import Job
+from rerank_lab.corpora import CorpusEntry, CorpusSummary
 from rerank_lab.retrievers.stored_indexes import StoredIndex, stored_indexes
+from rerank_lab.services.corpora import start_summary
 from rerank_lab.ui.corpora import detail as corpus_detail
 from rerank_lab.ui.corpora import importing
 from rerank_lab.ui.shared import navigation, parts, resources, state
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import watch
 from rerank_lab.views import corpora as views
 
@@ -112,7 +110,7 @@ def _corpus(name: str) -> None:
         st.markdown(f"### {parts.literal(entry.name)}", width="content")
         st.badge("Sample" if entry.kind == "sample" else "Imported", color="gray")
         navigation.compare_button("Open in Compare", key="open_in_compare", corpus=entry.name)
-    job = _summary_job(entry, corpus)
+    job = start_summary(entry, corpus, session())
     if not job.finished.wait(3.0):
         watch(job)
         return
@@ -130,35 +128,12 @@ def _facts(summary: CorpusSummary) -> None:
             st.metric(fact.label, fact.value, help=fact.about or None, width="content")
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryKey(JobKey[CorpusSummary]):
-    """The facts of a corpus, for so many queries and judgments."""
-
-    corpus: str
-    corpus_hash: str
-    queries: int
-    judgments: int
-
-
-def _summary_job(entry: CorpusEntry, corpus: Corpus) -> Job[CorpusSummary]:
-    def work(_: object) -> CorpusSummary:
-        return stored_summary(entry.name) if entry.kind == "imported" else summarise(corpus)
-
-    return resources.jobs().submit(
-        SummaryKey(entry.name, corpus.content_hash, entry.queries, entry.judgments),
-        work,
-        lane="light",
-        name=f"Looking over {entry.name}",
-        waiter=resources.waiter(),
-    )
-
-
 def _languages(entry: CorpusEntry) -> tuple[str, ...]:
     """A sample's languages, looked up in the background; known from the next run on."""
     if entry.languages or entry.kind != "sample":
         return entry.languages
     try:
-        job = _summary_job(entry, resources.corpus(entry.name))
+        job = start_summary(entry, resources.corpus(entry.name), session())
     except LabError:
         return ()
     return tuple(job.result.languages) if job.result is not None else ()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-
 import streamlit as st
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, LabError
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.rerankers.hosted.probe import ProviderProbe, probe
-from rerank_lab.ui.shared import keys, parts, resources, spending
+from rerank_lab.rerankers.hosted.probe import ProviderProbe
+from rerank_lab.services.providers import start_test
+from rerank_lab.ui.shared import keys, parts, spending
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import watch
 from rerank_lab.views import hosted as views
 from rerank_lab.views.probes import probe_line
@@ -129,30 +127,10 @@ def _where(line: views.ProviderLine) -> tuple[str, str]:
     return model, address
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderTestKey(JobKey[ProviderProbe]):
-    """One press of a session on the test of a provider, in nanoseconds since 1970."""
-
-    provider: str
-    session: str
-    begun_ns: int
-
-
 def _test(line: views.ProviderLine, model: str, address: str) -> None:
-    secrets = keys.secrets()
-
-    def work(ctx: Context) -> ProviderProbe:
-        return probe(views.testable(line, model, address), ctx, title=line.title)
-
-    me = resources.waiter()
     tests: dict[str, Job[ProviderProbe]] = st.session_state.setdefault(_TESTS, {})
-    tests[line.name] = resources.jobs().submit(
-        ProviderTestKey(line.name, me, time.time_ns()),
-        work,
-        lane="network",
-        name=f"Testing {line.title}",
-        waiter=me,
-        ctx=Context(secrets=secrets, spend=spending.meter()),
+    tests[line.name] = start_test(
+        line.name, line.title, lambda: views.testable(line, model, address), session()
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 
 import streamlit as st
 
@@ -21,11 +20,12 @@ from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.evaluation.experiments.store import experiment_folder
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobState, JobTable
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.retrievers.bm25 import BM25
+from rerank_lab.services import indexes
 from rerank_lab.services.comparisons import Comparison, Entry, load
+from rerank_lab.services.session import Session
 from rerank_lab.views.own_documents import OwnDocuments
 from rerank_lab.views.text import Rarity
 
@@ -157,29 +157,9 @@ def waiter() -> str:
     return str(st.session_state["waiter"])
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareKey(JobKey[None]):
-    """Getting the BM25 index of a corpus ready."""
-
-    corpus_hash: str
-
-
 def prepare(opened: Corpus) -> Job[None]:
     """Get the BM25 index of a corpus ready in the background, before the first query asks."""
-    shared = engine()
-    node = resolve("bm25").source
-
-    def work(ctx: Context) -> None:
-        shared.built(node, opened, ctx)
-
-    return jobs().submit(
-        PrepareKey(opened.content_hash),
-        work,
-        lane="light",
-        name=f"Preparing {opened.name}",
-        ctx=Context(cache=shared.scores),
-        detached=True,
-    )
+    return indexes.prepare(opened, Session(engine(), jobs()))
 
 
 def rarity(opened: Corpus) -> Rarity | None:
