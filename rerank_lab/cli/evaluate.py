@@ -34,7 +34,7 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services.evaluate import EvaluationRequest
-from rerank_lab.views.evaluate import comparison_caveat
+from rerank_lab.views.evaluate import comparison_caveat, interval_note
 from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_files
 from rerank_lab.views.evaluate_notes import basis, shallow
 from rerank_lab.views.formatting import counted, size_words
@@ -241,6 +241,8 @@ def _print_comparisons(
         a, b = by_spec[comparison.a], by_spec[comparison.b]
         if caveat := comparison_caveat(comparison, a, b, labels):
             output.line(f"    {caveat}")
+        if note := interval_note(comparison):
+            output.line(f"    {note}")
     if narrow := basis(done, labels):
         output.line(narrow)
 

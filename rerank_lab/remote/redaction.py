@@ -26,8 +26,10 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
     secret is found wherever it begins in the encoded bytes, and so is its hexadecimal form.
     """
     layers = [text]
-    while len(layers) <= _ROUNDS and any(mark in layers[-1] for mark in "\\%&"):
-        layers.append(_unescaped(layers[-1]))
+    for _ in range(_ROUNDS):
+        if not any(mark in layers[-1] for mark in "\\%&"):
+            break
+        layers += _unescaped(layers[-1])
     for secret in secrets:
         if not secret:
             continue
@@ -39,10 +41,14 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
-def _unescaped(text: str) -> str:
-    """One layer of escapes resolved, without backslashes: a look before the slow pattern."""
-    text = _CODE.sub(lambda m: chr(int(m[1] or m[2], 16)), text).replace("\\", "")
-    return urllib.parse.unquote(html.unescape(text))
+def _unescaped(text: str) -> list[str]:
+    """One layer of escapes resolved, without backslashes: a look before the slow pattern.
+
+    A text for each kind of escape, as a secret may itself hold what looks like another kind.
+    """
+    plain = _CODE.sub(lambda m: chr(int(m[1] or m[2], 16)), text).replace("\\", "")
+    without_entities = html.unescape(plain)
+    return [plain, without_entities, urllib.parse.unquote(without_entities)]
 
 
 @lru_cache(maxsize=256)

@@ -269,6 +269,25 @@ def _on_queries(evaluation: Evaluation, labels: Mapping[str, str]) -> str:
     return f"On the {common:,} of {total} that {who} answered"
 
 
+def interval_note(one: Paired) -> str:
+    """Why an interval and a corrected p-value say different things; "" where they agree."""
+    if one.low is None or one.high is None or one.p_holm is None:
+        return ""
+    shown, leaves_out_0 = one.p_holm < ALPHA, one.low > 0 or one.high < 0
+    if shown == leaves_out_0:
+        return ""
+    if leaves_out_0 and one.p is not None and one.p < ALPHA:
+        return (
+            "The interval is of this comparison alone and leaves out 0; the p-value is corrected "
+            "for all comparisons made, and decides."
+        )
+    holds = "leaves out" if leaves_out_0 else "holds"
+    return (
+        f"The interval (bootstrap) {holds} 0 and the test (randomisation) says otherwise: it is a "
+        "close call, and the test decides."
+    )
+
+
 def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
     a, b = labels[one.a], labels[one.b]
     tally = (
@@ -279,8 +298,12 @@ def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
     holm = f"Holm {p_words(one.p_holm)}" if one.p_holm is not None else p_words(one.p)
     if one.p_holm is not None and one.p_holm < ALPHA and one.difference:
         if one.difference > 0:
-            return f"{b} beats {a} by {best_rows}; {holm}; {tally}."
-        return f"nothing beats {a}: {b} comes next and is worse by {best_rows}; {holm}; {tally}."
+            verdict = f"{b} beats {a} by {best_rows}; {holm}; {tally}."
+        else:
+            verdict = (
+                f"nothing beats {a}: {b} comes next and is worse by {best_rows}; {holm}; {tally}."
+            )
+        return f"{verdict} {interval_note(one)}".rstrip()
     lead = f"{b} is not shown to differ from {a}"
     if one.difference > 0:
         lead = f"{b} looks better than {a}, but that may be chance"
@@ -290,7 +313,7 @@ def _verdict(one: Paired, labels: Mapping[str, str], primary: str) -> str:
             f" So few queries hardly tell a difference below {one.detectable:.2f} from chance."
         )
     best_rows = f"{signed(one.difference)} {primary} {interval(one)}".rstrip()
-    return f"{lead}: {best_rows}; {holm}; {tally}.{sentences}"
+    return f"{lead}: {best_rows}; {holm}; {tally}. {interval_note(one)}".rstrip() + sentences
 
 
 def _problems(evaluation: Evaluation, labels: Mapping[str, str]) -> tuple[PipelineProblem, ...]:

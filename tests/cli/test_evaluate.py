@@ -106,7 +106,12 @@ def test_an_interrupted_evaluation_goes_on(
     env = os.environ | {"PYTHONPATH": paths, "RERANK_LAB_HOME": str(home)}
     given = [sys.executable, "-m", "rerank_lab", "evaluate", str(folder), "-p", "as-given"]
     child = subprocess.Popen(
-        [*given, "-m", "RR", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*given, "-m", "RR", "--json"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background has them ignore the interrupt.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     cells = home / "experiments"
     deadline = time.monotonic() + 60

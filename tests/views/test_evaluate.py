@@ -234,3 +234,13 @@ def test_what_answers_warn_of_is_told_with_the_number_of_queries() -> None:
         cells[query, "bm25"] = replace(cell, trace=trace)
     notes = views.evaluate_view(score(made.design, cells.values())).notes
     assert notes == ("bm25, on 2 of 3 queries: It was trained on this query.",)
+
+
+def test_an_interval_and_a_corrected_p_that_disagree_are_explained() -> None:
+    stats = paired({"a": 0.2, "b": 0.4, "c": 0.1}, {"a": 0.3, "b": 0.6, "c": 0.2})
+    alone = replace(stats, low=0.003, high=0.027, p=0.044, p_holm=0.088)
+    assert "of this comparison alone and leaves out 0" in views.interval_note(alone)
+    assert "close call" in views.interval_note(replace(alone, p=0.06))
+    assert "holds 0" in views.interval_note(replace(alone, low=-0.001, p=0.01, p_holm=0.02))
+    assert views.interval_note(replace(alone, p_holm=0.04)) == ""
+    assert views.interval_note(replace(alone, low=-0.001)) == ""

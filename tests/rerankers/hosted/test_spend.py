@@ -85,11 +85,12 @@ def test_a_refused_request_costs_nothing_and_one_without_answer_counts(fake: Sta
     server.always = Switch(delay_s=0.4)
     with pytest.raises(BackendError):
         run("cohere", server, keyed(spend=meter), price=1.0, retries=1, timeout_s=0.1)
-    assert meter.spent == pytest.approx(2.0)
+    # The one attempt used up the time of the whole call; it may have been billed.
+    assert meter.spent == pytest.approx(1.0)
     server.always = Switch(short=1)
     with pytest.raises(BackendError):
         run("cohere", server, keyed(spend=meter), price=1.0)
-    assert meter.spent == pytest.approx(3.0)
+    assert meter.spent == pytest.approx(2.0)
 
 
 def test_units_and_cost_come_from_the_reply(fake: Start) -> None:

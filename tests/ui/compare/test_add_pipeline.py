@@ -39,6 +39,7 @@ def test_a_preset_is_added_from_the_menu(page: str) -> None:
 
 def test_a_second_opinion_is_fused_in_the_editor() -> None:
     at = added("compare", "Write your own…")
+    at.segmented_control(key="editor_group").set_value("Rules, no model").run()
     fuse = next(box for box in at.selectbox if box.label == "Fuse the last reranker with")
     fuse.set_value("overlap").run()
     assert at.text_area(key="editor_text").value == "bm25 >> rrf(ms-marco-minilm-l12,overlap)"
