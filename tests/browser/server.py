@@ -20,13 +20,18 @@ from rerank_lab.components.base import Info
 from rerank_lab.rerankers.base import TOP, PointwiseReranker
 
 class Slow(PointwiseReranker):
-    """Shorter texts first, after a pause for every five; notes each call in a file."""
+    """Shorter texts first, after a pause for every five; notes each call in a file.
+
+    It waits as long as there is a file of that name with `.hold` at its end.
+    """
     info = Info("slow", "reranker", "test", "Takes its time.", "characters", (TOP,))
     batch_size = 5
     def score(self, query, texts, work):
         with open(os.environ["BROWSER_TEST_CALLS"], "a") as calls:
             calls.write(query + "\\n")
         time.sleep(0.4)
+        while os.path.exists(os.environ["BROWSER_TEST_CALLS"] + ".hold"):
+            time.sleep(0.05)
         return [-float(len(text)) for text in texts]
 
 class Faulty(PointwiseReranker):
