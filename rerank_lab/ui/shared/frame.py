@@ -11,7 +11,7 @@ from rerank_lab.core.paths import HOME_VARIABLE
 from rerank_lab.corpora import Corpus
 from rerank_lab.ui.compare import present, saved
 from rerank_lab.ui.shared import parts, resources, state, tour, waiting
-from rerank_lab.ui.shared.navigation import COMPARE, EVALUATE
+from rerank_lab.ui.shared.navigation import COMPARE
 from rerank_lab.views import corpora
 
 ICON = (
@@ -45,13 +45,9 @@ def draw(page: str, *, presenting: bool = False) -> None:
         key="query_bar" if page == COMPARE and not presenting else "query_bar_away",
     ):
         state.query_box()
-        if page == EVALUATE:
-            state.show_box()
-        elif page != COMPARE or presenting:
-            state.size_boxes()
-        elif corpus is not None and corpus.queries:
-            state.sample_select(corpus.queries)
         if page == COMPARE and not presenting:
+            if corpus is not None and corpus.queries:
+                state.sample_select(corpus.queries)
             present.button(corpus)
 
 

@@ -83,7 +83,7 @@ def set_own_document(choice: OwnDocument) -> None:
 
 
 def hidden_widgets() -> None:
-    """Bound state without a visible widget of its own: pipelines, pinned and opened document."""
+    """Bound state whose visible widgets, if any, have no one place: pipelines, sizes, documents."""
     if "p_next" in st.session_state:
         st.session_state["p"] = st.session_state.pop("p_next")
     elif "p" not in st.session_state and not st.query_params.get_all("p"):
@@ -95,6 +95,16 @@ def hidden_widgets() -> None:
             key="p",
             bind="query-params",
             accept_new_options=True,
+        )
+        st.selectbox(
+            "Candidates",
+            DEPTHS,
+            index=DEPTHS.index(DEFAULT_DEPTH),
+            key="depth",
+            bind="query-params",
+        )
+        st.selectbox(
+            "Cards", SHOWS, index=SHOWS.index(DEFAULT_SHOW), key="show", bind="query-params"
         )
         st.text_input("Pinned document", key="pin", bind="query-params")
         st.text_input("Opened document", key="doc", bind="query-params")
@@ -152,28 +162,34 @@ def size_boxes() -> None:
 
 def depth_box() -> None:
     """How many candidates a first stage hands over."""
-    st.selectbox(
+    _size_box(
         "Depth",
         DEPTHS,
-        index=DEPTHS.index(DEFAULT_DEPTH),
-        key="depth",
-        bind="query-params",
-        width=100,
-        help="Candidates that a first stage hands over, unless the pipeline says its own number.",
+        "depth",
+        "Candidates that a first stage hands over, unless the pipeline says its own number.",
     )
 
 
 def show_box() -> None:
     """How many cards a column shows."""
+    _size_box("Show", SHOWS, "show", "Documents shown in each column.")
+
+
+def _size_box(label: str, sizes: Sequence[int], key: str, about: str) -> None:
+    """A box for the bound widget of this key, which is drawn elsewhere: on all pages in one place.
+
+    A bound widget that moves from page to page leaves the URL and comes back, and each time the
+    browser's history grows by one entry that Back has to pass.
+    """
+    box = f"{key}_box"
+    st.session_state[box] = st.session_state[key]
     st.selectbox(
-        "Show",
-        SHOWS,
-        index=SHOWS.index(DEFAULT_SHOW),
-        key="show",
-        bind="query-params",
-        width=100,
-        help="Documents shown in each column.",
+        label, sizes, key=box, width=100, help=about, on_change=_size_chosen, args=(key, box)
     )
+
+
+def _size_chosen(key: str, box: str) -> None:
+    st.session_state[key] = st.session_state[box]
 
 
 def read_screen() -> Screen:
@@ -186,8 +202,8 @@ def read_screen() -> Screen:
         corpus=str(state.get("corpus") or ""),
         query=flat(str(state.get("q") or "")),
         pipelines=specs,
-        depth=_one_of(_number("depth"), DEPTHS, DEFAULT_DEPTH),
-        show=_one_of(_number("show"), SHOWS, DEFAULT_SHOW),
+        depth=_one_of(state.get("depth"), DEPTHS, DEFAULT_DEPTH),
+        show=_one_of(state.get("show"), SHOWS, DEFAULT_SHOW),
         pin=str(state.get("pin") or ""),
         doc=str(state.get("doc") or ""),
         notices=tuple(notices),
@@ -207,14 +223,6 @@ def presenting() -> bool:
 def flat(query: str) -> str:
     """A query as it is asked here: on one line, and not endless."""
     return " ".join(query.split())[:MAX_QUERY_CHARS]
-
-
-def _number(key: str) -> object:
-    """A box's value; what the link says as long as the box has not been drawn in this session."""
-    if key in st.session_state:
-        return st.session_state[key]
-    text = str(st.query_params.get(key, ""))
-    return int(text) if text.isdecimal() and text.isascii() else None
 
 
 def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
