@@ -39,7 +39,7 @@ from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_file
 from rerank_lab.views.evaluate_notes import basis, shallow
 from rerank_lab.views.formatting import counted, size_words
 from rerank_lab.views.labels import numbered
-from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text
+from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text, p_words
 
 _KEEP_ORDER = (".jsonl", ".parquet")
 """Run files of this program keep the order itself; in a TREC run scores decide, as in trec_eval."""
@@ -251,15 +251,11 @@ def _sentence(comparison: Paired, name: str, labels: Mapping[str, str]) -> str:
     between = ""
     if comparison.low is not None and comparison.high is not None:
         between = f" [{comparison.low:+.3f}, {comparison.high:+.3f}]"
-    p = "" if comparison.p_holm is None else f"; Holm p {_p(comparison.p_holm)}"
+    p = "" if comparison.p_holm is None else f"; Holm {p_words(comparison.p_holm)}"
     return (
         f"{labels[comparison.b]}: {comparison.difference:+.3f} {name}{between}{p}; "
         f"{comparison.wins} wins, {comparison.losses} losses, {comparison.ties} ties"
     )
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _print_ledger(outcome: Outcome, output: Output) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rerank_lab.cli.cost_estimate import DEPTH
 from rerank_lab.cli.limits import PROVIDER_TIMEOUT_S
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
 from rerank_lab.core.context import Context
@@ -23,7 +24,6 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline, pipelines
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
-from rerank_lab.retrievers.base import DEPTH
 from rerank_lab.services import compare
 from rerank_lab.services.compare import CompareRequest
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
@@ -33,7 +33,6 @@ from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison
 
 SHOWN = 10
-_DEPTH = int(DEPTH.default)
 """What pipelines of a command hand over unless they say so: a recording is opened at that depth."""
 
 
@@ -120,7 +119,7 @@ def _save(
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
     outcomes = [PipelineOutcome(result.spec, result) for result in results]
-    saved = comparison(question, outcomes, _DEPTH, arguments.top or SHOWN, [recording])
+    saved = comparison(question, outcomes, DEPTH, arguments.top or SHOWN, [recording])
     data = to_bytes(saved, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)
 

@@ -9,7 +9,6 @@ from rerank_lab.core.languages import language_name
 
 _UNKNOWN = "und"
 _MOST = 0.5
-_MADE_FOR = "was made for texts in"
 
 
 def model_languages(model: str) -> frozenset[str]:
@@ -48,11 +47,6 @@ def language_warnings(
     names = ", ".join(dict.fromkeys(map(language_name, codes)))
     made_for = ", ".join(language_name(code) for code in sorted(known))
     return (
-        f"{model} {_MADE_FOR} {made_for}; {what} is mostly in {names}"
+        f"{model} was made for texts in {made_for}; {what} is mostly in {names}"
         f"{' (guessed)' if guessed else ''}: its order means little there",
     )
-
-
-def is_language_warning(text: str) -> bool:
-    """Whether a warning is one of `language_warnings`: it stands before any number."""
-    return _MADE_FOR in text

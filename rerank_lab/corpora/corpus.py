@@ -64,6 +64,11 @@ class Corpus:
             return {str(code): 1 / len(codes) for code in codes}
         return guess_languages([document.content for document in self.documents])
 
+    @property
+    def languages_guessed(self) -> bool:
+        """Whether `languages` were detected in the texts, not told by anybody."""
+        return not self.meta.get("languages")
+
     def __len__(self) -> int:
         return len(self.documents)
 

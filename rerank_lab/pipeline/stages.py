@@ -184,7 +184,12 @@ class StageRunner:
         if not model_languages(model):
             return Trace()
         warnings = (
-            *language_warnings(model, self.corpus.languages, "the corpus", guessed=True),
+            *language_warnings(
+                model,
+                self.corpus.languages,
+                "the corpus",
+                guessed=self.corpus.languages_guessed,
+            ),
             *language_warnings(model, query_languages(self.query.text), "the query", guessed=True),
         )
         return Trace(warnings=warnings) if warnings else Trace()

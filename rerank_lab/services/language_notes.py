@@ -13,6 +13,9 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.languages import query_languages
 from rerank_lab.pipeline.pipeline import Pipeline
 
+_SAMPLED = 200
+"""Evenly spaced queries whose language is looked at, at least; at most twice as many."""
+
 
 def language_notes(
     pipelines: Sequence[PipelineSpec], corpus: Corpus, queries: Sequence[Query]
@@ -24,14 +27,19 @@ def language_notes(
     models = [model for spec in pipelines for model in _models(spec) if model_languages(model)]
     if not models:
         return ()
+    sample = queries[:: max(1, len(queries) // _SAMPLED)]
     shares: Counter[str] = Counter()
-    for query in queries:
-        shares.update({code: s / len(queries) for code, s in query_languages(query.text).items()})
+    for query in sample:
+        shares.update({code: s / len(sample) for code, s in query_languages(query.text).items()})
+    read = (
+        (corpus.languages, "the corpus", corpus.languages_guessed),
+        (shares, "the queries", True),
+    )
     notes = (
         note
         for model in models
-        for languages, what in ((corpus.languages, "the corpus"), (shares, "the queries"))
-        for note in language_warnings(model, languages, what, guessed=True)
+        for languages, what, guessed in read
+        for note in language_warnings(model, languages, what, guessed=guessed)
     )
     return tuple(dict.fromkeys(notes))
 

@@ -13,6 +13,7 @@ from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.languages import query_languages
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.language_notes import language_notes
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,13 @@ def test_the_command_line_says_it_before_the_numbers(
     files = ["--queries", str(tmp_path / "q.tsv"), "--qrels", str(tmp_path / "qrels.txt")]
     assert main(["evaluate", corpus, *files, "-p", spec]) == 0
     assert note in capsys.readouterr().err
+
+
+def test_what_somebody_told_of_a_corpus_is_not_called_a_guess() -> None:
+    documents = (Document("a", "東京は日本の首都です"),)
+    spec = Pipeline("bm25 >> ms-marco-minilm-l12").spec
+    told = Corpus("ja", documents, meta={"languages": ["ja"]})
+    (note,) = language_notes([spec], told, ())
+    assert "the corpus is mostly in Japanese:" in note
+    (note,) = language_notes([spec], Corpus("ja", documents), ())
+    assert "the corpus is mostly in Japanese (guessed):" in note

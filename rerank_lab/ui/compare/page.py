@@ -92,6 +92,22 @@ def _options(screen: Screen, topic: Topic, show: int | None = None) -> CompareOp
     return CompareOptions(show or screen.show, screen.pin, resources.rarity(topic.corpus))
 
 
+def _view_now(
+    screen: Screen, topic: Topic, tasks: tuple[run.Task, ...], show: int | None = None
+) -> CompareView:
+    """What is known by now; whoever waits for it is noted as still there."""
+    resources.jobs().touch(resources.waiter())
+    view = compare(topic, run.outcomes(tasks), _options(screen, topic, show))
+    health.remember_orders(view)
+    return view
+
+
+def _end_polling(view: CompareView, checks: health.Checks, *, polling: bool) -> None:
+    """Draw the whole page once more when nothing is pending any longer."""
+    if polling and not view.pending and not health.pending(checks):
+        st.rerun()
+
+
 def _results(
     screen: Screen,
     topic: Topic,
@@ -102,9 +118,7 @@ def _results(
     replay: saved.Replay,
 ) -> None:
     """All results known so far. While something is pending this runs again every POLL_S."""
-    resources.jobs().touch(resources.waiter())
-    view = compare(topic, run.outcomes(tasks), _options(screen, topic))
-    health.remember_orders(view)
+    view = _view_now(screen, topic, tasks)
     saved.banner(replay, screen.pipelines)
     _verdict(view)
     _bump(view, screen)
@@ -116,8 +130,7 @@ def _results(
         can_measure=not replay.outcomes,
     )
     tour.go_on_when_ready(view)
-    if polling and not view.pending and not health.pending(checks):
-        st.rerun()
+    _end_polling(view, checks, polling=polling)
 
 
 def _presented(
@@ -129,12 +142,9 @@ def _presented(
     polling: bool,
 ) -> None:
     """As `_results`, on one screen for an audience."""
-    resources.jobs().touch(resources.waiter())
-    view = compare(topic, run.outcomes(tasks), _options(screen, topic, ANSWERS))
-    health.remember_orders(view)
+    view = _view_now(screen, topic, tasks, ANSWERS)
     present.draw(view, screen.focus, checks, colours)
-    if polling and not view.pending and not health.pending(checks):
-        st.rerun()
+    _end_polling(view, checks, polling=polling)
 
 
 def _verdict(view: CompareView) -> None:

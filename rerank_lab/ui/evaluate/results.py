@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
-from rerank_lab.components.model_languages import is_language_warning
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.language_notes import language_notes
 from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.shared import parts, resources, state
@@ -52,12 +52,13 @@ def draw(
         st.caption(parts.literal(design_line(design, view)))
     if view.pending:
         _unfinished(view, design.id, resume)
-    for note in filter(is_language_warning, view.notes):
+    language = _language_notes(evaluation)
+    for note in language:
         st.warning(parts.literal(note), icon=":material/translate:")
     st.html(evaluate_html.table(view, colours))
     if view.basis:
         st.caption(f":material/info: {parts.literal(view.basis)}")
-    for note in itertools.filterfalse(is_language_warning, view.notes):
+    for note in (note for note in view.notes if note not in language):
         st.caption(f":material/info: {parts.literal(note)}")
     for text in kept_orders(evaluation):
         st.warning(parts.literal(text), icon=":material/warning:")
@@ -66,6 +67,17 @@ def draw(
         st.fragment(_queries)(evaluation, view, links, colours)
     _downloads(evaluation, view.primary, baseline)
     _run_again(evaluation)
+
+
+def _language_notes(evaluation: Evaluation) -> tuple[str, ...]:
+    """What models know no language of these texts, where the corpus is still here as it was."""
+    design = evaluation.design
+    with suppress(LabError):
+        corpus = resources.corpus(design.corpus)
+        if corpus.content_hash == design.corpus_hash:
+            specs = [Pipeline(spec).spec for spec in design.pipelines]
+            return language_notes(specs, corpus, design.queries)
+    return ()
 
 
 def _run_again(evaluation: Evaluation) -> None:
