@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from rerank_lab.core.context import CancelToken, Context, Progress
     from rerank_lab.core.errors import BackendError, InvalidInput, LabError, ModelUnavailable
     from rerank_lab.core.spec import parse
-    from rerank_lab.core.types import Document, Hit, Judgment, Query, Ranking, Run, Status, Trace
+    from rerank_lab.core.types import Document, Hit, Query, Ranking, Run, Status, Trace
     from rerank_lab.corpora import Corpus, list_corpora, load_corpus
     from rerank_lab.evaluation.experiments import evaluate
     from rerank_lab.evaluation.measures import headroom, measure
     from rerank_lab.fusion.base import Fusion
     from rerank_lab.jobs.keys import JobKey
     from rerank_lab.jobs.table import JobTable
+    from rerank_lab.judging.records import Judgment
     from rerank_lab.models.token_budget import TokenBudget
     from rerank_lab.pipeline.builders import bm25, dense, rerank, retrieve, rrf, weighted
     from rerank_lab.pipeline.engine import Engine, default_engine
@@ -63,7 +64,6 @@ _NAMES = {
     "core.types": (
         "Document",
         "Hit",
-        "Judgment",
         "Query",
         "Ranking",
         "Run",
@@ -92,6 +92,7 @@ _NAMES = {
         "rrf",
         "weighted",
     ),
+    "judging.records": ("Judgment",),
     "pipeline.engine": (
         "Engine",
         "default_engine",

@@ -203,17 +203,6 @@ class Run:
     rankings: Mapping[str, Ranking]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgment:
-    """One append-only judgment. `by` is `gold`, `human:<name>` or `llm:<fingerprint>`."""
-
-    query_id: str
-    doc_id: str
-    grade: int
-    by: str = "gold"
-    at: str = ""
-
-
 class Status(StrEnum):
     """What became of one (query, stage) cell. Only the first five carry a ranking."""
 

@@ -174,6 +174,39 @@ class DPRReader(QueryPassagesReader):
     key = ("positive_ctxs",)
 
 
+class HotpotReader(QueryPassagesReader):
+    """HotpotQA and its relatives: question, context (titles with sentences), supporting_facts.
+
+    As the authors' JSON writes them, `[[title, [sentence, ...]], ...]` and `[[title, n], ...]`, or
+    as Hugging Face does, in objects of columns.
+    """
+
+    name = "hotpotqa"
+    label = "HotpotQA questions and paragraphs"
+    query = ("question",)
+    key = ("context",)
+
+    def sniff(self, sample: Sample) -> Match | None:
+        """Every one of the first records has titled sentences and says which are needed."""
+        if not sample.records or not all(map(self._has_facts, sample.records)):
+            return None
+        return Match(0.95, "every record has a question, a context and supporting_facts")
+
+    def _has_facts(self, record: Record) -> bool:
+        titled = any(True for _ in _titled(record.get("context")))
+        return (
+            titled and "supporting_facts" in record and first_value(record, self.query) is not None
+        )
+
+    def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
+        """The paragraphs: 1 for one with a supporting fact, else 0."""
+        needed = {title for title, _ in _titled(record.get("supporting_facts"))}
+        for title, sentences in _titled(record.get("context")):
+            parts = sentences if isinstance(sentences, list) else [sentences]
+            text = "".join(part for part in parts if isinstance(part, str)).strip()
+            yield {"title": title, "text": text}, int(title in needed)
+
+
 class SelectedPassagesReader(QueryPassagesReader):
     """MS MARCO's question answering set: passage texts and, in the same order, which were used."""
 
@@ -255,6 +288,16 @@ def _passage(value: Any, ids: dict[tuple[str, str], str]) -> tuple[Record, bool]
     new = key not in ids
     doc_id = ids.setdefault(key, named or f"p{len(ids) + 1}")
     return {"id": doc_id, "title": title, "text": text}, new
+
+
+def _titled(value: Any) -> Iterator[tuple[str, Any]]:
+    """Titles with what belongs to each, from a list of pairs or from two columns."""
+    if isinstance(value, dict):
+        columns = [column for column in value.values() if isinstance(column, list)]
+        pairs = list(zip(value.get("title") or (), columns[-1] if columns else (), strict=False))
+    else:
+        pairs = [tuple(one) for one in value or () if isinstance(one, list) and len(one) == 2]
+    yield from ((title, rest) for title, rest in pairs if isinstance(title, str))
 
 
 def _list(value: Any) -> Any:

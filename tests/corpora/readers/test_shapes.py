@@ -448,3 +448,29 @@ def test_ids_that_a_table_program_wrote_as_decimals(tmp_path: Path) -> None:
     assert [(d.id, d.title) for d in corpus.documents] == [("1", "Birds"), ("2", ""), ("3", "Only")]
     corpus, _ = load(tmp_path, "versions.csv", b"id,text\n1.0,Owls\n1.5,Wrens\n")
     assert list(texts(corpus)) == ["1.0", "1.5"]
+
+
+HOTPOT = {
+    "_id": "5a7a",
+    "question": "Which birds that cannot fly are tall?",
+    "answer": "ostriches",
+    "context": [["Ostrich", ["It is tall.", " It runs."]], ["Wren", ["It is small."]]],
+    "supporting_facts": [["Ostrich", 0]],
+}
+IN_COLUMNS = HOTPOT | {
+    "context": {"title": ["Ostrich", "Wren"], "sentences": [["It is tall.", " It runs."],
+                                                           ["It is small."]]},
+    "supporting_facts": {"title": ["Ostrich"], "sent_id": [0]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("record", [HOTPOT, IN_COLUMNS], ids=["authors", "Hugging Face"])
+def test_paragraphs_of_hotpotqa_are_the_documents_not_its_answers(
+    tmp_path: Path, record: dict[str, object]
+) -> None:
+    corpus, sentence = load(tmp_path, "hotpot.json", json.dumps([record]).encode())
+    assert texts(corpus) == {"p1": "It is tall. It runs.", "p2": "It is small."}
+    assert [document.title for document in corpus.documents] == ["Ostrich", "Wren"]
+    assert [(query.id, query.text) for query in corpus.queries] == [("5a7a", HOTPOT["question"])]
+    assert corpus.qrels == {"5a7a": {"p1": 1, "p2": 0}}
+    assert "HotpotQA" in sentence
