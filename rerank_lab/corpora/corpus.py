@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Qrels, Query
+from rerank_lab.corpora.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.corpora.languages import guess_languages
+from rerank_lab.corpora.passages import SPAN, whole_document
+
+_OF_DOCUMENTS = (
+    "by_id", "parent_of", "passages_of", "document_ids", "content_hash", "languages", "_hashes",
+)  # fmt: skip
+"""What is worked out from the documents alone, and stays when only judgments change."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,8 @@ class Corpus:
 
     A corpus whose documents were cut into passages holds the passages as its documents; each names
     its `parent`, and rankings are folded to parents before they are shown or judged.
+
+    `basis` says where the judgments come from.
     """
 
     name: str
@@ -26,6 +35,7 @@ class Corpus:
     queries: tuple[Query, ...] = ()
     qrels: Qrels = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    basis: JudgmentBasis = OWN_JUDGMENTS
 
     @cached_property
     def by_id(self) -> dict[str, Document]:
@@ -41,6 +51,15 @@ class Corpus:
     def document_ids(self) -> frozenset[str]:
         """The ids that judgments may speak of."""
         return frozenset(document.document_id for document in self.documents)
+
+    @cached_property
+    def passages_of(self) -> dict[str, list[Document]]:
+        """The passages of each document that was cut, by its id; empty when nothing was."""
+        passages: dict[str, list[Document]] = {}
+        for document in self.documents:
+            if document.parent:
+                passages.setdefault(document.parent, []).append(document)
+        return passages
 
     @cached_property
     def content_hash(self) -> str:
@@ -81,3 +100,39 @@ class Corpus:
                 f"Corpus {self.name!r} has no document {doc_id!r}.",
                 hint="Check the id, or the corpus that the ranking belongs to.",
             ) from None
+
+    def whole_document(self, doc_id: str) -> Document:
+        """The document that judgments call by this id, its passages joined where it was cut.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        passages = self.passages_of.get(doc_id)
+        if not passages:
+            return self.document(doc_id)
+        if all(SPAN in passage.meta for passage in passages):
+            return whole_document(passages)
+        text = "\n\n".join(passage.text for passage in passages)
+        return Document(doc_id, text, passages[0].title, passages[0].meta)
+
+    def document_hash(self, doc_id: str) -> str:
+        """`Document.content_hash` of the whole document; "" when there is none of this id."""
+        if doc_id not in self.document_ids:
+            return ""
+        if doc_id not in self._hashes:
+            self._hashes[doc_id] = self.whole_document(doc_id).content_hash
+        return self._hashes[doc_id]
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        """Hashes of whole documents that were asked for."""
+        return {}
+
+    def with_judgments(
+        self, queries: tuple[Query, ...], qrels: Qrels, basis: JudgmentBasis
+    ) -> Corpus:
+        """The same documents with other queries and judgments; hashes are not made again."""
+        judged = replace(self, queries=queries, qrels=qrels, basis=basis)
+        known = vars(self)
+        vars(judged).update({name: known[name] for name in _OF_DOCUMENTS if name in known})
+        return judged
