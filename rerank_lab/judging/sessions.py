@@ -1,0 +1,316 @@
+"""Who judges what, and in which order: the queue of each judge in a labelling session.
+
+Everything here is a pure function of the session and of the judgments given so far, so that a
+reload, a second tab and another process come to the same queue.
+
+All judges go through the queries in one order, so that the pairs which two of them grade come up
+for both within minutes. Within a query each judge has a shuffled order of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rerank_lab.judging.records import (
+    Judgment,
+    JudgingOrder,
+    JudgingPair,
+    LabelSession,
+    PairOrigin,
+)
+
+PairKey = tuple[str, str]
+"""Query id and document id."""
+NEAR_DUPLICATE = 0.7
+"""Texts that share at least this part of their shingles are near-duplicates."""
+_SHINGLE_WORDS = 4
+_SHINGLED_CHARS = 20_000
+_WORD = re.compile(r"\w+")
+_PACE_OF_LAST = 30
+_LONGEST_S = 120.0
+"""Whoever looks at one document for longer was called away; the pace counts no more than this."""
+
+
+def key_of(item: JudgingPair | Judgment) -> PairKey:
+    """The query and document that a pair or a judgment is about."""
+    return item.query_id, item.doc_id
+
+
+def needs_two(session: LabelSession, pair: JudgingPair) -> bool:
+    """Whether the overlap wants a second judge for this pair; the same pairs for everybody."""
+    if pair.origin is PairOrigin.CONTROL:
+        return False
+    return _fraction(session.seed, "overlap", *key_of(pair)) < session.overlap
+
+
+def wanted_judges(session: LabelSession, pair: JudgingPair, judges: int) -> int:
+    """How many judges are to grade a pair: one, two by the overlap, for a control all `judges`."""
+    if pair.origin is PairOrigin.CONTROL:
+        return max(1, judges)
+    return 2 if needs_two(session, pair) and judges != 1 else 1
+
+
+def planned_grades(session: LabelSession) -> int:
+    """How many grades the session asks for, all judges together, within its budget.
+
+    Without names two judges are reckoned with when there is an overlap, else one.
+    """
+    judges = len(session.judges) or (2 if session.overlap else 1)
+    total = sum(wanted_judges(session, pair, judges) for pair in session.pairs)
+    return min(total, session.budget) if session.budget else total
+
+
+def judging_order(
+    session: LabelSession, judge: str, texts: Mapping[str, str] | None = None
+) -> list[JudgingPair]:
+    """All pairs of a session in the order in which this judge meets them.
+
+    Query by query it is shuffled within each query, by the session's seed and the judge's name.
+    Other orders keep the session's own: there the place tells what a grade is worth.
+
+    Args:
+        texts: document id -> text; with `group_duplicates`, near-duplicates follow each other.
+    """
+    if session.order is not JudgingOrder.QUERY_BY_QUERY:
+        return list(session.pairs)
+    of_query: dict[str, list[JudgingPair]] = defaultdict(list)
+    for pair in session.pairs:
+        of_query[pair.query_id].append(pair)
+    order: list[JudgingPair] = []
+    for pairs in of_query.values():
+        shuffled = sorted(
+            pairs, key=lambda pair: _fraction(session.seed, "order", judge, *key_of(pair))
+        )
+        if session.group_duplicates and texts is not None:
+            shuffled = near_duplicates_together(shuffled, texts)
+        order += shuffled
+    return order
+
+
+def queue_of(
+    session: LabelSession,
+    order: Sequence[JudgingPair],
+    judge: str,
+    judgments: Iterable[Judgment],
+    claims: Mapping[PairKey, Collection[str]] | None = None,
+    *,
+    skipped: Collection[PairKey] = (),
+) -> list[JudgingPair]:
+    """What is left for a judge, the next first. What was skipped comes again at the end.
+
+    A pair is left when this judge has not graded it and fewer others than it needs have graded or
+    claimed it, so that nobody judges the same pair without the overlap wanting it.
+
+    Args:
+        order: the judge's `judging_order`.
+        judgments: the grades of the session that count now, of all judges.
+        claims: by pair, the judges who have it on their screens now.
+    """
+    graded: dict[PairKey, set[str]] = defaultdict(set)
+    for judgment in judgments:
+        graded[key_of(judgment)].add(judgment.judge)
+    later = set(skipped)
+    head: list[JudgingPair] = []
+    tail: list[JudgingPair] = []
+    for pair in order:
+        key = key_of(pair)
+        holders = graded[key] | set((claims or {}).get(key, ()))
+        if judge in graded[key]:
+            continue
+        others = len(holders - {judge})
+        if pair.origin is PairOrigin.CONTROL or others < wanted_judges(session, pair, 2):
+            (tail if key in later else head).append(pair)
+    return head + tail
+
+
+def starting_at(queue: Sequence[JudgingPair], query_id: str) -> list[JudgingPair]:
+    """A queue that begins with this query and comes round to what stood before it."""
+    first = next((i for i, pair in enumerate(queue) if pair.query_id == query_id), 0)
+    return [*queue[first:], *queue[:first]]
+
+
+def near_duplicates_together(
+    pairs: Sequence[JudgingPair], texts: Mapping[str, str]
+) -> list[JudgingPair]:
+    """The same pairs, each directly followed by its near-duplicates.
+
+    Near-duplicates share at least `NEAR_DUPLICATE` of their shingles of four words (Jaccard), after
+    Broder, "On the resemblance and containment of documents", SEQUENCES 1997.
+    """
+    shingles = {pair.doc_id: _shingles(texts.get(pair.doc_id, "")) for pair in pairs}
+    remaining = list(pairs)
+    grouped: list[JudgingPair] = []
+    while remaining:
+        first = remaining.pop(0)
+        alike = [
+            pair
+            for pair in remaining
+            if _resemblance(shingles[first.doc_id], shingles[pair.doc_id]) >= NEAR_DUPLICATE
+        ]
+        grouped += [first, *alike]
+        remaining = [pair for pair in remaining if pair not in alike]
+    return grouped
+
+
+def with_controls(
+    pairs: Sequence[JudgingPair], controls: Sequence[JudgingPair]
+) -> tuple[JudgingPair, ...]:
+    """Pairs with control questions among those of their queries, or at the end without such."""
+    known = {key_of(control) for control in controls}
+    rest = [pair for pair in pairs if key_of(pair) not in known]
+    of_query: dict[str, list[JudgingPair]] = defaultdict(list)
+    for control in controls:
+        of_query[control.query_id].append(control)
+    mixed: list[JudgingPair] = []
+    for place, pair in enumerate(rest):
+        mixed.append(pair)
+        last = place + 1 == len(rest) or rest[place + 1].query_id != pair.query_id
+        if last:
+            mixed += of_query.pop(pair.query_id, [])
+    return (*mixed, *(control for left in of_query.values() for control in left))
+
+
+class StopReason(StrEnum):
+    """Why there is nothing more to judge."""
+
+    NOT_YET = ""
+    BUDGET = "budget"
+    ALL_JUDGED = "all judged"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeProgress:
+    """What one judge has done.
+
+    Attributes:
+        unsure: how many of the grades are "cannot tell".
+        seconds: time spent on all of them, interruptions counted as two minutes.
+        pace_s: seconds a grade of late; None before the first.
+        controls, controls_passed: control questions answered, and those within one grade.
+    """
+
+    judge: str
+    grades: int
+    unsure: int
+    seconds: float
+    pace_s: float | None
+    controls: int
+    controls_passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionProgress:
+    """How far a session is. `planned` and `grades` count grades, not pairs."""
+
+    planned: int
+    grades: int
+    pairs: int
+    pairs_judged: int
+    judges: tuple[JudgeProgress, ...]
+    stop: StopReason
+
+    @property
+    def left(self) -> int:
+        """Grades still to be given."""
+        return max(0, self.planned - self.grades)
+
+    @property
+    def minutes_spent(self) -> float:
+        """Time of all judges together."""
+        return sum(judge.seconds for judge in self.judges) / 60
+
+    @property
+    def minutes_left(self) -> float | None:
+        """Of work, all judges together, at their pace of late; None before the first grade."""
+        paces = [judge.pace_s for judge in self.judges if judge.pace_s is not None]
+        return self.left * statistics.mean(paces) / 60 if paces else None
+
+
+def progress_of(session: LabelSession, judgments: Sequence[Judgment]) -> SessionProgress:
+    """How far a session is by the grades that count now, in the order in which they were given."""
+    by_key = {key_of(pair): pair for pair in session.pairs}
+    of_judge: dict[str, list[Judgment]] = {judge: [] for judge in session.judges}
+    for judgment in judgments:
+        if key_of(judgment) in by_key:
+            of_judge.setdefault(judgment.judge, []).append(judgment)
+    grades = sum(map(len, of_judge.values()))
+    judged = {key_of(judgment) for rows in of_judge.values() for judgment in rows}
+    planned = planned_grades(session)
+    complete = _complete(session, of_judge)
+    stop = StopReason.NOT_YET
+    if session.budget and grades >= session.budget:
+        stop = StopReason.BUDGET
+    elif complete:
+        stop = StopReason.ALL_JUDGED
+    return SessionProgress(
+        planned if not complete else min(planned, max(grades, 0)),
+        grades,
+        len(session.pairs),
+        len(judged),
+        tuple(_judge_progress(judge, rows, by_key) for judge, rows in of_judge.items()),
+        stop,
+    )
+
+
+def pace_of(judgments: Sequence[Judgment]) -> float | None:
+    """Seconds a grade of late: the median of the last 30 that were timed; None without any."""
+    timed = [min(j.seconds, _LONGEST_S) for j in judgments if j.seconds > 0]
+    return statistics.median(timed[-_PACE_OF_LAST:]) if timed else None
+
+
+def passes_control(pair: JudgingPair, grade: int | None) -> bool:
+    """Whether a grade is within one of the known one: careful judges differ by that much."""
+    return grade is not None and pair.known_grade is not None and abs(grade - pair.known_grade) <= 1
+
+
+def _complete(session: LabelSession, of_judge: Mapping[str, Sequence[Judgment]]) -> bool:
+    counts: dict[PairKey, int] = defaultdict(int)
+    for rows in of_judge.values():
+        for judgment in rows:
+            counts[key_of(judgment)] += 1
+    judges = len(session.judges) or max(1, sum(bool(rows) for rows in of_judge.values()))
+    if session.overlap and not session.judges:
+        judges = max(2, judges)
+    return all(counts[key_of(p)] >= wanted_judges(session, p, judges) for p in session.pairs)
+
+
+def _judge_progress(
+    judge: str, rows: Sequence[Judgment], pairs: Mapping[PairKey, JudgingPair]
+) -> JudgeProgress:
+    controls = [(pairs[key_of(row)], row.grade) for row in rows]
+    controls = [(pair, grade) for pair, grade in controls if pair.origin is PairOrigin.CONTROL]
+    return JudgeProgress(
+        judge,
+        len(rows),
+        sum(row.grade is None for row in rows),
+        sum(min(row.seconds, _LONGEST_S) for row in rows),
+        pace_of(rows),
+        len(controls),
+        sum(passes_control(pair, grade) for pair, grade in controls),
+    )
+
+
+def _fraction(seed: int, *parts: str) -> float:
+    """A number in [0, 1) that depends on nothing but the seed and these texts."""
+    text = "\x00".join((str(seed), *parts))
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+    words = _WORD.findall(text[:_SHINGLED_CHARS].casefold())
+    if len(words) < _SHINGLE_WORDS:
+        return frozenset([tuple(words)] if words else [])
+    return frozenset(
+        tuple(words[i : i + _SHINGLE_WORDS]) for i in range(len(words) - _SHINGLE_WORDS + 1)
+    )
+
+
+def _resemblance(a: frozenset[tuple[str, ...]], b: frozenset[tuple[str, ...]]) -> float:
+    return len(a & b) / len(a | b) if a and b else 0.0
