@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 import re
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rerank_lab.judging.records import (
-    Judgment,
     JudgingOrder,
     JudgingPair,
+    Judgment,
     LabelSession,
     PairOrigin,
 )
@@ -56,12 +56,15 @@ def wanted_judges(session: LabelSession, pair: JudgingPair, judges: int) -> int:
     return 2 if needs_two(session, pair) and judges != 1 else 1
 
 
-def planned_grades(session: LabelSession) -> int:
+def planned_grades(session: LabelSession, active_judges: int = 0) -> int:
     """How many grades the session asks for, all judges together, within its budget.
 
     Without names two judges are reckoned with when there is an overlap, else one.
+
+    Args:
+        active_judges: how many have graded something; more than have a name count too.
     """
-    judges = len(session.judges) or (2 if session.overlap else 1)
+    judges = _judge_count(session, active_judges)
     total = sum(wanted_judges(session, pair, judges) for pair in session.pairs)
     return min(total, session.budget) if session.budget else total
 
@@ -239,20 +242,19 @@ def progress_of(session: LabelSession, judgments: Sequence[Judgment]) -> Session
     for judgment in judgments:
         if key_of(judgment) in by_key:
             of_judge.setdefault(judgment.judge, []).append(judgment)
-    grades = sum(map(len, of_judge.values()))
-    judged = {key_of(judgment) for rows in of_judge.values() for judgment in rows}
-    planned = planned_grades(session)
-    complete = _complete(session, of_judge)
+    counts = Counter(key_of(row) for rows in of_judge.values() for row in rows)
+    active = sum(bool(rows) for rows in of_judge.values())
+    judges = _judge_count(session, active)
     stop = StopReason.NOT_YET
-    if session.budget and grades >= session.budget:
+    if session.budget and counts.total() >= session.budget:
         stop = StopReason.BUDGET
-    elif complete:
+    elif all(counts[key_of(p)] >= wanted_judges(session, p, judges) for p in session.pairs):
         stop = StopReason.ALL_JUDGED
     return SessionProgress(
-        planned if not complete else min(planned, max(grades, 0)),
-        grades,
+        planned_grades(session, active),
+        counts.total(),
         len(session.pairs),
-        len(judged),
+        len(counts),
         tuple(_judge_progress(judge, rows, by_key) for judge, rows in of_judge.items()),
         stop,
     )
@@ -269,15 +271,8 @@ def passes_control(pair: JudgingPair, grade: int | None) -> bool:
     return grade is not None and pair.known_grade is not None and abs(grade - pair.known_grade) <= 1
 
 
-def _complete(session: LabelSession, of_judge: Mapping[str, Sequence[Judgment]]) -> bool:
-    counts: dict[PairKey, int] = defaultdict(int)
-    for rows in of_judge.values():
-        for judgment in rows:
-            counts[key_of(judgment)] += 1
-    judges = len(session.judges) or max(1, sum(bool(rows) for rows in of_judge.values()))
-    if session.overlap and not session.judges:
-        judges = max(2, judges)
-    return all(counts[key_of(p)] >= wanted_judges(session, p, judges) for p in session.pairs)
+def _judge_count(session: LabelSession, active: int) -> int:
+    return max(len(session.judges) or (2 if session.overlap else 1), active)
 
 
 def _judge_progress(
