@@ -39,6 +39,8 @@ class Judgment:
         session_id: the session; "" for a grade given on Compare, and for imported rows.
         undoes: the id of the row of the same judge that this one takes back.
         row_id: given by the store, ascending in the order of writing; 0 before.
+        token: made by who sends the row, so that a row that is sent again after a lost connection
+            is stored once; "" where nothing is sent twice.
     """
 
     corpus: str
@@ -56,6 +58,7 @@ class Judgment:
     session_id: str = ""
     undoes: int | None = None
     row_id: int = 0
+    token: str = ""
 
 
 class PairOrigin(StrEnum):
@@ -144,6 +147,7 @@ class ArenaVote:
         left, right: the specs behind the two sides as they stood on screen.
         mode: "lists", "documents" or "interleaved".
         shown_hash: SHA-256 of what the two sides showed, so that a later change is seen.
+        undoes, row_id, token: as in a `Judgment`.
     """
 
     corpus: str
@@ -159,6 +163,7 @@ class ArenaVote:
     shown_hash: str = ""
     undoes: int | None = None
     row_id: int = 0
+    token: str = ""
 
 
 class QueryOrigin(StrEnum):

@@ -1,0 +1,482 @@
+"""Judgments, sessions, votes and query sets in the lab database. Rows are added, never changed.
+
+What a method returns is on the disk: killing the process afterwards loses nothing of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from rerank_lab.core.database import LabDatabase, open_database
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.text import encodable
+from rerank_lab.judging.policies import current_rows
+from rerank_lab.judging.records import (
+    ArenaSide,
+    ArenaVote,
+    JudgeKind,
+    JudgingPair,
+    Judgment,
+    LabelSession,
+    LabQuerySet,
+)
+from rerank_lab.judging.tables import (
+    ARENA_VOTES,
+    JUDGMENT_VERSIONS,
+    JUDGMENTS,
+    LABEL_SESSIONS,
+    PAIR_CLAIMS,
+    QUERY_SETS,
+)
+
+Record = TypeVar("Record", Judgment, ArenaVote)
+_CHUNK = 500
+_KINDS = {kind.value: kind for kind in JudgeKind}
+_SIDES = {side.value: side for side in ArenaSide}
+
+
+class JudgmentStore:
+    """The lab database as judging sees it. Threads and processes may use it at once."""
+
+    def __init__(self, database: LabDatabase) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, home: Path | None = None) -> JudgmentStore:
+        """The store in the lab database of this data folder, or of `RERANK_LAB_DATABASE`.
+
+        Raises:
+            InvalidInput, MissingExtra, StorageError: as `open_database` does.
+        """
+        return cls(open_database(home))
+
+    def append(self, judgments: Sequence[Judgment]) -> list[Judgment]:
+        """Store judgments, all or none, and give them back in the same order with their row ids.
+
+        A judgment whose token the corpus has already is not stored again: its first row is given.
+
+        Raises:
+            InvalidInput: a row undoes another (use `undo`), has no judge or id, or a time without
+                a zone.
+            StorageError: the database cannot be reached or written; then nothing was stored.
+        """
+        if any(row.undoes is not None for row in judgments):
+            raise InvalidInput("A row that undoes another was appended.", hint="Use undo().")
+        rows = [_storable(row) for row in judgments]
+        locks = {f"judgments {row.corpus}" for row in rows}
+        with self._database.writing(*locks) as connection:
+            return _add_judgments(connection, rows)
+
+    def undo(self, row_id: int, judge: str, at: datetime) -> Judgment:
+        """Take back a row of this judge by a new row, which is given; twice is as once.
+
+        Raises:
+            InvalidInput: there is no such row, it undoes another, or it is of another judge.
+            StorageError: the database cannot be reached or written.
+        """
+        with self._database.reading() as connection:
+            row = _own_row(connection, JUDGMENTS, row_id, judge)
+        with self._database.writing(f"judgments {row.corpus}") as connection:
+            query = _select(JUDGMENTS).where(JUDGMENTS.c.undoes == row_id)
+            earlier = connection.execute(query).first()
+            if earlier is not None:
+                return _judgment(earlier)
+            undoing = replace(
+                _judgment(row), grade=None, at=at, note="", seconds=0.0, undoes=row_id, token=""
+            )
+            return _add_judgments(connection, [_storable(undoing)])[0]
+
+    def rows(
+        self,
+        corpus: str,
+        *,
+        session_id: str | None = None,
+        judge: str | None = None,
+        query_id: str | None = None,
+    ) -> list[Judgment]:
+        """Every row of a corpus, undone ones and those that undo too, ascending by row id.
+
+        Args:
+            corpus: its name.
+            session_id: only of this session; "" for those outside any session.
+            judge: only of this judge.
+            query_id: only for this query.
+        """
+        query = _select(JUDGMENTS).where(JUDGMENTS.c.corpus == corpus)
+        filters = {"session_id": session_id, "judge": judge, "query_id": query_id}
+        for column, value in filters.items():
+            if value is not None:
+                query = query.where(JUDGMENTS.c[column] == value)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(JUDGMENTS.c.row_id))
+            return [_judgment(row) for row in rows]
+
+    def current(
+        self,
+        corpus: str,
+        *,
+        session_id: str | None = None,
+        judge: str | None = None,
+        query_id: str | None = None,
+    ) -> list[Judgment]:
+        """Of each judge and pair the newest row that is not undone; filters and order as `rows`."""
+        return current_rows(
+            self.rows(corpus, session_id=session_id, judge=judge, query_id=query_id)
+        )
+
+    def version(self, corpus: str) -> str:
+        """A hash of every judgment of the corpus in its order; "" while there is none.
+
+        It changes with each row that is added, and two databases with the same rows agree on it.
+        """
+        query = select(JUDGMENT_VERSIONS.c.version).where(JUDGMENT_VERSIONS.c.corpus == corpus)
+        with self._database.reading() as connection:
+            return connection.scalar(query) or ""
+
+    def save_session(self, session: LabelSession) -> None:
+        """Store a session. One that nobody has judged in yet is replaced.
+
+        Raises:
+            InvalidInput: another session has this id and judgments.
+        """
+        content = msgspec.json.encode(session).decode()
+        where = LABEL_SESSIONS.c.session_id == session.session_id
+        with self._database.writing(f"session {session.session_id}") as connection:
+            earlier = connection.scalar(select(LABEL_SESSIONS.c.content).where(where))
+            if earlier == content:
+                return
+            judged = JUDGMENTS.c.session_id == session.session_id
+            if earlier is not None and connection.scalar(select(JUDGMENTS.c.row_id).where(judged)):
+                raise InvalidInput(
+                    f"The session {session.title!r} has begun and cannot be changed.",
+                    hint="Set up a new session.",
+                )
+            connection.execute(delete(LABEL_SESSIONS).where(where))
+            connection.execute(
+                insert(LABEL_SESSIONS).values(
+                    session_id=session.session_id,
+                    corpus=session.corpus,
+                    created_at=_in_utc(session.created_at),
+                    content=content,
+                )
+            )
+
+    def session(self, session_id: str) -> LabelSession:
+        """One session.
+
+        Raises:
+            InvalidInput: there is none with this id.
+        """
+        query = select(LABEL_SESSIONS.c.content).where(LABEL_SESSIONS.c.session_id == session_id)
+        with self._database.reading() as connection:
+            content = connection.scalar(query)
+        if content is None:
+            raise InvalidInput(
+                f"There is no labelling session {session_id!r} in the lab database.",
+                hint="Check the link, or choose a session on the Label page.",
+            )
+        return msgspec.json.decode(content, type=LabelSession)
+
+    def sessions(self, corpus: str | None = None) -> list[LabelSession]:
+        """The sessions of a corpus, or all of them; the newest first."""
+        query = select(LABEL_SESSIONS.c.content)
+        if corpus is not None:
+            query = query.where(LABEL_SESSIONS.c.corpus == corpus)
+        query = query.order_by(LABEL_SESSIONS.c.created_at.desc(), LABEL_SESSIONS.c.session_id)
+        with self._database.reading() as connection:
+            contents = connection.scalars(query).all()
+        return [msgspec.json.decode(content, type=LabelSession) for content in contents]
+
+    def claim(
+        self, session_id: str, judge: str, pair: JudgingPair, lease_s: float, *, judges: int = 1
+    ) -> bool:
+        """Take a pair for a judge for `lease_s` seconds; again, to hold it longer.
+
+        Args:
+            session_id: the session.
+            judge: who is to grade the pair.
+            pair: what is to be graded.
+            lease_s: after so many seconds it is free for others, should nothing be heard.
+            judges: how many judges may grade the pair in the session.
+
+        Returns:
+            False when so many others hold it or have graded it.
+        """
+        now = datetime.now(UTC)
+        with self._database.writing(f"session {session_id}") as connection:
+            connection.execute(
+                delete(PAIR_CLAIMS).where(
+                    PAIR_CLAIMS.c.session_id == session_id, PAIR_CLAIMS.c.until <= now
+                )
+            )
+            holders = connection.scalars(
+                select(PAIR_CLAIMS.c.judge).where(*_pair_of(PAIR_CLAIMS, session_id, pair))
+            ).all()
+            graded = current_rows(
+                map(
+                    _judgment,
+                    connection.execute(
+                        _select(JUDGMENTS).where(*_pair_of(JUDGMENTS, session_id, pair))
+                    ),
+                )
+            )
+            if len({*holders, *(row.judge for row in graded)} - {judge}) >= judges:
+                return False
+            mine = (*_pair_of(PAIR_CLAIMS, session_id, pair), PAIR_CLAIMS.c.judge == judge)
+            until = now + timedelta(seconds=lease_s)
+            if judge in holders:
+                connection.execute(update(PAIR_CLAIMS).where(*mine).values(until=until))
+            else:
+                connection.execute(
+                    insert(PAIR_CLAIMS).values(
+                        session_id=session_id,
+                        query_id=pair.query_id,
+                        doc_id=pair.doc_id,
+                        judge=judge,
+                        until=until,
+                    )
+                )
+            return True
+
+    def release(self, session_id: str, judge: str, pair: JudgingPair) -> None:
+        """Give a pair back; nothing happens if the judge does not hold it."""
+        with self._database.writing(f"session {session_id}") as connection:
+            connection.execute(
+                delete(PAIR_CLAIMS).where(
+                    *_pair_of(PAIR_CLAIMS, session_id, pair), PAIR_CLAIMS.c.judge == judge
+                )
+            )
+
+    def claims(self, session_id: str) -> dict[tuple[str, str], frozenset[str]]:
+        """Who holds what now: (query id, document id) -> judges."""
+        query = select(PAIR_CLAIMS.c.query_id, PAIR_CLAIMS.c.doc_id, PAIR_CLAIMS.c.judge).where(
+            PAIR_CLAIMS.c.session_id == session_id, PAIR_CLAIMS.c.until > datetime.now(UTC)
+        )
+        holders = defaultdict(set)
+        with self._database.reading() as connection:
+            for query_id, doc_id, judge in connection.execute(query):
+                holders[query_id, doc_id].add(judge)
+        return {pair: frozenset(names) for pair, names in holders.items()}
+
+    def add_votes(self, votes: Sequence[ArenaVote]) -> list[ArenaVote]:
+        """Store arena votes, all or none, and give them back with their row ids.
+
+        Tokens as in `append`.
+
+        Raises:
+            InvalidInput: a vote undoes another (use `undo_vote`), or lacks a name or a time zone.
+            StorageError: the database cannot be reached or written; then nothing was stored.
+        """
+        if any(vote.undoes is not None for vote in votes):
+            raise InvalidInput("A vote that undoes another was added.", hint="Use undo_vote().")
+        storable = [_storable(vote) for vote in votes]
+        with self._database.writing(*{f"votes {vote.corpus}" for vote in votes}) as connection:
+            return _add_votes(connection, storable)
+
+    def undo_vote(self, row_id: int, judge: str, at: datetime) -> ArenaVote:
+        """Take back a vote of this judge, as `undo` takes back a judgment."""
+        with self._database.reading() as connection:
+            vote = _vote(_own_row(connection, ARENA_VOTES, row_id, judge))
+        with self._database.writing(f"votes {vote.corpus}") as connection:
+            query = _select(ARENA_VOTES).where(ARENA_VOTES.c.undoes == row_id)
+            earlier = connection.execute(query).first()
+            if earlier is not None:
+                return _vote(earlier)
+            undoing = _storable(replace(vote, at=at, seconds=0.0, undoes=row_id, token=""))
+            return _add_votes(connection, [undoing])[0]
+
+    def votes(self, corpus: str) -> list[ArenaVote]:
+        """Every vote of a corpus, undone ones and those that undo too, ascending by row id."""
+        query = _select(ARENA_VOTES).where(ARENA_VOTES.c.corpus == corpus)
+        with self._database.reading() as connection:
+            return [_vote(row) for row in connection.execute(query.order_by(ARENA_VOTES.c.row_id))]
+
+    def save_query_set(self, query_set: LabQuerySet) -> None:
+        """Store a query set in the place of the one with its name."""
+        where = (QUERY_SETS.c.corpus == query_set.corpus, QUERY_SETS.c.name == query_set.name)
+        with self._database.writing(f"queries {query_set.corpus}") as connection:
+            connection.execute(delete(QUERY_SETS).where(*where))
+            connection.execute(
+                insert(QUERY_SETS).values(
+                    corpus=query_set.corpus,
+                    name=query_set.name,
+                    created_at=_in_utc(query_set.created_at),
+                    content=msgspec.json.encode(query_set).decode(),
+                )
+            )
+
+    def query_sets(self, corpus: str) -> list[LabQuerySet]:
+        """The query sets that were built for a corpus, by name."""
+        query = select(QUERY_SETS.c.content).where(QUERY_SETS.c.corpus == corpus)
+        with self._database.reading() as connection:
+            contents = connection.scalars(query.order_by(QUERY_SETS.c.name)).all()
+        return [msgspec.json.decode(content, type=LabQuerySet) for content in contents]
+
+
+def _add_judgments(connection: Connection, rows: Sequence[Judgment]) -> list[Judgment]:
+    """Insert the rows that are new, and move the version of their corpora on."""
+    by_token = {key: _judgment(row) for key, row in _rows_by_token(connection, JUDGMENTS, rows)}
+    stored, new = _insert(connection, JUDGMENTS, rows, by_token)
+    by_corpus: dict[str, list[Judgment]] = defaultdict(list)
+    for row in new:
+        by_corpus[row.corpus].append(row)
+    for corpus, added in by_corpus.items():
+        where = JUDGMENT_VERSIONS.c.corpus == corpus
+        before = connection.scalar(select(JUDGMENT_VERSIONS.c.version).where(where))
+        digest = hashlib.sha256((before or "").encode())
+        digest.update(msgspec.json.encode(added))
+        values = {"corpus": corpus, "version": digest.hexdigest()}
+        if before is None:
+            connection.execute(insert(JUDGMENT_VERSIONS).values(values))
+        else:
+            connection.execute(update(JUDGMENT_VERSIONS).where(where).values(values))
+    return stored
+
+
+def _add_votes(connection: Connection, votes: Sequence[ArenaVote]) -> list[ArenaVote]:
+    by_token = {key: _vote(row) for key, row in _rows_by_token(connection, ARENA_VOTES, votes)}
+    return _insert(connection, ARENA_VOTES, votes, by_token)[0]
+
+
+def _insert(
+    connection: Connection,
+    table: Table,
+    records: Sequence[Record],
+    by_token: dict[tuple[str, str], Record],
+) -> tuple[list[Record], list[Record]]:
+    """Insert what has no token, or one that its corpus does not know.
+
+    Args:
+        connection: in a transaction that nobody else adds to these corpora in.
+        table: of these records.
+        records: to be stored, without row ids.
+        by_token: what is stored already: (corpus, token) -> record; what is new is added.
+
+    Returns:
+        For each record the one that is stored for it, and those that are new.
+    """
+    ids = iter(_new_ids(connection, table, len(records)))
+    stored, new = [], []
+    for record in records:
+        key = (record.corpus, record.token)
+        known = by_token.get(key) if record.token else None
+        if known is None:
+            known = replace(record, row_id=next(ids))
+            new.append(known)
+            if record.token:
+                by_token[key] = known
+        stored.append(known)
+    if new:
+        names = _field_names(new[0])
+        values = [{name: getattr(record, name) for name in names} for record in new]
+        connection.execute(insert(table), values)
+    return stored, new
+
+
+def _new_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """Ascending row ids that no other row has or gets."""
+    if connection.dialect.name == "sqlite":
+        last = connection.scalar(select(func.max(table.c.row_id))) or 0
+        return range(last + 1, last + count + 1)
+    sequence = func.nextval(func.pg_get_serial_sequence(table.name, "row_id"))
+    return connection.scalars(select(sequence).select_from(func.generate_series(1, count))).all()
+
+
+def _rows_by_token(
+    connection: Connection, table: Table, records: Sequence[Judgment] | Sequence[ArenaVote]
+) -> Iterator[tuple[tuple[str, str], Row[Any]]]:
+    """What is stored with the tokens of these records: (corpus, token) and the row."""
+    tokens = defaultdict(list)
+    for record in records:
+        if record.token:
+            tokens[record.corpus].append(record.token)
+    for corpus, names in tokens.items():
+        for start in range(0, len(names), _CHUNK):
+            query = _select(table).where(
+                table.c.corpus == corpus, table.c.token.in_(names[start : start + _CHUNK])
+            )
+            for row in connection.execute(query):
+                yield (corpus, row.token), row
+
+
+def _own_row(connection: Connection, table: Table, row_id: int, judge: str) -> Row[Any]:
+    row = connection.execute(_select(table).where(table.c.row_id == row_id)).first()
+    if row is None or row.undoes is not None:
+        raise InvalidInput(
+            f"There is no row {row_id} that could be taken back.",
+            hint="Reload the page to see what is stored.",
+        )
+    if row.judge != judge:
+        raise InvalidInput(
+            f"Row {row_id} is of {row.judge!r}, not of {judge!r}.",
+            hint="Each judge takes back their own rows only.",
+        )
+    return row
+
+
+def _storable(record: Record) -> Record:
+    """The record as every database keeps it.
+
+    Raises:
+        InvalidInput: a name or an id is empty or holds a zero character, or the time has no zone.
+    """
+    changes: dict[str, Any] = {"at": _in_utc(record.at), "row_id": 0}
+    for name in _field_names(record):
+        value = getattr(record, name)
+        if not isinstance(value, str):
+            continue
+        if name == "note":
+            changes[name] = encodable(value).replace("\x00", "")
+        elif "\x00" in value or encodable(value) != value:
+            raise InvalidInput(
+                f"{value[:80]!r} ({name}) holds characters that no database keeps.",
+                hint="Remove them from the ids of the corpus, or from the name.",
+            )
+    for name in ("corpus", "query_id", "judge"):
+        if not getattr(record, name):
+            raise InvalidInput(f"A row to be stored has no {name}.", hint="Give it one.")
+    return replace(record, **changes)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise InvalidInput("A time without a time zone was to be stored.", hint="Give it in UTC.")
+    return moment.astimezone(UTC)
+
+
+def _field_names(record: Judgment | ArenaVote) -> list[str]:
+    return [field.name for field in fields(record)]
+
+
+def _select(table: Table) -> Select[Any]:
+    return select(*table.c)
+
+
+def _pair_of(table: Table, session_id: str, pair: JudgingPair) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.session_id == session_id,
+        table.c.query_id == pair.query_id,
+        table.c.doc_id == pair.doc_id,
+    )
+
+
+def _judgment(row: Row[Any]) -> Judgment:
+    values = list(row)
+    values[5] = _KINDS[values[5]]
+    return Judgment(*values)
+
+
+def _vote(row: Row[Any]) -> ArenaVote:
+    values = list(row)
+    values[4], values[6] = _SIDES[values[4]], _KINDS[values[6]]
+    return ArenaVote(*values)
