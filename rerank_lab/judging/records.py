@@ -109,6 +109,7 @@ class LabelSession:
         pairs: what is to be judged, in the order that the session was set up with.
         runs: rankings of the pooled pipelines at set-up: spec -> query id -> document ids, best
             first. What the next-best order and the lead's view reckon with.
+        queries: query id -> text, as the judges read it; also of queries typed on Compare.
     """
 
     session_id: str
@@ -128,6 +129,7 @@ class LabelSession:
     group_duplicates: bool = False
     simulated: bool = False
     runs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    queries: Mapping[str, str] = field(default_factory=dict)
 
 
 class ArenaSide(StrEnum):
