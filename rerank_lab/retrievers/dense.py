@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers import ann
 from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, DamagedIndex, Retriever
+from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.embeddings import EmbeddingStore
 
 _BATCH = 256
@@ -163,13 +165,15 @@ class Dense(Retriever):
             place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
             store = EmbeddingStore(place, self._encoder.dimension)
         vectors, truncated = self._embed(texts, store, ctx)
+        self._cut = CutTexts(i for h in truncated for i in self._ids[row_of[h]])
         index = ann.build(vectors, self.shape, ctx)
-        facts = {"dimension": self._encoder.dimension, "truncated": truncated}
+        facts = {"dimension": self._encoder.dimension, "truncated": len(truncated)}
         self.facts = facts | self._measured(index, vectors, corpus, ctx)
         self._index = index
         if folder is not None:
             with folders.replacing(folder, {**self._manifest(corpus), **self.facts}) as unfinished:
                 ann.save(index, unfinished / _INDEX)
+                self._cut.save(unfinished, self._document_ids)
 
     def _open(self, folder: Path) -> None:
         try:
@@ -180,11 +184,17 @@ class Dense(Retriever):
         if (self._index.ntotal, self._index.d) != (len(self._ids), self._encoder.dimension):
             raise DamagedIndex.of(self.info.name, folder, "it holds other vectors than it should")
         self.facts = {k: v for k, v in facts.items() if k in _FACTS}
+        self._cut = CutTexts.read(folder, self._document_ids)
+
+    @property
+    def _document_ids(self) -> Iterator[str]:
+        """All ids, those of one text together."""
+        return chain.from_iterable(self._ids)
 
     def _embed(
         self, texts: Mapping[str, str], store: EmbeddingStore | None, ctx: Context
-    ) -> tuple[NDArray[np.float32], int]:
-        """Vectors of `texts` (by content hash), from the store where they are there."""
+    ) -> tuple[NDArray[np.float32], set[str]]:
+        """Vectors of `texts` (by content hash) and the hashes of those that were cut."""
         known = store.known(list(texts)) if store else set()
         missing = [content for content in texts if content not in known]
         fresh: dict[str, NDArray[np.float32]] = {}
@@ -211,7 +221,7 @@ class Dense(Retriever):
             ctx.report("embedding documents", done + len(batch), len(texts))
         if store:
             return store.read(list(texts))
-        return np.stack([fresh[content] for content in texts]), len(cut)
+        return np.stack([fresh[content] for content in texts]), cut
 
     def _measured(
         self, index: Any, vectors: NDArray[np.float32], corpus: Corpus, ctx: Context
@@ -252,6 +262,7 @@ class Dense(Retriever):
             if row not in self._blank_rows
             for doc_id in self._ids[row]
         }
+        ranking = Ranking.from_scores(query.id, scores, self.info.scale, limit=k)
         trace = Trace(
             load_s=usage.load_s,
             queue_s=usage.queue_s,
@@ -263,9 +274,10 @@ class Dense(Retriever):
             warnings=(
                 *usage.warnings,
                 *([long_query_warning(self.model)] if usage.truncated else []),
+                *self._cut.warnings(ranking, self.model),
             ),
         )
-        return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
+        return ranking, trace
 
     def close(self) -> None:
         """Let go of the index."""

@@ -49,18 +49,19 @@ class EmbeddingStore:
             self._begin_anew(error)
             return set()
 
-    def read(self, hashes: Sequence[str]) -> tuple[Vectors, int]:
-        """Vectors of shape (len(hashes), dimension), and how many texts were truncated.
+    def read(self, hashes: Sequence[str]) -> tuple[Vectors, set[str]]:
+        """Vectors of shape (len(hashes), dimension), and the hashes of truncated texts.
 
         Raises KeyError when one is missing.
         """
         place = {content: row for row, content in enumerate(hashes)}
         vectors = np.empty((len(hashes), self.dimension), np.float32)
-        missing, truncated = set(hashes), 0
+        missing, truncated = set(hashes), set[str]()
         for content, vector, cut in self._rows(hashes):
             vectors[place[content]] = vector
             missing.discard(content)
-            truncated += cut
+            if cut:
+                truncated.add(content)
         if missing:
             raise KeyError(f"{len(missing)} vectors are missing")
         return vectors, truncated

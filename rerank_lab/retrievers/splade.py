@@ -20,6 +20,7 @@ from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
 from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.postings import Postings, open_stored
 
 _BATCH = 256
@@ -80,20 +81,24 @@ class Splade(Retriever):
         self._blank = {n for n, document in enumerate(corpus.documents) if document.blank}
         if folder is not None and (folder / MANIFEST).exists():
             self._postings = open_stored(self.info.name, folder, len(corpus))
+            self._cut = CutTexts.read(folder, self._ids)
             return
-        built = postings_of(self._vectors(corpus, ctx), self._ids)
+        vectors, self._cut = self._vectors(corpus, ctx)
+        built = postings_of(vectors, self._ids)
         if folder is None:
             self._postings = built
             return
         with folders.replacing(folder, self._manifest(corpus)) as unfinished:
             built.save(unfinished)
+            self._cut.save(unfinished, self._ids)
         self._postings = open_stored(self.info.name, folder, len(corpus))
 
-    def _vectors(self, corpus: Corpus, ctx: Context) -> list[Sparse]:
-        """A vector for each document; texts that occur twice are encoded once."""
+    def _vectors(self, corpus: Corpus, ctx: Context) -> tuple[list[Sparse], CutTexts]:
+        """A vector for each document, and which were cut; equal texts are encoded once."""
         hashes = [document.content_hash for document in corpus.documents]
         texts = {h: d.content for h, d in zip(hashes, corpus.documents, strict=True)}
         vectors: dict[str, Sparse] = {}
+        truncated: set[str] = set()
         waiting = list(texts)
         for start in range(0, len(waiting), _BATCH):
             ctx.checkpoint()
@@ -104,8 +109,10 @@ class Splade(Retriever):
             batch_vectors = self._encoder.encode([texts[h] for h in batch], "passage", quiet, usage)
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
             vectors |= zip(batch, batch_vectors, strict=True)
+            truncated |= {batch[row] for row in usage.truncated}
         ctx.report("embedding documents", len(waiting), len(waiting))
-        return [vectors[h] for h in hashes]
+        cut = CutTexts(i for i, h in zip(self._ids, hashes, strict=True) if h in truncated)
+        return [vectors[h] for h in hashes], cut
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         return self._traced(query, k, ctx)[0]
@@ -119,6 +126,7 @@ class Splade(Retriever):
         terms = {str(i): float(w) for i, w in zip(vector.ids, vector.weights, strict=True)}
         best = self._postings.weighted(terms, k + len(self._blank))
         scores = {self._ids[n]: score for n, score in best if n not in self._blank}
+        ranking = Ranking.from_scores(query.id, scores, self.info.scale, limit=k)
         trace = Trace(
             load_s=usage.load_s,
             queue_s=usage.queue_s,
@@ -130,9 +138,10 @@ class Splade(Retriever):
             warnings=(
                 *usage.warnings,
                 *([long_query_warning(self.model)] if usage.truncated else []),
+                *self._cut.warnings(ranking, self.model),
             ),
         )
-        return Ranking.from_scores(query.id, scores, self.info.scale, limit=k), trace
+        return ranking, trace
 
     def close(self) -> None:
         """Let go of the index."""

@@ -206,6 +206,19 @@ def test_truncated_passages_are_counted_once_and_remembered(
     assert built(corpus, tmp_path / "indexes", index="hnsw").facts["truncated"] == 1
 
 
+@pytest.mark.models
+@pytest.mark.parametrize("spec", ["dense", "splade"])
+def test_texts_that_were_indexed_in_part_are_told_with_the_answer(
+    spec: str, tmp_path: Path
+) -> None:
+    documents = (Document("a", "a word or two " * 300), Document("b", "a word"))
+    corpus = Corpus("long", documents, meta={"languages": ["en"]})
+    for _ in ("built", "opened"):
+        result = Pipeline(spec).run("word", corpus, engine=Engine(tmp_path))
+        (warning,) = result.trace.warnings
+        assert warning.startswith("1 of 2 texts were cut to the length that")
+
+
 def test_cancel_keeps_what_is_done(encoder: WordEncoder, tmp_path: Path) -> None:
     cancel = CancelToken()
     seen: list[Progress] = []

@@ -111,11 +111,12 @@ def _card(step: views.TourStep) -> None:
     marks = ", ".join(f".st-key-{mark}" for mark in step.marks)
     st.html(_RULES % (f"{marks} {_MARK}" if marks else ""))
     with st.container(horizontal=True, vertical_alignment="center", key="tour_card"):
-        with st.container(gap="xxsmall", key="tour_text"):
-            st.markdown(f"**{parts.literal(step.title)}** :gray[· {step.place}]")
-            st.markdown(parts.literal(step.text))
+        words = st.container(gap="xxsmall", key="tour_text")
+        # The buttons first: who reads the words and presses at once means the step they belong to.
         with st.container(horizontal=True, wrap=False, width="content", key="tour_buttons"):
             _buttons(step)
+        words.markdown(f"**{parts.literal(step.title)}** :gray[· {step.place}]")
+        words.markdown(parts.literal(step.text))
 
 
 def _buttons(step: views.TourStep) -> None:
