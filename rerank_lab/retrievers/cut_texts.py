@@ -1,4 +1,4 @@
-"""Which documents of an index were longer than its model reads: what lies behind was not indexed."""
+"""The documents of an index that were longer than its model reads: their rest is not indexed."""
 
 from __future__ import annotations
 
