@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
 
+from rerank_lab.cli.labels import add_label_actions
+from rerank_lab.cli.options import (
+    CommandParser,
+    add_corpus,
+    add_exclusion,
+    add_judged,
+    add_reading,
+    add_specs,
+    add_spending,
+    amount,
+    positive,
+)
 from rerank_lab.cli.positionals import rearranged
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
@@ -20,6 +30,7 @@ COMMANDS = {
     "calibrate": ("calibrate", "calibrate"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
+    "labels": ("labels", "labels"),
     "models": ("manage", "models"),
     "doctor": ("doctor", "doctor"),
     "app": ("manage", "app"),
@@ -33,14 +44,6 @@ _EXAMPLES = """examples:
   rerank-lab train helpdesk -p "bm25 >> ltr(bm25,dense,overlap)" --name my-model
   rerank-lab app
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        hint = f"See: {self.prog} --help"
-        if "arguments are required" in message:
-            hint += ". Put -- before a text that begins with -"
-        raise InvalidInput(f"{self.prog}: {message}.", hint=hint)
 
 
 def read_arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -65,17 +68,17 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _parser() -> _Parser:
+def _parser() -> CommandParser:
     from rerank_lab import __version__
 
-    common = _Parser(add_help=False)
+    common = CommandParser(add_help=False)
     common.add_argument(
         "--json",
         action="store_true",
         default=argparse.SUPPRESS,  # so that an inner parser does not undo an outer one
         help="print JSON, errors too",
     )
-    parser = _Parser(
+    parser = CommandParser(
         prog="rerank-lab",
         description="Explore, compare, judge and choose rerankers on your own corpus.",
         epilog=_EXAMPLES,
@@ -85,10 +88,10 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"rerank-lab {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        dest="command", metavar="COMMAND", required=True, parser_class=CommandParser
     )
 
-    def add(name: str, text: str) -> _Parser:
+    def add(name: str, text: str) -> CommandParser:
         command = commands.add_parser(
             name, help=text, description=text, parents=[common], allow_abbrev=False
         )
@@ -100,101 +103,14 @@ def _parser() -> _Parser:
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
+    add_label_actions(add("labels", "Relevance labels: import and export."), common)
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")
     add("app", "Start the app. Further options go to streamlit, such as --server.port 8502.")
     return parser
 
 
-_CORPUS = "a sample's name, an imported corpus' name, or a path in any accepted format"
-
-
-def _add_corpus(parser: _Parser) -> None:
-    parser.add_argument("corpus", metavar="CORPUS", help=_CORPUS)
-
-
-def _add_specs(parser: _Parser) -> None:
-    parser.add_argument(
-        "-p",
-        "--pipeline",
-        dest="pipelines",
-        metavar="SPEC",
-        nargs="+",
-        action="extend",
-        required=True,
-        help='a pipeline such as "bm25 >> ms-marco-minilm-l12(top=50)"; several may follow',
-    )
-    parser.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="compute everything afresh, so that the times are true",
-    )
-    _add_spending(parser)
-
-
-def _add_spending(parser: _Parser) -> None:
-    parser.add_argument(
-        "--spend-limit",
-        type=_amount,
-        metavar="USD",
-        help="send no request to a provider that could take the command above this; a model of "
-        "unknown price is refused",
-    )
-
-
-def _add_reading(parser: _Parser, files: str) -> None:
-    """How files are read where that is not found out; `files` names them for the help."""
-    parser.add_argument(
-        "--format",
-        action="append",
-        default=[],
-        metavar="[FILE=]NAME",
-        help=f"how to read a file ({files}), such as letor",
-    )
-    parser.add_argument(
-        "--encoding",
-        action="append",
-        default=[],
-        metavar="[FILE=]NAME",
-        help="the text encoding of a file, such as cp1252",
-    )
-    parser.add_argument(
-        "--columns",
-        action="append",
-        default=[],
-        metavar="[FILE.]ROLE=COLUMN,...",
-        help="which column means what, such as grade=label or queries.text=question",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse files of which anything would be lost"
-    )
-
-
-def _add_judged(parser: _Parser) -> None:
-    """Options of the commands that ask judged queries."""
-    parser.add_argument(
-        "--timeout",
-        type=_amount,
-        metavar="SECONDS",
-        help="give up on what a provider is asked for one query after so long (default: 600)",
-    )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N queries")
-    parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
-    parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
-    _add_exclusion(parser)
-    _add_reading(parser, "corpus, queries, qrels")
-
-
-def _add_exclusion(parser: _Parser) -> None:
-    parser.add_argument(
-        "--exclude-identical",
-        action=argparse.BooleanOptionalAction,
-        help="leave out of a query's ranking the document with the query's own id, as BEIR does "
-        "(default: where queries and documents of the same id have the same text)",
-    )
-
-
-def _add_measures(parser: _Parser) -> None:
+def _add_measures(parser: CommandParser) -> None:
     parser.add_argument(
         "-m",
         "--measure",
@@ -206,14 +122,14 @@ def _add_measures(parser: _Parser) -> None:
     )
 
 
-def _add_rank(parser: _Parser) -> None:
-    _add_corpus(parser)
+def _add_rank(parser: CommandParser) -> None:
+    add_corpus(parser)
     parser.add_argument("query", metavar="QUERY", help="the query's text")
-    _add_specs(parser)
-    _add_exclusion(parser)
+    add_specs(parser)
+    add_exclusion(parser)
     parser.add_argument(
         "--timeout",
-        type=_amount,
+        type=amount,
         metavar="SECONDS",
         help="give a pipeline up after so long (600 for one that asks a provider, else never)",
     )
@@ -233,7 +149,7 @@ def _add_rank(parser: _Parser) -> None:
     parser.add_argument(
         "-k",
         "--top",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="hits to show (default: 10, with --json or --format all)",
     )
@@ -245,11 +161,11 @@ def _add_rank(parser: _Parser) -> None:
     )
 
 
-def _add_evaluate(parser: _Parser) -> None:
-    _add_corpus(parser)
-    _add_specs(parser)
+def _add_evaluate(parser: CommandParser) -> None:
+    add_corpus(parser)
+    add_specs(parser)
     _add_measures(parser)
-    _add_judged(parser)
+    add_judged(parser)
     parser.add_argument(
         "--runs",
         metavar="DIR",
@@ -263,7 +179,7 @@ def _add_evaluate(parser: _Parser) -> None:
     )
 
 
-def _add_measure(parser: _Parser) -> None:
+def _add_measure(parser: CommandParser) -> None:
     parser.add_argument("qrels", metavar="QRELS", help="judgments: TREC, or a table with a header")
     parser.add_argument(
         "run", metavar="RUN", help="a TREC run, or one exported as JSONL or Parquet"
@@ -282,11 +198,11 @@ def _add_measure(parser: _Parser) -> None:
         help="leave out of every ranking the document with the query's own id, as BEIR does",
     )
     parser.add_argument("--per-query", action="store_true", help="show each query as well")
-    _add_reading(parser, "qrels, run")
+    add_reading(parser, "qrels, run")
 
 
-def _add_calibrate(parser: _Parser) -> None:
-    _add_corpus(parser)
+def _add_calibrate(parser: CommandParser) -> None:
+    add_corpus(parser)
     parser.add_argument(
         "-p",
         "--pipeline",
@@ -294,21 +210,21 @@ def _add_calibrate(parser: _Parser) -> None:
         required=True,
         help="a pipeline whose last stage gives scores",
     )
-    _add_judged(parser)
+    add_judged(parser)
     parser.add_argument(
-        "--grade", type=_positive, default=1, help="grade from which on a document is relevant"
+        "--grade", type=positive, default=1, help="grade from which on a document is relevant"
     )
     parser.add_argument("--method", choices=("platt", "isotonic"), help="default: the better one")
     parser.add_argument(
         "--precision", type=float, default=0.8, help="wanted of what is kept, 0 to 1 (default 0.8)"
     )
-    parser.add_argument("--folds", type=_positive, default=5, help="default 5, by query")
+    parser.add_argument("--folds", type=positive, default=5, help="default 5, by query")
     parser.add_argument("--seed", type=int, default=0, help="of the folds (default 0)")
-    _add_spending(parser)
+    add_spending(parser)
 
 
-def _add_train(parser: _Parser) -> None:
-    _add_corpus(parser)
+def _add_train(parser: CommandParser) -> None:
+    add_corpus(parser)
     parser.add_argument(
         "-p",
         "--pipeline",
@@ -319,9 +235,9 @@ def _add_train(parser: _Parser) -> None:
     parser.add_argument("--name", required=True, help="the name the model is to have")
     parser.add_argument("--replace", action="store_true", help="take the place of one so named")
     parser.add_argument("--learner", choices=LEARNERS, default=LEARNERS[0])
-    parser.add_argument("--folds", type=_positive, default=5, metavar="N", help="default: 5")
-    parser.add_argument("--rounds", type=_positive, metavar="N", help="trees (default: 100)")
-    parser.add_argument("--leaves", type=_positive, metavar="N", help="of a tree (default: 7)")
+    parser.add_argument("--folds", type=positive, default=5, metavar="N", help="default: 5")
+    parser.add_argument("--rounds", type=positive, metavar="N", help="trees (default: 100)")
+    parser.add_argument("--leaves", type=positive, metavar="N", help="of a tree (default: 7)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--language",
@@ -330,12 +246,12 @@ def _add_train(parser: _Parser) -> None:
         metavar="NAME",
         help="whose stemmer the word features use (default: english)",
     )
-    _add_judged(parser)
-    _add_spending(parser)
+    add_judged(parser)
+    add_spending(parser)
 
 
-def _add_corpora(parser: _Parser, common: _Parser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+def _add_corpora(parser: CommandParser, common: CommandParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=CommandParser)
     importing = actions.add_parser("import", help="import a file or folder", parents=[common])
     importing.add_argument("path", metavar="PATH")
     importing.add_argument("--name", required=True, help="the name it is to have")
@@ -343,31 +259,11 @@ def _add_corpora(parser: _Parser, common: _Parser) -> None:
     importing.add_argument("--qrels", metavar="FILE", help="a judgment file to go with it")
     importing.add_argument(
         "--passages",
-        type=_positive,
+        type=positive,
         metavar="TOKENS",
         help="cut documents into passages of at most so many tokens",
     )
     importing.add_argument("--replace", action="store_true", help="take the place of one so named")
-    _add_reading(importing, "corpus, queries, qrels")
+    add_reading(importing, "corpus, queries, qrels")
     deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
     deleting.add_argument("name", metavar="NAME")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return value
-
-
-_positive.__name__ = "whole number"
-
-
-def _amount(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not an amount of 0 or more")
-    return value
-
-
-_amount.__name__ = "amount"

@@ -1,0 +1,64 @@
+"""`rerank-lab labels`: which actions it has. Each one is a function of a module of this package."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rerank_lab.cli.options import CommandParser, add_corpus
+from rerank_lab.cli.output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAction:
+    """One action of `labels`.
+
+    Attributes:
+        help: a sentence for `--help`.
+        module: of `rerank_lab.cli`; imported only when the action runs, so that help is quick.
+        function: in it, of (arguments, output), which gives the exit code.
+        add_options: adds the action's arguments to its parser.
+    """
+
+    help: str
+    module: str
+    function: str
+    add_options: Callable[[CommandParser], None]
+
+
+def add_label_actions(parser: CommandParser, common: CommandParser) -> None:
+    """Give the parser of `labels` one parser an action; `common` has the options of all."""
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, parser_class=CommandParser
+    )
+    for name, action in LABEL_ACTIONS.items():
+        options = actions.add_parser(
+            name, help=action.help, description=action.help, parents=[common], allow_abbrev=False
+        )
+        action.add_options(options)
+
+
+def labels(arguments: argparse.Namespace, output: Output) -> int:
+    """Run the action that was named."""
+    action = LABEL_ACTIONS[arguments.action]
+    module = importlib.import_module(f"rerank_lab.cli.{action.module}")
+    run: Callable[[argparse.Namespace, Output], int] = getattr(module, action.function)
+    return run(arguments, output)
+
+
+def _import_options(parser: CommandParser) -> None:
+    add_corpus(parser)
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files of judgments")
+
+
+LABEL_ACTIONS = {
+    "import": LabelAction(
+        "Read judgments of files into the lab's store.",
+        "label_exchange",
+        "import_labels",
+        _import_options,
+    ),
+}
+"""Action -> what it is. The order is that of `--help`."""
