@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,76 +197,57 @@ class JudgmentStore:
             contents = connection.scalars(query).all()
         return [msgspec.json.decode(content, type=LabelSession) for content in contents]
 
-    def claim(
-        self, session_id: str, judge: str, pair: JudgingPair, lease_s: float, *, judges: int = 1
-    ) -> bool:
-        """Take a pair for a judge for `lease_s` seconds; again, to hold it longer.
+    def claim_many(
+        self, session_id: str, judge: str, pairs: Sequence[tuple[JudgingPair, int]], lease_s: float
+    ) -> list[JudgingPair]:
+        """Take pairs for a judge; those that the judge holds already are held longer.
 
         Args:
             session_id: the session.
-            judge: who is to grade the pair.
-            pair: what is to be graded.
-            lease_s: after so many seconds it is free for others, should nothing be heard.
-            judges: how many judges may grade the pair in the session.
+            judge: who is to grade the pairs.
+            pairs: each with the number of judges who may grade it in the session.
+            lease_s: after so many seconds they are free for others, should nothing be heard.
 
         Returns:
-            False when so many others hold it or have graded it.
+            The pairs that the judge now holds. The others are held, or graded, by as many judges
+            as may grade them.
         """
+        if not pairs:
+            return []
         now = datetime.now(UTC)
+        until = now + timedelta(seconds=lease_s)
         with self._database.writing(f"session {session_id}") as connection:
-            connection.execute(
-                delete(PAIR_CLAIMS).where(
-                    PAIR_CLAIMS.c.session_id == session_id, PAIR_CLAIMS.c.until <= now
-                )
-            )
-            holders = connection.scalars(
-                select(PAIR_CLAIMS.c.judge).where(*_pair_of(PAIR_CLAIMS, session_id, pair))
-            ).all()
-            graded = current_rows(
-                map(
-                    _judgment,
-                    connection.execute(
-                        _select(JUDGMENTS).where(*_pair_of(JUDGMENTS, session_id, pair))
-                    ),
-                )
-            )
-            if len({*holders, *(row.judge for row in graded)} - {judge}) >= judges:
-                return False
-            mine = (*_pair_of(PAIR_CLAIMS, session_id, pair), PAIR_CLAIMS.c.judge == judge)
-            until = now + timedelta(seconds=lease_s)
-            if judge in holders:
-                connection.execute(update(PAIR_CLAIMS).where(*mine).values(until=until))
-            else:
-                connection.execute(
-                    insert(PAIR_CLAIMS).values(
-                        session_id=session_id,
-                        query_id=pair.query_id,
-                        doc_id=pair.doc_id,
-                        judge=judge,
-                        until=until,
-                    )
-                )
-            return True
+            in_session = PAIR_CLAIMS.c.session_id == session_id
+            connection.execute(delete(PAIR_CLAIMS).where(in_session, PAIR_CLAIMS.c.until <= now))
+            taken = _holders(connection, session_id)
+            mine = {key for key, names in taken.items() if judge in names}
+            for row in _graded_in(connection, session_id, {pair.query_id for pair, _ in pairs}):
+                taken[row.query_id, row.doc_id].add(row.judge)
+            granted = [
+                pair
+                for pair, judges in pairs
+                if len(taken[pair.query_id, pair.doc_id] - {judge}) < judges
+            ]
+            for pair in granted:
+                values = {"query_id": pair.query_id, "doc_id": pair.doc_id, "until": until}
+                if (pair.query_id, pair.doc_id) in mine:
+                    change = update(PAIR_CLAIMS).where(*_claim_of(session_id, judge, pair))
+                    connection.execute(change.values(until=until))
+                else:
+                    values |= {"session_id": session_id, "judge": judge}
+                    connection.execute(insert(PAIR_CLAIMS).values(values))
+            return granted
 
     def release(self, session_id: str, judge: str, pair: JudgingPair) -> None:
         """Give a pair back; nothing happens if the judge does not hold it."""
         with self._database.writing(f"session {session_id}") as connection:
-            connection.execute(
-                delete(PAIR_CLAIMS).where(
-                    *_pair_of(PAIR_CLAIMS, session_id, pair), PAIR_CLAIMS.c.judge == judge
-                )
-            )
+            connection.execute(delete(PAIR_CLAIMS).where(*_claim_of(session_id, judge, pair)))
 
     def claims(self, session_id: str) -> dict[tuple[str, str], frozenset[str]]:
         """Who holds what now: (query id, document id) -> judges."""
-        query = select(PAIR_CLAIMS.c.query_id, PAIR_CLAIMS.c.doc_id, PAIR_CLAIMS.c.judge).where(
-            PAIR_CLAIMS.c.session_id == session_id, PAIR_CLAIMS.c.until > datetime.now(UTC)
-        )
-        holders = defaultdict(set)
         with self._database.reading() as connection:
-            for query_id, doc_id, judge in connection.execute(query):
-                holders[query_id, doc_id].add(judge)
-        return {pair: frozenset(names) for pair, names in holders.items()}
+            holders = _holders(connection, session_id)
+        return {pair: frozenset(judges) for pair, judges in holders.items()}
 
     def add_votes(self, votes: Sequence[ArenaVote]) -> list[ArenaVote]:
         """Store arena votes, all or none, and give them back with their row ids.
@@ -462,11 +443,31 @@ def _select(table: Table) -> Select[Any]:
     return select(*table.c)
 
 
-def _pair_of(table: Table, session_id: str, pair: JudgingPair) -> tuple[ColumnElement[bool], ...]:
+def _holders(connection: Connection, session_id: str) -> defaultdict[tuple[str, str], set[str]]:
+    """Who holds what, without the claims that have lapsed."""
+    query = select(PAIR_CLAIMS.c.query_id, PAIR_CLAIMS.c.doc_id, PAIR_CLAIMS.c.judge).where(
+        PAIR_CLAIMS.c.session_id == session_id, PAIR_CLAIMS.c.until > datetime.now(UTC)
+    )
+    holders: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for query_id, doc_id, judge in connection.execute(query):
+        holders[query_id, doc_id].add(judge)
+    return holders
+
+
+def _graded_in(connection: Connection, session_id: str, query_ids: Set[str]) -> Sequence[Judgment]:
+    """The current rows of a session for these queries."""
+    in_session = _select(JUDGMENTS).where(JUDGMENTS.c.session_id == session_id)
+    if len(query_ids) <= _CHUNK:
+        in_session = in_session.where(JUDGMENTS.c.query_id.in_(sorted(query_ids)))
+    return current_rows(_judgment(row) for row in connection.execute(in_session))
+
+
+def _claim_of(session_id: str, judge: str, pair: JudgingPair) -> tuple[ColumnElement[bool], ...]:
     return (
-        table.c.session_id == session_id,
-        table.c.query_id == pair.query_id,
-        table.c.doc_id == pair.doc_id,
+        PAIR_CLAIMS.c.session_id == session_id,
+        PAIR_CLAIMS.c.query_id == pair.query_id,
+        PAIR_CLAIMS.c.doc_id == pair.doc_id,
+        PAIR_CLAIMS.c.judge == judge,
     )
 
 
