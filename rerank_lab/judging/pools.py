@@ -177,9 +177,9 @@ def _effective_size(weights: Floats, relevant: Floats, queries: Integers) -> flo
 
 def _share_interval(share: float, size: float, level: float) -> tuple[float, float]:
     """Clopper and Pearson's interval of a share of `size` trials, which may be a fraction."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     hits, tail = share * size, (1 - level) / 2
-    low = float(beta.ppf(tail, hits, size - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, size - hits)) if hits < size else 1.0
+    low = float(betaincinv(hits, size - hits + 1, tail)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, size - hits, 1 - tail)) if hits < size else 1.0
     return low, high

@@ -17,14 +17,14 @@ RUNS = {
 
 
 def long_runs(seed: int) -> tuple[dict[str, dict[str, tuple[str, ...]]], dict[str, dict[str, int]]]:
-    """Two pipelines over 40 queries of 100 documents; a tenth of all documents is relevant."""
+    """Two pipelines over 20 queries of 60 documents; a tenth of all documents is relevant."""
     generator = np.random.default_rng(seed)
-    doc_ids = [f"d{number}" for number in range(100)]
+    doc_ids = [f"d{number}" for number in range(60)]
     runs = {
-        spec: {f"q{q}": tuple(generator.permutation(doc_ids)) for q in range(40)}
+        spec: {f"q{q}": tuple(generator.permutation(doc_ids)) for q in range(20)}
         for spec in ("one", "two")
     }
-    grades = generator.random((40, 100)) < 0.1
+    grades = generator.random((20, 60)) < 0.1
     qrels = {
         f"q{q}": dict(zip(doc_ids, map(int, row), strict=True)) for q, row in enumerate(grades)
     }
@@ -63,7 +63,7 @@ def test_documents_from_below_the_pool_know_their_chance() -> None:
 
 def test_what_the_pool_misses_is_covered_by_the_interval() -> None:
     covered, estimates = 0, []
-    for seed in range(60):
+    for seed in range(40):
         runs, qrels = long_runs(seed)
         pairs = pool_pairs(runs, PoolPlan(depth=10, below=0.25, seed=seed))
         pooled = {(p.query_id, p.doc_id) for p in pairs if p.origin is PairOrigin.POOL}
@@ -76,7 +76,7 @@ def test_what_the_pool_misses_is_covered_by_the_interval() -> None:
         covered += missed.low <= truth <= missed.high
         estimates.append(missed.estimate / truth)
 
-    assert covered >= 54
+    assert covered >= 36
     assert np.mean(estimates) == pytest.approx(1, abs=0.05)
 
 
