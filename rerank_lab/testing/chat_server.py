@@ -25,6 +25,8 @@ _COMPLETION_FIELDS = {"model", "prompt", "max_tokens", "echo", "logprobs", "temp
 _PASSAGE = re.compile(r"^(?:\[(\d+)\]|Passage (\d+|[A-Z]):) (.*)$", re.MULTILINE)
 _QUERY = re.compile(r"^(?:Search query|Query): (.*)$", re.MULTILINE)
 _KEEP = re.compile(r"Choose the (\d+) passages")
+_JUDGED = re.compile(r'^<document(?: id="([AB])")?>(.*)</document>$', re.MULTILINE)
+_JUDGED_QUERY = re.compile(r"^<query>(.*)</query>$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ def sorter(scorer: Scorer) -> Mind:
     def answer(question: Question) -> Reply:
         ids = [i for i, _ in question.passages]
         scores = scorer(question.query, [text for _, text in question.passages])
+        if question.kind == "grade":
+            return Reply(f'{{"reason": "by its score", "grade": {max(0, round(scores[0]))}}}')
+        if question.kind == "preference":
+            better = "tie" if scores[0] == scores[1] else "AB"[scores[1] > scores[0]]
+            return Reply(f'{{"reason": "by their scores", "better": "{better}"}}')
         best = [ids[k] for k in sorted(range(len(ids)), key=lambda k: (-scores[k], k))]
         if question.kind == "yesno":
             yes = 1 / (1 + math.exp(-scores[0]))
@@ -88,6 +95,9 @@ def question_of(body: Mapping[str, Any]) -> Question:
     """Read a request back. Raises ValueError when it is none of the project's questions."""
     turns = [str(turn["content"]) for turn in body["messages"]]
     everything, last = "\n".join(turns), turns[-1]
+    judged = _judge_question(body, last)
+    if judged is not None:
+        return judged
     question = _PASSAGE.sub("", last)  # documents may hold the words of a question
     if "yes or no" in last:
         passages = [("", m[1]) for m in re.finditer(r'^Passage: "(.*)"$', last, re.MULTILINE)]
@@ -113,6 +123,15 @@ def question_of(body: Mapping[str, Any]) -> Question:
     if not kind or query is None:
         raise ValueError("this is none of the questions that are known here")
     return Question(body, query[1], tuple(passages), kind, int(keep[1]) if keep else 0)
+
+
+def _judge_question(body: Mapping[str, Any], last: str) -> Question | None:
+    """A question to an LLM judge; None when it is another one."""
+    query, passages = _JUDGED_QUERY.search(last), _JUDGED.findall(last)
+    if query is None or not passages:
+        return None
+    kind = "preference" if passages[0][0] else "grade"
+    return Question(body, query[1], tuple(passages), kind)
 
 
 class FakeChat(FakeServer):

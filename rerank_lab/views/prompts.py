@@ -37,6 +37,8 @@ ABOUT = {
     "passages": "all passages, a line each, in the form that `passage` gives",
     "id": "a passage's number or letter, in turns with `each: true` and in `passage`",
     "passage": "a passage's text, likewise",
+    "grades": "the grades of the scale, a line each, with what they mean",
+    "guidelines": "the session's guidelines for judges",
     "problem": "what was wrong with the last answer, in `again`",
 }
 

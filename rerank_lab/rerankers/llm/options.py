@@ -9,14 +9,14 @@ TOP = Param(
     unit="documents", label="Candidates to rerank",
 )  # fmt: skip
 MODEL = Param("model", "gpt-4.1-mini", "The model's name, as its endpoint writes it.", local=True)
-_CONNECTION = (
+CONNECTION = (
     MODEL,
     Param("backend", "endpoint", "An OpenAI-compatible endpoint, or a local transformers model.",
           choices=("endpoint", "local"), label="Runs on"),
     Param("base_url", "", "Address of the endpoint; empty for OpenAI's own.", label="Base URL"),
     Param("key_variable", "OPENAI_API_KEY", "Environment variable of the key.", label="Key"),
 )  # fmt: skip
-_PROMPT = (
+PROMPTING = (
     Param("prompt", "", "Name or .yaml file of another prompt; empty for the form's own.",
           label="Prompt", local=True),
     Param("instruction", "", "A wish such as: prefer recent documents.", label="Instruction"),
@@ -27,7 +27,7 @@ _PROMPT = (
     Param("temperature", 0.0, "0 for the likeliest words; -1 to send none.", -1.0, 2.0),
     Param("seed", 0, "Sent to the endpoint, and the seed of any shuffling.", 0, 2**31 - 1),
 )  # fmt: skip
-_EXECUTION = (
+EXECUTION = (
     Param("timeout_s", 60.0, "Longest wait for one answer, further attempts included.",
           0.1, 1200.0, unit="seconds", label="Timeout", execution=True),
     Param("retries", 3, "How often a request is sent again when the fault may pass.", 0, 8,
@@ -53,7 +53,7 @@ def llm_info(name: str, summary: str, scale: str, *own: Param) -> Info:
         family="llm",
         summary=summary,
         scale=scale,
-        params=(TOP, *own, *_CONNECTION, *_PROMPT, *_EXECUTION),
+        params=(TOP, *own, *CONNECTION, *PROMPTING, *EXECUTION),
         extra="llm",
         key_variable="OPENAI_API_KEY",
         lane="network",

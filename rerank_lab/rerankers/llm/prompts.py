@@ -54,7 +54,14 @@ KINDS: Mapping[str, Kind] = {
     "pairwise": _LIST,
     "yesno": Kind(frozenset({"query", "passage"}), one=True),
     "likelihood": Kind(frozenset({"passage"}), one=True),
+    "grade": Kind(
+        frozenset({"query", "passage", "grades"}),
+        frozenset({"instruction", "guidelines"}),
+        one=True,
+    ),
+    "preference": Kind(frozenset({"query"}), frozenset({"instruction", "guidelines"})),
 }
+"""The last two are a judge's: see `judging.llm_judge`."""
 
 
 @dataclass(frozen=True, slots=True)
