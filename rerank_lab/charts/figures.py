@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.views.bump import Axis, Bump, BumpLine
 from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.labels import seconds
@@ -294,7 +295,9 @@ def _cut_line(k: int, last: int, theme: Theme) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def latency_chart(rows: Sequence[StageTime], theme: Theme, colours: Mapping[str, int]) -> Any:
+def latency_chart(
+    rows: Sequence[StageTime], theme: Theme, colours: Mapping[PipelineSpec, int]
+) -> Any:
     """Seconds of each stage as one bar, its parts side by side; stages of a pipeline together."""
     import plotly.graph_objects as go
 

@@ -37,13 +37,13 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         output.json(
             calibration.to_json()
             | {
-                "spec": result_view.spec,
+                "spec": str(result_view.spec),
                 "precision": arguments.precision,
                 "threshold": cut.threshold if cut else None,
-                "threshold_spec": result_view.cut_spec or None,
+                "threshold_spec": str(result_view.cut_spec) if result_view.cut_spec else None,
                 "threshold_figures": cut.to_json() if cut else None,
                 "covered": list(result_view.fitted.covered),
-                "advised": result_view.advised,
+                "advised": str(result_view.advised),
                 "answer": result_view.answer,
                 "threshold_answer": result_view.cut_answer,
             }
@@ -60,4 +60,4 @@ def _print(result_view: CalibrationView, output: Output) -> None:
     heads = ["curve", "Brier", "log loss", "ECE"]
     output.table([heads, *(list(row) for row in result_view.rows)], right=range(1, 4))
     output.line()
-    output.line(result_view.advised)
+    output.line(str(result_view.advised))

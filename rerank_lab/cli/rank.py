@@ -15,6 +15,7 @@ from rerank_lab.cli.limits import PROVIDER_TIMEOUT_S
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
+from rerank_lab.core.spec import parse
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.storage import MEMORY, write_file
 from rerank_lab.core.types import Hit, Query, Status
@@ -77,7 +78,7 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
 def _deadline(pipeline: Pipeline, arguments: argparse.Namespace) -> float | None:
     """The `time.monotonic()` moment at which a pipeline is given up; None for never."""
     seconds: float | None = arguments.timeout
-    if seconds is None and calls_out(pipeline):
+    if seconds is None and calls_out(pipeline.spec):
         seconds = PROVIDER_TIMEOUT_S
     return None if seconds is None else time.monotonic() + seconds
 
@@ -118,7 +119,7 @@ def _save(
     recording: Recording,
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
-    outcomes = [PipelineOutcome(result.spec, result) for result in results]
+    outcomes = [PipelineOutcome(parse(result.spec), result) for result in results]
     saved = comparison(question, outcomes, DEPTH, arguments.top or SHOWN, [recording])
     data = to_bytes(saved, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)

@@ -213,6 +213,12 @@ def leaves(node: Node, kind: Kind) -> list[tuple[Node, Kind]]:
     return [leaf for source, of in inner for leaf in leaves(source, of)]
 
 
+def pipeline_leaves(spec: PipelineSpec) -> list[tuple[Node, Kind]]:
+    """The components of a canonical pipeline in order, fusions opened, each with its kind."""
+    first = leaves(spec.source, "retriever")
+    return first + [leaf for node in spec.stages for leaf in leaves(node, "reranker")]
+
+
 def fusions(node: Node) -> list[Node]:
     """The fusions of a canonical node, itself among them, outermost first."""
     inner = [fusion for source in node.sources for fusion in fusions(source)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rerank_lab.components.base import Kind
-from rerank_lab.components.registry import fusions, leaves, resolve
+from rerank_lab.components.registry import fusions, pipeline_leaves, resolve
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import Node, PipelineSpec, parse
@@ -18,7 +18,7 @@ from rerank_lab.core.types import Query, Ranking, Status
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.fusion.base import Candidates, Fusion
 from rerank_lab.pipeline.engine import Engine, default_engine
-from rerank_lab.pipeline.resolution import deepened, fusion_of
+from rerank_lab.pipeline.resolution import at_depth, fusion_of
 from rerank_lab.pipeline.results import (
     Event,
     Result,
@@ -56,7 +56,7 @@ class Pipeline:
 
     def at_depth(self, depth: int) -> Pipeline:
         """With `depth` candidates wherever a first stage or fusion does not say its own number."""
-        return Pipeline(PipelineSpec((deepened(self.spec.source, depth), *self.spec.stages)))
+        return Pipeline(at_depth(self.spec, depth))
 
     def check(self, corpus: Corpus | None = None, engine: Engine | None = None) -> list[LabError]:
         """Everything that would stop it from running here, found without doing any work."""
@@ -82,8 +82,7 @@ class Pipeline:
     @property
     def leaves(self) -> list[tuple[Node, Kind]]:
         """Its components in order, fusions opened, each with what it is used as."""
-        first = leaves(self.spec.source, "retriever")
-        return first + [leaf for node in self.spec.stages for leaf in leaves(node, "reranker")]
+        return pipeline_leaves(self.spec)
 
     def events(
         self,

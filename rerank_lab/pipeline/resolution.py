@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rerank_lab.components.registry import expand, info, load, resolve
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.types import Ranking
 from rerank_lab.fusion.base import Fusion
 
@@ -36,6 +36,11 @@ def deepened(node: Node, depth: int) -> Node:
     if option in node.values or component.param(option) is None:
         return deeper
     return deeper.with_options(**{option: depth})
+
+
+def at_depth(spec: PipelineSpec, depth: int) -> PipelineSpec:
+    """With `depth` candidates wherever a first stage or fusion does not say its own number."""
+    return resolve(PipelineSpec((deepened(spec.source, depth), *spec.stages)))
 
 
 def candidate_limit(spec: str) -> int | None:

@@ -94,7 +94,7 @@ def start(
         describe: words for what each hosted stage would take; its progress carries them.
     """
     engine, pipeline = session.engine, request.deepened
-    asks = calls_out(pipeline)
+    asks = calls_out(request.pipeline)
 
     def work(ctx: Context) -> Result:
         if asks:

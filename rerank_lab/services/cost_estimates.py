@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rerank_lab.components.registry import expand, leaves
+from rerank_lab.components.registry import expand, leaves, pipeline_leaves, resolve
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.pipeline.pipeline import Pipeline
 
 Estimates = tuple[CostEstimate, ...]
 """One for each stage that asks a provider."""
 
 
-def calls_out(pipeline: Pipeline) -> bool:
+def calls_out(spec: PipelineSpec) -> bool:
     """Whether a stage sends texts to a provider or server, perhaps with a key."""
-    expanded = (expand(node, kind) for node, kind in pipeline.leaves)
+    expanded = (expand(node, kind) for node, kind in pipeline_leaves(spec))
     return any(component.lane_of(options) == "network" for component, options in expanded)
 
 
@@ -44,20 +43,18 @@ def stage_estimates(
 
 
 def query_estimates(
-    pipeline: Pipeline, query: Query, corpus: Corpus, depth: int, engine: Engine
+    spec: PipelineSpec, query: Query, corpus: Corpus, depth: int, engine: Engine
 ) -> Estimates:
     """What one query would take, judged by evenly spaced documents of the corpus.
 
     () for a pipeline that asks nobody, and for one that cannot run on them: its own error says why
     when it does.
     """
-    if not calls_out(pipeline) or not corpus.documents:
+    if not calls_out(spec) or not corpus.documents:
         return ()
     step = max(1, len(corpus.documents) // depth)
     try:
-        return stage_estimates(
-            pipeline.spec.stages, query, corpus.documents[::step][:depth], engine
-        )
+        return stage_estimates(spec.stages, query, corpus.documents[::step][:depth], engine)
     except LabError:
         return ()
 
@@ -79,10 +76,10 @@ def query_set_estimates(
     estimates = {}
     for spec in specs:
         try:
-            pipeline = Pipeline(spec)
+            canonical = resolve(spec)
         except LabError:
             continue
-        for_one = query_estimates(pipeline, longest, corpus, depth, engine)
+        for_one = query_estimates(canonical, longest, corpus, depth, engine)
         if for_one:
             estimates[str(spec)] = tuple(estimate.times(len(queries)) for estimate in for_one)
     return estimates

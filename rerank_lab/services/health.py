@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rerank_lab.components.registry import expand
+from rerank_lab.components.registry import expand, pipeline_leaves
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node, Options
+from rerank_lab.core.spec import Node, Options, PipelineSpec
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.rerankers.health import Health, check
 from rerank_lab.services.session import Session
 
@@ -31,13 +30,13 @@ class HealthRequest(JobKey[Health]):
         )
 
 
-def requests(pipeline: Pipeline) -> tuple[HealthRequest, ...]:
+def requests(spec: PipelineSpec) -> tuple[HealthRequest, ...]:
     """One for each reranker of a pipeline with something to check.
 
     Reading scores or counting words takes no model, and is not checked.
     """
     checkable = []
-    for node, kind in pipeline.leaves:
+    for node, kind in pipeline_leaves(spec):
         try:
             if kind == "reranker" and expand(node, kind)[0].has_model:
                 checkable.append(HealthRequest.of(node))

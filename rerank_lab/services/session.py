@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from rerank_lab.components.registry import expand
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.pipeline.engine import Engine
@@ -38,7 +39,7 @@ class Session:
 
     def bound(self, pipelines: Iterable[Pipeline]) -> Bound:
         """What keeps a job of these pipelines to this session: () when none asks a provider."""
-        asks = any(calls_out(pipeline) for pipeline in pipelines)
+        asks = any(calls_out(pipeline.spec) for pipeline in pipelines)
         return (self.waiter, str(self.key_version)) if asks else ()
 
     def context(self, pipelines: Iterable[Pipeline], *, afresh: bool = False) -> Context:
@@ -49,7 +50,7 @@ class Session:
         """
         pipelines = tuple(pipelines)
         ctx = Context(cache=None if afresh else self.engine.scores)
-        if not any(calls_out(pipeline) for pipeline in pipelines):
+        if not any(calls_out(pipeline.spec) for pipeline in pipelines):
             return ctx
         return replace(ctx, secrets=self.secrets_for(pipelines), spend=self.spend)
 
@@ -68,8 +69,8 @@ def named_hosts(pipelines: Iterable[Pipeline]) -> frozenset[str]:
     return frozenset(hosts - {""})
 
 
-def hosts_in(specs: Iterable[str]) -> frozenset[str]:
-    """`named_hosts` of pipelines as text; those that cannot be read here name none."""
+def hosts_in(specs: Iterable[PipelineSpec | str]) -> frozenset[str]:
+    """`named_hosts` of pipelines, also as text; those that cannot be read here name none."""
     pipelines = []
     for spec in specs:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rerank_lab.core.spec import parse
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Ranking
 from rerank_lab.pipeline.results import Result
 from rerank_lab.views.compare import CompareColumn, CompareView, Topic, first_stage, title_of
@@ -17,9 +17,9 @@ MAX_LINES = 40
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One upright of the chart. `spec` is "" for the first stage that is no pipeline of its own."""
+    """One upright of the chart. `spec` is None for a first stage that is no pipeline itself."""
 
-    spec: str
+    spec: PipelineSpec | None
     label: str
     depth: int
 
@@ -93,9 +93,9 @@ def bump(view: CompareView, *, k: int = 10, pin: str = "", everything: bool = Fa
     return bump_of(view, chosen, k=k, pin=pin)
 
 
-def has_chart(specs: Sequence[str]) -> bool:
+def has_chart(specs: Sequence[PipelineSpec]) -> bool:
     """Whether these pipelines will have a chart: with a first stage and something to set beside."""
-    return len(specs) > 1 or any(parse(spec).stages for spec in specs)
+    return len(specs) > 1 or any(spec.stages for spec in specs)
 
 
 def bump_of(
@@ -134,7 +134,7 @@ def _axes(view: CompareView) -> tuple[tuple[Axis, ...], list[Ranking]]:
     first, name = str(node), stage_label(node, "retriever")
     if source is not None:
         own = next((c for c in ready if _result(c).spec == first), None)
-        axes.append(Axis(own.spec if own else "", own.label if own else name, len(source)))
+        axes.append(Axis(own.spec if own else None, own.label if own else name, len(source)))
         rankings.append(source)
     for column in ready:
         if column.outcome.ranking is not None and column.spec != (axes[0].spec if axes else None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rerank_lab.components.registry import expand, resolve
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.evaluation.calibration import (
     MIN_KEPT,
     Calibration,
@@ -13,7 +14,6 @@ from rerank_lab.evaluation.calibration import (
     Method,
     threshold_for,
 )
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import fraction
 
@@ -36,9 +36,9 @@ class CalibrationView:
     ground: str
     fitted: Fitted
     cut: Cut | None
-    spec: str
-    cut_spec: str
-    advised: str
+    spec: PipelineSpec
+    cut_spec: PipelineSpec | None
+    advised: PipelineSpec
     rows: tuple[tuple[str, str, str, str], ...]
 
 
@@ -46,9 +46,8 @@ def view(calibration: Calibration, method: Method | None, precision: float) -> C
     """The page for a curve (None for the better one) and a wanted precision (0 to 1)."""
     fitted = calibration.of(method) if method else calibration.chosen
     cut = threshold_for(fitted, precision)
-    spec = f"{calibration.judged.pipeline} >> {fitted.stage}"
-    cut_spec = str(resolve(f"{spec} >> threshold(min={cut.threshold!r})")) if cut else ""
-    spec = str(resolve(spec))
+    spec = resolve(f"{calibration.judged.pipeline} >> {fitted.stage}")
+    cut_spec = resolve(spec >> Node("threshold", (("min", cut.threshold),))) if cut else None
     return CalibrationView(
         _answer(calibration, fitted),
         _cut_answer(fitted, cut, precision),
@@ -57,7 +56,7 @@ def view(calibration: Calibration, method: Method | None, precision: float) -> C
         cut,
         spec,
         cut_spec,
-        spec if cut is None or cut.empties_most else cut_spec,
+        spec if cut_spec is None or (cut and cut.empties_most) else cut_spec,
         tuple(
             (NAMES[one.method], fraction(one.brier), fraction(one.log_loss), fraction(one.ece))
             for one in calibration.fitted
@@ -160,11 +159,10 @@ def percent(share: float) -> str:
     return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
 
 
-def offered(specs: tuple[str, ...]) -> tuple[str, ...]:
+def offered(specs: tuple[PipelineSpec, ...]) -> tuple[PipelineSpec, ...]:
     """The pipelines whose last stage gives scores that are no probabilities yet."""
     return tuple(spec for spec in specs if _scale(spec) not in ("order", "probability"))
 
 
-def _scale(spec: str) -> str:
-    last = Pipeline(spec).spec.nodes[-1]
-    return expand(last, "reranker" if len(Pipeline(spec).spec.nodes) > 1 else "retriever")[0].scale
+def _scale(spec: PipelineSpec) -> str:
+    return expand(spec.nodes[-1], "reranker" if spec.stages else "retriever")[0].scale

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Document, Query, Ranking, Spans, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.measures import ceiling, query_measures
@@ -62,7 +63,7 @@ class Topic:
 class PipelineOutcome:
     """What is known of one pipeline now: a result, an error, or what it is doing."""
 
-    spec: str
+    spec: PipelineSpec
     result: Result | None = None
     error: LabError | None = None
     doing: str = ""
@@ -138,7 +139,7 @@ class Quality:
 class CompareColumn:
     """One pipeline. Exactly one of waiting, failure and cards has something to show."""
 
-    spec: str
+    spec: PipelineSpec
     label: str
     outcome: PipelineOutcome
     status: Status | None

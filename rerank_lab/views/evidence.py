@@ -8,6 +8,7 @@ from typing import Any
 
 from rerank_lab.components.registry import source_kind
 from rerank_lab.core.similarity import kendall_tau, overlap_at, rbo
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Trace
 from rerank_lab.pipeline.results import StageResult
 from rerank_lab.views.compare import (
@@ -29,7 +30,7 @@ _FULL_CHARS = 20_000
 class StageTime:
     """Seconds of one stage, by part. `note` says what they stand for: cold, warm, cached, ..."""
 
-    spec: str
+    spec: PipelineSpec
     label: str
     stage: str
     load: float
@@ -98,7 +99,7 @@ class Agreement:
     overlap in 0..1 over the first k; rbo in 0..1 with p = 0.9; tau in -1..1 over shared documents.
     """
 
-    specs: tuple[str, ...]
+    specs: tuple[PipelineSpec, ...]
     labels: tuple[str, ...]
     k: int
     overlap: tuple[tuple[float | None, ...], ...]
@@ -124,7 +125,7 @@ def agreement(view: CompareView, k: int = 10) -> Agreement:
 class Place:
     """Where one stage of one pipeline put a document; rank None when it is not in the list."""
 
-    spec: str
+    spec: PipelineSpec
     label: str
     stage: str
     rank: int | None

@@ -73,7 +73,7 @@ def _json_column(view: CompareView, column: CompareColumn) -> dict[str, Any]:
 def spec_that_ran(column: CompareColumn) -> str:
     """The spec with the page's depth written out: it gives the same ranking anywhere."""
     result = column.outcome.result
-    return result.spec if result is not None else column.spec
+    return result.spec if result is not None else str(column.spec)
 
 
 def to_trec(view: CompareView, column: CompareColumn) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from rerank_lab.components.base import Kind
 from rerank_lab.components.registry import expand, resolve, source_kind
@@ -11,14 +12,17 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node, PipelineSpec, format_literal
 from rerank_lab.pipeline.pipeline import Pipeline
 
+Spec = TypeVar("Spec", str, PipelineSpec)
+
 _COLUMN_CHARS = 40
 
 
-def short_labels(specs: Sequence[str]) -> dict[str, str]:
+def short_labels(specs: Sequence[Spec]) -> dict[Spec, str]:
     """A name for each spec: its stages, with those options only in which the specs differ."""
     stages = _labelled_stages(specs)
     labels = {spec: " >> ".join(stages[spec]) for spec in specs}
-    return labels if len(set(labels.values())) == len(labels) else {spec: spec for spec in specs}
+    distinct = len(set(labels.values())) == len(labels)
+    return labels if distinct else {spec: str(spec) for spec in specs}
 
 
 def without_depth(specs: Sequence[str]) -> tuple[dict[str, str], int | None]:
@@ -59,7 +63,7 @@ def _plain(source: Node, depth: int) -> Node:
     return Node(source.name, options, tuple(_plain(one, depth) for one in source.sources))
 
 
-def last_stages(specs: Sequence[str]) -> dict[str, str]:
+def last_stages(specs: Sequence[Spec]) -> dict[Spec, str]:
     """The name of each spec's last stage where no other shares it, else the whole short label."""
     labels = short_labels(specs)
     ends = {spec: stages[-1] for spec, stages in _labelled_stages(specs).items()}
@@ -74,13 +78,13 @@ def numbered(specs: Sequence[str]) -> dict[str, str]:
     return {spec: f"[{number}]" for number, spec in enumerate(specs, 1)}
 
 
-def _labelled_stages(specs: Sequence[str]) -> dict[str, list[str]]:
+def _labelled_stages(specs: Sequence[Spec]) -> dict[Spec, list[str]]:
     """The names of each spec's stages; a spec that cannot be read is its own only stage.
 
     A stage shows an option when another stage of that name, in any of the specs, has another
     value for it: what two pipelines share need not be read, and what tells them apart must be.
     """
-    stages: dict[str, list[tuple[Node, Kind]]] = {}
+    stages: dict[Spec, list[tuple[Node, Kind]]] = {}
     for spec in specs:
         with suppress(LabError):
             first, *rest = resolve(spec).nodes
@@ -91,7 +95,9 @@ def _labelled_stages(specs: Sequence[str]) -> dict[str, list[str]]:
     ):
         namesakes.setdefault(stage_label(node, kind), set()).add(node)
     return {
-        spec: [_labelled(*stage, namesakes) for stage in stages[spec]] if spec in stages else [spec]
+        spec: [_labelled(*stage, namesakes) for stage in stages[spec]]
+        if spec in stages
+        else [str(spec)]
         for spec in specs
     }
 
@@ -137,8 +143,8 @@ def stage_label(node: Node, kind: Kind) -> str:
 
 
 def pipeline_colours(
-    specs: Sequence[str], previous: Mapping[str, int], count: int
-) -> dict[str, int]:
+    specs: Sequence[Spec], previous: Mapping[Spec, int], count: int
+) -> dict[Spec, int]:
     """A colour number for each pipeline: the one it had, else the lowest that is free.
 
     So a pipeline keeps its colour on every page while others come and go.

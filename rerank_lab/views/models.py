@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rerank_lab.components.base import Info
 from rerank_lab.components.catalogue import CatalogueModel
 from rerank_lab.components.registry import Broken
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.models.locate.resolve import Availability
 from rerank_lab.models.runtime.memory import LoadedModel
 from rerank_lab.views.formatting import duration, language_names, megabytes
@@ -59,11 +60,12 @@ class CatalogueLine:
         return self.state in ("loaded", "ready")
 
     @property
-    def spec(self) -> str:
-        """A pipeline that uses the model, for health check and Compare; "" when it has no role."""
+    def spec(self) -> PipelineSpec | None:
+        """A pipeline that uses the model, for health check and Compare; None without a role."""
+        node = Node(self.name)
         if "reranker" in self.roles:
-            return f"bm25 >> {self.name}"
-        return self.name if self.roles else ""
+            return Node("bm25") >> node
+        return PipelineSpec((node,)) if self.roles else None
 
 
 @dataclass(frozen=True, slots=True)

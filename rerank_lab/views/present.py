@@ -90,7 +90,10 @@ def _chart(view: CompareView) -> Bump | None:
     if chart is None or len(chart.axes) <= _NAMED_AXES:
         return chart
     numbers = {column.spec: str(place) for place, column in enumerate(view.columns, start=1)}
-    axes = tuple(replace(axis, label=numbers.get(axis.spec, axis.label)) for axis in chart.axes)
+    axes = tuple(
+        replace(axis, label=numbers[axis.spec]) if axis.spec is not None else axis
+        for axis in chart.axes
+    )
     return replace(chart, axes=axes)
 
 
@@ -125,7 +128,7 @@ def next_focus(focus: int, pipelines: int, step: int) -> int:
     return (focus + step) % (pipelines + 1)
 
 
-def focus_of(text: str, pipelines: Sequence[str]) -> int:
+def focus_of(text: str, pipelines: int) -> int:
     """The focus that a link asks for; ALL when it names no pipeline on screen."""
     number = int(text) if text.isdecimal() and text.isascii() and len(text) < 3 else ALL
-    return number if number <= len(pipelines) else ALL
+    return number if number <= pipelines else ALL

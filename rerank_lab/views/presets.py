@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A pipeline offered under "Add pipeline"; `about` says in a few words what it is for."""
+    """A pipeline, written in canonical form, and in a few words what it is for."""
 
     spec: str
     about: str

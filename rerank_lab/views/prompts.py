@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rerank_lab.components.registry import pipeline_leaves
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Document, Query
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.rerankers.llm.prompts import (
@@ -174,7 +175,7 @@ def save(name: str, text: str, editing: str) -> None:
     save_prompt(name, text)
 
 
-def users(name: str, specs: Sequence[str], engine: Engine) -> tuple[str, ...]:
+def users(name: str, specs: Sequence[PipelineSpec], engine: Engine) -> tuple[PipelineSpec, ...]:
     """Those of these pipelines that use a prompt."""
     return tuple(
         spec
@@ -183,7 +184,7 @@ def users(name: str, specs: Sequence[str], engine: Engine) -> tuple[str, ...]:
     )
 
 
-def loss(using: Sequence[str]) -> str:
+def loss(using: Sequence[PipelineSpec]) -> str:
     """What a deletion does to the pipelines on screen that use the prompt."""
     if not using:
         return "Pipelines that use it will say that it is missing."
@@ -194,9 +195,9 @@ def loss(using: Sequence[str]) -> str:
     )
 
 
-def _askings(spec: str, engine: Engine) -> list[LLMReranker]:
+def _askings(spec: PipelineSpec, engine: Engine) -> list[LLMReranker]:
     rerankers = [
-        llm_reranker_of(node, engine) for node, kind in Pipeline(spec).leaves if kind == "reranker"
+        llm_reranker_of(node, engine) for node, kind in pipeline_leaves(spec) if kind == "reranker"
     ]
     return [one for one in rerankers if one is not None]
 

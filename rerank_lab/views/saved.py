@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.storage import MEMORY
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import Comparison, Entry, Header, SavedColumn, default_title
 from rerank_lab.views.compare import PipelineOutcome, Topic
@@ -53,26 +54,26 @@ def comparison(
         query=topic.query,
         depth=depth,
         show=show,
-        pipelines=tuple(outcome.spec for outcome in outcomes),
+        pipelines=tuple(str(outcome.spec) for outcome in outcomes),
         answers=max(0, len(lines) - 1),
         versions={
             "rerank-lab": version("rerank-lab"),
             "python": platform.python_version(),
         },
     )
-    columns = tuple(SavedColumn(o.spec, o.result, o.error) for o in outcomes)
+    columns = tuple(SavedColumn(str(o.spec), o.result, o.error) for o in outcomes)
     return Comparison(header, columns, lines)
 
 
-def outcomes(saved: Comparison) -> dict[str, PipelineOutcome]:
+def outcomes(saved: Comparison) -> dict[PipelineSpec, PipelineOutcome]:
     """By canonical spec, what each column came to. Pipelines that do not exist here are left out.
 
     Their results could be shown, but nothing could be told of what made them.
     """
-    by_spec: dict[str, PipelineOutcome] = {}
+    by_spec: dict[PipelineSpec, PipelineOutcome] = {}
     for column in saved.columns:
         try:
-            spec = str(Pipeline(column.pipeline))
+            spec = resolve(column.pipeline)
         except LabError:
             continue
         by_spec[spec] = PipelineOutcome(spec, column.result, column.error)
@@ -102,12 +103,12 @@ def when(header: Header) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
-def banner(header: Header, replayed: int, specs: Sequence[str]) -> str:
+def banner(header: Header, replayed: int, columns: int) -> str:
     """What is said above a comparison that is shown again."""
-    if replayed == len(specs):
+    if replayed == columns:
         return f"Replayed from {when(header)}; nothing was asked."
     return (
-        f"{replayed} of {len(specs)} columns are replayed from {when(header)}; "
+        f"{replayed} of {columns} columns are replayed from {when(header)}; "
         "the others were asked now."
     )
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.views.compare import MEASURE, CompareColumn, CompareView, title_of
 from rerank_lab.views.evaluate import evaluate_view
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import fraction, seconds
 
 CORPUS, QUERY_ID = "helpdesk", "hd-q43"
-PIPELINES = ("bm25", "bm25 >> ms-marco-minilm-l12")
+PIPELINES = (PipelineSpec((Node("bm25"),)), Node("bm25") >> Node("ms-marco-minilm-l12"))
 DEPTH = 20
 """Enough for the query, and quick: the evaluation of all queries is a part of the tour."""
 
@@ -207,5 +208,5 @@ def evaluate_step(number: int, evaluation: Evaluation | None, *, started: bool) 
 
 
 def _is_of_tour(evaluation: Evaluation) -> bool:
-    specs = [str(Pipeline(spec).at_depth(DEPTH)) for spec in PIPELINES]
+    specs = [str(at_depth(spec, DEPTH)) for spec in PIPELINES]
     return evaluation.design.corpus == CORPUS and set(specs) <= set(evaluation.design.pipelines)

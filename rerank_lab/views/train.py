@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.components.registry import resolve
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.evaluation.joint_comparisons import JointComparison, compare_jointly
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, LearnedModel
 from rerank_lab.views.choices import reranker_names
@@ -103,9 +103,9 @@ def flatters(model: LearnedModel) -> str:
     )
 
 
-def first_stages(pipelines: Sequence[str]) -> tuple[str, ...]:
+def first_stages(pipelines: Sequence[PipelineSpec]) -> tuple[str, ...]:
     """What a model can be trained behind: first stages known here, then those on screen."""
-    on_screen = [str(resolve(spec).source) for spec in pipelines]
+    on_screen = [str(spec.source) for spec in pipelines]
     return tuple(dict.fromkeys((*FIRST_STAGES, *on_screen)))
 
 

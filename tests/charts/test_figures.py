@@ -9,6 +9,7 @@ import pytest
 
 from rerank_lab.charts import figures as charts
 from rerank_lab.charts.figures import DARK, LIGHT, Theme
+from rerank_lab.core.spec import parse
 from rerank_lab.views.bump import Axis, Bump, BumpLine
 from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.rank_changes import Movement
@@ -23,7 +24,7 @@ def line(doc_id: str, *places: int | None, key: str = "up", pinned: bool = False
 
 
 def bump(*lines: BumpLine, judged: bool = False) -> Bump:
-    axes = (Axis("bm25", "bm25", 50), Axis("x", "bm25 >> ms-marco-minilm-l12", 50))
+    axes = (Axis(parse("bm25"), "bm25", 50), Axis(parse("x"), "bm25 >> ms-marco-minilm-l12", 50))
     return Bump(axes, lines, 10, 0, judged)
 
 
@@ -105,7 +106,7 @@ def test_titles_cannot_bring_markup_or_placeholders_into_a_chart() -> None:
 
 
 def _row(spec: str, stage: str, load: float, compute: float, build: float = 0.0) -> StageTime:
-    return StageTime(spec, spec, stage, load, build, 0.0, compute, 0.0, 50, 0, "warm")
+    return StageTime(parse(spec), spec, stage, load, build, 0.0, compute, 0.0, 50, 0, "warm")
 
 
 def test_latency_bars_stack_the_parts_of_a_stage() -> None:

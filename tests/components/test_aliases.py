@@ -10,6 +10,7 @@ from rerank_lab import Pipeline, load_corpus
 from rerank_lab.components import aliases, registry
 from rerank_lab.components.aliases import ALIASES, first_spec
 from rerank_lab.components.registry import current_spec, infos, resolve, resolve_stages
+from rerank_lab.core.spec import parse
 from rerank_lab.evaluation.experiments import load_experiment, plan, run
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.rerankers.rules.identity import Identity
@@ -81,7 +82,7 @@ def test_an_experiment_saved_under_the_old_name_is_the_one_that_is_planned_now(h
 def test_a_comparison_saved_under_the_old_name_opens_under_the_new_one() -> None:
     corpus = load_corpus("helpdesk")
     topic = Topic.of("forgot password iphone app", corpus)
-    results = [PipelineOutcome(NEW, Pipeline(NEW).run(topic.query, corpus))]
+    results = [PipelineOutcome(parse(NEW), Pipeline(NEW).run(topic.query, corpus))]
     written = to_bytes(comparison(topic, results, 50, 10, ()))
     old = written.replace(b"long-context-reorder", b"both-ends")
     assert old != written

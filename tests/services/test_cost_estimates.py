@@ -33,13 +33,13 @@ def test_the_estimate_of_a_pipeline_counts_its_hosted_stages_only(tmp_path: Path
 def test_which_pipelines_call_out_and_what_they_would_take(tmp_path: Path) -> None:
     engine, corpus = Engine(tmp_path), Corpus("small", DOCS[:30], ())
     plain, rented = Pipeline("bm25 >> identity"), Pipeline("bm25 >> identity >> cohere(top=7)")
-    assert not calls_out(plain)
-    assert calls_out(rented)
-    words = estimates_words(query_estimates(rented, QUERY, corpus, 100, engine))
+    assert not calls_out(plain.spec)
+    assert calls_out(rented.spec)
+    words = estimates_words(query_estimates(rented.spec, QUERY, corpus, 100, engine))
     assert words == "1 request, about 1 search unit, about $0.002 at prices of 2026-06-01"
     listwise = Pipeline("bm25 >> listwise(top=20)")
-    assert "request" in estimates_words(query_estimates(listwise, QUERY, corpus, 100, engine))
-    assert query_estimates(plain, QUERY, corpus, 100, engine) == ()
+    assert "request" in estimates_words(query_estimates(listwise.spec, QUERY, corpus, 100, engine))
+    assert query_estimates(plain.spec, QUERY, corpus, 100, engine) == ()
 
 
 def test_a_query_set_is_estimated_for_pipelines_that_ask_providers_only(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rerank_lab.components.registry import resolve
-from rerank_lab.core.errors import BackendError
+from rerank_lab.core.errors import BackendError, LabError
+from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.results import Result, StageResult, result_of
@@ -29,6 +31,16 @@ def ids(*numbers: int) -> list[str]:
 def ranking(doc_ids: Sequence[str], scale: str = "bm25") -> Ranking:
     scores = {doc_id: float(len(doc_ids) - place) for place, doc_id in enumerate(doc_ids)}
     return Ranking.from_scores("q1", scores, scale)
+
+
+def outcome_of(
+    spec: str,
+    result: Result | None = None,
+    error: LabError | None = None,
+    **progress: Any,
+) -> PipelineOutcome:
+    """An outcome of the pipeline of that text; `progress` as PipelineOutcome takes it."""
+    return PipelineOutcome(parse(spec), result, error, **progress)
 
 
 def result(

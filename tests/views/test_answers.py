@@ -5,8 +5,7 @@ from __future__ import annotations
 from rerank_lab.core.types import Trace
 from rerank_lab.rerankers.parsing import Fault
 from rerank_lab.views.answers import fault_words, manner_words
-from rerank_lab.views.compare import PipelineOutcome
-from tests.views.made import corpus, ids, result, view
+from tests.views.made import corpus, ids, outcome_of, result, view
 
 
 def test_each_kind_of_fault_is_told_with_its_number() -> None:
@@ -34,7 +33,7 @@ def test_a_column_tells_faults_among_its_warnings_and_bias_among_its_facts() -> 
     counts = {"answers": 3.0, "refused": 1.0, "shuffled_orders": 2.0, "position_bias_sum": 1.0}
     spec = "bm25 >> identity"
     done = result(spec, [ids(1, 2), ids(2, 1)], [Trace(), Trace(repairs=1, counts=counts)])
-    (column,) = view([PipelineOutcome(spec, done)], corpus()).columns
+    (column,) = view([outcome_of(spec, done)], corpus()).columns
     assert "Of 3 answers: 1 refused" in column.warnings
     assert "1 repair of the model's answers" in column.warnings
     assert "position bias 0.50 over 2 orders" in column.calls

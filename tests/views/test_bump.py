@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from rerank_lab.core.types import Ranking
 from rerank_lab.views.bump import bump
-from rerank_lab.views.compare import PipelineOutcome
-from tests.views.made import corpus, ids, result, view
+from tests.views.made import corpus, ids, outcome_of, result, view
 
 TWO = "bm25 >> identity"
 FIRST = ids(*range(1, 13))
@@ -12,8 +11,8 @@ SECOND = ids(12, *range(1, 12))
 
 def _made(grades: dict[str, int] | None = None, pin: str = "", everything: bool = False):
     outcomes = [
-        PipelineOutcome("bm25", result("bm25", [FIRST])),
-        PipelineOutcome(TWO, result(TWO, [FIRST, SECOND])),
+        outcome_of("bm25", result("bm25", [FIRST])),
+        outcome_of(TWO, result(TWO, [FIRST, SECOND])),
     ]
     return bump(view(outcomes, corpus(grades=grades)), pin=pin, everything=everything)
 
@@ -32,8 +31,8 @@ def test_only_documents_that_cross_rank_ten_are_drawn() -> None:
 
 def test_a_chart_without_lines_says_why() -> None:
     same = [
-        PipelineOutcome("bm25", result("bm25", [FIRST])),
-        PipelineOutcome(TWO, result(TWO, [FIRST, FIRST])),
+        outcome_of("bm25", result("bm25", [FIRST])),
+        outcome_of(TWO, result(TWO, [FIRST, FIRST])),
     ]
     data = bump(view(same, corpus()))
     assert data is not None
@@ -47,13 +46,16 @@ def test_a_chart_without_lines_says_why() -> None:
 def test_the_first_stage_is_drawn_once_when_it_is_a_pipeline_itself() -> None:
     data = _made()
     assert data is not None
-    assert [axis.spec for axis in data.axes] == ["bm25", TWO]
+    assert [str(axis.spec) for axis in data.axes] == ["bm25", TWO]
 
 
 def test_a_first_stage_that_is_no_pipeline_gets_an_upright_of_its_own() -> None:
-    data = bump(view([PipelineOutcome(TWO, result(TWO, [FIRST, SECOND]))], corpus()))
+    data = bump(view([outcome_of(TWO, result(TWO, [FIRST, SECOND]))], corpus()))
     assert data is not None
-    assert [(axis.spec, axis.label) for axis in data.axes] == [("", "bm25"), (TWO, TWO)]
+    assert [(axis.spec and str(axis.spec), axis.label) for axis in data.axes] == [
+        (None, "bm25"),
+        (TWO, TWO),
+    ]
 
 
 def test_a_pinned_document_is_drawn_though_it_crosses_nothing() -> None:
@@ -88,7 +90,7 @@ def test_everything_draws_the_whole_top() -> None:
 
 def test_tied_documents_stand_where_their_cards_do() -> None:
     tied = Ranking.from_scores("q1", dict.fromkeys(FIRST, 1.0), "logit")
-    shown = view([PipelineOutcome(TWO, result(TWO, [FIRST, tied]))], corpus())
+    shown = view([outcome_of(TWO, result(TWO, [FIRST, tied]))], corpus())
     data = bump(shown, everything=True)
     assert data is not None
     places = [line.places[-1] for line in data.lines]
@@ -99,8 +101,8 @@ def test_tied_documents_stand_where_their_cards_do() -> None:
 def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:
     other = "rank-bm25 >> identity"
     outcomes = [
-        PipelineOutcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
-        PipelineOutcome(other, result(other, [ids(1, 3), ids(3, 1)])),
+        outcome_of(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
+        outcome_of(other, result(other, [ids(1, 3), ids(3, 1)])),
     ]
     data = bump(view(outcomes, corpus()))
     assert data is not None
@@ -111,15 +113,15 @@ def test_a_document_that_one_pipeline_lacks_has_no_place_there() -> None:
 
 
 def test_one_list_alone_makes_no_chart() -> None:
-    assert bump(view([PipelineOutcome("bm25", result("bm25", [FIRST]))], corpus())) is None
-    assert bump(view([PipelineOutcome("bm25", doing="waiting")], corpus())) is None
+    assert bump(view([outcome_of("bm25", result("bm25", [FIRST]))], corpus())) is None
+    assert bump(view([outcome_of("bm25", doing="waiting")], corpus())) is None
 
 
 def test_movement_at_the_end_is_what_the_cards_of_the_last_column_say() -> None:
     last = "dense >> identity"
     outcomes = [
-        PipelineOutcome(TWO, result(TWO, [FIRST, SECOND])),
-        PipelineOutcome(last, result(last, [ids(13, 12, *range(1, 9)), ids(12, 13, *range(1, 9))])),
+        outcome_of(TWO, result(TWO, [FIRST, SECOND])),
+        outcome_of(last, result(last, [ids(13, 12, *range(1, 9)), ids(12, 13, *range(1, 9))])),
     ]
     shown = view(outcomes, corpus())
     data = bump(shown, everything=True)
@@ -136,8 +138,8 @@ def test_movement_at_the_end_is_what_the_cards_of_the_last_column_say() -> None:
 
 def test_a_last_column_that_reranks_nothing_has_no_movement() -> None:
     outcomes = [
-        PipelineOutcome(TWO, result(TWO, [FIRST, SECOND])),
-        PipelineOutcome("dense", result("dense", [SECOND])),
+        outcome_of(TWO, result(TWO, [FIRST, SECOND])),
+        outcome_of("dense", result("dense", [SECOND])),
     ]
     data = bump(view(outcomes, corpus()))
     assert data is not None

@@ -11,11 +11,11 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.results import StageResult, result_of
-from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, Topic, compare
 from rerank_lab.views.evidence import Place, agreement, document, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
 from tests.corpora.make import run_of_lines
-from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
+from tests.views.made import QUERY, corpus, failed, ids, outcome_of, ranking, result, view
 
 TWO = "bm25 >> identity"
 
@@ -23,7 +23,7 @@ TWO = "bm25 >> identity"
 def test_latency_tells_the_parts_of_each_stage_apart() -> None:
     cold = Trace(load_s=2.0, queue_s=0.1, compute_s=0.5, network_s=0.3, documents=50)
     done = result(TWO, [ids(1, 2), ids(2, 1)], [Trace(compute_s=0.004), cold])
-    first, second = latency(view([PipelineOutcome(TWO, done)], corpus()).columns)
+    first, second = latency(view([outcome_of(TWO, done)], corpus()).columns)
     assert (first.stage, first.total, first.note) == ("bm25", 0.004, "warm")
     assert (second.load, second.queue, second.compute, second.network) == (2.0, 0.1, 0.5, 0.3)
     assert second.total == pytest.approx(2.9)
@@ -33,7 +33,7 @@ def test_latency_tells_the_parts_of_each_stage_apart() -> None:
 def test_building_an_index_is_a_part_of_its_own() -> None:
     built = Trace(load_s=0.5, build_s=15.0, compute_s=0.02)
     (row,) = latency(
-        view([PipelineOutcome("dense", result("dense", [ids(1, 2)], [built]))], corpus()).columns
+        view([outcome_of("dense", result("dense", [ids(1, 2)], [built]))], corpus()).columns
     )
     assert (row.load, row.build, row.compute, row.note) == (0.5, 15.0, 0.02, "cold")
     assert row.total == pytest.approx(15.52)
@@ -52,7 +52,7 @@ def test_the_sources_of_a_fusion_are_rows_of_their_own_and_not_counted_twice() -
     )
     stage = StageResult(node, Status.OK, Trace(compute_s=0.215), ranking(ids(1, 2)), parts=parts)
     done = result_of("rrf(bm25,rank-bm25)", QUERY, [stage], corpus())
-    rows = latency(view([PipelineOutcome("rrf(bm25,rank-bm25)", done)], corpus()).columns)
+    rows = latency(view([outcome_of("rrf(bm25,rank-bm25)", done)], corpus()).columns)
     assert [(row.stage, round(row.total, 4)) for row in rows] == [
         ("bm25", 0.01),
         ("rank-bm25", 0.2),
@@ -61,15 +61,15 @@ def test_the_sources_of_a_fusion_are_rows_of_their_own_and_not_counted_twice() -
 
 
 def test_a_failed_stage_is_named_so_in_the_latency_table() -> None:
-    rows = latency(view([PipelineOutcome(TWO, failed(TWO, ids(1, 2)))], corpus()).columns)
+    rows = latency(view([outcome_of(TWO, failed(TWO, ids(1, 2)))], corpus()).columns)
     assert [row.note for row in rows] == ["warm", "failed"]
 
 
 def test_agreement_is_whole_with_itself_and_symmetric() -> None:
     outcomes = [
-        PipelineOutcome("bm25", result("bm25", [ids(1, 2, 3, 4)])),
-        PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 3, 2, 1)])),
-        PipelineOutcome("dense", doing="waiting"),
+        outcome_of("bm25", result("bm25", [ids(1, 2, 3, 4)])),
+        outcome_of(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 3, 2, 1)])),
+        outcome_of("dense", doing="waiting"),
     ]
     found = agreement(view(outcomes, corpus()), k=2)
     assert found.labels == ("bm25", "bm25 >> identity")
@@ -81,17 +81,17 @@ def test_agreement_is_whole_with_itself_and_symmetric() -> None:
 
 def test_agreement_over_nothing_in_common_is_undefined_not_zero() -> None:
     outcomes = [
-        PipelineOutcome("bm25", result("bm25", [ids(1)])),
-        PipelineOutcome(TWO, result(TWO, [ids(2), ids(2)])),
+        outcome_of("bm25", result("bm25", [ids(1)])),
+        outcome_of(TWO, result(TWO, [ids(2), ids(2)])),
     ]
     assert agreement(view(outcomes, corpus())).tau[0][1] is None
 
 
 def test_a_document_is_shown_with_its_place_in_every_stage() -> None:
     outcomes = [
-        PipelineOutcome("bm25", result("bm25", [ids(1, 2, 3)])),
-        PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3), ids(3, 2, 1)])),
-        PipelineOutcome("dense", result("dense", [ids(5, 6)])),
+        outcome_of("bm25", result("bm25", [ids(1, 2, 3)])),
+        outcome_of(TWO, result(TWO, [ids(1, 2, 3), ids(3, 2, 1)])),
+        outcome_of("dense", result("dense", [ids(5, 6)])),
     ]
     shown = view(outcomes, corpus(grades={"d03": 2}))
     found = document(shown, "d03")
@@ -143,8 +143,8 @@ def _shown():
         {"q1": {"d02": 3}},
     )
     outcomes = [
-        PipelineOutcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
-        PipelineOutcome("bm25", failed(TWO, ids(1))),
+        outcome_of(TWO, result(TWO, [ids(1, 2), ids(2, 1)])),
+        outcome_of("bm25", failed(TWO, ids(1))),
     ]
     return compare(Topic(QUERY, made), outcomes, CompareOptions())
 
@@ -162,7 +162,7 @@ def test_the_csv_holds_every_document_with_ranks_scores_and_grades() -> None:
 def test_exports_name_the_depth_that_was_used() -> None:
     """The page runs `bm25` with 2 candidates; `bm25` alone would mean 100 on the command line."""
     deep = "bm25(k=2) >> identity"
-    shown = view([PipelineOutcome(TWO, result(deep, [ids(1, 2), ids(2, 1)]))], corpus())
+    shown = view([outcome_of(TWO, result(deep, [ids(1, 2), ids(2, 1)]))], corpus())
     assert {row["pipeline"] for row in csv.DictReader(io.StringIO(to_csv(shown)))} == {deep}
     assert json.loads(to_json(shown))["rankings"][0]["pipeline"] == deep
     assert to_trec(shown, shown.columns[0]).splitlines()[0].endswith(deep.replace(" ", ""))

@@ -12,11 +12,11 @@ from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.rerankers.long_documents import InputCoverage
-from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, Topic, compare
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.input_coverage import CoverageLookup, shaded
 from rerank_lab.views.text import Segment
-from tests.views.made import QUERY, ids, result
+from tests.views.made import QUERY, ids, outcome_of, result
 
 TEXT = "abcdefghij" * 10
 CORPUS = Corpus("c", tuple(Document(f"d{i:02}", TEXT, "Title") for i in range(1, 4)))
@@ -32,7 +32,7 @@ def said(spans: Sequence[tuple[int, int]], **more: object) -> CoverageLookup:
 
 def opened(coverage_of: CoverageLookup, *specs: str, corpus: Corpus = CORPUS) -> DocumentView:
     orders = [ids(1, 2, 3), ids(3, 2, 1)]
-    outcomes = [PipelineOutcome(spec, result(spec, orders, corpus=corpus)) for spec in specs]
+    outcomes = [outcome_of(spec, result(spec, orders, corpus=corpus)) for spec in specs]
     found = document(compare(Topic(QUERY, corpus), outcomes, CompareOptions()), "d01", coverage_of)
     assert found is not None
     return found
@@ -118,7 +118,7 @@ def test_a_document_below_the_reranked_ones_was_not_read() -> None:
     head = Ranking.from_scores("q1", {"d02": 2.0}, "logit").followed_by(["d01", "d03"])
     spec = "bm25 >> ms-marco-minilm-l12(top=1)"
     done = result(spec, [ids(2, 1, 3), head], corpus=CORPUS)
-    view = compare(Topic(QUERY, CORPUS), [PipelineOutcome(spec, done)], CompareOptions())
+    view = compare(Topic(QUERY, CORPUS), [outcome_of(spec, done)], CompareOptions())
     cut = said([(0, 50)])
     below, above = document(view, "d01", cut), document(view, "d02", cut)
     assert below is not None
@@ -130,7 +130,7 @@ def test_of_a_document_in_passages_each_says_what_was_read_of_it() -> None:
     units = tuple(Document(f"d{i:02}", TEXT, "Title", parent="whole") for i in range(1, 4))
     made = Corpus("cut", units)
     done = result(HEAD, [ids(1, 2, 3), ids(3, 2, 1)], corpus=made)
-    view = compare(Topic(QUERY, made), [PipelineOutcome(HEAD, done)], CompareOptions())
+    view = compare(Topic(QUERY, made), [outcome_of(HEAD, done)], CompareOptions())
     found = document(view, "whole", said([(0, LEAD + 40)]))
     assert found is not None
     (read,) = found.reads
@@ -164,7 +164,7 @@ def test_relevant_parts_are_marked_in_the_open_document_and_told() -> None:
     )
     topic = Topic(QUERY, CORPUS)
     opened = document(
-        compare(topic, [PipelineOutcome(spec, done)], CompareOptions()), "d01", lambda *_: None
+        compare(topic, [outcome_of(spec, done)], CompareOptions()), "d01", lambda *_: None
     )
     assert opened is not None
     (read,) = opened.reads

@@ -10,6 +10,7 @@ import pytest
 from rerank_lab.components.registry import resolve
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Document, Query
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -117,7 +118,8 @@ def test_a_draft_is_kept_under_a_name_that_is_free(home: Path) -> None:
 
 def test_who_uses_a_prompt_and_how_its_words_are_told_apart(home: Path) -> None:
     prompts.save("mine", prompts.draft_of("setwise"), "")
-    specs = ["bm25", 'bm25 >> setwise(prompt="mine")', "bm25 >> setwise"]
+    texts = ("bm25", 'bm25 >> setwise(prompt="mine")', "bm25 >> setwise")
+    specs = [parse(text) for text in texts]
     engine = Engine(home)
     assert prompts.users("mine", specs, engine) == (specs[1],)
     assert "1 pipeline on screen uses it" in prompts.loss([specs[1]])

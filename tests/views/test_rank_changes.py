@@ -9,11 +9,11 @@ from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.load import corpus_from_texts
 from rerank_lab.pipeline.results import result_of
-from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, Topic, compare
 from rerank_lab.views.health import badge
 from rerank_lab.views.labels import last_stages, pipeline_colours, seconds, short_labels
 from rerank_lab.views.rank_changes import moves
-from tests.views.made import QUERY, corpus, failed, ids, ranking, result, view
+from tests.views.made import QUERY, corpus, failed, ids, outcome_of, ranking, result, view
 
 TWO = "bm25 >> identity"
 
@@ -51,7 +51,7 @@ def test_passages_are_folded_before_movement_is_counted() -> None:
 def test_a_card_carries_what_is_known_of_the_document() -> None:
     made = corpus(grades={"d04": 3, "d02": 0})
     done = result(TWO, [ids(1, 2, 3, 4), ids(4, 2, 1, 3)])
-    shown = view([PipelineOutcome(TWO, done)], made, CompareOptions(show=3, pin="d02"))
+    shown = view([outcome_of(TWO, done)], made, CompareOptions(show=3, pin="d02"))
     first, second, third = shown.columns[0].cards
     assert (first.doc_id, first.rank, first.title, first.grade) == ("d04", 1, "Title 4", 3)
     assert first.movement is not None
@@ -63,13 +63,13 @@ def test_a_card_carries_what_is_known_of_the_document() -> None:
 
 def test_a_card_without_a_title_shows_the_id_and_the_text_once() -> None:
     pasted = corpus_from_texts("Heat pumps move heat\nGas burns")
-    shown = view([PipelineOutcome("bm25", result("bm25", [["d2", "d1"]], corpus=pasted))], pasted)
+    shown = view([outcome_of("bm25", result("bm25", [["d2", "d1"]], corpus=pasted))], pasted)
     card = shown.columns[0].cards[0]
     assert (card.title, "".join(part.text for part in card.snippet)) == ("d2", "Gas burns")
 
 
 def test_a_first_stage_alone_shows_no_movement() -> None:
-    shown = view([PipelineOutcome("bm25", result("bm25", [ids(1, 2)]))], corpus())
+    shown = view([outcome_of("bm25", result("bm25", [ids(1, 2)]))], corpus())
     assert [card.movement for card in shown.columns[0].cards] == [None, None]
 
 
@@ -83,9 +83,7 @@ def test_a_cut_document_is_shown_by_the_passage_that_earned_its_place() -> None:
     )
     done = result("bm25", [["a#2", "a#1"]], corpus=cut)
     card = (
-        compare(Topic(QUERY, cut), [PipelineOutcome("bm25", done)], CompareOptions())
-        .columns[0]
-        .cards[0]
+        compare(Topic(QUERY, cut), [outcome_of("bm25", done)], CompareOptions()).columns[0].cards[0]
     )
     assert (card.doc_id, card.passage) == ("a", "a#2")
     assert "weekly" in "".join(part.text for part in card.snippet)
@@ -94,7 +92,7 @@ def test_a_cut_document_is_shown_by_the_passage_that_earned_its_place() -> None:
 def test_quality_is_measured_with_ceiling_and_headroom() -> None:
     # One document of grade 1 at rank 2: DCG 1/log2(3). Its best place is rank 1: DCG 1.
     made = corpus(grades={"d02": 1, "d01": 0})
-    column = view([PipelineOutcome("bm25", result("bm25", [ids(1, 2, 3)]))], made).columns[0]
+    column = view([outcome_of("bm25", result("bm25", [ids(1, 2, 3)]))], made).columns[0]
     assert column.quality is not None
     assert column.quality.ndcg == pytest.approx(0.63093, abs=1e-5)
     assert column.quality.ceiling == pytest.approx(1.0)
@@ -105,14 +103,14 @@ def test_quality_is_measured_with_ceiling_and_headroom() -> None:
 
 def test_the_ceiling_counts_what_the_first_stage_missed() -> None:
     made = corpus(grades={"d02": 1, "d20": 1})
-    column = view([PipelineOutcome("bm25", result("bm25", [ids(2, 1)]))], made).columns[0]
+    column = view([outcome_of("bm25", result("bm25", [ids(2, 1)]))], made).columns[0]
     assert column.quality is not None
     assert column.quality.ceiling == pytest.approx(1 / (1 + 0.63093), abs=1e-4)
     assert column.quality.headroom == pytest.approx(0.0, abs=1e-9)
 
 
 def test_nothing_judged_gives_no_measures() -> None:
-    column = view([PipelineOutcome("bm25", result("bm25", [ids(1, 2)]))], corpus()).columns[0]
+    column = view([outcome_of("bm25", result("bm25", [ids(1, 2)]))], corpus()).columns[0]
     assert column.quality is not None
     assert (column.quality.ndcg, column.quality.ceiling, column.quality.headroom) == (None,) * 3
 
@@ -123,8 +121,8 @@ def test_the_verdict_names_moves_best_answer_gain_and_headroom() -> None:
     second = ids(14, *range(1, 14))
     shown = view(
         [
-            PipelineOutcome("bm25", result("bm25", [first])),
-            PipelineOutcome(TWO, result(TWO, [first, second])),
+            outcome_of("bm25", result("bm25", [first])),
+            outcome_of(TWO, result(TWO, [first, second])),
         ],
         made,
     )
@@ -136,26 +134,26 @@ def test_the_verdict_names_moves_best_answer_gain_and_headroom() -> None:
 
 def test_the_verdict_says_when_the_best_answer_falls_or_is_missing() -> None:
     worse = result(TWO, [ids(1, 2, 3), ids(2, 3, 1)])
-    assert "falls 1 → 3" in view([PipelineOutcome(TWO, worse)], corpus(grades={"d01": 2})).verdict
-    missing = view([PipelineOutcome(TWO, worse)], corpus(grades={"d29": 2})).verdict
+    assert "falls 1 → 3" in view([outcome_of(TWO, worse)], corpus(grades={"d01": 2})).verdict
+    missing = view([outcome_of(TWO, worse)], corpus(grades={"d29": 2})).verdict
     assert "the best judged answer is not among its candidates" in missing
 
 
 def test_the_verdict_of_an_unjudged_query_says_so() -> None:
-    verdict = view([PipelineOutcome(TWO, result(TWO, [ids(1, 2), ids(2, 1)]))], corpus()).verdict
+    verdict = view([outcome_of(TWO, result(TWO, [ids(1, 2), ids(2, 1)]))], corpus()).verdict
     assert verdict.startswith("identity moves 2 of the top 2.")
     assert "not judged" in verdict
 
 
 def test_there_is_no_verdict_while_nothing_is_ready() -> None:
-    assert view([PipelineOutcome("bm25", doing="waiting")], corpus()).verdict == ""
+    assert view([outcome_of("bm25", doing="waiting")], corpus()).verdict == ""
 
 
 def test_a_waiting_column_says_what_is_happening_and_the_others_are_drawn() -> None:
     shown = view(
         [
-            PipelineOutcome("bm25", result("bm25", [ids(1, 2)])),
-            PipelineOutcome(TWO, doing="scoring", done=40, total=100, elapsed_s=2.1),
+            outcome_of("bm25", result("bm25", [ids(1, 2)])),
+            outcome_of(TWO, doing="scoring", done=40, total=100, elapsed_s=2.1),
         ],
         corpus(),
     )
@@ -168,8 +166,8 @@ def test_a_waiting_column_says_what_is_happening_and_the_others_are_drawn() -> N
 def test_a_failed_column_keeps_its_reason_and_spares_the_others() -> None:
     shown = view(
         [
-            PipelineOutcome("bm25", result("bm25", [ids(1, 2)])),
-            PipelineOutcome(TWO, failed(TWO, ids(1, 2))),
+            outcome_of("bm25", result("bm25", [ids(1, 2)])),
+            outcome_of(TWO, failed(TWO, ids(1, 2))),
         ],
         corpus(),
     )
@@ -183,7 +181,7 @@ def test_a_failed_column_keeps_its_reason_and_spares_the_others() -> None:
 
 def test_an_error_of_the_job_itself_is_a_failure_too() -> None:
     error = BackendError("Out of memory.", hint="Use less.")
-    column = view([PipelineOutcome("bm25", error=error)], corpus()).columns[0]
+    column = view([outcome_of("bm25", error=error)], corpus()).columns[0]
     assert column.failure is error
     assert not column.waiting
 
@@ -191,7 +189,7 @@ def test_an_error_of_the_job_itself_is_a_failure_too() -> None:
 def test_warnings_tell_of_cut_texts_and_empty_answers() -> None:
     cut = result("bm25", [ids(1, 2)], [Trace(documents=50, truncated=3, warnings=("old index",))])
     empty = result("bm25", [Ranking.from_order("q1", ())])
-    columns = view([PipelineOutcome("bm25", cut), PipelineOutcome(TWO, empty)], corpus()).columns
+    columns = view([outcome_of("bm25", cut), outcome_of(TWO, empty)], corpus()).columns
     assert columns[0].warnings == ("old index", "3 of 50 texts were cut to the model's length")
     assert columns[1].warnings == ("no document matches",)
 
@@ -205,7 +203,7 @@ def test_a_typed_query_that_is_the_corpus_own_gets_its_judgments() -> None:
 def test_titles_are_never_empty() -> None:
     made = Corpus("t", (Document("d01", "Some words without a title"), Document("d02", "")))
     shown = compare(
-        Topic(QUERY, made), [PipelineOutcome("bm25", result("bm25", [ids(1, 2)]))], CompareOptions()
+        Topic(QUERY, made), [outcome_of("bm25", result("bm25", [ids(1, 2)]))], CompareOptions()
     )
     assert [c.title for c in shown.columns[0].cards] == ["d01", "d02"]
 
@@ -258,7 +256,7 @@ def test_a_health_check_that_failed_is_no_verdict_on_the_model() -> None:
 
 def test_scores_of_the_unscored_rest_are_shown_as_none() -> None:
     head = ranking(ids(3, 2), "logit").followed_by(ids(1))
-    shown = view([PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3), head]))], corpus())
+    shown = view([outcome_of(TWO, result(TWO, [ids(1, 2, 3), head]))], corpus())
     assert [card.score for card in shown.columns[0].cards] == [2.0, 1.0, None]
 
 
@@ -267,8 +265,8 @@ def test_cached_means_that_no_model_had_to_score() -> None:
     last = done.stages[1]
     stages = (done.stages[0], type(last)(last.node, Status.CACHED, last.trace, last.ranking))
     cached = result_of(TWO, QUERY, stages, corpus())
-    assert view([PipelineOutcome(TWO, cached)], corpus()).columns[0].cached
-    assert not view([PipelineOutcome(TWO, done)], corpus()).columns[0].cached
+    assert view([outcome_of(TWO, cached)], corpus()).columns[0].cached
+    assert not view([outcome_of(TWO, done)], corpus()).columns[0].cached
 
 
 def test_a_query_id_is_stable_for_a_typed_text() -> None:

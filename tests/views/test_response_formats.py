@@ -17,9 +17,10 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import rerank_documents
-from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, Topic, compare
 from rerank_lab.views.export import to_lines
 from rerank_lab.views.response_formats import plain, to_cohere, to_rerankers
+from tests.views.made import outcome_of
 
 pytestmark = pytest.mark.usefixtures("plugin")
 TEXTS = ["heat pump", "a heat pump moves heat", "heat"]
@@ -165,7 +166,7 @@ def test_what_json_has_no_word_for_becomes_text() -> None:
 def test_a_comparison_as_lines_leaves_out_what_has_no_scores(engine: Engine) -> None:
     corpus = Corpus("c", tuple(Document(str(n), text) for n, text in enumerate(TEXTS)))
     specs = ["as-given >> by-length", "as-given >> mmr", "as-given >> faulty"]
-    outcomes = [PipelineOutcome(s, Pipeline(s).run("q", corpus, engine=engine)) for s in specs]
+    outcomes = [outcome_of(s, Pipeline(s).run("q", corpus, engine=engine)) for s in specs]
     view = compare(Topic(outcomes[0].result.query, corpus), outcomes, CompareOptions())  # type: ignore[union-attr]
     (line,) = to_lines(view, "cohere").splitlines()
     assert json.loads(line)["meta"]["pipeline"] == "as-given >> by-length"

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 import rerank_lab as rl
+from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Query, Status, Trace
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.views import tour
 from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
 from rerank_lab.views.tour import COSTS, FINDS, MISSES, SURE, YOURS, compare_step, evaluate_step
-from tests.views.made import corpus, failed, ids, result
+from tests.views.made import corpus, failed, ids, outcome_of, result
 
 TWO = "bm25 >> identity"
 FIRST = ids(*range(1, 13))
@@ -20,14 +21,14 @@ TRACES = (Trace(compute_s=0.004), Trace(compute_s=0.6, documents=12))
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tour, "PIPELINES", ("bm25", TWO))
+    monkeypatch.setattr(tour, "PIPELINES", (parse("bm25"), parse(TWO)))
 
 
 def _view(best: str = "d12", reranked: PipelineOutcome | None = None, query_id: str = "hd-q43"):
     query = Query(query_id, "the money is less than the bill")
     some = replace(corpus(), queries=(query,), qrels={query_id: {best: 3, "d05": 0}})
-    done = PipelineOutcome(TWO, result(TWO, [FIRST, SECOND], TRACES))
-    outcomes = [PipelineOutcome("bm25", result("bm25", [FIRST], TRACES[:1])), reranked or done]
+    done = outcome_of(TWO, result(TWO, [FIRST, SECOND], TRACES))
+    outcomes = [outcome_of("bm25", result("bm25", [FIRST], TRACES[:1])), reranked or done]
     return compare(Topic(query, some), outcomes, CompareOptions())
 
 
@@ -64,18 +65,18 @@ def test_the_cost_is_the_time_of_this_run() -> None:
 def test_scores_that_were_kept_are_not_taken_for_the_cost() -> None:
     kept = result(TWO, [FIRST, SECOND], TRACES)
     last = replace(kept.stages[-1], status=Status.CACHED)
-    cached = PipelineOutcome(TWO, replace(kept, stages=(kept.stages[0], last)))
+    cached = outcome_of(TWO, replace(kept, stages=(kept.stages[0], last)))
     assert "kept from an earlier run" in step(COSTS, reranked=cached).text
 
 
 def test_what_waits_or_fails_is_said_and_can_be_passed() -> None:
-    waiting = step(FINDS, reranked=PipelineOutcome(TWO))
+    waiting = step(FINDS, reranked=outcome_of(TWO))
     assert not waiting.ready
     assert "is at work" in waiting.text
-    broken = step(COSTS, reranked=PipelineOutcome(TWO, failed(TWO, FIRST)))
+    broken = step(COSTS, reranked=outcome_of(TWO, failed(TWO, FIRST)))
     assert not broken.ready
     assert "The model fell over. Choose another one." in broken.text
-    assert step(MISSES, reranked=PipelineOutcome(TWO)).ready
+    assert step(MISSES, reranked=outcome_of(TWO)).ready
 
 
 def test_another_question_is_astray() -> None:

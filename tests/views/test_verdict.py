@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from rerank_lab.views.compare import PipelineOutcome
 from rerank_lab.views.marks import quality_mark
-from tests.views.made import corpus, ids, result, view
+from tests.views.made import corpus, ids, outcome_of, result, view
 
 TWO = "bm25 >> identity"
 
 
 def test_a_first_stage_that_found_nothing_is_told_in_plain_words() -> None:
     nothing = [
-        PipelineOutcome("bm25", result("bm25", [[]])),
-        PipelineOutcome(TWO, result(TWO, [[], []])),
+        outcome_of("bm25", result("bm25", [[]])),
+        outcome_of(TWO, result(TWO, [[], []])),
     ]
     for grades in (None, {"d01": 3}):
         assert view(nothing, corpus(grades=grades)).verdict == (
@@ -23,7 +22,7 @@ def test_a_first_stage_that_found_nothing_is_told_in_plain_words() -> None:
 
 def test_a_threshold_that_nothing_reached_is_not_taken_for_a_search_without_result() -> None:
     spec = "bm25 >> threshold(min=9.0)"
-    shown = view([PipelineOutcome(spec, result(spec, [ids(1, 2), []]))], corpus())
+    shown = view([outcome_of(spec, result(spec, [ids(1, 2), []]))], corpus())
     assert shown.verdict == (
         "threshold left nothing: no document scored high enough for this query."
     )
@@ -33,15 +32,15 @@ def test_a_threshold_that_nothing_reached_is_not_taken_for_a_search_without_resu
 def test_a_pipeline_that_found_documents_is_told_of_before_one_that_found_none() -> None:
     other = "dense >> identity"
     outcomes = [
-        PipelineOutcome(TWO, result(TWO, [[], []])),
-        PipelineOutcome(other, result(other, [ids(1, 2), ids(2, 1)])),
+        outcome_of(TWO, result(TWO, [[], []])),
+        outcome_of(other, result(other, [ids(1, 2), ids(2, 1)])),
     ]
     assert "moves 2 of the top 2" in view(outcomes, corpus()).verdict
 
 
 def test_both_ranks_of_the_best_answer_are_those_of_one_document() -> None:
     """d02 stood at 2 and fell to 3; d04 rose from 4 to 1: never "2 → 1"."""
-    outcome = PipelineOutcome(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 1, 2, 3)]))
+    outcome = outcome_of(TWO, result(TWO, [ids(1, 2, 3, 4), ids(4, 1, 2, 3)]))
     verdict = view([outcome], corpus(grades={"d02": 3, "d04": 3})).verdict
     assert "the best judged answer rises 4 → 1" in verdict
 
@@ -52,8 +51,8 @@ def test_a_rise_over_an_order_of_unjudged_documents_carries_both_shares() -> Non
     before = ids(*range(1, 11), *range(11, 31))
     after = ids(30, *range(11, 20), *range(1, 11), *range(20, 30))
     outcomes = [
-        PipelineOutcome("bm25", result("bm25", [before])),
-        PipelineOutcome(TWO, result(TWO, [before, after])),
+        outcome_of("bm25", result("bm25", [before])),
+        outcome_of(TWO, result(TWO, [before, after])),
     ]
     assert (
         "nDCG@10 0.00 → 1.00. But of the top 10 of bm25 90% is unjudged, of identity 0%, and "
@@ -64,7 +63,7 @@ def test_a_rise_over_an_order_of_unjudged_documents_carries_both_shares() -> Non
 
 
 def test_a_measure_over_fewer_documents_than_it_looks_at_says_so() -> None:
-    outcome = PipelineOutcome("bm25(k=5)", result("bm25(k=5)", [ids(1, 2, 3, 4, 5)]))
+    outcome = outcome_of("bm25(k=5)", result("bm25(k=5)", [ids(1, 2, 3, 4, 5)]))
     mark = quality_mark(view([outcome], corpus(grades={"d01": 1})).columns[0].quality)
     assert mark is not None
     assert mark.note.endswith("· from 5 documents")

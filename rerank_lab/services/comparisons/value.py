@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rerank_lab.components.registry import expand
+from rerank_lab.components.registry import expand, pipeline_leaves
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.providers import providers
 from rerank_lab.rerankers.llm.chat import chat_providers
@@ -98,13 +98,13 @@ def _named(column: SavedColumn) -> Iterator[str]:
         yield from stage.ranking.doc_ids if stage.ranking else ()
 
 
-def known_secrets(typed: Mapping[str, str], pipelines: Sequence[str]) -> list[str]:
+def known_secrets(typed: Mapping[str, str], pipelines: Sequence[PipelineSpec]) -> list[str]:
     """The keys of a session, and those of the environment that a pipeline could have used."""
     names = {provider.key for provider in providers().values()}
     names |= {known.provider.key for known in chat_providers()}
     names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
     for spec in pipelines:
-        for node, kind in Pipeline(spec).leaves:
+        for node, kind in pipeline_leaves(spec):
             names.add(str(expand(node, kind)[1].get("key_variable", "")))
     values = [*typed.values(), *(os.environ.get(name, "") for name in names if name)]
     return list(dict.fromkeys(value.strip() for value in values if value.strip()))

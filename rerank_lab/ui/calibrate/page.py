@@ -7,6 +7,7 @@ from typing import Any, cast
 import streamlit as st
 
 from rerank_lab.charts.calibration import reliability_chart, threshold_chart
+from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.calibration import (
@@ -17,7 +18,7 @@ from rerank_lab.evaluation.calibration import (
     Method,
 )
 from rerank_lab.jobs.table import Job, JobState
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import calibrate
 from rerank_lab.services.calibrate import CalibrationRequest
 from rerank_lab.services.cost_estimates import calls_out
@@ -83,7 +84,7 @@ def _setup(now: Screen, judged: int) -> None:
             "Pipeline",
             specs,
             index=len(specs) - 1 if specs else None,
-            format_func=lambda one: labels.get(one, one),
+            format_func=lambda one: labels.get(one, str(one)),
             key="calibrate_pipeline",
             help="One of the pipelines on Compare whose last stage gives scores.",
         )
@@ -105,8 +106,8 @@ def _setup(now: Screen, judged: int) -> None:
         )
     if not spec:
         return
-    deepened = Pipeline(spec).at_depth(now.depth)
-    request = CalibrationRequest(deepened.spec, int(grade or 1))
+    deepened = at_depth(spec, now.depth)
+    request = CalibrationRequest(deepened, int(grade or 1))
     corpus = resources.corpus(now.corpus, now.exclude_identical)
     _estimate(request, corpus, now.depth)
     if pressed:
@@ -142,12 +143,12 @@ def _waits_for_a_press(request: CalibrationRequest, corpus: Corpus) -> bool:
     """Whether opening this would spend: a link alone starts no calls to providers."""
     key = calibrate.job_key(request, corpus, session())
     known = resources.jobs().get(key) is not None or st.session_state.get(_ASKED) == key
-    return calls_out(Pipeline(request.pipeline)) and not known
+    return calls_out(request.pipeline) and not known
 
 
 def _shown(corpus: Corpus, spec: str, grade: int, now: Screen) -> None:
     try:
-        request = CalibrationRequest(Pipeline(spec).spec, grade)
+        request = CalibrationRequest(resolve(spec), grade)
         if calibrate.job_key(request, corpus, session()) in waiting.left():
             st.caption("Cancelled. What was scored is kept: press Calibrate to go on.")
             return
@@ -220,7 +221,7 @@ def _chart(figure: Any, key: str) -> None:
 
 def _take_away(corpus: Corpus, result_view: views.CalibrationView, now: Screen) -> None:
     spec = result_view.advised
-    st.code(spec, language=None, wrap_lines=True)
+    st.code(str(spec), language=None, wrap_lines=True)
     with st.container(horizontal=True):
         others = tuple(one for one in now.pipelines if one != spec)
         compare_button(

@@ -104,7 +104,8 @@ def column_head(
     if column.outcome.ranking is not None:
         facts.insert(0, time_line(column))
     return (
-        f'<div class="rl-colhead" title="{escape(column.spec)}" data-query="{escape(query_id)}">'
+        f'<div class="rl-colhead" title="{escape(str(column.spec))}" '
+        f'data-query="{escape(query_id)}">'
         f'<span class="rl-dot" style="background:{colour}"></span>'
         f'<span class="rl-name">{name}</span></div>'
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.compare import editor
 from rerank_lab.ui.shared import parts, state
 from rerank_lab.views.labels import short_labels
@@ -18,7 +18,7 @@ _ADD = "add"
 
 def draw(
     screen: state.Screen,
-    colours: Mapping[str, int],
+    colours: Mapping[PipelineSpec, int],
     sizes: Callable[[], None] = state.size_boxes,
 ) -> None:
     """Draw the row; `sizes` draws the boxes at its end."""
@@ -36,7 +36,7 @@ def draw(
     editor.draw(screen)
 
 
-def _chip(screen: state.Screen, spec: str, label: str, slot: int) -> None:
+def _chip(screen: state.Screen, spec: PipelineSpec, label: str, slot: int) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", gap=None, key=f"chip_{slot}", width="content"
     ):
@@ -64,8 +64,9 @@ def _chip(screen: state.Screen, spec: str, label: str, slot: int) -> None:
 
 
 def _add(screen: state.Screen) -> None:
-    about = {str(Pipeline(preset.spec)): preset for preset in PRESETS}
-    offered = [spec for spec in about if spec not in screen.pipelines]
+    about = {preset.spec: preset.about for preset in PRESETS}
+    on_screen = set(map(str, screen.pipelines))
+    offered = [spec for spec in about if spec not in on_screen]
     st.menu_button(
         "Add pipeline",
         [*offered, _OWN],
@@ -74,17 +75,15 @@ def _add(screen: state.Screen) -> None:
         on_click=_added,
         args=(screen.pipelines,),
         format_func=lambda spec: (
-            _OWN
-            if spec == _OWN
-            else f"{parts.literal(about[spec].spec)} :gray[· {about[spec].about}]"
+            _OWN if spec == _OWN else f"{parts.literal(spec)} :gray[· {about[spec]}]"
         ),
     )
 
 
-def _added(specs: Sequence[str]) -> None:
+def _added(specs: Sequence[PipelineSpec]) -> None:
     """What was picked from the menu: a callback, as both ways set values of drawn widgets."""
     picked = st.session_state[_ADD]
     if picked == _OWN:
-        editor.edit("")
+        editor.edit(None)
     elif picked:
         state.set_pipelines([*specs, picked])

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import streamlit as st
 
 from rerank_lab.core.errors import MissingKey
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.models import health, providers
 from rerank_lab.ui.shared import parts, run
@@ -19,9 +20,9 @@ _ENTER_KEY = "Enter the key"
 
 def draw(
     view: CompareView,
-    colours: Mapping[str, int],
+    colours: Mapping[PipelineSpec, int],
     checks: health.Checks,
-    earlier_specs: Collection[str] = (),
+    earlier_specs: Collection[PipelineSpec] = (),
 ) -> None:
     """The columns share the width as long as it is enough; else they scroll in their own strip.
 

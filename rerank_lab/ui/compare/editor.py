@@ -11,7 +11,6 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal, Node, PipelineSpec
 from rerank_lab.core.types import Query
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.services.compare import llm_reranker_of
 from rerank_lab.services.cost_estimates import query_estimates
@@ -24,13 +23,16 @@ _KEPT = "editor_kept"
 """The same text, not forgotten when another dialog stands in the place of the field."""
 _VERSION = "editor_version"
 _OPEN = "editor_open"
+_EDITED = "editor_pipeline"
+"""The pipeline on screen that is edited, None for a new one."""
 
 
-def edit(spec: str) -> None:
-    """Open the editor for a pipeline on screen, or with "" for a new one. For callbacks."""
-    st.session_state[_OPEN] = spec
+def edit(spec: PipelineSpec | None) -> None:
+    """Open the editor for a pipeline on screen, or with None for a new one. For callbacks."""
+    st.session_state[_OPEN] = True
+    st.session_state[_EDITED] = spec
     st.session_state["doc"] = ""
-    st.session_state[_TEXT] = spec or "bm25 >> ms-marco-minilm-l12"
+    st.session_state[_TEXT] = str(spec or "bm25 >> ms-marco-minilm-l12")
     _new_version()
 
 
@@ -43,17 +45,17 @@ def draw(screen: state.Screen) -> None:
         prompts.draw(screen, asking, _use_prompt)
     else:
         prompts.close()
-        _dialog(screen, st.session_state[_OPEN])
+        _dialog(screen, st.session_state[_EDITED])
 
 
 def is_open() -> bool:
     """Whether the editor is to be drawn."""
-    return st.session_state.get(_OPEN) is not None
+    return bool(st.session_state.get(_OPEN))
 
 
 def close() -> None:
     """Draw the editor no longer."""
-    st.session_state[_OPEN] = None
+    st.session_state[_OPEN] = False
     prompts.close()
 
 
@@ -73,7 +75,7 @@ def _use_prompt(path: form.Path, name: str) -> None:
 
 
 @st.dialog("Pipeline", width="large", icon=":material/tune:", on_dismiss=close)
-def _dialog(screen: state.Screen, old: str) -> None:
+def _dialog(screen: state.Screen, old: PipelineSpec | None) -> None:
     parts.said()
     if _TEXT not in st.session_state:
         st.session_state[_TEXT] = st.session_state[_KEPT]
@@ -95,9 +97,12 @@ def _dialog(screen: state.Screen, old: str) -> None:
         _add_stage(can_fuse=len(spec.nodes) > 1)
         _estimate(spec, screen)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Use this pipeline", type="primary", key="editor_use", disabled=spec is None):
-            specs = [str(spec) if other == old else other for other in screen.pipelines]
-            state.next_pipelines(specs if old in screen.pipelines else [*specs, str(spec)])
+        pressed = st.button(
+            "Use this pipeline", type="primary", key="editor_use", disabled=spec is None
+        )
+        if pressed and spec is not None:
+            specs = [spec if other == old else other for other in screen.pipelines]
+            state.next_pipelines(specs if old in screen.pipelines else [*specs, spec])
             close()
             st.rerun()
 
@@ -110,7 +115,7 @@ def _estimate(spec: PipelineSpec, screen: state.Screen) -> None:
         return
     query = Query.of(screen.query or "a query of a few words")
     words = hosted.editor_words(
-        query_estimates(Pipeline(spec), query, corpus, screen.depth, resources.engine())
+        query_estimates(spec, query, corpus, screen.depth, resources.engine())
     )
     if words:
         st.caption(f":material/payments: {parts.literal(words)}")

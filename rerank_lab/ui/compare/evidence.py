@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from rerank_lab.charts import figures as charts
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.shared import parts, run
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.evidence import agreement, latency, table
@@ -23,7 +24,7 @@ _MEASURES = {
 
 def draw(
     view: CompareView,
-    colours: Mapping[str, int],
+    colours: Mapping[PipelineSpec, int],
     beside: Callable[[], None],
     *,
     can_measure: bool,
@@ -52,7 +53,7 @@ def draw(
             _raw(view)
 
 
-def _latency(view: CompareView, colours: Mapping[str, int]) -> None:
+def _latency(view: CompareView, colours: Mapping[PipelineSpec, int]) -> None:
     rows = latency(view.columns)
     st.plotly_chart(
         charts.latency_chart(rows, parts.theme(), colours),

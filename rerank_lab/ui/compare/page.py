@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 from rerank_lab.charts import figures as charts
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.compare import (
     cards,
     chips,
@@ -65,11 +65,11 @@ def page() -> None:
 
 
 def _answers(
-    screen: Screen, topic: Topic, colours: Mapping[str, int], replay: saved.Replay
+    screen: Screen, topic: Topic, colours: Mapping[PipelineSpec, int], replay: saved.Replay
 ) -> None:
     tasks = run.submit(topic, screen.pipelines, screen.depth, replay.outcomes)
     run.wait_a_little(tasks)
-    checks = health.submit(Pipeline(task.spec) for task in tasks if task.job is not None)
+    checks = health.submit(task.spec for task in tasks if task.job is not None)
     polling = any(not task.ended for task in tasks) or health.pending(checks)
     poll_s = POLL_S if polling else None
     if screen.present:
@@ -113,7 +113,7 @@ def _results(
     topic: Topic,
     tasks: tuple[run.Task, ...],
     checks: health.Checks,
-    colours: Mapping[str, int],
+    colours: Mapping[PipelineSpec, int],
     polling: bool,
     replay: saved.Replay,
 ) -> None:
@@ -138,7 +138,7 @@ def _presented(
     topic: Topic,
     tasks: tuple[run.Task, ...],
     checks: health.Checks,
-    colours: Mapping[str, int],
+    colours: Mapping[PipelineSpec, int],
     polling: bool,
 ) -> None:
     """As `_results`, on one screen for an audience."""
@@ -201,9 +201,9 @@ def _pin_clicked() -> None:
     st.rerun()
 
 
-def _colours(screen: Screen) -> dict[str, int]:
+def _colours(screen: Screen) -> dict[PipelineSpec, int]:
     """Colours by pipeline, kept for the session."""
-    known: dict[str, int] = st.session_state.get("colours", {})
+    known: dict[PipelineSpec, int] = st.session_state.get("colours", {})
     colours = pipeline_colours(screen.pipelines, known, len(charts.LIGHT.pipelines))
     st.session_state["colours"] = colours
     return colours

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from rerank_lab.charts import figures as charts
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.models import health
@@ -154,7 +155,9 @@ def empty(screen: state.Screen, corpus: Corpus) -> None:
         st.html(cards.verdict(text))
 
 
-def draw(view: CompareView, focus: int, checks: health.Checks, colours: Mapping[str, int]) -> None:
+def draw(
+    view: CompareView, focus: int, checks: health.Checks, colours: Mapping[PipelineSpec, int]
+) -> None:
     """What the stage shows of a comparison: verdict, chart, and first answers."""
     data = presented(view, focus)
     st.html(cards.verdict(view.verdict or "…"))
@@ -200,7 +203,7 @@ def _chart(data: Presented) -> None:
             st.skeleton(height="stretch")
 
 
-def _heads(data: Presented, colours: Mapping[str, int]) -> None:
+def _heads(data: Presented, colours: Mapping[PipelineSpec, int]) -> None:
     """The pipelines by name, each with the key that shows it alone."""
     with st.container(horizontal=True, wrap=False, key="stage_heads"):
         for number, column in enumerate(data.view.columns, start=1):

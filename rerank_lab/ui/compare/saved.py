@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.session import hosts_in
@@ -36,7 +37,7 @@ class Replay:
     """What a saved comparison has for this screen: nothing, results by spec, or a problem."""
 
     header: saved.Header | None = None
-    outcomes: Mapping[str, PipelineOutcome] = field(default_factory=dict)
+    outcomes: Mapping[PipelineSpec, PipelineOutcome] = field(default_factory=dict)
     problem: LabError | None = None
 
 
@@ -94,18 +95,18 @@ def problem_card(problem: LabError) -> None:
         open_button("Saved comparisons")
 
 
-def banner(replay: Replay, specs: Sequence[str]) -> None:
+def banner(replay: Replay, specs: Sequence[PipelineSpec]) -> None:
     """The quiet line above a comparison that is shown again; what it may not be sent."""
     _strangers(specs)
     if replay.header is None or not replay.outcomes:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="replayed"):
-        words = views.banner(replay.header, len(replay.outcomes), specs)
+        words = views.banner(replay.header, len(replay.outcomes), len(specs))
         st.caption(f":material/history: {parts.literal(words)}", width="content")
         st.button("Ask again", key="ask_again", type="tertiary", on_click=_ask_again)
 
 
-def _strangers(specs: Sequence[str]) -> None:
+def _strangers(specs: Sequence[PipelineSpec]) -> None:
     """Keys are withheld from addresses that came with a saved comparison, until allowed."""
     hosts = sorted(hosts_in(specs) & keys.strangers())
     if not hosts or not keys.secrets():

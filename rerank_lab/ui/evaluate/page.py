@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from rerank_lab.charts import figures as charts
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.jobs.table import JobState
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import evaluate
 from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.ui.compare import chips
@@ -82,13 +82,13 @@ def _hint(corpus: Corpus) -> None:
 
 
 def _setup(now: Screen, corpus: Corpus) -> None:
-    every = EvaluationRequest(tuple(Pipeline(spec).spec for spec in now.pipelines))
+    every = EvaluationRequest(now.pipelines)
     measures, count, afresh, pressed = _choices(now, len(every.queries(corpus)))
     request = replace(every, measures=tuple(measures), limit=count, afresh=afresh)
     if not pressed:
         _ahead(request, now.depth, corpus)
         return
-    deepened = tuple(Pipeline(spec).at_depth(now.depth).spec for spec in request.pipelines)
+    deepened = tuple(at_depth(spec, now.depth) for spec in request.pipelines)
     try:
         job = evaluate.start(replace(request, pipelines=deepened), corpus, session())
     except LabError as error:
@@ -158,7 +158,7 @@ def resume(experiment_id: str) -> None:
         st.session_state["evaluate_problem"] = error
 
 
-def _shown(experiment_id: str, now: Screen, colours: dict[str, int]) -> None:
+def _shown(experiment_id: str, now: Screen, colours: dict[PipelineSpec, int]) -> None:
     error = st.session_state.pop("evaluate_problem", None)
     if isinstance(error, LabError):
         parts.error_card(error, key="evaluate")
@@ -176,10 +176,16 @@ def _shown(experiment_id: str, now: Screen, colours: dict[str, int]) -> None:
     except LabError as problem:
         parts.error_card(problem, key="evaluation")
         return
-    links = _links(evaluation, now)
-    if links is not now.pipelines:
+    deepened = [str(at_depth(spec, now.depth)) for spec in now.pipelines]
+    links = evaluation.design.pipelines
+    if deepened == list(links):
+        # As Compare has them on screen.
+        links = tuple(map(str, now.pipelines))
+    else:
         _other_pipelines(evaluation)
-    evaluate_results.draw(evaluation, _design_slots(evaluation, now, colours), links, resume)
+    known = {text: colours[spec] for text, spec in zip(deepened, now.pipelines, strict=True)}
+    slots = pipeline_colours(evaluation.design.pipelines, known, len(charts.LIGHT.pipelines))
+    evaluate_results.draw(evaluation, slots, links, resume)
 
 
 def _other_pipelines(evaluation: Evaluation) -> None:
@@ -199,22 +205,8 @@ def _other_pipelines(evaluation: Evaluation) -> None:
         )
 
 
-def _links(evaluation: Evaluation, now: Screen) -> Sequence[str]:
-    """The pipelines as Compare should show them: as they are on screen when they are the same."""
-    deep = [str(Pipeline(spec).at_depth(now.depth)) for spec in now.pipelines]
-    return (
-        now.pipelines if deep == list(evaluation.design.pipelines) else evaluation.design.pipelines
-    )
-
-
-def _design_slots(evaluation: Evaluation, now: Screen, colours: dict[str, int]) -> dict[str, int]:
-    """Each pipeline in the colour that it has among the chips, where it is there."""
-    known = {str(Pipeline(spec).at_depth(now.depth)): colours[spec] for spec in now.pipelines}
-    return pipeline_colours(evaluation.design.pipelines, known, len(charts.LIGHT.pipelines))
-
-
-def _colours(now: Screen) -> dict[str, int]:
-    known: dict[str, int] = st.session_state.get("colours", {})
+def _colours(now: Screen) -> dict[PipelineSpec, int]:
+    known: dict[PipelineSpec, int] = st.session_state.get("colours", {})
     colours = pipeline_colours(now.pipelines, known, len(charts.LIGHT.pipelines))
     st.session_state["colours"] = colours
     return colours

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import navigation, parts
 from rerank_lab.ui.shared.waiting import watch
@@ -23,9 +23,9 @@ def draw(line: CatalogueLine, badge: Badge | None) -> None:
             st.markdown(parts.literal(line.note))
         if line.why:
             st.markdown(f":material/info: {parts.literal(line.why)} {parts.literal(line.hint)}")
-        if line.spec:
+        if line.spec is not None:
             st.markdown("Written in a pipeline:", width="content")
-            st.code(line.spec, language=None)
+            st.code(str(line.spec), language=None)
         _badge(badge)
         with st.container(horizontal=True):
             if "reranker" in line.roles:
@@ -39,15 +39,15 @@ def draw(line: CatalogueLine, badge: Badge | None) -> None:
                     help="Scores probe pairs whose order is known: loaded heads, constant or "
                     "saturated scores, repeatability.",
                 )
-            if line.usable and line.spec:
+            if line.usable and line.spec is not None:
                 navigation.compare_button(
-                    "Compare with BM25", "model_compare", pipelines=("bm25", line.spec)
+                    "Compare with BM25", "model_compare", pipelines=(line.spec.prefix(1), line.spec)
                 )
         _checks(line, badge)
 
 
 def _checks(line: CatalogueLine, badge: Badge | None) -> None:
-    jobs = health.jobs_of(line.spec) if line.spec else ()
+    jobs = health.jobs_of(line.spec) if line.spec is not None else ()
     for job in jobs:
         if not job.state.ended:
             watch(job)
@@ -55,8 +55,8 @@ def _checks(line: CatalogueLine, badge: Badge | None) -> None:
         st.rerun()
 
 
-def _check(spec: str) -> None:
-    health.submit([Pipeline(spec)])
+def _check(spec: PipelineSpec) -> None:
+    health.submit([spec])
 
 
 def _badge(badge: Badge | None) -> None:

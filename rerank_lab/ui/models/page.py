@@ -43,7 +43,9 @@ def page() -> None:
 
 
 def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
-    badges = {line.name: health.known(line.spec) if line.spec else None for line in lines}
+    badges = {
+        line.name: health.known(line.spec) if line.spec is not None else None for line in lines
+    }
 
     def choose() -> None:
         rows = st.session_state["model_list"]["selection"]["rows"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.shared import state
 
 COMPARE, EVALUATE, CORPORA = "Compare", "Evaluate", "Corpora"
@@ -18,7 +21,7 @@ def compare_button(
     *,
     corpus: str = "",
     query: str | None = None,
-    pipelines: tuple[str, ...] = (),
+    pipelines: Sequence[PipelineSpec | str] = (),
     primary: bool = False,
 ) -> None:
     """A button that opens Compare on this corpus, query and pipelines; what is left out stays."""

@@ -10,10 +10,10 @@ from types import MappingProxyType
 import streamlit as st
 
 from rerank_lab.core.errors import Cancelled
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.table import Job
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import compare
@@ -31,7 +31,7 @@ _FIRST_PAINT_S = 0.15
 class Task:
     """One pipeline asked for one topic: a job, or what was kept of an earlier one."""
 
-    spec: str
+    spec: PipelineSpec
     job: Job[Result] | None = None
     earlier_outcome: PipelineOutcome | None = None
 
@@ -48,9 +48,9 @@ class Task:
 
 def submit(
     topic: Topic,
-    specs: tuple[str, ...],
+    specs: tuple[PipelineSpec, ...],
     depth: int,
-    earlier_outcomes: Mapping[str, PipelineOutcome] = MappingProxyType({}),
+    earlier_outcomes: Mapping[PipelineSpec, PipelineOutcome] = MappingProxyType({}),
 ) -> tuple[Task, ...]:
     """The jobs of a topic: those already there, new ones else. Older questions are let go.
 
@@ -94,17 +94,17 @@ def recordings(tasks: Sequence[Task]) -> list[Recording]:
     return [recording for recording in contexts if isinstance(recording, Recording)]
 
 
-def _request(topic: Topic, spec: str, depth: int) -> tuple[CompareRequest, str]:
+def _request(topic: Topic, spec: PipelineSpec, depth: int) -> tuple[CompareRequest, str]:
     """What to ask of a pipeline, and which attempt of this session it is."""
-    attempts: dict[str, int] = st.session_state.get("attempts", {})
+    attempts: dict[PipelineSpec, int] = st.session_state.get("attempts", {})
     afresh_mark = _afresh(topic)
-    request = CompareRequest(topic.query, Pipeline(spec).spec, depth, afresh=bool(afresh_mark))
+    request = CompareRequest(topic.query, spec, depth, afresh=bool(afresh_mark))
     return request, f"{afresh_mark}/{attempts.get(spec, 0)}"
 
 
-def again(spec: str) -> None:
+def again(spec: PipelineSpec) -> None:
     """Start this pipeline anew, whatever became of it. Call it from a callback only."""
-    attempts: dict[str, int] = st.session_state.get("attempts", {})
+    attempts: dict[PipelineSpec, int] = st.session_state.get("attempts", {})
     st.session_state["attempts"] = attempts | {spec: time.time_ns()}
     st.rerun()
 
@@ -137,8 +137,7 @@ def wait_a_little(tasks: tuple[Task, ...]) -> None:
     """Give retrieval-only pipelines a moment, so that they do not appear one poll later."""
     until = time.monotonic() + _FIRST_PAINT_S
     for task in tasks:
-        retrieves_only = not Pipeline(task.spec).spec.stages
-        if task.job is not None and retrieves_only and not task.ended:
+        if task.job is not None and not task.spec.stages and not task.ended:
             task.job.finished.wait(max(0.0, until - time.monotonic()))
 
 
@@ -165,9 +164,9 @@ def outcomes(tasks: Sequence[Task]) -> list[PipelineOutcome]:
     return [outcome(task) for task in tasks]
 
 
-def cancel(spec: str) -> None:
+def cancel(spec: PipelineSpec) -> None:
     """Stop waiting for this session's pipeline; others that wait for the same job keep it."""
     jobs: dict[CompareKey, Job[Result]] = st.session_state.get("compare_jobs", {})
     for key, job in jobs.items():
-        if str(key.request.pipeline) == spec and not job.finished.is_set():
+        if key.request.pipeline == spec and not job.finished.is_set():
             waiting.leave(key)

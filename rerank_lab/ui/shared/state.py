@@ -6,14 +6,15 @@ on all pages; those without a place of their own sit in a hidden container.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
+from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
-from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.ui.shared import resources
 from rerank_lab.views.own_documents import EXCLUDES, LABEL, OWN_DOCUMENT, OwnDocument
 from rerank_lab.views.present import ALL, focus_of
@@ -32,11 +33,11 @@ MAX_QUERY_CHARS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Everything that identifies what is on screen. `pipelines` are canonical specs that exist."""
+    """Everything that identifies what is on screen. `pipelines` are canonical and exist."""
 
     corpus: str
     query: str
-    pipelines: tuple[str, ...]
+    pipelines: tuple[PipelineSpec, ...]
     depth: int
     show: int
     pin: str
@@ -209,7 +210,7 @@ def read_screen() -> Screen:
         notices=tuple(notices),
         saved=str(state.get("saved") or ""),
         present=presenting(),
-        focus=focus_of(str(state.get("focus") or ""), specs),
+        focus=focus_of(str(state.get("focus") or ""), len(specs)),
         exclude_identical=EXCLUDES.get(state.get("own") or OWN_DOCUMENT[0]),
     )
 
@@ -225,13 +226,13 @@ def flat(query: str) -> str:
     return " ".join(query.split())[:MAX_QUERY_CHARS]
 
 
-def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[PipelineSpec, ...], list[str]]:
     """Canonical, distinct specs in their order, and why the others were left out."""
-    usable: dict[str, None] = {}
+    usable: dict[PipelineSpec, None] = {}
     notices: list[str] = []
     for spec in specs:
         try:
-            usable[str(Pipeline(spec))] = None
+            usable[resolve(spec)] = None
         except InvalidInput as error:
             notices.append(f"A pipeline of this link was left out. {error.message}")
     if len(usable) > MAX_PIPELINES:
@@ -239,14 +240,19 @@ def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]
     return tuple(usable)[:MAX_PIPELINES], notices
 
 
-def set_pipelines(specs: Sequence[str]) -> None:
+def set_pipelines(specs: Iterable[PipelineSpec | str]) -> None:
     """Show these pipelines. Call it from a callback only: the widget is already drawn later."""
-    st.session_state["p"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
+    st.session_state["p"] = _spec_strings(specs)
 
 
-def next_pipelines(specs: Sequence[str]) -> None:
+def next_pipelines(specs: Iterable[PipelineSpec | str]) -> None:
     """Show these pipelines from the next run on; for code that runs after the widgets."""
-    st.session_state["p_next"] = list(dict.fromkeys(specs))[:MAX_PIPELINES]
+    st.session_state["p_next"] = _spec_strings(specs)
+
+
+def _spec_strings(specs: Iterable[PipelineSpec | str]) -> list[str]:
+    """As the URL holds them: each once, and no more than fit."""
+    return list(dict.fromkeys(map(str, specs)))[:MAX_PIPELINES]
 
 
 def set_query(text: str) -> None:

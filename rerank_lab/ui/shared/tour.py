@@ -8,6 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from rerank_lab.core.errors import LabError, StorageError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.services.first_visit import remember_tour, tour_was_offered
 from rerank_lab.ui.evaluate.page import SHOWN
 from rerank_lab.ui.shared import parts, resources, state
@@ -76,7 +77,7 @@ def is_on() -> bool:
     return views.on_compare(_number())
 
 
-def beside_compare(view: CompareView, colours: Mapping[str, int]) -> None:
+def beside_compare(view: CompareView, colours: Mapping[PipelineSpec, int]) -> None:
     """The card of a step about Compare. It stands in no fragment, which could lose a press."""
     slots = [colours[column.spec] for column in view.columns]
     step = views.compare_step(_number(), view, slots)
@@ -173,10 +174,16 @@ def _begin() -> None:
 def _return(number: int) -> None:
     """Put the tour's question on screen at this step."""
     query = next(q for q in resources.corpus(views.CORPUS).queries if q.id == views.QUERY_ID)
-    st.session_state.update({
-        "corpus": views.CORPUS, "p": list(views.PIPELINES), "depth": views.DEPTH, "saved": "",
-        "present": "", "tour": str(number),
-    })  # fmt: skip
+    st.session_state.update(
+        {
+            "corpus": views.CORPUS,
+            "p": list(map(str, views.PIPELINES)),
+            "depth": views.DEPTH,
+            "saved": "",
+            "present": "",
+            "tour": str(number),
+        }
+    )
     state.set_query(state.flat(query.text))
     st.session_state[_TURN] = _page_of(number)
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.languages import LANGUAGES
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.settings import LEARNERS, LearnerSettings
@@ -13,7 +14,7 @@ from rerank_lab.fusion.learned.store import list_models, load_model
 from rerank_lab.jobs.table import JobState
 from rerank_lab.learning import MIN_QUERIES
 from rerank_lab.learning.requirements import usable
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import train
 from rerank_lab.services.cost_estimates import query_estimates
 from rerank_lab.services.train import TrainingRequest
@@ -25,6 +26,7 @@ from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.ui.train import results as train_results
 from rerank_lab.views import hosted
 from rerank_lab.views import train as views
+from rerank_lab.views.form import parsed
 from rerank_lab.views.formatting import counted
 
 SHOWN = train_results.SHOWN
@@ -95,15 +97,19 @@ def _setup(now: Screen, corpus: Corpus) -> None:
                 key="train",
                 disabled=not signals or not name or (earlier is not None and not replace),
             )
-        _estimate(f"{first} >> ltr({','.join(signals)})", now, corpus)
+        spec, problem = parsed(f"{first} >> ltr({','.join(signals)})")
+        if spec is not None:
+            _estimate(spec, now, corpus)
         settings, folds, language = _knobs()
     if not pressed:
         return
+    if problem is not None:
+        parts.error_card(problem, key="train_plan")
+    if spec is None:
+        return
     try:
-        pipeline = Pipeline(f"{first} >> ltr({','.join(signals)})").at_depth(now.depth)
-        request = TrainingRequest(
-            pipeline.spec, str(name).strip(), settings, folds, language, replace
-        )
+        pipeline = at_depth(spec, now.depth)
+        request = TrainingRequest(pipeline, str(name).strip(), settings, folds, language, replace)
         train.start(request, corpus, session())
     except LabError as error:
         parts.error_card(error, key="train_plan")
@@ -133,14 +139,12 @@ def _choices(now: Screen) -> tuple[str, list[str]]:
     return str(first), list(signals)
 
 
-def _estimate(spec: str, now: Screen, corpus: Corpus) -> None:
+def _estimate(spec: PipelineSpec, now: Screen, corpus: Corpus) -> None:
     """What hosted signals would take, before anything is sent."""
     usable_queries = usable(corpus.queries, corpus.qrels)
     try:
         words = hosted.editor_words(
-            query_estimates(
-                Pipeline(spec), usable_queries[0], corpus, now.depth, resources.engine()
-            )
+            query_estimates(spec, usable_queries[0], corpus, now.depth, resources.engine())
         )
     except LabError:
         return  # told when Train is pressed

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from rerank_lab.core.context import Response
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingKey
+from rerank_lab.core.spec import parse
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.core.types import Ranking, Trace
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.comparisons import Comparison, store
 from rerank_lab.services.comparisons.records import to_bytes
-from rerank_lab.views.compare import PipelineOutcome, Topic
+from rerank_lab.views.compare import Topic
 from rerank_lab.views.saved import comparison
 from tests.views import made
+from tests.views.made import outcome_of
 
 SECRET = "sk-0123456789abcdef"
 ORDER = made.ids(3, 1, 2)
@@ -41,12 +43,12 @@ def kept(title: str = "", **more: Any) -> Comparison:
     corpus = made.corpus()
     fused = "rrf(bm25,bm25(b=0.1)) >> identity(top=2)"
     outcomes = [
-        PipelineOutcome("bm25", made.result("bm25", [ORDER])),
-        PipelineOutcome(
+        outcome_of("bm25", made.result("bm25", [ORDER])),
+        outcome_of(
             fused, made.result(fused, [ORDER, Ranking.from_order("q1", ORDER)], [TRACE] * 2)
         ),
-        PipelineOutcome("bm25 >> identity", made.failed("bm25 >> identity", ORDER)),
-        PipelineOutcome("bm25 >> cohere", error=MissingKey("No key.", hint="Set one.")),
+        outcome_of("bm25 >> identity", made.failed("bm25 >> identity", ORDER)),
+        outcome_of("bm25 >> cohere", error=MissingKey("No key.", hint="Set one.")),
     ]
     now = datetime(2026, 11, 24, 15, 40, tzinfo=UTC)
     question = Topic(made.QUERY, corpus)
@@ -107,7 +109,7 @@ def test_keys_of_the_session_and_of_the_environment_are_known(
     monkeypatch.setenv("MY_OWN_KEY", "own-environment-key")
     monkeypatch.setenv("COHERE_API_KEY", "cohere-environment-key")
     spec = 'bm25 >> listwise(base_url="https://x.example",key_variable="MY_OWN_KEY")'
-    found = saved.known_secrets({"VOYAGE_API_KEY": " typed-key "}, [spec])
+    found = saved.known_secrets({"VOYAGE_API_KEY": " typed-key "}, [parse(spec)])
     assert {"typed-key", "own-environment-key", "cohere-environment-key"} <= set(found)
 
 
@@ -247,7 +249,7 @@ def test_a_recording_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPat
 
 def test_what_is_still_waiting_cannot_be_saved() -> None:
     with pytest.raises(InvalidInput, match="still at work"):
-        comparison(Topic(made.QUERY, made.corpus()), [PipelineOutcome("bm25")], 50, 10)
+        comparison(Topic(made.QUERY, made.corpus()), [outcome_of("bm25")], 50, 10)
 
 
 def test_what_a_query_left_out_is_kept_with_it(home: Path) -> None:

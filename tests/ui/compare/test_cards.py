@@ -13,12 +13,12 @@ from rerank_lab.core.types import Status, Trace
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.compare.document import places_table
 from rerank_lab.ui.shared.parts import literal
-from rerank_lab.views.compare import Card, CompareOptions, PipelineOutcome, Quality, Topic, compare
+from rerank_lab.views.compare import Card, CompareOptions, Quality, Topic, compare
 from rerank_lab.views.evidence import document
 from rerank_lab.views.health import Badge
 from rerank_lab.views.rank_changes import Movement
 from rerank_lab.views.text import Marker, Segment
-from tests.views.made import QUERY, corpus, ids, result, view
+from tests.views.made import QUERY, corpus, ids, outcome_of, result, view
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -120,7 +120,7 @@ def test_quality_says_what_was_possible_and_what_is_missing() -> None:
 
 def test_a_column_head_tells_cold_from_warm_and_carries_its_warnings() -> None:
     cold = result("bm25", [ids(1, 2)], [Trace(load_s=2.0, compute_s=0.5, warnings=("old <b>",))])
-    column = view([PipelineOutcome("bm25", cold)], corpus()).columns[0]
+    column = view([outcome_of("bm25", cold)], corpus()).columns[0]
     shown = safe(cards.column_head(column, "#123456", Badge("healthy"), "q1"))
     assert "2.50 s cold 0.50 s once ready" in shown.text
     assert "healthy" in shown.text
@@ -129,7 +129,7 @@ def test_a_column_head_tells_cold_from_warm_and_carries_its_warnings() -> None:
 
 def test_a_remark_that_the_badge_explains_is_not_made_twice() -> None:
     done = result("bm25", [ids(1, 2)], [Trace(warnings=("no projection", "2 texts were cut"))])
-    column = view([PipelineOutcome("bm25", done)], corpus()).columns[0]
+    column = view([outcome_of("bm25", done)], corpus()).columns[0]
     health = Badge("suspect", ("no projection: not the published model.",))
     shown = safe(cards.column_head(column, "#123456", health, "q1")).text
     assert shown.count("no projection") == 1
@@ -139,9 +139,9 @@ def test_a_remark_that_the_badge_explains_is_not_made_twice() -> None:
 def test_cached_scores_are_not_called_cold() -> None:
     done = result("bm25 >> identity", [ids(1, 2), ids(2, 1)], [Trace(load_s=1.0), Trace()])
     stages = tuple(replace(stage, status=Status.CACHED) for stage in done.stages)
-    column = view(
-        [PipelineOutcome("bm25 >> identity", replace(done, stages=stages))], corpus()
-    ).columns[0]
+    column = view([outcome_of("bm25 >> identity", replace(done, stages=stages))], corpus()).columns[
+        0
+    ]
     shown = cards.column_head(column, "#123456", None, "q1")
     assert ">cached<" in shown
     assert ">cold<" not in shown
@@ -149,7 +149,7 @@ def test_cached_scores_are_not_called_cold() -> None:
 
 def test_the_places_of_a_document_are_a_table() -> None:
     done = result("bm25 >> identity", [ids(1, 2), ids(2, 1)])
-    found = document(view([PipelineOutcome("bm25 >> identity", done)], corpus()), "d02")
+    found = document(view([outcome_of("bm25 >> identity", done)], corpus()), "d02")
     assert found is not None
     shown = safe(places_table(found))
     assert shown.tags.count("tr") == 3
@@ -177,7 +177,7 @@ def test_a_page_of_hostile_documents_can_be_compared() -> None:
 
     made = Corpus("h", tuple(Document(f"d{i}", text, text) for i, text in enumerate(HOSTILE)))
     done = result("bm25", [[d.id for d in made.documents]])
-    shown = compare(Topic(QUERY, made), [PipelineOutcome("bm25", done)], CompareOptions())
+    shown = compare(Topic(QUERY, made), [outcome_of("bm25", done)], CompareOptions())
     for one in shown.columns[0].cards:
         safe(cards.card_head(one) + cards.card_body(one))
         assert len(one.title) <= 141
