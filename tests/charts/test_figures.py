@@ -126,7 +126,7 @@ def test_latency_bars_stack_the_parts_of_a_stage() -> None:
 
 def test_a_pipeline_has_its_colour_in_every_chart() -> None:
     rows = [_row("bm25", "bm25", 0.0, 0.1), _row("x", "l12", 0.0, 0.2)]
-    figure = charts.latency_chart(rows, LIGHT, {"bm25": 4, "x": 1})
+    figure = charts.latency_chart(rows, LIGHT, {parse("bm25"): 4, parse("x"): 1})
     assert list(figure.data[0].marker.color) == [LIGHT.pipelines[4], LIGHT.pipelines[1]]
 
 
