@@ -31,7 +31,7 @@ def test_before_anything_the_page_says_what_it_is_for() -> None:
 
 def test_a_press_fits_a_curve_and_offers_a_threshold() -> None:
     at = open_page("calibrate", corpus="helpdesk", p=["bm25", "bm25 >> overlap"])
-    assert at.selectbox(key="calibrate_pipeline").value == "bm25 >> overlap"
+    assert str(at.selectbox(key="calibrate_pipeline").value) == "bm25 >> overlap"
     at.button(key="calibrate").click()
     until(drawn(at), "Brier score")
     assert at.query_params["cal"] == "bm25(k=50) >> overlap"
