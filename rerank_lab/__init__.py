@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rerank_lab.fusion.base import Fusion
     from rerank_lab.jobs.keys import JobKey
     from rerank_lab.jobs.table import JobTable
+    from rerank_lab.judging.policies import Policy
     from rerank_lab.judging.records import Judgment
     from rerank_lab.models.token_budget import TokenBudget
     from rerank_lab.pipeline.builders import bm25, dense, rerank, retrieve, rrf, weighted
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rerank_lab.rerankers.joint_scoring import JointScoringReranker
     from rerank_lab.rerankers.long_documents import LONG
     from rerank_lab.retrievers.base import DEPTH, Retriever
+    from rerank_lab.services.qrels import JudgmentSource, with_judgments
     from rerank_lab.views.rank_changes import moves
     from rerank_lab.views.response_formats import to_cohere, to_rerankers
 
@@ -92,6 +94,7 @@ _NAMES = {
         "rrf",
         "weighted",
     ),
+    "judging.policies": ("Policy",),
     "judging.records": ("Judgment",),
     "pipeline.engine": (
         "Engine",
@@ -119,6 +122,10 @@ _NAMES = {
     "retrievers.base": (
         "DEPTH",
         "Retriever",
+    ),
+    "services.qrels": (
+        "JudgmentSource",
+        "with_judgments",
     ),
     "views.rank_changes": ("moves",),
     "views.response_formats": (

@@ -7,7 +7,7 @@ import argparse
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
-from rerank_lab.cli.reading import open_collection
+from rerank_lab.cli.reading import judged_collection, print_basis
 from rerank_lab.evaluation.calibration import threshold_for
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -19,7 +19,7 @@ from rerank_lab.views.calibration import CalibrationView, view
 def calibrate(arguments: argparse.Namespace, output: Output) -> int:
     """Fit and test both curves; print the better one, or the one asked for, as a stage."""
     engine = default_engine()
-    corpus = open_collection(arguments)
+    corpus = judged_collection(arguments)
     ctx = job_context(arguments, output, engine)
     request = CalibrationRequest(
         Pipeline(arguments.pipeline).spec,
@@ -46,9 +46,11 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
                 "advised": str(result_view.advised),
                 "answer": result_view.answer,
                 "threshold_answer": result_view.cut_answer,
+                "judgments": corpus.basis.to_json(),
             }
         )
         return 0
+    print_basis(corpus.basis, output)
     _print(result_view, output)
     return 0
 

@@ -11,7 +11,8 @@ from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import (
-    open_collection,
+    judged_collection,
+    print_basis,
     print_problems,
     read_options,
     readings_json,
@@ -51,7 +52,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     parse_measures(names)
     files = _files(arguments)
     engine = default_engine()
-    corpus = open_collection(arguments)
+    corpus = judged_collection(arguments)
     request = EvaluationRequest(
         tuple(pipeline.spec for pipeline in pipelines(arguments.pipelines)),
         measures=tuple(names),
@@ -74,6 +75,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
             )
             for reading in corpus.meta.get("judged_readings", ()):
                 output.line(reading.sentence)
+            print_basis(corpus.basis, output)
             print_problems(corpus.meta.get("problems", ()), output)
             output.line()
             print_results(done, output)

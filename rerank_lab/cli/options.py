@@ -7,6 +7,8 @@ import math
 from typing import NoReturn
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.corpora.judgment_basis import LAB, OWN, SOURCES
+from rerank_lab.judging.policies import Policy
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -122,6 +124,34 @@ def add_judged(parser: CommandParser) -> None:
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
     add_exclusion(parser)
     add_reading(parser, "corpus, queries, qrels")
+
+
+def add_judgment_source(parser: CommandParser) -> None:
+    """Which judgments count: the corpus' own, labels of the lab, or both."""
+    parser.add_argument(
+        "--judgments",
+        choices=SOURCES,
+        help="the corpus' own, labels made or imported in the lab, or both (default: both where "
+        "the lab has labels of this corpus; own with --qrels)",
+    )
+    parser.add_argument(
+        "--winner",
+        choices=(LAB, OWN),
+        help="whose grade counts where both judge a document (default: lab)",
+    )
+    parser.add_argument(
+        "--policy",
+        choices=[policy.value for policy in Policy],
+        help="how labels of several judges become one grade (default: latest)",
+    )
+    parser.add_argument(
+        "--llm-judge",
+        dest="llm_judges",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let the labels of this LLM judge count where no human has judged",
+    )
 
 
 def add_exclusion(parser: CommandParser) -> None:

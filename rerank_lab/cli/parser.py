@@ -12,6 +12,7 @@ from rerank_lab.cli.options import (
     add_corpus,
     add_exclusion,
     add_judged,
+    add_judgment_source,
     add_reading,
     add_specs,
     add_spending,
@@ -126,6 +127,7 @@ def _add_rank(parser: CommandParser) -> None:
     add_corpus(parser)
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     add_specs(parser)
+    add_judgment_source(parser)
     add_exclusion(parser)
     parser.add_argument(
         "--timeout",
@@ -166,6 +168,7 @@ def _add_evaluate(parser: CommandParser) -> None:
     add_specs(parser)
     _add_measures(parser)
     add_judged(parser)
+    add_judgment_source(parser)
     parser.add_argument(
         "--runs",
         metavar="DIR",
@@ -211,6 +214,7 @@ def _add_calibrate(parser: CommandParser) -> None:
         help="a pipeline whose last stage gives scores",
     )
     add_judged(parser)
+    add_judgment_source(parser)
     parser.add_argument(
         "--grade", type=positive, default=1, help="grade from which on a document is relevant"
     )
@@ -247,6 +251,7 @@ def _add_train(parser: CommandParser) -> None:
         help="whose stemmer the word features use (default: english)",
     )
     add_judged(parser)
+    add_judgment_source(parser)
     add_spending(parser)
 
 

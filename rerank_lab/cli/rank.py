@@ -13,6 +13,7 @@ from typing import Any
 from rerank_lab.cli.cost_estimate import DEPTH
 from rerank_lab.cli.limits import PROVIDER_TIMEOUT_S
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
+from rerank_lab.cli.reading import judgment_source, print_basis
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.core.spec import parse
@@ -29,6 +30,7 @@ from rerank_lab.services import compare
 from rerank_lab.services.compare import CompareRequest
 from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.services.cost_estimates import calls_out
+from rerank_lab.services.qrels import with_judgments
 from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.response_formats import SHAPES
 from rerank_lab.views.saved import comparison
@@ -42,7 +44,10 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     if not arguments.query.strip():
         raise InvalidInput("The query is empty.", hint="Give the words to search for.")
     parsed = pipelines(arguments.pipelines)
-    corpus = load_corpus(arguments.corpus, exclude_identical=arguments.exclude_identical)
+    corpus = with_judgments(
+        load_corpus(arguments.corpus, exclude_identical=arguments.exclude_identical),
+        judgment_source(arguments),
+    )
     query = _query(corpus, arguments.query)
     engine = default_engine()
     ctx = Context(
@@ -69,6 +74,8 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     elif not output.as_json:
         for result in results:
             _print(result, corpus, arguments.top or SHOWN, output)
+        if corpus.qrels.get(query.id):
+            print_basis(corpus.basis, output)
     for result in failed:
         if result.error is not None:
             output.error(result.error)

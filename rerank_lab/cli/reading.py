@@ -1,4 +1,4 @@
-"""`--columns`, `--encoding`, `--format` and `--strict`: how the files of a command are read."""
+"""Options about input: how the files of a command are read, and which judgments count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.bundle import CollectionOptions
+from rerank_lab.corpora.judgment_basis import OWN, JudgmentBasis
 from rerank_lab.corpora.readers.base import COLUMN_ROLES, ReadOptions
+from rerank_lab.judging.policies import Policy
+from rerank_lab.services.qrels import JudgmentSource, with_judgments
+from rerank_lab.views.judgment_basis import basis_sentence
 
 _PAIRS = re.compile(r",(?=[a-z.]+=)")
 _SHOWN = 20
@@ -72,6 +76,34 @@ def open_collection(arguments: argparse.Namespace) -> Corpus:
         exclude_identical=arguments.exclude_identical,
         options=collection_options(arguments),
     )
+
+
+def judgment_source(arguments: argparse.Namespace) -> JudgmentSource | None:
+    """What `--judgments`, `--winner`, `--policy` and `--llm-judge` say; None for the default.
+
+    Judgments of a file that is named are what counts, unless labels are asked for.
+    """
+    rules: dict[str, Any] = {"llm_judges": tuple(arguments.llm_judges)}
+    if arguments.winner:
+        rules["winner"] = arguments.winner
+    if arguments.policy:
+        rules["policy"] = Policy(arguments.policy)
+    if arguments.judgments:
+        return JudgmentSource(arguments.judgments, **rules)
+    if any(rules.values()):
+        return JudgmentSource(**rules)
+    return JudgmentSource(OWN) if getattr(arguments, "qrels", None) else None
+
+
+def judged_collection(arguments: argparse.Namespace) -> Corpus:
+    """The corpus of a command with the judgments that count by its options."""
+    return with_judgments(open_collection(arguments), judgment_source(arguments))
+
+
+def print_basis(basis: JudgmentBasis, output: Output) -> None:
+    """What the judgments stand on, where labels of the lab are among them."""
+    if basis.with_labels:
+        output.line(f"judgments: {basis_sentence(basis)}")
 
 
 def _column(part: str, files: Sequence[str]) -> tuple[str, str, str]:

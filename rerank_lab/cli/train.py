@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
-from rerank_lab.cli.reading import open_collection
+from rerank_lab.cli.reading import judged_collection, print_basis
 from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, LearnedModel
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
 from rerank_lab.pipeline.engine import default_engine
@@ -23,7 +23,7 @@ _SHOWN = 10
 def train(arguments: argparse.Namespace, output: Output) -> int:
     """Train, keep, and print what validation says."""
     engine = default_engine()
-    corpus = open_collection(arguments)
+    corpus = judged_collection(arguments)
     chosen_settings = {"rounds": arguments.rounds, "leaves": arguments.leaves}
     settings = replace(
         DEFAULT_SETTINGS,
@@ -53,9 +53,10 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         compared = {name: asdict(one) for name, one in comparisons(model).items()}
         output.json(
             {"model": model_values | {"trees": len(model.trees)}, "pipeline": model.spec}
-            | {"comparisons": compared}
+            | {"comparisons": compared, "judgments": corpus.basis.to_json()}
         )
     else:
+        print_basis(corpus.basis, output)
         _print(model, output)
     return 0
 

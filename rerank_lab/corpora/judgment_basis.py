@@ -9,6 +9,7 @@ import msgspec
 
 OWN, LAB, BOTH = "own", "lab", "both"
 """Where judgments come from: the corpus itself, the lab's database, or the two together."""
+SOURCES = (OWN, LAB, BOTH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def _origin(plan: Plan, examples: Sequence[Example]) -> Origin:
             "rerank-lab": importlib.metadata.version("rerank-lab"),
             learner: str(load_library(learner).__version__),
         },
+        basis=plan.corpus.basis,
     )
 
 

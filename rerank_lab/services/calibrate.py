@@ -81,7 +81,7 @@ def run(request: CalibrationRequest, corpus: Corpus, ctx: Context, engine: Engin
 class CalibrateKey(JobKey[Calibration]):
     """A calibration on these documents and judgments.
 
-    `judgments` is a digest of all grades, and of what queries leave out.
+    `judgments` is a digest of all grades, of where they come from, and of what queries leave out.
     """
 
     request: CalibrationRequest
@@ -94,7 +94,8 @@ def job_key(request: CalibrationRequest, corpus: Corpus, session: Session) -> Ca
     """The key of the job that `start` would give."""
     excluded = [(query.id, sorted(query.excluded)) for query in corpus.queries if query.excluded]
     grades = sorted((q, sorted(grades.items())) for q, grades in corpus.qrels.items())
-    digest = sha256(repr((grades, excluded)).encode("utf-8", "backslashreplace")).hexdigest()
+    rows = (grades, excluded, corpus.basis)
+    digest = sha256(repr(rows).encode("utf-8", "backslashreplace")).hexdigest()
     bound = session.bound([Pipeline(request.pipeline)])
     return CalibrateKey(request, corpus.content_hash, digest, bound)
 

@@ -10,6 +10,7 @@ import msgspec
 from rerank_lab.components.registry import current_spec
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
+from rerank_lab.corpora.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.pipeline.results import Result
 
 DEEPEST = 1000
@@ -22,7 +23,8 @@ class Design:
     """What an experiment is about, without the documents.
 
     `queries` are those asked, `pipelines` canonical specs. `unasked` are ids of judged queries
-    whose text nobody gave. `created_at` is an ISO 8601 time in UTC.
+    whose text nobody gave. `created_at` is an ISO 8601 time in UTC. `basis` says where the
+    judgments come from.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Design:
     measures: tuple[str, ...]
     unasked: tuple[str, ...] = ()
     created_at: str = ""
+    basis: JudgmentBasis = OWN_JUDGMENTS
 
     @property
     def excluding(self) -> int:

@@ -155,8 +155,8 @@ class Evaluation:
         """`results` by pipeline; `common` the same measures over the queries all answered.
 
         `comparison` says how each pipeline compares with the baseline, and what to know of its
-        judgments and candidates. `not_kept` says why results could not be kept, and stands there
-        only then.
+        judged documents and candidates; `judgments` says where the judgments come from. `not_kept`
+        says why results could not be kept, and stands there only then.
         """
         common = [
             {"pipeline": pipeline, "measures": dict(means)}
@@ -166,6 +166,7 @@ class Evaluation:
             **self.table(primary, baseline).to_json(),
             "common": {"queries": len(self.common), "results": common},
             "excluding": self.design.excluding,
+            "judgments": self.design.basis.to_json(),
             **({"not_kept": self.unkept} if self.unkept else {}),
         }
 

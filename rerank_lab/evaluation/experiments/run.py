@@ -28,6 +28,7 @@ from rerank_lab.core.errors import (
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.types import Qrels, Query, Status
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.judgment_basis import JudgmentBasis
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
 from rerank_lab.evaluation.experiments.store import (
@@ -58,7 +59,10 @@ class Experiment:
 
     @property
     def id(self) -> str:
-        """The same for the same documents, queries and pipelines, whichever process asks."""
+        """The same for the same documents, queries and pipelines, whichever process asks.
+
+        With labels of the lab, they and their policy belong to it as well.
+        """
         return self.design.id
 
 
@@ -73,10 +77,13 @@ def plan(
 ) -> Experiment:
     """Check everything and name the experiment, without any work.
 
-    Queries and judgments default to the corpus' own. Where there are judgments, judged queries are
-    asked and the others left out. Raises InvalidInput.
+    Queries and judgments default to those of the corpus. Where there are judgments, judged queries
+    are asked and the others left out. Raises InvalidInput.
     """
     judged = dict(corpus.qrels if qrels is None else qrels)
+    basis = corpus.basis
+    if qrels is not None or not basis.with_labels:
+        basis = JudgmentBasis(own=sum(map(len, judged.values())))
     all_queries = corpus.queries if queries is None else tuple(queries)
     judged_queries = asked_queries(all_queries, judged)
     if not judged_queries:
@@ -92,16 +99,19 @@ def plan(
     )
     parsed = list(dict.fromkeys(pipelines([str(spec) for spec in specs])))
     with_text = {query.id for query in (*corpus.queries, *all_queries)}
+    asked_qrels = {query.id: judged[query.id] for query in judged_queries if judged.get(query.id)}
+    parts = _answer_parts(corpus, judged_queries, parsed, engine or default_engine())
     design = Design(
-        id=_identity(corpus, judged_queries, parsed, engine or default_engine()),
+        id=_identity([*parts, *_label_parts(basis, asked_qrels)]),
         corpus=corpus.name,
         corpus_hash=corpus.content_hash,
         pipelines=tuple(map(str, parsed)),
         queries=judged_queries,
-        qrels={query.id: judged[query.id] for query in judged_queries if judged.get(query.id)},
+        qrels=asked_qrels,
         measures=tuple(dict.fromkeys(name.strip() for name in names)),
         unasked=tuple(q for q, grades in judged.items() if grades and q not in with_text),
         created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        basis=basis,
     )
     return Experiment(corpus, design)
 
@@ -267,16 +277,28 @@ class _Work:
         self.ctx.report(f"evaluating: {now.message}", done, total)
 
 
-def _identity(
+def _identity(parts: Sequence[object]) -> str:
+    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
+    return digest.hexdigest()[:20]
+
+
+def _label_parts(basis: JudgmentBasis, qrels: Qrels) -> list[object]:
+    """What tells evaluations by labels of the lab apart; nothing for the corpus' own judgments."""
+    if not basis.with_labels:
+        return []
+    grades = sorted((q, sorted(of_query.items())) for q, of_query in qrels.items())
+    return [[basis.source, basis.winner, basis.policy, *sorted(basis.llm_judges)], grades]
+
+
+def _answer_parts(
     corpus: Corpus, queries: Sequence[Query], parsed: Sequence[Pipeline], engine: Engine
-) -> str:
-    parts = [
+) -> list[object]:
+    """What answers depend on: documents, queries, and pipelines with their models."""
+    return [
         corpus.content_hash,
         [(query.id, query.text, *sorted(query.excluded)) for query in queries],
         [(first_spec(pipeline.spec), _fingerprints(pipeline, engine)) for pipeline in parsed],
     ]
-    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode())
-    return digest.hexdigest()[:20]
 
 
 def _fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Query
+from rerank_lab.corpora.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.fusion.learned.features import Features
 from rerank_lab.fusion.learned.settings import LearnerSettings
 
@@ -63,7 +64,10 @@ class Importance:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model was trained on. `scale` is of the scores before it; hashes are SHA-256."""
+    """What a model was trained on. `scale` is of the scores before it; hashes are SHA-256.
+
+    `basis` says where the judgments come from.
+    """
 
     corpus: str
     corpus_hash: str
@@ -77,6 +81,7 @@ class Origin:
     unjudged: int
     created_at: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    basis: JudgmentBasis = OWN_JUDGMENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,213 @@
+"""The judgments that count: a corpus' own, labels of the lab, or both. One place for every door.
+
+corpus = with_judgments(load_corpus("helpdesk"), JudgmentSource(policy=Policy.MAJORITY))
+corpus.basis.lab, corpus.basis.stale
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rerank_lab.core.database import DATABASE_VARIABLE, FILE_NAME
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import data_home
+from rerank_lab.core.types import Qrels, Query
+from rerank_lab.corpora import Corpus
+from rerank_lab.corpora.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis
+from rerank_lab.judging.policies import Policy, qrels_of
+from rerank_lab.judging.records import JudgeKind, JudgingPair, Judgment, PairOrigin
+
+if TYPE_CHECKING:
+    from rerank_lab.judging.store import JudgmentStore
+
+WINNERS = (LAB, OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgmentSource:
+    """Which judgments count, and how several labels of one pair become one grade.
+
+    Attributes:
+        source: "own" (the corpus'), "lab" (labels made or imported in the lab) or "both".
+        winner: whose grade counts where both judge a pair: "lab" or "own".
+        policy: from the labels of several judges to one grade.
+        llm_judges: names of the LLM judges whose labels may count. Human labels always win.
+
+    Raises:
+        InvalidInput: `source` or `winner` is none of these.
+    """
+
+    source: str = BOTH
+    winner: str = LAB
+    policy: Policy = Policy.LATEST
+    llm_judges: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("Judgments", self.source, SOURCES),
+            ("The winner", self.winner, WINNERS),
+        ):
+            if value not in allowed:
+                raise InvalidInput(
+                    f"{name} cannot be {value!r}.", hint=f"Choose {', '.join(allowed)}."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class LabLabels:
+    """The labels of the lab for a corpus as it is now.
+
+    Attributes:
+        usable: what may count, simulated labels never among them.
+        stale: labels whose document has another text now.
+        unchecked: how many of the usable ones say nothing of the text that was judged.
+        unknown: how many name a query or a document that nobody has here.
+        queries: queries of the lab, not of the corpus, that a usable label names.
+    """
+
+    usable: tuple[Judgment, ...] = ()
+    stale: tuple[Judgment, ...] = ()
+    unchecked: int = 0
+    unknown: int = 0
+    queries: tuple[Query, ...] = ()
+
+    @property
+    def by_people(self) -> bool:
+        """Whether anything counts that no LLM has said."""
+        return any(row.kind is not JudgeKind.LLM for row in self.usable)
+
+
+def lab_store(home: Path | None = None) -> JudgmentStore | None:
+    """The lab's judgments; None while the data folder holds none, so that asking makes no file."""
+    file = (home or data_home()) / FILE_NAME
+    if not os.environ.get(DATABASE_VARIABLE, "").strip() and not file.exists():
+        return None
+    from rerank_lab.judging.store import JudgmentStore  # SQLAlchemy takes its time
+
+    return JudgmentStore.open(home)
+
+
+def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
+    """The labels that the lab holds for a corpus, sorted by whether they still fit it.
+
+    Raises:
+        LabError: the lab database cannot be read.
+    """
+    store = lab_store(home)
+    if store is None:
+        return LabLabels()
+    rows = [row for row in store.current(corpus.name) if row.kind is not JudgeKind.SIMULATED]
+    own_ids = {query.id for query in corpus.queries}
+    lab_queries = {
+        query.query_id: Query(query.query_id, query.text, {"tags": list(query.tags)})
+        for query_set in (store.query_sets(corpus.name) if rows else ())
+        for query in query_set.queries
+        if query.query_id not in own_ids
+    }
+    known_ids = own_ids | lab_queries.keys()
+    usable: list[Judgment] = []
+    stale: list[Judgment] = []
+    unknown = 0
+    for row in rows:
+        current_hash = corpus.document_hash(row.doc_id)
+        if not current_hash or row.query_id not in known_ids:
+            unknown += 1
+        elif row.content_hash and row.content_hash != current_hash:
+            stale.append(row)
+        else:
+            usable.append(row)
+    judged = {row.query_id for row in usable}
+    return LabLabels(
+        tuple(usable),
+        tuple(stale),
+        sum(not row.content_hash for row in usable),
+        unknown,
+        tuple(query for query_id, query in lab_queries.items() if query_id in judged),
+    )
+
+
+def with_judgments(
+    corpus: Corpus, source: JudgmentSource | None = None, home: Path | None = None
+) -> Corpus:
+    """A corpus as it was loaded, with the judgments that count; `basis` says what they stand on.
+
+    Args:
+        corpus: with its own judgments.
+        source: which ones count. None: the corpus' own while nobody has labelled anything in the
+            lab, else both, and the lab's grade where both judge a pair.
+        home: the data folder; None for the usual one.
+
+    Raises:
+        LabError: the lab database cannot be read.
+    """
+    if source is not None and source.source == OWN:
+        return _by_itself(corpus)
+    labels = lab_labels(corpus, home)
+    if source is None:
+        if not labels.by_people:
+            return _by_itself(corpus)
+        source = JudgmentSource()
+    grades = qrels_of(labels.usable, source.policy, llm_judges=source.llm_judges)
+    own: Qrels = corpus.qrels if source.source == BOTH else {}
+    qrels, overridden = _merged(own, grades, source.winner)
+    from_lab = _count(grades)
+    if source.winner == OWN:
+        from_lab -= sum(d in own.get(q, {}) for q, graded in grades.items() for d in graded)
+    basis = JudgmentBasis(
+        source.source,
+        source.winner if source.source == BOTH else "",
+        source.policy.value,
+        tuple(sorted(source.llm_judges)),
+        own=_count(qrels) - from_lab,
+        lab=from_lab,
+        overridden=overridden,
+        stale=len(labels.stale),
+        unchecked=labels.unchecked,
+        unknown=labels.unknown,
+        digest=_digest(source, qrels),
+    )
+    return corpus.with_judgments((*corpus.queries, *labels.queries), qrels, basis)
+
+
+def stale_pairs(labels: LabLabels) -> tuple[JudgingPair, ...]:
+    """Pairs to judge again: their text changed since, and nobody has judged the new one."""
+    judged = {(row.query_id, row.doc_id) for row in labels.usable if row.grade is not None}
+    pairs = dict.fromkeys((row.query_id, row.doc_id) for row in labels.stale)
+    return tuple(
+        JudgingPair(*pair, origin=PairOrigin.CHOSEN) for pair in pairs if pair not in judged
+    )
+
+
+def _by_itself(corpus: Corpus) -> Corpus:
+    basis = JudgmentBasis(own=_count(corpus.qrels))
+    return corpus.with_judgments(corpus.queries, corpus.qrels, basis)
+
+
+def _merged(own: Qrels, lab: Qrels, winner: str) -> tuple[dict[str, dict[str, int]], int]:
+    """The grades of both, and how many pairs they grade differently."""
+    first, second = (lab, own) if winner == LAB else (own, lab)
+    qrels = {query_id: dict(grades) for query_id, grades in own.items()}
+    for query_id in lab:
+        qrels[query_id] = {**second.get(query_id, {}), **first.get(query_id, {})}
+    overridden = sum(
+        own.get(query_id, {}).get(doc_id, grade) != grade
+        for query_id, grades in lab.items()
+        for doc_id, grade in grades.items()
+    )
+    return qrels, overridden
+
+
+def _count(qrels: Qrels) -> int:
+    return sum(map(len, qrels.values()))
+
+
+def _digest(source: JudgmentSource, qrels: Qrels) -> str:
+    """SHA-256 of the grades and of how they came about."""
+    grades = sorted((query_id, sorted(of_query.items())) for query_id, of_query in qrels.items())
+    rule = [source.source, source.winner, source.policy.value, *sorted(source.llm_judges)]
+    return hashlib.sha256(json.dumps([rule, grades]).encode()).hexdigest()
