@@ -77,6 +77,16 @@ class LabLabels:
     queries: tuple[Query, ...] = ()
 
     @property
+    def judges(self) -> tuple[str, ...]:
+        """Who gave the usable labels, by name."""
+        return tuple(sorted({row.judge for row in self.usable}))
+
+    @property
+    def llm_judges(self) -> tuple[str, ...]:
+        """The LLM judges among them."""
+        return tuple(sorted({row.judge for row in self.usable if row.kind is JudgeKind.LLM}))
+
+    @property
     def by_people(self) -> bool:
         """Whether anything counts that no LLM has said."""
         return any(row.kind is not JudgeKind.LLM for row in self.usable)
@@ -172,6 +182,14 @@ def with_judgments(
         digest=_digest(source, qrels),
     )
     return corpus.with_judgments((*corpus.queries, *labels.queries), qrels, basis)
+
+
+def source_of(basis: JudgmentBasis) -> JudgmentSource:
+    """What to ask for, to get judgments on such a basis again."""
+    if not basis.with_labels:
+        return JudgmentSource(OWN)
+    winner, policy = basis.winner or LAB, Policy(basis.policy)
+    return JudgmentSource(basis.source, winner, policy, basis.llm_judges)
 
 
 def stale_pairs(labels: LabLabels) -> tuple[JudgingPair, ...]:

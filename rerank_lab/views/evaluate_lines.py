@@ -10,6 +10,7 @@ from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, interval, ledger
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.judgment_basis import basis_sentence
 from rerank_lab.views.own_documents import excluding_words
 from rerank_lab.views.results_table import p_words, signed
 
@@ -35,13 +36,16 @@ def amount_words(count: int, of: int) -> str:
 def design_line(design: Design, view: EvaluateView) -> str:
     """`helpdesk · 60 queries · 100 candidates each · 2026-11-21 09:30 UTC`.
 
-    It also says how many queries leave documents out.
+    It also says how many queries leave documents out, and what the judgments stand on where labels
+    of the lab count.
     """
     own = f" · {words}" if (words := excluding_words(design)) else ""
+    basis = design.basis
+    judgments = f" · judgments: {basis_sentence(basis)}" if basis.with_labels else ""
     depth = f" · {counted(view.depth, 'candidate')} each" if view.depth else ""
     return (
         f"{design.corpus} · {counted(len(design.queries), 'query', 'queries')}{own}{depth} · "
-        f"{design.created_at[:16].replace('T', ' ')} UTC"
+        f"{design.created_at[:16].replace('T', ' ')} UTC{judgments}"
     )
 
 

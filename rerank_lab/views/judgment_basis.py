@@ -30,6 +30,12 @@ def basis_sentence(basis: JudgmentBasis) -> str:
     return "; ".join([*parts, *left_out(basis)])
 
 
+def basis_note(basis: JudgmentBasis) -> str:
+    """The sentence as one of its own, for the side bar."""
+    sentence = basis_sentence(basis)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
 def left_out(basis: JudgmentBasis) -> tuple[str, ...]:
     """What does not count and why, and what counts unchecked; nothing for a count of zero."""
     notes = []

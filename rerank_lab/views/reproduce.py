@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rerank_lab.core.types import Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
+from rerank_lab.corpora.judgment_basis import OWN, JudgmentBasis
 from rerank_lab.evaluation.experiments import Design, asked_queries
 from rerank_lab.views.compare import CompareView, Topic
 from rerank_lab.views.export import spec_that_ran
@@ -46,11 +47,16 @@ def python_code(view: CompareView) -> str:
     )
 
 
-def evaluate_command(design: Design, corpus: Corpus) -> str:
+def evaluate_command(design: Design, corpus: Corpus, *, labelled: bool = False) -> str:
     """The `rerank-lab evaluate` of an experiment on this corpus, which excludes by the texts.
 
     "" when the corpus alone does not give its queries and judgments, as after an evaluation with
     files of one's own.
+
+    Args:
+        design: of the experiment.
+        corpus: with the judgments that count by the design's basis.
+        labelled: whether the lab holds labels of the corpus.
     """
     if corpus.content_hash != design.corpus_hash:
         return ""
@@ -58,12 +64,26 @@ def evaluate_command(design: Design, corpus: Corpus) -> str:
     for excludes, flags in _OWN_DOCUMENT.items():
         variant = corpus if excludes is None else with_exclusions(corpus, excludes)
         queries = asked_queries(variant.queries, corpus.qrels)
-        judgments = {q.id: corpus.qrels[q.id] for q in queries[:count] if corpus.qrels.get(q.id)}
-        if _asks(queries[:count]) == _asks(design.queries) and judgments == design.qrels:
+        qrels = {q.id: corpus.qrels[q.id] for q in queries[:count] if corpus.qrels.get(q.id)}
+        if _asks(queries[:count]) == _asks(design.queries) and qrels == design.qrels:
             limit = ["--limit", str(count)] if count < len(queries) else []
-            flags = (*flags, *limit, "-m", *design.measures)
+            judgments = judgment_flags(design.basis, labelled=labelled)
+            flags = (*flags, *judgments, *limit, "-m", *design.measures)
             return _command("evaluate", (corpus.name,), design.pipelines, flags)
     return ""
+
+
+def judgment_flags(basis: JudgmentBasis, *, labelled: bool) -> tuple[str, ...]:
+    """The options that let those judgments count; none where that is the default."""
+    if not basis.with_labels:
+        return ("--judgments", OWN) if labelled else ()
+    flags = ["--judgments", basis.source]
+    if basis.winner == OWN:
+        flags += ["--winner", OWN]
+    flags += ["--policy", basis.policy]
+    for judge in basis.llm_judges:
+        flags += ["--llm-judge", judge]
+    return tuple(flags)
 
 
 def _asks(queries: Sequence[Query]) -> list[tuple[str, str, frozenset[str]]]:

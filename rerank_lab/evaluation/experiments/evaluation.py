@@ -151,6 +151,21 @@ class Evaluation:
             unknown += sum(doc_id not in grades for doc_id in first)
         return unknown / documents if documents else None
 
+    def unjudged_pairs(self, depth: int = JUDGING_DEPTH) -> tuple[tuple[str, str], ...]:
+        """Query and document ids of what nobody judged among the first `depth` of any pipeline.
+
+        Each pair once, in the order of the queries.
+        """
+        pairs = (
+            (query.id, doc_id)
+            for query in self.design.queries
+            for spec in self.design.pipelines
+            if (cell := self.cells.get((query.id, spec))) and cell.answered and cell.ranking
+            for doc_id in cell.ranking.doc_ids[:depth]
+            if doc_id not in self.design.qrels.get(query.id, {})
+        )
+        return tuple(dict.fromkeys(pairs))
+
     def to_json(self, primary: str = "", baseline: str = "") -> dict[str, Any]:
         """`results` by pipeline; `common` the same measures over the queries all answered.
 

@@ -43,7 +43,7 @@ def page() -> None:
     """Draw the page."""
     now = read_screen()
     parts.notices(now.notices)
-    corpus = parts.corpus_or_card(now.corpus, now.exclude_identical)
+    corpus = parts.judged_corpus_or_card(now)
     if corpus is None:
         return
     judged = sum(bool(corpus.qrels.get(query.id)) for query in corpus.queries)
@@ -108,7 +108,7 @@ def _setup(now: Screen, judged: int) -> None:
         return
     deepened = at_depth(spec, now.depth)
     request = CalibrationRequest(deepened, int(grade or 1))
-    corpus = resources.corpus(now.corpus, now.exclude_identical)
+    corpus = resources.judged_corpus(now.corpus, now.exclude_identical, now.judgments)
     _estimate(request, corpus, now.depth)
     if pressed:
         st.query_params[SHOWN] = str(deepened)

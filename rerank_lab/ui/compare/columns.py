@@ -9,6 +9,7 @@ import streamlit as st
 from rerank_lab.core.errors import MissingKey
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.compare import cards
+from rerank_lab.ui.compare.grading import Grading
 from rerank_lab.ui.models import health, providers
 from rerank_lab.ui.shared import parts, run
 from rerank_lab.ui.shared.navigation import MODELS_PAGE, go_to
@@ -23,11 +24,12 @@ def draw(
     colours: Mapping[PipelineSpec, int],
     checks: health.Checks,
     earlier_specs: Collection[PipelineSpec] = (),
+    grading: Grading | None = None,
 ) -> None:
     """The columns share the width as long as it is enough; else they scroll in their own strip.
 
     What failed is named above them, for its column may be out of sight. What failed in a column
-    of `earlier_specs` is not offered to be tried again.
+    of `earlier_specs` is not offered to be tried again. With `grading` each card has a menu.
     """
     failed = [column for column in view.columns if column.failure is not None]
     if failed:
@@ -49,7 +51,7 @@ def draw(
             elif column.outcome.ranking is None:
                 _failed(column, slot, can_retry=column.spec not in earlier_specs)
             for card in column.cards:
-                _card(card, slot)
+                _card(card, slot, grading)
 
 
 def _waiting(column: CompareColumn, slot: int, view: CompareView) -> None:
@@ -88,10 +90,13 @@ def _failed(column: CompareColumn, slot: int, *, can_retry: bool) -> None:
                 go_to(MODELS_PAGE)
 
 
-def _card(card: Card, slot: int) -> None:
+def _card(card: Card, slot: int, grading: Grading | None) -> None:
     kind = "cardpin" if card.pinned else "card"
     with st.container(key=f"{kind}_{slot}_{card.rank}", gap=None):
-        st.html(cards.card_head(card))
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.html(cards.card_head(card))
+            if grading is not None:
+                grading.menu(card.doc_id, f"grade_{slot}_{card.rank}", card.passage)
         st.button(
             parts.literal(card.title),
             key=f"title_{slot}_{card.rank}",

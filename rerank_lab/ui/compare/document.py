@@ -13,6 +13,7 @@ from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document
 from rerank_lab.rerankers.long_documents import InputCoverage
 from rerank_lab.ui.compare import cards
+from rerank_lab.ui.compare.grading import Grading
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.evidence import DocumentView, document
@@ -20,14 +21,14 @@ from rerank_lab.views.input_coverage import CoverageLookup, Read
 from rerank_lab.views.text import shorten
 
 
-def show(view: CompareView, doc_id: str) -> None:
+def show(view: CompareView, doc_id: str, grading: Grading | None = None) -> None:
     """Open the drawer for a document of the corpus."""
     opened = document(view, doc_id, _coverage_lookup(view.topic.query.text))
     if opened is None:
         st.toast(f"This corpus has no document {parts.literal(doc_id)}.")
         return
     title = parts.literal(shorten(opened.title, 90))
-    st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(opened)
+    st.dialog(title, width="medium", position="right", on_dismiss=_closed)(_drawer)(opened, grading)
 
 
 def _coverage_lookup(query: str) -> CoverageLookup:
@@ -47,13 +48,15 @@ def _closed() -> None:
     st.session_state["doc"] = ""
 
 
-def _drawer(opened: DocumentView) -> None:
+def _drawer(opened: DocumentView, grading: Grading | None) -> None:
     with st.container(key="document", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             grade = cards.grade(opened.grade) or (
                 '<span class="rl-note">not judged for this query</span>'
             )
             st.html(f"{grade} <span class='rl-note'>{cards.escape(opened.doc_id)}</span>")
+            if grading is not None:
+                grading.menu(opened.doc_id, "grade_document")
             pinned = st.session_state.get("pin") == opened.doc_id
             st.button(
                 "Unpin" if pinned else "Pin",

@@ -17,6 +17,7 @@ from rerank_lab.ui.compare import (
     document,
     editor,
     evidence,
+    grading,
     present,
     saved,
     walk,
@@ -43,7 +44,7 @@ def page() -> None:
     if not screen.present:
         walk.draw(screen)
         chips.draw(screen, colours)
-    corpus = parts.corpus_or_card(screen.corpus, screen.exclude_identical)
+    corpus = parts.judged_corpus_or_card(screen)
     if corpus is None:
         if screen.present:
             present.leave_button()
@@ -77,14 +78,19 @@ def _answers(
             draw_stage = st.fragment(_presented, run_every=poll_s)
             draw_stage(screen, topic, tasks, checks, colours, polling)
         return
+    parts.said()
+    grading.problem_card()
+    menus = grading.Grading.of(topic)
     draw = st.fragment(_results, run_every=poll_s)
-    draw(screen, topic, tasks, checks, colours, polling, replay)
+    draw(screen, topic, tasks, checks, colours, polling, replay, menus)
     if tour.is_on():
         view = compare(topic, run.outcomes(tasks), _options(screen, topic))
         tour.beside_compare(view, colours)
-    if screen.doc and not editor.is_open() and not saved.is_open():
+    if grading.is_waiting():
+        grading.ask_name(topic)
+    elif screen.doc and not editor.is_open() and not saved.is_open():
         view = compare(topic, run.outcomes(tasks), _options(screen, topic))
-        document.show(view, screen.doc)
+        document.show(view, screen.doc, menus)
 
 
 def _options(screen: Screen, topic: Topic, show: int | None = None) -> CompareOptions:
@@ -116,13 +122,14 @@ def _results(
     colours: Mapping[PipelineSpec, int],
     polling: bool,
     replay: saved.Replay,
+    menus: grading.Grading | None,
 ) -> None:
     """All results known so far. While something is pending this runs again every POLL_S."""
     view = _view_now(screen, topic, tasks)
     saved.banner(replay, screen.pipelines)
     _verdict(view)
     _bump(view, screen)
-    columns.draw(view, colours, checks, replay.outcomes)
+    columns.draw(view, colours, checks, replay.outcomes, menus)
     evidence.draw(
         view,
         colours,

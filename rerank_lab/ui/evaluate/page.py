@@ -50,7 +50,7 @@ def page() -> None:
     parts.notices(now.notices)
     colours = _colours(now)
     chips.draw(now, colours, depth_box)
-    corpus = parts.corpus_or_card(now.corpus, now.exclude_identical)
+    corpus = parts.judged_corpus_or_card(now)
     if corpus is None:
         return
     if corpus.queries:

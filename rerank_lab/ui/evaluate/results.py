@@ -13,6 +13,7 @@ from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.language_notes import language_notes
+from rerank_lab.services.qrels import source_of
 from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.shared import parts, resources, state
@@ -83,7 +84,11 @@ def _language_notes(evaluation: Evaluation) -> tuple[str, ...]:
 def _run_again(evaluation: Evaluation) -> None:
     """The command that gives these results, where the corpus is here and has these queries."""
     with suppress(LabError):
-        command = evaluate_command(evaluation.design, resources.corpus(evaluation.design.corpus))
+        design = evaluation.design
+        source = source_of(design.basis)
+        corpus = resources.judged_corpus(design.corpus, source=source)
+        labelled = resources.labels(design.corpus).by_people
+        command = evaluate_command(design, corpus, labelled=labelled)
         if command:
             with st.expander("On the command line", key="evaluate_command"):
                 st.code(command, language="shell", wrap_lines=True)
@@ -169,6 +174,7 @@ def _queries(
             st.session_state["corpus"] = evaluation.design.corpus
             state.set_pipelines(links)
             same_texts = resources.own_documents(evaluation.design.corpus).same_texts
+            state.set_judgments(evaluation.design.corpus, evaluation.design.basis)
             state.set_own_document(choice_of(evaluation.design.queries, same_texts))
             st.session_state["leave_for_compare"] = True
 

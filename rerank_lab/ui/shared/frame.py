@@ -79,6 +79,10 @@ def _corpus_facts(name: str | None) -> Corpus | None:
         return None
     st.caption(corpora.corpus_line(entry))
     state.own_document_select(name)
+    try:
+        state.judgment_select(name)
+    except LabError as error:
+        parts.error_card(error, key="labels")
     return opened
 
 

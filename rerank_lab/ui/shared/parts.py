@@ -12,6 +12,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.ui.shared import resources
 from rerank_lab.ui.shared.css import stylesheet
+from rerank_lab.ui.shared.state import Screen
 
 _SAY = "say"
 _TYPOGRAPHY = re.compile(r"([-<>~=])(?=[-<>~=])")
@@ -68,6 +69,15 @@ def corpus_or_card(name: str, exclude_identical: bool | None) -> Corpus | None:
     """The corpus of a page; None, and a card that says why, when it cannot be opened."""
     try:
         return resources.corpus(name, exclude_identical)
+    except LabError as error:
+        error_card(error, key="corpus_main")
+        return None
+
+
+def judged_corpus_or_card(screen: Screen) -> Corpus | None:
+    """The corpus on screen with the judgments that count there; None, and a card, as above."""
+    try:
+        return resources.judged_corpus(screen.corpus, screen.exclude_identical, screen.judgments)
     except LabError as error:
         error_card(error, key="corpus_main")
         return None

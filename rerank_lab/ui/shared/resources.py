@@ -25,6 +25,13 @@ from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.services import indexes
 from rerank_lab.services.comparisons import Comparison, Entry, load
+from rerank_lab.services.qrels import (
+    JudgmentSource,
+    LabLabels,
+    lab_labels,
+    lab_store,
+    with_judgments,
+)
 from rerank_lab.services.session import Session
 from rerank_lab.views.own_documents import OwnDocuments
 from rerank_lab.views.text import Rarity
@@ -64,7 +71,7 @@ def corpora() -> tuple[CorpusEntry, ...]:
 def refresh_corpora() -> None:
     """After an import, a deletion, or queries and judgments added to a corpus."""
     corpora.clear()
-    for cached in (_opened, _excluding, _own_documents):
+    for cached in (_opened, _excluding, _judged, _labels, _own_documents):
         cached.clear()
 
 
@@ -92,6 +99,30 @@ def corpus(name: str, exclude_identical: bool | None = None) -> Corpus:
     return _excluding(listed.name, listed.content_hash, exclude_identical)
 
 
+def judged_corpus(
+    name: str, exclude_identical: bool | None = None, source: JudgmentSource | None = None
+) -> Corpus:
+    """An opened corpus with the judgments that count; made once for everybody until one is added.
+
+    Args:
+        name: As the list of corpora has it.
+        exclude_identical: As for `corpus`.
+        source: Which judgments count; None for the default of `with_judgments`.
+
+    Raises:
+        LabError: The corpus or the lab database cannot be read.
+    """
+    listed = entry(name)
+    version = _label_version(listed.name)
+    return _judged(listed.name, listed.content_hash, exclude_identical, source, version)
+
+
+def labels(name: str) -> LabLabels:
+    """The labels that the lab holds for a corpus. Raises LabError when they cannot be read."""
+    listed = entry(name)
+    return _labels(listed.name, listed.content_hash, _label_version(listed.name))
+
+
 def own_documents(name: str) -> OwnDocuments:
     """The queries of a corpus that have the id of a document."""
     listed = entry(name)
@@ -106,6 +137,28 @@ def _opened(name: str, content_hash: str) -> Corpus:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _excluding(name: str, content_hash: str, identical: bool) -> Corpus:
     return with_exclusions(_opened(name, content_hash), identical)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _judged(
+    name: str,
+    content_hash: str,
+    identical: bool | None,
+    source: JudgmentSource | None,
+    label_version: str,
+) -> Corpus:
+    return with_judgments(corpus(name, identical), source, engine().home)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _labels(name: str, content_hash: str, label_version: str) -> LabLabels:
+    return lab_labels(corpus(name), engine().home)
+
+
+def _label_version(name: str) -> str:
+    """Changes with every label of a corpus; "" while there is none."""
+    store = lab_store(engine().home)
+    return store.version(name) if store is not None else ""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

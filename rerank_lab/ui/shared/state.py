@@ -15,7 +15,11 @@ from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
+from rerank_lab.corpora.judgment_basis import JudgmentBasis
+from rerank_lab.services.qrels import JudgmentSource
 from rerank_lab.ui.shared import resources
+from rerank_lab.views import judgment_choice as choices
+from rerank_lab.views.judgment_basis import basis_note
 from rerank_lab.views.own_documents import EXCLUDES, LABEL, OWN_DOCUMENT, OwnDocument
 from rerank_lab.views.present import ALL, focus_of
 from rerank_lab.views.presets import (
@@ -51,6 +55,8 @@ class Screen:
     """The pipeline that an audience sees alone, counted from 1; ALL for all of them."""
     exclude_identical: bool | None = None
     """Whether queries leave out the document with their own id; None decides by the texts."""
+    judgments: JudgmentSource | None = None
+    """Which judgments count; None for the default."""
 
 
 def corpus_select() -> str | None:
@@ -76,6 +82,46 @@ def own_document_select(name: str) -> None:
         )
         if choice == OWN_DOCUMENT[0]:
             st.caption(own_documents.by_text)
+
+
+def judgment_select(name: str) -> None:
+    """Which judgments count, where the lab has labels of this corpus; in the URL."""
+    labels = resources.labels(name)
+    if not (labels.usable or labels.stale):
+        return
+    st.selectbox(
+        choices.LABEL, choices.CHOICES, key="judgments", bind="query-params", help=choices.ABOUT
+    )
+    if len(labels.judges) > 1:
+        st.selectbox(
+            choices.POLICY_LABEL, choices.POLICIES, key="policy", bind="query-params",
+            format_func=choices.policy_name,
+        )  # fmt: skip
+    if labels.llm_judges:
+        st.multiselect(
+            "LLM judges",
+            labels.llm_judges,
+            key="llm",
+            bind="query-params",
+            help="Their labels count only where no human has judged.",
+        )
+    basis = resources.judged_corpus(name, source=judgment_source()).basis
+    st.caption(basis_note(basis))
+
+
+def judgment_source() -> JudgmentSource | None:
+    """What the choice at the side means; None for the default."""
+    state = st.session_state
+    return choices.source_of_choice(
+        state.get("judgments"), state.get("policy"), state.get("llm", ())
+    )
+
+
+def set_judgments(basis: JudgmentBasis) -> None:
+    """Let those judgments count that these did. Call it from a callback only."""
+    st.session_state["judgments"] = choices.choice_of_basis(basis)
+    st.session_state["policy"] = basis.policy or choices.POLICIES[0]
+    st.session_state["llm"] = list(basis.llm_judges)
 
 
 def set_own_document(choice: OwnDocument) -> None:
@@ -212,6 +258,7 @@ def read_screen() -> Screen:
         present=presenting(),
         focus=focus_of(str(state.get("focus") or ""), len(specs)),
         exclude_identical=EXCLUDES.get(state.get("own") or OWN_DOCUMENT[0]),
+        judgments=judgment_source(),
     )
 
 
