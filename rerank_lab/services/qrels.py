@@ -162,7 +162,7 @@ def with_judgments(
         if not labels.by_people:
             return _by_itself(corpus)
         source = JudgmentSource()
-    grades = qrels_of(labels.usable, source.policy, llm_judges=source.llm_judges)
+    grades = qrels_of(labels.usable, source.policy, llm_judges=frozenset(source.llm_judges))
     own: Qrels = corpus.qrels if source.source == BOTH else {}
     qrels, overridden = _merged(own, grades, source.winner)
     from_lab = _count(grades)

@@ -19,7 +19,7 @@ def menu_label(own: Judgment | None) -> str:
 
 
 def menu_options(scale: Scale, own: Judgment | None) -> tuple[str, ...]:
-    """The grades, the best first, then "cannot tell", then undo where there is something to undo."""
+    """The grades, the best first, then "cannot tell", then undo where there is a grade to undo."""
     grades = (str(grade.value) for grade in reversed(scale.grades))
     return (*grades, _CANNOT_TELL, *((TAKE_BACK,) if own is not None else ()))
 

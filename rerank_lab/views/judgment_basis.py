@@ -7,9 +7,9 @@ from rerank_lab.views.formatting import counted
 
 POLICY_WORDS = {
     "latest": "the latest label counts",
-    "majority": "the grade that most judges gave counts",
-    "median": "the median grade counts",
-    "gold-first": "labels of known grade come first",
+    "majority": "the grade that most judges gave counts (of two, the lower)",
+    "median": "the median grade counts (of two, the lower)",
+    "gold-first": "imported labels come first, else the majority",
 }
 """Policies by name, as they stand in sentences."""
 

@@ -22,7 +22,7 @@ POLICY_NAMES = {
     "latest": "latest: the newest label",
     "majority": "majority of the judges",
     "median": "median of the judges",
-    "gold-first": "known grades first",
+    "gold-first": "imported labels first",
 }
 POLICY_LABEL = "Several labels of a document"
 POLICIES = tuple(policy.value for policy in Policy)
