@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rerank_lab.judging.policies import Policy
-from rerank_lab.judging.store import JudgmentStore
 
 import rerank_lab
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import plan
+from rerank_lab.judging.policies import Policy
 from rerank_lab.judging.records import (
     JudgeKind,
     Judgment,
@@ -22,6 +21,7 @@ from rerank_lab.judging.records import (
     LabQuerySet,
     QueryOrigin,
 )
+from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.services.qrels import JudgmentSource, lab_labels, stale_pairs, with_judgments
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
