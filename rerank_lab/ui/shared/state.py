@@ -117,8 +117,10 @@ def judgment_source() -> JudgmentSource | None:
     )
 
 
-def set_judgments(basis: JudgmentBasis) -> None:
-    """Let those judgments count that these did. Call it from a callback only."""
+def set_judgments(name: str, basis: JudgmentBasis) -> None:
+    """Let those judgments of a corpus count that did there. Call it from a callback only."""
+    if not (basis.with_labels or resources.labels(name).by_people):
+        return  # there is no choice yet, and none is to wait for the first label
     st.session_state["judgments"] = choices.choice_of_basis(basis)
     st.session_state["policy"] = basis.policy or choices.POLICIES[0]
     st.session_state["llm"] = list(basis.llm_judges)
