@@ -113,12 +113,7 @@ def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
         return LabLabels()
     rows = [row for row in store.current(corpus.name) if row.kind is not JudgeKind.SIMULATED]
     own_ids = {query.id for query in corpus.queries}
-    lab_queries = {
-        query.query_id: Query(query.query_id, query.text, {"tags": list(query.tags)})
-        for query_set in (store.query_sets(corpus.name) if rows else ())
-        for query in query_set.queries
-        if query.query_id not in own_ids
-    }
+    lab_queries = _lab_queries(corpus, store, own_ids) if rows else {}
     known_ids = own_ids | lab_queries.keys()
     usable: list[Judgment] = []
     stale: list[Judgment] = []
@@ -139,6 +134,21 @@ def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
         unknown,
         tuple(query for query_id, query in lab_queries.items() if query_id in judged),
     )
+
+
+def _lab_queries(corpus: Corpus, store: JudgmentStore, own_ids: set[str]) -> dict[str, Query]:
+    """Queries by id that the corpus lacks: of query sets, and those that a session keeps."""
+    queries = {
+        query.query_id: Query(query.query_id, query.text, {"tags": list(query.tags)})
+        for query_set in store.query_sets(corpus.name)
+        for query in query_set.queries
+        if query.query_id not in own_ids
+    }
+    for session in store.sessions(corpus.name):
+        for query_id, text in session.queries.items():
+            if query_id not in own_ids:
+                queries.setdefault(query_id, Query(query_id, text))
+    return queries
 
 
 def with_judgments(

@@ -93,7 +93,7 @@ def _failed(column: CompareColumn, slot: int, *, can_retry: bool) -> None:
 def _card(card: Card, slot: int, grading: Grading | None) -> None:
     kind = "cardpin" if card.pinned else "card"
     with st.container(key=f"{kind}_{slot}_{card.rank}", gap=None):
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             st.html(cards.card_head(card))
             if grading is not None:
                 grading.menu(card.doc_id, f"grade_{slot}_{card.rank}", card.passage)

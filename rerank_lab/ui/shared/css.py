@@ -17,8 +17,8 @@ _RULES = """
 .st-key-url_state, .st-key-query_bar_away, .st-key-side_away { display: none; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
 .rl-legend { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
-.rl-head { display: flex; align-items: baseline; gap: .45rem; font-size: .85rem;
-  font-variant-numeric: tabular-nums; }
+.rl-head { display: flex; flex-wrap: wrap; align-items: baseline; column-gap: .45rem;
+  font-size: .85rem; font-variant-numeric: tabular-nums; }
 .rl-rank { font-weight: 600; font-size: 1.05rem; min-width: 1.5rem; }
 .rl-score { margin-left: auto; color: var(--rl-muted); white-space: nowrap; }
 .rl-scale, .rl-note { color: var(--rl-muted); font-size: .85rem; }
