@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rerank_lab.cli.label_judge_options import judge_options
 from rerank_lab.cli.options import CommandParser, add_corpus
 from rerank_lab.cli.output import Output
 
@@ -59,6 +60,12 @@ LABEL_ACTIONS = {
         "label_exchange",
         "import_labels",
         _import_options,
+    ),
+    "judge": LabelAction(
+        "Let a language model grade documents, or compare it with people.",
+        "label_judge",
+        "judge_labels",
+        judge_options,
     ),
 }
 """Action -> what it is. The order is that of `--help`."""

@@ -20,6 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from rerank_lab.core.database import LabDatabase, open_database
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.text import encodable
+from rerank_lab.judging.llm_judge.trust import JudgeTrust
 from rerank_lab.judging.policies import current_rows
 from rerank_lab.judging.records import (
     ArenaSide,
@@ -32,6 +33,7 @@ from rerank_lab.judging.records import (
 )
 from rerank_lab.judging.tables import (
     ARENA_VOTES,
+    JUDGE_COMPARISONS,
     JUDGMENT_VERSIONS,
     JUDGMENTS,
     LABEL_SESSIONS,
@@ -302,6 +304,29 @@ class JudgmentStore:
         with self._database.reading() as connection:
             contents = connection.scalars(query.order_by(QUERY_SETS.c.name)).all()
         return [msgspec.json.decode(content, type=LabQuerySet) for content in contents]
+
+    def save_comparison(self, comparison: JudgeTrust) -> None:
+        """Store the comparison of an LLM judge with people, in the place of its earlier one."""
+        table = JUDGE_COMPARISONS
+        where = (table.c.corpus == comparison.corpus, table.c.judge == comparison.judge)
+        with self._database.writing(f"judge {comparison.judge}") as connection:
+            connection.execute(delete(table).where(*where))
+            connection.execute(
+                insert(table).values(
+                    corpus=comparison.corpus,
+                    judge=comparison.judge,
+                    compared_at=_in_utc(comparison.compared_at),
+                    content=msgspec.json.encode(comparison).decode(),
+                )
+            )
+
+    def comparisons(self, corpus: str) -> list[JudgeTrust]:
+        """How the LLM judges of a corpus compare with people, the newest comparison first."""
+        table = JUDGE_COMPARISONS
+        query = select(table.c.content).where(table.c.corpus == corpus)
+        with self._database.reading() as connection:
+            contents = connection.scalars(query.order_by(table.c.compared_at.desc())).all()
+        return [msgspec.json.decode(content, type=JudgeTrust) for content in contents]
 
 
 def _add_judgments(connection: Connection, rows: Sequence[Judgment]) -> list[Judgment]:

@@ -128,3 +128,11 @@ QUERY_SETS = Table(
     Column("created_at", UTCTime(), nullable=False),
     _text("content"),
 )
+JUDGE_COMPARISONS = Table(
+    "judge_comparisons",
+    METADATA,
+    _text("corpus", key=True),
+    _text("judge", key=True),
+    Column("compared_at", UTCTime(), nullable=False),
+    _text("content"),
+)
