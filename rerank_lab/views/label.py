@@ -1,0 +1,197 @@
+"""What the Label page shows, as plain values: the documents of a judge, sentences, the lead's view.
+
+Nothing here tells a judge where a document came from: no pipeline, rank, score or document id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rerank_lab.core.types import Document
+from rerank_lab.corpora import Corpus
+from rerank_lab.corpora.passages import PassageOptions, passage_spans
+from rerank_lab.judging.records import JudgingPair, Judgment, LabelSession
+from rerank_lab.judging.sessions import SessionProgress, StopReason, key_of
+from rerank_lab.services.labelling import EffortEstimate
+from rerank_lab.views.formatting import counted
+from rerank_lab.views.text import Marker, Segment, marker
+
+LONG_CHARS = 1500
+"""Longer documents begin with their best passage."""
+_PASSAGE = PassageOptions(max_tokens=220, overlap=0)
+_FULL_CHARS = 40_000
+_RECENT = 20
+JsonSegments = list[tuple[str, bool]]
+
+
+def card_id(query_id: str, doc_id: str) -> str:
+    """A name for a pair on the screen, from which nobody learns the document's id."""
+    text = f"{query_id}\x00{doc_id}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCard:
+    """One document as its judge sees it.
+
+    `full` is the whole text where `text` is only its best passage; `passage` that passage's id in a
+    corpus that was cut. `position` is its place in the judge's queue.
+    """
+
+    query_id: str
+    doc_id: str
+    place: str
+    query: str
+    title: tuple[Segment, ...]
+    text: tuple[Segment, ...]
+    full: tuple[Segment, ...] | None
+    more: str
+    content_hash: str
+    passage: str
+    position: int
+
+    def to_json(self, answers: Sequence[Judgment] = ()) -> dict[str, Any]:
+        """For the browser, with the answers that this judge gave and did not take back."""
+        last = answers[-1] if answers else None
+        return {
+            "id": card_id(self.query_id, self.doc_id),
+            "query_id": card_id(self.query_id, ""),
+            "place": self.place,
+            "query": self.query,
+            "title": _json(self.title),
+            "text": _json(self.text),
+            "full": None if self.full is None else _json(self.full),
+            "more": self.more,
+            "hash": self.content_hash,
+            "passage": self.passage,
+            "position": self.position,
+            "answers": [{"grade": row.grade, "row": row.row_id} for row in answers],
+            "note": last.note if last else "",
+        }
+
+
+def label_card(labels: LabelSession, pair: JudgingPair, corpus: Corpus, position: int) -> LabelCard:
+    """The card of a pair. A document that the corpus no longer has is shown as empty."""
+    query = labels.queries.get(pair.query_id, pair.query_id)
+    languages = corpus.languages
+    words = marker(query, next(iter(languages)) if len(languages) == 1 else "")
+    known = pair.doc_id in corpus.document_ids
+    document = corpus.whole_document(pair.doc_id) if known else Document(pair.doc_id, "")
+    passage, start, end = _best_passage(document, corpus, words)
+    whole = (start, end) == (0, len(document.text))
+    cut = len(document.text) > _FULL_CHARS
+    count = "the first 40,000 characters" if cut else "the full text"
+    number = list(labels.queries).index(pair.query_id) + 1 if pair.query_id in labels.queries else 1
+    return LabelCard(
+        pair.query_id,
+        pair.doc_id,
+        f"Question {number} of {max(1, len(labels.queries))}",
+        query,
+        words.segments(document.title) if document.title else (),
+        words.segments(document.text[start:end]) if known else (Segment("(no longer there)"),),
+        None if whole else words.segments(document.text[:_FULL_CHARS]),
+        f"Show {count}",
+        corpus.document_hash(pair.doc_id),
+        passage,
+        position,
+    )
+
+
+def _best_passage(document: Document, corpus: Corpus, words: Marker) -> tuple[str, int, int]:
+    """The passage with the most different words of the query: its id where there is one, its place.
+
+    Which passage a pipeline went by is not asked: the judge is not to know.
+    """
+    text = document.text
+    if len(text) <= LONG_CHARS:
+        return "", 0, len(text)
+    spans = [("", start, end) for start, end in passage_spans(text[:_FULL_CHARS], _PASSAGE)]
+    passages = corpus.passages_of.get(document.id, [])
+    if passages and all("passage_span" in passage.meta for passage in passages):
+        spans = [(p.id, *p.meta["passage_span"]) for p in passages]
+
+    def weight(span: tuple[str, int, int]) -> tuple[int, int]:
+        part = text[span[1] : span[2]]
+        matches = [part[start:end].casefold() for start, end in words.spans(part)]
+        return len(set(matches)), len(matches)
+
+    return max(spans, key=weight)
+
+
+def _json(segments: Iterable[Segment]) -> JsonSegments:
+    return [(segment.text, segment.marked) for segment in segments]
+
+
+def answers_of(judgments: Iterable[Judgment], judge: str) -> dict[str, list[Judgment]]:
+    """By card, the answers of a judge that were not taken back, the earliest first.
+
+    Args:
+        judgments: all rows of the session in their order, undoing ones too.
+        judge: whose.
+    """
+    rows = [row for row in judgments if row.judge == judge]
+    undone = {row.undoes for row in rows}
+    answers: dict[str, list[Judgment]] = {}
+    for row in rows:
+        if row.undoes is None and row.row_id not in undone:
+            card = card_id(*key_of(row))
+            answers.setdefault(card, []).append(row)
+    return answers
+
+
+def pace_words(progress: SessionProgress, judge: str) -> list[str]:
+    """`9 s each`, `about 8 min left`: of this judge, as far as they are known."""
+    mine = next((one for one in progress.judges if one.judge == judge), None)
+    if mine is None or mine.pace_s is None:
+        return []
+    active = max(1, sum(one.grades > 0 for one in progress.judges))
+    minutes = progress.left * mine.pace_s / 60 / active
+    return [f"{mine.pace_s:.0f} s each", f"about {minutes_words(minutes)} left"]
+
+
+def minutes_words(minutes: float) -> str:
+    """`under a minute`, `12 min`, `1.5 h`."""
+    if minutes < 1:
+        return "under a minute"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def stop_words(stop: StopReason) -> tuple[str, str]:
+    """Title and sentence of the screen on which there is nothing more to judge."""
+    if stop is StopReason.BUDGET:
+        return "That was the budget", "All grades that were planned are given. Thank you."
+    if stop is StopReason.ALL_JUDGED:
+        return "All judged", "Every document of this session has its grade. Thank you."
+    return "", ""
+
+
+def estimate_words(effort: EffortEstimate) -> str:
+    """`200 to 480 grades at about 11 s each: 37 to 88 minutes of judging in all.`"""
+    grades = _range(*effort.grades)
+    low, high = (max(1, round(minutes)) for minutes in effort.minutes)
+    basis = "the pace on this corpus so far" if effort.measured else "by the length of the texts"
+    return (
+        f"{grades} grades at about {effort.seconds_per_grade:.0f} s each ({basis}): "
+        f"{_range(low, high)} minutes of judging, all judges together."
+    )
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def queries_left(labels: LabelSession, queue: Sequence[JudgingPair]) -> list[dict[str, str]]:
+    """Each query of the session with what is left of it for a judge."""
+    left = Counter(pair.query_id for pair in queue)
+    return [
+        {
+            "id": card_id(query_id, ""),
+            "text": text,
+            "left": counted(left[query_id], "document") if left[query_id] else "done",
+        }
+        for query_id, text in labels.queries.items()
+    ]
