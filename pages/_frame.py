@@ -14,6 +14,7 @@ PAGES = (
     ("evaluate.py", "Evaluate", ":material/monitoring:", "A query set through pipelines."),
     ("calibrate.py", "Calibrate", ":material/speed:", "What a score is worth."),
     ("train.py", "Train", ":material/model_training:", "Several signals into one order."),
+    ("label.py", "Label", ":material/grading:", "Judge what is relevant."),
     ("corpora.py", "Corpora", ":material/library_books:", "Bring and look at documents."),
     ("models.py", "Models", ":material/memory:", "What can run here and now."),
 )

@@ -240,54 +240,6 @@ class JudgmentStore:
                     connection.execute(insert(PAIR_CLAIMS).values(values))
             return granted
 
-    def hold(
-        self,
-        session_id: str,
-        judge: str,
-        pairs: Sequence[tuple[JudgingPair, int]],
-        lease_s: float,
-    ) -> list[JudgingPair]:
-        """Let a judge hold these pairs and no others for `lease_s` seconds, in one transaction.
-
-        Args:
-            session_id: the session.
-            judge: who is to grade them.
-            pairs: each with how many judges may grade it in the session.
-            lease_s: as in `claim`.
-
-        Returns:
-            Those that the judge holds now, in their order: the others are held or graded by others.
-        """
-        now = datetime.now(UTC)
-        of_session = PAIR_CLAIMS.c.session_id == session_id
-        with self._database.writing(f"session {session_id}") as connection:
-            leaving = (PAIR_CLAIMS.c.until <= now) | (PAIR_CLAIMS.c.judge == judge)
-            connection.execute(delete(PAIR_CLAIMS).where(of_session, leaving))
-            columns = (PAIR_CLAIMS.c.query_id, PAIR_CLAIMS.c.doc_id, PAIR_CLAIMS.c.judge)
-            others: dict[tuple[str, str], set[str]] = defaultdict(set)
-            for query_id, doc_id, name in connection.execute(select(*columns).where(of_session)):
-                others[query_id, doc_id].add(name)
-            query_ids = {pair.query_id for pair, _ in pairs}
-            graded = _select(JUDGMENTS).where(
-                JUDGMENTS.c.session_id == session_id, JUDGMENTS.c.query_id.in_(query_ids)
-            )
-            for row in current_rows(map(_judgment, connection.execute(graded))):
-                others[row.query_id, row.doc_id].add(row.judge)
-            free = [
-                pair
-                for pair, judges in pairs
-                if len(others[pair.query_id, pair.doc_id] - {judge}) < judges
-            ]
-            if free:
-                shared = {
-                    "session_id": session_id,
-                    "judge": judge,
-                    "until": now + timedelta(seconds=lease_s),
-                }
-                rows = [{"query_id": p.query_id, "doc_id": p.doc_id, **shared} for p in free]
-                connection.execute(insert(PAIR_CLAIMS), rows)
-            return free
-
     def release(self, session_id: str, judge: str, pair: JudgingPair) -> None:
         """Give a pair back; nothing happens if the judge does not hold it."""
         with self._database.writing(f"session {session_id}") as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -463,7 +463,7 @@ class LabelDesk:
             (pair, sessions.wanted_judges(self.labels, pair, MAX_JUDGES))
             for pair in queue[: min(count, fair)]
         ]
-        return self._store.hold(self.labels.session_id, judge, wanted, CLAIM_S)
+        return self._store.claim_many(self.labels.session_id, judge, wanted, CLAIM_S)
 
     def record_grade(self, judge: str, entry: GradeEntry) -> Judgment:
         """Store one answer; it is on the disk when this returns.
@@ -509,11 +509,24 @@ class LabelDesk:
         return None
 
 
-def open_desk(session_id: str, corpus: Corpus, home: Path | None = None) -> LabelDesk:
+def open_desk(
+    session_id: str, open_corpus: Callable[[str], Corpus], home: Path | None = None
+) -> LabelDesk:
     """The desk of a stored session.
 
+    Args:
+        session_id: of the session.
+        open_corpus: gives the corpus of a name.
+        home: the data folder.
+
     Raises:
-        InvalidInput: there is no such session.
+        InvalidInput: there is no such session, or its corpus is not here.
     """
     store = JudgmentStore.open(home)
-    return LabelDesk(store.session(session_id), corpus, store)
+    labels = store.session(session_id)
+    return LabelDesk(labels, open_corpus(labels.corpus), store)
+
+
+def kept_sessions(corpus: str, home: Path | None = None) -> list[LabelSession]:
+    """The sessions of a corpus, the newest first."""
+    return JudgmentStore.open(home).sessions(corpus)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
@@ -24,7 +25,7 @@ LONG_CHARS = 1500
 """Longer documents begin with their best passage."""
 _PASSAGE = PassageOptions(max_tokens=220, overlap=0)
 _FULL_CHARS = 40_000
-_RECENT = 20
+WAITING = "Other judges have what is left on their screens. This page looks again by itself."
 JsonSegments = list[tuple[str, bool]]
 
 
@@ -127,7 +128,7 @@ def _json(segments: Iterable[Segment]) -> JsonSegments:
 
 
 def answers_of(judgments: Iterable[Judgment], judge: str) -> dict[str, list[Judgment]]:
-    """By card, the answers of a judge that were not taken back, the earliest first.
+    """By card, the answers of a judge that were not taken back; what was answered last is last.
 
     Args:
         judgments: all rows of the session in their order, undoing ones too.
@@ -139,7 +140,7 @@ def answers_of(judgments: Iterable[Judgment], judge: str) -> dict[str, list[Judg
     for row in rows:
         if row.undoes is None and row.row_id not in undone:
             card = card_id(*key_of(row))
-            answers.setdefault(card, []).append(row)
+            answers[card] = [*answers.pop(card, []), row]
     return answers
 
 
@@ -184,14 +185,55 @@ def _range(low: int, high: int) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def queries_left(labels: LabelSession, queue: Sequence[JudgingPair]) -> list[dict[str, str]]:
-    """Each query of the session with what is left of it for a judge."""
-    left = Counter(pair.query_id for pair in queue)
+def queries_left(
+    labels: LabelSession, order: Iterable[JudgingPair], answers: Mapping[str, Sequence[Judgment]]
+) -> list[dict[str, str]]:
+    """Each query of the session with what this judge has not graded of it."""
+    left = Counter(pair.query_id for pair in order if card_id(*key_of(pair)) not in answers)
     return [
         {
             "id": card_id(query_id, ""),
             "text": text,
-            "left": counted(left[query_id], "document") if left[query_id] else "done",
+            "left": f"{left[query_id]:,} left" if left[query_id] else "done",
         }
         for query_id, text in labels.queries.items()
     ]
+
+
+def session_line(labels: LabelSession) -> str:
+    """`148 documents, 12 questions · 2026-01-02 · simulated judges`."""
+    size = counted(len(labels.pairs), "document")
+    queries = counted(len({pair.query_id for pair in labels.pairs}), "question")
+    line = f"{size}, {queries} · {labels.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{line} · simulated judges" if labels.simulated else line
+
+
+def welcome(labels: LabelSession) -> str:
+    """What a judge who opens a link is told first."""
+    questions = counted(len({pair.query_id for pair in labels.pairs}), "question")
+    return (
+        f"You will see {questions}, each with one document after another. Say how well each "
+        "document answers. There are keys for everything; **?** lists them. You may stop at any "
+        "moment and go on later by the same link: each answer is kept at once."
+    )
+
+
+def unknown_judge(labels: LabelSession, judge: str) -> InvalidInput:
+    """That a link names somebody who is not a judge of the session."""
+    return InvalidInput(
+        f"{judge} is not one of the judges of {labels.title}.",
+        hint="Choose your name below, or ask the lead for your own link.",
+    )
+
+
+def progress_sentence(progress: SessionProgress) -> str:
+    """`64 of 148 grades in 22 min; about 30 min of judging left.`"""
+    spent = f"{progress.grades:,} of {counted(progress.planned, 'grade')}"
+    if progress.grades:
+        spent += f" in {minutes_words(progress.minutes_spent)} of judging"
+    left = progress.minutes_left
+    if progress.stop is StopReason.BUDGET:
+        return f"{spent}. The budget is used up."
+    if progress.stop is StopReason.ALL_JUDGED:
+        return f"{spent}. Everything is judged."
+    return f"{spent}; about {minutes_words(left)} left." if left is not None else f"{spent}."

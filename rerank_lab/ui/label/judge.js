@@ -83,11 +83,9 @@ class Screen {
   }
 
   leave() {
-    if (!this.root.isConnected || !this.root.host?.isConnected) {
-      this.listening?.abort();
-      this.listening = null;
-      this.timers.forEach(clearInterval);
-    }
+    this.listening?.abort();
+    this.listening = null;
+    this.timers.forEach(clearInterval);
   }
 
   send() {
@@ -98,6 +96,7 @@ class Screen {
       events: this.outbox,
       skipped: this.skipped,
       query: this.query,
+      current: this.now()?.id ?? "",
     });
   }
 
@@ -125,30 +124,20 @@ class Screen {
     }
     const touched = new Set(this.outbox.map((event) => event.card));
     for (const card of [...data.recent, ...data.cards]) {
-      const known = this.cards.get(card.id);
-      if (known && touched.has(card.id)) continue; // what was pressed here is newer
-      if (known?.at === this.now()?.id && known) card.at = known.at;
-      this.cards.set(card.id, card);
+      if (!touched.has(card.id)) this.cards.set(card.id, card); // else what was pressed is newer
     }
-    const judged = new Set(this.trail);
-    const earlier = data.recent.map((card) => card.id).filter((id) => !judged.has(id));
-    if (first) this.trail = [...earlier, ...this.trail.filter((id) => this.cards.has(id))];
-    const done = new Set(this.trail.filter((id) => this.judgedHere(id)));
+    if (first) this.trail = data.recent.map((card) => card.id);
     const current = this.coming[0];
-    const next = data.cards.map((card) => card.id).filter((id) => !done.has(id));
-    const stays = current && !done.has(current) && !first && !this.jumping && !this.retired(current);
+    const next = data.cards.map((card) => card.id).filter((id) => !this.answered(id));
+    const stays = current && !this.answered(current) && !this.jumping && !data.gone.includes(current);
     this.coming = stays ? [current, ...next.filter((id) => id !== current)] : next;
+    if (data.stop && !this.outbox.length) this.coming = [];
     this.jumping = false;
     this.draw(first || this.shown !== this.now()?.id);
   }
 
-  // A document that another tab of this judge, or another judge, has finished in the meantime.
-  retired(id) {
-    return this.data.gone.includes(id) && this.seconds() < 1;
-  }
-
-  judgedHere(id) {
-    return this.cards.get(id)?.answered;
+  answered(id) {
+    return Boolean(this.cards.get(id)?.answers.length);
   }
 
   begin(data) {
@@ -195,11 +184,10 @@ class Screen {
     const card = this.now();
     if (!card || performance.now() - this.drawnAt < BLIND_PRESS_MS) return;
     const note = this.notes.get(card.id) ?? card.note;
-    this.push({ kind: "grade", grade, note, seconds: Math.round(this.seconds() * 10) / 10 }, card);
-    card.answers = [...(card.answers || (card.answered ? [card.grade] : [])), grade];
-    card.grade = grade;
+    const seconds = Math.round(this.seconds() * 10) / 10;
+    const sent = this.push({ kind: "grade", grade, note, seconds }, card);
+    card.answers.push({ grade, token: sent });
     card.note = note;
-    card.answered = true;
     this.notes.delete(card.id);
     this.trail = [...this.trail.filter((id) => id !== card.id), card.id];
     this.coming = this.coming.filter((id) => id !== card.id);
@@ -213,15 +201,14 @@ class Screen {
     const id = this.trail[this.trail.length - 1];
     const card = this.cards.get(id);
     if (!card) return this.say("Nothing to undo.");
-    this.push({ kind: "undo" }, card);
-    card.answers = (card.answers || [card.grade]).slice(0, -1);
-    card.answered = card.answers.length > 0;
-    card.grade = card.answered ? card.answers[card.answers.length - 1] : null;
-    if (!card.answered) {
+    const taken = card.answers.pop();
+    this.push({ kind: "undo", row: taken.row ?? 0, undoes: taken.token ?? "" }, card);
+    if (this.answered(id)) this.back = 1;
+    else {
       this.trail.pop();
       this.coming = [id, ...this.coming.filter((other) => other !== id)];
       this.back = 0;
-    } else this.back = 1;
+    }
     this.last = "Undone";
     this.changed();
   }
@@ -236,16 +223,17 @@ class Screen {
   }
 
   push(event, card) {
+    const name = token();
     this.outbox.push({
       ...event,
-      token: token(),
+      token: name,
       card: card.id,
       position: card.position,
       hash: card.hash,
       passage: card.passage,
-      at: new Date().toISOString(),
     });
     this.pressedAt = performance.now();
+    return name;
   }
 
   changed() {
@@ -302,7 +290,7 @@ class Screen {
       this.mine(event);
       return this.focusDocument();
     }
-    if (typing) return event.stopImmediatePropagation && this.root.contains(target) ? event.stopPropagation() : undefined;
+    if (typing) return;
     if (dialog) {
       if (event.key === "?") {
         this.mine(event);
@@ -311,9 +299,10 @@ class Screen {
       return;
     }
     if (document.querySelector('[data-testid="stDialog"], [role="menu"], [role="listbox"]')) return;
-    const digit = /^\d$/.test(event.key) ? event.key : /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
-    const grade = digit && !event.shiftKey | /^\d$/.test(event.key)
-      ? this.data.scale.find((one) => String(one.value) === digit) : null;
+    // On keyboards where digits need Shift, the key itself counts.
+    const digit = /^\d$/.test(event.key)
+      ? event.key : !event.shiftKey && /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
+    const grade = this.data.scale.find((one) => String(one.value) === digit);
     const action = ALSO[event.key] || TOOLS.find((tool) => tool[1] === event.key.toLowerCase())?.[0];
     if (!grade && !action) return;
     this.mine(event);
@@ -388,7 +377,7 @@ class Screen {
     else this.drawEmpty();
     for (const button of this.root.querySelectorAll(".grades button")) {
       button.disabled = !card;
-      const chosen = Boolean(card?.answered) && card.grade === Number(button.dataset.grade);
+      const chosen = card?.answers.at(-1)?.grade === Number(button.dataset.grade);
       button.setAttribute("aria-pressed", String(chosen));
     }
     this.enable("skip", card && !this.back);
@@ -410,9 +399,11 @@ class Screen {
     more.hidden = !card.full;
     more.textContent = this.open ? "Show the best passage only" : card.more;
     const earlier = this.$(".seen");
-    earlier.hidden = !this.back && !card.answered;
-    const answer = card.answered ? `You said: ${this.named(card.grade)}. ` : "";
-    earlier.textContent = `${answer}Press a key to change it, → to go on.`;
+    const answer = card.answers.at(-1);
+    earlier.hidden = !answer;
+    if (answer) {
+      earlier.textContent = `You said: ${this.named(answer.grade)}. A key changes it, → goes on.`;
+    }
     const note = this.$(".note");
     const written = this.notes.get(card.id) ?? card.note ?? "";
     if (fresh) {

@@ -12,7 +12,7 @@ from rerank_lab.ui.shared import state
 COMPARE, EVALUATE, CORPORA = "Compare", "Evaluate", "Corpora"
 """Titles of pages."""
 COMPARE_PAGE, EVALUATE_PAGE, CORPORA_PAGE = "compare.py", "evaluate.py", "corpora.py"
-MODELS_PAGE = "models.py"
+MODELS_PAGE, LABEL_PAGE = "models.py", "label.py"
 
 
 def compare_button(

@@ -1,0 +1,1 @@
+"""The Label page: setting up, judging, and the lead's view."""

@@ -1,0 +1,27 @@
+"""What the address of the Label page holds: the session, the judge, and which side of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import streamlit as st
+
+SESSION, JUDGE, VIEW = "session", "judge", "view"
+"""URL parameters."""
+
+
+class LabelView(StrEnum):
+    """The judge's screen, or the lead's."""
+
+    JUDGE = "judge"
+    LEAD = "lead"
+
+
+def opened(session_id: str, judge: str = "", view: LabelView = LabelView.JUDGE) -> None:
+    """Show a session, "" for the list of all. Call it from a callback only."""
+    values = {SESSION: session_id, JUDGE: judge, VIEW: view if view is LabelView.LEAD else ""}
+    for name, value in values.items():
+        if value:
+            st.query_params[name] = value
+        else:
+            st.query_params.pop(name, None)
