@@ -94,6 +94,7 @@ def _judging(desk: LabelDesk, name: str) -> None:
         parts.error_card(error, key="label_judge")
         _who(desk)
         return
+    st.session_state["judge"] = judge  # also who grades on Compare
     judging.draw(desk, judge)
 
 

@@ -102,10 +102,11 @@ def _request(screen: Screen, corpus: Corpus) -> SessionRequest:
         key=f"label_queries_{corpus.name}_{linked}",
         placeholder=f"All {len(texts):,} questions",
     )
+    on_screen = [str(spec) for spec in screen.pipelines]
     specs = st.multiselect(
         "Pipelines whose results are judged",
-        list(screen.pipelines),
-        default=list(screen.pipelines),
+        on_screen,
+        default=on_screen,
         key="label_pipelines",
         accept_new_options=True,
         wrap=True,
