@@ -32,10 +32,10 @@ from rerank_lab.judging.sessions import PairKey, SessionProgress, key_of
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.grading import judge_name
 from rerank_lab.services.session import Bound, Session
 
 MAX_JUDGES = 50
-MAX_NAME_CHARS = 60
 CLAIM_S = 180.0
 """How long a document stays with the judge who has it, when nothing is heard of them any more."""
 _RUN_DEPTH = 50
@@ -112,7 +112,7 @@ class SessionRequest:
                 hint="Correct these values.",
             )
         for name in self.judges:
-            checked_name(name)
+            judge_name(name)
         if len(set(self.judges)) < len(self.judges) or len(self.judges) > MAX_JUDGES:
             raise InvalidInput(
                 "A judge is named twice, or there are too many.",
@@ -123,20 +123,6 @@ class SessionRequest:
                 "Control questions need judgments of the corpus on the same scale.",
                 hint="Choose the scale that the corpus was judged on, or no control questions.",
             )
-
-
-def checked_name(name: str) -> str:
-    """A judge's name as it is stored: on one line, without spaces around it.
-
-    Raises:
-        InvalidInput: it is empty or too long.
-    """
-    flat = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    if not flat or len(flat) > MAX_NAME_CHARS:
-        raise InvalidInput(
-            f"A judge's name has 1 to {MAX_NAME_CHARS} characters.", hint="Choose another name."
-        )
-    return flat
 
 
 def controls_possible(corpus: Corpus, scale: Scale) -> bool:
@@ -268,7 +254,7 @@ def pooled_session(
         datetime.now(UTC),
         request.scale,
         request.guidelines or request.scale.guidelines,
-        tuple(map(checked_name, request.judges)),
+        tuple(map(judge_name, request.judges)),
         request.overlap,
         request.budget,
         request.order,

@@ -6,7 +6,8 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import LabelSession
-from rerank_lab.services.labelling import LabelDesk, checked_name, kept_sessions, open_desk
+from rerank_lab.services.grading import judge_name
+from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
 from rerank_lab.ui.label import judge as judging
 from rerank_lab.ui.label import lead, setup
 from rerank_lab.ui.label.address import JUDGE, SESSION, VIEW, LabelView, opened
@@ -87,7 +88,7 @@ def _opened_desk(session_id: str, home: str) -> LabelDesk:
 def _judging(desk: LabelDesk, name: str) -> None:
     labels = desk.labels
     try:
-        judge = checked_name(name)
+        judge = judge_name(name)
         if labels.judges and judge not in labels.judges:
             raise views.unknown_judge(labels, judge)
     except LabError as error:

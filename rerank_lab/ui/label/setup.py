@@ -112,6 +112,24 @@ def _request(screen: Screen, corpus: Corpus) -> SessionRequest:
         wrap=True,
         help="Their first documents are put together, without saying who brought which.",
     )
+    depth, judges, overlap = _effort()
+    scale, guidelines = _scale()
+    request = SessionRequest(
+        title.strip() or "Labels",
+        tuple(pipeline.spec for pipeline in parsed_pipelines(specs)),
+        tuple(query_ids),
+        depth,
+        judges,
+        scale,
+        guidelines,
+        overlap=overlap,
+    )
+    with st.expander("More", key="label_more"):
+        return _with_more(request, corpus)
+
+
+def _effort() -> tuple[int, tuple[str, ...], float]:
+    """How many documents of each pipeline, who judges, and the share that two judge."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         depth = st.selectbox(
             "Documents of each", _DEPTHS, index=_DEPTHS.index(5), key="label_depth", width=150
@@ -134,19 +152,7 @@ def _request(screen: Screen, corpus: Corpus) -> SessionRequest:
             width=200,
             help="So that you see whether judges agree. It costs as many grades more.",
         )
-    scale, guidelines = _scale()
-    request = SessionRequest(
-        title.strip() or "Labels",
-        tuple(pipeline.spec for pipeline in parsed_pipelines(specs)),
-        tuple(query_ids),
-        int(depth or 5),
-        tuple(judges),
-        scale,
-        guidelines,
-        overlap=int(overlap or 0) / 100,
-    )
-    with st.expander("More", key="label_more"):
-        return _with_more(request, corpus)
+    return int(depth or 5), tuple(judges), int(overlap or 0) / 100
 
 
 def _scale() -> tuple[Scale, str]:
