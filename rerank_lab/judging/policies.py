@@ -49,6 +49,11 @@ class PairDecision:
         """Whether the judges gave different grades."""
         return len({row.grade for row in self.rows}) > 1
 
+    @property
+    def by_llm(self) -> bool:
+        """Whether language models alone decided."""
+        return all(row.kind is JudgeKind.LLM for row in self.rows)
+
 
 def current_rows(rows: Iterable[Judgment]) -> list[Judgment]:
     """Of each judge and pair the newest row that is not undone, in ascending order of `row_id`.

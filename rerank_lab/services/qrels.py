@@ -19,7 +19,7 @@ from rerank_lab.core.paths import data_home
 from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis
-from rerank_lab.judging.policies import Policy, qrels_of
+from rerank_lab.judging.policies import Policy, pair_decisions
 from rerank_lab.judging.records import JudgeKind, JudgingPair, Judgment, PairOrigin
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class LabLabels:
         unchecked: how many of the usable ones say nothing of the text that was judged.
         unknown: how many name a query or a document that nobody has here.
         queries: queries of the lab, not of the corpus, that a usable label names.
+        trusted: LLM judges that were compared with people and may count.
     """
 
     usable: tuple[Judgment, ...] = ()
@@ -75,6 +76,7 @@ class LabLabels:
     unchecked: int = 0
     unknown: int = 0
     queries: tuple[Query, ...] = ()
+    trusted: frozenset[str] = frozenset()
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -83,8 +85,9 @@ class LabLabels:
 
     @property
     def llm_judges(self) -> tuple[str, ...]:
-        """The LLM judges among them."""
-        return tuple(sorted({row.judge for row in self.usable if row.kind is JudgeKind.LLM}))
+        """The LLM judges among them that may count."""
+        names = {row.judge for row in self.usable if row.kind is JudgeKind.LLM}
+        return tuple(sorted(names & self.trusted))
 
     @property
     def by_people(self) -> bool:
@@ -112,6 +115,8 @@ def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
     if store is None:
         return LabLabels()
     rows = [row for row in store.current(corpus.name) if row.kind is not JudgeKind.SIMULATED]
+    from rerank_lab.judging.llm_judge.trust import allowed_llm_judges
+
     own_ids = {query.id for query in corpus.queries}
     lab_queries = _lab_queries(corpus, store, own_ids) if rows else {}
     known_ids = own_ids | lab_queries.keys()
@@ -133,6 +138,7 @@ def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
         sum(not row.content_hash for row in usable),
         unknown,
         tuple(query for query_id, query in lab_queries.items() if query_id in judged),
+        allowed_llm_judges(store.comparisons(corpus.name), corpus.name),
     )
 
 
@@ -163,6 +169,7 @@ def with_judgments(
         home: the data folder; None for the usual one.
 
     Raises:
+        InvalidInput: an LLM judge is to count that was not compared with people.
         LabError: the lab database cannot be read.
     """
     if source is not None and source.source == OWN:
@@ -172,8 +179,9 @@ def with_judgments(
         if not labels.by_people:
             return _by_itself(corpus)
         source = JudgmentSource()
-    grades = qrels_of(labels.usable, source.policy, llm_judges=frozenset(source.llm_judges))
     own: Qrels = corpus.qrels if source.source == BOTH else {}
+    people, llm = grades_of(labels, source, own)
+    grades = {q: {**llm.get(q, {}), **people.get(q, {})} for q in sorted({*people, *llm})}
     qrels, overridden = _merged(own, grades, source.winner)
     from_lab = _count(grades)
     if source.winner == OWN:
@@ -192,6 +200,32 @@ def with_judgments(
         digest=_digest(source, qrels),
     )
     return corpus.with_judgments((*corpus.queries, *labels.queries), qrels, basis)
+
+
+def grades_of(labels: LabLabels, source: JudgmentSource, own: Qrels) -> tuple[Qrels, Qrels]:
+    """The lab's grades: those that people decided, and those that only LLM judges gave.
+
+    An LLM judge has no say where the corpus itself (`own`) judges a pair.
+
+    Raises:
+        InvalidInput: an LLM judge is to count that was not compared with people.
+    """
+    untrusted = sorted(set(source.llm_judges) - labels.trusted)
+    if untrusted:
+        raise InvalidInput(
+            f"{untrusted[0]} was not compared with people on this corpus, or too little agrees.",
+            hint="Compare it first: `rerank-lab labels judge ... --trust` says what is missing.",
+        )
+    people: dict[str, dict[str, int]] = {}
+    llm: dict[str, dict[str, int]] = {}
+    for one in pair_decisions(
+        labels.usable, source.policy, llm_judges=frozenset(source.llm_judges)
+    ):
+        if not one.by_llm:
+            people.setdefault(one.query_id, {})[one.doc_id] = one.grade
+        elif one.doc_id not in own.get(one.query_id, {}):
+            llm.setdefault(one.query_id, {})[one.doc_id] = one.grade
+    return people, llm
 
 
 def source_of(basis: JudgmentBasis) -> JudgmentSource:

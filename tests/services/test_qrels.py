@@ -13,6 +13,12 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import plan
+from rerank_lab.judging.llm_judge.trust import (
+    Consistency,
+    GradePair,
+    JudgeTrust,
+    compare_with_people,
+)
 from rerank_lab.judging.policies import Policy
 from rerank_lab.judging.records import (
     JudgeKind,
@@ -115,15 +121,39 @@ def test_simulated_labels_never_count() -> None:
     assert with_judgments(CORPUS, JudgmentSource("lab")).qrels == {}
 
 
-def test_an_llm_counts_only_when_it_is_named_and_never_against_a_human() -> None:
-    llm = replace(label("q2", "d1", 3, "umbrela"), kind=JudgeKind.LLM)
+def compared(judge: str) -> JudgeTrust:
+    """A comparison in which a judge agrees with people on 40 documents of 8 queries."""
+    pairs = [GradePair(f"q{n % 8}", f"d{n}", n % 4, n % 4) for n in range(40)]
+    comparison = compare_with_people(
+        pairs, (0, 1, 2, 3), judge=judge, corpus="pets", against="lab", compared_at=NOW
+    )
+    return replace(comparison, repeat=Consistency(10, 10))
+
+
+def test_an_llm_counts_only_when_it_is_named_and_compared_and_never_against_a_human() -> None:
+    llm = replace(label("q2", "d1", 3, "llm:m:1"), kind=JudgeKind.LLM)
     store = keep(llm)
     assert with_judgments(CORPUS).basis.source == "own"
     store.append([label("q2", "d2", 1), replace(llm, doc_id="d2", content_hash="")])
     assert with_judgments(CORPUS).qrels["q2"] == {"d2": 1}
-    judged = with_judgments(CORPUS, JudgmentSource(llm_judges=("umbrela",)))
+    source = JudgmentSource(llm_judges=("llm:m:1",))
+    with pytest.raises(InvalidInput, match="not compared with people"):
+        with_judgments(CORPUS, source)
+    assert lab_labels(CORPUS).llm_judges == ()
+    store.save_comparison(compared("llm:m:1"))
+    assert lab_labels(CORPUS).llm_judges == ("llm:m:1",)
+    judged = with_judgments(CORPUS, source)
     assert judged.qrels["q2"] == {"d1": 3, "d2": 1}
-    assert judged.basis.llm_judges == ("umbrela",)
+    assert judged.basis.llm_judges == ("llm:m:1",)
+
+
+def test_an_llm_never_overrides_what_the_corpus_judges_itself() -> None:
+    llm = replace(label("q1", "d1", 3, "llm:m:1"), kind=JudgeKind.LLM)
+    store = keep(llm, replace(llm, doc_id="d3", content_hash=""))
+    store.save_comparison(compared("llm:m:1"))
+    judged = with_judgments(CORPUS, JudgmentSource(llm_judges=("llm:m:1",)))
+    assert judged.qrels["q1"] == {"d1": 1, "d2": 0, "d3": 3}
+    assert (judged.basis.own, judged.basis.lab, judged.basis.overridden) == (2, 1, 0)
 
 
 def test_what_was_taken_back_and_what_nobody_can_tell_do_not_count() -> None:
