@@ -12,6 +12,7 @@ from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import (
     judged_collection,
+    open_collection,
     print_basis,
     print_problems,
     read_options,
@@ -31,10 +32,12 @@ from rerank_lab.evaluation.measure_names import parse_measures
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES, Averaging, Measured
 from rerank_lab.evaluation.measures import measure as measured
 from rerank_lab.evaluation.statistics import Paired
+from rerank_lab.judging.llm_judge.error import JudgeError
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services.evaluate import EvaluationRequest
+from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.views.evaluate import comparison_caveat, interval_note
 from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_files
 from rerank_lab.views.evaluate_notes import basis, shallow
@@ -65,8 +68,11 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     done = evaluations.run(request, corpus, ctx, engine)
     if done.unkept:
         output.note(f"Results are not kept. {done.unkept}")
+    errors = _judge_errors(arguments, done)
     if output.as_json:
-        output.json(done.to_json() | readings_json(corpus.meta))
+        of_judge = {spec: error.to_json() for spec, error in errors.items()}
+        more = {"judge_error": of_judge} if of_judge else {}
+        output.json(done.to_json() | readings_json(corpus.meta) | more)
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
             size = size_words(len(corpus.document_ids), len(corpus) if corpus.parent_of else 0)
@@ -79,10 +85,19 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
             print_problems(corpus.meta.get("problems", ()), output)
             output.line()
             print_results(done, output)
+            for spec, error in errors.items():
+                output.line(f"{numbered(done.design.pipelines)[spec]}: {error.sentence}")
         files.write(done, output)
         return 0
     _complain(done, output)
     return 2
+
+
+def _judge_errors(arguments: argparse.Namespace, done: Evaluation) -> Mapping[str, JudgeError]:
+    """What the errors of the LLM judges that count do to the differences; {} without any."""
+    if not done.design.basis.llm_judges:
+        return {}
+    return judge_errors(done, open_collection(arguments))
 
 
 @dataclass(frozen=True, slots=True)

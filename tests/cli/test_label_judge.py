@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
-from rerank_lab.testing.chat_server import FakeChat, Reply
+from rerank_lab.testing.chat_server import FakeChat, Reply, sorter
 from rerank_lab.testing.provider_servers import KEY
 
 Captured = pytest.CaptureFixture[str]
@@ -74,3 +74,39 @@ def test_a_prompt_is_printed_to_be_edited_and_used_from_its_file(
     file.write_text(file.read_text("utf-8").replace("{query}", "{question}"), "utf-8")
     assert main(words(folder, server, "--yes", "--prompt", str(file))) == 2
     assert "unknown placeholder {question}" in capsys.readouterr().err
+
+
+def test_evaluate_says_what_the_judges_error_does_to_a_difference(
+    server: FakeChat, tmp_path: Path, capsys: Captured
+) -> None:
+    """Twelve queries; two of three documents of each are judged by the corpus, one by the judge."""
+    server.mind = sorter(lambda _, texts: [3.0 if "good" in text else 0.0 for text in texts])
+    collection = tmp_path / "goods"
+    collection.mkdir()
+    rows: dict[str, list[dict[str, str]]] = {"corpus": [], "queries": []}
+    qrels = ["query-id\tcorpus-id\tscore"]
+    for n in range(16):
+        for kind in ("good", "bad", "other"):
+            text = f"topic{n} is {kind} here {f'topic{n} ' * (n % 3)}"
+            rows["corpus"].append({"_id": f"{kind}{n}", "text": text})
+        rows["queries"].append({"_id": f"q{n}", "text": f"topic{n}"})
+        qrels += [f"q{n}\tgood{n}\t3", f"q{n}\tbad{n}\t0"]
+    for name, lines in rows.items():
+        (collection / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    (collection / "qrels.tsv").write_text("\n".join(qrels) + "\n")
+    assert main(words(collection, server, "--depth", "3", "--yes", "--json")) == 0
+    judge = json.loads(capsys.readouterr().out)["judge"]
+    ask = ["evaluate", str(collection), "-p", "bm25", "bm25 >> mmr", "-m", "nDCG@10", "--json",
+           "--judgments", "both", "--llm-judge", judge]  # fmt: skip
+    assert main(ask) == 2
+    assert "not compared with people" in json.loads(capsys.readouterr().err)["message"]
+    assert main(words(collection, server, "--yes", "--trust", "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["may_enter_qrels"] is True
+    assert main(ask) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["judgments"]["lab"] == 16
+    (error,) = answer["judge_error"].values()
+    assert error["labels_drawn"] == 16
+    assert error["interval"][0] <= error["expected"] <= error["interval"][1]
+    assert main([word for word in ask if word != "--json"]) == 0
+    assert "than the judge's error" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.qrels import source_of
 from rerank_lab.ui.compare import cards, walk
@@ -59,6 +60,8 @@ def draw(
     st.html(evaluate_html.table(view, colours))
     if view.basis:
         st.caption(f":material/info: {parts.literal(view.basis)}")
+    if design.basis.llm_judges:
+        _judge_error(evaluation, view.primary, baseline)
     for note in (note for note in view.notes if note not in language):
         st.caption(f":material/info: {parts.literal(note)}")
     for text in kept_orders(evaluation):
@@ -68,6 +71,29 @@ def draw(
         st.fragment(_queries)(evaluation, view, links, colours)
     _downloads(evaluation, view.primary, baseline)
     _run_again(evaluation)
+
+
+def _judge_error(evaluation: Evaluation, primary: str, baseline: str) -> None:
+    """What the LLM judge's errors do to the differences, when it is asked for."""
+    if not st.toggle(
+        "Reckon with the LLM judge's error",
+        key=f"judge_error_{evaluation.id}",
+        help="Draws people's grades from the table of judge and people, and measures each time.",
+    ):
+        return
+    labels = pipeline_labels(evaluation.design.pipelines)[0]
+    with suppress(LabError):
+        for spec, sentence in _error_sentences(evaluation, primary, baseline, evaluation.id):
+            st.caption(f":material/balance: {parts.literal(f'{labels[spec]}: {sentence}')}")
+
+
+@st.cache_data(max_entries=32, show_spinner="Drawing people's grades")
+def _error_sentences(
+    _evaluation: Evaluation, primary: str, baseline: str, evaluation_id: str
+) -> list[tuple[str, str]]:
+    corpus = resources.corpus(_evaluation.design.corpus)
+    errors = judge_errors(_evaluation, corpus, primary=primary, baseline=baseline)
+    return [(spec, error.sentence) for spec, error in errors.items()]
 
 
 def _language_notes(evaluation: Evaluation) -> tuple[str, ...]:
