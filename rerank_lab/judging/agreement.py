@@ -104,7 +104,7 @@ class DisputedPair:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class JudgeAgreement:
     """How far judges agree.
 
     Attributes:
@@ -128,7 +128,7 @@ class Agreement:
 
 def agreement(
     by_judge: Mapping[str, Grades], settings: AgreementSettings = AgreementSettings()
-) -> Agreement:
+) -> JudgeAgreement:
     """Compare the grades of judges.
 
     Raises:
@@ -153,7 +153,7 @@ def agreement(
     measures["fleiss_kappa"] = _fleiss(shared, len(graded), settings)
     for name, distance in _ALPHA:
         measures[name] = _alpha(shared, distance, settings)
-    return Agreement(
+    return JudgeAgreement(
         judges={judge: len(grades) for judge, grades in graded.items()},
         cannot_tell={j: sum(g is None for g in grades.values()) for j, grades in by_judge.items()},
         pairs=len(shared),

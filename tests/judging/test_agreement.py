@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.judging import agreement as agreements
-from rerank_lab.judging.agreement import Agreement, AgreementSettings, agreement
+from rerank_lab.judging.agreement import JudgeAgreement, AgreementSettings, agreement
 
 Ratings = dict[str, dict[tuple[str, str], int | None]]
 X = None
@@ -24,7 +24,7 @@ def one_query_each(**judges: Sequence[int | None]) -> Ratings:
     }
 
 
-def value(result: Agreement, name: str) -> float:
+def value(result: JudgeAgreement, name: str) -> float:
     found = result.measures[name].value
     assert found is not None
     return found
@@ -65,7 +65,7 @@ def test_fleiss_of_his_own_worked_example() -> None:
 
 
 def test_cohen_of_a_textbook_table() -> None:
-    """Fifty grant proposals, two readers, yes or no: 20, 5 / 10, 15. Agreement .70, kappa .40.
+    """Fifty grant proposals, two readers, yes or no: 20, 5 / 10, 15. JudgeAgreement .70, kappa .40.
 
     The worked example of Wikipedia's article "Cohen's kappa" (simple example).
     """
