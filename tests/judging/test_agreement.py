@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.judging import agreement as agreements
-from rerank_lab.judging.agreement import JudgeAgreement, AgreementSettings, agreement
+from rerank_lab.judging.agreement import AgreementSettings, JudgeAgreement, agreement
 
 Ratings = dict[str, dict[tuple[str, str], int | None]]
 X = None
