@@ -41,6 +41,9 @@ class RatingSettings:
     seed: int = 0
 
 
+DEFAULT_RATING = RatingSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class Rating:
     """One pipeline.
@@ -91,9 +94,7 @@ class ArenaRatings:
         return len(self.ties)
 
 
-def ratings(
-    votes: Iterable[ArenaVote], settings: RatingSettings = RatingSettings()
-) -> ArenaRatings:
+def ratings(votes: Iterable[ArenaVote], settings: RatingSettings = DEFAULT_RATING) -> ArenaRatings:
     """Rate the pipelines of standing votes of one kind of judge.
 
     The result does not depend on the order of the votes.
@@ -125,7 +126,7 @@ def ratings(
 def ratings_by(
     votes: Iterable[ArenaVote],
     keys: Callable[[ArenaVote], Sequence[str]],
-    settings: RatingSettings = RatingSettings(),
+    settings: RatingSettings = DEFAULT_RATING,
 ) -> Mapping[str, ArenaRatings]:
     """The ratings of each judge, or of each query tag, by its own votes alone."""
     return {key: ratings(members, settings) for key, members in grouped(votes, keys).items()}

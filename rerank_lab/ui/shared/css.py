@@ -16,6 +16,10 @@ BUMP_SIDES, BUMP_UPRIGHT = 264, 96
 _RULES = """
 .st-key-url_state, .st-key-query_bar_away, .st-key-side_away { display: none; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
+.rl-asked { font-size: 1.5rem; line-height: 1.35; font-weight: 600; text-wrap: pretty;
+  overflow-wrap: anywhere; }
+.rl-side { border-top: 1px solid var(--rl-border); padding: .6rem 0; }
+.rl-side .rl-title { font-weight: 600; overflow-wrap: anywhere; }
 .rl-legend { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }
 .rl-head { display: flex; flex-wrap: wrap; align-items: baseline; column-gap: .45rem;
   font-size: .85rem; font-variant-numeric: tabular-nums; }
