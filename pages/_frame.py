@@ -12,10 +12,10 @@ HERE = Path(__file__).parent
 PAGES = (
     ("compare.py", "Compare", ":material/compare_arrows:", "One query, several pipelines."),
     ("evaluate.py", "Evaluate", ":material/monitoring:", "A query set through pipelines."),
+    ("label.py", "Label", ":material/grading:", "Judge what is relevant."),
     ("arena.py", "Arena", ":material/swords:", "Blind votes on what two pipelines answer."),
     ("calibrate.py", "Calibrate", ":material/speed:", "What a score is worth."),
     ("train.py", "Train", ":material/model_training:", "Several signals into one order."),
-    ("label.py", "Label", ":material/grading:", "Judge what is relevant."),
     ("corpora.py", "Corpora", ":material/library_books:", "Bring and look at documents."),
     ("models.py", "Models", ":material/memory:", "What can run here and now."),
 )

@@ -68,7 +68,7 @@ class ArenaRequest:
     @property
     def asks_providers(self) -> bool:
         """Whether a battle may send requests over the network."""
-        return any(calls_out(Pipeline(spec)) for spec in self.pipelines)
+        return any(map(calls_out, self.pipelines))
 
 
 def queue(

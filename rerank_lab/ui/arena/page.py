@@ -6,10 +6,11 @@ import streamlit as st
 
 from rerank_lab.charts import figures as charts
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.judging.arena.showing import ArenaMode
 from rerank_lab.judging.store import JudgmentStore
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services.arena import MIN_PIPELINES, SHOWN_DEPTHS, ArenaRequest
 from rerank_lab.ui.arena import ballot, results
 from rerank_lab.ui.compare import chips
@@ -36,7 +37,8 @@ def page() -> None:
         store = JudgmentStore.open(resources.engine().home)
         part = _part()
         if part == RATINGS:
-            results.draw(corpus, store, _colours(now))
+            slots = {str(at_depth(spec, now.depth)): n for spec, n in _colours(now).items()}
+            results.draw(corpus, store, slots)
         elif corpus.queries:
             _vote(now, corpus, store)
         else:
@@ -96,7 +98,7 @@ def _setup(now: Screen) -> ArenaRequest | None:
         missing = "at least two pipelines" if len(now.pipelines) < MIN_PIPELINES else "your name"
         st.caption(f"Before the first battle: {missing}.")
         return None
-    specs = tuple(Pipeline(spec).at_depth(now.depth).spec for spec in now.pipelines)
+    specs = tuple(at_depth(spec, now.depth) for spec in now.pipelines)
     try:
         return ArenaRequest(specs, judge, mode, top)
     except InvalidInput as error:
@@ -153,10 +155,8 @@ def _no_queries(corpus: Corpus) -> None:
             go_to("corpora.py", part="Change")
 
 
-def _colours(now: Screen) -> dict[str, int]:
-    """The colour of each pipeline, by the spec on screen and by the one that votes name."""
-    known: dict[str, int] = st.session_state.get("colours", {})
+def _colours(now: Screen) -> dict[PipelineSpec, int]:
+    known: dict[PipelineSpec, int] = st.session_state.get("colours", {})
     colours = pipeline_colours(now.pipelines, known, len(charts.LIGHT.pipelines))
     st.session_state["colours"] = colours
-    deepened = {str(Pipeline(spec).at_depth(now.depth)): slot for spec, slot in colours.items()}
-    return deepened | colours
+    return colours
