@@ -6,12 +6,15 @@ What a method returns is on the disk: killing the process afterwards loses nothi
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
@@ -43,8 +46,22 @@ from rerank_lab.judging.tables import (
 
 Record = TypeVar("Record", Judgment, ArenaVote)
 _CHUNK = 500
+_CORPORA_IN_MEMORY = 4
 _KINDS = {kind.value: kind for kind in JudgeKind}
 _SIDES = {side.value: side for side in ArenaSide}
+
+
+@dataclass(frozen=True)
+class _LoadedRows:
+    """The rows of a corpus up to a version of it, ascending by row id."""
+
+    version: str = ""
+    rows: list[Judgment] = field(default_factory=list)
+
+    @cached_property
+    def current(self) -> list[Judgment]:
+        """As `current_rows`."""
+        return current_rows(self.rows)
 
 
 class JudgmentStore:
@@ -52,6 +69,8 @@ class JudgmentStore:
 
     def __init__(self, database: LabDatabase) -> None:
         self._database = database
+        self._loading = threading.Lock()
+        self._loaded: dict[str, _LoadedRows] = {}
 
     @classmethod
     def open(cls, home: Path | None = None) -> JudgmentStore:
@@ -60,7 +79,8 @@ class JudgmentStore:
         Raises:
             InvalidInput, MissingExtra, StorageError: as `open_database` does.
         """
-        return cls(open_database(home))
+        database = open_database(home)
+        return _STORES.setdefault(database, cls(database))
 
     def append(self, judgments: Sequence[Judgment]) -> list[Judgment]:
         """Store judgments, all or none, and give them back in the same order with their row ids.
@@ -114,14 +134,17 @@ class JudgmentStore:
             judge: only of this judge.
             query_id: only for this query.
         """
+        if judge is None and query_id is None:
+            rows = self._rows_of(corpus).rows
+            return [row for row in rows if session_id is None or row.session_id == session_id]
         query = _select(JUDGMENTS).where(JUDGMENTS.c.corpus == corpus)
         filters = {"session_id": session_id, "judge": judge, "query_id": query_id}
         for column, value in filters.items():
             if value is not None:
                 query = query.where(JUDGMENTS.c[column] == value)
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(JUDGMENTS.c.row_id))
-            return [_judgment(row) for row in rows]
+            selected = connection.execute(query.order_by(JUDGMENTS.c.row_id))
+            return [_judgment(row) for row in selected]
 
     def current(
         self,
@@ -132,18 +155,41 @@ class JudgmentStore:
         query_id: str | None = None,
     ) -> list[Judgment]:
         """Of each judge and pair the newest row that is not undone; filters and order as `rows`."""
+        if session_id is None and judge is None and query_id is None:
+            return list(self._rows_of(corpus).current)
         return current_rows(
             self.rows(corpus, session_id=session_id, judge=judge, query_id=query_id)
         )
+
+    def _rows_of(self, corpus: str) -> _LoadedRows:
+        """Every row of a corpus; only those that were added since the last call are read.
+
+        Rows of one corpus are committed in the order of their ids, because `append` holds its lock
+        from before it takes them: nothing appears later below the last id that was read.
+        """
+        with self._loading, self._database.reading() as connection:
+            version = _version(connection, corpus)
+            loaded = self._loaded.pop(corpus, None) or _LoadedRows()
+            if loaded.version != version:
+                last = loaded.rows[-1].row_id if loaded.rows else 0
+                query = _select(JUDGMENTS).where(
+                    JUDGMENTS.c.corpus == corpus, JUDGMENTS.c.row_id > last
+                )
+                added = connection.execute(query.order_by(JUDGMENTS.c.row_id))
+                rows = [*loaded.rows, *map(_judgment, added)]
+                loaded = _LoadedRows(version, rows)
+            self._loaded[corpus] = loaded
+            while len(self._loaded) > _CORPORA_IN_MEMORY:
+                del self._loaded[next(iter(self._loaded))]
+            return loaded
 
     def version(self, corpus: str) -> str:
         """A hash of every judgment of the corpus in its order; "" while there is none.
 
         It changes with each row that is added, and two databases with the same rows agree on it.
         """
-        query = select(JUDGMENT_VERSIONS.c.version).where(JUDGMENT_VERSIONS.c.corpus == corpus)
         with self._database.reading() as connection:
-            return connection.scalar(query) or ""
+            return _version(connection, corpus)
 
     def save_session(self, session: LabelSession) -> None:
         """Store a session. One that nobody has judged in yet is replaced.
@@ -329,6 +375,9 @@ class JudgmentStore:
         return [msgspec.json.decode(content, type=JudgeTrust) for content in contents]
 
 
+_STORES: WeakKeyDictionary[LabDatabase, JudgmentStore] = WeakKeyDictionary()
+
+
 def _add_judgments(connection: Connection, rows: Sequence[Judgment]) -> list[Judgment]:
     """Insert the rows that are new, and move the version of their corpora on."""
     by_token = {key: _judgment(row) for key, row in _rows_by_token(connection, JUDGMENTS, rows)}
@@ -337,16 +386,21 @@ def _add_judgments(connection: Connection, rows: Sequence[Judgment]) -> list[Jud
     for row in new:
         by_corpus[row.corpus].append(row)
     for corpus, added in by_corpus.items():
-        where = JUDGMENT_VERSIONS.c.corpus == corpus
-        before = connection.scalar(select(JUDGMENT_VERSIONS.c.version).where(where))
-        digest = hashlib.sha256((before or "").encode())
+        before = _version(connection, corpus)
+        digest = hashlib.sha256(before.encode())
         digest.update(msgspec.json.encode(added))
         values = {"corpus": corpus, "version": digest.hexdigest()}
-        if before is None:
-            connection.execute(insert(JUDGMENT_VERSIONS).values(values))
-        else:
+        if before:
+            where = JUDGMENT_VERSIONS.c.corpus == corpus
             connection.execute(update(JUDGMENT_VERSIONS).where(where).values(values))
+        else:
+            connection.execute(insert(JUDGMENT_VERSIONS).values(values))
     return stored
+
+
+def _version(connection: Connection, corpus: str) -> str:
+    query = select(JUDGMENT_VERSIONS.c.version).where(JUDGMENT_VERSIONS.c.corpus == corpus)
+    return connection.scalar(query) or ""
 
 
 def _add_votes(connection: Connection, votes: Sequence[ArenaVote]) -> list[ArenaVote]:
@@ -461,7 +515,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _field_names(record: Judgment | ArenaVote) -> list[str]:
-    return [field.name for field in fields(record)]
+    return [one.name for one in fields(record)]
 
 
 def _select(table: Table) -> Select[Any]:

@@ -74,7 +74,7 @@ JUDGMENTS = Table(
     Index("judgments_pair", "corpus", "query_id", "doc_id"),
     Index("judgments_judge", "corpus", "judge"),
     Index("judgments_session", "session_id", "judge"),
-    Index("judgments_time", "corpus", "at"),
+    Index("judgments_order", "corpus", "row_id"),
     _unique_where("judgments_undone", "undoes", condition="undoes is not null"),
     _unique_where("judgments_token", "corpus", "token", condition="token <> ''"),
 )

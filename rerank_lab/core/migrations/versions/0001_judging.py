@@ -47,7 +47,7 @@ def _judgments() -> None:
     op.create_index("judgments_pair", "judgments", ["corpus", "query_id", "doc_id"])
     op.create_index("judgments_judge", "judgments", ["corpus", "judge"])
     op.create_index("judgments_session", "judgments", ["session_id", "judge"])
-    op.create_index("judgments_time", "judgments", ["corpus", "at"])
+    op.create_index("judgments_order", "judgments", ["corpus", "row_id"])
     _unique_where("judgments_undone", "judgments", ["undoes"], "undoes is not null")
     _unique_where("judgments_token", "judgments", ["corpus", "token"], "token <> ''")
     op.create_table(
