@@ -48,7 +48,6 @@ Record = TypeVar("Record", Judgment, ArenaVote)
 _CHUNK = 500
 _CORPORA_IN_MEMORY = 4
 _KINDS = {kind.value: kind for kind in JudgeKind}
-_SIDES = {side.value: side for side in ArenaSide}
 
 
 @dataclass(frozen=True)
@@ -551,12 +550,17 @@ def _claim_of(session_id: str, judge: str, pair: JudgingPair) -> tuple[ColumnEle
 
 
 def _judgment(row: Row[Any]) -> Judgment:
-    values = list(row)
-    values[5] = _KINDS[values[5]]
-    return Judgment(*values)
+    """The judgment of a row, whose columns stand in the order of its fields."""
+    corpus, query_id, doc_id, grade, judge, kind, at, *rest = row
+    return Judgment(corpus, query_id, doc_id, grade, judge, _KINDS[kind], _from_utc(at), *rest)
 
 
 def _vote(row: Row[Any]) -> ArenaVote:
-    values = list(row)
-    values[4], values[6] = _SIDES[values[4]], _KINDS[values[6]]
-    return ArenaVote(*values)
+    """The vote of a row, whose columns stand in the order of its fields."""
+    corpus, query_id, left, right, outcome, judge, kind, at, *rest = row
+    side = ArenaSide(outcome)
+    return ArenaVote(corpus, query_id, left, right, side, judge, _KINDS[kind], _from_utc(at), *rest)
+
+
+def _from_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -5,13 +5,10 @@ Columns stand in the order of the fields of the values in `records`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
-    Dialect,
     Double,
     Index,
     Integer,
@@ -20,27 +17,11 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
 METADATA = MetaData()
 _ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class UTCTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no time zone, so that it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The moment as the database keeps it."""
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The moment with its time zone."""
-        if value is None or value.tzinfo is UTC:
-            return value
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+_TIME = DateTime(timezone=True)
+"""Written in UTC. SQLite keeps no time zone: who reads a time puts it back."""
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -61,7 +42,7 @@ JUDGMENTS = Table(
     Column("grade", Integer()),
     _text("judge"),
     _text("kind"),
-    Column("at", UTCTime(), nullable=False),
+    Column("at", _TIME, nullable=False),
     _text("note"),
     Column("seconds", Double(), nullable=False),
     _text("content_hash"),
@@ -86,7 +67,7 @@ LABEL_SESSIONS = Table(
     METADATA,
     _text("session_id", key=True),
     _text("corpus"),
-    Column("created_at", UTCTime(), nullable=False),
+    Column("created_at", _TIME, nullable=False),
     _text("content"),
     Index("label_sessions_corpus", "corpus"),
 )
@@ -97,7 +78,7 @@ PAIR_CLAIMS = Table(
     _text("query_id", key=True),
     _text("doc_id", key=True),
     _text("judge", key=True),
-    Column("until", UTCTime(), nullable=False),
+    Column("until", _TIME, nullable=False),
 )
 ARENA_VOTES = Table(
     "arena_votes",
@@ -109,7 +90,7 @@ ARENA_VOTES = Table(
     _text("outcome"),
     _text("judge"),
     _text("kind"),
-    Column("at", UTCTime(), nullable=False),
+    Column("at", _TIME, nullable=False),
     _text("mode"),
     Column("seconds", Double(), nullable=False),
     _text("shown_hash"),
@@ -125,7 +106,7 @@ QUERY_SETS = Table(
     METADATA,
     _text("corpus", key=True),
     _text("name", key=True),
-    Column("created_at", UTCTime(), nullable=False),
+    Column("created_at", _TIME, nullable=False),
     _text("content"),
 )
 JUDGE_COMPARISONS = Table(
