@@ -114,6 +114,6 @@ JUDGE_COMPARISONS = Table(
     METADATA,
     _text("corpus", key=True),
     _text("judge", key=True),
-    Column("compared_at", UTCTime(), nullable=False),
+    Column("compared_at", _TIME, nullable=False),
     _text("content"),
 )
