@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -551,13 +551,13 @@ def _claim_of(session_id: str, judge: str, pair: JudgingPair) -> tuple[ColumnEle
 
 def _judgment(row: Row[Any]) -> Judgment:
     """The judgment of a row, whose columns stand in the order of its fields."""
-    corpus, query_id, doc_id, grade, judge, kind, at, *rest = row
+    corpus, query_id, doc_id, grade, judge, kind, at, *rest = cast(Sequence[Any], row)
     return Judgment(corpus, query_id, doc_id, grade, judge, _KINDS[kind], _from_utc(at), *rest)
 
 
 def _vote(row: Row[Any]) -> ArenaVote:
     """The vote of a row, whose columns stand in the order of its fields."""
-    corpus, query_id, left, right, outcome, judge, kind, at, *rest = row
+    corpus, query_id, left, right, outcome, judge, kind, at, *rest = cast(Sequence[Any], row)
     side = ArenaSide(outcome)
     return ArenaVote(corpus, query_id, left, right, side, judge, _KINDS[kind], _from_utc(at), *rest)
 
