@@ -9,13 +9,14 @@ from streamlit.testing.v1 import AppTest
 
 from rerank_lab.core.errors import StorageError
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.spec import parse
 from rerank_lab.ui.shared import tour
 from rerank_lab.views import tour as steps
 from tests.ui import pages
 from tests.ui.compare.test_page import opened, settled
 from tests.ui.pages import open_page, until, words
 
-QUICK = ("bm25", "bm25 >> identity")
+QUICK = (parse("bm25"), parse("bm25 >> identity"))
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,7 @@ def test_its_steps_lead_over_both_pages_and_back_to_what_was_there() -> None:
     own = ["bm25", "bm25 >> overlap"]
     at = settled(opened(q="forgot password iphone app", p=own, pin="hd-002"))
     press(at, "tour_again")
-    assert at.session_state["p"] == list(QUICK)
+    assert at.session_state["p"] == list(map(str, QUICK))
     assert "BM25 compares words" in words(at)
     press(at, "tour_next")
     assert "A cross-encoder reads question and answer together" in words(at)
@@ -100,7 +101,7 @@ def test_another_page_says_where_the_tour_goes_on() -> None:
     at = open_page("models", tour="2", q="forgot password iphone app")
     assert "The tour goes on at Compare" in words(at)
     press(at, "tour_back")
-    assert at.session_state["p"] == list(QUICK)
+    assert at.session_state["p"] == list(map(str, QUICK))
     at.switch_page("compare.py")
     settled(at)
     assert "A cross-encoder reads question and answer together" in words(at)
