@@ -6,13 +6,15 @@ Nothing else in the package writes a file that others read, opens SQLite, or exp
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import platform
 import shutil
 import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +34,8 @@ _SQLITE_DENIED = frozenset(
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _BUSY_S = 60.0
+_STAGED, _SET_ASIDE, _DELETED = ".new-", ".old-", ".deleted-"
+_ABANDONED_S = 24 * 3600.0
 
 
 @contextmanager
@@ -93,6 +97,120 @@ def file_lock(path: Path, timeout_s: float = _BUSY_S) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def staged_folder(
+    target: Path, *, replace: bool = False, complete: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
+    """An empty folder to write into, which becomes `target` when the block ends well.
+
+    It is removed when the block fails, and swept away later when the process dies. What is in
+    `target` by then is replaced, under a lock that `recover_folders` takes too, so that no other
+    process sees the moment between the two renames; or it stays:
+
+    Args:
+        target: where the folder goes.
+        replace: takes the place of what is there.
+        complete: tells whether a folder is finished, where any finished one is as good as another:
+            the first process to finish wins, and the others drop theirs.
+
+    Raises:
+        FileExistsError: `target` is there, and neither argument says what to do.
+        StorageError: the folder cannot be written, or the disk is full.
+    """
+    occupied = False
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        recover_folders(target.parent)
+        mark = f"{_host()}-{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        folder = target.with_name(f"{_STAGED}{mark}.part")
+        folder.mkdir()
+        try:
+            yield folder
+            if complete is not None:
+                _place_once(folder, target, complete)
+            else:
+                occupied = not _place(folder, target, replace=replace)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    if occupied:
+        raise FileExistsError(target)
+
+
+def recover_folders(home: Path) -> None:
+    """Undo in `home` what processes had begun with `staged_folder` when they died."""
+    if any(home.glob(f"{_SET_ASIDE}*")):
+        with file_lock(home):
+            _put_back(home)
+    for folder in (*home.glob(f"{_STAGED}*"), *home.glob(f"{_DELETED}*")):
+        if _abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Out of sight in one step, then deleted: a reader never meets half a folder."""
+    doomed = folder.with_name(f"{_DELETED}{uuid.uuid4().hex[:8]}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _place(folder: Path, target: Path, *, replace: bool) -> bool:
+    """Whether the folder took its place: not where there is one that is not to be replaced."""
+    old = target.with_name(f"{_SET_ASIDE}{target.name}")
+    with file_lock(target.parent):
+        _put_back(target.parent)
+        if target.exists():
+            if not replace:
+                return False
+            os.replace(target, old)
+        try:
+            os.replace(folder, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    return True
+
+
+def _place_once(folder: Path, target: Path, complete: Callable[[Path], bool]) -> None:
+    if target.exists() and not complete(target):
+        with suppress(FileNotFoundError):
+            remove_folder(target)
+    try:
+        folder.rename(target)
+    except OSError:
+        if not complete(target):
+            raise
+
+
+def _put_back(home: Path) -> None:
+    """Give set-aside folders their place again, or drop those that were replaced well."""
+    for old in home.glob(f"{_SET_ASIDE}*"):
+        target = home / old.name.removeprefix(_SET_ASIDE)
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(old, target)
+
+
+def _abandoned(folder: Path) -> bool:
+    """Whether no process works on a staged folder any longer: its own is gone, or it is old."""
+    from psutil import pid_exists
+
+    host, _, process = folder.name.removeprefix(_STAGED).partition(".")[0].rpartition("-")
+    if host == _host() and process.isdecimal() and not pid_exists(int(process)):
+        return True
+    try:
+        return time.time() - folder.stat().st_mtime > _ABANDONED_S
+    except OSError:
+        return False
+
+
+def _host() -> str:
+    """This machine, or container: process ids of another one mean nothing here."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def open_sqlite(

@@ -5,14 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import re
-import shutil
-import time
 import unicodedata
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +15,13 @@ from typing import Any
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home, samples_home
-from rerank_lab.core.storage import disk_errors, file_lock, write_file
+from rerank_lab.core.storage import (
+    disk_errors,
+    recover_folders,
+    remove_folder,
+    staged_folder,
+    write_file,
+)
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
@@ -28,8 +29,6 @@ from rerank_lab.corpora.mapping import META, PARENT
 
 CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
 _CHUNK = 2000
-_SET_ASIDE, _UNFINISHED = ".old-", ".new-"
-_ABANDONED_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def slug_of(name: str) -> str:
 def list_corpora() -> tuple[CorpusEntry, ...]:
     """The samples, then the imported corpora, each by name."""
     samples = [_sample_entry(path) for path in _folders(samples_home())]
-    _recover(corpora_home())
+    recover_folders(corpora_home())
     imported = [_imported_entry(path) for path in _folders(corpora_home())]
     return (*samples, *sorted(imported, key=lambda entry: entry.name.casefold()))
 
@@ -109,9 +108,8 @@ def imported_entry(name: str) -> CorpusEntry:
 def delete_corpus(name: str) -> None:
     """Remove an imported corpus from the data folder. Raises InvalidInput for any other."""
     entry = imported_entry(name)
-    doomed = entry.path.with_name(f".deleted-{uuid.uuid4().hex[:8]}")
-    os.replace(entry.path, doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    with disk_errors(entry.path):
+        remove_folder(entry.path)
 
 
 def check_name(name: str, *, replace: bool) -> str:
@@ -148,19 +146,26 @@ def save_corpus(
     """
     ctx = ctx or Context()
     target = corpora_home() / slug
-    with _staged(target, replace=replace) as folder:
-        with (folder / CORPUS).open("w", encoding="utf-8", newline="\n") as out:
-            for start in range(0, len(corpus.documents), _CHUNK):
-                ctx.checkpoint()
-                ctx.report("Storing documents", start, len(corpus.documents))
-                out.writelines(map(document_line, corpus.documents[start : start + _CHUNK]))
-        if corpus.queries:
-            write_queries(folder / QUERIES, corpus.queries)
-        if corpus.qrels:
-            write_judgments(folder / QRELS, corpus.qrels)
-        write_summary(folder, summary)
-        ctx.checkpoint()
+    try:
+        with staged_folder(target, replace=replace) as folder:
+            _write_corpus(folder, corpus, ctx)
+            write_summary(folder, summary)
+            ctx.checkpoint()
+    except FileExistsError:
+        raise _taken(target.name) from None
     return target
+
+
+def _write_corpus(folder: Path, corpus: Corpus, ctx: Context) -> None:
+    with (folder / CORPUS).open("w", encoding="utf-8", newline="\n") as out:
+        for start in range(0, len(corpus.documents), _CHUNK):
+            ctx.checkpoint()
+            ctx.report("Storing documents", start, len(corpus.documents))
+            out.writelines(map(document_line, corpus.documents[start : start + _CHUNK]))
+    if corpus.queries:
+        write_queries(folder / QUERIES, corpus.queries)
+    if corpus.qrels:
+        write_judgments(folder / QRELS, corpus.qrels)
 
 
 def document_line(document: Document) -> str:
@@ -205,58 +210,6 @@ def read_summary(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
-
-
-@contextmanager
-def _staged(target: Path, *, replace: bool) -> Iterator[Path]:
-    """A folder to write into that takes the target's place only when the block succeeds.
-
-    The two renames of a replacement are made under a lock that `_recover` takes too, so that no
-    other process sees the moment between them.
-    """
-    home = target.parent
-    folder = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex[:8]}")
-    old = target.with_name(f"{_SET_ASIDE}{target.name}")
-    with disk_errors(home):
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-            with file_lock(home):
-                _put_back(home)
-                if target.exists():
-                    if not replace:
-                        raise _taken(target.name)
-                    os.replace(target, old)
-                try:
-                    os.replace(folder, target)
-                except OSError:
-                    if old.exists():
-                        os.replace(old, target)
-                    raise
-                shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _recover(home: Path) -> None:
-    """Undo what a process that died in the middle of a replacement had begun."""
-    if any(home.glob(f"{_SET_ASIDE}*")):
-        with file_lock(home):
-            _put_back(home)
-    for folder in home.glob(f"{_UNFINISHED}*"):
-        with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_back(home: Path) -> None:
-    """Give set-aside corpora their place again, or drop those that were replaced well."""
-    for old in home.glob(f"{_SET_ASIDE}*"):
-        target = home / old.name.removeprefix(_SET_ASIDE)
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(old, target)
 
 
 def _folders(home: Path) -> list[Path]:

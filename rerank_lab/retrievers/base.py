@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
-import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +20,7 @@ from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, StorageError
 from rerank_lab.core.spec import Literal
-from rerank_lab.core.storage import disk_errors, write_file
+from rerank_lab.core.storage import disk_errors, remove_folder, staged_folder, write_file
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
@@ -225,11 +224,15 @@ class Retriever(Component, ABC):
             )
 
 
-def remove_folder(folder: Path) -> None:
-    """Out of sight in one step, then deleted: a reader never meets half an index."""
-    doomed = folder.with_name(f".deleted-{uuid.uuid4().hex[:8]}")
-    folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+@contextmanager
+def stored_index(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Path]:
+    """An empty folder to write an index into; it becomes `folder` when the block ends well.
+
+    When another process has stored the same index meanwhile, that one stays.
+    """
+    with staged_folder(folder, complete=lambda path: (path / MANIFEST).exists()) as unfinished:
+        yield unfinished
+        write_manifest(unfinished, manifest)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -15,9 +15,8 @@ from rerank_lab.corpora.analysis import (
     Analyzer,
 )
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.retrievers import index_folders as folders
 from rerank_lab.retrievers import postings
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, stored_index
 
 
 class BM25(Retriever):
@@ -79,7 +78,7 @@ class BM25(Retriever):
         if folder is None:
             self._postings = built
             return
-        with folders.replacing(folder, self._manifest(corpus)) as unfinished:
+        with stored_index(folder, self._manifest(corpus)) as unfinished:
             built.save(unfinished)
         self._postings = postings.open_stored(self.info.name, folder, len(corpus))
 

@@ -22,8 +22,7 @@ from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers import ann
-from rerank_lab.retrievers import index_folders as folders
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, DamagedIndex, Retriever
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, DamagedIndex, Retriever, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.embeddings import EmbeddingStore
 
@@ -171,7 +170,7 @@ class Dense(Retriever):
         self.facts = facts | self._measured(index, vectors, corpus, ctx)
         self._index = index
         if folder is not None:
-            with folders.replacing(folder, {**self._manifest(corpus), **self.facts}) as unfinished:
+            with stored_index(folder, {**self._manifest(corpus), **self.facts}) as unfinished:
                 ann.save(index, unfinished / _INDEX)
                 self._cut.save(unfinished, self._document_ids)
 

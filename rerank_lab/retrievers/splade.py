@@ -18,8 +18,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.models.runtime.device import DEVICES
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
-from rerank_lab.retrievers import index_folders as folders
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.postings import Postings, open_stored
 
@@ -88,7 +87,7 @@ class Splade(Retriever):
         if folder is None:
             self._postings = built
             return
-        with folders.replacing(folder, self._manifest(corpus)) as unfinished:
+        with stored_index(folder, self._manifest(corpus)) as unfinished:
             built.save(unfinished)
             self._cut.save(unfinished, self._ids)
         self._postings = open_stored(self.info.name, folder, len(corpus))

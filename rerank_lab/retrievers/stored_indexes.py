@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.storage import remove_folder
 from rerank_lab.core.text import load_json
-from rerank_lab.retrievers.base import MANIFEST, remove_folder
+from rerank_lab.retrievers.base import MANIFEST
 
 _PREFIX = 16
 """Digits of the content hash that name a corpus' folder, as `Retriever.index_folder` has it."""

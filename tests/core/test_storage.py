@@ -8,6 +8,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,9 @@ from rerank_lab.core.storage import (
     disk_errors,
     file_lock,
     open_sqlite,
+    recover_folders,
     set_aside,
+    staged_folder,
     write_file,
 )
 
@@ -79,6 +82,69 @@ def _add_under_lock(path: Path, number: int) -> None:
     for _ in range(50):
         with file_lock(path):
             path.write_text(str(int(path.read_text()) + 1))
+
+
+def _replace_often(target: Path, _: int) -> None:
+    for turn in range(20):
+        with staged_folder(target, replace=True) as folder:
+            for name in ("a", "b"):
+                (folder / name).write_text(f"{os.getpid()} {turn}", "utf-8")
+
+
+def test_processes_that_replace_one_folder_leave_it_whole_and_nothing_beside_it(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "home" / "folder"
+    _in_processes(_replace_often, target, count=2)
+    assert (target / "a").read_text("utf-8") == (target / "b").read_text("utf-8")
+    assert [path.name for path in target.parent.iterdir()] == ["folder"]
+
+
+def _finish_once(target: Path, _: int) -> None:
+    with staged_folder(target, complete=lambda path: (path / "done").exists()) as folder:
+        (folder / "done").write_text(str(os.getpid()), "utf-8")
+        time.sleep(0.3)
+
+
+def test_of_processes_that_make_one_folder_the_first_to_finish_wins(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "half").touch()
+    _in_processes(_finish_once, target, count=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert [path.name for path in target.iterdir()] == ["done"]
+
+
+def test_a_folder_is_replaced_only_when_that_was_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with staged_folder(target) as folder:
+        (folder / "first").touch()
+    with pytest.raises(FileExistsError), staged_folder(target) as folder:
+        (folder / "second").touch()
+    with pytest.raises(ValueError), staged_folder(target, replace=True):
+        raise ValueError
+    assert [path.name for path in target.iterdir()] == ["first"]
+    assert not list(tmp_path.glob(".new-*"))
+
+
+def _die_before_the_end(target: Path, _: int) -> None:
+    with staged_folder(target, replace=True):
+        os._exit(0)
+
+
+def test_what_a_dead_process_left_is_swept_and_what_it_set_aside_comes_back(
+    tmp_path: Path,
+) -> None:
+    _in_processes(_die_before_the_end, tmp_path / "folder", count=1)
+    (tmp_path / ".old-set-aside").mkdir()
+    other_machine = tmp_path / f".new-00000000-{os.getpid()}.abcdef.part"
+    other_machine.mkdir()
+    assert len(list(tmp_path.glob(".new-*"))) == 2
+    recover_folders(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        other_machine.name,
+        "set-aside",
+    ]
 
 
 def test_a_lock_lets_one_process_after_the_other_in(tmp_path: Path) -> None:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +18,7 @@ from typing import Literal
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, DeadlineExceeded
 from rerank_lab.core.paths import data_home
+from rerank_lab.core.storage import staged_folder
 from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 
@@ -78,23 +76,18 @@ def convert_once(
     earlier = read_conversion(target)
     if earlier is not None:
         return earlier
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
-    try:
+    with staged_folder(target, complete=lambda path: read_conversion(path) is not None) as folder:
         ctx.report(f"converting {located.name} for this processor (once)")
         try:
             with _quiet():
-                conversion = make(work)
+                conversion = make(folder)
         except (Cancelled, DeadlineExceeded):
             raise
         except Exception as error:  # whatever an exporter stumbles over, torch can still run it
             reason = str(error).strip() or type(error).__name__
             reason = f"it cannot be exported: {reason.splitlines()[0][:200]}"
             conversion = Conversion("none", 0.0, 0.0, 0.0, 0, reason)
-        (work / "conversion.json").write_text(json.dumps(asdict(conversion), indent=2), "utf-8")
-        _move(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        (folder / "conversion.json").write_text(json.dumps(asdict(conversion), indent=2), "utf-8")
     return read_conversion(target) or conversion
 
 
@@ -112,13 +105,3 @@ def _quiet() -> Iterator[None]:
         finally:
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
-
-
-def _move(work: Path, target: Path) -> None:
-    """Put the finished folder in place; another process may have been first."""
-    try:
-        os.replace(work, target)
-    except OSError:
-        if read_conversion(target) is None:
-            shutil.rmtree(target, ignore_errors=True)
-            os.replace(work, target)
