@@ -18,7 +18,7 @@ from rerank_lab.corpora.judgment_basis import OWN, JudgmentBasis
 from rerank_lab.corpora.readers.base import COLUMN_ROLES, ReadOptions
 from rerank_lab.judging.policies import Policy
 from rerank_lab.services.qrels import JudgmentSource, with_judgments
-from rerank_lab.views.judgment_basis import basis_sentence
+from rerank_lab.views.judgment_basis import basis_sentence, left_out
 
 _PAIRS = re.compile(r",(?=[a-z.]+=)")
 _SHOWN = 20
@@ -101,8 +101,8 @@ def judged_collection(arguments: argparse.Namespace) -> Corpus:
 
 
 def print_basis(basis: JudgmentBasis, output: Output) -> None:
-    """What the judgments stand on, where labels of the lab are among them."""
-    if basis.with_labels:
+    """What the judgments stand on, where labels of the lab are among them or were left out."""
+    if basis.with_labels or left_out(basis):
         output.line(f"judgments: {basis_sentence(basis)}")
 
 

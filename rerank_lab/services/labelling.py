@@ -32,7 +32,7 @@ from rerank_lab.judging.sessions import PairKey, SessionProgress, key_of
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.services.grading import judge_name
+from rerank_lab.services.grading import judge_name, scale_of
 from rerank_lab.services.session import Bound, Session
 
 MAX_JUDGES = 50
@@ -322,8 +322,11 @@ def session_of_pairs(
     home: Path | None = None,
     *,
     queries: Mapping[str, str] | None = None,
+    runs: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
 ) -> LabelSession:
     """A stored session for given pairs, which anybody with the link may judge.
+
+    It is judged on the scale that fits the labels and judgments there are.
 
     Args:
         title: for people.
@@ -331,6 +334,7 @@ def session_of_pairs(
         corpus: which they belong to.
         home: the data folder.
         queries: id -> text of queries that the corpus does not have.
+        runs: rankings that the pairs come from: spec -> query id -> document ids, best first.
 
     Raises:
         InvalidInput: there are none.
@@ -339,15 +343,19 @@ def session_of_pairs(
         raise InvalidInput("There is nothing to judge.", hint="Choose documents to judge first.")
     ids = {pair.query_id for pair in pairs}
     texts = {query.id: query.text for query in corpus.queries if query.id in ids}
+    scale = scale_of(corpus, home)
     labels = LabelSession(
         secrets.token_hex(6),
         corpus.name,
         title,
-        (),
+        tuple(runs or ()),
         0,
         tuple(dict.fromkeys(pairs)),
         datetime.now(UTC),
+        scale,
+        scale.guidelines,
         queries=texts | dict(queries or {}),
+        runs=dict(runs or {}),
     )
     JudgmentStore.open(home).save_session(labels)
     return labels

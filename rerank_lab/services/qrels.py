@@ -67,7 +67,7 @@ class LabLabels:
         stale: labels whose document has another text now.
         unchecked: how many of the usable ones say nothing of the text that was judged.
         unknown: how many name a query or a document that nobody has here.
-        queries: queries of the lab, not of the corpus, that a usable label names.
+        queries: queries of the lab, not of the corpus, that a usable or stale label names.
         trusted: LLM judges that were compared with people and may count.
     """
 
@@ -131,7 +131,7 @@ def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
             stale.append(row)
         else:
             usable.append(row)
-    judged = {row.query_id for row in usable}
+    judged = {row.query_id for row in (*usable, *stale)}
     return LabLabels(
         tuple(usable),
         tuple(stale),
@@ -177,7 +177,7 @@ def with_judgments(
     labels = lab_labels(corpus, home)
     if source is None:
         if not labels.by_people:
-            return _by_itself(corpus)
+            return _by_itself(corpus, labels)
         source = JudgmentSource()
     own: Qrels = corpus.qrels if source.source == BOTH else {}
     people, llm = grades_of(labels, source, own)
@@ -199,7 +199,8 @@ def with_judgments(
         unknown=labels.unknown,
         digest=_digest(source, qrels),
     )
-    return corpus.with_judgments((*corpus.queries, *labels.queries), qrels, basis)
+    lab_queries = (query for query in labels.queries if query.id in qrels)
+    return corpus.with_judgments((*corpus.queries, *lab_queries), qrels, basis)
 
 
 def grades_of(labels: LabLabels, source: JudgmentSource, own: Qrels) -> tuple[Qrels, Qrels]:
@@ -245,8 +246,10 @@ def stale_pairs(labels: LabLabels) -> tuple[JudgingPair, ...]:
     )
 
 
-def _by_itself(corpus: Corpus) -> Corpus:
-    basis = JudgmentBasis(own=_count(corpus.qrels))
+def _by_itself(corpus: Corpus, labels: LabLabels = LabLabels()) -> Corpus:
+    """With its own judgments alone; `labels` are those of which none could count."""
+    own, stale = _count(corpus.qrels), len(labels.stale)
+    basis = JudgmentBasis(own=own, stale=stale, unknown=labels.unknown)
     return corpus.with_judgments(corpus.queries, corpus.qrels, basis)
 
 

@@ -8,6 +8,7 @@ from rerank_lab.core.types import Status
 from rerank_lab.evaluation.experiments import Design
 from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.evaluation.statistics import Paired
+from rerank_lab.judging.pools import estimated_minutes
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, interval, ledger
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.judgment_basis import basis_sentence
@@ -52,6 +53,12 @@ def design_line(design: Design, view: EvaluateView) -> str:
 def open_line(view: EvaluateView) -> str:
     """How much of an unfinished evaluation is in."""
     return f"{view.done:,} of {view.size:,} answers are in. Everything below is over these."
+
+
+def effort_words(pairs: int) -> str:
+    """`about 12 minutes for one judge`: what it takes to judge so many documents."""
+    minutes = max(1, round(estimated_minutes(pairs)))
+    return f"about {counted(minutes, 'minute')} for one judge"
 
 
 def tags(row: ResultRow, rows: Sequence[ResultRow]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ POLICY_WORDS = {
 def basis_sentence(basis: JudgmentBasis) -> str:
     """`34 labels of the lab and 187 of the corpus' own; the lab wins (5 times), ...`."""
     if not basis.with_labels:
-        return f"the corpus' own ({basis.own:,})"
+        return "; ".join([f"the corpus' own ({basis.own:,})", *left_out(basis)])
     whose = counted(basis.lab, "grade") + " of the lab"
     if basis.source == BOTH:
         winner = "the lab" if basis.winner == LAB else "the corpus"

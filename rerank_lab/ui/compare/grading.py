@@ -11,10 +11,12 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import Judgment
 from rerank_lab.judging.scales import Scale
 from rerank_lab.services import grading
+from rerank_lab.services.chosen_sessions import query_session
 from rerank_lab.services.grading import GradeRequest
 from rerank_lab.ui.shared import parts, resources, state
+from rerank_lab.ui.shared.navigation import LABEL_PAGE, go_to
 from rerank_lab.views import grading as views
-from rerank_lab.views.compare import Topic
+from rerank_lab.views.compare import CompareView, Topic
 
 JUDGE = "judge"
 """Where the session keeps the judge's name: asked once, then known on every page."""
@@ -67,6 +69,33 @@ class Grading:
             else:
                 st.session_state[_WAITING] = request
         st.rerun()
+
+
+def label_button(view: CompareView, depth: int) -> None:
+    """The way to a labelling session for this query, with the documents on screen."""
+    rankings = {
+        str(column.spec): column.outcome.ranking
+        for column in view.ready
+        if column.outcome.ranking is not None
+    }
+    pressed = st.button(
+        "Label this query",
+        key="label_query",
+        type="tertiary",
+        icon=":material/grading:",
+        disabled=not any(map(len, rankings.values())),
+        help=f"Starts a labelling session with the first {depth} documents of each pipeline, one "
+        "at a time, without ranks or scores.",
+    )
+    if not pressed:
+        return
+    topic, home = view.topic, resources.engine().home
+    try:
+        session = query_session(topic.query, rankings, depth, topic.corpus, home)
+    except LabError as error:
+        parts.error_card(error, key="label_query")
+        return
+    go_to(LABEL_PAGE, session=session.session_id)
 
 
 def is_waiting() -> bool:

@@ -130,10 +130,15 @@ def _results(
     _verdict(view)
     _bump(view, screen)
     columns.draw(view, colours, checks, replay.outcomes, menus)
+
+    def beside() -> None:
+        grading.label_button(view, screen.show)
+        saved.controls(view, screen, tasks, replay)
+
     evidence.draw(
         view,
         colours,
-        beside=lambda: saved.controls(view, screen, tasks, replay),
+        beside=beside,
         can_measure=not replay.outcomes,
     )
     tour.go_on_when_ready(view)

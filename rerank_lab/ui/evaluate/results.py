@@ -12,13 +12,14 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services import chosen_sessions
 from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.qrels import source_of
 from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.shared import parts, resources, state
-from rerank_lab.ui.shared.navigation import COMPARE_PAGE, go_to
+from rerank_lab.ui.shared.navigation import COMPARE_PAGE, LABEL_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate import (
     EvaluateView,
@@ -27,7 +28,7 @@ from rerank_lab.views.evaluate import (
     pipeline_labels,
     query_lines,
 )
-from rerank_lab.views.evaluate_lines import design_line, open_line, unanswered
+from rerank_lab.views.evaluate_lines import design_line, effort_words, open_line, unanswered
 from rerank_lab.views.health import kept_orders
 from rerank_lab.views.own_documents import choice_of
 from rerank_lab.views.query_changes import CHANGES, by_change, change_name
@@ -67,6 +68,7 @@ def draw(
     for text in kept_orders(evaluation):
         st.warning(parts.literal(text), icon=":material/warning:")
     _problems(view)
+    _judge_unjudged(evaluation)
     with st.container(key="evaluate_queries"):
         st.fragment(_queries)(evaluation, view, links, colours)
     _downloads(evaluation, view.primary, baseline)
@@ -105,6 +107,34 @@ def _language_notes(evaluation: Evaluation) -> tuple[str, ...]:
             specs = [Pipeline(spec).spec for spec in design.pipelines]
             return language_notes(specs, corpus, design.queries)
     return ()
+
+
+def _judge_unjudged(evaluation: Evaluation) -> None:
+    """The way to a labelling session for what nobody judged, where the corpus is as it was."""
+    design = evaluation.design
+    try:
+        corpus = resources.judged_corpus(design.corpus)
+        if corpus.content_hash != design.corpus_hash:
+            return
+        count = len(chosen_sessions.unjudged_pairs(evaluation, corpus))
+        if not count:
+            return
+        with st.container(horizontal=True, vertical_alignment="center", key="evaluate_unjudged"):
+            pressed = st.button(
+                f"Judge what is unjudged in these top 10s ({count:,})",
+                key="judge_unjudged",
+                icon=":material/grading:",
+                help="Starts a labelling session with these documents, without ranks or scores. "
+                "Unjudged documents count as not relevant until then.",
+            )
+            st.caption(effort_words(count), width="content")
+        if not pressed:
+            return
+        session = chosen_sessions.unjudged_session(evaluation, corpus, resources.engine().home)
+    except LabError as error:
+        parts.error_card(error, key="unjudged")
+        return
+    go_to(LABEL_PAGE, session=session.session_id)
 
 
 def _run_again(evaluation: Evaluation) -> None:

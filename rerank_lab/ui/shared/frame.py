@@ -9,10 +9,13 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.paths import HOME_VARIABLE
 from rerank_lab.corpora import Corpus
+from rerank_lab.services.chosen_sessions import stale_session
+from rerank_lab.services.qrels import stale_pairs
 from rerank_lab.ui.compare import present, saved
 from rerank_lab.ui.shared import parts, resources, state, tour, waiting
-from rerank_lab.ui.shared.navigation import COMPARE
+from rerank_lab.ui.shared.navigation import COMPARE, LABEL_PAGE, go_to
 from rerank_lab.views import corpora
+from rerank_lab.views.formatting import counted
 
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -81,9 +84,24 @@ def _corpus_facts(name: str | None) -> Corpus | None:
     state.own_document_select(name)
     try:
         state.judgment_select(name)
+        _stale_labels(opened)
     except LabError as error:
         parts.error_card(error, key="labels")
     return opened
+
+
+def _stale_labels(corpus: Corpus) -> None:
+    """Offer labels again whose document has another text now."""
+    count = len(stale_pairs(resources.labels(corpus.name)))
+    if count and st.button(
+        f"Judge {counted(count, 'changed document')} again",
+        key="judge_stale",
+        icon=":material/grading:",
+        type="tertiary",
+        help="Their labels were given for another text and do not count any more.",
+    ):
+        session = stale_session(corpus, resources.engine().home)
+        go_to(LABEL_PAGE, session=session.session_id)
 
 
 def _data_folder() -> None:

@@ -1,0 +1,90 @@
+"""Labelling sessions for what is on another page: a query of Compare, the gaps of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rerank_lab.core.types import Query, Ranking
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.judging.records import JudgingPair, LabelSession, PairOrigin
+from rerank_lab.services.labelling import session_of_pairs
+from rerank_lab.services.qrels import lab_labels, stale_pairs
+
+_TITLE_CHARS = 60
+
+
+def query_session(
+    query: Query,
+    rankings: Mapping[str, Ranking],
+    depth: int,
+    corpus: Corpus,
+    home: Path | None = None,
+) -> LabelSession:
+    """A stored session for one query: the first `depth` documents of every ranking, by spec.
+
+    All of them, also what was judged with ranks in sight: here they are judged without.
+
+    Raises:
+        InvalidInput: no ranking holds a document.
+    """
+    runs = {spec: {query.id: ranking.doc_ids} for spec, ranking in rankings.items()}
+    pairs = [
+        JudgingPair(query.id, doc_id, PairOrigin.CHOSEN)
+        for ranking in rankings.values()
+        for doc_id in ranking.doc_ids[:depth]
+    ]
+    queries = {query.id: query.text}
+    return session_of_pairs(
+        f"Query: {query.text[:_TITLE_CHARS]}", pairs, corpus, home, queries=queries, runs=runs
+    )
+
+
+def unjudged_pairs(evaluation: Evaluation, corpus: Corpus) -> tuple[JudgingPair, ...]:
+    """What nobody has judged yet of the first ten documents of an evaluation's pipelines.
+
+    Args:
+        evaluation: of this corpus.
+        corpus: with the judgments that count now.
+    """
+    return tuple(
+        JudgingPair(query_id, doc_id, PairOrigin.CHOSEN)
+        for query_id, doc_id in evaluation.unjudged_pairs()
+        if doc_id in corpus.document_ids and doc_id not in corpus.qrels.get(query_id, {})
+    )
+
+
+def unjudged_session(
+    evaluation: Evaluation, corpus: Corpus, home: Path | None = None
+) -> LabelSession:
+    """A stored session for the `unjudged_pairs` of an evaluation.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    runs = {
+        spec: {query_id: one.doc_ids for query_id, one in evaluation.run(spec).rankings.items()}
+        for spec in map(str, evaluation.design.pipelines)
+    }
+    count = len(evaluation.design.queries)
+    return session_of_pairs(
+        f"Unjudged in the top 10 of {count:,} {'query' if count == 1 else 'queries'}",
+        unjudged_pairs(evaluation, corpus),
+        corpus,
+        home,
+        queries={query.id: query.text for query in evaluation.design.queries},
+        runs=runs,
+    )
+
+
+def stale_session(corpus: Corpus, home: Path | None = None) -> LabelSession:
+    """A stored session for labels whose document has another text now.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    labels = lab_labels(corpus, home)
+    texts = {query.id: query.text for query in labels.queries}
+    pairs = stale_pairs(labels)
+    return session_of_pairs("Labels of changed documents", pairs, corpus, home, queries=texts)
