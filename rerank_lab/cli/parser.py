@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import suppress
 
+from rerank_lab.cli.arena_options import add_arena_actions
 from rerank_lab.cli.labels import add_label_actions
 from rerank_lab.cli.options import (
     CommandParser,
@@ -32,6 +33,7 @@ COMMANDS = {
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "labels": ("labels", "labels"),
+    "arena": ("arena", "arena"),
     "models": ("manage", "models"),
     "doctor": ("doctor", "doctor"),
     "app": ("manage", "app"),
@@ -43,6 +45,7 @@ _EXAMPLES = """examples:
   rerank-lab evaluate helpdesk -p bm25 "rrf(bm25,dense)" -m nDCG@10 AP --json
   rerank-lab measure qrels.txt run.trec -m nDCG@10
   rerank-lab train helpdesk -p "bm25 >> ltr(bm25,dense,overlap)" --name my-model
+  rerank-lab arena ratings helpdesk
   rerank-lab app
 """
 
@@ -105,6 +108,7 @@ def _parser() -> CommandParser:
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import and export."), common)
+    add_arena_actions(add("arena", "Blind votes between pipelines: ratings and export."), common)
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")
     add("app", "Start the app. Further options go to streamlit, such as --server.port 8502.")

@@ -104,9 +104,14 @@ def queue(
 def start(
     battle: ArenaBattle, query: Query, corpus: Corpus, session: Session
 ) -> tuple[Job[Result], Job[Result]]:
-    """The jobs of both sides; results that are there already come at once."""
+    """The jobs of both sides, which do not name them; what is there already comes at once."""
     left, right = (
-        compare.start(CompareRequest(query, Pipeline(spec).spec), corpus, session)
+        compare.start(
+            CompareRequest(query, Pipeline(spec).spec),
+            corpus,
+            session,
+            name="An answer in the arena",
+        )
         for spec in (battle.left, battle.right)
     )
     return left, right

@@ -84,6 +84,7 @@ def start(
     *,
     attempt: str = "",
     describe: Describe = lambda _: "",
+    name: str = "",
 ) -> Job[Result]:
     """The job of a pipeline: the one at work or done, else a new one.
 
@@ -92,6 +93,7 @@ def start(
     Args:
         attempt: another one than before runs it again.
         describe: words for what each hosted stage would take; its progress carries them.
+        name: of the job on screen; that of the pipeline when empty.
     """
     engine, pipeline = session.engine, request.deepened
     asks = calls_out(request.pipeline)
@@ -107,7 +109,7 @@ def start(
         work,
         lane=RETRIEVAL_LANE,
         by_stage=True,
-        name=str(request.pipeline),
+        name=name or str(request.pipeline),
         waiter=session.waiter,
         ctx=replace(ctx, recording=Recording(MEMORY, whole=False)) if asks else ctx,
     )

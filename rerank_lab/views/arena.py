@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +18,7 @@ from rerank_lab.services.arena import ArenaStandings
 from rerank_lab.views.calibration import percent
 from rerank_lab.views.compare import Topic
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.importing import not_a_formula
 from rerank_lab.views.labels import short_labels, without_depth
 from rerank_lab.views.text import Segment, marker, shorten
 
@@ -282,6 +286,43 @@ def _pair_json(pair: PairEvidence) -> dict[str, object]:
         "better",
     )
     return {name: getattr(pair, name) for name in names}
+
+
+def nothing_json() -> dict[str, object]:
+    """The head of the ratings where no person has voted."""
+    return {"ratings": [], "distinguishable": False, "winner": None, "votes": 0, "both_bad": 0}
+
+
+_VOTE_FIELDS = (
+    *("row_id", "corpus", "query_id", "left", "right", "outcome", "judge", "kind", "at", "mode"),
+    *("seconds", "shown_hash", "undoes"),
+)
+
+
+def vote_json(vote: ArenaVote) -> dict[str, object]:
+    """A row of votes; `undoes` is the row that it takes back."""
+    return {name: getattr(vote, name) for name in _VOTE_FIELDS} | {"at": vote.at.isoformat()}
+
+
+def votes_jsonl(votes: Sequence[ArenaVote]) -> str:
+    """One JSON object a line, in the order of the rows."""
+    return "".join(json.dumps(vote_json(vote)) + "\n" for vote in votes)
+
+
+def votes_csv(votes: Sequence[ArenaVote]) -> str:
+    """The rows as CSV; no cell is one that a spreadsheet would run."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_VOTE_FIELDS)
+    for vote in votes:
+        values = vote_json(vote)
+        writer.writerow(
+            [
+                "" if values[name] is None else not_a_formula(str(values[name]))
+                for name in _VOTE_FIELDS
+            ]
+        )
+    return out.getvalue()
 
 
 def no_queries(corpus: Corpus) -> str:
