@@ -18,6 +18,8 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.judging import sessions
+from rerank_lab.judging.next_best import Decision, DecisionSettings, decide
+from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.pools import PoolPlan, pool_pairs
 from rerank_lab.judging.records import (
     JudgeKind,
@@ -415,6 +417,18 @@ class LabelDesk:
     def progress(self) -> SessionProgress:
         """How far the session is."""
         return sessions.progress_of(self.labels, self.judgments())
+
+    def decision(self) -> Decision | None:
+        """Which pipeline leads by the labels so far; None with fewer than two, or without labels.
+
+        Simulated judges count in their own session only.
+        """
+        labels = self.labels
+        qrels = qrels_of(self.rows(), simulated=labels.simulated)
+        if len(labels.runs) < 2 or not qrels:
+            return None
+        settings = DecisionSettings(grades=tuple(one.value for one in labels.scale.grades))
+        return decide(labels.runs, qrels, settings, self._pairs)
 
     def order(self, judge: str) -> list[JudgingPair]:
         """All pairs in the order in which this judge meets them."""

@@ -10,15 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
+from rerank_lab.judging.next_best import Decision
 from rerank_lab.judging.records import JudgingPair, Judgment, LabelSession
 from rerank_lab.judging.sessions import SessionProgress, StopReason, key_of
 from rerank_lab.services.labelling import EffortEstimate
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.labels import short_labels
 from rerank_lab.views.text import Marker, Segment, marker
 
 LONG_CHARS = 1500
@@ -237,3 +240,41 @@ def progress_sentence(progress: SessionProgress) -> str:
     if progress.stop is StopReason.ALL_JUDGED:
         return f"{spent}. Everything is judged."
     return f"{spent}; about {minutes_words(left)} left." if left is not None else f"{spent}."
+
+
+def judge_rows(progress: SessionProgress) -> list[dict[str, str | int]]:
+    """The table of judges: grades, time, pace, control questions."""
+    return [
+        {
+            "Judge": one.judge,
+            "Grades": one.grades,
+            "Cannot tell": one.unsure,
+            "Minutes": f"{one.seconds / 60:.1f}",
+            "Seconds a grade": "" if one.pace_s is None else f"{one.pace_s:.0f}",
+            "Controls passed": f"{one.controls_passed} of {one.controls}" if one.controls else "",
+        }
+        for one in progress.judges
+    ]
+
+
+def decision_sentence(decision: Decision | None) -> str:
+    """`bm25 >> dense leads by nDCG@10 0.71; it is the best with a chance of 83 %.`"""
+    if decision is None:
+        return "Too few labels, or one pipeline alone: nobody leads yet."
+    labels = short_labels(list(decision.means))
+    mean = decision.means[decision.leader]
+    sentence = (
+        f"{labels[decision.leader]} leads with an expected nDCG@10 of {mean:.2f}; for questions "
+        f"like these it is the best with a chance of {decision.confidence:.0%}."
+    )
+    if decision.settled > 0.95 > decision.confidence:
+        sentence += " More labels will not make that surer; more questions would."
+    return sentence
+
+
+def judge_links(labels: LabelSession, address: str) -> list[tuple[str, str]]:
+    """Each judge with a link of their own; one for everybody where the session has no names."""
+    base = f"{address.split('?')[0]}?session={labels.session_id}"
+    if not labels.judges:
+        return [("Anybody", base)]
+    return [(judge, f"{base}&judge={quote(judge)}") for judge in labels.judges]

@@ -12,6 +12,7 @@ from rerank_lab.jobs.table import JobState
 from rerank_lab.judging.scales import SCALES, Scale, own_scale
 from rerank_lab.pipeline.pipeline import pipelines as parsed_pipelines
 from rerank_lab.services import labelling
+from rerank_lab.services.label_sample import start_sample
 from rerank_lab.services.labelling import SessionRequest
 from rerank_lab.ui.label.address import LabelView, opened
 from rerank_lab.ui.shared import parts, resources
@@ -79,12 +80,23 @@ def _form(screen: Screen, corpus: Corpus) -> None:
             "Start", type="primary", key="label_start", icon=":material/play_arrow:"
         )
         st.markdown(parts.literal(views.estimate_words(effort)), width="stretch")
-    if pressed:
+    sample = st.button(
+        "See a sample session with simulated judges",
+        key="label_sample",
+        type="tertiary",
+        icon=":material/smart_toy:",
+    )
+    if pressed or sample:
         try:
-            st.session_state[_JOB] = labelling.start_session(request, corpus, session()).key
+            job = (
+                start_sample(corpus, session())
+                if sample
+                else labelling.start_session(request, corpus, session())
+            )
         except LabError as error:
             parts.error_card(error, key="label_start")
             return
+        st.session_state[_JOB] = job.key
         st.rerun()
 
 

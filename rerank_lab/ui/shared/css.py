@@ -14,6 +14,10 @@ BUMP_SIDES, BUMP_UPRIGHT = 264, 96
 """Pixels of the bump chart beside its uprights, and those that each needs for its name."""
 
 _RULES = """
+/* Whoever judges sees the document and nothing else. */
+body:has(.st-key-judging) [data-testid="stSidebar"],
+body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none; }
+.st-key-guidelines { max-width: 46rem; margin: 0 auto; }
 .st-key-url_state, .st-key-query_bar_away, .st-key-side_away { display: none; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
 .rl-asked { font-size: 1.5rem; line-height: 1.35; font-weight: 600; text-wrap: pretty;
