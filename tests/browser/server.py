@@ -66,9 +66,12 @@ class Server:
     def count_calls(self, query: str) -> int:
         return self.calls.read_text().splitlines().count(query) if self.calls.exists() else 0
 
-    def start(self) -> None:
-        """Start on a free port and wait until it answers. Raises with the log when it does not."""
-        self.port = _free_port()
+    def start(self, port: int = 0) -> None:
+        """Start on a free port, or this one, and wait until it answers.
+
+        Raises with the log when it does not.
+        """
+        self.port = port or _free_port()
         self.log = self.home.parent / f"server-{self.port}.log"
         site = self.home.parent / "site"
         _write_plugin(site)

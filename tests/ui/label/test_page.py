@@ -1,0 +1,136 @@
+"""The Label page without a browser: set-up, sessions, names, errors, the lead's view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rerank_lab.core.storage import StorageError
+from rerank_lab.corpora import load_corpus
+from rerank_lab.judging.records import JudgeKind, JudgingPair, LabelSession
+from rerank_lab.judging.store import JudgmentStore
+from rerank_lab.services.labelling import LabelDesk, session_of_pairs
+from rerank_lab.services.qrels import with_judgments
+from rerank_lab.ui.label.judge import screen_data, take_in
+from rerank_lab.views.label import card_id
+from tests.ui import pages
+from tests.ui.pages import drawn, open_page, until, words
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    yield from pages.fresh()
+
+
+def small_session(documents: int = 4) -> LabelSession:
+    corpus = load_corpus("helpdesk")
+    query = corpus.queries[0]
+    pairs = [JudgingPair(query.id, one.id) for one in corpus.documents[:documents]]
+    return session_of_pairs("Small", pairs, corpus)
+
+
+def desk(labels: LabelSession) -> LabelDesk:
+    return LabelDesk(labels, load_corpus("helpdesk"), JudgmentStore.open())
+
+
+def test_a_session_is_set_up_with_defaults_and_its_effort_is_told_first() -> None:
+    at = open_page("label", corpus="helpdesk", p=["bm25"])
+    assert "grades at about" in words(at)
+    at.selectbox(key="label_depth").set_value(3)
+    at.button(key="label_start").click()
+    until(drawn(at), "Links for judges")
+    (labels,) = JudgmentStore.open().sessions("helpdesk")
+    assert len(labels.pairs) == 60 * 3
+    assert labels.pipelines == ("bm25(k=50)",)
+    assert at.query_params["session"] == labels.session_id
+    assert at.query_params["view"] == "lead"
+
+
+def test_the_link_of_a_query_chooses_it() -> None:
+    query = load_corpus("helpdesk").queries[3]
+    at = open_page("label", corpus="helpdesk", query=query.id, p=["bm25"])
+    assert "5 to 6 grades" in words(at) or "6 grades" in words(at)
+
+
+def test_a_link_to_nowhere_says_so() -> None:
+    at = open_page("label", session="nothing")
+    assert "There is no labelling session" in words(at)
+    at.button(key="label_all").click()
+    assert "New session" in str(drawn(at).expander)
+
+
+def test_a_judge_without_a_name_is_asked_for_it() -> None:
+    labels = small_session()
+    at = open_page("label", session=labels.session_id)
+    assert "Say how well each document answers" in words(at)
+    at.text_input(key="label_own_name").set_value("Ada")
+    at.button(key="label_begin").click()
+    drawn(at)
+    assert at.query_params["judge"] == "Ada"
+    assert "Judge the document for the" in words(at)
+
+
+def test_the_sample_fills_the_lead_s_view_and_counts_nowhere_else() -> None:
+    at = open_page("label", corpus="helpdesk", p=["bm25"])
+    at.button(key="label_sample").click()
+    until(drawn(at), "These judges are simulated")
+    assert "leads with an expected nDCG@10" in words(at)
+    (table,) = at.dataframe
+    assert list(table.value["Judge"]) == ["Ada (simulated)", "Ben (simulated)"]
+    rows = JudgmentStore.open().rows("helpdesk")
+    assert {row.kind for row in rows} == {JudgeKind.SIMULATED}
+    corpus = load_corpus("helpdesk")
+    assert with_judgments(corpus).qrels == corpus.qrels
+
+
+def event(labels: LabelSession, place: int, grade: object, token: str) -> dict[str, object]:
+    pair = labels.pairs[place]
+    name = card_id(pair.query_id, pair.doc_id)
+    return {"kind": "grade", "card": name, "grade": grade, "token": token, "seconds": 3.5}
+
+
+def test_a_message_that_comes_twice_is_stored_once() -> None:
+    labels = small_session()
+    message = {"events": [event(labels, 0, 2, "t1"), event(labels, 1, None, "t2")]}
+    assert take_in(desk(labels), "Ada", message) == (["t1", "t2"], "")
+    undo = {"kind": "undo", "undoes": "t1", "token": "t3"}
+    again = {"events": [*message["events"], undo, undo]}
+    assert take_in(desk(labels), "Ada", again)[0] == ["t1", "t2", "t3", "t3"]
+    assert len(desk(labels).rows()) == 3
+    assert [row.grade for row in desk(labels).judgments()] == [None]
+
+
+def test_what_a_browser_sends_is_not_trusted() -> None:
+    labels = small_session()
+    nonsense: list[object] = [
+        7, {"token": 1}, event(labels, 0, 9, "a"), {"token": "b", "kind": "grade", "card": "x"},
+        event(labels, 0, 1, "c") | {"seconds": float("nan"), "position": "first", "note": 5},
+    ]  # fmt: skip
+    tokens, problem = take_in(desk(labels), "Ada", {"events": nonsense})
+    assert tokens == ["a", "b", "c"]
+    assert problem.startswith("Not saved")
+    (row,) = desk(labels).rows()
+    assert (row.grade, row.seconds, row.position, row.note) == (1, 0.0, 0, "5")
+
+
+def test_what_could_not_be_stored_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = small_session()
+    table = desk(labels)
+
+    def full(_: object) -> None:
+        raise StorageError("The disk is full.", hint="Make room.")
+
+    monkeypatch.setattr(table._store, "append", full)
+    tokens, problem = take_in(table, "Ada", {"events": [event(labels, 0, 1, "t")]})
+    assert (tokens, problem) == ([], "Not saved: The disk is full. Make room.")
+
+
+def test_the_judge_learns_nothing_of_where_a_document_comes_from() -> None:
+    labels = small_session()
+    data = screen_data(desk(labels), "Ada", {}, [])
+    text = str(data)
+    assert len(data["cards"]) == 3
+    assert not any(pair.doc_id in text for pair in labels.pairs)
+    assert "pool" not in text
+    assert {"rank", "score", "pipeline", "origin"}.isdisjoint(data["cards"][0])
