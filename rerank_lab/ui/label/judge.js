@@ -49,7 +49,9 @@ class Screen {
     this.open = false; // full text
     this.query = "";
     this.seenFor = 0;
-    this.beat = 0;
+    this.beat = 0; // of the latest message; the answer repeats it
+    this.sentAt = 0;
+    this.waiting = false; // something is to be sent as soon as the answer is here
     this.storage = "";
     this.timers = [];
   }
@@ -88,9 +90,13 @@ class Screen {
     this.timers.forEach(clearInterval);
   }
 
+  // One message at a time: the page would drop what it is doing for a newer one.
   send() {
+    const underway = this.beat !== (this.data?.beat ?? this.beat);
+    this.waiting = underway && performance.now() - this.sentAt < SEND_AGAIN_MS;
+    if (this.waiting) return;
     this.sentAt = performance.now();
-    this.beat += 1;
+    this.beat = Date.now();
     this.setStateValue("message", {
       beat: this.beat,
       events: this.outbox,
@@ -134,6 +140,7 @@ class Screen {
     if (data.stop && !this.outbox.length) this.coming = [];
     this.jumping = false;
     this.draw(first || this.shown !== this.now()?.id);
+    if (this.waiting) this.send();
   }
 
   answered(id) {

@@ -22,7 +22,7 @@ from rerank_lab.services.labelling import GradeEntry, LabelDesk
 from rerank_lab.ui.shared import parts
 from rerank_lab.views import label as views
 
-PREFETCHED = 16
+PREFETCHED = 24
 """How many documents the browser holds: enough for some minutes without a connection."""
 _RECENT = 20
 _MAX_EVENTS = 1000
