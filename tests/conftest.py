@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import socket
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from rerank_lab.testing.postgres_server import PostgresServer, postgres_programs
 from tests import plugins
 
 # A busy machine is no defect: examples may take as long as they need.
@@ -49,7 +51,36 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder that belongs to the test alone."""
     folder = tmp_path / "home"
     monkeypatch.setenv("RERANK_LAB_HOME", str(folder))
+    monkeypatch.delenv("RERANK_LAB_DATABASE", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own; without its programs, what needs it is skipped."""
+    pytest.importorskip("psycopg")
+    if postgres_programs() is None:
+        reason = "no PostgreSQL here: install the package postgresql"
+        if os.environ.get("RERANK_LAB_REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def lab_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty lab database of the test's own, once of each kind; gives the kind."""
+    kind: str = request.param
+    if kind == "postgresql":
+        import psycopg
+
+        server: PostgresServer = request.getfixturevalue("postgres")
+        schema = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(server.address(), autocommit=True) as connection:
+            connection.execute(f"create schema {schema}")
+        monkeypatch.setenv("RERANK_LAB_DATABASE", server.address(schema))
+    return kind
 
 
 @pytest.fixture(autouse=True)
