@@ -16,7 +16,8 @@ def main(judge: str, count: int) -> None:
             "corpus", f"q{number}", "d", 1, judge, JudgeKind.HUMAN, datetime.now(UTC)
         )
         row = store.append([judgment])[0]
-        print(row.row_id, flush=True)
+        sys.stdout.write(f"{row.row_id}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -135,15 +135,14 @@ def test_the_version_follows_every_row_of_its_corpus(store: JudgmentStore) -> No
 
 
 def test_two_databases_with_the_same_rows_agree_on_the_version(
-    postgres: object, tmp_path: Path, lab_database: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lab_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = JudgmentStore.open()
     monkeypatch.delenv("RERANK_LAB_DATABASE", raising=False)
     there = JudgmentStore.open(tmp_path / "another")
     for store in (here, there):
         store.append([judgment(seconds=1.0), judgment("d2")])
-    ids_differ = here.rows("c")[0].row_id != there.rows("c")[0].row_id
-    assert ids_differ or here.version("c") == there.version("c")
+    assert here.version("c") == there.version("c") != ""
 
 
 def test_two_writers_lose_nothing_and_a_reader_sees_rows_in_order(store: JudgmentStore) -> None:
@@ -162,13 +161,16 @@ def test_two_writers_lose_nothing_and_a_reader_sees_rows_in_order(store: Judgmen
 
 
 def test_killed_in_the_middle_nothing_acknowledged_is_lost(store: JudgmentStore) -> None:
-    for repetition in range(2):
-        judge = f"judge-{repetition}"
-        process = subprocess.Popen(
+    judges = ("ann", "bob")
+    processes = [
+        subprocess.Popen(
             [sys.executable, str(BURST), judge, "500"], stdout=subprocess.PIPE, text=True
         )
+        for judge in judges
+    ]
+    for judge, process in zip(judges, processes, strict=True):
         assert process.stdout is not None
-        acknowledged = [int(process.stdout.readline()) for _ in range(5 + 7 * repetition)]
+        acknowledged = [int(process.stdout.readline()) for _ in range(5)]
         process.kill()
         acknowledged += [int(line) for line in process.stdout if line.endswith("\n")]
         process.wait()
