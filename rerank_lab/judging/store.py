@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
-from sqlalchemy.sql.elements import ColumnElement
 
 from rerank_lab.core.database import LabDatabase, open_database
 from rerank_lab.core.errors import InvalidInput
@@ -278,17 +277,17 @@ class JudgmentStore:
             for pair in granted:
                 values = {"query_id": pair.query_id, "doc_id": pair.doc_id, "until": until}
                 if (pair.query_id, pair.doc_id) in mine:
-                    change = update(PAIR_CLAIMS).where(*_claim_of(session_id, judge, pair))
-                    connection.execute(change.values(until=until))
+                    held = (
+                        in_session,
+                        PAIR_CLAIMS.c.query_id == pair.query_id,
+                        PAIR_CLAIMS.c.doc_id == pair.doc_id,
+                        PAIR_CLAIMS.c.judge == judge,
+                    )
+                    connection.execute(update(PAIR_CLAIMS).where(*held).values(until=until))
                 else:
                     values |= {"session_id": session_id, "judge": judge}
                     connection.execute(insert(PAIR_CLAIMS).values(values))
             return granted
-
-    def release(self, session_id: str, judge: str, pair: JudgingPair) -> None:
-        """Give a pair back; nothing happens if the judge does not hold it."""
-        with self._database.writing(f"session {session_id}") as connection:
-            connection.execute(delete(PAIR_CLAIMS).where(*_claim_of(session_id, judge, pair)))
 
     def claims(self, session_id: str) -> dict[tuple[str, str], frozenset[str]]:
         """Who holds what now: (query id, document id) -> judges."""
@@ -538,15 +537,6 @@ def _graded_in(connection: Connection, session_id: str, query_ids: Set[str]) -> 
     if len(query_ids) <= _CHUNK:
         in_session = in_session.where(JUDGMENTS.c.query_id.in_(sorted(query_ids)))
     return current_rows(_judgment(row) for row in connection.execute(in_session))
-
-
-def _claim_of(session_id: str, judge: str, pair: JudgingPair) -> tuple[ColumnElement[bool], ...]:
-    return (
-        PAIR_CLAIMS.c.session_id == session_id,
-        PAIR_CLAIMS.c.query_id == pair.query_id,
-        PAIR_CLAIMS.c.doc_id == pair.doc_id,
-        PAIR_CLAIMS.c.judge == judge,
-    )
 
 
 def _judgment(row: Row[Any]) -> Judgment:

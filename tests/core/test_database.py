@@ -44,7 +44,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(lab_database: s
     with opened.writing() as connection:
         connection.execute(text("update alembic_version set version_num = '9999'"))
     database._OPEN.clear()
-    with pytest.raises(StorageError, match="newer version.*schema 9999.*up to") as caught:
+    with pytest.raises(StorageError, match=r"newer version.*schema 9999.*up to") as caught:
         open_database()
     assert "Update Rerank Lab" in caught.value.hint
     with opened.reading() as connection:
@@ -62,9 +62,13 @@ def test_commits_wait_for_the_disk(lab_database: str) -> None:
 
 def test_a_block_that_fails_leaves_nothing(lab_database: str) -> None:
     opened = open_database()
-    with pytest.raises(ZeroDivisionError), opened.writing("x") as connection:
-        connection.execute(text("insert into judgment_versions values ('c', 'v')"))
-        _ = 1 / 0
+
+    def fail_halfway() -> None:
+        with opened.writing("x") as connection:
+            connection.execute(text("insert into judgment_versions values ('c', 'v')"))
+            raise ZeroDivisionError
+
+    pytest.raises(ZeroDivisionError, fail_halfway)
     with opened.reading() as connection:
         assert connection.scalar(text("select count(*) from judgment_versions")) == 0
 
@@ -87,14 +91,17 @@ def test_a_folder_that_cannot_be_made_is_said(home: Path) -> None:
 
 def test_a_full_disk_is_said_and_stores_nothing(home: Path) -> None:
     opened = open_database()
-    with pytest.raises(StorageError, match="The disk is full"), opened.writing() as connection:
-        pages = connection.scalar(text("pragma page_count"))
-        connection.exec_driver_sql(f"pragma max_page_count = {pages}")
-        for number in range(500):
-            connection.execute(
-                text("insert into judgment_versions values (:corpus, :version)"),
-                {"corpus": f"c{number}", "version": "v" * 900},
-            )
+
+    def fill() -> None:
+        with opened.writing() as connection:
+            pages = connection.scalar(text("pragma page_count"))
+            connection.exec_driver_sql(f"pragma max_page_count = {pages}")
+            insert = text("insert into judgment_versions values (:corpus, :version)")
+            for number in range(500):
+                connection.execute(insert, {"corpus": f"c{number}", "version": "v" * 900})
+
+    with pytest.raises(StorageError, match="The disk is full"):
+        fill()
     with opened.reading() as connection:
         assert connection.scalar(text("select count(*) from judgment_versions")) == 0
 

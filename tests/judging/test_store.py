@@ -179,6 +179,47 @@ def test_killed_in_the_middle_nothing_acknowledged_is_lost(store: JudgmentStore)
         assert len(stored) < 500
 
 
+def test_two_people_never_get_the_same_pair(store: JudgmentStore) -> None:
+    pairs = [(JudgingPair("q1", f"d{n}"), 1) for n in range(20)]
+    claimed: dict[str, list[JudgingPair]] = {"ann": [], "bob": []}
+
+    def claim(judge: str) -> Callable[[], None]:
+        def work() -> None:
+            for start in (0, 5, 10, 15):
+                claimed[judge] += store.claim_many("s1", judge, pairs[start : start + 5], 60)
+
+        return work
+
+    in_threads(claim("ann"), claim("bob"))
+    everything = claimed["ann"] + claimed["bob"]
+    assert sorted(pair.doc_id for pair in everything) == sorted(pair.doc_id for pair, _ in pairs)
+    holders = {doc_id: judges for (_, doc_id), judges in store.claims("s1").items()}
+    assert all(holders[pair.doc_id] == {"ann"} for pair in claimed["ann"])
+    assert store.claims("s2") == {}
+
+
+def test_a_pair_is_taken_again_when_its_lease_ends_or_overlap_wants_it(
+    store: JudgmentStore,
+) -> None:
+    pair = JudgingPair("q1", "d1")
+    assert store.claim_many("s1", "ann", [(pair, 1)], 60) == [pair]
+    assert store.claim_many("s1", "ann", [(pair, 1)], 60) == [pair]
+    assert store.claim_many("s1", "bob", [(pair, 1)], 60) == []
+    assert store.claim_many("s1", "bob", [(pair, 2)], 60) == [pair]
+    assert store.claim_many("s1", "eve", [(pair, 2)], 60) == []
+    assert store.claim_many("s2", "eve", [(pair, 1)], -1) == [pair]
+    assert store.claim_many("s2", "bob", [(pair, 1)], 60) == [pair]
+
+
+def test_a_pair_that_somebody_graded_is_claimed_by_nobody_else(store: JudgmentStore) -> None:
+    pair = JudgingPair("q1", "d1")
+    row = store.append([judgment(session_id="s1")])[0]
+    assert store.claim_many("s1", "bob", [(pair, 1)], 60) == []
+    assert store.claim_many("s1", "ann", [(pair, 1)], -1) == [pair]
+    store.undo(row.row_id, "ann", AT)
+    assert store.claim_many("s1", "bob", [(pair, 1)], 60) == [pair]
+
+
 def test_a_session_is_kept_whole_and_fixed_once_it_is_judged(store: JudgmentStore) -> None:
     first = session(runs={"bm25": {"q1": ("d1", "d2")}}, scale=own_scale(("no", "yes")))
     second = session("s2", created_at=AT + timedelta(1), scale=BINARY, corpus="other")
