@@ -15,6 +15,13 @@ from pathlib import Path
 from typing import Literal
 
 from rerank_lab.cli.output import Output
+from rerank_lab.core.database import (
+    DATABASE_VARIABLE,
+    FILE_NAME,
+    SCHEMA_REVISION,
+    open_database,
+)
+from rerank_lab.core.errors import LabError
 from rerank_lab.core.paths import HOME_VARIABLE, data_home, samples_home
 
 State = Literal["ok", "note", "problem"]
@@ -38,6 +45,7 @@ def doctor(arguments: argparse.Namespace, output: Output) -> int:
         _python(),
         _packages(),
         _data_folder(data_home()),
+        _lab_database(),
         _samples(),
         _models(),
         _components(),
@@ -100,6 +108,18 @@ def _data_folder(home: Path) -> Check:
     if free < _FREE_GB:
         return Check("Data folder", "note", detail, "Indexes and models need room: free some.")
     return Check("Data folder", "ok", detail)
+
+
+def _lab_database() -> Check:
+    """Which database judgments go to, and whether it opens. A file is not made by looking."""
+    path = data_home() / FILE_NAME
+    if not os.environ.get(DATABASE_VARIABLE, "").strip() and not path.exists():
+        return Check("Lab database", "ok", f"{path}, made with the first judgment")
+    try:
+        database = open_database()
+    except LabError as error:
+        return Check("Lab database", "problem", error.message, error.hint)
+    return Check("Lab database", "ok", f"{database.name}, schema {SCHEMA_REVISION}")
 
 
 def _samples() -> Check:

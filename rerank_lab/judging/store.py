@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -22,7 +22,6 @@ from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, sel
 from rerank_lab.core.database import LabDatabase, open_database
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.text import encodable
-from rerank_lab.judging.llm_judge.trust import JudgeTrust
 from rerank_lab.judging.policies import current_rows
 from rerank_lab.judging.records import (
     ArenaSide,
@@ -42,6 +41,9 @@ from rerank_lab.judging.tables import (
     PAIR_CLAIMS,
     QUERY_SETS,
 )
+
+if TYPE_CHECKING:
+    from rerank_lab.judging.llm_judge.trust import JudgeTrust
 
 Record = TypeVar("Record", Judgment, ArenaVote)
 _CHUNK = 500
@@ -366,6 +368,8 @@ class JudgmentStore:
 
     def comparisons(self, corpus: str) -> list[JudgeTrust]:
         """How the LLM judges of a corpus compare with people, the newest comparison first."""
+        from rerank_lab.judging.llm_judge.trust import JudgeTrust
+
         table = JUDGE_COMPARISONS
         query = select(table.c.content).where(table.c.corpus == corpus)
         with self._database.reading() as connection:

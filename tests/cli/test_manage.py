@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
+from rerank_lab.core.database import DATABASE_VARIABLE, open_database
 from tests.cli.conftest import Calls, fail_json, run_json
 
 
@@ -64,6 +65,25 @@ def test_models_and_doctor_say_what_runs_here(capsys: pytest.CaptureFixture[str]
     found = json.loads(capsys.readouterr().out)
     assert code == (0 if found["ok"] else 1)
     assert {"Python", "Packages", "Data folder", "Models"} <= {c["check"] for c in found["checks"]}
+
+
+def test_doctor_says_which_lab_database_is_used_and_whether_it_opens(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lab_database() -> dict[str, str]:
+        main(["doctor", "--json"])
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        return next(check for check in checks if check["check"] == "Lab database")
+
+    assert lab_database()["detail"] == f"{home / 'lab.db'}, made with the first judgment"
+    assert not (home / "lab.db").exists()
+    open_database()
+    assert lab_database()["state"] == "ok"
+    monkeypatch.setenv(DATABASE_VARIABLE, "postgresql://lab:hunter2@127.0.0.1:1/labels")
+    unreachable = lab_database()
+    assert unreachable["state"] == "problem"
+    assert "127.0.0.1:1/labels cannot be reached" in unreachable["detail"]
+    assert "hunter2" not in str(unreachable)
 
 
 def test_a_broken_plugin_is_a_row_and_a_problem(

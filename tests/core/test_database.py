@@ -68,7 +68,8 @@ def test_a_block_that_fails_leaves_nothing(lab_database: str) -> None:
             connection.execute(text("insert into judgment_versions values ('c', 'v')"))
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail_halfway)
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     with opened.reading() as connection:
         assert connection.scalar(text("select count(*) from judgment_versions")) == 0
 
