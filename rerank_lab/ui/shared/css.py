@@ -95,6 +95,8 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .st-key-jobs p { overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
   -webkit-line-clamp: 3; overflow: hidden; }
 @media (max-width: 900px) {
+  /* Without their icons all pages are named in full. */
+  [data-testid="stTopNavLink"] > span:has([data-testid="stIconMaterial"]) { display: none; }
   .st-key-query_bar { flex-wrap: nowrap; }
   .st-key-present_start button p { position: absolute; width: 1px; height: 1px; overflow: hidden;
     clip-path: inset(50%); }
