@@ -12,7 +12,7 @@ from rerank_lab.cli.reading import open_collection
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.judging.llm_judge.judge import JudgeModel
+from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.judging.llm_judge.prompts import judge_prompt_text
 from rerank_lab.judging.scales import SCALES, Scale
 from rerank_lab.judging.store import JudgmentStore

@@ -16,7 +16,8 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.judging.llm_judge.answers import AnswerCache
-from rerank_lab.judging.llm_judge.judge import JudgeModel, LLMGrade, LLMJudge
+from rerank_lab.judging.llm_judge.asking import JudgeModel
+from rerank_lab.judging.llm_judge.judge import LLMGrade, LLMJudge
 from rerank_lab.judging.llm_judge.trust import allowed_llm_judges
 from rerank_lab.judging.pools import PoolPlan, pool_pairs
 from rerank_lab.judging.records import JudgeKind, Judgment
@@ -141,7 +142,7 @@ def run(planned: JudgingPlan, corpus: Corpus, ctx: Context, store: JudgmentStore
     """
     asking = Asking(planned.judge, corpus, store, len(planned.keys))
     if planned.keys:
-        planned.judge.check(ctx)
+        planned.judge.asked.check(ctx)
         asking.grade_all(planned.keys, ctx)
     return JudgingOutcome(
         planned.judge.name,

@@ -14,7 +14,8 @@ from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Qrels
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.judging.llm_judge.judge import JudgeModel, LLMJudge
+from rerank_lab.judging.llm_judge.asking import JudgeModel
+from rerank_lab.judging.llm_judge.judge import LLMJudge
 from rerank_lab.judging.llm_judge.trust import (
     Consistency,
     GradePair,
@@ -110,7 +111,7 @@ def run(
     """
     judge = planned.judge
     _pairs(planned, {})  # grades of another scale are refused before anything is spent
-    judge.check(ctx)
+    judge.asked.check(ctx)
     asking = Asking(judge, corpus, store, len(planned.missing))
     asking.grade_all(planned.missing, ctx)
     grades = own_grades(judge, corpus, store)

@@ -21,7 +21,7 @@ from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.jobs.table import JobTable
-from rerank_lab.judging.llm_judge.judge import JudgeModel
+from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.records import JudgeKind, Judgment
 from rerank_lab.judging.store import JudgmentStore

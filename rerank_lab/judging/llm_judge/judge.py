@@ -6,21 +6,19 @@ recordings. An answer that cannot be used is asked for once more; then the judge
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import PurePath
 
-from rerank_lab.components.base import one_line as problems_line
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput, MissingExtra
-from rerank_lab.core.spec import Literal
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Trace
 from rerank_lab.judging.llm_judge.answers import AnswerCache
+from rerank_lab.judging.llm_judge.asking import AskedModel, JudgeModel
 from rerank_lab.judging.llm_judge.material import (
     MATERIAL_VERSION,
     document_material,
@@ -37,87 +35,16 @@ from rerank_lab.judging.llm_judge.parsing import (
 from rerank_lab.judging.llm_judge.prompts import PREFERENCE, load_judge_prompt
 from rerank_lab.judging.records import ArenaSide
 from rerank_lab.judging.scales import Scale
-from rerank_lab.remote.access import replayed
-from rerank_lab.remote.responses import Completion
-from rerank_lab.remote.urls import host_of
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.base import lettered
-from rerank_lab.rerankers.llm.chat import ChatEndpoint
-from rerank_lab.rerankers.llm.local_chat import LocalChatModel
-from rerank_lab.rerankers.llm.messages import ChatRequest, LanguageModel, tokens
-from rerank_lab.rerankers.llm.options import CONNECTION, EXECUTION, PROMPTING
+from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.rerankers.llm.prompts import Messages
 
 NAME_PREFIX = "llm:"
-ANSWER_TOKENS = 200
-"""The longest answer that is waited for, reasoning apart."""
 _ATTEMPTS = 2
 _ESTIMATED = 200
 """Pairs whose prompts are written out for an estimate; more are told from these."""
 _OPPOSITE = {ArenaSide.LEFT: ArenaSide.RIGHT, ArenaSide.RIGHT: ArenaSide.LEFT}
-_EXECUTION_NAMES = frozenset(param.name for param in EXECUTION)
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeModel:
-    """Which language model judges, and how it is asked. The options of the LLM rerankers.
-
-    Attributes:
-        backend: "endpoint" or "local".
-        base_url: address of the endpoint; "" for OpenAI's own.
-        key_variable: environment variable of the key.
-        prompt: name or .yaml file of a prompt of the kind "grade".
-        instruction: a wish that is added to the prompt.
-        passage_words: words of a document that are shown; the rest is cut, and its note says so.
-        reasoning_tokens: tokens for thinking, on top of those for the answer.
-        price_in, price_out: USD for a million tokens read and written; -1 for the price list.
-        concurrency: calls side by side.
-    """
-
-    model: str
-    base_url: str = ""
-    backend: str = "endpoint"
-    key_variable: str = "OPENAI_API_KEY"
-    prompt: str = "umbrela"
-    instruction: str = ""
-    passage_words: int = 1000
-    reasoning_tokens: int = 0
-    temperature: float = 0.0
-    seed: int = 0
-    timeout_s: float = 60.0
-    retries: int = 3
-    requests_per_minute: int = 0
-    tokens_per_minute: int = 0
-    price_in: float = -1.0
-    price_out: float = -1.0
-    concurrency: int = 4
-
-    @property
-    def local(self) -> bool:
-        """Whether the model runs in this process."""
-        return self.backend == "local"
-
-    def options(self) -> dict[str, Literal]:
-        """The options as endpoints and local models take them.
-
-        Raises:
-            InvalidInput: with every option that is wrong.
-        """
-        values: dict[str, Literal] = asdict(self)
-        del values["concurrency"]
-        params = (*CONNECTION, *PROMPTING, *EXECUTION)
-        problems = [what for param in params if (what := param.check(values[param.name])[1])]
-        if not self.model.strip():
-            problems.append("model must name a model")
-        if not 1 <= self.concurrency <= 64:
-            problems.append(f"concurrency must be from 1 to 64, not {self.concurrency}")
-        if problems:
-            raise InvalidInput(
-                f"The LLM judge cannot be set up: {problems_line(problems)}",
-                hint="Correct these options.",
-                problems=problems,
-            )
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +93,13 @@ class LLMJudge:
         self.settings = model
         self.scale = scale
         self.guidelines = guidelines.strip()
-        self.options = model.options()
         self.prompt = load_judge_prompt(model.prompt, "grade")
         if model.instruction.strip() and not self.prompt.takes_instruction:
             raise InvalidInput(
                 "This prompt takes no instruction.",
                 hint="Add the placeholder {instruction} to it, or leave the instruction out.",
             )
-        self._answers = answers
+        self.asked = AskedModel(model, answers)
 
     @cached_property
     def name(self) -> str:
@@ -190,32 +116,8 @@ class LLMJudge:
         """
         grades = [(grade.value, grade.label, grade.meaning) for grade in self.scale.grades]
         guidelines = self.guidelines if "guidelines" in self.prompt.placeholders else ""
-        parts = (self._model_parts, self.prompt.digest, grades, guidelines, MATERIAL_VERSION)
+        parts = (self.asked.identity, self.prompt.digest, grades, guidelines, MATERIAL_VERSION)
         return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    @cached_property
-    def model(self) -> LanguageModel:
-        """The model, loaded or not."""
-        if self.settings.local:
-            return LocalChatModel(self.options)
-        return ChatEndpoint(self.options)
-
-    @cached_property
-    def _model_parts(self) -> tuple[object, ...]:
-        left_out = _EXECUTION_NAMES | {"prompt", "key_variable", "base_url"}
-        deciding = {name: value for name, value in self.options.items() if name not in left_out}
-        local = LocalChatModel(self.options).digest() if self.settings.local else ""
-        return deciding, host_of(self.settings.base_url.strip()), local
-
-    def check(self, ctx: Context) -> None:
-        """Raise what would stop it from judging here: packages, address, key, the model's files."""
-        needed = ("yaml", "transformers") if self.settings.local else ("httpcore", "certifi")
-        if any(importlib.util.find_spec(name) is None for name in needed):
-            raise MissingExtra.of("The LLM judge", "llm")
-        if self.settings.local:
-            LocalChatModel(self.options).load(ctx)
-        elif not replayed(ctx):
-            ChatEndpoint(self.options).access(ctx)
 
     def estimate(self, pairs: Sequence[tuple[str, str]]) -> CostEstimate:
         """What grading these (query, document) texts takes, none being answered already.
@@ -226,10 +128,7 @@ class LLMJudge:
         sample = pairs[::step]
         read = sum(tokens(self.messages(query, text)[0]) for query, text in sample)
         read = round(read * len(pairs) / max(1, len(sample)))
-        written = len(pairs) * (ANSWER_TOKENS + self.settings.reasoning_tokens)
-        if self.settings.local:
-            return CostEstimate(len(pairs), read + written, "tokens", 0.0)
-        return ChatEndpoint(self.options).estimate(len(pairs), read, written)
+        return self.asked.estimate(len(pairs), read)
 
     def messages(self, query: str, text: str, problem: str = "") -> tuple[Messages, bool]:
         """The prompt for a document, as it is sent, and whether the document was cut."""
@@ -253,10 +152,10 @@ class LLMJudge:
         reading, problem, was_cut = GradeReading(None), "", False
         for _ in range(_ATTEMPTS):
             messages, was_cut = self.messages(query, text, problem)
-            answer, key = self._answer(messages, repeat, work)
+            answer, key = self.asked.answer(messages, repeat, work)
             reading = read_grade(answer.text, self.scale, cut_short=answer.truncated)
             if reading.usable:
-                self._keep(key, answer)
+                self.asked.keep(key, answer)
                 break
             problem = str(JudgeFault.REFUSED if answer.refused else reading.fault)
         return LLMGrade(
@@ -291,10 +190,10 @@ class LLMJudge:
         reading, problem = PreferenceReading(None), ""
         for _ in range(_ATTEMPTS):
             messages = prompt.messages(self._values(query), shown, problem)
-            answer, key = self._answer(messages, 0, work)
+            answer, key = self.asked.answer(messages, 0, work)
             reading = read_preference(answer.text, cut_short=answer.truncated)
             if reading.usable:
-                self._keep(key, answer)
+                self.asked.keep(key, answer)
                 break
             problem = str(reading.fault)
         return reading
@@ -306,23 +205,6 @@ class LLMJudge:
             "instruction": material(instruction) if instruction else "",
             "guidelines": self.guidelines,
         }
-
-    def _answer(self, messages: Messages, repeat: int, work: Work) -> tuple[Completion, str]:
-        """The answer to a prompt, kept or asked for now, and the key that it is kept under."""
-        parts = (self._model_parts, messages, repeat)
-        key = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-        whole = work.ctx.recording is not None and work.ctx.recording.whole
-        known = self._answers.get(key) if self._answers and not whole else None
-        if known is not None:
-            work.add(cache_hits=1)
-            return Completion(known, False), key
-        answer = self.model.chat(ChatRequest(messages, ANSWER_TOKENS), work)
-        work.add(calls=1)
-        return answer, key
-
-    def _keep(self, key: str, answer: Completion) -> None:
-        if self._answers:
-            self._answers.put(key, answer.text)
 
 
 def _note(reason: str, problem: str, was_cut: bool, settings: JudgeModel) -> str:

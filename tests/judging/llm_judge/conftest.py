@@ -11,7 +11,8 @@ import pytest
 
 from rerank_lab.core.context import Context
 from rerank_lab.judging.llm_judge.answers import AnswerCache
-from rerank_lab.judging.llm_judge.judge import JudgeModel, LLMJudge
+from rerank_lab.judging.llm_judge.asking import JudgeModel
+from rerank_lab.judging.llm_judge.judge import LLMJudge
 from rerank_lab.judging.scales import UMBRELA, Scale
 from rerank_lab.testing.chat_server import FakeChat, Mind, Question, Reply
 from rerank_lab.testing.provider_servers import KEY

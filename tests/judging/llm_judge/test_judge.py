@@ -13,7 +13,8 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, MissingKey, SpendLimit
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.judging.llm_judge.answers import AnswerCache
-from rerank_lab.judging.llm_judge.judge import JudgeModel, LLMJudge
+from rerank_lab.judging.llm_judge.asking import JudgeModel
+from rerank_lab.judging.llm_judge.judge import LLMJudge
 from rerank_lab.judging.llm_judge.material import material
 from rerank_lab.judging.llm_judge.parsing import JudgeFault
 from rerank_lab.judging.llm_judge.prompts import (
@@ -229,7 +230,7 @@ def _grade_many(judge: LLMJudge, ctx: Context) -> None:
 
 def test_a_missing_key_is_said_before_anything_is_asked() -> None:
     with pytest.raises(MissingKey, match="OPENAI_API_KEY"):
-        LLMJudge(JudgeModel("gpt-4.1-mini"), UMBRELA).check(Context())
+        LLMJudge(JudgeModel("gpt-4.1-mini"), UMBRELA).asked.check(Context())
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_wrong_options_are_refused_with_a_hint(wrong: dict[str, object]) -> None
     values: dict[str, object] = {"model": "m"} | wrong
     model = JudgeModel(**values)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput) as caught:
-        LLMJudge(model, UMBRELA).check(Context())
+        LLMJudge(model, UMBRELA).asked.check(Context())
     assert caught.value.hint
 
 
