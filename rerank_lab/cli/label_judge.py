@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any
 
+from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import open_collection
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.spend import CostEstimate
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.judging.llm_judge.prompts import judge_prompt_text
 from rerank_lab.judging.scales import SCALES, Scale
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import llm_judging, llm_trust
-from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.llm_judge import outcome_lines, trust_lines
 
 
@@ -39,7 +35,7 @@ def judge_labels(arguments: argparse.Namespace, output: Output) -> int:
         return _compare(arguments, corpus, store, engine, output)
     ctx = job_context(arguments, output, engine)
     request = llm_judging.LLMJudgingRequest(
-        _model(arguments),
+        judge_model(arguments, prompt=arguments.prompt),
         tuple(pipeline.spec for pipeline in pipelines(arguments.pipelines)),
         depth=arguments.depth,
         scale=_scale(arguments),
@@ -51,7 +47,7 @@ def judge_labels(arguments: argparse.Namespace, output: Output) -> int:
     output.note(
         f"{planned.judge.name}: {planned.pool:,} documents in the pool, {before:,} judged before."
     )
-    _agree(arguments, planned.estimate, output)
+    agree(arguments, planned.estimate, output)
     outcome = llm_judging.run(planned, corpus, ctx, store)
     allowed = outcome.judge in llm_judging.allowed_judges(corpus.name, store)
     if output.as_json:
@@ -82,7 +78,7 @@ def _compare(
     output: Output,
 ) -> int:
     request = llm_trust.TrustRequest(
-        _model(arguments),
+        judge_model(arguments, prompt=arguments.prompt),
         tuple(pipeline.spec for pipeline in pipelines(arguments.pipelines)),
         scale=_scale(arguments),
         against=arguments.against or "",
@@ -95,7 +91,7 @@ def _compare(
         f"{planned.judge.name}: {len(planned.sample):,} documents that people graded, "
         f"{len(planned.missing):,} of them to be asked about."
     )
-    _agree(arguments, planned.estimate, output)
+    agree(arguments, planned.estimate, output)
     ctx = job_context(arguments, output, engine)
     trust = llm_trust.run(request, planned, corpus, ctx, store)
     if output.as_json:
@@ -106,40 +102,6 @@ def _compare(
     return 0
 
 
-def _agree(arguments: argparse.Namespace, estimate: CostEstimate, output: Output) -> None:
-    """Tell the cost, and ask whether to go on where nobody has said so.
-
-    Raises:
-        InvalidInput: nobody can be asked, or the answer was no.
-    """
-    if not estimate.calls:
-        return
-    output.note(f"It asks for up to {estimates_words((estimate,))}.")
-    if arguments.yes or arguments.spend_limit is not None or estimate.amount == 0:
-        return
-    if output.as_json or not sys.stdin.isatty():
-        raise InvalidInput(
-            f"Nobody has agreed to what the judge costs: up to {estimates_words((estimate,))}.",
-            hint="Add --yes, or a limit such as --limit-usd 1.",
-        )
-    sys.stderr.write("Go on? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise InvalidInput("Nothing was asked.", hint="Answer y to go on, or add --yes.")
-
-
 def _scale(arguments: argparse.Namespace) -> Scale:
     name = arguments.scale or ("umbrela" if arguments.prompt == "umbrela" else "graded")
     return SCALES[name]
-
-
-def _model(arguments: argparse.Namespace) -> JudgeModel:
-    options: dict[str, Any] = {
-        name: value
-        for name in ("base_url", "prompt", "instruction", "passage_words", "key_variable",
-                     "reasoning_tokens", "temperature", "concurrency", "price_in", "price_out")
-        if (value := getattr(arguments, name)) is not None
-    }  # fmt: skip
-    return JudgeModel(
-        arguments.model, backend="local" if arguments.local else "endpoint", **options
-    )

@@ -18,8 +18,8 @@ def judge_options(parser: CommandParser) -> None:
     add_corpus(parser)
     add_specs(parser)
     add_judged(parser)
-    _add_model(parser)
-    _add_asking(parser)
+    add_model(parser)
+    add_asking(parser)
     parser.add_argument(
         "--depth",
         type=positive,
@@ -27,12 +27,14 @@ def judge_options(parser: CommandParser) -> None:
         metavar="K",
         help="judge the first K documents of each pipeline (default: 10)",
     )
-    _add_agreement(parser)
+    _add_judging(parser)
+    add_agreement(parser)
     _add_comparison(parser)
 
 
-def _add_model(parser: CommandParser) -> None:
-    parser.add_argument("--model", metavar="NAME", help="the language model that judges")
+def add_model(parser: CommandParser) -> None:
+    """Which language model, and where it runs."""
+    parser.add_argument("--model", metavar="NAME", help="the language model")
     parser.add_argument(
         "--base-url", metavar="URL", help="its OpenAI-compatible endpoint (default: OpenAI's own)"
     )
@@ -42,21 +44,10 @@ def _add_model(parser: CommandParser) -> None:
         help="run the model here: a catalogue name, folder or hub id",
     )
     parser.add_argument("--key-variable", metavar="NAME", help="environment variable of the key")
-    parser.add_argument(
-        "--prompt",
-        default="umbrela",
-        metavar="NAME",
-        help="umbrela, direct, an edited prompt's name, or a .yaml file",
-    )
-    parser.add_argument(
-        "--print-prompt",
-        action="store_true",
-        help="print the prompt's YAML, to be copied and edited, and stop",
-    )
 
 
-def _add_asking(parser: CommandParser) -> None:
-    parser.add_argument("--scale", choices=tuple(SCALES), help="the grades (default: the prompt's)")
+def add_asking(parser: CommandParser) -> None:
+    """How the model is asked, and at which price."""
     parser.add_argument("--instruction", metavar="TEXT", help="a wish that goes into the prompt")
     parser.add_argument(
         "--passage-words",
@@ -88,7 +79,26 @@ def _add_asking(parser: CommandParser) -> None:
     )
 
 
-def _add_agreement(parser: CommandParser) -> None:
+def _add_judging(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--prompt",
+        default="umbrela",
+        metavar="NAME",
+        help="umbrela, direct, an edited prompt's name, or a .yaml file",
+    )
+    parser.add_argument(
+        "--print-prompt",
+        action="store_true",
+        help="print the prompt's YAML, to be copied and edited, and stop",
+    )
+    parser.add_argument("--scale", choices=tuple(SCALES), help="the grades (default: the prompt's)")
+    parser.add_argument(
+        "--retry-abstained", action="store_true", help="ask again about documents that got no grade"
+    )
+
+
+def add_agreement(parser: CommandParser) -> None:
+    """What may be spent."""
     parser.add_argument(
         "--limit-usd",
         dest="spend_limit",
@@ -97,9 +107,6 @@ def _add_agreement(parser: CommandParser) -> None:
         help="the same as --spend-limit",
     )
     parser.add_argument("--yes", action="store_true", help="go on whatever it costs")
-    parser.add_argument(
-        "--retry-abstained", action="store_true", help="ask again about documents that got no grade"
-    )
 
 
 def _add_comparison(parser: CommandParser) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rerank_lab.cli.label_judge_options import judge_options
+from rerank_lab.cli.label_queries_options import queries_options
 from rerank_lab.cli.options import CommandParser, add_corpus
 from rerank_lab.cli.output import Output
 
@@ -66,6 +67,12 @@ LABEL_ACTIONS = {
         "label_judge",
         "judge_labels",
         judge_options,
+    ),
+    "queries": LabelAction(
+        "Build query sets: typed, imported, from a log, or made from documents.",
+        "label_queries",
+        "label_queries",
+        queries_options,
     ),
 }
 """Action -> what it is. The order is that of `--help`."""

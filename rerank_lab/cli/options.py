@@ -120,6 +120,14 @@ def add_judged(parser: CommandParser) -> None:
         help="give up on what a provider is asked for one query after so long (default: 600)",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N queries")
+    parser.add_argument(
+        "--query-set",
+        metavar="SET",
+        help="only the queries of this set: see labels queries",
+    )
+    parser.add_argument(
+        "--query-tag", default="", metavar="TAG", help="of the query set, only those with this tag"
+    )
     parser.add_argument("--queries", metavar="FILE", help="queries in place of the corpus' own")
     parser.add_argument("--qrels", metavar="FILE", help="judgments in place of the corpus' own")
     add_exclusion(parser)

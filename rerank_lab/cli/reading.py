@@ -69,6 +69,10 @@ def collection_options(arguments: argparse.Namespace) -> CollectionOptions:
 
 def open_collection(arguments: argparse.Namespace) -> Corpus:
     """The corpus of a command with the queries and judgments that it names, read as it says."""
+    return _in_query_set(_loaded(arguments), arguments)
+
+
+def _loaded(arguments: argparse.Namespace) -> Corpus:
     return load_corpus(
         arguments.corpus,
         queries=arguments.queries,
@@ -97,7 +101,18 @@ def judgment_source(arguments: argparse.Namespace) -> JudgmentSource | None:
 
 def judged_collection(arguments: argparse.Namespace) -> Corpus:
     """The corpus of a command with the judgments that count by its options."""
-    return with_judgments(open_collection(arguments), judgment_source(arguments))
+    judged = with_judgments(_loaded(arguments), judgment_source(arguments))
+    return _in_query_set(judged, arguments)
+
+
+def _in_query_set(corpus: Corpus, arguments: argparse.Namespace) -> Corpus:
+    """The corpus with the queries of `--query-set` alone, where there is one."""
+    if not arguments.query_set:
+        return corpus
+    from rerank_lab.judging.store import JudgmentStore  # SQLAlchemy takes its time
+    from rerank_lab.services.query_sets import with_query_set
+
+    return with_query_set(corpus, arguments.query_set, JudgmentStore.open(), arguments.query_tag)
 
 
 def print_basis(basis: JudgmentBasis, output: Output) -> None:

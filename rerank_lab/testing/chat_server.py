@@ -128,6 +128,8 @@ def question_of(body: Mapping[str, Any]) -> Question:
 def _judge_question(body: Mapping[str, Any], last: str) -> Question | None:
     """A question to an LLM judge; None when it is another one."""
     query, passages = _JUDGED_QUERY.search(last), _JUDGED.findall(last)
+    if passages and query is None:
+        return Question(body, "", tuple(passages), "question")
     if query is None or not passages:
         return None
     kind = "preference" if passages[0][0] else "grade"

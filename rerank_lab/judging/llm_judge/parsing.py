@@ -92,6 +92,17 @@ def read_preference(text: str, *, cut_short: bool = False) -> PreferenceReading:
     return PreferenceReading(side, reason)
 
 
+def read_query(text: str, *, cut_short: bool = False) -> str | JudgeFault:
+    """The query of an answer of the form `{"reason": "...", "query": "..."}`; "" for null."""
+    fields = _fields(text, "query", cut_short)
+    if isinstance(fields, JudgeFault):
+        return fields
+    query = fields[1]
+    if query is None:
+        return ""
+    return " ".join(query.split()) if isinstance(query, str) else JudgeFault.WRONG_FORM
+
+
 def _fields(text: str, field: str, cut_short: bool) -> tuple[str, object] | JudgeFault:
     """The reason and the value of `field`, when these two are all that the answer holds."""
     answer = answer_text(text)

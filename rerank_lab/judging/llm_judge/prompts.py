@@ -19,6 +19,8 @@ from rerank_lab.rerankers.llm.prompts import (
 PROMPT_FOLDER = Path(__file__).resolve().parent / "prompt_files"
 PREFERENCE = "preference"
 """The prompt that asks which of two documents is better."""
+QUESTION = "question"
+"""The prompt that asks for a query which a document answers."""
 
 
 def load_judge_prompt(name: str, kind: str = "grade") -> PromptTemplate:

@@ -60,8 +60,9 @@ KINDS: Mapping[str, Kind] = {
         one=True,
     ),
     "preference": Kind(frozenset({"query"}), frozenset({"instruction", "guidelines"})),
+    "question": Kind(frozenset({"passage"}), one=True),
 }
-"""The last two are a judge's: see `judging.llm_judge`."""
+"""The last three are of judging: see `judging.llm_judge`."""
 
 
 @dataclass(frozen=True, slots=True)
