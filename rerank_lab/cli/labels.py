@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from rerank_lab.cli.label_judge_options import judge_options
 from rerank_lab.cli.label_queries_options import queries_options
-from rerank_lab.cli.options import CommandParser, add_corpus
+from rerank_lab.cli.options import (
+    CommandParser,
+    add_corpus,
+    add_exclusion,
+    add_judgment_source,
+    add_reading,
+    add_specs,
+    amount,
+    positive,
+)
 from rerank_lab.cli.output import Output
 
 
@@ -55,12 +64,85 @@ def _import_options(parser: CommandParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="files of judgments")
 
 
+def _add_collection(parser: CommandParser) -> None:
+    """The files beside the corpus, and which judgments count."""
+    parser.add_argument("--queries", metavar="FILE", help="a query file, where the corpus has none")
+    parser.add_argument("--qrels", metavar="FILE", help="a file of judgments")
+    add_reading(parser, "corpus, queries, qrels")
+    add_judgment_source(parser)
+    add_exclusion(parser)
+
+
+def _agreement_options(parser: CommandParser) -> None:
+    add_corpus(parser)
+    parser.add_argument("--session", default="", metavar="ID", help="only labels of this session")
+    parser.add_argument(
+        "--judge",
+        dest="judges",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this judge; can be given several times",
+    )
+    add_specs(
+        parser, required=False, purpose="say what the disagreement does to these, at least two"
+    )
+    parser.add_argument(
+        "-m",
+        "--measure",
+        default="nDCG@10",
+        help="with -p: what decides between pipelines (default nDCG@10)",
+    )
+    _add_asking(parser)
+
+
+def _next_options(parser: CommandParser) -> None:
+    add_corpus(parser)
+    add_specs(parser)
+    _add_collection(parser)
+    parser.add_argument(
+        "-n", "--pairs", type=positive, default=20, metavar="N", help="how many pairs (default 20)"
+    )
+    parser.add_argument(
+        "-m",
+        "--measure",
+        default="nDCG@10",
+        help="what decides: nDCG, AP, RR, P, R or Success, at any cutoff (default nDCG@10)",
+    )
+    _add_asking(parser)
+
+
+def _add_asking(parser: CommandParser) -> None:
+    """Of how many queries pipelines are asked, and how long each may take."""
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="only the first N queries of the corpus"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=amount,
+        metavar="SECONDS",
+        help="give a query that asks a provider up after so long (default 600)",
+    )
+
+
 LABEL_ACTIONS = {
     "import": LabelAction(
         "Read judgments of files into the lab's store.",
         "label_exchange",
         "import_labels",
         _import_options,
+    ),
+    "agreement": LabelAction(
+        "Say how far the judges agree, and what they dispute.",
+        "label_agreement",
+        "label_agreement",
+        _agreement_options,
+    ),
+    "next": LabelAction(
+        "Say which pipeline leads, how sure that is, and which labels would make it surer.",
+        "label_next",
+        "next_labels",
+        _next_options,
     ),
     "judge": LabelAction(
         "Let a language model grade documents, or compare it with people.",

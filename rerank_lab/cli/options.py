@@ -52,7 +52,12 @@ def add_corpus(parser: CommandParser) -> None:
     parser.add_argument("corpus", metavar="CORPUS", help=_CORPUS)
 
 
-def add_specs(parser: CommandParser) -> None:
+def add_specs(
+    parser: CommandParser,
+    *,
+    required: bool = True,
+    purpose: str = 'a pipeline such as "bm25 >> ms-marco-minilm-l12(top=50)"; several may follow',
+) -> None:
     """`-p SPEC...`, and what goes with asking pipelines."""
     parser.add_argument(
         "-p",
@@ -61,8 +66,9 @@ def add_specs(parser: CommandParser) -> None:
         metavar="SPEC",
         nargs="+",
         action="extend",
-        required=True,
-        help='a pipeline such as "bm25 >> ms-marco-minilm-l12(top=50)"; several may follow',
+        required=required,
+        default=None if required else [],
+        help=purpose,
     )
     parser.add_argument(
         "--no-cache",

@@ -107,7 +107,7 @@ def _parser() -> CommandParser:
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
-    add_label_actions(add("labels", "Relevance labels: import and export."), common)
+    add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)
     add_arena_actions(add("arena", "Blind votes between pipelines: ratings and export."), common)
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")

@@ -18,19 +18,17 @@ of a rival is that of expected information about who is ahead: see `_rival_weigh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Qrels
 from rerank_lab.judging.grade_model import fit_grade_model, rank_features
+from rerank_lab.judging.graded_pool import GradedPool
 from rerank_lab.judging.pools import PipelineRuns
 from rerank_lab.judging.records import JudgingOrder
-from rerank_lab.judging.sampled_measures import SampledMeasure
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -133,7 +131,7 @@ def decide(
         InvalidInput: fewer than two pipelines, no query that all of them ranked, or a measure that
             cannot be reckoned from grades alone.
     """
-    pool = _Pool.of(runs, qrels, settings)
+    pool = GradedPool.of(runs, qrels, settings.measure, settings.grades)
     generator = np.random.default_rng(settings.seed)
     features = rank_features(pool.discounts)
     levels = pool.levels
@@ -155,7 +153,7 @@ def decide(
         win_chances=dict(zip(specs, map(float, chances), strict=True)),
         means=dict(zip(specs, map(float, values.mean(axis=(0, 1), dtype=np.float64)), strict=True)),
         labels=int((pool.ranked & (levels >= 0)).sum()),
-        candidates=pool.candidates(sampled, worth, among),
+        candidates=_candidates(pool, sampled, worth, among),
     )
 
 
@@ -210,124 +208,28 @@ def _rival_weights(means: Floats, leader: int) -> Floats:
     return shares
 
 
-@dataclass(frozen=True)
-class _Pool:
-    """Runs and labels as arrays; queries and documents are numbered.
-
-    doc_ids: for each query, those among the first of a pipeline, then others with a label.
-    places: [queries, pipelines, depth], the number of the document at each rank; the number of
-        documents where the ranking has ended.
-    levels: [queries, documents], the place of the label in the scale; -1 for unjudged.
-    ranked: [queries, documents], whether a pipeline ranks it high enough to matter.
-    present: [queries, documents], False where a query has fewer documents than others.
-    """
-
-    measure: SampledMeasure
-    grades: NDArray[np.int16]
-    query_ids: tuple[str, ...]
-    doc_ids: tuple[tuple[str, ...], ...]
-    places: NDArray[np.int64]
-    levels: NDArray[np.int8]
-    ranked: NDArray[np.bool_]
-    present: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, runs: PipelineRuns, qrels: Qrels, settings: DecisionSettings) -> _Pool:
-        measure = SampledMeasure.of(settings.measure)
-        query_ids = _shared_queries(runs)
-        rankings = [
-            [run[query_id][: measure.depth] for run in runs.values()] for query_id in query_ids
-        ]
-        pooled = [list(dict.fromkeys(d for one in many for d in one)) for many in rankings]
-        labels = [qrels.get(query_id, {}) for query_id in query_ids]
-        doc_ids = [
-            (*docs, *sorted(known.keys() - set(docs)))
-            for docs, known in zip(pooled, labels, strict=True)
-        ]
-        most = max(1, *map(len, doc_ids))
-        depth = max(1, *(len(one) for many in rankings for one in many))
-        places = np.full((len(query_ids), len(runs), depth), most, np.int64)
-        levels = np.full((len(query_ids), most), -1, np.int8)
-        for q, many in enumerate(rankings):
-            numbers = {doc_id: number for number, doc_id in enumerate(doc_ids[q])}
-            for p, one in enumerate(many):
-                places[q, p, : len(one)] = [numbers[doc_id] for doc_id in one]
-            for doc_id, grade in labels[q].items():
-                levels[q, numbers[doc_id]] = _level(grade, settings.grades)
-        sizes, heights = np.array([*map(len, doc_ids)]), np.array([*map(len, pooled)])
-        every = np.arange(most)
-        return cls(
-            measure=measure,
-            grades=np.array(settings.grades, np.int16),
-            query_ids=query_ids,
-            doc_ids=tuple(doc_ids),
-            places=places,
-            levels=levels,
-            ranked=every < heights[:, None],
-            present=every < sizes[:, None],
+def _candidates(
+    pool: GradedPool,
+    sampled: NDArray[np.int8],
+    worth: Floats,
+    among: Collection[tuple[str, str]] | None,
+) -> tuple[CandidatePair, ...]:
+    """The unjudged pairs, those worth most first."""
+    open_pairs = np.argwhere(pool.ranked & (pool.levels < 0))
+    chances = np.stack([(sampled == n).mean(axis=0) for n in range(len(pool.grades))], axis=-1)
+    entropy = -(chances * np.log2(np.maximum(chances, 1e-12))).sum(axis=-1)
+    spread = pool.discounts.std(axis=-1)
+    pairs = [
+        CandidatePair(
+            pool.query_ids[q],
+            pool.doc_ids[q][d],
+            float(worth[q, d]),
+            max(0.0, float(entropy[q, d])),
+            float(spread[q, d]),
+            tuple(map(float, chances[q, d])),
         )
-
-    @cached_property
-    def discounts(self) -> Singles:
-        """1 / log2(1 + rank) by query, document and pipeline; 0 for not ranked."""
-        n_queries, n_pipelines, depth = self.places.shape
-        discounts = np.zeros((n_queries, self.levels.shape[1] + 1, n_pipelines), np.float32)
-        by_rank = 1 / np.log2(np.arange(2, depth + 2))
-        queries, pipelines, _ = np.indices(self.places.shape)
-        discounts[queries, self.places, pipelines] = by_rank
-        return discounts[:, :-1]
-
-    def values(self, sampled: NDArray[np.int8]) -> Singles:
-        """The measure under sampled levels: [samples, queries, pipelines]."""
-        every = self.grades[sampled]
-        every[:, ~self.present] = 0
-        padded = np.concatenate((every, np.zeros((*every.shape[:2], 1), every.dtype)), axis=2)
-        queries = np.arange(len(self.query_ids))[:, None, None]
-        return self.measure.values(padded[:, queries, self.places].astype(np.float32), every)
-
-    def candidates(
-        self,
-        sampled: NDArray[np.int8],
-        worth: Floats,
-        among: Collection[tuple[str, str]] | None,
-    ) -> tuple[CandidatePair, ...]:
-        """The unjudged pairs, those worth most first."""
-        open_pairs = np.argwhere(self.ranked & (self.levels < 0))
-        chances = np.stack([(sampled == n).mean(axis=0) for n in range(len(self.grades))], axis=-1)
-        entropy = -(chances * np.log2(np.maximum(chances, 1e-12))).sum(axis=-1)
-        spread = self.discounts.std(axis=-1)
-        pairs = [
-            CandidatePair(
-                self.query_ids[q],
-                self.doc_ids[q][d],
-                float(worth[q, d]),
-                max(0.0, float(entropy[q, d])),
-                float(spread[q, d]),
-                tuple(map(float, chances[q, d])),
-            )
-            for q, d in open_pairs
-        ]
-        allowed = None if among is None else set(among)
-        kept = (p for p in pairs if allowed is None or (p.query_id, p.doc_id) in allowed)
-        return tuple(sorted(kept, key=lambda p: (-p.expected_change, -p.disagreement)))
-
-
-def _shared_queries(runs: PipelineRuns) -> tuple[str, ...]:
-    if len(runs) < 2:
-        raise InvalidInput(
-            "With fewer than two pipelines there is no winner to find.",
-            hint="Choose at least two pipelines.",
-        )
-    first, *others = runs.values()
-    shared = tuple(query_id for query_id in first if all(query_id in run for run in others))
-    if not shared:
-        raise InvalidInput(
-            "There is no query that all of the pipelines answered.",
-            hint="See on Evaluate why the queries of one of them failed.",
-        )
-    return shared
-
-
-def _level(grade: int, grades: Sequence[int]) -> int:
-    """The place of the highest grade of the scale that is not above this one."""
-    return max(0, sum(grade >= value for value in grades) - 1)
+        for q, d in open_pairs
+    ]
+    allowed = None if among is None else set(among)
+    kept = (p for p in pairs if allowed is None or (p.query_id, p.doc_id) in allowed)
+    return tuple(sorted(kept, key=lambda p: (-p.expected_change, -p.disagreement)))

@@ -1,0 +1,22 @@
+"""What next-best judgement says of the leader, in sentences: one wording for every door."""
+
+from __future__ import annotations
+
+from rerank_lab.judging.next_best import Decision
+
+_ENOUGH = 0.95
+
+
+def decision_sentences(decision: Decision, measure: str) -> list[str]:
+    """Who leads, how sure that is, and what would make it surer."""
+    leader = decision.leader
+    lines = [
+        f"{leader} leads with an expected {measure} of {decision.means[leader]:.3f}, from "
+        f"{decision.labels:,} labels.",
+        f"The chance that it is the best of {len(decision.means)} for queries like these: "
+        f"{decision.confidence:.2f}; that it stays ahead on these queries when all "
+        f"{len(decision.candidates):,} unjudged pairs are judged: {decision.settled:.2f}.",
+    ]
+    if decision.settled >= _ENOUGH > decision.confidence:
+        lines.append("More labels of these queries would not change much; more queries would.")
+    return lines
