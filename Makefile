@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 
-.PHONY: run test check format bench clean
+.PHONY: run test check check-types check-style format bench clean
 
 run: $(VENV)/.ready-run
 	$(BIN)/streamlit run app.py $(ARGS)
@@ -16,10 +16,14 @@ run: $(VENV)/.ready-run
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/.ready-dev
+check: check-types check-style
+
+check-types: $(VENV)/.ready-dev
+	$(BIN)/mypy
+
+check-style: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
