@@ -18,13 +18,12 @@ ABOUT = (
     "corpus, labels made or imported in this lab, or both, and whose grade stands where both judge "
     "a document."
 )
-POLICY_NAMES = {
-    "latest": "latest: the newest label",
-    "majority": "majority of the judges",
-    "median": "median of the judges",
-    "gold-first": "imported labels first",
-}
 POLICY_LABEL = "Several labels of a document"
+ABOUT_POLICIES = (
+    "Which grade a document gets that several people judged: the latest label, the grade of the "
+    "majority, the median, or an imported label before all others (gold-first). Of two that are "
+    "equal the lower counts."
+)
 POLICIES = tuple(policy.value for policy in Policy)
 """Policies as links write them; the first is the default."""
 _SOURCES: Mapping[JudgmentChoice, tuple[str, str]] = {
@@ -33,11 +32,6 @@ _SOURCES: Mapping[JudgmentChoice, tuple[str, str]] = {
     "lab only": (LAB, LAB),
     "own only": (OWN, LAB),
 }
-
-
-def policy_name(policy: str) -> str:
-    """A policy as the list names it."""
-    return POLICY_NAMES.get(policy, policy)
 
 
 def source_of_choice(

@@ -77,7 +77,7 @@ def test_a_label_of_a_changed_document_is_shown_and_offered_again(pets: Corpus) 
     at = open_page("evaluate", corpus="pets", p=["bm25"])
     assert "1 label left out because the text has changed since" in words(at)
     button = at.button(key="judge_stale")
-    assert button.label == "Judge 1 changed document again"
+    assert button.label == "Judge 1 stale label again"
     button.click()
     drawn(at)
     (session,) = JudgmentStore.open().sessions("pets")

@@ -94,11 +94,11 @@ def _stale_labels(corpus: Corpus) -> None:
     """Offer labels again whose document has another text now."""
     count = len(stale_pairs(resources.labels(corpus.name)))
     if count and st.button(
-        f"Judge {counted(count, 'changed document')} again",
+        f"Judge {counted(count, 'stale label')} again",
         key="judge_stale",
         icon=":material/grading:",
         type="tertiary",
-        help="Their labels were given for another text and do not count any more.",
+        help="They were given for documents whose text has changed since, and do not count.",
     ):
         session = stale_session(corpus, resources.engine().home)
         go_to(LABEL_PAGE, session=session.session_id)

@@ -93,10 +93,14 @@ def judgment_select(name: str) -> None:
         choices.LABEL, choices.CHOICES, key="judgments", bind="query-params", help=choices.ABOUT
     )
     if len(labels.judges) > 1:
+        # Links hold what a list shows, so that policies are shown by their names.
         st.selectbox(
-            choices.POLICY_LABEL, choices.POLICIES, key="policy", bind="query-params",
-            format_func=choices.policy_name,
-        )  # fmt: skip
+            choices.POLICY_LABEL,
+            choices.POLICIES,
+            key="policy",
+            bind="query-params",
+            help=choices.ABOUT_POLICIES,
+        )
     if labels.llm_judges:
         st.multiselect(
             "LLM judges",
