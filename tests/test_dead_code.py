@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rerank_lab
+from rerank_lab.cli.labels import LABEL_ACTIONS
 
 vulture = pytest.importorskip("vulture")
 
@@ -24,7 +25,9 @@ CALLED_BY_OTHERS = {
     # attributes that other libraries read
     "model_config", "intra_op_num_threads", "inter_op_num_threads", "log_severity_level",
     "enable_mem_pattern", "max_seq_length", "efConstruction", "min_points_per_centroid",
-    "compress_type",
+    "compress_type", "down_revision", "isolation_level",
+    # options that are handed on by name
+    "price_in", "price_out",
     # methods and classes that LangChain, LlamaIndex and Haystack call
     "RerankLabCompressor", "RerankLabPostprocessor", "compress_documents", "acompress_documents",
     "class_name", "_postprocess_nodes", "_apostprocess_nodes", "warm_up", "run_async", "to_dict",
@@ -35,10 +38,11 @@ CALLED_BY_OTHERS = {
 
 
 def names_reached_from_outside() -> set[str]:
-    """Public names, and the classes that entry points name."""
+    """Public names, the classes that entry points name, and the actions of `labels`."""
     entry_points = PROJECT["entry-points"].values()
     classes = {target.split(":")[1] for group in entry_points for target in group.values()}
-    return {*rerank_lab.__all__, *classes, *CALLED_BY_OTHERS}
+    actions = {action.function for action in LABEL_ACTIONS.values()}
+    return {*rerank_lab.__all__, *classes, *actions, *CALLED_BY_OTHERS}
 
 
 def unused_names() -> list[str]:

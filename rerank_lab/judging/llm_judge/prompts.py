@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.rerankers.llm.prompts import (
     PromptTemplate,
     is_file,
     load_prompt,
     prompt_names,
     prompt_text,
+)
+from rerank_lab.rerankers.llm.prompts import (
+    is_own as is_edited,
 )
 
 PROMPT_FOLDER = Path(__file__).resolve().parent / "prompt_files"
@@ -30,8 +34,14 @@ def load_judge_prompt(name: str, kind: str = "grade") -> PromptTemplate:
         InvalidInput: there is none of that name, or it cannot be used; with every problem.
     """
     own = PROMPT_FOLDER / f"{name}.yaml"
-    is_own = not is_file(name) and own.is_file()
-    return load_prompt(str(own) if is_own else name, kind)
+    if is_file(name) or is_edited(name):
+        return load_prompt(name, kind)
+    if not own.is_file():
+        raise InvalidInput(
+            f"There is no prompt {name!r} of the kind {kind!r}.",
+            hint=f"Give a .yaml file, or one of: {', '.join(judge_prompt_names(kind))}.",
+        )
+    return load_prompt(str(own), kind)
 
 
 def judge_prompt_names(kind: str = "grade") -> tuple[str, ...]:

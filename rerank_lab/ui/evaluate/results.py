@@ -91,7 +91,7 @@ def _judge_error(evaluation: Evaluation, primary: str, baseline: str) -> None:
 
 @st.cache_data(max_entries=32, show_spinner="Drawing people's grades")
 def _error_sentences(
-    _evaluation: Evaluation, primary: str, baseline: str, evaluation_id: str
+    _evaluation: Evaluation, primary: str, baseline: str, experiment_id: str
 ) -> list[tuple[str, str]]:
     corpus = resources.corpus(_evaluation.design.corpus)
     errors = judge_errors(_evaluation, corpus, primary=primary, baseline=baseline)

@@ -256,12 +256,13 @@ def test_wrong_options_are_refused_with_a_hint(wrong: dict[str, object]) -> None
 
 def test_the_projects_prompts_are_right_and_can_be_copied(home: Path, tmp_path: Path) -> None:
     assert judge_prompt_names() == ("umbrela", "direct")
+    with pytest.raises(InvalidInput) as unknown:
+        load_judge_prompt("umbrella")
+    assert "umbrela, direct" in unknown.value.hint
     assert judge_prompt_names("preference") == ("preference",)
     assert {path.stem for path in PROMPT_FOLDER.glob("*.yaml")} == {
-        "umbrela",
-        "direct",
-        "preference",
-    }
+        "umbrela", "direct", "preference", "question",
+    }  # fmt: skip
     text = judge_prompt_text("umbrela").replace("The grades:", "These are the grades:")
     save_prompt("stricter", text)
     assert judge_prompt_names() == ("umbrela", "direct", "stricter")
