@@ -59,7 +59,7 @@ def _empty(corpus: Corpus) -> None:
         st.markdown(f"**No votes on {parts.literal(corpus.name)} yet**")
         st.markdown(
             "Ratings follow from votes alone. A clear winner among two pipelines takes about ten "
-            "queries, one that wins two times out of three about a hundred."
+            "queries, one that wins two times out of three about eighty."
         )
 
 
