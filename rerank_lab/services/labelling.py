@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import statistics
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from pathlib import Path
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import PipelineSpec
-from rerank_lab.core.types import Query
+from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.judging import sessions
+from rerank_lab.judging.agreement import AgreementSettings, JudgeAgreement, agreement
 from rerank_lab.judging.next_best import Decision, DecisionSettings, decide
 from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.pools import PoolPlan, pool_pairs
@@ -41,6 +43,7 @@ MAX_JUDGES = 50
 CLAIM_S = 180.0
 """How long a document stays with the judge who has it, when nothing is heard of them any more."""
 _RUN_DEPTH = 50
+_REORDER_EVERY = 10
 _WORDS_A_MINUTE = 240
 _DECIDING_S = 4.0
 _READ_WORDS = 250
@@ -405,6 +408,7 @@ class LabelDesk:
         self._store = store
         self._pairs = frozenset(map(key_of, labels.pairs))
         self._orders: dict[str, list[JudgingPair]] = {}
+        self._by_worth: tuple[int, list[JudgingPair]] | None = None
 
     def judgments(self) -> list[Judgment]:
         """The grades of the session that count now, in the order in which they were given."""
@@ -427,8 +431,22 @@ class LabelDesk:
         qrels = qrels_of(self.rows(), simulated=labels.simulated)
         if len(labels.runs) < 2 or not qrels:
             return None
-        settings = DecisionSettings(grades=tuple(one.value for one in labels.scale.grades))
-        return decide(labels.runs, qrels, settings, self._pairs)
+        return self._decide(qrels)
+
+    def _decide(self, qrels: Qrels) -> Decision:
+        settings = DecisionSettings(grades=tuple(one.value for one in self.labels.scale.grades))
+        return decide(self.labels.runs, qrels, settings, self._pairs)
+
+    def agreement(self) -> JudgeAgreement | None:
+        """How far the judges agree on what two of them graded; None where there is no such pair."""
+        by_judge: dict[str, dict[PairKey, int | None]] = {}
+        for row in self.judgments():
+            by_judge.setdefault(row.judge, {})[key_of(row)] = row.grade
+        graders = Counter(key for grades in by_judge.values() for key in grades)
+        if len(by_judge) < 2 or max(graders.values()) < 2:
+            return None
+        values = tuple(one.value for one in self.labels.scale.grades)
+        return agreement(by_judge, AgreementSettings(grades=values, resamples=500))
 
     def order(self, judge: str) -> list[JudgingPair]:
         """All pairs in the order in which this judge meets them."""
@@ -461,7 +479,12 @@ class LabelDesk:
             return []
         claims = self._store.claims(self.labels.session_id)
         queue = sessions.queue_of(
-            self.labels, self.order(judge), judge, judgments, claims, skipped=skipped
+            self.labels,
+            self._order_now(judge, judgments),
+            judge,
+            judgments,
+            claims,
+            skipped=skipped,
         )
         if query_id:
             queue = sessions.starting_at(queue, query_id)
@@ -472,6 +495,27 @@ class LabelDesk:
             for pair in queue[: min(count, fair)]
         ]
         return self._store.claim_many(self.labels.session_id, judge, wanted, CLAIM_S)
+
+    def _order_now(self, judge: str, judgments: Sequence[Judgment]) -> list[JudgingPair]:
+        """The judge's order; by worth it is reckoned anew after every few grades."""
+        labels = self.labels
+        if labels.order is JudgingOrder.QUERY_BY_QUERY or len(labels.runs) < 2:
+            return self.order(judge)
+        state = len(judgments) // _REORDER_EVERY
+        if self._by_worth is None or self._by_worth[0] != state:
+            qrels = qrels_of(judgments, simulated=labels.simulated)
+            candidates = self._decide(qrels).ordered(labels.order)
+            places = {
+                key_of_candidate: n
+                for n, key_of_candidate in enumerate(
+                    (pair.query_id, pair.doc_id) for pair in candidates
+                )
+            }
+            by_worth = [pair for pair in labels.pairs if key_of(pair) in places]
+            by_worth.sort(key=lambda pair: places[key_of(pair)])
+            others = [pair for pair in labels.pairs if key_of(pair) not in places]
+            self._by_worth = (state, _mixed(by_worth, others))
+        return self._by_worth[1]
 
     def record_grade(self, judge: str, entry: GradeEntry) -> Judgment:
         """Store one answer; it is on the disk when this returns.
@@ -515,6 +559,17 @@ class LabelDesk:
             if row.undoes is None and (row.row_id == row_id or (token and row.token == token)):
                 return self._store.undo(row.row_id, judge, datetime.now(UTC))
         return None
+
+
+def _mixed(by_worth: Sequence[JudgingPair], others: Sequence[JudgingPair]) -> list[JudgingPair]:
+    """Controls and samples from below the pool, one after every fourth pair."""
+    mixed: list[JudgingPair] = []
+    rest = iter(others)
+    for place, pair in enumerate(by_worth, 1):
+        mixed.append(pair)
+        if place % 4 == 0:
+            mixed += [other for other in (next(rest, None),) if other is not None]
+    return [*mixed, *rest]
 
 
 def open_desk(

@@ -16,19 +16,26 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
+from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.next_best import Decision
-from rerank_lab.judging.records import JudgingPair, Judgment, LabelSession
+from rerank_lab.judging.records import JudgingOrder, JudgingPair, Judgment, LabelSession
 from rerank_lab.judging.sessions import SessionProgress, StopReason, key_of
 from rerank_lab.services.labelling import EffortEstimate
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import short_labels
-from rerank_lab.views.text import Marker, Segment, marker
+from rerank_lab.views.text import Marker, Segment, marker, shorten
 
 LONG_CHARS = 1500
 """Longer documents begin with their best passage."""
 _PASSAGE = PassageOptions(max_tokens=220, overlap=0)
 _FULL_CHARS = 40_000
 WAITING = "Other judges have what is left on their screens. This page looks again by itself."
+ORDERS = {
+    JudgingOrder.QUERY_BY_QUERY: "One query at a time",
+    JudgingOrder.NEXT_BEST: "Next best: what could change who wins",
+    JudgingOrder.UNCERTAINTY: "What is least certain",
+    JudgingOrder.DISAGREEMENT: "What the pipelines disagree on",
+}
 JsonSegments = list[tuple[str, bool]]
 
 
@@ -93,7 +100,7 @@ def label_card(labels: LabelSession, pair: JudgingPair, corpus: Corpus, position
     return LabelCard(
         pair.query_id,
         pair.doc_id,
-        f"Question {number} of {max(1, len(labels.queries))}",
+        f"Query {number} of {max(1, len(labels.queries))}",
         query,
         words.segments(document.title) if document.title else (),
         words.segments(document.text[start:end]) if known else (Segment("(no longer there)"),),
@@ -204,16 +211,16 @@ def queries_left(
 
 
 def session_line(labels: LabelSession) -> str:
-    """`148 documents, 12 questions · 2026-01-02 · simulated judges`."""
+    """`148 documents, 12 queries · 2026-01-02 · simulated judges`."""
     size = counted(len(labels.pairs), "document")
-    queries = counted(len({pair.query_id for pair in labels.pairs}), "question")
+    queries = counted(len({pair.query_id for pair in labels.pairs}), "query", "queries")
     line = f"{size}, {queries} · {labels.created_at:%Y-%m-%d %H:%M} UTC"
     return f"{line} · simulated judges" if labels.simulated else line
 
 
 def welcome(labels: LabelSession) -> str:
     """What a judge who opens a link is told first."""
-    questions = counted(len({pair.query_id for pair in labels.pairs}), "question")
+    questions = counted(len({pair.query_id for pair in labels.pairs}), "query", "queries")
     return (
         f"You will see {questions}, each with one document after another. Say how well each "
         "document answers. There are keys for everything; **?** lists them. You may stop at any "
@@ -264,11 +271,11 @@ def decision_sentence(decision: Decision | None) -> str:
     labels = short_labels(list(decision.means))
     mean = decision.means[decision.leader]
     sentence = (
-        f"{labels[decision.leader]} leads with an expected nDCG@10 of {mean:.2f}; for questions "
+        f"{labels[decision.leader]} leads with an expected nDCG@10 of {mean:.2f}; for queries "
         f"like these it is the best with a chance of {decision.confidence:.0%}."
     )
     if decision.settled > 0.95 > decision.confidence:
-        sentence += " More labels will not make that surer; more questions would."
+        sentence += " More labels will not make that surer; more queries would."
     return sentence
 
 
@@ -278,3 +285,36 @@ def judge_links(labels: LabelSession, address: str) -> list[tuple[str, str]]:
     if not labels.judges:
         return [("Anybody", base)]
     return [(judge, f"{base}&judge={quote(judge)}") for judge in labels.judges]
+
+
+def agreement_sentence(agreement: JudgeAgreement | None) -> str:
+    """`On 31 documents that two judged: Krippendorff's alpha 0.71 [0.52, 0.86].`"""
+    if agreement is None:
+        return "No document has two grades yet, so agreement is not known."
+    pairs = counted(agreement.pairs, "document")
+    alpha = agreement.measures["krippendorff_alpha"]
+    if alpha.value is None:
+        return f"On {pairs} that two judged, agreement is not defined: {alpha.reason}"
+    bounds = "" if alpha.low is None else f" [{alpha.low:.2f}, {alpha.high:.2f}]"
+    disputed = counted(len(agreement.disputed), "pair")
+    return (
+        f"On {pairs} that two judged, Krippendorff's alpha is {alpha.value:.2f}{bounds} "
+        f"(1: they always agree, 0: as by chance). They differ on {disputed}."
+    )
+
+
+def disputed_rows(
+    agreement: JudgeAgreement, labels: LabelSession, corpus: Corpus
+) -> list[dict[str, str | int]]:
+    """What judges differ on, the widest gap first, with each one's grade."""
+    rows: list[dict[str, str | int]] = []
+    for pair in agreement.disputed[:50]:
+        known = pair.doc_id in corpus.document_ids
+        document = corpus.whole_document(pair.doc_id) if known else None
+        title = shorten(document.title or document.text, 80) if document else pair.doc_id
+        texts: dict[str, str | int] = {
+            "Query": labels.queries.get(pair.query_id, pair.query_id),
+            "Document": title,
+        }
+        rows.append(texts | dict(pair.grades))
+    return rows

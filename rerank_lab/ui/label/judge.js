@@ -14,7 +14,7 @@ const TOOLS = [
   ["undo", "u", "Undo", "Undo the last answer"],
   ["note", "n", "Note", "Write a note for this document"],
   ["previous", "p", "Previous", "Previous document; → goes on again"],
-  ["jump", "j", "Questions", "Go to another question"],
+  ["jump", "j", "Queries", "Go to another query"],
   ["full", "f", "Full text", "Full text, or the best passage only"],
   ["guide", "g", "Guidelines", "Show or hide the guidelines"],
   ["keys", "?", "Keys", "This list"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
+from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.next_best import Decision
 from rerank_lab.services.labelling import LabelDesk
 from rerank_lab.ui.label.address import opened
@@ -40,7 +41,9 @@ def draw(desk: LabelDesk) -> None:
 def _now(desk: LabelDesk) -> None:
     try:
         progress = desk.progress()
-        decision = _decision(desk, desk.labels.session_id, len(desk.rows()))
+        state = len(desk.rows())
+        decision = _decision(desk, desk.labels.session_id, state)
+        agreement = _agreement(desk, desk.labels.session_id, state)
     except LabError as error:
         parts.error_card(error, key="lead")
         return
@@ -53,12 +56,23 @@ def _now(desk: LabelDesk) -> None:
         if progress.grades:
             st.markdown("**Judges**")
             st.dataframe(views.judge_rows(progress), hide_index=True, key="lead_judges")
+            st.markdown("**Agreement**")
+            st.markdown(parts.literal(views.agreement_sentence(agreement)))
+        if agreement is not None and agreement.disputed:
+            disputed = views.disputed_rows(agreement, desk.labels, desk.corpus)
+            st.dataframe(disputed, hide_index=True, key="lead_disputed")
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reckoning who leads")
 def _decision(_desk: LabelDesk, session_id: str, rows: int) -> Decision | None:
     """Reckoned once for each state of a session."""
     return _desk.decision()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _agreement(_desk: LabelDesk, session_id: str, rows: int) -> JudgeAgreement | None:
+    """Reckoned once for each state of a session."""
+    return _desk.agreement()
 
 
 def _links(desk: LabelDesk) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.table import JobState
+from rerank_lab.judging.records import JudgingOrder
 from rerank_lab.judging.scales import SCALES, Scale, own_scale
 from rerank_lab.pipeline.pipeline import pipelines as parsed_pipelines
 from rerank_lab.services import labelling
@@ -39,7 +40,7 @@ def draw(screen: Screen, corpus: Corpus, others: bool) -> None:
                 go_to("corpora.py", part="Change")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("## Which documents answer the question?", width="stretch")
+        st.markdown("## Which documents answer the query?", width="stretch")
     st.caption(
         "People grade documents, one at a time, without seeing which pipeline brought them. What "
         "they say decides which pipeline is better, here and on every other page."
@@ -107,12 +108,12 @@ def _request(screen: Screen, corpus: Corpus) -> SessionRequest:
     texts = {query.id: query.text for query in corpus.queries}
     linked = str(st.query_params.get("query", ""))
     query_ids = st.multiselect(
-        "Questions",
+        "Queries",
         list(texts),
         default=[linked] if linked in texts else [],
         format_func=lambda query_id: texts[query_id],
         key=f"label_queries_{corpus.name}_{linked}",
-        placeholder=f"All {len(texts):,} questions",
+        placeholder=f"All {len(texts):,} queries",
     )
     on_screen = [str(spec) for spec in screen.pipelines]
     specs = st.multiselect(
@@ -212,6 +213,15 @@ def _with_more(request: SessionRequest, corpus: Corpus) -> SessionRequest:
             if possible else "The corpus has no judgments on this scale.",
         )  # fmt: skip
         seed = st.number_input("Seed", 0, 2**31, 0, key="label_seed", width=150)
+    order = st.selectbox(
+        "Order",
+        [JudgingOrder.QUERY_BY_QUERY, JudgingOrder.NEXT_BEST, JudgingOrder.UNCERTAINTY,
+         JudgingOrder.DISAGREEMENT],
+        format_func=lambda one: views.ORDERS[one],
+        key="label_order",
+        disabled=len(request.pipelines) < 2,
+        help="By worth, judges jump from query to query, and fewer grades show who wins.",
+    )  # fmt: skip
     judged = labelling.judged_pairs(corpus, resources.engine().home)
     leave_out = bool(judged) and st.checkbox(
         f"Leave out the {len(judged):,} documents that people judged before",
@@ -229,6 +239,7 @@ def _with_more(request: SessionRequest, corpus: Corpus) -> SessionRequest:
         below_pool=int(below) / 100,
         controls=int(controls) if possible else 0,
         seed=int(seed),
+        order=order if len(request.pipelines) > 1 else JudgingOrder.QUERY_BY_QUERY,
         group_duplicates=duplicates,
         leave_out=judged if leave_out else frozenset(),
     )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from rerank_lab.core.storage import StorageError
 from rerank_lab.corpora import load_corpus
-from rerank_lab.judging.records import JudgeKind, JudgingPair, LabelSession
+from rerank_lab.judging.records import (
+    JudgeKind,
+    JudgingOrder,
+    JudgingPair,
+    LabelSession,
+    PairOrigin,
+)
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.services.labelling import LabelDesk, session_of_pairs
 from rerank_lab.services.qrels import with_judgments
@@ -76,7 +83,8 @@ def test_the_sample_fills_the_lead_s_view_and_counts_nowhere_else() -> None:
     at.button(key="label_sample").click()
     until(drawn(at), "These judges are simulated")
     assert "leads with an expected nDCG@10" in words(at)
-    (table,) = at.dataframe
+    table = at.dataframe[0]
+    assert "Krippendorff" in words(at)
     assert list(table.value["Judge"]) == ["Ada (simulated)", "Ben (simulated)"]
     rows = JudgmentStore.open().rows("helpdesk")
     assert {row.kind for row in rows} == {JudgeKind.SIMULATED}
@@ -134,3 +142,22 @@ def test_the_judge_learns_nothing_of_where_a_document_comes_from() -> None:
     assert not any(pair.doc_id in text for pair in labels.pairs)
     assert "pool" not in text
     assert {"rank", "score", "pipeline", "origin"}.isdisjoint(data["cards"][0])
+
+
+def test_by_worth_the_order_follows_the_grades() -> None:
+    corpus = load_corpus("helpdesk")
+    queries = corpus.queries[:4]
+    ids = [document.id for document in corpus.documents[:12]]
+    runs = {
+        "bm25": {query.id: tuple(ids) for query in queries},
+        "dense": {query.id: (*ids[:6], *reversed(ids[6:])) for query in queries},
+    }
+    pairs = [JudgingPair(query.id, doc_id) for query in queries for doc_id in ids]
+    control = JudgingPair(queries[0].id, corpus.documents[20].id, PairOrigin.CONTROL, known_grade=0)
+    labels = replace(
+        session_of_pairs("Worth", [*pairs, control], corpus),
+        order=JudgingOrder.NEXT_BEST, runs=runs, pipelines=tuple(runs),
+    )  # fmt: skip
+    first = desk(labels).next_pairs("Ada", 8)
+    assert {pair.doc_id for pair in first if pair.origin is not PairOrigin.CONTROL} <= set(ids[6:])
+    assert control in first
