@@ -11,9 +11,15 @@ from rerank_lab.cli.output import Output, number
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.judging.agreement import JudgeAgreement, TwoJudges
 from rerank_lab.judging.judge_influence import JudgeInfluence
+from rerank_lab.judging.pools import MissedRelevant
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
-from rerank_lab.services.agreement import AgreementRequest, influence_of_judges, judge_agreement
+from rerank_lab.services.agreement import (
+    AgreementRequest,
+    influence_of_judges,
+    judge_agreement,
+    missed_by_pool,
+)
 from rerank_lab.services.cost_estimates import query_set_estimates
 from rerank_lab.services.pipeline_runs import pipeline_runs
 
@@ -26,11 +32,20 @@ def label_agreement(arguments: argparse.Namespace, output: Output) -> int:
     request = AgreementRequest(arguments.session, tuple(arguments.judges))
     compared = judge_agreement(request, corpus)
     influence = _influence(request, corpus, arguments, output) if arguments.pipelines else None
+    missed = missed_by_pool(arguments.session, corpus) if arguments.session else None
     if output.as_json:
         ranking = {} if influence is None else {"ranking": _influence_json(influence)}
-        output.json(_json(compared) | ranking)
+        below = {} if missed is None else {"missed_by_pool": _missed_json(missed)}
+        output.json(_json(compared) | ranking | below)
         return 0
     _print(compared, output)
+    if missed is not None:
+        output.line()
+        output.line(
+            f"below the pool: about {missed.estimate:.0f} relevant documents missed "
+            f"[{missed.low:.0f}, {missed.high:.0f}], from {missed.judged:,} of "
+            f"{missed.population:,.0f}; the pool holds {missed.pooled:,}"
+        )
     if influence is not None:
         _print_influence(influence, output)
     return 0
@@ -75,6 +90,19 @@ def _two_json(two: TwoJudges) -> dict[str, Any]:
         "confusion": [list(row) for row in two.confusion],
         "bias": two.bias,
         "measures": {name: coefficient.value for name, coefficient in two.measures.items()},
+    }
+
+
+def _missed_json(missed: MissedRelevant) -> dict[str, Any]:
+    return {
+        "estimate": missed.estimate,
+        "interval": [missed.low, missed.high],
+        "level": missed.level,
+        "sampled": missed.sampled,
+        "judged": missed.judged,
+        "population": missed.population,
+        "pooled_relevant": missed.pooled,
+        "recall": missed.recall,
     }
 
 

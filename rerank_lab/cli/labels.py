@@ -12,9 +12,8 @@ from rerank_lab.cli.label_queries_options import queries_options
 from rerank_lab.cli.options import (
     CommandParser,
     add_corpus,
-    add_exclusion,
+    add_judged,
     add_judgment_source,
-    add_reading,
     add_specs,
     amount,
     positive,
@@ -64,15 +63,6 @@ def _import_options(parser: CommandParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="files of judgments")
 
 
-def _add_collection(parser: CommandParser) -> None:
-    """The files beside the corpus, and which judgments count."""
-    parser.add_argument("--queries", metavar="FILE", help="a query file, where the corpus has none")
-    parser.add_argument("--qrels", metavar="FILE", help="a file of judgments")
-    add_reading(parser, "corpus, queries, qrels")
-    add_judgment_source(parser)
-    add_exclusion(parser)
-
-
 def _agreement_options(parser: CommandParser) -> None:
     add_corpus(parser)
     parser.add_argument("--session", default="", metavar="ID", help="only labels of this session")
@@ -99,7 +89,8 @@ def _agreement_options(parser: CommandParser) -> None:
 def _next_options(parser: CommandParser) -> None:
     add_corpus(parser)
     add_specs(parser)
-    _add_collection(parser)
+    add_judged(parser)
+    add_judgment_source(parser)
     parser.add_argument(
         "-n", "--pairs", type=positive, default=20, metavar="N", help="how many pairs (default 20)"
     )
@@ -109,7 +100,6 @@ def _next_options(parser: CommandParser) -> None:
         default="nDCG@10",
         help="what decides: nDCG, AP, RR, P, R or Success, at any cutoff (default nDCG@10)",
     )
-    _add_asking(parser)
 
 
 def _add_asking(parser: CommandParser) -> None:

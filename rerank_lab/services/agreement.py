@@ -12,7 +12,8 @@ from rerank_lab.core.types import Qrels
 from rerank_lab.corpora import Corpus
 from rerank_lab.judging.agreement import AgreementSettings, Grades, JudgeAgreement, agreement
 from rerank_lab.judging.judge_influence import InfluenceSettings, JudgeInfluence, judge_influence
-from rerank_lab.judging.pools import PipelineRuns
+from rerank_lab.judging.policies import qrels_of
+from rerank_lab.judging.pools import MissedRelevant, PipelineRuns, missed_relevant
 from rerank_lab.judging.records import JudgeKind, Judgment
 from rerank_lab.services.qrels import lab_labels, lab_store
 
@@ -59,6 +60,23 @@ def influence_of_judges(
     by_judge = _by_judge(request, corpus, home)
     settings = InfluenceSettings(measure=measure, grades=_scale(by_judge))
     return judge_influence(runs, {j: _qrels(grades) for j, grades in by_judge.items()}, settings)
+
+
+def missed_by_pool(
+    session_id: str, corpus: Corpus, home: Path | None = None
+) -> MissedRelevant | None:
+    """What the pool of a session misses; None without a graded document from below the pool.
+
+    Raises:
+        InvalidInput: there is no such session.
+        LabError: the lab database cannot be read.
+    """
+    store = lab_store(home)
+    if store is None:
+        return None
+    session = store.session(session_id)
+    rows = store.current(corpus.name, session_id=session_id)
+    return missed_relevant(session.pairs, qrels_of(rows, simulated=session.simulated))
 
 
 def _by_judge(request: AgreementRequest, corpus: Corpus, home: Path | None) -> dict[str, Grades]:

@@ -9,7 +9,13 @@ import pytest
 
 from rerank_lab.cli import main
 from rerank_lab.core.database import FILE_NAME
-from rerank_lab.judging.records import JudgeKind, Judgment
+from rerank_lab.judging.records import (
+    JudgeKind,
+    JudgingPair,
+    Judgment,
+    LabelSession,
+    PairOrigin,
+)
 from rerank_lab.judging.store import JudgmentStore
 from tests.cli.conftest import fail_json, run_json
 
@@ -77,6 +83,33 @@ def test_agreement_with_pipelines_says_whether_the_winner_depends_on_the_judge(
     assert [one["judge"] for one in ranking["by_judge"]] == ["ann", "bob"]
     assert main(command) == 0
     assert "ann: best is bm25" in capsys.readouterr().out
+
+
+def test_agreement_of_a_session_says_what_its_pool_misses(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    pairs = (
+        JudgingPair("q1", "long"),
+        JudgingPair("q1", "other", PairOrigin.BELOW_POOL, 0.5),
+        JudgingPair("q2", "long", PairOrigin.BELOW_POOL, 0.5),
+    )
+    store = JudgmentStore.open()
+    store.save_session(LabelSession("s1", "my corpus", "Trial", ("bm25",), 1, pairs, NOW))
+    grades = (("q1", "long", 2), ("q1", "other", 1), ("q2", "long", 0))
+    store.append(
+        [
+            Judgment("my corpus", q, d, grade, "ann", JudgeKind.HUMAN, NOW, session_id="s1")
+            for q, d, grade in grades
+        ]
+    )
+    command = ["labels", "agreement", str(folder), "--session", "s1"]
+    missed = run_json(capsys, *command)["missed_by_pool"]
+
+    assert (missed["estimate"], missed["population"], missed["recall"]) == (2, 4, 1 / 3)
+    low, high = missed["interval"]
+    assert low < 2 < high
+    assert main(command) == 0
+    assert "about 2 relevant documents missed" in capsys.readouterr().out
 
 
 def test_a_judge_without_labels_is_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
