@@ -46,11 +46,12 @@ def to_csv(view: CompareView) -> str:
 
 
 def to_json(view: CompareView) -> str:
-    """The shape of `rerank-lab rank --json`, with corpus and query beside it."""
+    """The shape of `rerank-lab rank --json`, with corpus, query and what is judged beside it."""
     topic = view.topic
     document = {
         "corpus": {"name": topic.corpus.name, "content_hash": topic.corpus.content_hash},
         "query": {"id": topic.query.id, "text": topic.query.text},
+        "judgments": topic.corpus.basis.to_json(),
         "rankings": [_json_column(view, column) for column in view.columns],
     }
     return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

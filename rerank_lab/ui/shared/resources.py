@@ -145,13 +145,13 @@ def _judged(
     content_hash: str,
     identical: bool | None,
     source: JudgmentSource | None,
-    label_version: str,
+    version: str,
 ) -> Corpus:
     return with_judgments(corpus(name, identical), source, engine().home)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _labels(name: str, content_hash: str, label_version: str) -> LabLabels:
+def _labels(name: str, content_hash: str, version: str) -> LabLabels:
     return lab_labels(corpus(name), engine().home)
 
 
