@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +30,22 @@ def _fresh() -> Iterator[None]:
 def voting(mode: str = "lists", corpus: str = "helpdesk", p: list[str] = SPECS) -> AppTest:
     at = open_page("arena", corpus=corpus, p=p, judge="ada", mode=mode)
     at.button(key="arena_start").click()
-    return drawn(at)
+    return answered(drawn(at))
+
+
+def answered(at: AppTest) -> AppTest:
+    """Draw again, as a polling browser does, until both answers of the battle are there."""
+    end = time.monotonic() + 60
+    while "waiting for both answers" in words(at):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        drawn(at)
+    return at
 
 
 def press(at: AppTest, start: str) -> AppTest:
     next(button for button in at.button if (button.key or "").startswith(start)).click()
-    return drawn(at)
+    return answered(drawn(at))
 
 
 def html(at: AppTest) -> str:
