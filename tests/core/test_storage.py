@@ -85,7 +85,14 @@ def _add_under_lock(path: Path, number: int) -> None:
 
 
 def _replace_often(target: Path, _: int) -> None:
-    for turn in range(20):
+    replace = os.replace
+
+    def slow_replace(source: Path, place: Path) -> None:
+        replace(source, place)
+        time.sleep(0.01)  # what another process does in between would show
+
+    storage.os.replace = slow_replace
+    for turn in range(15):
         with staged_folder(target, replace=True) as folder:
             for name in ("a", "b"):
                 (folder / name).write_text(f"{os.getpid()} {turn}", "utf-8")
