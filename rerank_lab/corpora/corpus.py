@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.core.types import Document, Qrels, Query
-from rerank_lab.corpora.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.corpora.languages import guess_languages
 from rerank_lab.corpora.passages import SPAN, whole_document
 

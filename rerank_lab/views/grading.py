@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.corpora.judgment_basis import BOTH, OWN
+from rerank_lab.core.judgment_basis import BOTH, OWN
 from rerank_lab.judging.records import Judgment
 from rerank_lab.judging.scales import Scale
 from rerank_lab.services.qrels import JudgmentSource

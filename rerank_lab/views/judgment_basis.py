@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.corpora.judgment_basis import BOTH, LAB, JudgmentBasis
+from rerank_lab.core.judgment_basis import BOTH, LAB, JudgmentBasis
 from rerank_lab.views.formatting import counted
 
 POLICY_WORDS = {

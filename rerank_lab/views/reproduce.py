@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from rerank_lab.core.judgment_basis import OWN, JudgmentBasis
 from rerank_lab.core.types import Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
-from rerank_lab.corpora.judgment_basis import OWN, JudgmentBasis
 from rerank_lab.evaluation.experiments import Design, asked_queries
 from rerank_lab.views.compare import CompareView, Topic
 from rerank_lab.views.export import spec_that_ran

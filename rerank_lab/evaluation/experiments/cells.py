@@ -9,8 +9,8 @@ import msgspec
 
 from rerank_lab.components.registry import current_spec
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
-from rerank_lab.corpora.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.pipeline.results import Result
 
 DEEPEST = 1000

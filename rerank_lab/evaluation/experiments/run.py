@@ -25,10 +25,10 @@ from rerank_lab.core.errors import (
     SpendLimit,
     StorageError,
 )
+from rerank_lab.core.judgment_basis import JudgmentBasis
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.types import Qrels, Query, Status
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.judgment_basis import JudgmentBasis
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
 from rerank_lab.evaluation.experiments.store import (

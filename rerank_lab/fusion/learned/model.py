@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.core.types import Query
-from rerank_lab.corpora.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.fusion.learned.features import Features
 from rerank_lab.fusion.learned.settings import LearnerSettings
 

@@ -13,9 +13,9 @@ import streamlit as st
 
 from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import JudgmentBasis
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
-from rerank_lab.corpora.judgment_basis import JudgmentBasis
 from rerank_lab.services.qrels import JudgmentSource
 from rerank_lab.ui.shared import resources
 from rerank_lab.views import judgment_choice as choices
