@@ -220,9 +220,9 @@ def session_line(labels: LabelSession) -> str:
 
 def welcome(labels: LabelSession) -> str:
     """What a judge who opens a link is told first."""
-    questions = counted(len({pair.query_id for pair in labels.pairs}), "query", "queries")
+    queries = counted(len({pair.query_id for pair in labels.pairs}), "query", "queries")
     return (
-        f"You will see {questions}, each with one document after another. Say how well each "
+        f"You will see {queries}, each with one document after another. Say how well each "
         "document answers. There are keys for everything; **?** lists them. You may stop at any "
         "moment and go on later by the same link: each answer is kept at once."
     )
@@ -237,8 +237,9 @@ def unknown_judge(labels: LabelSession, judge: str) -> InvalidInput:
 
 
 def progress_sentence(progress: SessionProgress) -> str:
-    """`64 of 148 grades in 22 min; about 30 min of judging left.`"""
-    spent = f"{progress.grades:,} of {counted(progress.planned, 'grade')}"
+    """`64 of 148 grades (52 of 120 documents) in 22 min of judging; about 30 min left.`"""
+    documents = f"{progress.pairs_judged:,} of {counted(progress.pairs, 'document')}"
+    spent = f"{progress.grades:,} of {counted(progress.planned, 'grade')} ({documents})"
     if progress.grades:
         spent += f" in {minutes_words(progress.minutes_spent)} of judging"
     left = progress.minutes_left
