@@ -24,7 +24,9 @@ def draw(corpus: Corpus, store: JudgmentStore, colours: Mapping[str, int]) -> No
     """Everything that the votes of this corpus say."""
     votes = store.votes(corpus.name)
     mode = _mode_choice()
-    by_kind = arena.standings(votes, arena.query_tags(corpus), mode)
+    by_kind = arena.standings(
+        votes, arena.query_tags(corpus), mode, _chosen(pipelines_of(votes), colours)
+    )
     if not by_kind:
         _empty(corpus)
         return
@@ -52,6 +54,19 @@ def _mode_choice() -> ArenaMode | None:
         width=220,
     )
     return None if choice == _ALL else ArenaMode(choice)
+
+
+def _chosen(voted_on: Sequence[str], colours: Mapping[str, int]) -> tuple[str, ...]:
+    """The pipelines to rate: all that were voted on (an empty tuple), or those of this link."""
+    current = tuple(spec for spec in voted_on if spec in colours)
+    if len(current) < arena.MIN_PIPELINES or len(current) == len(voted_on):
+        return ()
+    only = st.toggle(
+        "Only the pipelines chosen under Vote",
+        key="arena_only",
+        help="A winner has to beat every pipeline that is rated, older ones too.",
+    )
+    return current if only else ()
 
 
 def _empty(corpus: Corpus) -> None:

@@ -179,3 +179,13 @@ def test_a_corpus_without_queries_is_told_what_is_missing(tmp_path: Path) -> Non
     (tmp_path / "docs.jsonl").write_text('{"_id": "1", "text": "one"}')
     import_corpus(tmp_path / "docs.jsonl", name="plain")
     assert "plain has no queries yet" in words(open_page("arena", corpus="plain", p=SPECS))
+
+
+def test_older_pipelines_can_be_left_out_of_the_ratings() -> None:
+    new, base = "bm25(k=50) >> overlap", "bm25(k=50)"
+    votes = [*decided(new, base, 12), *decided("rm3(k=50)", base, 2, 50)]
+    JudgmentStore.open().add_votes([replace(vote, row_id=0) for vote in votes])
+    at = open_page("arena", corpus="helpdesk", part="Ratings", p=SPECS)
+    assert "No single winner yet" in words(at)
+    at.toggle(key="arena_only").set_value(True)
+    assert "bm25 >> overlap is better than every other pipeline" in words(drawn(at))
