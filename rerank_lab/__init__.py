@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rerank_lab.components.base import Component, Info, Param
     from rerank_lab.core.context import CancelToken, Context, Progress
     from rerank_lab.core.errors import BackendError, InvalidInput, LabError, ModelUnavailable
+    from rerank_lab.core.judgment_basis import Policy
     from rerank_lab.core.spec import parse
     from rerank_lab.core.types import Document, Hit, Query, Ranking, Run, Status, Trace
     from rerank_lab.corpora import Corpus, list_corpora, load_corpus
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from rerank_lab.fusion.base import Fusion
     from rerank_lab.jobs.keys import JobKey
     from rerank_lab.jobs.table import JobTable
-    from rerank_lab.judging.policies import Policy
     from rerank_lab.judging.records import Judgment
     from rerank_lab.models.token_budget import TokenBudget
     from rerank_lab.pipeline.builders import bm25, dense, rerank, retrieve, rrf, weighted

@@ -7,8 +7,7 @@ import math
 from typing import NoReturn
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.judgment_basis import LAB, OWN, SOURCES
-from rerank_lab.judging.policies import Policy
+from rerank_lab.core.judgment_basis import LAB, OWN, SOURCES, Policy
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -11,12 +11,11 @@ from typing import Any
 
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.judgment_basis import OWN, JudgmentBasis
+from rerank_lab.core.judgment_basis import OWN, JudgmentBasis, Policy
 from rerank_lab.core.problems import Problem
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.bundle import CollectionOptions
 from rerank_lab.corpora.readers.base import COLUMN_ROLES, ReadOptions
-from rerank_lab.judging.policies import Policy
 from rerank_lab.services.qrels import JudgmentSource, with_judgments
 from rerank_lab.views.judgment_basis import basis_sentence, left_out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -10,6 +11,20 @@ import msgspec
 OWN, LAB, BOTH = "own", "lab", "both"
 """Where judgments come from: the corpus itself, the lab's database, or the two together."""
 SOURCES = (OWN, LAB, BOTH)
+
+
+class Policy(StrEnum):
+    """How the grades that several judges gave one pair become one grade.
+
+    latest: the newest. majority: the one most judges gave; of two with as many votes the lower.
+    median: the middle one; of the two in the middle of an even number the lower. gold-first: the
+    newest imported one or one of a judge who counts as gold; where there is none, the majority.
+    """
+
+    LATEST = "latest"
+    MAJORITY = "majority"
+    MEDIAN = "median"
+    GOLD_FIRST = "gold-first"
 
 
 @dataclass(frozen=True, slots=True)

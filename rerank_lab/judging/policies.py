@@ -9,24 +9,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from enum import StrEnum
 
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.types import Qrels
 from rerank_lab.judging.records import JudgeKind, Judgment
-
-
-class Policy(StrEnum):
-    """How the grades that several judges gave one pair become one grade.
-
-    latest: the newest. majority: the one most judges gave; of two with as many votes the lower.
-    median: the middle one; of the two in the middle of an even number the lower. gold-first: the
-    newest imported one or one of a judge who counts as gold; where there is none, the majority.
-    """
-
-    LATEST = "latest"
-    MAJORITY = "majority"
-    MEDIAN = "median"
-    GOLD_FIRST = "gold-first"
 
 
 @dataclass(frozen=True, slots=True)

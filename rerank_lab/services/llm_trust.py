@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from rerank_lab.components.registry import expand
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Qrels
@@ -23,7 +24,7 @@ from rerank_lab.judging.llm_judge.trust import (
     compare_with_people,
 )
 from rerank_lab.judging.llm_judge.vendors import shared_vendors
-from rerank_lab.judging.policies import Policy, qrels_of
+from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.records import ArenaSide
 from rerank_lab.judging.scales import UMBRELA, Scale
 from rerank_lab.judging.store import JudgmentStore

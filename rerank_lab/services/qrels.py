@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from rerank_lab.core.database import DATABASE_VARIABLE, FILE_NAME
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis
+from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis, Policy
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.judging.policies import Policy, pair_decisions
+from rerank_lab.judging.policies import pair_decisions
 from rerank_lab.judging.records import JudgeKind, JudgingPair, Judgment, PairOrigin
 
 if TYPE_CHECKING:

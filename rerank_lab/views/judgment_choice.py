@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, JudgmentBasis
-from rerank_lab.judging.policies import Policy
+from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, JudgmentBasis, Policy
 from rerank_lab.services.qrels import JudgmentSource
 
 JudgmentChoice = Literal["lab over own", "own over lab", "lab only", "own only"]

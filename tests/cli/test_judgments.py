@@ -9,8 +9,8 @@ import pytest
 
 import rerank_lab
 from rerank_lab.cli import main
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.fusion.learned.store import load_model
-from rerank_lab.judging.policies import Policy
 from rerank_lab.judging.records import JudgeKind, Judgment
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import default_engine

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rerank_lab.judging.policies import Policy, current_rows, pair_decisions, qrels_of
+from rerank_lab.core.judgment_basis import Policy
+from rerank_lab.judging.policies import current_rows, pair_decisions, qrels_of
 from rerank_lab.judging.records import JudgeKind, Judgment
 
 AT = datetime(2026, 5, 4, tzinfo=UTC)

@@ -10,6 +10,7 @@ import pytest
 
 import rerank_lab
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import plan
@@ -19,7 +20,6 @@ from rerank_lab.judging.llm_judge.trust import (
     JudgeTrust,
     compare_with_people,
 )
-from rerank_lab.judging.policies import Policy
 from rerank_lab.judging.records import (
     JudgeKind,
     Judgment,
