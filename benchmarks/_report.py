@@ -11,7 +11,7 @@ from typing import Any
 
 PACKAGES = (
     *("numpy", "bm25s", "rank-bm25", "faiss-cpu", "onnxruntime", "torch"),
-    *("sentence-transformers", "tokenizers", "flashrank", "streamlit"),
+    *("sentence-transformers", "tokenizers", "flashrank", "streamlit", "sqlalchemy", "psycopg"),
 )
 
 
