@@ -94,7 +94,7 @@ _NAMES = {
         "rrf",
         "weighted",
     ),
-    "judging.policies": ("Policy",),
+    "core.judgment_basis": ("Policy",),
     "judging.records": ("Judgment",),
     "pipeline.engine": (
         "Engine",
