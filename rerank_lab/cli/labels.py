@@ -14,6 +14,7 @@ from rerank_lab.cli.options import (
     add_corpus,
     add_judged,
     add_judgment_source,
+    add_reading,
     add_specs,
     amount,
     positive,
@@ -61,6 +62,65 @@ def labels(arguments: argparse.Namespace, output: Output) -> int:
 def _import_options(parser: CommandParser) -> None:
     add_corpus(parser)
     parser.add_argument("files", metavar="FILE", nargs="+", help="files of judgments")
+    parser.add_argument(
+        "--judge", metavar="NAME", default="", help="who judged, where a file does not say "
+        "(default: the file's name)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kind",
+        choices=("imported", "human", "llm"),
+        default="imported",
+        help="what the judges are, where a file does not say (default: imported)",
+    )
+    parser.add_argument(
+        "--scale",
+        choices=("graded", "binary", "five", "umbrela"),
+        help="refuse grades that this scale lacks (default: any from 0 to 9)",
+    )
+    parser.add_argument(
+        "--separator", metavar="CHAR", default="", help="between the cells of a CSV file"
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="where the lab has another grade of the same judge, take the file's",
+    )
+    add_reading(parser, "qrels")
+
+
+def _export_options(parser: CommandParser) -> None:
+    add_corpus(parser)
+    parser.add_argument(
+        "--format",
+        choices=("trec", "csv", "jsonl", "letor", "quepid", "opensearch"),
+        default="trec",
+        help="default: trec",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--policy",
+        choices=("latest", "majority", "median", "gold-first"),
+        default="latest",
+        help="how the grades of several judges become one (default: latest)",
+    )
+    how.add_argument(
+        "--by-judge",
+        action="store_true",
+        help="a row for each judge in place of a policy (csv, jsonl, quepid)",
+    )
+    parser.add_argument(
+        "--judge", dest="judges", metavar="NAME", action="append", default=[], help="only this one"
+    )
+    parser.add_argument("--session", metavar="ID", help="only labels of this session")
+    parser.add_argument(
+        "--kind",
+        dest="kinds",
+        choices=("human", "imported", "llm", "simulated"),
+        action="append",
+        default=[],
+        help="which kinds of judges count (default: human and imported)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="default: print it")
 
 
 def _agreement_options(parser: CommandParser) -> None:
@@ -145,6 +205,12 @@ LABEL_ACTIONS = {
         "label_queries",
         "label_queries",
         queries_options,
+    ),
+    "export": LabelAction(
+        "Write the lab's labels as judgments of other tools.",
+        "label_exchange",
+        "export_labels",
+        _export_options,
     ),
 }
 """Action -> what it is. The order is that of `--help`."""

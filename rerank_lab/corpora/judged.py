@@ -347,7 +347,7 @@ def fit_judgments(
     for key, judged in judgments.qrels.items():
         target = fitted.setdefault(keys[key] or key, {})
         for doc_id, grade in judged.items():
-            plain = _without_decimals(doc_id, known)
+            plain = without_decimals(doc_id, known)
             decimals += plain != doc_id
             target.setdefault(plain, grade)
     if decimals:
@@ -424,23 +424,32 @@ def judged_reader(file: JudgedFile, readers: Iterable[JudgedReader[RowT]]) -> Ju
     return reader
 
 
+class QueryNames:
+    """Which query a file of judgments means: by its id, else by its text."""
+
+    def __init__(self, queries: Sequence[Query]) -> None:
+        self._ids = {query.id for query in queries}
+        self._by_text = {_plain(query.text): query.id for query in reversed(queries) if query.text}
+
+    def id_of(self, key: str, text: str = "") -> str:
+        """The id of the query that is called `key`, or has this text; "" for none."""
+        plain = without_decimals(key, self._ids)
+        if plain in self._ids:
+            return plain
+        return self._by_text.get(_plain(text or key), self._by_text.get(_plain(key), ""))
+
+
 def _query_ids(judgments: Judgments, queries: Sequence[Query]) -> dict[str, str]:
     """The id of the query that each key of the judgments means, "" for none."""
-    ids = {query.id for query in queries}
-    by_text = {_plain(query.text): query.id for query in reversed(queries)}
-    ids_by_key: dict[str, str] = {}
-    for key in judgments.qrels:
-        plain = _without_decimals(key, ids)
-        text = _plain(judgments.texts.get(key, key))
-        ids_by_key[key] = plain if plain in ids else by_text.get(text, by_text.get(_plain(key), ""))
-    return ids_by_key
+    names = QueryNames(queries)
+    return {key: names.id_of(key, judgments.texts.get(key, "")) for key in judgments.qrels}
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _without_decimals(name: str, known: Collection[str]) -> str:
+def without_decimals(name: str, known: Collection[str]) -> str:
     """`1.0` as `1` where only that is known."""
     match = None if name in known else _FLOAT_ID.fullmatch(name)
     return match[1] if match and match[1] in known else name

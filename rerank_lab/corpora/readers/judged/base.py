@@ -24,7 +24,8 @@ class JudgedPair(NamedTuple):
     """A judgment as it stands in a file: `query` is an id or a text, `grade` is not checked yet.
 
     `document` is None for a query that is listed without a judgment; `text` is that of the query
-    where the file has it beside the id.
+    where the file has it beside the id. `meta` are the other cells of a table's row, such as a note
+    or the judge.
     """
 
     line: int
@@ -32,6 +33,7 @@ class JudgedPair(NamedTuple):
     document: str | None
     grade: object
     text: str = ""
+    meta: Mapping[str, Any] = {}
 
 
 class FoundQuery(NamedTuple):

@@ -53,7 +53,7 @@ def _rows(file: JudgedFile, log: ProblemLog) -> Iterator[JudgedPair]:
                 line=number,
             )
             continue
-        letor = _LETOR_ID.search(comment)
+        letor = _LETOR_ID.match(comment)
         document, _, rest = comment.partition(" ")
         text = "" if letor else texts.get(match[2]) or rest.strip()
         yield JudgedPair(number, match[2], letor[1] if letor else document, match[1], text)

@@ -9,8 +9,10 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.mapping import META, columns_of, id_text, is_headerless
+from rerank_lab.core.table_cells import plain_cell
+from rerank_lab.corpora.mapping import META, Row, columns_of, id_text, is_headerless
 from rerank_lab.corpora.readers.base import TableReader
+from rerank_lab.corpora.readers.delimited import DelimitedReader
 from rerank_lab.corpora.readers.judged.base import (
     FoundQuery,
     JudgedFile,
@@ -187,7 +189,7 @@ def _judged(
     rest = [c for c in columns_of(file.records) if c not in columns.values()]
     by_text = column_named([query], QUERY_TEXTS) is not None
     text = query if by_text else column_named(rest, QUERY_TEXTS)
-    for line, record in table.read(file.source, file.options, log):
+    for line, record in judged_records(file, table, log):
         query_id, doc_id = _key(record.get(query)), _key(record.get(document))
         grade_value: object = record.get(grade) if grade else 1
         words = record.get(text) if text else None
@@ -209,9 +211,20 @@ def _judged(
                 field=query if query_id is None else document,
             )
             continue
+        meta = {column: record[column] for column in rest if column in record and column != text}
         yield JudgedPair(
-            line, query_id, doc_id, grade_value, words if isinstance(words, str) else ""
+            line, query_id, doc_id, grade_value, words if isinstance(words, str) else "", meta
         )
+
+
+def judged_records(file: JudgedFile, table: TableReader, log: ProblemLog) -> Iterator[Row]:
+    """The rows of a table, the cells of a CSV file as they were before they were made harmless."""
+    rows = table.read(file.source, file.options, log)
+    if not isinstance(table, DelimitedReader):
+        return rows
+    return (
+        (line, {name: plain_cell(cell) for name, cell in record.items()}) for line, record in rows
+    )
 
 
 def _key(value: Any) -> str | None:
