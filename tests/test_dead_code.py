@@ -21,7 +21,7 @@ CALLED_BY_OTHERS = {
     "__getattr__", "__dir__", "app", "doctor", "readinto",
     # fields of values that are written to files or read by whoever scripts the core
     "by", "p_t", "qrels_hash", "max_difference", "systems", "instead", "exchange", "begun_ns",
-    "query_text", "rr", "other_model", "detectable",
+    "query_text", "rr", "shown_hash", "other_model", "detectable",
     # attributes that other libraries read
     "model_config", "intra_op_num_threads", "inter_op_num_threads", "log_severity_level",
     "enable_mem_pattern", "max_seq_length", "efConstruction", "min_points_per_centroid",

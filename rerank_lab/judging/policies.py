@@ -31,11 +31,6 @@ class PairDecision:
     tied: bool = False
 
     @property
-    def conflicting(self) -> bool:
-        """Whether the judges gave different grades."""
-        return len({row.grade for row in self.rows}) > 1
-
-    @property
     def by_llm(self) -> bool:
         """Whether language models alone decided."""
         return all(row.kind is JudgeKind.LLM for row in self.rows)

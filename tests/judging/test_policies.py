@@ -40,7 +40,6 @@ def rows_of(*grades: int | None, kinds: str = "", doc_id: str = "d") -> list[Jud
 def test_a_policy_makes_one_grade_of_several(policy, grades, grade, tied) -> None:
     decision = pair_decisions(rows_of(*grades), policy)[0]
     assert (decision.grade, decision.tied) == (grade, tied)
-    assert decision.conflicting == (len(set(grades)) > 1)
 
 
 def test_gold_comes_first_whatever_the_others_say() -> None:
