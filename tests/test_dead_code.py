@@ -34,7 +34,7 @@ CALLED_BY_OTHERS = {
     "from_dict",
     # helpers of the Python core for scripts and plugins, documented or under contract
     "grade_chances",
-    "write_qrels", "whole_documents", "search_many", "upload_extensions", "column_lines",
+    "conflicting", "write_qrels", "whole_documents", "search_many", "upload_extensions", "column_lines",
 }  # fmt: skip
 
 
