@@ -9,12 +9,12 @@ from pathlib import Path
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import print_problems, read_options
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.storage import write_file
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.source import Source
 from rerank_lab.judging.exchange.formats import ExchangeFormat
-from rerank_lab.judging.policies import Policy
 from rerank_lab.judging.records import JudgeKind
 from rerank_lab.judging.scales import SCALES
 from rerank_lab.judging.store import JudgmentStore

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
@@ -17,7 +18,7 @@ from rerank_lab.judging.exchange.checking import LONGEST_NAME, LabelCheck, Label
 from rerank_lab.judging.exchange.formats import FORMATS, ExchangeFormat
 from rerank_lab.judging.exchange.reading import read_labels
 from rerank_lab.judging.exchange.writing import write_grades, write_rows
-from rerank_lab.judging.policies import Policy, qrels_of
+from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.records import JudgeKind, Judgment
 from rerank_lab.judging.scales import Scale
 from rerank_lab.judging.store import JudgmentStore
