@@ -22,7 +22,7 @@ from rerank_lab.judging.records import JudgingOrder, JudgingPair, Judgment, Labe
 from rerank_lab.judging.sessions import SessionProgress, StopReason, key_of
 from rerank_lab.services.labelling import EffortEstimate
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.labels import short_labels
+from rerank_lab.views.next_best import decision_sentences
 from rerank_lab.views.text import Marker, Segment, marker, shorten
 
 LONG_CHARS = 1500
@@ -265,19 +265,11 @@ def judge_rows(progress: SessionProgress) -> list[dict[str, str | int]]:
     ]
 
 
-def decision_sentence(decision: Decision | None) -> str:
-    """`bm25 >> dense leads by nDCG@10 0.71; it is the best with a chance of 83 %.`"""
+def decision_words(decision: Decision | None) -> str:
+    """Which pipeline leads in a session, how sure that is, and what would make it surer."""
     if decision is None:
         return "Too few labels, or one pipeline alone: nobody leads yet."
-    labels = short_labels(list(decision.means))
-    mean = decision.means[decision.leader]
-    sentence = (
-        f"{labels[decision.leader]} leads with an expected nDCG@10 of {mean:.2f}; for queries "
-        f"like these it is the best with a chance of {decision.confidence:.0%}."
-    )
-    if decision.settled > 0.95 > decision.confidence:
-        sentence += " More labels will not make that surer; more queries would."
-    return sentence
+    return " ".join(decision_sentences(decision, "nDCG@10"))
 
 
 def judge_links(labels: LabelSession, address: str) -> list[tuple[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from rerank_lab.judging.next_best import Decision
 
 _ENOUGH = 0.95
+_CLOSE = 0.01
+"""Leads below this, in the measure, were often stated too surely (benchmarks/next_best.py)."""
 
 
 def decision_sentences(decision: Decision, measure: str) -> list[str]:
@@ -19,4 +21,11 @@ def decision_sentences(decision: Decision, measure: str) -> list[str]:
     ]
     if decision.settled >= _ENOUGH > decision.confidence:
         lines.append("More labels of these queries would not change much; more queries would.")
+    rival = max((m for m in decision.means if m != leader), key=decision.means.__getitem__)
+    lead = decision.means[leader] - decision.means[rival]
+    if lead < _CLOSE:
+        lines.append(
+            f"{rival} is only {abs(lead):.3f} away, and in close races such chances have proved too "
+            "high. Take the two for equal until a test of the difference says otherwise."
+        )
     return lines

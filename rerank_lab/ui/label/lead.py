@@ -52,7 +52,7 @@ def _now(desk: LabelDesk) -> None:
             min(1.0, progress.grades / max(1, progress.planned)),
             text=parts.literal(views.progress_sentence(progress)),
         )
-        st.markdown(parts.literal(views.decision_sentence(decision)))
+        st.markdown(parts.literal(views.decision_words(decision)))
         if progress.grades:
             st.markdown("**Judges**")
             st.dataframe(views.judge_rows(progress), hide_index=True, key="lead_judges")
