@@ -25,7 +25,7 @@ def decision_sentences(decision: Decision, measure: str) -> list[str]:
     lead = decision.means[leader] - decision.means[rival]
     if lead < _CLOSE:
         lines.append(
-            f"{rival} is only {abs(lead):.3f} away, and in close races such chances have proved too "
-            "high. Take the two for equal until a test of the difference says otherwise."
+            f"{rival} is only {abs(lead):.3f} away, and in close races such chances have proved "
+            "too high. Take the two for equal until a test of the difference says otherwise."
         )
     return lines

@@ -1,4 +1,4 @@
-"""What is said of the leader of a session: surely where it leads, with care where it hardly does."""
+"""What is said of the leader: with care where its lead is small."""
 
 from __future__ import annotations
 
