@@ -33,7 +33,7 @@ CALLED_BY_OTHERS = {
     "class_name", "_postprocess_nodes", "_apostprocess_nodes", "warm_up", "run_async", "to_dict",
     "from_dict",
     # helpers of the Python core for scripts and plugins, documented or under contract
-    "grade_chances", "conflicting",
+    "grade_chances",
     "write_qrels", "whole_documents", "search_many", "upload_extensions", "column_lines",
 }  # fmt: skip
 
