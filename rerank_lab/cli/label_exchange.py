@@ -25,6 +25,7 @@ from rerank_lab.services.judgments import (
     export_judgments,
     import_judgments,
 )
+from rerank_lab.views.label import import_sentence
 
 
 def import_labels(arguments: argparse.Namespace, output: Output) -> int:
@@ -49,10 +50,7 @@ def import_labels(arguments: argparse.Namespace, output: Output) -> int:
     else:
         for reading in report.readings:
             output.line(f"read {reading}")
-        output.line(
-            f"{corpus.name}: {report.accepted:,} of {report.rows:,} rows stored, "
-            f"{report.unknown:,} unknown, {report.conflicts:,} in conflict"
-        )
+        output.line(f"{corpus.name}: {import_sentence(report)}")
         print_problems(report.problems, output)
     refused = any(problem.severity == "error" for problem in report.problems)
     return 2 if refused and not report.accepted else 0

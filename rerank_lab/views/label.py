@@ -20,6 +20,7 @@ from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.next_best import Decision
 from rerank_lab.judging.records import JudgingOrder, JudgingPair, Judgment, LabelSession
 from rerank_lab.judging.sessions import SessionProgress, StopReason, key_of
+from rerank_lab.services.judgments import ImportedJudgments
 from rerank_lab.services.labelling import EffortEstimate
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.next_best import decision_sentences
@@ -270,6 +271,14 @@ def decision_words(decision: Decision | None) -> str:
     if decision is None:
         return "Too few labels, or one pipeline alone: nobody leads yet."
     return " ".join(decision_sentences(decision, "nDCG@10"))
+
+
+def import_sentence(report: ImportedJudgments) -> str:
+    """`41 of 44 rows stored, 2 unknown, 1 in conflict.`"""
+    return (
+        f"{report.accepted:,} of {counted(report.rows, 'row')} stored, {report.unknown:,} unknown, "
+        f"{report.conflicts:,} in conflict."
+    )
 
 
 def judge_links(labels: LabelSession, address: str) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import LabelSession
 from rerank_lab.services.grading import judge_name
 from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
+from rerank_lab.ui.label import exchange, lead, setup
 from rerank_lab.ui.label import judge as judging
-from rerank_lab.ui.label import lead, setup
 from rerank_lab.ui.label.address import JUDGE, SESSION, VIEW, LabelView, opened
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import read_screen
@@ -50,6 +50,7 @@ def _start() -> None:
         return
     setup.draw(screen, corpus, bool(sessions))
     _list(sessions)
+    exchange.draw(corpus)
 
 
 def _list(sessions: list[LabelSession]) -> None:

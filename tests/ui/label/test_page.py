@@ -161,3 +161,20 @@ def test_by_worth_the_order_follows_the_grades() -> None:
     first = desk(labels).next_pairs("Ada", 8)
     assert {pair.doc_id for pair in first if pair.origin is not PairOrigin.CONTROL} <= set(ids[6:])
     assert control in first
+
+
+def test_labels_of_another_tool_come_in_with_what_does_not_fit_and_go_out_again() -> None:
+    at = open_page("label", corpus="helpdesk", p=["bm25"])
+    assert not at.get("download_button")
+    corpus = load_corpus("helpdesk")
+    query, document = corpus.queries[0].id, corpus.documents[0].id
+    lines = f"{query} 0 {document} 2\n{query} 0 nowhere 1\n"
+    at.file_uploader(key="label_import_files").upload("ours.qrels", lines.encode())
+    at.text_input(key="label_import_judge").set_value("Ada")
+    at.button(key="label_import_go").click()
+    drawn(at)
+    assert "1 of 2 rows stored, 1 unknown" in words(at)
+    assert "nowhere" in at.dataframe[0].value.to_string()
+    (row,) = JudgmentStore.open().rows("helpdesk")
+    assert (row.query_id, row.doc_id, row.grade, row.judge) == (query, document, 2, "Ada")
+    assert '"Download 1 label"' in str(at.get("download_button")[0].proto)
