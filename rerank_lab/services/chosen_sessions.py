@@ -8,6 +8,7 @@ from pathlib import Path
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.records import JudgingPair, LabelSession, PairOrigin
 from rerank_lab.services.labelling import session_of_pairs
 from rerank_lab.services.qrels import lab_labels, stale_pairs
@@ -88,3 +89,25 @@ def stale_session(corpus: Corpus, home: Path | None = None) -> LabelSession:
     texts = {query.id: query.text for query in labels.queries}
     pairs = stale_pairs(labels)
     return session_of_pairs("Labels of changed documents", pairs, corpus, home, queries=texts)
+
+
+def disputed_session(
+    labels: LabelSession, agreement: JudgeAgreement, corpus: Corpus, home: Path | None = None
+) -> LabelSession:
+    """A stored session for the pairs that the judges of another one graded differently.
+
+    Under the policy "latest" what is said there settles them.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    pairs = [JudgingPair(one.query_id, one.doc_id, PairOrigin.CHOSEN) for one in agreement.disputed]
+    return session_of_pairs(
+        f"Disputed: {labels.title[:_TITLE_CHARS]}",
+        pairs,
+        corpus,
+        home,
+        queries=labels.queries,
+        runs=labels.runs,
+        scale=labels.scale,
+    )

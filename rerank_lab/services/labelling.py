@@ -328,10 +328,9 @@ def session_of_pairs(
     *,
     queries: Mapping[str, str] | None = None,
     runs: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
+    scale: Scale | None = None,
 ) -> LabelSession:
     """A stored session for given pairs, which anybody with the link may judge.
-
-    It is judged on the scale that fits the labels and judgments there are.
 
     Args:
         title: for people.
@@ -340,6 +339,7 @@ def session_of_pairs(
         home: the data folder.
         queries: id -> text of queries that the corpus does not have.
         runs: rankings that the pairs come from: spec -> query id -> document ids, best first.
+        scale: of the grades; None for the one that fits the labels and judgments there are.
 
     Raises:
         InvalidInput: there are none.
@@ -348,7 +348,7 @@ def session_of_pairs(
         raise InvalidInput("There is nothing to judge.", hint="Choose documents to judge first.")
     ids = {pair.query_id for pair in pairs}
     texts = {query.id: query.text for query in corpus.queries if query.id in ids}
-    scale = scale_of(corpus, home)
+    scale = scale or scale_of(corpus, home)
     labels = LabelSession(
         secrets.token_hex(6),
         corpus.name,

@@ -32,7 +32,7 @@ _GRADES = {
     Policy.LATEST: "The latest grade of each pair",
     Policy.MAJORITY: "The majority of the judges",
     Policy.MEDIAN: "The median of the judges",
-    Policy.GOLD_FIRST: "Imported labels first, then the latest",
+    Policy.GOLD_FIRST: "Imported labels first, then the majority",
     _EACH: "A row for each judge",
 }
 

@@ -7,9 +7,10 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.next_best import Decision
+from rerank_lab.services.chosen_sessions import disputed_session
 from rerank_lab.services.labelling import LabelDesk
 from rerank_lab.ui.label.address import opened
-from rerank_lab.ui.shared import parts
+from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views import label as views
 
 _POLL_S = 5.0
@@ -61,6 +62,20 @@ def _now(desk: LabelDesk) -> None:
         if agreement is not None and agreement.disputed:
             disputed = views.disputed_rows(agreement, desk.labels, desk.corpus)
             st.dataframe(disputed, hide_index=True, key="lead_disputed")
+            if not desk.labels.simulated:
+                st.button(
+                    "Settle what is disputed",
+                    key="lead_settle",
+                    icon=":material/gavel:",
+                    on_click=_settle,
+                    args=(desk, agreement),
+                    help="A session with these documents alone. The newest grade counts.",
+                )
+
+
+def _settle(desk: LabelDesk, agreement: JudgeAgreement) -> None:
+    home = resources.engine().home
+    opened(disputed_session(desk.labels, agreement, desk.corpus, home).session_id)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reckoning who leads")

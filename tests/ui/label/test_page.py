@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,6 +14,7 @@ from rerank_lab.judging.records import (
     JudgeKind,
     JudgingOrder,
     JudgingPair,
+    Judgment,
     LabelSession,
     PairOrigin,
 )
@@ -178,3 +180,24 @@ def test_labels_of_another_tool_come_in_with_what_does_not_fit_and_go_out_again(
     (row,) = JudgmentStore.open().rows("helpdesk")
     assert (row.query_id, row.doc_id, row.grade, row.judge) == (query, document, 2, "Ada")
     assert '"Download 1 label"' in str(at.get("download_button")[0].proto)
+
+
+def test_what_two_judges_dispute_is_settled_in_a_session_of_its_own() -> None:
+    labels = small_session()
+    first, second = labels.pairs[:2]
+    rows = [
+        Judgment(labels.corpus, pair.query_id, pair.doc_id, grade, judge, JudgeKind.HUMAN,
+                 datetime.now(UTC), session_id=labels.session_id)
+        for pair, judge, grade in ((first, "Ada", 0), (first, "Ben", 3), (second, "Ada", 1),
+                                   (second, "Ben", 1))
+    ]  # fmt: skip
+    JudgmentStore.open().append(rows)
+    at = open_page("label", session=labels.session_id, view="lead")
+    at.button(key="lead_settle").click()
+    drawn(at)
+    (settled,) = [one for one in JudgmentStore.open().sessions("helpdesk") if one != labels]
+    assert [(pair.query_id, pair.doc_id) for pair in settled.pairs] == [
+        (first.query_id, first.doc_id)
+    ]
+    assert settled.scale == labels.scale
+    assert at.query_params["session"] == settled.session_id
