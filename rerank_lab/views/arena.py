@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.corpora import Corpus
 from rerank_lab.judging.arena.ratings import MIN_QUERIES, ArenaRatings, Rating
 from rerank_lab.judging.arena.showing import ArenaMode
@@ -18,7 +19,6 @@ from rerank_lab.services.arena import ArenaStandings
 from rerank_lab.views.calibration import percent
 from rerank_lab.views.compare import Topic
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.importing import not_a_formula
 from rerank_lab.views.labels import short_labels, without_depth
 from rerank_lab.views.text import Segment, marker, shorten
 
@@ -318,7 +318,7 @@ def votes_csv(votes: Sequence[ArenaVote]) -> str:
         values = vote_json(vote)
         writer.writerow(
             [
-                "" if values[name] is None else not_a_formula(str(values[name]))
+                "" if values[name] is None else harmless_cell(str(values[name]))
                 for name in _VOTE_FIELDS
             ]
         )

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.core.types import Query, Run
 from rerank_lab.corpora.runs import trec_lines, write_run
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.views.importing import not_a_formula
 from rerank_lab.views.results_table import exported
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -47,12 +47,12 @@ def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -
     for line in _query_values(evaluation, primary, baseline):
         rows.writerow(
             [
-                not_a_formula(line.query.id),
-                not_a_formula(line.query.text),
+                harmless_cell(line.query.id),
+                harmless_cell(line.query.text),
                 line.pipeline,
                 line.status,
                 _number(line.seconds),
-                not_a_formula(line.error),
+                harmless_cell(line.error),
                 *(_number(line.values.get(name)) for name in names),
                 _number(line.difference),
             ]

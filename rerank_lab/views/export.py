@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.core.types import Run
 from rerank_lab.corpora.runs import trec_lines
 from rerank_lab.views.compare import CompareColumn, CompareView, shown_document
@@ -19,7 +20,6 @@ HEADER = (
     "query_id", "query", "pipeline", "rank", "doc_id", "score", "scale", "first_stage_rank",
     "grade", "title",
 )  # fmt: skip
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 
 def to_csv(view: CompareView) -> str:
@@ -37,10 +37,10 @@ def to_csv(view: CompareView) -> str:
             document = shown_document(topic.corpus, result, hit.doc_id)
             grade = topic.grades.get(hit.doc_id)
             rows.writerow([
-                topic.query.id, _plain(topic.query.text), result.spec, hit.rank, hit.doc_id,
+                topic.query.id, _one_line(topic.query.text), result.spec, hit.rank, hit.doc_id,
                 "" if hit.score is None else repr(hit.score), ranking.scale,
                 "" if move.before is None else move.before, "" if grade is None else grade,
-                _plain(document.title),
+                _one_line(document.title),
             ])  # fmt: skip
     return out.getvalue()
 
@@ -110,6 +110,5 @@ def file_stem(view: CompareView) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:80].strip("-.") or "comparison"
 
 
-def _plain(text: str) -> str:
-    flat = " ".join(text.split())
-    return f"'{flat}" if _FORMULA.match(flat) else flat
+def _one_line(text: str) -> str:
+    return harmless_cell(" ".join(text.split()))

@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog
+from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.corpora import ColumnMapping, ImportReport, Preview
 from rerank_lab.corpora.mapping import DocumentBuilder
 from rerank_lab.corpora.readers.registry import table_readers
@@ -174,10 +175,5 @@ def problems_csv(problems: Sequence[Problem]) -> str:
     writer.writerow(_PROBLEM_FIELDS)
     for problem in problems:
         text = problem.to_json() | {"line": problem.line or ""}
-        writer.writerow([not_a_formula(str(text[name])) for name in _PROBLEM_FIELDS])
+        writer.writerow([harmless_cell(str(text[name])) for name in _PROBLEM_FIELDS])
     return out.getvalue()
-
-
-def not_a_formula(cell: str) -> str:
-    """Spreadsheets run what begins like a formula; the messages quote a stranger's file."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
