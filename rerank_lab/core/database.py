@@ -250,7 +250,8 @@ def _migrate(database: LabDatabase) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory(str(_MIGRATIONS))
+    known = {script.revision for script in scripts.walk_revisions()}
     with database.writing("migration") as connection:
         revision = _revision(connection)
         if revision is not None and revision not in known:

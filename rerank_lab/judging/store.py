@@ -231,7 +231,7 @@ class JudgmentStore:
         if content is None:
             raise InvalidInput(
                 f"There is no labelling session {session_id!r} in the lab database.",
-                hint="Check the link, or choose a session on the Label page.",
+                hint="Check the id. The Label page of the app lists all sessions: rerank-lab app",
             )
         return msgspec.json.decode(content, type=LabelSession)
 
@@ -476,7 +476,7 @@ def _own_row(connection: Connection, table: Table, row_id: int, judge: str) -> R
     if row is None or row.undoes is not None:
         raise InvalidInput(
             f"There is no row {row_id} that could be taken back.",
-            hint="Reload the page to see what is stored.",
+            hint="Look again at what is stored, then repeat what is missing.",
         )
     if row.judge != judge:
         raise InvalidInput(

@@ -25,11 +25,12 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
     (`\x2B`) or HTML (`&#43;`, `&plus;`), or percent-encoded once or more often. Base64 of the
     secret is found wherever it begins in the encoded bytes, and so is its hexadecimal form.
     """
-    layers = [text]
+    layers = outermost = [text]
     for _ in range(_ROUNDS):
-        if not any(mark in layers[-1] for mark in "\\%&"):
-            break
-        layers += _unescaped(layers[-1])
+        escaped = [layer for layer in outermost if any(mark in layer for mark in "\\%&")]
+        inner = dict.fromkeys(one for layer in escaped for one in _unescaped(layer))
+        outermost = [layer for layer in inner if layer not in layers]
+        layers = layers + outermost
     for secret in secrets:
         if not secret:
             continue

@@ -90,7 +90,7 @@ def plan(request: TrustRequest, corpus: Corpus, engine: Engine, store: JudgmentS
     if not keys:
         raise InvalidInput(
             f"Nobody has graded documents of {corpus.name} that a judge could be compared on.",
-            hint="Label some on the Label page, or import judgments.",
+            hint="Label some in the app, or bring them with `rerank-lab labels import`.",
         )
     random.Random(request.seed).shuffle(keys)
     sample = tuple(keys[: request.sample])

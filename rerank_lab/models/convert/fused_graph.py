@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rerank_lab.core.context import Context
+from rerank_lab.core.errors import StorageError
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, convert_once, converted_folder
 from rerank_lab.models.locate.folder import LocatedModel
@@ -31,7 +32,10 @@ def fused_graph(located: LocatedModel, graph: Path, tokenizer: Path, ctx: Contex
         conversion = convert_once(
             located, ctx, lambda work: _fuse_into(work, graph, tokenizer, longest, ctx)
         )
-    except OSError:  # a data folder that cannot be written to costs speed, not the answer
+    except (
+        OSError,
+        StorageError,
+    ):  # a data folder that cannot be written to costs speed, not the answer
         return graph
     return converted_folder(located) / graph.name if conversion.precision == "fused" else graph
 
