@@ -378,8 +378,7 @@ def test_a_model_is_checked_from_the_models_page(visit: Visit) -> None:
     visitor = visit()
     page = visitor.go("models", role="Rerankers")
     table = page.locator("[data-testid='stDataFrame'] canvas").first
-    box = table.bounding_box()
-    assert box is not None
+    box = _still_box(table)
     page.mouse.click(box["x"] + 15, box["y"] + 52)
     visitor.key("check_model").wait_for()
     visitor.press("check_model")
@@ -502,4 +501,15 @@ _OVERFLOW = """() => [document.documentElement, ...document.querySelectorAll(
 def _box(locator: Any) -> dict[str, float]:
     """Where an element is, in pixels of the window."""
     box: dict[str, float] = locator.bounding_box()
+    return box
+
+
+def _still_box(locator: Any) -> dict[str, float]:
+    """Where an element is once it no longer moves: a page that fills up shifts what is below."""
+    box = _box(locator)
+    for _ in range(20):
+        locator.page.wait_for_timeout(500)
+        previous, box = box, _box(locator)
+        if box == previous:
+            break
     return box

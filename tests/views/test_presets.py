@@ -55,7 +55,7 @@ def test_the_pools_of_the_first_stages_are_judged(name: str, engine: Engine) -> 
 def test_the_pools_of_the_rerankers_are_judged_for_the_sample_queries(
     name: str, engine: Engine
 ) -> None:
-    assert unjudged(name, RERANKED, SAMPLE_QUERIES[name][:2], engine) == []
+    assert unjudged(name, RERANKED, SAMPLE_QUERIES[name][:1], engine) == []
 
 
 @pytest.mark.models
