@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from rerank_lab.judging.scales import GRADED, Scale
 
+MAX_JUDGE_CHARS = 200
+"""The longest name of a judge: an address, or the name of an imported file."""
+
 
 class JudgeKind(StrEnum):
     """Who a judge is. Simulated judges stand in samples and tests only."""

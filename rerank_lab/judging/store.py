@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -30,6 +30,7 @@ from rerank_lab.judging.records import (
     JudgingPair,
     Judgment,
     LabelSession,
+    LabQuery,
     LabQuerySet,
 )
 from rerank_lab.judging.tables import (
@@ -209,14 +210,13 @@ class JudgmentStore:
                     f"The session {session.title!r} has begun and cannot be changed.",
                     hint="Set up a new session.",
                 )
-            connection.execute(delete(LABEL_SESSIONS).where(where))
-            connection.execute(
-                insert(LABEL_SESSIONS).values(
-                    session_id=session.session_id,
-                    corpus=session.corpus,
-                    created_at=_in_utc(session.created_at),
-                    content=content,
-                )
+            _put(
+                connection,
+                LABEL_SESSIONS,
+                {"session_id": session.session_id},
+                corpus=session.corpus,
+                created_at=_in_utc(session.created_at),
+                content=content,
             )
 
     def session(self, session_id: str) -> LabelSession:
@@ -332,38 +332,36 @@ class JudgmentStore:
 
     def save_query_set(self, query_set: LabQuerySet) -> None:
         """Store a query set in the place of the one with its name."""
-        where = (QUERY_SETS.c.corpus == query_set.corpus, QUERY_SETS.c.name == query_set.name)
         with self._database.writing(f"queries {query_set.corpus}") as connection:
-            connection.execute(delete(QUERY_SETS).where(*where))
-            connection.execute(
-                insert(QUERY_SETS).values(
-                    corpus=query_set.corpus,
-                    name=query_set.name,
-                    created_at=_in_utc(query_set.created_at),
-                    content=msgspec.json.encode(query_set).decode(),
-                )
-            )
+            _put_query_set(connection, query_set)
+
+    def add_query(self, corpus: str, name: str, query: LabQuery, at: datetime) -> None:
+        """Add a query to the set of this name, unless a set of the corpus has its id already."""
+        with self._database.writing(f"queries {corpus}") as connection:
+            query_sets = {one.name: one for one in _query_sets(connection, corpus)}
+            if any(
+                query.query_id == known.query_id
+                for one in query_sets.values()
+                for known in one.queries
+            ):
+                return
+            earlier = query_sets[name].queries if name in query_sets else ()
+            _put_query_set(connection, LabQuerySet(corpus, name, (*earlier, query), at))
 
     def query_sets(self, corpus: str) -> list[LabQuerySet]:
         """The query sets that were built for a corpus, by name."""
-        query = select(QUERY_SETS.c.content).where(QUERY_SETS.c.corpus == corpus)
         with self._database.reading() as connection:
-            contents = connection.scalars(query.order_by(QUERY_SETS.c.name)).all()
-        return [msgspec.json.decode(content, type=LabQuerySet) for content in contents]
+            return _query_sets(connection, corpus)
 
     def save_comparison(self, comparison: JudgeTrust) -> None:
         """Store the comparison of an LLM judge with people, in the place of its earlier one."""
-        table = JUDGE_COMPARISONS
-        where = (table.c.corpus == comparison.corpus, table.c.judge == comparison.judge)
         with self._database.writing(f"judge {comparison.judge}") as connection:
-            connection.execute(delete(table).where(*where))
-            connection.execute(
-                insert(table).values(
-                    corpus=comparison.corpus,
-                    judge=comparison.judge,
-                    compared_at=_in_utc(comparison.compared_at),
-                    content=msgspec.json.encode(comparison).decode(),
-                )
+            _put(
+                connection,
+                JUDGE_COMPARISONS,
+                {"corpus": comparison.corpus, "judge": comparison.judge},
+                compared_at=_in_utc(comparison.compared_at),
+                content=msgspec.json.encode(comparison).decode(),
             )
 
     def comparisons(self, corpus: str) -> list[JudgeTrust]:
@@ -378,6 +376,28 @@ class JudgmentStore:
 
 
 _STORES: WeakKeyDictionary[LabDatabase, JudgmentStore] = WeakKeyDictionary()
+
+
+def _put(connection: Connection, table: Table, key: Mapping[str, str], **values: object) -> None:
+    """Write a row in the place of the one with this key."""
+    connection.execute(delete(table).where(*(table.c[name] == key[name] for name in key)))
+    connection.execute(insert(table).values({**key, **values}))
+
+
+def _put_query_set(connection: Connection, query_set: LabQuerySet) -> None:
+    _put(
+        connection,
+        QUERY_SETS,
+        {"corpus": query_set.corpus, "name": query_set.name},
+        created_at=_in_utc(query_set.created_at),
+        content=msgspec.json.encode(query_set).decode(),
+    )
+
+
+def _query_sets(connection: Connection, corpus: str) -> list[LabQuerySet]:
+    query = select(QUERY_SETS.c.content).where(QUERY_SETS.c.corpus == corpus)
+    contents = connection.scalars(query.order_by(QUERY_SETS.c.name))
+    return [msgspec.json.decode(content, type=LabQuerySet) for content in contents]
 
 
 def _add_judgments(connection: Connection, rows: Sequence[Judgment]) -> list[Judgment]:

@@ -15,10 +15,10 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.judging.records import (
+    MAX_JUDGE_CHARS,
     JudgeKind,
     Judgment,
     LabQuery,
-    LabQuerySet,
     QueryOrigin,
 )
 from rerank_lab.judging.scales import BINARY, FIVE, GRADED, Scale
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ASKED_SET = "Asked on Compare"
 """The query set that holds typed queries of which a document was graded."""
-MAX_JUDGE_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,5 @@ def _keep_query(query: Query, corpus: Corpus, store: JudgmentStore) -> None:
     """Add a typed query to the lab's queries of the corpus, once."""
     if any(own.id == query.id for own in corpus.queries):
         return
-    sets = store.query_sets(corpus.name)
-    if any(known.query_id == query.id for one in sets for known in one.queries):
-        return
-    earlier = next((one.queries for one in sets if one.name == ASKED_SET), ())
     typed = LabQuery(query.id, query.text, QueryOrigin.TYPED)
-    store.save_query_set(LabQuerySet(corpus.name, ASKED_SET, (*earlier, typed), datetime.now(UTC)))
+    store.add_query(corpus.name, ASKED_SET, typed, datetime.now(UTC))

@@ -14,12 +14,12 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
-from rerank_lab.judging.exchange.checking import LONGEST_NAME, LabelCheck, LabelTarget
+from rerank_lab.judging.exchange.checking import LabelCheck, LabelTarget
 from rerank_lab.judging.exchange.formats import FORMATS, ExchangeFormat
 from rerank_lab.judging.exchange.reading import read_labels
 from rerank_lab.judging.exchange.writing import write_grades, write_rows
 from rerank_lab.judging.policies import qrels_of
-from rerank_lab.judging.records import JudgeKind, Judgment
+from rerank_lab.judging.records import MAX_JUDGE_CHARS, JudgeKind, Judgment
 from rerank_lab.judging.scales import Scale
 from rerank_lab.judging.store import JudgmentStore
 
@@ -88,9 +88,10 @@ def import_judgments(
         StorageError: the database cannot be written.
     """
     judge = request.judge.strip()
-    if len(judge) > LONGEST_NAME:
+    if len(judge) > MAX_JUDGE_CHARS:
         raise InvalidInput(
-            f"The judge's name has more than {LONGEST_NAME} characters.", hint="Give a short name."
+            f"The judge's name has more than {MAX_JUDGE_CHARS} characters.",
+            hint="Give a short name.",
         )
     log = ProblemLog(_KEPT_PROBLEMS)
     stored = store.current(corpus.name)

@@ -25,6 +25,12 @@ ABOUT_POLICIES = (
 )
 POLICIES = tuple(policy.value for policy in Policy)
 """Policies as links write them; the first is the default."""
+POLICY_TITLES = {
+    Policy.LATEST: "The latest grade of each pair",
+    Policy.MAJORITY: "The majority of the judges",
+    Policy.MEDIAN: "The median of the judges",
+    Policy.GOLD_FIRST: "Imported labels first, then the majority",
+}
 _SOURCES: Mapping[JudgmentChoice, tuple[str, str]] = {
     "lab over own": (BOTH, LAB),
     "own over lab": (BOTH, OWN),

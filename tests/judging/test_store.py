@@ -252,3 +252,20 @@ def test_a_query_set_takes_the_place_of_the_one_with_its_name(store: JudgmentSto
     store.save_query_set(LabQuerySet("c", "mine", (), AT))
     store.save_query_set(LabQuerySet("c", "mine", queries, AT))
     assert store.query_sets("c") == [LabQuerySet("c", "mine", queries, AT)]
+
+
+def test_queries_that_two_people_type_at_once_are_both_kept(store: JudgmentStore) -> None:
+    def typed(name: str) -> Callable[[], None]:
+        def add() -> None:
+            for n in range(10):
+                query = LabQuery(f"{name}{n}", f"{name} {n}", QueryOrigin.TYPED)
+                store.add_query("c", "Typed", query, AT)
+                store.add_query("c", "Elsewhere", query, AT)
+
+        return add
+
+    in_threads(typed("ann"), typed("ben"))
+    (query_set,) = store.query_sets("c")
+    assert {query.query_id for query in query_set.queries} == {
+        f"{name}{n}" for name in ("ann", "ben") for n in range(10)
+    }

@@ -11,10 +11,9 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora.judged import QueryNames, without_decimals
 from rerank_lab.corpora.readers.judged.grades import grade_of
 from rerank_lab.judging.exchange.reading import LabelFile, LabelRow
-from rerank_lab.judging.records import JudgeKind, Judgment
+from rerank_lab.judging.records import MAX_JUDGE_CHARS, JudgeKind, Judgment
 from rerank_lab.judging.scales import Scale
 
-LONGEST_NAME = 200
 HIGHEST_GRADE = 9
 """Scales of the lab have grades from 0 to 9."""
 _HINT_GRADE = "Grade with whole numbers, such as 0 (not relevant) to 3 (answers it), or yes/no."
@@ -102,9 +101,9 @@ class LabelCheck:
             )
             return
         judge = row.judge or self.target.judge or file.name
-        if len(judge) > LONGEST_NAME:
+        if len(judge) > MAX_JUDGE_CHARS:
             self._error(
-                f"The judge's name has more than {LONGEST_NAME} characters.",
+                f"The judge's name has more than {MAX_JUDGE_CHARS} characters.",
                 "Give judges short names.", file.name, row.line, "judge",
             )  # fmt: skip
             return

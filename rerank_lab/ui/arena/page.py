@@ -9,6 +9,7 @@ from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.judging.arena.showing import ArenaMode
+from rerank_lab.judging.records import MAX_JUDGE_CHARS
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services.arena import MIN_PIPELINES, SHOWN_DEPTHS, ArenaRequest
@@ -83,7 +84,7 @@ def _setup(now: Screen) -> ArenaRequest | None:
             "Your name",
             value=str(st.query_params.get(JUDGE, "")),
             key="arena_judge",
-            max_chars=80,
+            max_chars=MAX_JUDGE_CHARS,
             width=220,
             placeholder="Stands with your votes",
         ).strip()

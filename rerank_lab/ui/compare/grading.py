@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.judging.records import Judgment
+from rerank_lab.judging.records import MAX_JUDGE_CHARS, Judgment
 from rerank_lab.judging.scales import Scale
 from rerank_lab.services import grading
 from rerank_lab.services.chosen_sessions import query_session
@@ -121,7 +121,7 @@ def _name_form(topic: Topic) -> None:
         "yours. Asked once for each visit."
     )
     with st.form("judge_name", border=False):
-        typed = st.text_input("Name", key="judge_typed", max_chars=grading.MAX_JUDGE_CHARS)
+        typed = st.text_input("Name", key="judge_typed", max_chars=MAX_JUDGE_CHARS)
         pressed = st.form_submit_button("Save the grade", type="primary", key="judge_save")
     if not pressed:
         return

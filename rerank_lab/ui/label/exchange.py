@@ -11,6 +11,7 @@ from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.source import Source
 from rerank_lab.judging.exchange.formats import FORMATS, ExchangeFormat
+from rerank_lab.judging.records import MAX_JUDGE_CHARS
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.services.judgments import (
     ImportedJudgments,
@@ -24,16 +25,13 @@ from rerank_lab.ui.corpora.uploads import Uploaded, discard, stage
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.importing import count_problems
+from rerank_lab.views.judgment_choice import POLICY_TITLES
 from rerank_lab.views.label import import_sentence
 
 _REPORT = "label_import_report"
 _EACH = "each judge"
-_GRADES = {
-    Policy.LATEST: "The latest grade of each pair",
-    Policy.MAJORITY: "The majority of the judges",
-    Policy.MEDIAN: "The median of the judges",
-    Policy.GOLD_FIRST: "Imported labels first, then the majority",
-    _EACH: "A row for each judge",
+_GRADES = {policy.value: title for policy, title in POLICY_TITLES.items()} | {
+    _EACH: "A row for each judge"
 }
 
 
@@ -60,7 +58,7 @@ def _import(corpus: Corpus) -> None:
             key="label_import_files",
             help="TREC, CSV (Quepid's exports too), JSON lines, RankLib, OpenSearch judgment lists",
         )
-        judge = st.text_input("Who judged", key="label_import_judge", max_chars=60,
+        judge = st.text_input("Who judged", key="label_import_judge", max_chars=MAX_JUDGE_CHARS,
                               placeholder="Where a file does not say: its name")  # fmt: skip
         replace = st.toggle("Replace other grades of the same judge", key="label_import_replace")
         if st.form_submit_button("Import", key="label_import_go", icon=":material/upload:"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.judging.records import LabelSession
+from rerank_lab.judging.records import MAX_JUDGE_CHARS, LabelSession
 from rerank_lab.services.grading import judge_name
 from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
 from rerank_lab.ui.label import exchange, lead, setup
@@ -119,7 +119,7 @@ def _who(desk: LabelDesk) -> None:
                     )
             return
         with st.form("label_name", border=False):
-            name = st.text_input("Your name", key="label_own_name", max_chars=60)
+            name = st.text_input("Your name", key="label_own_name", max_chars=MAX_JUDGE_CHARS)
             if st.form_submit_button("Begin", type="primary", key="label_begin") and name.strip():
                 opened(labels.session_id, judge=name.strip())
                 st.rerun()
