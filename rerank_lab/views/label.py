@@ -86,8 +86,27 @@ class LabelCard:
         }
 
 
-def label_card(labels: LabelSession, pair: JudgingPair, corpus: Corpus, position: int) -> LabelCard:
-    """The card of a pair. A document that the corpus no longer has is shown as empty."""
+def query_places(labels: LabelSession, order: Sequence[JudgingPair]) -> dict[str, str]:
+    """By query id where a judge is: `Query 3 of 12`, in the order in which the judge meets them.
+
+    "Query" alone where the documents that tell most come first, whatever their query.
+    """
+    query_ids = list(dict.fromkeys(pair.query_id for pair in order))
+    if labels.order is not JudgingOrder.QUERY_BY_QUERY:
+        return dict.fromkeys(query_ids, "Query")
+    return {
+        query_id: f"Query {number:,} of {len(query_ids):,}"
+        for number, query_id in enumerate(query_ids, 1)
+    }
+
+
+def label_card(
+    labels: LabelSession, pair: JudgingPair, corpus: Corpus, position: int, place: str
+) -> LabelCard:
+    """The card of a pair, `place` being one of `query_places`.
+
+    A document that the corpus no longer has is shown as empty.
+    """
     query = labels.queries.get(pair.query_id, pair.query_id)
     languages = corpus.languages
     words = marker(query, next(iter(languages)) if len(languages) == 1 else "")
@@ -97,11 +116,10 @@ def label_card(labels: LabelSession, pair: JudgingPair, corpus: Corpus, position
     whole = (start, end) == (0, len(document.text))
     cut = len(document.text) > _FULL_CHARS
     count = "the first 40,000 characters" if cut else "the full text"
-    number = list(labels.queries).index(pair.query_id) + 1 if pair.query_id in labels.queries else 1
     return LabelCard(
         pair.query_id,
         pair.doc_id,
-        f"Query {number} of {max(1, len(labels.queries))}",
+        place,
         query,
         words.segments(document.title) if document.title else (),
         words.segments(document.text[start:end]) if known else (Segment("(no longer there)"),),

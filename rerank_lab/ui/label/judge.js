@@ -444,7 +444,7 @@ class Screen {
     track.firstElementChild.style.width = `${(100 * share).toFixed(1)}%`;
     track.setAttribute("aria-valuemax", data.planned);
     track.setAttribute("aria-valuenow", done);
-    this.$(".pace").textContent = [`${done} of ${data.planned}`, ...data.pace].join(" · ");
+    this.$(".pace").textContent = [`${done.toLocaleString("en")} of ${data.planned.toLocaleString("en")}`, ...data.pace].join(" · ");
     const late = this.outbox.length && performance.now() - (this.pressedAt ?? 0) > LATE_MS;
     const saved = this.$(".saved");
     const words = late

@@ -164,8 +164,8 @@ def screen_data(
             {"value": one.value, "label": one.label, "meaning": one.meaning}
             for one in labels.scale.grades
         ],
-        "cards": _cards(desk, coming, answers, len(answers)),
-        "recent": _cards(desk, recent, answers, max(0, len(answers) - len(recent))),
+        "cards": _cards(desk, judge, coming, answers, len(answers)),
+        "recent": _cards(desk, judge, recent, answers, max(0, len(answers) - len(recent))),
         "queries": views.queries_left(labels, desk.order(judge), answers),
         "grades": progress.grades,
         "planned": progress.planned,
@@ -183,12 +183,15 @@ def screen_data(
 
 def _cards(
     desk: LabelDesk,
+    judge: str,
     pairs: list[JudgingPair],
     answers: Mapping[str, list[Judgment]],
     before: int,
 ) -> list[dict[str, Any]]:
+    places = views.query_places(desk.labels, desk.order(judge))
     cards = []
-    for place, pair in enumerate(pairs, before + 1):
-        card = views.label_card(desk.labels, pair, desk.corpus, place)
+    for position, pair in enumerate(pairs, before + 1):
+        place = places[pair.query_id]
+        card = views.label_card(desk.labels, pair, desk.corpus, position, place)
         cards.append(card.to_json(answers.get(views.card_id(*key_of(pair)), ())))
     return cards

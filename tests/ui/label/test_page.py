@@ -201,3 +201,13 @@ def test_what_two_judges_dispute_is_settled_in_a_session_of_its_own() -> None:
     ]
     assert settled.scale == labels.scale
     assert at.query_params["session"] == settled.session_id
+
+
+def test_queries_are_numbered_in_the_order_in_which_the_judge_meets_them() -> None:
+    corpus = load_corpus("helpdesk")
+    pairs = [JudgingPair(query.id, corpus.documents[0].id) for query in corpus.queries[:6]]
+    labels = session_of_pairs("Six", pairs, corpus)
+    cards = screen_data(desk(labels), "Ada", {}, [])["cards"]
+    assert len(cards) > 2
+    numbers = range(1, 1 + len(cards))
+    assert [card["place"] for card in cards] == [f"Query {number} of 6" for number in numbers]
