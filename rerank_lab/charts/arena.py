@@ -7,6 +7,7 @@ from typing import Any
 
 from rerank_lab.charts.figures import Theme, escaped, pipeline_colour, template
 from rerank_lab.judging.arena.ratings import ArenaRatings
+from rerank_lab.views.arena import signed
 
 
 def ratings_chart(
@@ -34,7 +35,7 @@ def ratings_chart(
                 if bounded
                 else None,
                 mode="markers+text",
-                text=[f"{rating.strength:+.2f}"],
+                text=[signed(rating.strength)],
                 textposition="top center",
                 cliponaxis=False,
                 marker={"size": 11, "color": colour},
@@ -50,5 +51,10 @@ def ratings_chart(
     )
     figure.add_vline(0, line={"color": theme.still, "width": 1, "dash": "dot"})
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, ticksuffix="  ")
-    figure.update_xaxes(title="Strength (log-odds against the mean)", fixedrange=True)
+    ends = (end for one in ratings.ratings for end in (one.strength, one.low, one.high))
+    widest = max((abs(end) for end in ends if end is not None), default=0.0)
+    reach = 1.08 * max(1.0, widest)
+    figure.update_xaxes(
+        title="Strength (log-odds against the mean)", fixedrange=True, range=[-reach, reach]
+    )
     return figure

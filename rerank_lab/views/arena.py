@@ -164,12 +164,18 @@ def rating_rows(ratings: ArenaRatings, labels: Mapping[str, str]) -> list[tuple[
     return [
         (
             labels.get(one.pipeline, one.pipeline),
-            f"{one.strength:+.2f}",
+            signed(one.strength),
             interval_words(one),
             *(f"{n:,}" for n in (one.votes, one.wins, one.losses, one.ties, one.both_bad)),
         )
         for one in ratings.ratings
     ]
+
+
+def signed(strength: float) -> str:
+    """`+0.31`; `0.00` for what rounds to nothing."""
+    text = f"{strength:+.2f}"
+    return text if float(text) else "0.00"
 
 
 def interval_words(rating: Rating) -> str:
@@ -227,7 +233,7 @@ def slice_rows(
                 percent(ties),
                 left,
                 labels.get(best.pipeline, best.pipeline),
-                f"{best.strength:+.2f} {interval_words(best)}",
+                f"{signed(best.strength)} {interval_words(best)}",
             )
         )
     return rows

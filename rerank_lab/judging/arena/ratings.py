@@ -148,7 +148,7 @@ def _group_strengths(
     counts = _query_counts(pairs, votes)
     totals = counts.sum(axis=0)
     parameters = fit(design, totals[None])[0]
-    strengths = _centred(parameters[None])[0]
+    strengths = _rounded(_centred(parameters[None])[0])
     if len(counts) < MIN_QUERIES:
         unknown = [(name, float(strengths[place]), None, None) for place, name in enumerate(names)]
         return list(unknown), float(parameters[-1])
@@ -214,6 +214,12 @@ def _groups(pairs: Iterable[PairTally]) -> list[tuple[str, ...]]:
             group_of[name] = merged
     groups = {tuple(sorted(group)) for group in group_of.values()}
     return sorted(groups, key=lambda group: (-len(group), group))
+
+
+def _rounded(strengths: Floats) -> Floats:
+    """To what the fit is good for, so that pipelines that are equal have equal strengths."""
+    rounded: Floats = np.round(strengths, 9) + 0.0
+    return rounded
 
 
 def _rated(group: int, strengths: Sequence[Strength], pairs: Sequence[PairTally]) -> list[Rating]:
