@@ -7,18 +7,14 @@ plea for a good grade was added. Pure: who asks the judge is `services.llm_judgi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.evaluation.calibration.figures import wilson
-
-Counts = NDArray[np.int64]
+from rerank_lab.judging.agreement import AgreementSettings, two_judges
 
 MIN_PAIRS = 30
 """Documents that people and the judge both graded before its labels may enter qrels."""
@@ -193,53 +189,30 @@ def compare_with_people(
             f"{', '.join(map(str, grades))}.",
             hint="Let the judge use the scale that people used.",
         )
+    people = {(pair.query_id, pair.doc_id): pair.human for pair in pairs}
+    of_judge = {(pair.query_id, pair.doc_id): pair.llm for pair in pairs}
+    settings = AgreementSettings(tuple(grades), LEVEL, _RESAMPLES, seed)
+    both = two_judges(("people", people), (judge, of_judge), settings)
+    kappa = both.measures["cohen_kappa_quadratic"]
     graded = [pair for pair in pairs if pair.llm is not None]
-    table = confusion_matrix(graded, grades)
-    by_query = _tables_by_query(graded, grades)
-    low, high = _kappa_interval(by_query, seed)
     return JudgeTrust(
         judge=judge,
         corpus=corpus,
         against=against,
         grades=tuple(grades),
-        confusion=tuple(tuple(int(n) for n in row) for row in table),
-        queries=len(by_query),
+        confusion=both.confusion,
+        queries=len({pair.query_id for pair in graded}),
         abstained=len(pairs) - len(graded),
-        kappa=weighted_kappa(table),
-        low=low,
-        high=high,
-        bias=_mean([pair.llm - pair.human for pair in graded if pair.llm is not None]),
+        kappa=kappa.value,
+        low=kappa.low,
+        high=kappa.high,
+        bias=both.bias,
         bias_by_grade=tuple(
             _bias(grade, [p.llm for p in graded if p.human == grade and p.llm is not None])
             for grade in grades
         ),
         compared_at=compared_at,
     )
-
-
-def confusion_matrix(pairs: Sequence[GradePair], grades: Sequence[int]) -> Counts:
-    """Counts of shape `[n_grades, n_grades]`: people's grade by row, the judge's by column."""
-    place = {grade: index for index, grade in enumerate(grades)}
-    table = np.zeros((len(grades), len(grades)), dtype=np.int64)
-    for pair in pairs:
-        if pair.llm is not None:
-            table[place[pair.human], place[pair.llm]] += 1
-    return table
-
-
-def weighted_kappa(table: Counts) -> float | None:
-    """Quadratic weighted kappa (Cohen 1968) of a confusion matrix.
-
-    None when it has no value: nothing is counted, or one grade is all that anybody gave.
-    """
-    total = table.sum()
-    if not total:
-        return None
-    steps = np.arange(len(table))
-    weights = (steps[:, None] - steps[None, :]) ** 2
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
-    by_chance = float((weights * expected).sum())
-    return 1.0 - float((weights * table).sum()) / by_chance if by_chance else None
 
 
 def allowed_llm_judges(comparisons: Sequence[JudgeTrust], corpus: str) -> frozenset[str]:
@@ -254,34 +227,6 @@ def allowed_llm_judges(comparisons: Sequence[JudgeTrust], corpus: str) -> frozen
     return frozenset(judge for judge, one in newest.items() if not one.refusal)
 
 
-def _bias(grade: int, given: Sequence[int]) -> GradeBias:
-    return GradeBias(grade, len(given), _mean([one - grade for one in given]))
-
-
-def _mean(values: Sequence[int]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _tables_by_query(pairs: Sequence[GradePair], grades: Sequence[int]) -> Mapping[str, Counts]:
-    by_query: dict[str, list[GradePair]] = {}
-    for pair in pairs:
-        by_query.setdefault(pair.query_id, []).append(pair)
-    return {query_id: confusion_matrix(some, grades) for query_id, some in by_query.items()}
-
-
-def _kappa_interval(
-    tables: Mapping[str, Counts], seed: int
-) -> tuple[float, float] | tuple[None, None]:
-    """Percentile bootstrap over queries: grades of one query are not independent of each other."""
-    if len(tables) < 2:
-        return None, None
-    stacked = np.stack(list(tables.values()))
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(len(stacked), size=(_RESAMPLES, len(stacked)))
-    resampled = (weighted_kappa(stacked[rows].sum(axis=0)) for rows in drawn)
-    values = [value for value in resampled if value is not None]
-    if not values:
-        return None, None
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+def _bias(grade: int, llm_grades: Sequence[int]) -> GradeBias:
+    mean = sum(llm_grades) / len(llm_grades) - grade if llm_grades else None
+    return GradeBias(grade, len(llm_grades), mean)

@@ -19,8 +19,6 @@ from rerank_lab.judging.llm_judge.trust import (
     JudgeTrust,
     allowed_llm_judges,
     compare_with_people,
-    confusion_matrix,
-    weighted_kappa,
 )
 from rerank_lab.judging.llm_judge.vendors import shared_vendors, vendors_of
 
@@ -65,8 +63,7 @@ def test_kappa_is_that_of_scikit_learn_and_its_interval_holds_it(right: float) -
 
 
 def test_one_grade_alone_has_no_kappa() -> None:
-    assert weighted_kappa(confusion_matrix([GradePair("q", "d", 1, 1)], GRADES)) is None
-    assert weighted_kappa(confusion_matrix([], GRADES)) is None
+    assert compared([GradePair("q", "d", 1, 1)]).kappa is None
     assert compared([]).kappa is None
 
 
