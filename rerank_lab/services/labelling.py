@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora import Corpus
@@ -37,6 +37,7 @@ from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.grading import judge_name, scale_of
+from rerank_lab.services.pipeline_runs import ranked_queries
 from rerank_lab.services.session import Bound, Session
 
 MAX_JUDGES = 50
@@ -234,7 +235,9 @@ def pooled_session(
         LabError: a pipeline answered none of the queries; the error is its own.
     """
     queries = request.asked_queries(corpus)
-    runs = _runs(request, queries, corpus, ctx, engine)
+    depth = max(request.depth, _RUN_DEPTH)
+    pipelines = [Pipeline(spec).at_depth(depth) for spec in request.pipelines]
+    runs = ranked_queries(pipelines, queries, depth, corpus, ctx, engine)
     if request.chosen:
         pairs = tuple(
             JudgingPair(query_id, doc_id, PairOrigin.CHOSEN)
@@ -268,34 +271,6 @@ def pooled_session(
         runs=runs,
         queries={query.id: query.text for query in queries},
     )
-
-
-def _runs(
-    request: SessionRequest,
-    queries: Sequence[Query],
-    corpus: Corpus,
-    ctx: Context,
-    engine: Engine,
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    depth = max(request.depth, _RUN_DEPTH)
-    pipelines = [Pipeline(spec).at_depth(depth) for spec in request.pipelines]
-    total = len(pipelines) * len(queries)
-    runs: dict[str, dict[str, tuple[str, ...]]] = {}
-    for pipeline in pipelines:
-        rankings: dict[str, tuple[str, ...]] = {}
-        problem: LabError | None = None
-        for place, query in enumerate(queries):
-            ctx.checkpoint()
-            ctx.report(f"ranking with {pipeline}", len(runs) * len(queries) + place, total)
-            result = pipeline.run(query, corpus, ctx, engine)
-            if result.ranking is None:
-                problem = result.error
-            else:
-                rankings[query.id] = result.ranking.doc_ids[:depth]
-        if not rankings and problem is not None:
-            raise problem
-        runs[str(pipeline)] = rankings
-    return runs
 
 
 def _controls(

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput, LabError
+from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.spend import CostEstimate
-from rerank_lab.core.types import Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
@@ -28,6 +27,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.remote.gather import gather
 from rerank_lab.remote.urls import host_of
+from rerank_lab.services.pipeline_runs import ranked_queries
 from rerank_lab.services.session import Bound, Session, named_hosts
 
 MOST_FAILURES = 5
@@ -117,7 +117,8 @@ def plan(
             f"{corpus.name} has no queries to judge documents for.",
             hint="Add a query set: `rerank-lab labels queries`, or the Label page.",
         )
-    runs = _runs(request, queries, corpus, ctx, engine)
+    pipelines = [Pipeline(spec) for spec in request.pipelines]
+    runs = ranked_queries(pipelines, queries, request.depth, corpus, ctx, engine)
     pairs = pool_pairs(runs, PoolPlan(request.depth))
     pool = tuple(
         (pair.query_id, pair.doc_id)
@@ -308,33 +309,3 @@ def texts_of(keys: Iterable[Key], corpus: Corpus) -> list[tuple[str, str]]:
     """The texts of queries and documents."""
     queries = {query.id: query.text for query in corpus.queries}
     return [(queries[q], corpus.whole_document(d).content) for q, d in keys]
-
-
-def _runs(
-    request: LLMJudgingRequest,
-    queries: Sequence[Query],
-    corpus: Corpus,
-    ctx: Context,
-    engine: Engine,
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The first documents of each pipeline by query, without the queries that it fails on."""
-    pipelines = [Pipeline(spec) for spec in request.pipelines]
-    runs: dict[str, dict[str, tuple[str, ...]]] = {}
-    problem: LabError | None = None
-    for place, pipeline in enumerate(pipelines):
-        rankings = {}
-        for number, query in enumerate(queries):
-            ctx.checkpoint()
-            steps = place * len(queries) + number
-            ctx.report(f"ranking with {pipeline}", steps, len(pipelines) * len(queries))
-            result = pipeline.run(query, corpus, ctx, engine)
-            if result.ranking is not None:
-                rankings[query.id] = result.ranking.doc_ids[: request.depth]
-            elif isinstance(result.error, Cancelled):
-                raise result.error
-            else:
-                problem = result.error or problem
-        if not rankings and problem is not None:
-            raise problem
-        runs[str(pipeline)] = rankings
-    return runs
