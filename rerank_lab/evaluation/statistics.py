@@ -189,6 +189,23 @@ def randomisation_test(deltas: Floats, settings: Settings = Settings()) -> float
     return hits / total if n <= EXACT_UP_TO else (hits + 1) / (total + 1)
 
 
+def one_sided_test(deltas: Floats, settings: Settings = Settings()) -> float | None:
+    """p of the sign-flip test that the mean of `deltas` is not above 0; None for fewer than two.
+
+    The share of sign patterns with a sum at least as large as the observed one, counted as
+    `randomisation_test` does.
+    """
+    n = len(deltas)
+    if n < 2:
+        return None
+    near = float(deltas.sum()) - 1e-12 * max(1.0, float(np.abs(deltas).sum()))
+    hits = total = 0
+    for signs in sign_patterns(n, settings):
+        hits += int(np.count_nonzero(signs @ deltas >= near))
+        total += len(signs)
+    return hits / total if n <= EXACT_UP_TO else (hits + 1) / (total + 1)
+
+
 def sign_patterns(n: int, settings: Settings = Settings()) -> Iterator[Floats]:
     """Patterns of 1 and -1 in parts of shape (patterns, n): all 2^n up to n = 16, else random."""
     if n <= EXACT_UP_TO:
@@ -234,6 +251,27 @@ def detectable_difference(deltas: Floats, settings: Settings = Settings()) -> fl
         return None
     z = _NORMAL.inv_cdf((1 + settings.level) / 2) + _NORMAL.inv_cdf(settings.power)
     return float(z * deltas.std(ddof=1) / math.sqrt(len(deltas)))
+
+
+def queries_needed(
+    deltas: Floats, settings: Settings = Settings(), comparisons: int = 1
+) -> int | None:
+    """How many queries a test needs to find a true difference as large as the observed one.
+
+    The number for which `detectable_difference` is the observed mean, with queries that differ as
+    these do: ((z of 1 - alpha/2 + z of power) * sd / mean) ** 2 (Cohen, 1988). None for fewer than
+    two values, and where there is no difference to find.
+
+    Args:
+        deltas: shape (n,).
+        comparisons: made at once; each is held to alpha divided by it, as Holm's first step does.
+    """
+    if len(deltas) < 2 or not (mean := abs(float(deltas.mean()))):
+        return None
+    z = _NORMAL.inv_cdf(1 - (1 - settings.level) / 2 / comparisons)
+    z += _NORMAL.inv_cdf(settings.power)
+    needed = (z * float(deltas.std(ddof=1)) / mean) ** 2
+    return max(2, math.ceil(needed)) if math.isfinite(needed) else None
 
 
 def _resampled_means(deltas: Floats, settings: Settings) -> Floats:

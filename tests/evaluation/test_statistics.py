@@ -16,6 +16,7 @@ from rerank_lab.evaluation.statistics import (
     differences,
     holm,
     paired,
+    queries_needed,
     randomisation_test,
     t_test,
 )
@@ -160,3 +161,17 @@ def test_smallest_detectable_difference_finds_what_it_says() -> None:
     assert size is not None
     found = [(t_test(generator.normal(size, 0.2, 50)) or 1) < 0.05 for _ in range(400)]
     assert 0.7 <= float(np.mean(found)) <= 0.95
+
+
+def test_queries_needed_are_those_for_which_the_observed_difference_is_detectable() -> None:
+    deltas = np.array([0.2, -0.1, 0.3, 0.0, 0.05, -0.15, 0.25, 0.1])
+    needed = queries_needed(deltas) or 0
+
+    sd, mean = float(deltas.std(ddof=1)), float(deltas.mean())
+    z = reference.norm.ppf(0.975)
+    power = [reference.norm.sf(z - mean / sd * np.sqrt(n)) for n in (needed - 1, needed)]
+    assert power[0] < 0.8 <= power[1]
+    assert (detectable_difference(deltas) or 0) > mean
+    assert (queries_needed(deltas, comparisons=5) or 0) > needed
+    assert queries_needed(np.zeros(8)) is None
+    assert queries_needed(deltas[:1]) is None
