@@ -1,0 +1,173 @@
+"""The decision itself: who meets the requirements, which pipeline to take, or what is missing.
+
+A pipeline is recommended when, against each other one that meets the requirements, it is shown to
+be better, or shown not to be worse by more than the margin that the team states while it is neither
+slower (p95) nor dearer. Where no pipeline is, the data cannot decide, and the next steps say what
+would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from rerank_lab.decision.facts import PipelineFacts
+from rerank_lab.decision.frontier import (
+    Pairs,
+    not_dearer,
+    not_slower,
+    shown_better,
+    shown_not_worse,
+)
+from rerank_lab.decision.requirements import Requirements, UnmetRequirement
+from rerank_lab.evaluation.statistics import Paired
+
+Verdict = Literal["recommended", "undecided", "none"]
+"""none: no pipeline meets the requirements."""
+StepKind = Literal["queries", "judgments", "times", "price", "requirements", "evaluation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One pipeline of a decision.
+
+    `unmet` is empty for one that remains. `dominated_by` are the pipelines that are shown to be as
+    good, faster and no dearer, whether they meet the requirements or not.
+    """
+
+    facts: PipelineFacts
+    unmet: tuple[UnmetRequirement, ...]
+    dominated_by: tuple[str, ...]
+
+    @property
+    def pipeline(self) -> str:
+        """The canonical spec."""
+        return self.facts.pipeline
+
+    @property
+    def remains(self) -> bool:
+        """Whether it meets every requirement."""
+        return not self.unmet
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What would help to decide. `count` is how many queries or documents it takes, where known."""
+
+    kind: StepKind
+    sentence: str
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineDecision:
+    """What comes of an evaluation under requirements. The page, CLI, report and gate read it.
+
+    Attributes:
+        experiment_id: Of the evaluation.
+        corpus: Its name.
+        queries: Those that all pipelines answered and somebody judged; the statistics are on them.
+        measure: What quality is.
+        required: The requirements, as they were read.
+        contenders: Every pipeline, in the order of the evaluation.
+        verdict: Whether one is recommended.
+        pipeline: The recommended one; where the data cannot decide, the one with the best mean of
+            those that remain; "" where none remains.
+        rivals: Those that remain and cannot be ruled out against `pipeline`.
+        comparisons: `pipeline` (as `b`) against each other that remains, corrected for all pairs of
+            the evaluation.
+        steps: What would decide, the most useful first.
+    """
+
+    experiment_id: str
+    corpus: str
+    queries: int
+    measure: str
+    required: Requirements
+    contenders: tuple[Contender, ...]
+    verdict: Verdict
+    pipeline: str
+    rivals: tuple[str, ...]
+    comparisons: tuple[Paired, ...]
+    steps: tuple[NextStep, ...] = ()
+
+    @property
+    def remaining(self) -> tuple[Contender, ...]:
+        """The pipelines that meet every requirement."""
+        return tuple(one for one in self.contenders if one.remains)
+
+    @property
+    def fallen(self) -> tuple[Contender, ...]:
+        """The pipelines that do not, or are not known to."""
+        return tuple(one for one in self.contenders if not one.remains)
+
+    def contender(self, pipeline: str) -> Contender:
+        """The contender of that spec. Raises KeyError for any other."""
+        return {one.pipeline: one for one in self.contenders}[pipeline]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name; who remains is a list of specs under `remaining`."""
+        written: dict[str, Any] = msgspec.to_builtins(self)
+        return written | {"remaining": [one.pipeline for one in self.remaining]}
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The pipeline that a decision is about, and what stands in its way."""
+
+    verdict: Verdict
+    pipeline: str
+    rivals: tuple[str, ...]
+
+
+def leader(facts: Mapping[str, PipelineFacts], pairs: Pairs, margin: float) -> Leader:
+    """Who is recommended of those that remain; else the best mean, and whom it is not ahead of.
+
+    Args:
+        facts: Of the pipelines that remain, by spec; the quality of each is known.
+        pairs: As `frontier.all_pairs` gives them.
+        margin: A difference up to this does not matter.
+    """
+    if not facts:
+        return Leader("none", "", ())
+    by_quality = sorted(facts, key=lambda spec: -_mean(facts[spec]))
+    for spec in by_quality:
+        if not _in_the_way(spec, facts, pairs, margin):
+            return Leader("recommended", spec, ())
+    best = by_quality[0]
+    return Leader("undecided", best, _in_the_way(best, facts, pairs, margin))
+
+
+def queries_needed(one: Paired) -> int | None:
+    """How many queries like these would tell the observed difference from chance, with power 0.8.
+
+    None where there is no difference to go by.
+    """
+    if not one.difference or not one.detectable:
+        return None
+    return math.ceil(one.queries * (one.detectable / abs(one.difference)) ** 2)
+
+
+def _in_the_way(
+    spec: str, facts: Mapping[str, PipelineFacts], pairs: Pairs, margin: float
+) -> tuple[str, ...]:
+    """The others that a pipeline is neither better than, nor as good as at no more cost."""
+    return tuple(
+        other
+        for other in facts
+        if other != spec
+        and not shown_better(pairs[other, spec])
+        and not (
+            shown_not_worse(pairs[other, spec], margin)
+            and not_slower(facts[spec], facts[other])
+            and not_dearer(facts[spec], facts[other])
+        )
+    )
+
+
+def _mean(facts: PipelineFacts) -> float:
+    return facts.quality.value.value if facts.quality.value is not None else -math.inf

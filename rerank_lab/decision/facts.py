@@ -1,0 +1,285 @@
+"""What is known of a pipeline for a decision, each fact with where it comes from.
+
+What is not known is said, with the reason, and never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from rerank_lab.components.catalogue import catalogue
+from rerank_lab.components.registry import expand, pipeline_leaves, resolve
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import Literal as Value
+from rerank_lab.evaluation.experiments import Cell, Evaluation
+from rerank_lab.evaluation.quantiles import quantile_interval
+from rerank_lab.evaluation.statistics import bootstrap_interval
+from rerank_lab.models.locate.resolve import availability
+from rerank_lab.remote import urls
+from rerank_lab.remote.providers import providers
+from rerank_lab.rerankers.llm.chat import chat_provider
+
+T = TypeVar("T")
+
+MANY_LANGUAGES = "multilingual"
+"""The language code of models for many languages."""
+_PROVIDER_TERMS = "the provider's terms"
+"""The licence of a hosted model whose weights are not open."""
+_FOREIGN_RUN = "These rankings come from another system; the lab does not know how it made them."
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFact(Generic[T]):
+    """One fact. `value` is None when it is not known; `source` says where it is from, or why not."""
+
+    value: T | None
+    source: str
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A number with its 95 % interval; None for an end that the data cannot bound."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLicence:
+    """The licence of one model of a pipeline, by its SPDX name where it has one."""
+
+    model: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFacts:
+    """Everything that a decision asks of a pipeline.
+
+    Attributes:
+        pipeline: The canonical spec.
+        quality: The mean of the measure over the queries that all pipelines answered.
+        p95: Seconds a query, models loaded, one query at a time.
+        price: For 1,000 queries, in `currency`.
+        currency: ISO 4217 code of the price.
+        licences: Of its models; empty for a pipeline without a model.
+        languages: ISO 639-1 codes that all its models know; `multilingual` for many, and for a
+            pipeline without a model.
+        sends_to: Names of the providers that texts are sent to; empty when they stay in the house.
+        gpu: Whether it ran on a GPU, or asks for one.
+        memory: Bytes that its models take.
+    """
+
+    pipeline: str
+    quality: KnownFact[Bounded]
+    p95: KnownFact[Bounded]
+    price: KnownFact[Bounded]
+    licences: KnownFact[tuple[ModelLicence, ...]]
+    languages: KnownFact[tuple[str, ...]]
+    sends_to: KnownFact[tuple[str, ...]]
+    gpu: KnownFact[bool]
+    memory: KnownFact[int]
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One component of a pipeline that does work, with its options in full."""
+
+    name: str
+    family: str
+    lane: str
+    options: dict[str, Value]
+
+    @property
+    def model(self) -> str:
+        """The model that it runs or asks, "" for none."""
+        return str(self.options.get("model") or "")
+
+    @property
+    def remote(self) -> bool:
+        """Whether it calls a provider or a server."""
+        return self.lane == "network"
+
+
+def pipeline_facts(evaluation: Evaluation, pipeline: str, measure: str) -> PipelineFacts:
+    """What is known of one pipeline of an evaluation.
+
+    Args:
+        evaluation: Finished or not.
+        pipeline: One of its specs.
+        measure: One of its measures.
+    """
+    cells = [c for (_, spec), c in evaluation.cells.items() if spec == pipeline and c.answered]
+    parts = _parts(pipeline)
+    return PipelineFacts(
+        pipeline,
+        quality=_quality(evaluation, pipeline, measure),
+        p95=_p95(evaluation, pipeline, cells),
+        price=_price(parts),
+        licences=_licences(parts),
+        languages=_languages(parts),
+        sends_to=_sends_to(parts),
+        gpu=_gpu(parts, cells),
+        memory=_memory(parts),
+    )
+
+
+def _parts(pipeline: str) -> tuple[_Part, ...]:
+    """The components of a pipeline; empty for one that is not of this lab."""
+    try:
+        expanded = [expand(node, kind) for node, kind in pipeline_leaves(resolve(pipeline))]
+    except LabError:
+        return ()
+    if any(info.name == "run" for info, _ in expanded):
+        return ()
+    return tuple(_Part(i.name, i.family, i.lane_of(o), o) for i, o in expanded)
+
+
+def _quality(evaluation: Evaluation, pipeline: str, measure: str) -> KnownFact[Bounded]:
+    values = list(evaluation.values(pipeline, measure, common=True).values())
+    if not values:
+        return KnownFact(None, "It answered none of the judged queries.")
+    low, high = bootstrap_interval(np.array(values, dtype=np.float64))
+    return KnownFact(
+        Bounded(math.fsum(values) / len(values), low, high),
+        f"mean {measure} over the {len(values):,} queries that all pipelines answered",
+    )
+
+
+def _p95(evaluation: Evaluation, pipeline: str, cells: Sequence[Cell]) -> KnownFact[Bounded]:
+    times = [cell.seconds for cell in cells if cell.seconds is not None]
+    p95 = evaluation.by_pipeline[pipeline].latency.p95
+    if p95 is None or not times:
+        return KnownFact(
+            None,
+            "No answer was timed: all came from the score cache. Evaluate again with "
+            "“Measure times afresh”."
+            if cells
+            else "It answered no query.",
+        )
+    return KnownFact(
+        Bounded(p95, *quantile_interval(times, 0.95)),
+        f"{len(times):,} timed answers of this evaluation, one query at a time, models loaded",
+    )
+
+
+def _price(parts: Sequence[_Part]) -> KnownFact[Bounded]:
+    if not parts:
+        return KnownFact(None, _FOREIGN_RUN)
+    if any(part.remote for part in parts):
+        return KnownFact(None, "No price of its calls is known yet.")
+    return KnownFact(None, "It runs on hardware of your own, whose price nobody has typed in.")
+
+
+def _licences(parts: Sequence[_Part]) -> KnownFact[tuple[ModelLicence, ...]]:
+    if not parts:
+        return KnownFact(None, _FOREIGN_RUN)
+    licences = {part.model: _licence(part) for part in parts if part.model}
+    unknown = [model for model, licence in licences.items() if not licence]
+    if unknown:
+        return KnownFact(None, f"The catalogue does not know the licence of {_listed(unknown)}.")
+    return KnownFact(
+        tuple(ModelLicence(model, licence) for model, licence in licences.items()),
+        "the catalogue of models" if licences else "it has no model",
+    )
+
+
+def _licence(part: _Part) -> str:
+    """The licence of the model of a part, "" when it is not known."""
+    if part.name in providers():
+        return providers()[part.name].model(part.model).licence or _PROVIDER_TERMS
+    if part.remote:
+        address = str(part.options.get("base_url") or "")
+        return "" if urls.is_private(address) and address else _PROVIDER_TERMS
+    entry = catalogue().get(part.model)
+    return entry.licence if entry else ""
+
+
+def _languages(parts: Sequence[_Part]) -> KnownFact[tuple[str, ...]]:
+    if not parts:
+        return KnownFact(None, _FOREIGN_RUN)
+    models = list(dict.fromkeys(part.model for part in parts if part.model))
+    by_model = {m: set(catalogue()[m].languages) if m in catalogue() else set() for m in models}
+    unknown = [model for model, languages in by_model.items() if not languages]
+    if unknown:
+        return KnownFact(None, f"The catalogue does not know the languages of {_listed(unknown)}.")
+    codes: set[str] | None = None
+    for languages in by_model.values():
+        if MANY_LANGUAGES not in languages:
+            codes = languages if codes is None else codes & languages
+    return KnownFact(
+        (MANY_LANGUAGES,) if codes is None else tuple(sorted(codes)),
+        "the catalogue of models" if models else "it has no model",
+    )
+
+
+def _sends_to(parts: Sequence[_Part]) -> KnownFact[tuple[str, ...]]:
+    if not parts:
+        return KnownFact(None, _FOREIGN_RUN)
+    receivers = [receiver for part in parts if part.remote for receiver in _receiver(part)]
+    return KnownFact(tuple(dict.fromkeys(receivers)), "the stages of the pipeline")
+
+
+def _receiver(part: _Part) -> tuple[str, ...]:
+    """Who gets the texts that a part sends; () when its server is in the house."""
+    address = str(part.options.get("base_url") or "").strip()
+    if address and urls.is_private(address):
+        return ()
+    if part.name in providers():
+        return (urls.host_of(address) if address else providers()[part.name].title,)
+    if part.family == "llm":
+        key = str(part.options.get("key_variable") or "")
+        return (chat_provider(address, key).title or urls.host_of(address),)
+    return (urls.host_of(address) if address else part.name,)
+
+
+def _gpu(parts: Sequence[_Part], cells: Sequence[Cell]) -> KnownFact[bool]:
+    if not parts:
+        return KnownFact(None, _FOREIGN_RUN)
+    if any(part.lane == "gpu" or part.options.get("device") == "cuda" for part in parts):
+        return KnownFact(True, "its options ask for one")
+    if all(part.remote or not part.model for part in parts):
+        return KnownFact(False, "no model of it runs here")
+    backends = {cell.trace.backend for cell in cells if cell.trace.backend}
+    if not backends:
+        return KnownFact(None, "No answer of this evaluation says what it ran on.")
+    if any("cuda" in backend for backend in backends):
+        return KnownFact(True, "its answers and times here were made on one")
+    return KnownFact(False, "its answers here were made without one")
+
+
+def _memory(parts: Sequence[_Part]) -> KnownFact[int]:
+    if not parts:
+        return KnownFact(None, _FOREIGN_RUN)
+    models = list(dict.fromkeys(p.model for p in parts if p.model and not p.remote))
+    sizes = {model: _model_size(model) for model in models}
+    unknown = [model for model, size in sizes.items() if not size]
+    if unknown:
+        return KnownFact(None, f"The size of {_listed(unknown)} is not known here.")
+    return KnownFact(
+        sum(sizes.values()),
+        "the files of its models; the index and the work itself come on top, and are not measured"
+        if models
+        else "no model of it runs here; its index is not measured",
+    )
+
+
+def _model_size(model: str) -> int:
+    entry = catalogue().get(model)
+    return entry.size if entry and entry.size else availability(model).size
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)
