@@ -16,8 +16,9 @@ from rerank_lab.components.catalogue import catalogue
 from rerank_lab.components.registry import expand, pipeline_leaves, resolve
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal as Value
+from rerank_lab.decision.cost import PipelineCost
+from rerank_lab.decision.latency import PipelineLatency
 from rerank_lab.evaluation.experiments import Cell, Evaluation
-from rerank_lab.evaluation.quantiles import quantile_interval
 from rerank_lab.evaluation.statistics import bootstrap_interval
 from rerank_lab.models.locate.resolve import availability
 from rerank_lab.remote import urls
@@ -35,7 +36,10 @@ _FOREIGN_RUN = "These rankings come from another system; the lab does not know h
 
 @dataclass(frozen=True, slots=True)
 class KnownFact(Generic[T]):
-    """One fact. `value` is None when it is not known; `source` says where it is from, or why not."""
+    """One fact: `value` is None when it is not known.
+
+    `source` says where it is from, or why it is not known.
+    """
 
     value: T | None
     source: str
@@ -70,9 +74,8 @@ class PipelineFacts:
     Attributes:
         pipeline: The canonical spec.
         quality: The mean of the measure over the queries that all pipelines answered.
-        p95: Seconds a query, models loaded, one query at a time.
-        price: For 1,000 queries, in `currency`.
-        currency: ISO 4217 code of the price.
+        p95: Seconds a query, under load where a load study measured it.
+        price: USD for 1,000 queries at the team's load.
         licences: Of its models; empty for a pipeline without a model.
         languages: ISO 639-1 codes that all its models know; `multilingual` for many, and for a
             pipeline without a model.
@@ -84,13 +87,12 @@ class PipelineFacts:
     pipeline: str
     quality: KnownFact[Bounded]
     p95: KnownFact[Bounded]
-    price: KnownFact[Bounded]
+    price: KnownFact[float]
     licences: KnownFact[tuple[ModelLicence, ...]]
     languages: KnownFact[tuple[str, ...]]
     sends_to: KnownFact[tuple[str, ...]]
     gpu: KnownFact[bool]
     memory: KnownFact[int]
-    currency: str = "USD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +115,25 @@ class _Part:
         return self.lane == "network"
 
 
-def pipeline_facts(evaluation: Evaluation, pipeline: str, measure: str) -> PipelineFacts:
+def pipeline_facts(
+    evaluation: Evaluation, measure: str, latency: PipelineLatency, cost: PipelineCost
+) -> PipelineFacts:
     """What is known of one pipeline of an evaluation.
 
     Args:
         evaluation: Finished or not.
-        pipeline: One of its specs.
         measure: One of its measures.
+        latency: Of the pipeline.
+        cost: Of the same pipeline.
     """
+    pipeline = latency.pipeline
     cells = [c for (_, spec), c in evaluation.cells.items() if spec == pipeline and c.answered]
     parts = _parts(pipeline)
     return PipelineFacts(
         pipeline,
         quality=_quality(evaluation, pipeline, measure),
-        p95=_p95(evaluation, pipeline, cells),
-        price=_price(parts),
+        p95=_p95(latency),
+        price=_price(cost),
         licences=_licences(parts),
         languages=_languages(parts),
         sends_to=_sends_to(parts),
@@ -158,29 +164,31 @@ def _quality(evaluation: Evaluation, pipeline: str, measure: str) -> KnownFact[B
     )
 
 
-def _p95(evaluation: Evaluation, pipeline: str, cells: Sequence[Cell]) -> KnownFact[Bounded]:
-    times = [cell.seconds for cell in cells if cell.seconds is not None]
-    p95 = evaluation.by_pipeline[pipeline].latency.p95
-    if p95 is None or not times:
-        return KnownFact(
-            None,
-            "No answer was timed: all came from the score cache. Evaluate again with "
-            "“Measure times afresh”."
-            if cells
-            else "It answered no query.",
+def _p95(latency: PipelineLatency) -> KnownFact[Bounded]:
+    if latency.p95 is None:
+        return KnownFact(None, f"{latency.why[:1].upper()}{latency.why[1:]}.")
+    if latency.source == "load":
+        source = (
+            f"a load study: {latency.rate:g} queries a second, {latency.workers} at a time, "
+            f"{latency.queries:,} answered"
         )
-    return KnownFact(
-        Bounded(p95, *quantile_interval(times, 0.95)),
-        f"{len(times):,} timed answers of this evaluation, one query at a time, models loaded",
-    )
+    else:
+        source = f"{latency.queries:,} timed answers of this evaluation, one query at a time"
+    return KnownFact(Bounded(latency.p95, latency.low, latency.high), source)
 
 
-def _price(parts: Sequence[_Part]) -> KnownFact[Bounded]:
-    if not parts:
-        return KnownFact(None, _FOREIGN_RUN)
-    if any(part.remote for part in parts):
-        return KnownFact(None, "No price of its calls is known yet.")
-    return KnownFact(None, "It runs on hardware of your own, whose price nobody has typed in.")
+def _price(cost: PipelineCost) -> KnownFact[float]:
+    amount = cost.usd_per_thousand
+    if amount is None:
+        return KnownFact(None, f"Missing: {'; '.join(cost.unknown)}.")
+    terms = cost.terms
+    parts = [f"{terms.queries_per_month:,} queries a month"]
+    if cost.machines:
+        noun = "machine" if cost.machines == 1 else "machines"
+        parts.append(f"{cost.machines:,} {noun} at {terms.usd_per_hour:g} USD an hour")
+    if cost.provider_usd:
+        parts.append(f"listed prices as of {cost.as_of}" if cost.as_of else "prices typed in")
+    return KnownFact(amount, ", ".join(parts))
 
 
 def _licences(parts: Sequence[_Part]) -> KnownFact[tuple[ModelLicence, ...]]:

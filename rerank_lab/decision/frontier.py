@@ -52,7 +52,7 @@ def all_pairs(evaluation: Evaluation, measure: str) -> Pairs:
     return {
         key: one
         for pair in corrected
-        for key, one in (((pair.a, pair.b), pair), ((pair.b, pair.a), _reversed(pair)))
+        for key, one in (((pair.a, pair.b), pair), ((pair.b, pair.a), reversed_pair(pair)))
     }
 
 
@@ -96,7 +96,7 @@ def not_dearer(a: PipelineFacts, b: PipelineFacts) -> bool:
     """Whether `a` costs no more than `b`, or the price of neither is known."""
     if a.price.value is None or b.price.value is None:
         return a.price.value is None and b.price.value is None
-    return a.currency == b.currency and a.price.value.value <= b.price.value.value
+    return a.price.value <= b.price.value
 
 
 def _dominates(
@@ -127,7 +127,7 @@ def _log_seconds(evaluation: Evaluation, spec: str) -> dict[str, float]:
     }
 
 
-def _reversed(one: Paired) -> Paired:
+def reversed_pair(one: Paired) -> Paired:
     """The same comparison the other way round."""
     return replace(
         one,

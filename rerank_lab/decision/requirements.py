@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rerank_lab.core.languages import language_name
+from rerank_lab.decision.cost import DEFAULT_TERMS, CostTerms
 from rerank_lab.decision.facts import MANY_LANGUAGES, KnownFact, PipelineFacts
 
 Licensing = Literal["any", "commercial", "open"]
@@ -27,25 +28,29 @@ class Requirements:
         measure: What quality is, of the evaluation's measures; "" for its first.
         margin: A difference of the measure up to this does not matter to the team.
         p95: At most so many seconds a query.
-        price: At most so much for 1,000 queries, in `currency`.
-        currency: ISO 4217 code.
+        price: At most so many USD for 1,000 queries.
         licence: What licences must allow.
         languages: ISO 639-1 codes that every model must know.
         local: Texts must not leave the house.
         no_gpu: It must run without a GPU.
         memory: At most so many bytes of models.
+        terms: The load and the prices that a price is reckoned for.
     """
 
     measure: str = ""
     margin: float = 0.02
     p95: float | None = None
     price: float | None = None
-    currency: str = "USD"
     licence: Licensing = "any"
     languages: tuple[str, ...] = ()
     local: bool = False
     no_gpu: bool = False
     memory: int | None = None
+    terms: CostTerms = DEFAULT_TERMS
+
+
+OPEN = Requirements()
+"""Everything is acceptable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class UnmetRequirement:
 
 def unmet(facts: PipelineFacts, required: Requirements) -> tuple[UnmetRequirement, ...]:
     """What of the requirements a pipeline does not meet, or is not known to meet."""
-    checks: tuple[tuple[RequirementName, KnownFact[object], str], ...] = (
+    checks: tuple[tuple[RequirementName, KnownFact[Any], str], ...] = (
         ("quality", facts.quality, ""),
         ("p95", facts.p95, _too_slow(facts, required)),
         ("price", facts.price, _too_dear(facts, required)),
@@ -113,14 +118,9 @@ def _too_dear(facts: PipelineFacts, required: Requirements) -> str:
     price, limit = facts.price.value, required.price
     if price is None or limit is None:
         return ""
-    if facts.currency != required.currency and price.value:
-        return f"its price is in {facts.currency}, the limit in {required.currency}"
-    if price.value <= limit:
+    if price <= limit:
         return ""
-    return (
-        f"1,000 queries cost {money_words(price.value, facts.currency)}, "
-        f"above {money_words(limit, required.currency)}"
-    )
+    return f"1,000 queries cost {dollars(price)}, above {dollars(limit)}"
 
 
 def _forbidden(facts: PipelineFacts, required: Requirements) -> str:
@@ -163,11 +163,11 @@ def duration_words(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.2f} s"
 
 
-def money_words(amount: float, currency: str) -> str:
-    """`2 USD`, `0.05 USD`, `0.0042 USD`: four figures that count, no zeros behind them."""
+def dollars(amount: float) -> str:
+    """`2 USD`, `12.50 USD`, `0.0042 USD`."""
     if amount >= 1:
-        return f"{amount:,.2f}".removesuffix(".00") + f" {currency}"
-    return f"{amount:.3g} {currency}"
+        return f"{amount:,.2f}".removesuffix(".00") + " USD"
+    return f"{amount:.3g} USD"
 
 
 def size_words(size: int) -> str:

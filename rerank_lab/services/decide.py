@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.decision.choice import (
     Contender,
     Leader,
@@ -15,27 +17,31 @@ from rerank_lab.decision.choice import (
 )
 from rerank_lab.decision.facts import PipelineFacts, pipeline_facts
 from rerank_lab.decision.frontier import Pairs, all_pairs, dominated
-from rerank_lab.decision.requirements import Requirements, unmet
+from rerank_lab.decision.latency import pipeline_latency
+from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.measure_names import cutoff_of
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.services.cost import pipeline_costs
+
+_JUDGING_DEPTH = 10
+"""So many first documents are looked at for judgments when a measure has no cut-off."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What takes a moment to find out, and does not depend on what a team can accept.
-
-    `facts` are in the order of the evaluation's pipelines. `unjudged` counts the documents among
-    the first of any pipeline, down to the measure's cut-off, that nobody judged.
-    """
+class Comparisons:
+    """All pairs of pipelines by one measure: what takes a moment, and no requirement changes."""
 
     measure: str
-    facts: tuple[PipelineFacts, ...]
     pairs: Pairs
-    unjudged: int
 
 
-def survey(evaluation: Evaluation, measure: str = "") -> Survey:
-    """Facts and comparisons of an evaluation.
+def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
+    """Every pipeline of an evaluation against every other.
+
+    Args:
+        evaluation: Finished or not.
+        measure: One of its measures, "" for the first.
 
     Raises:
         InvalidInput: It has no such measure.
@@ -47,56 +53,74 @@ def survey(evaluation: Evaluation, measure: str = "") -> Survey:
             hint=f"Choose one of {', '.join(measures)}, or evaluate again with it.",
         )
     measure = measure or measures[0]
-    return Survey(
-        measure,
-        tuple(pipeline_facts(evaluation, spec, measure) for spec in evaluation.design.pipelines),
-        all_pairs(evaluation, measure),
-        len(evaluation.unjudged_pairs(cutoff_of(measure) or 10)),
-    )
+    return Comparisons(measure, all_pairs(evaluation, measure))
 
 
 def decide(
-    evaluation: Evaluation, required: Requirements = Requirements(), known: Survey | None = None
+    evaluation: Evaluation,
+    engine: Engine,
+    required: Requirements = OPEN,
+    *,
+    corpus: Corpus | None = None,
+    comparisons: Comparisons | None = None,
 ) -> PipelineDecision:
     """Who remains, who falls and why, and which pipeline to take, or what would decide.
 
     Args:
-        evaluation: Finished or not; unfinished ones decide nothing and say so.
+        evaluation: Finished or not.
+        engine: Where components come from; nothing is sent and no model is loaded.
         required: What the team can accept.
-        known: The survey of this evaluation by this measure, where it is at hand already.
+        corpus: The documents of the evaluation; without them, what providers bill is unknown.
+        comparisons: Those of this evaluation by the required measure, where they are at hand.
 
     Raises:
-        InvalidInput: As `survey`.
+        InvalidInput: As `compared`.
     """
-    known = known or survey(evaluation, required.measure)
-    dominating = dominated(evaluation, known.facts, known.pairs, required.margin)
+    comparisons = comparisons or compared(evaluation, required.measure)
+    pairs = comparisons.pairs
+    facts = _facts(evaluation, engine, comparisons.measure, required, corpus)
+    dominating = dominated(evaluation, list(facts.values()), pairs, required.margin)
     contenders = tuple(
-        Contender(facts, unmet(facts, required), dominating[facts.pipeline])
-        for facts in known.facts
+        Contender(one, unmet(one, required), dominating[spec]) for spec, one in facts.items()
     )
     remaining = {one.pipeline: one.facts for one in contenders if one.remains}
-    first = leader(remaining, known.pairs, required.margin)
+    first = leader(remaining, pairs, required.margin)
+    others = (spec for spec in remaining if spec != first.pipeline)
     return PipelineDecision(
         evaluation.id,
         evaluation.design.corpus,
         len(evaluation.common),
-        known.measure,
+        comparisons.measure,
         required,
         contenders,
         first.verdict,
         first.pipeline,
         first.rivals,
-        tuple(known.pairs[other, first.pipeline] for other in remaining if other != first.pipeline),
-        _steps(first, known),
+        tuple(pairs[other, first.pipeline] for other in others),
+        _steps(evaluation, first, comparisons),
     )
 
 
-def _steps(first: Leader, known: Survey) -> tuple[NextStep, ...]:
+def _facts(
+    evaluation: Evaluation,
+    engine: Engine,
+    measure: str,
+    required: Requirements,
+    corpus: Corpus | None,
+) -> Mapping[str, PipelineFacts]:
+    costs = pipeline_costs(evaluation, engine, required.terms, corpus=corpus)
+    return {
+        spec: pipeline_facts(evaluation, measure, pipeline_latency(evaluation, spec), costs[spec])
+        for spec in evaluation.design.pipelines
+    }
+
+
+def _steps(evaluation: Evaluation, first: Leader, comparisons: Comparisons) -> tuple[NextStep, ...]:
     """What would decide between the leader and its rivals."""
     if first.verdict != "undecided":
         return ()
     steps = []
-    needed = [queries_needed(known.pairs[rival, first.pipeline]) for rival in first.rivals]
+    needed = [queries_needed(comparisons.pairs[rival, first.pipeline]) for rival in first.rivals]
     counts = [count for count in needed if count is not None]
     if counts:
         steps.append(
@@ -107,13 +131,15 @@ def _steps(first: Leader, known: Survey) -> tuple[NextStep, ...]:
                 max(counts),
             )
         )
-    if known.unjudged:
+    depth = cutoff_of(comparisons.measure) or _JUDGING_DEPTH
+    unjudged = len(evaluation.unjudged_pairs(depth))
+    if unjudged:
         steps.append(
             NextStep(
                 "judgments",
-                f"{known.unjudged:,} documents near the top are not judged; judging them costs no "
-                "new query.",
-                known.unjudged,
+                f"{unjudged:,} documents among the first {depth} of a pipeline are not judged; "
+                "judging them asks no new query.",
+                unjudged,
             )
         )
     return tuple(steps)

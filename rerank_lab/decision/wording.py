@@ -1,0 +1,82 @@
+"""A decision in one sentence, the same on the page, in the terminal and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rerank_lab.decision.choice import PipelineDecision
+from rerank_lab.decision.frontier import reversed_pair, shown_better, shown_not_worse
+from rerank_lab.decision.requirements import dollars, duration_words
+from rerank_lab.evaluation.statistics import Paired
+
+
+def headline(decision: PipelineDecision, names: Mapping[str, str]) -> str:
+    """What to do: take a pipeline, or why the data cannot say which.
+
+    Args:
+        decision: Any.
+        names: How pipelines are called, by spec.
+    """
+    if decision.verdict == "none":
+        return "No pipeline meets all of these requirements."
+    name = names[decision.pipeline]
+    if decision.verdict == "undecided":
+        rivals = joined([names[rival] for rival in decision.rivals])
+        return f"The data cannot decide between {name} and {rivals}."
+    return f"Take {name}."
+
+
+def reasons(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Why, a sentence each: against each other pipeline that remains, then speed and price."""
+    if decision.verdict == "none":
+        return ()
+    if not decision.comparisons:
+        lines = ["It is the only pipeline that meets the requirements; nothing is left to compare."]
+    else:
+        lines = [
+            comparison_line(one, decision.measure, names, decision.required.margin)
+            for one in decision.comparisons
+        ]
+    facts = decision.contender(decision.pipeline).facts
+    costs = []
+    if facts.p95.value is not None:
+        costs.append(f"answers 95 of 100 queries within {duration_words(facts.p95.value.value)}")
+    if facts.price.value is not None:
+        costs.append(f"costs {dollars(facts.price.value)} for 1,000 queries")
+    if costs:
+        lines.append(f"It {' and '.join(costs)}.")
+    return tuple(lines)
+
+
+def comparison_line(one: Paired, measure: str, names: Mapping[str, str], margin: float) -> str:
+    """`+0.021 nDCG@10 [−0.004, +0.046] against bm25: not shown to be better.`"""
+    interval = (
+        "" if one.low is None or one.high is None else f" [{signed(one.low)}, {signed(one.high)}]"
+    )
+    lead = f"{signed(one.difference)} {measure}{interval} against {names[one.a]}"
+    p = "" if one.p_holm is None else f" (p {_p(one.p_holm)})"
+    if shown_better(one):
+        return f"{lead}: shown to be better{p}."
+    if shown_better(reversed_pair(one)):
+        return f"{lead}: shown to be worse{p}."
+    if shown_not_worse(one, margin):
+        return f"{lead}: shown not to be worse by more than {margin:g}{p}."
+    return f"{lead}: too close to call{p}."
+
+
+def joined(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def signed(value: float) -> str:
+    """`+0.021`, `−0.004`, `0.000`: three decimals, with a true minus."""
+    digits = f"{abs(value):.3f}"
+    if not float(digits):
+        return digits
+    return f"+{digits}" if value > 0 else f"−{digits}"
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
