@@ -15,15 +15,17 @@ from sqlalchemy import text
 from rerank_lab.core import database
 from rerank_lab.core.database import DATABASE_VARIABLE, SCHEMA_REVISION, open_database
 from rerank_lab.core.errors import InvalidInput, StorageError
-from rerank_lab.judging.tables import METADATA
+from rerank_lab.evaluation.tables import METADATA as OF_EVALUATIONS
+from rerank_lab.judging.tables import METADATA as OF_JUDGING
 from rerank_lab.testing.postgres_server import PostgresServer
 
 OPEN = "from rerank_lab.core.database import open_database; open_database()"
 
 
 def test_the_tables_are_those_that_the_code_reads(lab_database: str) -> None:
+    tables = [OF_EVALUATIONS, OF_JUDGING]
     with open_database().reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert compare_metadata(MigrationContext.configure(connection), tables) == []
 
 
 def test_the_newest_migration_is_the_one_that_this_version_names() -> None:
