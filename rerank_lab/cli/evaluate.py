@@ -39,7 +39,7 @@ from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.views.evaluate import comparison_caveat, interval_note
-from rerank_lab.views.evaluate_export import queries_csv, queries_json, run_files
+from rerank_lab.views.evaluate_export import QUERY_FILES, RESULT_FILES, run_files
 from rerank_lab.views.evaluate_notes import basis, shallow
 from rerank_lab.views.formatting import counted, size_words
 from rerank_lab.views.labels import numbered
@@ -102,9 +102,10 @@ def _judge_errors(arguments: argparse.Namespace, done: Evaluation) -> Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Where the rankings and the values of each query go; None for nowhere."""
+    """Where rankings, the table of results and the values of each query go; None for nowhere."""
 
     runs: Path | None
+    table: Path | None
     per_query: Path | None
 
     def write(self, done: Evaluation, output: Output) -> None:
@@ -115,9 +116,12 @@ class _Files:
             for name, data in run_files(done):
                 write_file(self.runs / name, data)
                 written.append(self.runs / name)
+        if self.table is not None:
+            write_file(self.table, RESULT_FILES[self.table.suffix.casefold()](done, "", ""))
+            written.append(self.table)
         if self.per_query is not None:
-            as_json = self.per_query.suffix.casefold() == ".json"
-            write_file(self.per_query, (queries_json if as_json else queries_csv)(done))
+            export = QUERY_FILES.get(self.per_query.suffix.casefold(), QUERY_FILES[".csv"])
+            write_file(self.per_query, export(done, "", ""))
             written.append(self.per_query)
         for path in written:
             output.note(f"wrote {path}")
@@ -126,16 +130,27 @@ class _Files:
 def _files(arguments: argparse.Namespace) -> _Files:
     """The files asked for. Raises InvalidInput now for what could not be written in the end."""
     runs = user_path(arguments.runs) if arguments.runs else None
-    per_query = user_path(arguments.per_query) if arguments.per_query else None
     if runs is not None and runs.exists() and not runs.is_dir():
         raise InvalidInput(f"--runs: {runs} is a file.", hint="Name a folder.")
-    if per_query is not None and per_query.is_dir():
-        raise InvalidInput(f"--per-query: {per_query} is a folder.", hint="Name a file.")
-    if per_query is not None and not per_query.parent.is_dir():
+    table = _file("--table", arguments.table)
+    if table is not None and table.suffix.casefold() not in RESULT_FILES:
         raise InvalidInput(
-            f"--per-query: there is no folder {per_query.parent}.", hint="Make it first."
+            f"--table: {table.name} does not say what kind of file it is to be.",
+            hint=f"End its name in {', '.join(RESULT_FILES)}.",
         )
-    return _Files(runs, per_query)
+    return _Files(runs, table, _file("--per-query", arguments.per_query))
+
+
+def _file(option: str, name: str | None) -> Path | None:
+    """The path of a file that can be written. Raises InvalidInput."""
+    if not name:
+        return None
+    file = user_path(name)
+    if file.is_dir():
+        raise InvalidInput(f"{option}: {file} is a folder.", hint="Name a file.")
+    if not file.parent.is_dir():
+        raise InvalidInput(f"{option}: there is no folder {file.parent}.", hint="Make it first.")
+    return file
 
 
 def measure(arguments: argparse.Namespace, output: Output) -> int:

@@ -179,10 +179,16 @@ def _add_evaluate(parser: CommandParser) -> None:
         help="write the rankings of each pipeline as a TREC run file into this folder",
     )
     parser.add_argument(
+        "--table",
+        metavar="FILE",
+        help="write the table of results; the name ends in .csv, .json, .md, .parquet or .tex "
+        "(.md and .tex with marks of significance)",
+    )
+    parser.add_argument(
         "--per-query",
         metavar="FILE",
-        help="write the values of each query and pipeline, as JSON for a name that ends in .json, "
-        "else as CSV",
+        help="write the values of each query and pipeline, as JSON or Parquet for a name that ends "
+        "in .json or .parquet, else as CSV",
     )
 
 

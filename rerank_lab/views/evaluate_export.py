@@ -1,4 +1,4 @@
-"""An evaluation as files: means and queries as CSV, JSON, TREC runs. Same input, same bytes."""
+"""An evaluation as files: means and queries as tables, JSON, TREC runs. Same input, same bytes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.core.types import Query, Run
 from rerank_lab.corpora.runs import trec_lines, write_run
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.views.evaluate_tables import results_latex, results_markdown
 from rerank_lab.views.results_table import exported
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+Export = Callable[[Evaluation, str, str], str | bytes]
+"""Makes a file of an evaluation, compared by a measure with a baseline."""
 
 
 def results_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
@@ -31,6 +35,17 @@ def results_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -
     rows.writerow([column.csv for column in columns])
     rows.writerows([exported(column, row) for column in columns] for row in table.rows)
     return out.getvalue()
+
+
+def results_parquet(evaluation: Evaluation, primary: str = "", baseline: str = "") -> bytes:
+    """What `results_csv` holds, with values as they are."""
+    table = evaluation.table(primary, baseline)
+    columns = {
+        column.csv: [column.value(row) for row in table.rows]
+        for column in table.columns
+        if column.csv
+    }
+    return _parquet(columns)
 
 
 def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
@@ -76,6 +91,38 @@ def queries_json(evaluation: Evaluation, primary: str = "", baseline: str = "") 
         for line in _query_values(evaluation, primary, baseline)
     ]
     return json.dumps({"queries": entries}, ensure_ascii=False, indent=1) + "\n"
+
+
+def queries_parquet(evaluation: Evaluation, primary: str = "", baseline: str = "") -> bytes:
+    """What `queries_csv` holds, with values as they are."""
+    lines = list(_query_values(evaluation, primary, baseline))
+    columns: dict[str, Sequence[Any]] = {
+        "query_id": [line.query.id for line in lines],
+        "query": [line.query.text for line in lines],
+        "pipeline": [line.pipeline for line in lines],
+        "status": [line.status for line in lines],
+        "seconds": [line.seconds for line in lines],
+        "error": [line.error for line in lines],
+    }
+    columns |= {
+        name: [line.values.get(name) for line in lines] for name in evaluation.design.measures
+    }
+    return _parquet(columns | {"difference": [line.difference for line in lines]})
+
+
+def _parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """A Parquet file; a column without any value is one of numbers."""
+    import pyarrow
+    import pyarrow.parquet
+
+    arrays = {name: pyarrow.array(values) for name, values in columns.items()}
+    arrays = {
+        name: values.cast(pyarrow.float64()) if pyarrow.types.is_null(values.type) else values
+        for name, values in arrays.items()
+    }
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(arrays), out)
+    return out.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +205,19 @@ def _run_file(run: Run) -> tuple[str, bytes]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else repr(value)
+
+
+RESULT_FILES: Mapping[str, Export] = {
+    ".csv": results_csv,
+    ".json": results_json,
+    ".md": results_markdown,
+    ".parquet": results_parquet,
+    ".tex": results_latex,
+}
+"""The table of results by the ending of a file's name."""
+QUERY_FILES: Mapping[str, Export] = {
+    ".csv": queries_csv,
+    ".json": queries_json,
+    ".parquet": queries_parquet,
+}
+"""The values of every query by the ending of a file's name."""

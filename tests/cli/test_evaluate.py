@@ -179,8 +179,9 @@ def test_runs_and_values_of_each_query_are_written(
         ("q1", specs[0], "0.5", ""), ("q1", specs[1], "1.0", "0.5"),
         ("q2", specs[0], "1.0", ""), ("q2", specs[1], "0.5", "-0.5"),
     ]  # fmt: skip
-    as_json = tmp_path / "values.json"
-    run_json(capsys, *asked, "--per-query", str(as_json))
+    as_json, table = tmp_path / "values.json", tmp_path / "results.tex"
+    run_json(capsys, *asked, "--per-query", str(as_json), "--table", str(table))
+    assert "as-given \\textgreater{}\\textgreater{} by-length & 0.750" in table.read_text()
     first = json.loads(as_json.read_text())["queries"][1]
     assert (first["query_id"], first["measures"]["RR"], first["difference"]) == ("q1", 1.0, 0.5)
 
@@ -191,6 +192,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(
     asked = ["evaluate", str(folder), "-p", "as-given"]
     missing = str(tmp_path / "nowhere" / "values.csv")
     assert "there is no folder" in fail_json(capsys, *asked, "--per-query", missing)["message"]
+    unknown = str(tmp_path / "results.doc")
+    assert "what kind of file" in fail_json(capsys, *asked, "--table", unknown)["message"]
     taken = str(folder / "qrels.tsv")
     assert "is a file" in fail_json(capsys, *asked, "--runs", taken)["message"]
     assert plugin == []

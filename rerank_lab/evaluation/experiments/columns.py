@@ -18,7 +18,8 @@ from rerank_lab.evaluation.statistics import Paired
 Unit = Literal["text", "count", "measure", "share", "seconds", "difference", "p"]
 """What a value is. Each unit is written in one way: see rerank_lab.views.results_table."""
 Value = str | int | float | bool | None
-Screen = Literal["page", "terminal"]
+Screen = Literal["page", "terminal", "paper"]
+"""Tables that people read: the page, the command line, and LaTeX or Markdown for a text."""
 DASH = "–"
 
 
@@ -92,7 +93,7 @@ class ResultColumn:
     heading: str = ""
     csv: str = ""
     json: tuple[str, ...] = ()
-    screens: tuple[Screen, ...] = ("page", "terminal")
+    screens: tuple[Screen, ...] = ("page", "terminal", "paper")
     absence: Callable[[ResultRow], str] = lambda row: DASH
     remark: Callable[[ResultRow], str] = lambda row: ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -34,6 +35,13 @@ from rerank_lab.views.own_documents import choice_of
 from rerank_lab.views.query_changes import CHANGES, by_change, change_name
 from rerank_lab.views.reproduce import evaluate_command
 
+_FILE_KINDS = {
+    ".csv": "CSV",
+    ".json": "JSON",
+    ".md": "Markdown",
+    ".parquet": "Parquet",
+    ".tex": "LaTeX",
+}
 _PRIMARY, _BASELINE = "by", "baseline"
 """The parameters of the link for the measure and the pipeline that others are compared with."""
 
@@ -352,22 +360,44 @@ def _columns(
 
 
 def _downloads(evaluation: Evaluation, primary: str, baseline: str) -> None:
-    comparison = (evaluation, primary, baseline)
-    files: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
-        ("Results (CSV)", "results.csv", "text/csv", lambda: export.results_csv(*comparison)),
-        ("Queries (CSV)", "queries.csv", "text/csv", lambda: export.queries_csv(*comparison)),
-        ("JSON", "evaluation.json", "application/json", lambda: export.results_json(*comparison)),
-        ("TREC runs", "runs.zip", "application/zip", lambda: export.runs_zip(evaluation)),
-    )
-    with st.container(horizontal=True, key="evaluate_files"):
-        for label, name, mime, data in files:
+    """One menu with the table of results, the single queries and the rankings as files."""
+    stem = evaluation.id[:8]
+    with (
+        st.container(key="evaluate_files"),
+        st.popover("Download", icon=":material/download:", width="content"),
+    ):
+        st.caption("Results: one row a pipeline")
+        _file_row(evaluation, primary, baseline, f"{stem}-results", export.RESULT_FILES)
+        st.caption("Queries: one row a query and pipeline")
+        _file_row(evaluation, primary, baseline, f"{stem}-queries", export.QUERY_FILES)
+        st.caption("Rankings")
+        st.download_button(
+            "TREC runs",
+            lambda: export.runs_zip(evaluation),
+            file_name=f"{stem}-runs.zip",
+            mime="application/zip",
+            key="file_runs.zip",
+            type="tertiary",
+            on_click="ignore",
+        )
+
+
+def _file_row(
+    evaluation: Evaluation,
+    primary: str,
+    baseline: str,
+    stem: str,
+    exports: Mapping[str, export.Export],
+) -> None:
+    """A button for each kind of file, which is made when it is pressed."""
+    with st.container(horizontal=True):
+        for suffix, make in exports.items():
             st.download_button(
-                label,
-                data,
-                file_name=f"{evaluation.id[:8]}-{name}",
-                mime=mime,
-                key=f"file_{name}",
-                icon=":material/download:",
+                _FILE_KINDS[suffix],
+                partial(make, evaluation, primary, baseline),
+                file_name=f"{stem}{suffix}",
+                mime="application/octet-stream",
+                key=f"file_{stem}{suffix}",
                 type="tertiary",
                 on_click="ignore",
             )

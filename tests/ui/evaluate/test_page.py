@@ -78,7 +78,7 @@ def test_two_pipelines_are_measured_compared_and_listed_query_by_query() -> None
     assert len(table) == 10
     assert list(table["Apart"]) == sorted(table["Apart"], reverse=True)
     assert [d.label for d in at.download_button] == [
-        "Results (CSV)", "Queries (CSV)", "JSON", "TREC runs",
+        "CSV", "JSON", "Markdown", "Parquet", "LaTeX", "CSV", "JSON", "Parquet", "TREC runs",
     ]  # fmt: skip
 
 
