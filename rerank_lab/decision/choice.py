@@ -15,18 +15,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from rerank_lab.decision.comparisons import ComparedPair, Comparisons
 from rerank_lab.decision.facts import PipelineFacts
-from rerank_lab.decision.frontier import (
-    Pairs,
-    not_dearer,
-    not_slower,
-    shown_better,
-    shown_not_worse,
-)
+from rerank_lab.decision.frontier import not_dearer, not_slower
 from rerank_lab.decision.requirements import Requirements, UnmetRequirement
-from rerank_lab.evaluation.statistics import Paired
 
-Verdict = Literal["recommended", "undecided", "none"]
+Outlook = Literal["recommended", "undecided", "none"]
 """none: no pipeline meets the requirements."""
 StepKind = Literal["queries", "judgments", "times", "price", "requirements", "evaluation"]
 
@@ -89,10 +83,10 @@ class PipelineDecision:
     measure: str
     required: Requirements
     contenders: tuple[Contender, ...]
-    verdict: Verdict
+    verdict: Outlook
     pipeline: str
     rivals: tuple[str, ...]
-    comparisons: tuple[Paired, ...]
+    comparisons: tuple[ComparedPair, ...]
     steps: tuple[NextStep, ...] = ()
 
     @property
@@ -119,52 +113,42 @@ class PipelineDecision:
 class Leader:
     """The pipeline that a decision is about, and what stands in its way."""
 
-    verdict: Verdict
+    verdict: Outlook
     pipeline: str
     rivals: tuple[str, ...]
 
 
-def leader(facts: Mapping[str, PipelineFacts], pairs: Pairs, margin: float) -> Leader:
+def leader(facts: Mapping[str, PipelineFacts], comparisons: Comparisons, margin: float) -> Leader:
     """Who is recommended of those that remain; else the best mean, and whom it is not ahead of.
 
     Args:
         facts: Of the pipelines that remain, by spec; the quality of each is known.
-        pairs: As `frontier.all_pairs` gives them.
-        margin: A difference up to this does not matter.
+        comparisons: Of all pipelines of the evaluation.
+        margin: A difference of the measure up to this does not matter.
     """
     if not facts:
         return Leader("none", "", ())
     by_quality = sorted(facts, key=lambda spec: -_mean(facts[spec]))
     for spec in by_quality:
-        if not _in_the_way(spec, facts, pairs, margin):
+        if not _in_the_way(spec, facts, comparisons, margin):
             return Leader("recommended", spec, ())
     best = by_quality[0]
-    return Leader("undecided", best, _in_the_way(best, facts, pairs, margin))
-
-
-def queries_needed(one: Paired) -> int | None:
-    """How many queries like these would tell the observed difference from chance, with power 0.8.
-
-    None where there is no difference to go by.
-    """
-    if not one.difference or not one.detectable:
-        return None
-    return math.ceil(one.queries * (one.detectable / abs(one.difference)) ** 2)
+    return Leader("undecided", best, _in_the_way(best, facts, comparisons, margin))
 
 
 def _in_the_way(
-    spec: str, facts: Mapping[str, PipelineFacts], pairs: Pairs, margin: float
+    spec: str, facts: Mapping[str, PipelineFacts], comparisons: Comparisons, margin: float
 ) -> tuple[str, ...]:
     """The others that a pipeline is neither better than, nor as good as at no more cost."""
     return tuple(
         other
         for other in facts
         if other != spec
-        and not shown_better(pairs[other, spec])
+        and not comparisons.better(spec, other)
         and not (
-            shown_not_worse(pairs[other, spec], margin)
-            and not_slower(facts[spec], facts[other])
+            not_slower(facts[spec], facts[other])
             and not_dearer(facts[spec], facts[other])
+            and comparisons.not_worse(spec, other, margin)
         )
     )
 

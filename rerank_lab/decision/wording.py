@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rerank_lab.decision.choice import PipelineDecision
-from rerank_lab.decision.frontier import reversed_pair, shown_better, shown_not_worse
+from rerank_lab.decision.comparisons import ComparedPair
 from rerank_lab.decision.requirements import dollars, duration_words
-from rerank_lab.evaluation.statistics import Paired
 
 
 def headline(decision: PipelineDecision, names: Mapping[str, str]) -> str:
@@ -48,20 +47,22 @@ def reasons(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, 
     return tuple(lines)
 
 
-def comparison_line(one: Paired, measure: str, names: Mapping[str, str], margin: float) -> str:
-    """`+0.021 nDCG@10 [−0.004, +0.046] against bm25: not shown to be better.`"""
-    interval = (
-        "" if one.low is None or one.high is None else f" [{signed(one.low)}, {signed(one.high)}]"
-    )
-    lead = f"{signed(one.difference)} {measure}{interval} against {names[one.a]}"
+def comparison_line(
+    pair: ComparedPair, measure: str, names: Mapping[str, str], margin: float
+) -> str:
+    """`+0.021 nDCG@10 [−0.004, +0.046] against bm25: too close to call (p = 0.210).`"""
+    one = pair.paired
+    interval = ""
+    if one.low is not None and one.high is not None:
+        interval = f" [{signed(one.low)}, {signed(one.high)}]"
     p = "" if one.p_holm is None else f" (p {_p(one.p_holm)})"
-    if shown_better(one):
-        return f"{lead}: shown to be better{p}."
-    if shown_better(reversed_pair(one)):
-        return f"{lead}: shown to be worse{p}."
-    if shown_not_worse(one, margin):
-        return f"{lead}: shown not to be worse by more than {margin:g}{p}."
-    return f"{lead}: too close to call{p}."
+    result = {
+        "better": "shown to be better",
+        "worse": "shown to be worse",
+        "not worse": f"shown not to be worse by more than {margin:g}",
+        "open": "too close to call",
+    }[pair.result]
+    return f"{signed(one.difference)} {measure}{interval} against {names[one.a]}: {result}{p}."
 
 
 def joined(names: Sequence[str]) -> str:

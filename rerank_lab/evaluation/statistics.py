@@ -292,7 +292,9 @@ def _bca_ends(deltas: Floats, means: Floats, ends: tuple[float, float]) -> tuple
     bias = _NORMAL.inv_cdf(float(below))
     left_out = (deltas.sum() - deltas) / (len(deltas) - 1)
     pull = left_out.mean() - left_out
-    skew = float((pull**3).sum() / (6 * (pull**2).sum() ** 1.5))
+    spread = float((pull**2).sum() ** 1.5)
+    # Values that differ by their last digit alone leave no spread behind.
+    skew = float((pull**3).sum()) / (6 * spread) if spread else 0.0
 
     def corrected(end: float) -> float:
         z = bias + _NORMAL.inv_cdf(end)

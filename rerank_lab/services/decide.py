@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora.corpus import Corpus
@@ -13,10 +12,10 @@ from rerank_lab.decision.choice import (
     NextStep,
     PipelineDecision,
     leader,
-    queries_needed,
 )
+from rerank_lab.decision.comparisons import Comparisons, all_pairs
 from rerank_lab.decision.facts import PipelineFacts, pipeline_facts
-from rerank_lab.decision.frontier import Pairs, all_pairs, dominated
+from rerank_lab.decision.frontier import dominated
 from rerank_lab.decision.latency import pipeline_latency
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
@@ -26,14 +25,6 @@ from rerank_lab.services.cost import pipeline_costs
 
 _JUDGING_DEPTH = 10
 """So many first documents are looked at for judgments when a measure has no cut-off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparisons:
-    """All pairs of pipelines by one measure: what takes a moment, and no requirement changes."""
-
-    measure: str
-    pairs: Pairs
 
 
 def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
@@ -53,7 +44,7 @@ def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
             hint=f"Choose one of {', '.join(measures)}, or evaluate again with it.",
         )
     measure = measure or measures[0]
-    return Comparisons(measure, all_pairs(evaluation, measure))
+    return all_pairs(evaluation, measure)
 
 
 def decide(
@@ -77,14 +68,13 @@ def decide(
         InvalidInput: As `compared`.
     """
     comparisons = comparisons or compared(evaluation, required.measure)
-    pairs = comparisons.pairs
     facts = _facts(evaluation, engine, comparisons.measure, required, corpus)
-    dominating = dominated(evaluation, list(facts.values()), pairs, required.margin)
+    dominating = dominated(evaluation, facts, comparisons, required.margin)
     contenders = tuple(
         Contender(one, unmet(one, required), dominating[spec]) for spec, one in facts.items()
     )
     remaining = {one.pipeline: one.facts for one in contenders if one.remains}
-    first = leader(remaining, pairs, required.margin)
+    first = leader(remaining, comparisons, required.margin)
     others = (spec for spec in remaining if spec != first.pipeline)
     return PipelineDecision(
         evaluation.id,
@@ -96,7 +86,7 @@ def decide(
         first.verdict,
         first.pipeline,
         first.rivals,
-        tuple(pairs[other, first.pipeline] for other in others),
+        tuple(comparisons.against(other, first.pipeline, required.margin) for other in others),
         _steps(evaluation, first, comparisons),
     )
 
@@ -120,7 +110,7 @@ def _steps(evaluation: Evaluation, first: Leader, comparisons: Comparisons) -> t
     if first.verdict != "undecided":
         return ()
     steps = []
-    needed = [queries_needed(comparisons.pairs[rival, first.pipeline]) for rival in first.rivals]
+    needed = [comparisons.queries_needed(rival, first.pipeline) for rival in first.rivals]
     counts = [count for count in needed if count is not None]
     if counts:
         steps.append(

@@ -175,3 +175,8 @@ def test_queries_needed_are_those_for_which_the_observed_difference_is_detectabl
     assert (queries_needed(deltas, comparisons=5) or 0) > needed
     assert queries_needed(np.zeros(8)) is None
     assert queries_needed(deltas[:1]) is None
+
+
+def test_values_that_differ_in_their_last_digit_alone_have_an_interval() -> None:
+    deltas = np.array([-5.0] * 20 + [np.nextafter(-5.0, 0)] * 20)
+    assert bootstrap_interval(deltas) == pytest.approx((-5, -5))

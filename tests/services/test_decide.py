@@ -9,6 +9,7 @@ import pytest
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.decision.choice import PipelineDecision
+from rerank_lab.decision.comparisons import ComparedPair
 from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.decision.wording import headline, reasons
@@ -131,10 +132,10 @@ def test_no_requirement_changes_a_p_value(engine: Engine) -> None:
     three = timed(
         {BM25: [4] * 20, L12: [1] * 16 + [4] * 4, SLOW: [2] * 20}, {BM25: 0.1, L12: 0.2, SLOW: 0.3}
     )
-    every = {(one.a, one.b): one.p_holm for one in decide(three, engine).comparisons}
+    every = {pair(one): one.paired.p_holm for one in decide(three, engine).comparisons}
     two = decide(three, engine, Requirements(p95=0.25)).comparisons
     assert len(two) == 1
-    assert all(every[one.a, one.b] == one.p_holm for one in two)
+    assert all(every[pair(one)] == one.paired.p_holm for one in two)
 
 
 def test_a_pipeline_that_answered_nothing_falls_for_that(engine: Engine) -> None:
@@ -159,3 +160,7 @@ def test_a_measure_that_was_not_measured_is_named(engine: Engine) -> None:
 def test_an_evaluation_without_judgments_decides_nothing(engine: Engine) -> None:
     plain: Evaluation = timed({BM25: [], L12: []}, {BM25: 0.1, L12: 0.1})
     assert decide(plain, engine).verdict == "none"
+
+
+def pair(one: ComparedPair) -> tuple[str, str]:
+    return one.paired.a, one.paired.b
