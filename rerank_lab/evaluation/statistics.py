@@ -150,21 +150,22 @@ def best_group(values: Mapping[str, Values], settings: Settings = Settings()) ->
 
 
 def bootstrap_interval(
-    deltas: Floats, settings: Settings = Settings()
+    deltas: Floats, settings: Settings = Settings(), weights: Floats | None = None
 ) -> tuple[float | None, float | None]:
     """An interval of the mean of `deltas` (shape (n,)): BCa by default, or plain percentile.
 
-    (None, None) for fewer than two values.
+    (None, None) for fewer than two values. With `weights` (shape (n,), above 0) it is that of the
+    weighted mean, whose weights are drawn together with their values.
     """
     if len(deltas) < 2:
         return None, None
     if np.ptp(deltas) == 0:
         return float(deltas[0]), float(deltas[0])
-    means = _resampled_means(deltas, settings)
+    means = _resampled_means(deltas, settings, weights)
     tail = (1 - settings.level) / 2
     ends = (tail, 1 - tail)
     if settings.interval == "bca":
-        ends = _bca_ends(deltas, means, ends)
+        ends = _bca_ends(deltas, means, ends, weights)
     low, high = np.quantile(means, ends)
     return float(low), float(high)
 
@@ -175,18 +176,22 @@ def randomisation_test(deltas: Floats, settings: Settings = Settings()) -> float
     All 2^n sign patterns up to n = 16; beyond that `resamples` random ones, counted as (hits + 1) /
     (resamples + 1), so that p is never 0.
     """
-    n = len(deltas)
+    return randomisation_tests(deltas[:, None], settings)[0]
+
+
+def randomisation_tests(columns: Floats, settings: Settings = Settings()) -> list[float | None]:
+    """As `randomisation_test`, for each column of shape (n, k) with the same sign patterns."""
+    n, k = columns.shape
     if n < 2:
-        return None
-    observed = abs(float(deltas.sum()))
-    if not np.any(deltas):
-        return 1.0
-    near = observed - 1e-12 * max(1.0, float(np.abs(deltas).sum()))
-    hits = total = 0
+        return [None] * k
+    observed = np.abs(columns.sum(axis=0))
+    near = observed - 1e-12 * np.maximum(1.0, np.abs(columns).sum(axis=0))
+    hits, total = np.zeros(k, dtype=np.int64), 0
     for signs in sign_patterns(n, settings):
-        hits += int(np.count_nonzero(np.abs(signs @ deltas) >= near))
+        hits += np.count_nonzero(np.abs(signs @ columns) >= near, axis=0)
         total += len(signs)
-    return hits / total if n <= EXACT_UP_TO else (hits + 1) / (total + 1)
+    extra = 0 if n <= EXACT_UP_TO else 1
+    return [float(count + extra) / (total + extra) for count in hits]
 
 
 def one_sided_test(deltas: Floats, settings: Settings = Settings()) -> float | None:
@@ -274,23 +279,35 @@ def queries_needed(
     return max(2, math.ceil(needed)) if math.isfinite(needed) else None
 
 
-def _resampled_means(deltas: Floats, settings: Settings) -> Floats:
+def _resampled_means(deltas: Floats, settings: Settings, weights: Floats | None) -> Floats:
     generator = np.random.default_rng(settings.seed)
     n = len(deltas)
-    parts = [
-        deltas[generator.integers(0, n, (size, n))].mean(axis=1)
-        for size in _chunks(settings.resamples, n)
-    ]
+    parts = []
+    for size in _chunks(settings.resamples, n):
+        drawn = generator.integers(0, n, (size, n))
+        if weights is None:
+            parts.append(deltas[drawn].mean(axis=1))
+        else:
+            sums = (weights * deltas)[drawn].sum(axis=1)
+            parts.append(sums / weights[drawn].sum(axis=1))
     return np.concatenate(parts)
 
 
-def _bca_ends(deltas: Floats, means: Floats, ends: tuple[float, float]) -> tuple[float, float]:
+def _bca_ends(
+    deltas: Floats, means: Floats, ends: tuple[float, float], weights: Floats | None
+) -> tuple[float, float]:
     """The quantiles of `means` to read, corrected for bias and skewness (jackknife)."""
-    below = (np.mean(means < deltas.mean()) + np.mean(means <= deltas.mean())) / 2
+    if weights is None:
+        observed = deltas.mean()
+        left_out = (deltas.sum() - deltas) / (len(deltas) - 1)
+    else:
+        weighted = weights * deltas
+        observed = weighted.sum() / weights.sum()
+        left_out = (weighted.sum() - weighted) / (weights.sum() - weights)
+    below = (np.mean(means < observed) + np.mean(means <= observed)) / 2
     if not 0 < below < 1:
         return ends
     bias = _NORMAL.inv_cdf(float(below))
-    left_out = (deltas.sum() - deltas) / (len(deltas) - 1)
     pull = left_out.mean() - left_out
     spread = float((pull**2).sum() ** 1.5)
     # Values that differ by their last digit alone leave no spread behind.

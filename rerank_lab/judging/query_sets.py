@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.traffic import HEAD, TAIL, TORSO, traffic_bands
 from rerank_lab.core.types import Document, Query
 from rerank_lab.judging.records import LabQuery, LabQuerySet, QueryOrigin
 
@@ -24,7 +25,6 @@ LEAK_SHARE = 0.5
 """A query leaks when so many words in a row stand in its document, and are this share of it."""
 SYNTHETIC = "synthetic"
 """The tag of queries made from documents."""
-HEAD, TORSO, TAIL = "head", "torso", "tail"
 _WORD = re.compile(r"\w+")
 _KEYWORDS = 3
 
@@ -87,20 +87,9 @@ def checked_text(text: str) -> str:
 
 
 def log_bands(counts: Mapping[str, int]) -> tuple[LoggedQuery, ...]:
-    """The queries of a log, most frequent first, in three bands of equal traffic.
-
-    The head are the most frequent queries that make the first third of all that was asked, the
-    torso those of the second third, the tail the rest. A query that begins within a third belongs
-    to it.
-    """
-    total = sum(counts.values())
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    logged, before = [], 0
-    for text, frequency in ordered:
-        band = (HEAD, TORSO, TAIL)[min(2, 3 * before // total)]
-        logged.append(LoggedQuery(text, frequency, band))
-        before += frequency
-    return tuple(logged)
+    """The queries of a log, most frequent first, in the three bands of `traffic_bands`."""
+    bands = traffic_bands(counts)
+    return tuple(LoggedQuery(text, counts[text], band) for text, band in bands.items())
 
 
 def log_sample(

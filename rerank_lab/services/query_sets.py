@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,13 +173,20 @@ def with_query_set(corpus: Corpus, name: str, store: JudgmentStore, tag: str = "
             f"No query of {name!r} has the tag {tag!r}.", hint="See `rerank-lab labels queries`."
         )
     own = {query.id: query for query in corpus.queries}
-    queries = tuple(
-        own.get(one.query_id) or Query(one.query_id, one.text, {"tags": list(one.tags)})
-        for one in chosen
-    )
+    queries = tuple(_asked(one, own.get(one.query_id)) for one in chosen)
     ids = {query.id for query in queries}
     qrels = {query_id: grades for query_id, grades in corpus.qrels.items() if query_id in ids}
     return corpus.with_judgments(queries, qrels, corpus.basis)
+
+
+def _asked(query: LabQuery, own: Query | None) -> Query:
+    """A query of a set with its tags and frequency; the corpus' own query where it has that id."""
+    columns: dict[str, Any] = {"tags": list(query.tags)}
+    if query.frequency:
+        columns["frequency"] = query.frequency
+    if own is None:
+        return Query(query.query_id, query.text, columns)
+    return replace(own, meta={**own.meta, **columns})
 
 
 def to_json(query_set: LabQuerySet) -> dict[str, Any]:

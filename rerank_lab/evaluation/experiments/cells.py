@@ -11,6 +11,7 @@ from rerank_lab.components.registry import current_spec
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
+from rerank_lab.evaluation.query_tags import grouping_columns
 from rerank_lab.pipeline.results import Result
 
 DEEPEST = 1000
@@ -49,11 +50,12 @@ class Design:
         return len(self.queries) * len(self.pipelines)
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest of the experiment."""
+        """The manifest of the experiment; of its queries' columns, those that may group them."""
         written: dict[str, Any] = msgspec.to_builtins(self)
         queries = [
             {"id": query.id, "text": query.text}
             | ({"excluded": sorted(query.excluded)} if query.excluded else {})
+            | ({"meta": columns} if (columns := grouping_columns(query)) else {})
             for query in self.queries
         ]
         return written | {"queries": queries}
