@@ -17,7 +17,7 @@ QUESTION = "question"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DeeperQuestion:
     """One question on Evaluate.
 
     Attributes:
@@ -33,7 +33,7 @@ class Question:
     draw: Callable[[Evaluation, Screen], None]
 
 
-QUESTIONS: tuple[Question, ...] = ()
+QUESTIONS: tuple[DeeperQuestion, ...] = ()
 
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
