@@ -61,34 +61,20 @@ def tag_chart(
     figure = go.Figure()
     specs = dict.fromkeys(one.b for tag in result.tags for one in tag.comparisons)
     for place, spec in enumerate(specs):
-        rows = [(number, tag, one) for number, tag in enumerate(result.tags)
-                for one in tag.comparisons if one.b == spec]  # fmt: skip
         shift = 0.6 * ((place + 0.5) / len(specs) - 0.5)
         figure.add_trace(
             go.Scatter(
-                x=[one.difference for _, _, one in rows],
-                y=[number + shift for number, _, _ in rows],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [(one.high if one.high is not None else one.difference)
-                              - one.difference for _, _, one in rows],
-                    "arrayminus": [one.difference - (one.low if one.low is not None
-                                   else one.difference) for _, _, one in rows],
-                    "thickness": 2,
-                    "width": 3,
-                },
+                **_tag_points(result, spec, shift),
                 mode="markers",
                 name=escaped(labels[spec]),
                 marker={
                     "size": 9,
                     "color": pipeline_colour(theme, colours.get(spec, place)),
-                    "symbol": ["circle" if tag.enough else "circle-open" for _, tag, _ in rows],
+                    "symbol": ["circle" if tag.enough else "circle-open" for tag in result.tags],
                 },
-                customdata=[[tag.tag, tag.queries] for _, tag, _ in rows],
                 hovertemplate="%{customdata[0]}, %{customdata[1]} queries<br>%{x:+.3f}",
             )
-        )  # fmt: skip
+        )
     figure.update_layout(template(theme))
     figure.update_layout(
         height=90 + len(result.tags) * max(34, 18 * len(specs)),
@@ -106,3 +92,26 @@ def tag_chart(
         automargin=True, ticksuffix="  ",
     )  # fmt: skip
     return figure
+
+
+def _tag_points(result: ByTag, spec: str, shift: float) -> dict[str, Any]:
+    """Differences and their intervals, a point a tag, `shift` rows below the tag's own."""
+    rows = [next((one for one in tag.comparisons if one.b == spec), None) for tag in result.tags]
+    ends = [
+        (0.0, 0.0) if one is None or one.low is None or one.high is None
+        else (one.difference - one.low, one.high - one.difference)
+        for one in rows
+    ]  # fmt: skip
+    return {
+        "x": [None if one is None else one.difference for one in rows],
+        "y": [place + shift for place in range(len(rows))],
+        "customdata": [[tag.tag, tag.queries] for tag in result.tags],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high for _, high in ends],
+            "arrayminus": [low for low, _ in ends],
+            "thickness": 2,
+            "width": 3,
+        },
+    }
