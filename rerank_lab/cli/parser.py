@@ -21,7 +21,6 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
-from rerank_lab.cli.study_options import add_robustness
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -30,8 +29,8 @@ COMMANDS = {
     "rank": ("rank", "rank"),
     "evaluate": ("evaluate", "evaluate"),
     "measure": ("evaluate", "measure"),
+    "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
-    "robustness": ("robustness", "robustness"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "labels": ("labels", "labels"),
@@ -106,10 +105,8 @@ def _parser() -> CommandParser:
     _add_rank(add("rank", "Rank a corpus for one query, by one or more pipelines."))
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
+    _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
-    add_robustness(
-        add("robustness", "Change queries and documents a little, and see which rankings hold.")
-    )
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)
@@ -217,6 +214,30 @@ def _add_measure(parser: CommandParser) -> None:
     )
     parser.add_argument("--per-query", action="store_true", help="show each query as well")
     add_reading(parser, "qrels, run")
+
+
+def _add_report(parser: CommandParser) -> None:
+    parser.add_argument("experiment", metavar="EXPERIMENT", help="the id of a kept experiment")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help="where the report goes: a name that ends in .html (one page, opens offline) or .md",
+    )
+    parser.add_argument(
+        "-m", "--measure", metavar="MEASURE", help="what decides (default: the experiment's first)"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="SPEC",
+        help="the pipeline that others are compared with (default: the experiment's first)",
+    )
+    parser.add_argument(
+        "--corpus",
+        metavar="CORPUS",
+        help="where the documents are, if not under the experiment's corpus name",
+    )
 
 
 def _add_calibrate(parser: CommandParser) -> None:

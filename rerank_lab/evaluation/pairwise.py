@@ -13,13 +13,12 @@ from itertools import combinations
 import numpy as np
 
 from rerank_lab.evaluation.statistics import (
-    EXACT_UP_TO,
     Floats,
     Settings,
     Values,
     differences,
     holm,
-    sign_patterns,
+    randomisation_tests,
 )
 
 _SETTINGS = Settings()
@@ -59,7 +58,7 @@ def all_pairs(values: Mapping[str, Values], settings: Settings = _SETTINGS) -> l
         for a, b in combinations(values, 2)
         if (deltas := differences(values[a], values[b]))
     ]
-    p_values = _randomisation_tests([deltas for _, _, deltas in pairs], settings)
+    p_values = _p_values([deltas for _, _, deltas in pairs], settings)
     corrected = iter(holm([p for p in p_values if p is not None]))
     return [
         PairTest(a, b, len(deltas), float(deltas.mean()), p, None if p is None else next(corrected))
@@ -77,22 +76,14 @@ def beats(
     }
 
 
-def _randomisation_tests(samples: list[Floats], settings: Settings) -> list[float | None]:
-    """What `statistics.randomisation_test` says of each; sign patterns are drawn once a size."""
+def _p_values(samples: list[Floats], settings: Settings) -> list[float | None]:
+    """The randomisation test of each; sign patterns are drawn once for those of one size."""
     p_values: list[float | None] = [None] * len(samples)
     by_size: dict[int, list[int]] = {}
     for place, deltas in enumerate(samples):
-        if len(deltas) > 1:
-            by_size.setdefault(len(deltas), []).append(place)
-    for size, places in by_size.items():
-        deltas = np.stack([samples[place] for place in places], axis=1)
-        sizes = np.abs(deltas).sum(axis=0)
-        near = np.abs(deltas.sum(axis=0)) - 1e-12 * np.maximum(1.0, sizes)
-        hits, total = np.zeros(len(places), dtype=np.int64), 0
-        for signs in sign_patterns(size, settings):
-            hits += np.count_nonzero(np.abs(signs @ deltas) >= near, axis=0)
-            total += len(signs)
-        extra = 0 if size <= EXACT_UP_TO else 1
-        for place, count, spread in zip(places, hits, sizes, strict=True):
-            p_values[place] = (int(count) + extra) / (total + extra) if spread else 1.0
+        by_size.setdefault(len(deltas), []).append(place)
+    for places in by_size.values():
+        columns = np.stack([samples[place] for place in places], axis=1)
+        for place, p in zip(places, randomisation_tests(columns, settings), strict=True):
+            p_values[place] = p
     return p_values

@@ -7,9 +7,9 @@ on that measure. The best value of a measure is bold.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rerank_lab.decision.report.markdown import markdown_table, markdown_text
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
 from rerank_lab.evaluation.pairwise import beats
@@ -78,9 +78,9 @@ def marked_table(evaluation: Evaluation, primary: str = "", baseline: str = "") 
     table = evaluation.table(primary, baseline)
     columns = table.on("paper")
     beaten = {
-        column.heading: _beaten(evaluation, column.heading)
+        column.heading: beaten_letters(evaluation, column.heading)
         for column in columns
-        if _has_marks(column)
+        if has_marks(column)
     }
     rows = [
         (MarkedCell(letter(place)), *(_cell(column, row, table, beaten) for column in columns))
@@ -97,12 +97,9 @@ def marked_table(evaluation: Evaluation, primary: str = "", baseline: str = "") 
 def results_markdown(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
     """A Markdown table, and below it what its marks mean."""
     table = marked_table(evaluation, primary, baseline)
-    lines = [
-        _line(map(markdown_text, table.headings)),
-        _line("---:" if number else ":---" for number in table.numbers),
-        *(_line(map(_markdown, row)) for row in table.rows),
-    ]
-    return "\n".join([*lines, "", markdown_text(table.caption), ""])
+    rows = [list(map(markdown_text, table.headings))]
+    rows += [list(map(_markdown, row)) for row in table.rows]
+    return f"{markdown_table(rows, table.numbers)}\n\n{markdown_text(table.caption)}\n"
 
 
 def results_latex(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
@@ -137,22 +134,12 @@ def latex_text(text: str) -> str:
     return re.sub("-(?=-)", "-{}", escaped)
 
 
-def markdown_text(text: str) -> str:
-    """Text that Markdown prints as it stands, on one line, also within a table."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    escaped = re.sub(r"([\\`*_{}\[\]#|~$!])", r"\\\1", plain)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _has_marks(column: ResultColumn) -> bool:
+def has_marks(column: ResultColumn) -> bool:
+    """Whether the values of a column are compared: those of a measure of quality."""
     return column.unit == "measure" and not _NO_QUALITY.match(column.heading)
 
 
-def _beaten(evaluation: Evaluation, name: str) -> dict[str, tuple[str, ...]]:
+def beaten_letters(evaluation: Evaluation, name: str) -> dict[str, tuple[str, ...]]:
     """By pipeline, the letters of those that it beats; nothing where too little is compared."""
     pipelines = evaluation.design.pipelines
     if not evaluation.comparable:

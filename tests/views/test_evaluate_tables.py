@@ -8,12 +8,12 @@ import re
 import pyarrow.parquet
 import pytest
 
+from rerank_lab.decision.report.markdown import markdown_text
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate_tables import (
     latex_text,
     letter,
-    markdown_text,
     results_latex,
     results_markdown,
 )

@@ -1,0 +1,50 @@
+"""`rerank-lab report`: the decision report of a kept experiment as one file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rerank_lab.cli.output import Output
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import user_path
+from rerank_lab.core.storage import write_file
+from rerank_lab.corpora.load import load_corpus
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.services.report import ReportRequest, evidence
+from rerank_lab.views.report import report_file
+
+if TYPE_CHECKING:
+    from rerank_lab.views.report import ReportFormat
+
+_FORMATS: dict[str, ReportFormat] = {".html": "html", ".htm": "html", ".md": "md"}
+
+
+def report(arguments: argparse.Namespace, output: Output) -> int:
+    """Write the report, and its data where a folder is named."""
+    file = user_path(arguments.output)
+    kind = _FORMATS.get(file.suffix.casefold())
+    if kind is None:
+        raise InvalidInput(
+            f"--output: {file.name} does not say what kind of file it is to be.",
+            hint="End its name in .html or .md.",
+        )
+    if not file.parent.is_dir():
+        raise InvalidInput(f"--output: there is no folder {file.parent}.", hint="Make it first.")
+    engine = default_engine()
+    corpus = load_corpus(arguments.corpus) if arguments.corpus else None
+    request = ReportRequest(
+        arguments.experiment,
+        primary=arguments.measure or "",
+        baseline=arguments.baseline or "",
+        corpus=corpus,
+    )
+    collected = evidence(request, engine)
+    written: list[Path] = [file]
+    write_file(file, report_file(collected, kind))
+    if output.as_json:
+        output.json({"written": [str(path) for path in written]})
+    for path in written:
+        output.note(f"wrote {path}")
+    return 0

@@ -1,0 +1,53 @@
+"""The decision report: what an experiment, its decision and its studies say, section by section.
+
+Pure, as all views: the same evidence gives the same bytes. A missing part is said, never invented.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rerank_lab.decision.report.document import ReportDocument, Verbatim, Words
+from rerank_lab.decision.report.html import report_html
+from rerank_lab.decision.report.markdown import report_markdown
+from rerank_lab.services.report import ReportEvidence
+from rerank_lab.views.report.context import ReportContext
+from rerank_lab.views.report.doubts import ceilings, doubts
+from rerank_lab.views.report.facts import facts
+from rerank_lab.views.report.numbers import count
+from rerank_lab.views.report.origin import origin
+from rerank_lab.views.report.queries import examples, tags
+from rerank_lab.views.report.recommendation import recommendation
+from rerank_lab.views.report.results import differences, ledger, results
+from rerank_lab.views.report.studies import other_studies
+
+ReportFormat = Literal["html", "md"]
+
+
+def report_file(evidence: ReportEvidence, kind: ReportFormat) -> bytes:
+    """The report as one file.
+
+    Args:
+        evidence: what it shows.
+        kind: "html" for one self-contained page, "md" for Markdown.
+    """
+    write = report_html if kind == "html" else report_markdown
+    return write(report_document(evidence)).encode()
+
+
+def report_document(evidence: ReportEvidence) -> ReportDocument:
+    """All sections: the answer, then what it stands on, then what could be wrong with it."""
+    context = ReportContext(evidence)
+    design = evidence.evaluation.design
+    subtitle: Words = (
+        count(len(design.queries), "count", "queries"), " queries, ",
+        count(len(design.pipelines), "count", "pipelines"), " pipelines, compared by ",
+        Verbatim(evidence.primary), " with ", context.name(evidence.baseline), ". Evaluated ",
+        Verbatim(design.created_at[:10]), ".",
+    )  # fmt: skip
+    sections = [recommendation(context), results(context)]
+    if design.qrels:
+        sections += [differences(context), facts(context), ceilings(context), doubts(context)]
+        sections += [tags(context), examples(context)]
+    sections += [other_studies(context), ledger(context), origin(context)]
+    return ReportDocument(f"Which reranker: {design.corpus}", subtitle, tuple(sections))
