@@ -21,6 +21,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
+from rerank_lab.cli.study_options import add_robustness
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -31,6 +32,7 @@ COMMANDS = {
     "measure": ("evaluate", "measure"),
     "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
+    "robustness": ("robustness", "robustness"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "labels": ("labels", "labels"),
@@ -107,6 +109,9 @@ def _parser() -> CommandParser:
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
     _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
+    add_robustness(
+        add("robustness", "Change queries and documents a little, and see which rankings hold.")
+    )
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)

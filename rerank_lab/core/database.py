@@ -12,13 +12,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra, StorageError
 from rerank_lab.core.paths import data_home
-from rerank_lab.core.storage import open_sqlite, storage_error
+from rerank_lab.core.storage import file_lock, open_sqlite, storage_error
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 DATABASE_VARIABLE = "RERANK_LAB_DATABASE"
 FILE_NAME = "lab.db"
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest of the migrations; what this version reads and writes."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_S = 10
 _READS_ONLY = "lab_reads_only"
+_WAITS_NOT = "lab_waits_not"
+_LEVEL = "lab_synchronous"
 _FULL = frozenset({"53100", "53200", "58030"})
 _DENIED = frozenset({"42501", "25006"})
 _PASSWORD = frozenset({"28P01", "28000"})
@@ -80,6 +82,56 @@ class LabDatabase:
                     _hold(connection, name)
             yield connection
 
+    @contextmanager
+    def writing_soon(self) -> Iterator[Connection]:
+        """As `writing`, for what can be made again: it does not wait for the disk.
+
+        Killing this process when the block has ended loses nothing of it; a power cut may, and
+        leaves the database whole.
+
+        Raises:
+            StorageError: the database cannot be reached or written.
+        """
+        with self._errors(), self.engine.connect() as connection:
+            options = {_WAITS_NOT: True} if self.path is not None else {}
+            with connection.execution_options(**options).begin():
+                if self.path is None:
+                    connection.exec_driver_sql("set local synchronous_commit to off")
+                yield connection
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[bool]:
+        """True inside for the one that holds this name, False for others at that time."""
+        if self.path is None:
+            with self._server_turn(name) as first:
+                yield first
+            return
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        with ExitStack() as stack:
+            try:
+                lock = self.path.with_name("turns") / digest
+                stack.enter_context(file_lock(lock, timeout_s=0))
+            except StorageError:
+                yield False
+            else:
+                yield True
+
+    @contextmanager
+    def _server_turn(self, name: str) -> Iterator[bool]:
+        """A turn that the server knows of; it ends with the connection, should nobody end it."""
+        from sqlalchemy import func, select
+        from sqlalchemy.exc import DBAPIError
+
+        with self._errors(), self.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            first = bool(connection.scalar(select(func.pg_try_advisory_lock(_number(name)))))
+            try:
+                yield first
+            finally:
+                with suppress(DBAPIError):  # a connection that is lost holds nothing
+                    if first:
+                        connection.execute(select(func.pg_advisory_unlock(_number(name))))
+
     def close(self) -> None:
         """Close the connections that nobody uses; the next use opens new ones."""
         self.engine.dispose()
@@ -124,6 +176,18 @@ def open_database(home: Path | None = None) -> LabDatabase:
             database = _opened(url, path)
             _OPEN[key] = database
         return database
+
+
+def known_database(home: Path | None = None) -> LabDatabase | None:
+    """As `open_database`; None while the data folder holds no database, so that asking makes none.
+
+    Raises:
+        InvalidInput, MissingExtra, StorageError: as `open_database` does.
+    """
+    named = os.environ.get(DATABASE_VARIABLE, "").strip()
+    if not named and not ((home or data_home()) / FILE_NAME).exists():
+        return None
+    return open_database(home)
 
 
 _OPENING = threading.Lock()
@@ -196,8 +260,13 @@ def _sqlite(path: Path) -> Engine:
         return connection
 
     def begin(connection: Connection) -> None:
-        reads_only = connection.get_execution_options().get(_READS_ONLY)
-        connection.exec_driver_sql("begin" if reads_only else "begin immediate")
+        options = connection.get_execution_options()
+        if not options.get(_READS_ONLY):
+            level = "normal" if options.get(_WAITS_NOT) else "full"
+            if connection.info.get(_LEVEL) != level:
+                connection.exec_driver_sql(f"pragma synchronous={level}")
+                connection.info[_LEVEL] = level
+        connection.exec_driver_sql("begin" if options.get(_READS_ONLY) else "begin immediate")
 
     engine = create_engine(
         URL.create("sqlite", database=str(path)), creator=connect, poolclass=QueuePool
@@ -233,8 +302,13 @@ def _hold(connection: Connection, name: str) -> None:
     """Wait for whoever else holds this name on the server; it is free again when the block ends."""
     from sqlalchemy import func, select
 
+    connection.execute(select(func.pg_advisory_xact_lock(_number(name))))
+
+
+def _number(name: str) -> int:
+    """The number by which a server knows this name."""
     digest = hashlib.sha256(f"rerank-lab {name}".encode()).digest()
-    connection.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
+    return int.from_bytes(digest[:8], signed=True)
 
 
 def _migrate(database: LabDatabase) -> None:

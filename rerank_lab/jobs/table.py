@@ -24,7 +24,9 @@ K = TypeVar("K", bound=JobKey[Any])
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
-LANES: Mapping[str, int] = {"light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1}
+LANES: Mapping[str, int] = {
+    "light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1, "load": 1,
+}  # fmt: skip
 LEASE_S = 30.0
 STOP_LEASE_S = 4.0
 """How long a stop waits for a sign of the others who wait. Pages poll far more often: one that was

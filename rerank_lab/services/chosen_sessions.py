@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.unjudged import FlipRisk
 from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.records import JudgingPair, LabelSession, PairOrigin
 from rerank_lab.services.labelling import session_of_pairs
@@ -64,19 +65,57 @@ def unjudged_session(
     Raises:
         InvalidInput: there are none.
     """
+    count = len(evaluation.design.queries)
+    title = f"Unjudged in the top 10 of {count:,} {'query' if count == 1 else 'queries'}"
+    return _session_of(evaluation, title, unjudged_pairs(evaluation, corpus), corpus, home)
+
+
+def deciding_pairs(risk: FlipRisk, corpus: Corpus, most: int = 0) -> tuple[JudgingPair, ...]:
+    """The documents whose judgment could end a lead, the weightiest first.
+
+    Args:
+        risk: of an evaluation of this corpus.
+        corpus: with the judgments that count now.
+        most: so many of them; 0 for all.
+    """
+    pairs = [
+        JudgingPair(one.query_id, one.doc_id, PairOrigin.CHOSEN)
+        for one in risk.documents
+        if one.doc_id in corpus.document_ids
+        and one.doc_id not in corpus.qrels.get(one.query_id, {})
+    ]
+    return tuple(pairs[: most or None])
+
+
+def deciding_session(
+    evaluation: Evaluation,
+    risk: FlipRisk,
+    corpus: Corpus,
+    home: Path | None = None,
+    most: int = 0,
+) -> LabelSession:
+    """A stored session for the `deciding_pairs` of an evaluation.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    title = f"Documents that decide between two pipelines by {risk.measure}"
+    return _session_of(evaluation, title, deciding_pairs(risk, corpus, most), corpus, home)
+
+
+def _session_of(
+    evaluation: Evaluation,
+    title: str,
+    pairs: Sequence[JudgingPair],
+    corpus: Corpus,
+    home: Path | None,
+) -> LabelSession:
     runs = {
         spec: {query_id: one.doc_ids for query_id, one in evaluation.run(spec).rankings.items()}
         for spec in map(str, evaluation.design.pipelines)
     }
-    count = len(evaluation.design.queries)
-    return session_of_pairs(
-        f"Unjudged in the top 10 of {count:,} {'query' if count == 1 else 'queries'}",
-        unjudged_pairs(evaluation, corpus),
-        corpus,
-        home,
-        queries={query.id: query.text for query in evaluation.design.queries},
-        runs=runs,
-    )
+    queries = {query.id: query.text for query in evaluation.design.queries}
+    return session_of_pairs(title, pairs, corpus, home, queries=queries, runs=runs)
 
 
 def stale_session(corpus: Corpus, home: Path | None = None) -> LabelSession:

@@ -57,6 +57,12 @@ def pipeline_costs(
     """
     costs = {}
     for spec in evaluation.design.pipelines:
+        try:
+            resolve(spec)
+        except LabError:
+            why = "what it runs on: it is the run of another system"
+            costs[spec] = PipelineCost(spec, terms, (), Capacity(None, why=why))
+            continue
         candidates = _candidates(evaluation, spec, corpus)
         providers = _of_providers(spec, candidates, terms.prices, engine)
         capacity = _capacity(evaluation, spec, terms, load_studies, providers)

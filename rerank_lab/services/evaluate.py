@@ -19,7 +19,7 @@ from rerank_lab.evaluation.experiments import (
     plan,
 )
 from rerank_lab.evaluation.experiments import run as run_experiment
-from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordState
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
@@ -87,12 +87,11 @@ def run(request: EvaluationRequest, corpus: Corpus, ctx: Context, engine: Engine
 
 @dataclass(frozen=True, slots=True)
 class EvaluateKey(JobKey[str]):
-    """An experiment from where it stands: so many answers, the last at that time."""
+    """An experiment from where it stands."""
 
     experiment_id: str
     measures: tuple[str, ...]
-    cells: int
-    updated: float
+    state: RecordState
     afresh: bool
     session: Bound
 
@@ -140,7 +139,7 @@ def _start(experiment: Experiment, session: Session, *, afresh: bool = False) ->
             return job
     engine, design = session.engine, experiment.design
     pipelines = tuple(map(Pipeline, design.pipelines))
-    size, changed = experiment_folder(engine.home, experiment.id).signature()
+    state = ExperimentRecord(experiment.id, engine.home).state()
     bound = session.bound(pipelines)
 
     def work(ctx: Context) -> str:
@@ -149,7 +148,7 @@ def _start(experiment: Experiment, session: Session, *, afresh: bool = False) ->
 
     count = f"{len(pipelines)} pipeline{'s' if len(pipelines) > 1 else ''}"
     return session.jobs.submit(
-        EvaluateKey(experiment.id, design.measures, size, changed, afresh, bound),
+        EvaluateKey(experiment.id, design.measures, state, afresh, bound),
         work,
         lane="batch",
         name=f"Evaluating {count} on {experiment.corpus.name}",

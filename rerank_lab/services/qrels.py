@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rerank_lab.core.database import DATABASE_VARIABLE, FILE_NAME
+from rerank_lab.core.database import known_database
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis, Policy
-from rerank_lab.core.paths import data_home
 from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.judging.policies import pair_decisions
@@ -97,8 +95,7 @@ class LabLabels:
 
 def lab_store(home: Path | None = None) -> JudgmentStore | None:
     """The lab's judgments; None while the data folder holds none, so that asking makes no file."""
-    file = (home or data_home()) / FILE_NAME
-    if not os.environ.get(DATABASE_VARIABLE, "").strip() and not file.exists():
+    if known_database(home) is None:
         return None
     from rerank_lab.judging.store import JudgmentStore  # SQLAlchemy takes its time
 

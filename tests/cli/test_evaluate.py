@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
+from rerank_lab.evaluation.experiments import list_experiments
 from tests.cli.conftest import Calls, fail_json, run_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -113,11 +114,8 @@ def test_an_interrupted_evaluation_goes_on(
         # A shell that runs the tests in the background has them ignore the interrupt.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    cells = home / "experiments"
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not any(
-        file.stat().st_size for file in cells.glob("*/cells.jsonl")
-    ):
+    while time.monotonic() < deadline and not any(one.cells for one in list_experiments(home)):
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)

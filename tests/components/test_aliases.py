@@ -11,13 +11,14 @@ from rerank_lab.components import aliases, registry
 from rerank_lab.components.aliases import ALIASES, first_spec
 from rerank_lab.components.registry import current_spec, infos, resolve, resolve_stages
 from rerank_lab.core.spec import parse
-from rerank_lab.evaluation.experiments import load_experiment, plan, run
+from rerank_lab.evaluation.experiments import delete_experiment, load_experiment, plan, run
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.rerankers.rules.identity import Identity
 from rerank_lab.rerankers.rules.long_context_reorder import LongContextReorder
 from rerank_lab.services.comparisons.records import comparison_of, to_bytes
 from rerank_lab.views.compare import PipelineOutcome, Topic
 from rerank_lab.views.saved import comparison
+from tests.evaluation.experiments.old_folders import write_old_folder
 
 OLD, NEW = "bm25(k=20) >> both-ends(top=5)", "bm25(k=20) >> long-context-reorder(top=5)"
 
@@ -64,8 +65,9 @@ def test_an_experiment_saved_under_the_old_name_is_the_one_that_is_planned_now(h
     corpus = load_corpus("helpdesk")
     queries = corpus.queries[:3]
     done = run(plan(corpus, [NEW], queries=queries, measures=["RR@10"]), engine=default_engine())
-    folder = home / "experiments" / done.id
-    for file in (folder / "manifest.json", folder / "cells.jsonl"):
+    delete_experiment(done.id)
+    cells = write_old_folder(home, done.design, done.cells.values())
+    for file in (cells, cells.with_name("manifest.json")):
         text = file.read_text("utf-8")
         assert "long-context-reorder" in text
         file.write_text(text.replace("long-context-reorder", "both-ends"), "utf-8")

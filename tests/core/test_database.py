@@ -62,6 +62,20 @@ def test_commits_wait_for_the_disk(lab_database: str) -> None:
             assert connection.scalar(text("show synchronous_commit")) == "on"
 
 
+def test_only_blocks_for_what_can_be_made_again_do_not_wait_for_the_disk(
+    lab_database: str,
+) -> None:
+    opened = open_database()
+    of_sqlite = lab_database == "sqlite"
+    setting = text("pragma synchronous" if of_sqlite else "show synchronous_commit")
+    with opened.writing_soon() as connection:
+        assert connection.scalar(setting) == (1 if of_sqlite else "off")
+        connection.execute(text("insert into judgment_versions values ('c', 'v')"))
+    with opened.writing() as connection:
+        assert connection.scalar(setting) == (2 if of_sqlite else "on")
+        assert connection.scalar(text("select version from judgment_versions")) == "v"
+
+
 def test_a_block_that_fails_leaves_nothing(lab_database: str) -> None:
     opened = open_database()
 

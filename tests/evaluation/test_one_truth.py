@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,15 @@ from hypothesis import strategies as st
 
 from rerank_lab.cli import main
 from rerank_lab.core.types import Query, Ranking, Status
-from rerank_lab.evaluation.experiments import Cell, Design, Failure, load_experiment, score
-from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.evaluation.experiments import (
+    Cell,
+    Design,
+    Failure,
+    delete_experiment,
+    load_experiment,
+    score,
+)
+from rerank_lab.evaluation.experiments.store import ExperimentRecord, list_experiments
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.views.evaluate import evaluate_view, query_lines
 from rerank_lab.views.evaluate_export import queries_csv, results_csv, results_json
@@ -53,9 +59,16 @@ def _design(specs: tuple[str, ...], count: int) -> Design:
     return Design("0123456789abcdef", "corpus", "hash", specs, queries, qrels, MEASURES)
 
 
+@pytest.fixture(scope="module")
+def one_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder for all examples: a new lab database takes its time."""
+    return tmp_path_factory.mktemp("home")
+
+
 @hypothesis_settings(max_examples=60)
-@given(st.lists(st.tuples(rankings, rankings), min_size=1, max_size=6))
+@given(rows=st.lists(st.tuples(rankings, rankings), min_size=1, max_size=6))
 def test_every_door_gives_the_same_numbers(
+    one_home: Path,
     rows: list[tuple[dict[str, float] | None, dict[str, float] | None]],
 ) -> None:
     specs = ("bm25", "bm25 >> overlap")
@@ -66,12 +79,12 @@ def test_every_door_gives_the_same_numbers(
         for spec, scores in zip(specs, row, strict=True)
     ]
     python = score(design, cells)
-    with tempfile.TemporaryDirectory() as name:
-        folder = experiment_folder(Path(name), design.id)
-        folder.open(design)
-        for cell in cells:
-            folder.add(cell)
-        again = load_experiment(design.id, Path(name))
+    delete_experiment(design.id, one_home)
+    record = ExperimentRecord(design.id, one_home)
+    writer = record.writer(record.open(design))
+    for cell in cells:
+        writer.add(cell)
+    again = load_experiment(design.id, one_home)
 
     by_hand = {
         spec: [v for c in cells if c.pipeline == spec and (v := _reciprocal_rank(c)) is not None]
@@ -119,14 +132,13 @@ def test_a_pipeline_that_retrieves_nothing_is_scored_and_not_run_again(
     assert main(command) == 0
     (first,) = json.loads(capsys.readouterr().out)["results"]
     assert first["measures"]["RR"] == 0.5
-    (home,) = (default_engine().home / "experiments").iterdir()
-    before = (home / "cells.jsonl").read_bytes()
-    again = load_experiment(home.name)
+    [entry] = list_experiments()
+    again = load_experiment(entry.id)
     assert (again.outcomes[0].measured, again.outcomes[0].measures["RR"]) == (2, 0.5)
 
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["results"] == [first]
-    assert (home / "cells.jsonl").read_bytes() == before
+    assert list_experiments() == [entry], "no cell was run again"
     default_engine.cache_clear()
 
 

@@ -103,3 +103,9 @@ def test_p95_comes_from_the_newest_load_study_else_from_the_evaluation() -> None
 def test_a_study_comes_back_as_it_was_written() -> None:
     study = load_study(0.25)
     assert LoadStudy.from_json(study.to_json()) == study
+
+
+def test_the_run_of_another_system_has_a_price_that_nobody_knows(tmp_path: Path) -> None:
+    cost = pipeline_costs(evaluation("their system"), Engine(tmp_path))["their system"]
+    assert cost.usd_per_thousand is None
+    assert "another system" in cost.unknown[0]

@@ -116,25 +116,11 @@ class Cell:
             return None
         return self.trace.warm_s
 
-    def to_json(self) -> dict[str, Any]:
-        """The record of the cell in `cells.jsonl`."""
-        ranking = self.ranking
-        record = _CellRecord(
-            self.query_id,
-            self.pipeline,
-            self.status,
-            scale=None if ranking is None else ranking.scale,
-            doc_ids=None if ranking is None else list(ranking.doc_ids),
-            scores=None if ranking is None else [hit.score for hit in ranking.hits],
-            trace=self.trace,
-            failure=self.failure,
-        )
-        written: dict[str, Any] = msgspec.to_builtins(record)
-        return written
-
     @classmethod
     def from_json(cls, written: object) -> Cell:
-        """The cell of a record. Raises ValueError or LabError for anything but a record.
+        """The cell of a line of `cells.jsonl`, where earlier versions kept cells.
+
+        Raises ValueError or LabError for anything but such a record.
 
         Records of earlier versions have no documents where an answer had retrieved none.
         """

@@ -9,7 +9,10 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from rerank_lab.components.aliases import first_spec
@@ -31,11 +34,7 @@ from rerank_lab.core.types import Qrels, Query, Status
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
-from rerank_lab.evaluation.experiments.store import (
-    CellKey,
-    ExperimentFolder,
-    experiment_folder,
-)
+from rerank_lab.evaluation.experiments.store import CellKey, CellWriter, ExperimentRecord
 from rerank_lab.evaluation.measure_names import check_grades, parse_measures
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline.engine import Engine, default_engine
@@ -46,6 +45,8 @@ from rerank_lab.retrievers.base import Retriever
 OnCell = Callable[[Cell], None]
 _HOPELESS = (MissingExtra, MissingKey, ModelUnavailable, SpendLimit)
 """Errors that the next query would meet as well."""
+_LOOK_S = 0.05
+"""So often, at most, a run looks for what other processes have answered."""
 _SAME_FAILURES = 3
 """A pipeline whose first so many queries fail alike, and not for a passing reason, is given up."""
 
@@ -165,12 +166,12 @@ def run(
     """
     engine = engine or default_engine()
     ctx = engine.context(ctx)
-    record = _Record(experiment_folder(engine.home, experiment.id), must_keep)
+    record = _Kept(ExperimentRecord(experiment.id, engine.home), must_keep)
     design = record.open(experiment.design)
     work = _Work(Experiment(experiment.corpus, design), engine, ctx)
-    with record.folder.turn() as first:
+    with record.turn() as first:
         # Two processes meet in the middle, and take over what the other has answered.
-        queries = design.queries if first or record.problem else design.queries[::-1]
+        queries = design.queries if first else design.queries[::-1]
         for query in queries:
             for pipeline in map(Pipeline, design.pipelines):
                 if ctx.cache is not None:
@@ -188,40 +189,56 @@ def run(
 
 
 @dataclass(slots=True)
-class _Record:
-    """Keeps cells in their folder; after the first failure it stops trying, unless `must_keep`."""
+class _Kept:
+    """Keeps cells in their record; after the first failure it stops trying, unless `must_keep`."""
 
-    folder: ExperimentFolder
+    record: ExperimentRecord
     must_keep: bool
     problem: str = ""
-    _wanted: frozenset[CellKey] = frozenset()
-    _read_bytes: int = 0
+    _design: Design | None = None
+    _writer: CellWriter | None = None
+    _changes: int = 0
+    _looked_at: float = -math.inf
 
     def open(self, design: Design) -> Design:
-        keys = ((query.id, spec) for query in design.queries for spec in design.pipelines)
-        self._wanted = frozenset(keys)
         try:
-            return self.folder.open(design)
-        except StorageError as error:
+            self._design = self.record.open(design)
+            self._writer = self.record.writer(self._design)
+        except LabError as error:
             self._failed(error)
             return design
+        return self._design
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """As `ExperimentRecord.turn`; whoever keeps nothing is alone."""
+        if self.problem:
+            yield True
+            return
+        with self.record.turn() as first:
+            yield first
 
     def answered_since(self) -> dict[CellKey, Cell]:
         """Cells that were answered since it was called last, by whatever process."""
-        if self.folder.signature()[0] == self._read_bytes:
+        if self.problem or self._design is None or time.monotonic() < self._looked_at + _LOOK_S:
             return {}
-        cells, self._read_bytes = self.folder.cells_from(self._read_bytes)
-        return {key: one for key, one in cells.items() if key in self._wanted and one.answered}
+        try:
+            cells, self._changes = self.record.cells_since(self._design, self._changes)
+        except StorageError as error:
+            self._failed(error)
+            return {}
+        self._looked_at = time.monotonic()
+        return {key: one for key, one in cells.items() if one.answered}
 
     def add(self, cell: Cell) -> None:
-        if self.problem:
+        if self.problem or self._writer is None:
             return
         try:
-            self.folder.add(cell)
+            self._writer.add(cell)
         except StorageError as error:
             self._failed(error)
 
-    def _failed(self, error: StorageError) -> None:
+    def _failed(self, error: LabError) -> None:
         if self.must_keep:
             raise error
         self.problem = error.message

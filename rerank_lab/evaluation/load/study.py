@@ -102,7 +102,8 @@ class LoadStudy:
 
     `steps` are in order of their rates; the one at `rate` is what was asked for. With a `bound` in
     seconds for p95, `sustained` is the largest rate that kept it and `broken` the smallest that did
-    not, None where there was none among the rates tried. `warm` is the time of one query alone.
+    not, None where there was none among the rates tried; `within` says whether `rate` did. `warm`
+    is the median of queries asked one by one. `errors` are messages of queries that failed.
     """
 
     pipeline: str
@@ -119,8 +120,9 @@ class LoadStudy:
     bound: float | None = None
     sustained: float | None = None
     broken: float | None = None
+    within: bool | None = None
+    errors: tuple[str, ...] = ()
     machine: Machine = Machine("", 1, None)
-    notes: tuple[str, ...] = ()
 
     @property
     def at_rate(self) -> LoadStep | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 from rerank_lab.core.errors import InvalidInput
@@ -12,8 +15,23 @@ DEVICES: tuple[Device, ...] = ("auto", "cpu", "cuda")
 THREADS_VARIABLE = "RERANK_LAB_THREADS"
 
 
+_limit: ContextVar[int] = ContextVar("threads", default=0)
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """ONNX models that this thread opens inside the block compute on so many threads."""
+    token = _limit.set(threads)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def cpu_threads() -> int:
     """Threads for one model: `RERANK_LAB_THREADS`, else the cores that this process may use."""
+    if _limit.get():
+        return _limit.get()
     threads = os.environ.get(THREADS_VARIABLE, "").strip()
     if threads.isdigit() and int(threads) > 0:
         return int(threads)

@@ -19,6 +19,7 @@ from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.qrels import source_of
 from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import html as evaluate_html
+from rerank_lab.ui.evaluate.on_screen import BASELINE, PRIMARY, link, linked_place
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import COMPARE_PAGE, LABEL_PAGE, go_to
 from rerank_lab.views import evaluate_export as export
@@ -42,8 +43,6 @@ _FILE_KINDS = {
     ".parquet": "Parquet",
     ".tex": "LaTeX",
 }
-_PRIMARY, _BASELINE = "by", "baseline"
-"""The parameters of the link for the measure and the pipeline that others are compared with."""
 
 
 def draw(
@@ -167,35 +166,21 @@ def _choices(evaluation: Evaluation) -> tuple[str, str]:
         primary = st.selectbox(
             "Compare by",
             design.measures,
-            index=_linked(_PRIMARY, design.measures),
+            index=linked_place(PRIMARY, design.measures),
             key=f"by_{design.id}",
             width=180,
         )
         baseline = st.selectbox(
             "Baseline",
             design.pipelines,
-            index=_linked(_BASELINE, design.pipelines),
+            index=linked_place(BASELINE, design.pipelines),
             format_func=lambda spec: labels[spec],
             key=f"baseline_{design.id}",
             width=300,
         )
-    _link(_PRIMARY, primary, design.measures)
-    _link(_BASELINE, baseline, design.pipelines)
+    link(PRIMARY, primary, design.measures)
+    link(BASELINE, baseline, design.pipelines)
     return primary, baseline
-
-
-def _linked(parameter: str, options: Sequence[str]) -> int:
-    """The place of what the link asks for; the first where it asks for nothing of these."""
-    value = st.query_params.get(parameter, "")
-    return options.index(value) if value in options else 0
-
-
-def _link(parameter: str, value: str, options: Sequence[str]) -> None:
-    """Put a choice into the link, unless it is the one that needs no word."""
-    if value != options[0]:
-        st.query_params[parameter] = value
-    elif parameter in st.query_params:
-        del st.query_params[parameter]
 
 
 def _unfinished(view: EvaluateView, experiment_id: str, resume: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ from rerank_lab.core.paths import app_folders
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
-from rerank_lab.evaluation.experiments.store import experiment_folder
+from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordState
 from rerank_lab.jobs.table import Job, JobState, JobTable
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.retrievers.bm25 import BM25
@@ -181,15 +181,11 @@ def evaluation(experiment_id: str) -> Evaluation:
 
     Raises InvalidInput for an unknown id.
     """
-    folder = experiment_folder(engine().home, experiment_id)
-    design = folder.design()
-    return _evaluation(experiment_id, folder.signature(), design.measures if design else ())
+    return _evaluation(experiment_id, ExperimentRecord(experiment_id, engine().home).state())
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the results")
-def _evaluation(
-    experiment_id: str, signature: tuple[int, int], measures: tuple[str, ...]
-) -> Evaluation:
+def _evaluation(experiment_id: str, state: RecordState) -> Evaluation:
     return load_experiment(experiment_id, engine().home)
 
 

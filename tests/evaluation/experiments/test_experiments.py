@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -28,7 +27,9 @@ from rerank_lab.evaluation.experiments import (
     run,
     score,
 )
+from rerank_lab.evaluation.experiments.store import ExperimentRecord
 from rerank_lab.pipeline.engine import Engine, default_engine
+from tests.evaluation.experiments.old_folders import write_old_folder
 
 Calls = list[tuple[str, object]]
 A, B = "as-given", "as-given >> by-length"
@@ -191,42 +192,27 @@ def test_without_a_cache_everything_is_measured_again(plugin: Calls) -> None:
     assert len(load_experiment(found.id).cells) == 3
 
 
-def test_failed_cells_are_tried_again(plugin: Calls, home: Path) -> None:
+def test_failed_cells_are_tried_again(plugin: Calls) -> None:
     planned = plan(corpus(2), [A])
-    folder = home / "experiments" / planned.id
     run(planned)
-    lines = (folder / "cells.jsonl").read_text().splitlines()
     broken = Cell("q1", A, Status.FAILED, failure=Failure("backend_error", "Gone.", "Wait."))
-    with (folder / "cells.jsonl").open("a") as stream:
-        stream.write(json.dumps(broken.to_json()) + "\n")
+    ExperimentRecord(planned.id).writer(planned.design).add(broken)
 
-    assert len(lines) == 2
     assert load_experiment(planned.id).outcomes[0].status == {Status.OK: 1, Status.FAILED: 1}
     assert run(planned).outcomes[0].status == {Status.OK: 2}
     assert load_experiment(planned.id).outcomes[0].status == {Status.OK: 2}
 
 
-def test_a_torn_last_line_costs_one_cell_only(plugin: Calls, home: Path) -> None:
+def test_an_old_folder_with_a_torn_line_is_gone_on_with(plugin: Calls, home: Path) -> None:
     planned = plan(corpus(), [A])
-    whole = run(planned)
-    file = home / "experiments" / planned.id / "cells.jsonl"
+    whole = score(planned.design, [cell(f"q{n}", A, "d0 d1 d2 d3") for n in range(3)])
+    file = write_old_folder(home, planned.design, whole.cells.values())
     file.write_bytes(file.read_bytes()[:-40])
-    plugin.clear()
 
-    assert load_experiment(planned.id).outcomes[0].status == {Status.OK: 2}
     again = run(planned, engine=Engine())
     assert [call for call in plugin if call[0] == "search"] == [("search", "question 2")]
     assert again.outcomes[0].measures == whole.outcomes[0].measures
     assert load_experiment(planned.id).finished
-
-
-def test_a_nonsense_line_is_passed_over(plugin: Calls, home: Path) -> None:
-    planned = plan(corpus(1), [A])
-    run(planned)
-    file = home / "experiments" / planned.id / "cells.jsonl"
-    file.write_bytes(b'{"query_id": 3}\nnull\n\xff\n' + file.read_bytes())
-
-    assert load_experiment(planned.id).outcomes[0].status == {Status.OK: 1}
 
 
 def test_cancel_keeps_what_is_done(plugin: Calls) -> None:

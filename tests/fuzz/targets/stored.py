@@ -19,6 +19,7 @@ from rerank_lab.models.locate.soundness import require_sound
 from rerank_lab.services import comparisons
 from rerank_lab.services.comparisons.records import comparison_of, header_of, to_bytes
 from tests.corpora.make import BEIR, zipped
+from tests.evaluation.experiments.old_folders import write_old_folder
 from tests.fuzz.targets.base import (
     home_at,
     named,
@@ -111,7 +112,8 @@ def own_files() -> dict[str, bytes]:
         (home / "up.zip").write_bytes(zipped(BEIR))
         import_corpus(home / "up.zip", "mine")
         experiment = plan(corpus_from_texts("one\ntwo"), ["bm25"], queries=[Query("q", "one")])
-        run(experiment, engine=Engine(home))
+        done = run(experiment, engine=Engine(home))
+        write_old_folder(home, done.design, done.cells.values())
         return {
             path.relative_to(home).as_posix(): path.read_bytes()
             for path in home.rglob("*.json*")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import import_corpus, load_corpus
 from rerank_lab.evaluation.experiments import Experiment, list_experiments, plan, run
+from rerank_lab.evaluation.experiments.store import ExperimentRecord
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.testing.provider_servers import KEY, FakeProvider
@@ -143,9 +145,8 @@ def test_kept_experiments_are_listed_opened_and_deleted() -> None:
 
 def test_an_experiment_of_other_documents_is_not_gone_on_with() -> None:
     made = kept("bm25", done=7)
-    folder = default_engine().home / "experiments" / made.id / "manifest.json"
-    manifest = json.loads(folder.read_text())
-    folder.write_text(json.dumps(manifest | {"corpus_hash": "0" * 64}))
+    changed = replace(made.design, corpus_hash="0" * 64)
+    ExperimentRecord(made.id, default_engine().home).open(changed)
     at = open_page("evaluate", exp=made.id)
     at.button(key="evaluate_resume").click()
     assert "holds other documents now" in words(drawn(at))

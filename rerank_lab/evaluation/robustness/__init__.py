@@ -1,0 +1,1 @@
+"""Robustness: what small changes of queries and documents do to the rankings of pipelines."""

@@ -1,0 +1,180 @@
+"""Robustness as a use case: what small changes of queries and documents do to pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import PipelineSpec
+from rerank_lab.core.types import Query
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.experiments import Evaluation, asked_queries
+from rerank_lab.evaluation.measure_names import parse_measures
+from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation
+from rerank_lab.evaluation.robustness.registry import perturbations
+from rerank_lab.evaluation.robustness.run import RobustnessDesign, study_robustness
+from rerank_lab.evaluation.robustness.study import STUDY_KIND, RobustnessStudy
+from rerank_lab.evaluation.studies import save_study, studies
+from rerank_lab.jobs.keys import JobKey
+from rerank_lab.jobs.table import Job
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
+from rerank_lab.services.session import Bound, Session
+
+QUERIES = 30
+"""So many queries are asked unless the request says otherwise: each is asked many times."""
+CANDIDATES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessRequest:
+    """Try perturbations on pipelines.
+
+    Attributes:
+        measure: by which rankings are compared.
+        queries: how many, drawn from the judged ones by `seed`.
+        limit: draw from the first so many only.
+        candidates: how many candidates rerankers are given at most where documents are changed.
+        perturbations: names; () for all.
+        seed: of the sample and of all changes.
+    """
+
+    pipelines: tuple[PipelineSpec, ...]
+    measure: str = "nDCG@10"
+    queries: int = QUERIES
+    limit: int | None = None
+    candidates: int = CANDIDATES
+    perturbations: tuple[str, ...] = ()
+    seed: int = 0
+
+    def sample(self, corpus: Corpus) -> tuple[Query, ...]:
+        """The queries to ask, in the order of the corpus."""
+        every = asked_queries(corpus.queries, corpus.qrels)[: self.limit]
+        if len(every) <= self.queries:
+            return every
+        places = Random(f"{self.seed}/queries").sample(range(len(every)), self.queries)
+        return tuple(every[place] for place in sorted(places))
+
+    def to_json(self) -> dict[str, object]:
+        """What is kept of it with the study."""
+        return {
+            "pipelines": [str(spec) for spec in self.pipelines],
+            "measure": self.measure,
+            "queries": self.queries,
+            "limit": self.limit,
+            "candidates": self.candidates,
+            "perturbations": list(self.perturbations),
+            "seed": self.seed,
+        }
+
+
+def request_for(evaluation: Evaluation, measure: str = "") -> RobustnessRequest:
+    """The request for the pipelines of an evaluation, by one of its measures."""
+    specs = tuple(Pipeline(spec).spec for spec in evaluation.design.pipelines)
+    return RobustnessRequest(specs, measure or evaluation.design.measures[0])
+
+
+def designed(request: RobustnessRequest, corpus: Corpus) -> RobustnessDesign:
+    """The study that a request asks for, checked without any work.
+
+    Raises:
+        InvalidInput: there is no query, or a name, a number or a measure is none.
+    """
+    parse_measures([request.measure])
+    queries = request.sample(corpus)
+    if not queries:
+        raise InvalidInput(
+            f"There is no query to change in {corpus.name!r}.",
+            hint="Give a query file, or choose a corpus that has queries.",
+        )
+    if request.candidates < 2:
+        raise InvalidInput(
+            f"{request.candidates} candidates cannot change places.", hint="Give 2 or more."
+        )
+    return RobustnessDesign(
+        tuple(map(Pipeline, request.pipelines)),
+        queries,
+        {query.id: corpus.qrels.get(query.id, {}) for query in queries},
+        request.measure,
+        perturbations(request.perturbations),
+        request.candidates,
+        request.seed,
+    )
+
+
+def cost_estimates(
+    request: RobustnessRequest, corpus: Corpus, depth: int, engine: Engine
+) -> Mapping[str, Estimates]:
+    """By pipeline, what all changes would take at most of the providers that it asks."""
+    design = designed(request, corpus)
+    of_queries = sum(isinstance(one, QueryPerturbation) for one in design.perturbations)
+    of_documents = len(design.perturbations) - of_queries
+    rounds = 1 + of_queries + (1 + of_documents if of_documents else 0)
+    once = query_set_estimates(request.pipelines, design.queries, corpus, depth, engine)
+    return {spec: tuple(one.times(rounds) for one in stages) for spec, stages in once.items()}
+
+
+def run(
+    request: RobustnessRequest, corpus: Corpus, ctx: Context, engine: Engine
+) -> RobustnessStudy:
+    """Try everything here and now.
+
+    Raises:
+        InvalidInput: as `designed`.
+        Cancelled: scores of models that were asked are kept.
+    """
+    return study_robustness(designed(request, corpus), corpus, ctx, engine)
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessKey(JobKey[RobustnessStudy]):
+    """A study of an experiment's pipelines."""
+
+    experiment_id: str
+    request: RobustnessRequest
+    session: Bound
+
+
+def start(
+    request: RobustnessRequest, experiment_id: str, corpus: Corpus, session: Session
+) -> Job[RobustnessStudy]:
+    """The job of a study, which is kept with the experiment once it is done.
+
+    Raises:
+        InvalidInput: as `designed`.
+    """
+    design = designed(request, corpus)
+    engine = session.engine
+
+    def work(ctx: Context) -> RobustnessStudy:
+        study = study_robustness(design, corpus, ctx, engine)
+        save_study(experiment_id, STUDY_KIND, request.to_json(), study.to_json(), engine.home)
+        return study
+
+    return session.jobs.submit(
+        RobustnessKey(experiment_id, request, session.bound(design.pipelines)),
+        work,
+        lane=RETRIEVAL_LANE,
+        by_stage=True,
+        name=f"Robustness on {corpus.name}",
+        ctx=session.context(design.pipelines),
+        waiter=session.waiter,
+        detached=True,
+    )
+
+
+def jobs_of(experiment_id: str, session: Session) -> list[Job[RobustnessStudy]]:
+    """The robustness jobs of an experiment, oldest first."""
+    return session.jobs.jobs(RobustnessKey, lambda key: key.experiment_id == experiment_id)
+
+
+def robustness_studies(experiment_id: str, home: Path | None = None) -> tuple[RobustnessStudy, ...]:
+    """The kept studies of an experiment, the newest first."""
+    kept_studies = studies(experiment_id, STUDY_KIND, home)
+    return tuple(RobustnessStudy.from_json(study.result) for study in kept_studies)

@@ -1,0 +1,53 @@
+"""What the results on screen are compared by, kept in the link, and what stands behind them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+
+import streamlit as st
+
+from rerank_lab.core.errors import LabError
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.ui.shared import resources
+
+PRIMARY, BASELINE = "by", "baseline"
+"""The parameters of the link for the measure and the pipeline that others are compared with."""
+
+
+def compared_by(evaluation: Evaluation) -> tuple[str, str]:
+    """The measure and the baseline that the link asks for; the first ones without a word."""
+    linked = (str(st.query_params.get(name, "")) for name in (PRIMARY, BASELINE))
+    return evaluation.compared_by(*linked)
+
+
+def linked_place(parameter: str, options: Sequence[str]) -> int:
+    """The place of what the link asks for; the first where it asks for nothing of these."""
+    value = st.query_params.get(parameter, "")
+    return options.index(value) if value in options else 0
+
+
+def link(parameter: str, value: str, options: Sequence[str]) -> None:
+    """Put a choice into the link, unless it is the one that needs no word."""
+    if value != options[0]:
+        st.query_params[parameter] = value
+    elif parameter in st.query_params:
+        del st.query_params[parameter]
+
+
+def corpus_of(evaluation: Evaluation) -> Corpus | None:
+    """The corpus with the judgments that count now, where it is here as it was; else None."""
+    with suppress(LabError):
+        corpus = resources.judged_corpus(evaluation.design.corpus)
+        if corpus.content_hash == evaluation.design.corpus_hash:
+            return corpus
+    return None
+
+
+def stamp(evaluation: Evaluation) -> str:
+    """Changes with everything that a computation over these results could depend on."""
+    columns = zlib.crc32(repr([query.meta for query in evaluation.design.queries]).encode())
+    measures = ",".join(evaluation.design.measures)
+    return f"{evaluation.id}:{len(evaluation.cells)}:{columns}:{measures}"

@@ -1,0 +1,64 @@
+"""Deeper questions about the results on screen: one at a time, drawn when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from rerank_lab.core.errors import LabError
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.ui.shared import parts
+from rerank_lab.ui.shared.state import Screen
+
+QUESTION = "question"
+"""The URL parameter that holds the name of the open question."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeeperQuestion:
+    """One question on Evaluate.
+
+    Attributes:
+        name: in the URL.
+        title: on its button.
+        sentence: what it answers, under the buttons while it is open.
+        draw: draws the answer; whatever takes longer than a second is a job.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    draw: Callable[[Evaluation, Screen], None]
+
+
+QUESTIONS: tuple[DeeperQuestion, ...] = ()
+
+
+def draw(evaluation: Evaluation, screen: Screen) -> None:
+    """The buttons of all questions, and the answer to the open one."""
+    if not QUESTIONS or not evaluation.cells:
+        return
+    by_name = {question.name: question for question in QUESTIONS}
+    linked = str(st.query_params.get(QUESTION, ""))
+    st.markdown("**Look deeper**")
+    name = st.pills(
+        "Look deeper",
+        list(by_name),
+        default=linked if linked in by_name else None,
+        format_func=lambda one: by_name[one].title,
+        key=f"question_{evaluation.id}",
+        label_visibility="collapsed",
+    )
+    if name is None:
+        st.query_params.pop(QUESTION, None)
+        return
+    st.query_params[QUESTION] = name
+    question = by_name[name]
+    with st.container(border=True, key=f"question_{name}"):
+        st.caption(parts.literal(question.sentence))
+        try:
+            question.draw(evaluation, screen)
+        except LabError as error:
+            parts.error_card(error, key=f"question_{name}")

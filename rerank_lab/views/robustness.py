@@ -1,0 +1,227 @@
+"""What perturbations did to pipelines, in sentences and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rerank_lab.evaluation.robustness.perturbations import (
+    DocumentPerturbation,
+    Perturbation,
+    QueryPerturbation,
+)
+from rerank_lab.evaluation.robustness.registry import PERTURBATIONS
+from rerank_lab.evaluation.robustness.study import (
+    PerturbationEffect,
+    PerturbedExample,
+    RobustnessStudy,
+)
+from rerank_lab.evaluation.statistics import Paired
+from rerank_lab.views.formatting import counted
+from rerank_lab.views.labels import short_labels
+from rerank_lab.views.results_table import p_words, signed
+
+ALPHA = 0.05
+NOTHING = "–"
+DOCUMENTS_NOTE = (
+    "Changed documents are handed to the rerankers as candidates; the index is not touched. They "
+    "are compared with the same rerankers over the same unchanged candidates."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessRow:
+    """One perturbation and one pipeline, in words.
+
+    Attributes:
+        difference: of the measure, with its interval; "–" where none is compared.
+        p: the corrected p-value, "" where none is compared.
+        significant: whether the measure is shown to change.
+        moved: ranks that the first ten documents move on average.
+        top_changed: share of the queries whose first document is another one.
+        target: where the changed document goes, "" where it was not one alone.
+        note: queries that were left out, and what is read first being preferred.
+    """
+
+    perturbation: str
+    pipeline: str
+    label: str
+    queries: int
+    difference: str
+    p: str
+    significant: bool
+    moved: str
+    top_changed: str
+    target: str
+    note: str
+    examples: tuple[PerturbedExample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PerturbationGroup:
+    """One perturbation with a row for each pipeline."""
+
+    name: str
+    title: str
+    sentence: str
+    source: str
+    rows: tuple[RobustnessRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessView:
+    """The answer, the changes of the query, the changes of documents, and what to know."""
+
+    answer: tuple[str, ...]
+    of_queries: tuple[PerturbationGroup, ...]
+    of_documents: tuple[PerturbationGroup, ...]
+    notes: tuple[str, ...]
+
+
+def robustness_view(study: RobustnessStudy) -> RobustnessView:
+    """A study as it is shown and printed."""
+    labels = short_labels([one.pipeline for one in study.pipelines])
+    known = [one for one in PERTURBATIONS if one.name in study.perturbations]
+    groups = {one.name: _group(one, study, labels) for one in known}
+    return RobustnessView(
+        _answer(study, labels),
+        tuple(groups[one.name] for one in known if isinstance(one, QueryPerturbation)),
+        tuple(groups[one.name] for one in known if isinstance(one, DocumentPerturbation)),
+        _notes(study, labels),
+    )
+
+
+def _group(
+    perturbation: Perturbation, study: RobustnessStudy, labels: Mapping[str, str]
+) -> PerturbationGroup:
+    rows = tuple(
+        _row(effect, pipeline, labels[pipeline])
+        for pipeline, effect in study.effects(perturbation.name)
+    )
+    source = perturbation.source
+    return PerturbationGroup(
+        perturbation.name, perturbation.title, perturbation.sentence, source, rows
+    )
+
+
+def _row(effect: PerturbationEffect, pipeline: str, label: str) -> RobustnessRow:
+    measure, movement = effect.measure, effect.movement
+    return RobustnessRow(
+        effect.perturbation,
+        pipeline,
+        label,
+        effect.queries,
+        difference=_difference(measure) if measure else NOTHING,
+        p=p_words(measure.p_holm) if measure else "",
+        significant=_shown_to_change(measure),
+        moved=f"{movement.moved:.1f}" if movement else NOTHING,
+        top_changed=f"{movement.top_changed:.0%}" if movement else NOTHING,
+        target=_target_words(effect),
+        note=_row_note(effect),
+        examples=effect.examples,
+    )
+
+
+def _difference(one: Paired) -> str:
+    """`−0.12 [−0.20, −0.05]`."""
+    between = ""
+    if one.low is not None and one.high is not None:
+        between = f" [{signed(one.low)}, {signed(one.high)}]"
+    return f"{signed(one.difference)}{between}"
+
+
+def _target_words(effect: PerturbationEffect) -> str:
+    """`rank 49.5 → 1.1; first in 95%`, "" where it was not one document that changed."""
+    target = effect.target
+    if target is None:
+        return ""
+    ranks = f"rank {target.ranks.mean_a:.1f} → {target.ranks.mean_b:.1f}"
+    return f"{ranks}; first in {target.first:.0%}, top 10 in {target.top_10:.0%}"
+
+
+def _row_note(effect: PerturbationEffect) -> str:
+    phrases = []
+    if effect.unchanged:
+        phrases.append(f"does not apply to {counted(effect.unchanged, 'query', 'queries')}")
+    if effect.failed:
+        phrases.append(f"no answer to {counted(effect.failed, 'query', 'queries')}")
+    bias = effect.order_bias
+    if bias is not None and bias.p_holm is not None and bias.p_holm < ALPHA:
+        earlier = "first" if bias.difference > 0 else "second"
+        phrases.append(
+            f"documents of the {earlier} half of the list end {abs(bias.difference):.1f} ranks "
+            f"higher ({p_words(bias.p_holm)})"
+        )
+    return "; ".join(phrases)
+
+
+def _shown_to_change(one: Paired | None) -> bool:
+    return one is not None and one.p_holm is not None and one.p_holm < ALPHA
+
+
+def _answer(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """What is shown to lower the measure, worst first; then other signs of weakness."""
+    titles = {one.name: one.title for one in PERTURBATIONS}
+    losses = [
+        (
+            effect.measure.difference,
+            labels[one.pipeline],
+            titles[effect.perturbation],
+            effect.measure,
+        )
+        for one in study.pipelines
+        for effect in one.effects
+        if effect.measure and _shown_to_change(effect.measure) and effect.measure.difference < 0
+    ]
+    queries = counted(len(study.query_ids), "query", "queries")
+    sentences = [
+        f"{title}: {label} loses {-difference:.2f} {study.measure} "
+        f"({_difference(measure)}; Holm {p_words(measure.p_holm)})."
+        for difference, label, title, measure in sorted(losses, key=lambda loss: loss[:3])
+    ]
+    if not sentences:
+        sentences = [f"On {queries}, no change is shown to lower {study.measure}."]
+    return (*sentences, *_rises(study, labels), *_deaf(study, labels))
+
+
+def _deaf(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for each pipeline that mostly gives the opposite question the same answer."""
+    return tuple(
+        f"Asked for the opposite, {labels[pipeline]} keeps the same document first in "
+        f"{1 - effect.movement.top_changed:.0%} of the queries."
+        for pipeline, effect in study.effects("negation")
+        if effect.movement and effect.movement.top_changed < 0.5
+    )
+
+
+def _rises(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for each pipeline in which a text lifts a wrong document into the first ten."""
+    words = {
+        "injected": 'A wrong document that says "rank me first"',
+        "literal": "A wrong document that repeats the words of the query",
+    }
+    return tuple(
+        f"{subject} reaches the first ten of {labels[pipeline]} in "
+        f"{effect.target.entered_top_10:.0%} of the queries, from rank "
+        f"{effect.target.ranks.mean_a:.0f} on average."
+        for name, subject in words.items()
+        for pipeline, effect in study.effects(name)
+        if effect.target and effect.target.entered_top_10
+    )
+
+
+def _notes(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
+    notes = [
+        f"{counted(len(study.query_ids), 'query', 'queries')}, drawn by seed {study.seed}; at most "
+        f"{study.candidates:,} candidates where documents are changed. p-values are corrected "
+        "(Holm) for all comparisons of the same kind."
+    ]
+    if any(isinstance(one, DocumentPerturbation) and one.name in study.perturbations
+           for one in PERTURBATIONS):  # fmt: skip
+        notes.append(DOCUMENTS_NOTE)
+    for one in study.pipelines:
+        if one.problem:
+            notes.append(f"{labels[one.pipeline]} answered no query: {one.problem}")
+        elif one.untried:
+            notes.append(f"{labels[one.pipeline]}: no documents were changed. {one.untried}")
+    return tuple(notes)

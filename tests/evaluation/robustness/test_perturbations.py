@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Document, Query
+from rerank_lab.evaluation.robustness import queries
+from rerank_lab.evaluation.robustness.documents import (
+    DOCUMENT_PERTURBATIONS,
+    INJECTION,
+    buried,
+    halved,
+    injected,
+    padded,
+    shuffled,
+    with_copies,
+    with_query_words,
+)
+from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation, RerankingCase
+from rerank_lab.evaluation.robustness.registry import PERTURBATIONS, perturbations
+
+QUESTION = "how do I reset the password of my phone"
+
+
+def case(*, filler: str = "Trains leave at noon.") -> RerankingCase:
+    documents = tuple(Document(f"d{n}", f"text {n} one two three four five six") for n in range(4))
+    order = ("d2", "d0", "d3", "d1")
+    return RerankingCase(Query("q", QUESTION), documents, order, {"d0": 1, "d1": 2}, filler)
+
+
+@pytest.mark.parametrize("one", [p for p in PERTURBATIONS if isinstance(p, QueryPerturbation)])
+def test_a_seed_gives_the_same_other_text(one: QueryPerturbation) -> None:
+    first = one.rewrite(QUESTION, "en", Random(3))
+    assert first == one.rewrite(QUESTION, "en", Random(3)) != QUESTION
+
+
+def test_typing_errors_leave_short_words_and_first_letters_alone() -> None:
+    for seed in range(30):
+        typed = queries.with_typos(QUESTION, "en", Random(seed)).split()
+        assert [word[0] for word in typed] == [word[0] for word in QUESTION.split()]
+        assert all(a == b for a, b in zip(typed, QUESTION.split(), strict=True) if len(b) < 4)
+    assert queries.with_typos("東京 の 天気", "ja", Random(0)) == "東京 の 天気"
+
+
+def test_capitals_say_nothing_of_scripts_without_them() -> None:
+    assert queries.in_other_case("Reset it", "en", Random(0)) == "RESET IT"
+    assert queries.in_other_case("SOS", "en", Random(0)) == "sos"
+    assert queries.in_other_case("天気", "ja", Random(0)) == "天気"
+
+
+def test_function_words_go_and_negations_stay() -> None:
+    text = "the phones of people who are not in the office"
+    assert "not" in queries.without_function_words(text, "en", Random(0)).split()
+    assert "the" not in queries.without_function_words(text, "en", Random(0)).split()
+    assert queries.without_function_words("is it the", "en", Random(0)) == "is it the"
+    assert "die" not in queries.without_function_words("die Uhr steht", "de", Random(0)).split()
+
+
+@pytest.mark.parametrize(
+    ("text", "opposite"),
+    [
+        ("is tea healthy?", "is not tea healthy?"),
+        ("how do I log in", "how do I not log in"),
+        ("can't log in", "ca log in"),
+        ("flights without a stop", "flights a stop"),
+        ("password iphone", "password but not iphone"),
+    ],
+)
+def test_negation_asks_for_the_opposite(text: str, opposite: str) -> None:
+    assert queries.negated(text, "en", Random(0)) == opposite
+    assert queries.negated(text, "de", Random(0)) == text
+
+
+def test_halved_documents_keep_their_beginning() -> None:
+    altered = halved(case(), Random(0))
+    assert altered is not None
+    assert altered.documents[1].text == "text 1 one two"
+    short = RerankingCase(Query("q", "x"), (Document("d", "too short"),), ("d",), {}, "")
+    assert halved(short, Random(0)) is None
+
+
+def test_copies_come_last_and_name_their_originals() -> None:
+    altered = with_copies(case(), Random(0))
+    assert altered is not None
+    assert [one.id for one in altered.documents[4:]] == ["d0-copy", "d1-copy", "d2-copy"]
+    assert altered.copies["d1-copy"] == "d1"
+    assert altered.documents[5].text == altered.documents[1].text
+
+
+def test_a_shuffle_keeps_every_candidate() -> None:
+    altered = shuffled(case(), Random(1))
+    assert altered is not None
+    assert altered.documents != case().candidates
+    assert sorted(one.id for one in altered.documents) == ["d0", "d1", "d2", "d3"]
+
+
+def test_a_wrong_document_asks_to_be_first() -> None:
+    altered = injected(case(), Random(0))
+    assert altered is not None
+    assert altered.target == "d3"  # d1 stands lower, and is right
+    assert [one.id for one in altered.documents if INJECTION in one.text] == ["d3"]
+    words = with_query_words(case(), Random(0))
+    assert words is not None
+    assert words.documents[3].text.startswith(QUESTION)
+
+
+def test_a_right_document_gets_longer_in_front_or_behind() -> None:
+    behind, before = padded(case(), Random(0)), buried(case(), Random(0))
+    assert behind is not None
+    assert before is not None
+    assert behind.target == before.target == "d0"
+    assert behind.documents[0].text.endswith("Trains leave at noon.")
+    assert before.documents[0].text.startswith("Trains leave at noon.")
+    assert padded(case(filler=""), Random(0)) is None
+
+
+def test_nothing_to_change_is_said() -> None:
+    alone = RerankingCase(Query("q", "x"), (Document("d", "short"),), ("d",), {"d": 1}, "")
+    assert [one.name for one in DOCUMENT_PERTURBATIONS if one.alter(alone, Random(0))] == []
+
+
+def test_names_are_checked() -> None:
+    assert [one.name for one in perturbations(["injected", "typos"])] == ["typos", "injected"]
+    with pytest.raises(InvalidInput, match="typo"):
+        perturbations(["typo"])
