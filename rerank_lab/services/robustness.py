@@ -25,6 +25,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
+from rerank_lab.services.evaluated_corpus import runnable_specs
 from rerank_lab.services.session import Bound, Session
 
 QUERIES = 30
@@ -75,9 +76,13 @@ class RobustnessRequest:
 
 
 def request_for(evaluation: Evaluation, measure: str = "") -> RobustnessRequest:
-    """The request for the pipelines of an evaluation, by one of its measures."""
-    specs = tuple(Pipeline(spec).spec for spec in evaluation.design.pipelines)
-    return RobustnessRequest(specs, measure or evaluation.design.measures[0])
+    """The request for the pipelines of an evaluation, by one of its measures.
+
+    Raises:
+        InvalidInput: none of the pipelines can be run here.
+    """
+    primary = evaluation.compared_by(measure)[0]
+    return RobustnessRequest(runnable_specs(evaluation), primary)
 
 
 def designed(request: RobustnessRequest, corpus: Corpus) -> RobustnessDesign:

@@ -23,6 +23,7 @@ from rerank_lab.views.results_table import p_words, signed
 
 ALPHA = 0.05
 NOTHING = "–"
+_EXAMPLE_CHARS = 200
 DOCUMENTS_NOTE = (
     "Changed documents are handed to the rerankers as candidates; the index is not touched. They "
     "are compared with the same rerankers over the same unchanged candidates."
@@ -78,6 +79,11 @@ class RobustnessView:
     notes: tuple[str, ...]
 
 
+def sample_words(count: int, most: int) -> str:
+    """`30 of 60`, `all 60`: how many queries are drawn."""
+    return f"all {most:,}" if count >= most else f"{count:,} of {most:,}"
+
+
 def robustness_view(study: RobustnessStudy) -> RobustnessView:
     """A study as it is shown and printed."""
     labels = short_labels([one.pipeline for one in study.pipelines])
@@ -89,6 +95,32 @@ def robustness_view(study: RobustnessStudy) -> RobustnessView:
         tuple(groups[one.name] for one in known if isinstance(one, DocumentPerturbation)),
         _notes(study, labels),
     )
+
+
+def example_lines(example: PerturbedExample) -> tuple[tuple[str, ...], ...]:
+    """Query, document and rank of an example, each as lines; both texts where they differ."""
+    queries = dict.fromkeys((example.query, example.changed_query))
+    texts = dict.fromkeys((_clipped(example.text), _clipped(example.changed_text)))
+    ranks = f"{_rank(example.rank)} → {_rank(example.changed_rank)}"
+    value = ""
+    if example.value is not None and example.changed_value is not None:
+        value = f"{example.value:.2f} → {example.changed_value:.2f}"
+    arrow = ["", "→ "]
+    return (
+        tuple(f"{arrow[n]}{text}" for n, text in enumerate(queries)),
+        (example.doc_id, *(f"{arrow[n]}{text}" for n, text in enumerate(texts))),
+        (ranks, value) if value else (ranks,),
+    )
+
+
+def _rank(rank: int | None) -> str:
+    return "not in the list" if rank is None else f"{rank:,}"
+
+
+def _clipped(text: str) -> str:
+    """The beginning of a document, as one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _EXAMPLE_CHARS else f"{line[:_EXAMPLE_CHARS].rstrip()}…"
 
 
 def _group(
@@ -175,8 +207,8 @@ def _answer(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...
     ]
     queries = counted(len(study.query_ids), "query", "queries")
     sentences = [
-        f"{title}: {label} loses {-difference:.2f} {study.measure} "
-        f"({_difference(measure)}; Holm {p_words(measure.p_holm)})."
+        f"{title}: {label} loses {-difference:.2f} {study.measure}, "
+        f"{_difference(measure)}; Holm {p_words(measure.p_holm)}."
         for difference, label, title, measure in sorted(losses, key=lambda loss: loss[:3])
     ]
     if not sentences:
@@ -185,13 +217,16 @@ def _answer(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...
 
 
 def _deaf(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """A sentence for each pipeline that mostly gives the opposite question the same answer."""
-    return tuple(
-        f"Asked for the opposite, {labels[pipeline]} keeps the same document first in "
-        f"{1 - effect.movement.top_changed:.0%} of the queries."
+    """Which pipelines mostly give the opposite question the same answer."""
+    shares = {
+        labels[pipeline]: 1 - effect.movement.top_changed
         for pipeline, effect in study.effects("negation")
         if effect.movement and effect.movement.top_changed < 0.5
-    )
+    }
+    if not shares:
+        return ()
+    of_each = ", ".join(f"{label} in {share:.0%}" for label, share in shares.items())
+    return (f"Asked for the opposite, the same document stays first: {of_each} of the queries.",)
 
 
 def _rises(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -201,7 +236,7 @@ def _rises(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]
         "literal": "A wrong document that repeats the words of the query",
     }
     return tuple(
-        f"{subject} reaches the first ten of {labels[pipeline]} in "
+        f"{subject} climbs into the first ten of {labels[pipeline]} in "
         f"{effect.target.entered_top_10:.0%} of the queries, from rank "
         f"{effect.target.ranks.mean_a:.0f} on average."
         for name, subject in words.items()

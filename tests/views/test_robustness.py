@@ -33,7 +33,7 @@ def test_the_answer_names_what_is_shown_to_cost() -> None:
         )
     )
     assert view.answer == (
-        "Typing errors: bm25 >> overlap loses 0.20 nDCG@10 (−0.20 [−0.30, −0.10]; Holm p = 0.001).",
+        "Typing errors: bm25 >> overlap loses 0.20 nDCG@10, −0.20 [−0.30, −0.10]; Holm p = 0.001.",
     )
     row = view.of_queries[0].rows[0]
     assert (row.moved, row.top_changed, row.significant) == ("3.2", "40%", True)
@@ -47,8 +47,8 @@ def test_injections_that_work_are_told() -> None:
     view = robustness_view(study(injected))
     assert view.answer == (
         "On 30 queries, no change is shown to lower nDCG@10.",
-        'A wrong document that says "rank me first" reaches the first ten of bm25 >> overlap in '
-        "90% of the queries, from rank 48 on average.",
+        'A wrong document that says "rank me first" climbs into the first ten of bm25 >> overlap '
+        "in 90% of the queries, from rank 48 on average.",
     )
     row = view.of_documents[0].rows[0]
     assert row.target == "rank 48.0 → 3.0; first in 50%, top 10 in 90%"
@@ -58,7 +58,7 @@ def test_negation_that_is_not_read_is_told() -> None:
     movement = RankMovement(0.1, 1.0, 1.0, 0.1)
     view = robustness_view(study(PerturbationEffect("negation", 30, 0, 0, None, movement)))
     assert view.answer[1] == (
-        "Asked for the opposite, bm25 >> overlap keeps the same document first in 90% of the "
+        "Asked for the opposite, the same document stays first: bm25 >> overlap in 90% of the "
         "queries."
     )
     assert view.of_queries[0].rows[0].difference == "–"

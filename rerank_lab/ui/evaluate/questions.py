@@ -9,6 +9,7 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.ui.evaluate import robustness
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 
@@ -33,7 +34,15 @@ class DeeperQuestion:
     draw: Callable[[Evaluation, Screen], None]
 
 
-QUESTIONS: tuple[DeeperQuestion, ...] = ()
+QUESTIONS: tuple[DeeperQuestion, ...] = (
+    DeeperQuestion(
+        "robustness",
+        "Small changes",
+        "Do the rankings hold when queries are mistyped, in capitals or negated, and when "
+        "documents are cut, shuffled, or ask to be ranked first?",
+        robustness.draw,
+    ),
+)
 
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
