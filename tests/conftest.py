@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from rerank_lab.testing.postgres_server import PostgresServer, postgres_programs
-from tests import plugins
+from tests import conversions, plugins
 
 # A busy machine is no defect: examples may take as long as they need.
 settings.register_profile("unhurried", deadline=None)
@@ -53,6 +53,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RERANK_LAB_HOME", str(folder))
     monkeypatch.delenv("RERANK_LAB_DATABASE", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_conversions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Packaged models are converted once, for the workers of a run together."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with pytest.MonkeyPatch.context() as patch:
+        conversions.share(run / "conversions", patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import conversions
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = '''
 import os
@@ -75,6 +77,7 @@ class Server:
         self.log = self.home.parent / f"server-{self.port}.log"
         site = self.home.parent / "site"
         _write_plugin(site)
+        conversions.give(self.home)
         environment = os.environ | {
             "RERANK_LAB_HOME": str(self.home),
             "BROWSER_TEST_CALLS": str(self.calls),

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.pipeline.engine import default_engine
+
+# Every run of a page in these tests has a runtime of its own, which reads what each installed package
+# says of itself, to look for components. Once is enough: packages stay while the tests run.
+manifest_scanner.scan_component_manifests = functools.cache(
+    manifest_scanner.scan_component_manifests
+)
 
 FRAME = Path(__file__).resolve().parents[2] / "pages" / "_frame.py"
 
