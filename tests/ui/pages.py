@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from rerank_lab.pipeline.engine import default_engine
 
-# Every run of a page in these tests has a runtime of its own, which reads what each installed package
-# says of itself, to look for components. Once is enough: packages stay while the tests run.
+# Every run of a page in these tests has a runtime of its own, which reads what each installed
+# package says of itself, to look for components. Once is enough: packages stay while tests run.
 manifest_scanner.scan_component_manifests = functools.cache(
     manifest_scanner.scan_component_manifests
 )
