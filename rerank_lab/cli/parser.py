@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from rerank_lab.cli.arena_options import add_arena_actions
 from rerank_lab.cli.labels import add_label_actions
+from rerank_lab.cli.load_options import add_load
 from rerank_lab.cli.options import (
     CommandParser,
     add_corpus,
@@ -33,6 +34,7 @@ COMMANDS = {
     "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
     "robustness": ("robustness", "robustness"),
+    "load": ("load", "load"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "labels": ("labels", "labels"),
@@ -112,6 +114,7 @@ def _parser() -> CommandParser:
     add_robustness(
         add("robustness", "Change queries and documents a little, and see which rankings hold.")
     )
+    add_load(add("load", "Latency and throughput under load, and the largest load that is kept."))
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)

@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from rerank_lab.core.context import Context
+from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.evaluation.load.run import DEFAULT_PLAN, LoadPlan, measure_load
+from rerank_lab.evaluation.load.address import address_call
+from rerank_lab.evaluation.load.run import DEFAULT_PLAN, LoadPlan, measure_call, measure_load
 from rerank_lab.evaluation.load.study import LOAD, LoadStudy
 from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.jobs.keys import JobKey
@@ -25,12 +27,14 @@ from rerank_lab.services.session import Bound, Session
 class LoadRequest:
     """Measure a pipeline under load, with the queries of a corpus.
 
-    The study is kept with the experiment of that id; with "" it is kept nowhere.
+    The study is kept with the experiment of that id; with "" it is kept nowhere. `limit` takes only
+    the first so many queries, which are asked in turn, again and again.
     """
 
     pipeline: PipelineSpec
     plan: LoadPlan = DEFAULT_PLAN
     experiment_id: str = ""
+    limit: int | None = None
 
 
 def run(request: LoadRequest, corpus: Corpus, ctx: Context, engine: Engine) -> LoadStudy:
@@ -40,11 +44,32 @@ def run(request: LoadRequest, corpus: Corpus, ctx: Context, engine: Engine) -> L
         InvalidInput, Cancelled, LabError: as `measure_load`.
     """
     pipeline = Pipeline(request.pipeline)
-    study = measure_load(pipeline, request.plan, corpus, corpus.queries, ctx, engine)
+    queries = corpus.queries[: request.limit]
+    study = measure_load(pipeline, request.plan, corpus, queries, ctx, engine)
     if request.experiment_id:
         asked = {"pipeline": study.pipeline, "plan": msgspec.to_builtins(request.plan)}
         save_study(request.experiment_id, LOAD, asked, study.to_json(), engine.home)
     return study
+
+
+def run_address(
+    address: str, plan: LoadPlan, corpus: Corpus, depth: int, ctx: Context, key: str = ""
+) -> LoadStudy:
+    """Measure the rerank API at an address with `depth` documents a query, evenly spaced.
+
+    Raises:
+        InvalidInput: The plan, the address, or a corpus without queries or documents.
+        Cancelled: Nothing is kept of what was measured by then.
+    """
+    if not corpus.queries or not corpus.documents:
+        raise InvalidInput(
+            f"{corpus.name!r} has no queries or no documents to send.",
+            hint="Choose a corpus that has both.",
+        )
+    step = max(1, len(corpus.documents) // depth)
+    documents = corpus.documents[::step][:depth]
+    call = address_call(address, corpus.queries, documents, key)
+    return measure_call(plan, call, address, ctx)
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,9 @@ class PipelineTarget:
             trace = result.trace
             ok = result.ranking is not None and result.status.answered
             error = "" if result.error is None else result.error.message
-            return Answer(ok, trace.documents, trace.tokens_in + trace.tokens_out, error)
+            reranked = sum(stage.trace.documents for stage in result.stages[1:])
+            documents = reranked or (len(result.ranking) if result.ranking is not None else 0)
+            return Answer(ok, documents, trace.tokens_in + trace.tokens_out, error)
 
         return answer
 

@@ -12,6 +12,7 @@ from rerank_lab.components.registry import current_spec
 LOAD = "load"
 """The kind of these studies."""
 Arrivals = Literal["poisson", "fixed"]
+ARRIVALS: tuple[Arrivals, ...] = ("poisson", "fixed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.ui.evaluate import robustness
+from rerank_lab.ui.evaluate import load, robustness
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 
@@ -41,6 +41,13 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "Do the rankings hold when queries are mistyped, in capitals or negated, and when "
         "documents are cut, shuffled, or ask to be ranked first?",
         robustness.draw,
+    ),
+    DeeperQuestion(
+        "load",
+        "Latency under load",
+        "How fast is it when queries arrive whether or not the last one is answered, and how many "
+        "a second can it take?",
+        load.draw,
     ),
 )
 

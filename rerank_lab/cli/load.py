@@ -1,0 +1,74 @@
+"""`rerank-lab load`: a pipeline, or a server at an address, under load."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from rerank_lab.cli.limits import job_context
+from rerank_lab.cli.output import Output
+from rerank_lab.cli.reading import open_collection
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.evaluation.load.run import LoadPlan
+from rerank_lab.evaluation.load.study import LoadStudy
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import pipelines
+from rerank_lab.services import load as loads
+from rerank_lab.services.load import LoadRequest
+from rerank_lab.views import load as views
+
+
+def load(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure each pipeline, or the address, one after the other."""
+    specs = [pipeline.spec for pipeline in pipelines(arguments.pipelines)]
+    if bool(specs) == bool(arguments.address):
+        raise InvalidInput(
+            "Give pipelines with -p, or an address with --address.", hint="Exactly one of them."
+        )
+    engine = default_engine()
+    corpus = open_collection(arguments)
+    ctx = job_context(arguments, output, engine)
+    plan = _plan(arguments)
+    if arguments.address:
+        key = os.environ.get(arguments.key_variable, "") if arguments.key_variable else ""
+        studies = [loads.run_address(arguments.address, plan, corpus, arguments.depth, ctx, key)]
+    else:
+        studies = [
+            loads.run(
+                LoadRequest(spec, plan, arguments.experiment, arguments.limit), corpus, ctx, engine
+            )
+            for spec in specs
+        ]
+    if output.as_json:
+        output.json({"studies": [study.to_json() for study in studies]})
+        return 0
+    for study in studies:
+        _print(study, output)
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> LoadPlan:
+    return LoadPlan(
+        rate=arguments.rate,
+        seconds=arguments.seconds,
+        workers=arguments.workers,
+        arrivals=arguments.arrivals,
+        seed=arguments.seed,
+        bound=arguments.p95,
+        tries=arguments.tries,
+        by_core=arguments.by_core,
+    )
+
+
+def _print(study: LoadStudy, output: Output) -> None:
+    output.line(study.pipeline)
+    output.line(views.load_sentence(study))
+    output.table([views.HEADINGS, *views.step_rows(study)], right=range(len(views.HEADINGS)))
+    for line in (views.start_line(study), *views.throughput_lines(study)):
+        if line:
+            output.line(line)
+    output.line(views.conditions_line(study))
+    output.line(views.machine_line(study.machine))
+    for note in views.load_notes(study):
+        output.line(note)
+    output.line()

@@ -1,0 +1,77 @@
+"""Options of `rerank-lab load` and of what it costs."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from rerank_lab.cli.options import (
+    CommandParser,
+    add_corpus,
+    add_judged,
+    add_specs,
+    amount,
+    positive,
+)
+
+_TIME = re.compile(r"(\d+\.?\d*|\.\d+)\s*(ms|s|)")
+
+
+def short_time(text: str) -> float:
+    """Seconds of `300ms`, `0.3s` or `0.3`, for `type=`."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None or not float(match[1]):
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 300ms or 1.5s")
+    return float(match[1]) / (1000 if match[2] == "ms" else 1)
+
+
+short_time.__name__ = "time"
+
+
+def add_load(parser: CommandParser) -> None:
+    """The options of the command."""
+    add_corpus(parser)
+    add_specs(parser, required=False)
+    parser.add_argument(
+        "--address",
+        metavar="URL",
+        default="",
+        help="measure the rerank API at this address in place of pipelines: each query is posted "
+        "with --depth documents of the corpus",
+    )
+    parser.add_argument("--depth", type=positive, default=50, metavar="N", help="default: 50")
+    parser.add_argument(
+        "--key-variable",
+        default="",
+        metavar="NAME",
+        help="with --address: the environment variable whose value is sent as a bearer token",
+    )
+    parser.add_argument(
+        "--rate", type=amount, default=5.0, metavar="N", help="queries a second (default: 5)"
+    )
+    parser.add_argument(
+        "--seconds", type=amount, default=20.0, metavar="S", help="for each rate (default: 20)"
+    )
+    parser.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="answered at once (default: 1)"
+    )
+    parser.add_argument(
+        "--arrivals", choices=("poisson", "fixed"), default="poisson", help="default: poisson"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the arrivals")
+    parser.add_argument(
+        "--p95",
+        type=short_time,
+        metavar="TIME",
+        help="look for the largest rate that keeps p95 within this, such as 300ms",
+    )
+    parser.add_argument(
+        "--tries", type=int, default=6, metavar="N", help="further rates with --p95 (default: 6)"
+    )
+    parser.add_argument(
+        "--by-core", action="store_true", help="throughput with models on 1, 2, 4, ... threads"
+    )
+    parser.add_argument(
+        "--experiment", default="", metavar="ID", help="keep the study with this experiment"
+    )
+    add_judged(parser)

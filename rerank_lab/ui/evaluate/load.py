@@ -1,0 +1,159 @@
+"""Evaluate's question "How fast under load?": what to measure, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from rerank_lab.charts import load as charts
+from rerank_lab.core.errors import LabError
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.load.run import DEFAULT_PLAN, LoadPlan
+from rerank_lab.evaluation.load.study import ARRIVALS, LoadStudy
+from rerank_lab.jobs.table import JobState
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services import load
+from rerank_lab.services.cost_estimates import calls_out
+from rerank_lab.services.load import LoadRequest
+from rerank_lab.ui.evaluate.on_screen import corpus_of
+from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.state import Screen
+from rerank_lab.ui.shared.visitor import session
+from rerank_lab.ui.shared.waiting import running, watch
+from rerank_lab.views import load as views
+from rerank_lab.views.evaluate import pipeline_labels
+
+_PIPELINE = "load_of"
+"""The parameter of the link for the pipeline."""
+
+
+def draw(evaluation: Evaluation, _: Screen) -> None:
+    """The choices, the job while it is at work, and the newest study of the pipeline."""
+    labels = pipeline_labels(evaluation.design.pipelines)[0]
+    spec = _pipeline(evaluation, labels)
+    jobs = load.jobs_of(evaluation.id, session())
+    job = running(jobs)
+    if job is not None:
+        watch(job)
+        st.caption("You may leave. What else runs on this machine meanwhile makes it slower.")
+    else:
+        _choices(evaluation, spec)
+        last = next(reversed(jobs), None)
+        if last is not None and last.state is JobState.FAILED and last.error is not None:
+            parts.error_card(last.error, key="load_job")
+    study = views.newest_by_pipeline(load.load_studies(evaluation.id, resources.engine().home)).get(
+        spec
+    )
+    if study is not None:
+        _answer(study)
+
+
+def _pipeline(evaluation: Evaluation, labels: dict[str, str]) -> str:
+    specs = evaluation.design.pipelines
+    linked = st.query_params.get(_PIPELINE, "")
+    spec = st.selectbox(
+        "Pipeline",
+        specs,
+        index=specs.index(linked) if linked in specs else 0,
+        format_func=lambda one: labels[one],
+        key=f"load_pipeline_{evaluation.id}",
+    )
+    st.query_params[_PIPELINE] = spec
+    return str(spec)
+
+
+def _choices(evaluation: Evaluation, spec: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="load_choices"):
+        rate = st.number_input(
+            "Queries a second", 0.01, 1000.0, DEFAULT_PLAN.rate, key="load_rate", width=140
+        )
+        workers = st.number_input(
+            "Workers", 1, 64, 1, key="load_workers", width=110, help="Queries answered at once."
+        )
+        seconds = st.number_input(
+            "Seconds a rate", 1.0, 600.0, DEFAULT_PLAN.seconds, key="load_seconds", width=130
+        )
+        bound = st.number_input(
+            "p95 within, ms",
+            1,
+            600_000,
+            value=None,
+            key="load_bound",
+            width=140,
+            placeholder="no bound",
+            help="With a bound, up to six more rates are tried for the largest that keeps it.",
+        )
+        arrivals = st.selectbox(
+            "Arrivals",
+            ARRIVALS,
+            format_func=lambda kind: "at random" if kind == "poisson" else "regular",
+            key="load_arrivals",
+            width=130,
+        )
+        by_core = st.toggle("By core", key="load_by_core", help="Throughput on 1, 2, 4 threads.")
+        pressed = st.button(
+            "Measure", type="primary", key="load_start", icon=":material/play_arrow:"
+        )
+    plan = replace(
+        DEFAULT_PLAN,
+        rate=float(rate),
+        workers=int(workers),
+        seconds=float(seconds),
+        bound=None if bound is None else bound / 1000,
+        arrivals=arrivals,
+        by_core=by_core,
+    )
+    if _asks_provider(spec):
+        rates = 1 if plan.bound is None else 1 + plan.tries
+        queries = round(plan.rate * plan.seconds)
+        st.caption(
+            f":material/cloud: This asks a provider for each query: {queries:,} at the rate above"
+            + (f", and more at up to {rates - 1} other rates." if rates > 1 else ".")
+        )
+    if pressed:
+        _start(evaluation, spec, plan)
+
+
+def _asks_provider(spec: str) -> bool:
+    try:
+        return calls_out(Pipeline(spec).spec)
+    except LabError:
+        return False
+
+
+def _start(evaluation: Evaluation, spec: str, plan: LoadPlan) -> None:
+    corpus = corpus_of(evaluation)
+    if corpus is None:
+        st.warning("The corpus of this evaluation is not here as it was, so nothing can be asked.")
+        return
+    try:
+        load.start(LoadRequest(Pipeline(spec).spec, plan, evaluation.id), corpus, session())
+    except LabError as error:
+        parts.error_card(error, key="load_plan")
+        return
+    st.rerun()
+
+
+def _answer(study: LoadStudy) -> None:
+    st.markdown(f"**{parts.literal(views.load_sentence(study))}**")
+    if len(study.steps) > 1:
+        st.plotly_chart(
+            charts.rate_chart(study, parts.theme()),
+            key="load_rates",
+            config={"displayModeBar": False},
+        )
+    st.plotly_chart(
+        charts.spread_chart(study, parts.theme()),
+        key="load_spread",
+        config={"displayModeBar": False},
+    )
+    rows = views.step_rows(study)
+    columns = zip(views.HEADINGS, zip(*rows, strict=True), strict=True)
+    st.dataframe({heading: list(cells) for heading, cells in columns}, hide_index=True)
+    lines = [views.start_line(study), *views.throughput_lines(study)]
+    st.markdown("  \n".join(parts.literal(line) for line in lines if line))
+    for note in views.load_notes(study):
+        st.caption(f":material/info: {parts.literal(note)}")
+    st.caption(parts.literal(views.conditions_line(study)))
+    st.caption(f":material/memory: {parts.literal(views.machine_line(study.machine))}")
