@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rerank_lab.charts.figures import Theme, template
@@ -40,8 +41,16 @@ def rate_chart(study: LoadStudy, theme: Theme) -> Any:
         figure.add_hline(
             y=study.bound,
             line={"color": theme.text, "dash": "dash", "width": 1},
-            annotation={"text": "bound", "font": {"color": theme.text}},
-            annotation_position="top left",
+        )
+        figure.add_annotation(
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=math.log10(study.bound),  # on an axis of powers, notes stand at exponents
+            yanchor="bottom",
+            text="bound of p95",
+            showarrow=False,
+            font={"color": theme.text, "size": 12},
         )
     _axes(figure, theme, "Queries a second", "Seconds")
     figure.update_yaxes(type="log", dtick=1)

@@ -130,7 +130,7 @@ def conditions_line(study: LoadStudy) -> str:
     """How it was measured, in one line."""
     how = "at random moments (Poisson)" if study.arrivals == "poisson" else "at equal distances"
     return (
-        f"{study.seconds:g} s a rate, queries due {how}, {counted(study.workers, 'worker')}, seed "
+        f"{study.seconds:g} s a rate or longer, queries due {how}, {counted(study.workers, 'worker')}, seed "
         f"{study.seed}; latency from the moment a query is due, the first tenth left out."
     )
 
@@ -149,7 +149,10 @@ def load_notes(study: LoadStudy) -> list[str]:
         notes.append(f"A free worker began up to {seconds(max(late))} late: that is in the times.")
     unsure = any(step.p95 is not None and step.p95.low is None for step in study.steps)
     if unsure:
-        notes.append("Without an interval: too few queries were answered, or some were given up.")
+        notes.append(
+            "Where there is no interval, fewer than 20 queries were answered or some were given "
+            "up. Such a rate is not taken to keep the bound."
+        )
     failed = sum(step.failed for step in study.steps)
     if failed:
         reasons = "; ".join(study.errors)

@@ -15,7 +15,7 @@ from rerank_lab.evaluation.load.study import LoadStudy
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from tests.cli.conftest import fail_json, run_json
 
-FAST = ("--rate", "40", "--seconds", "0.3")
+FAST = ("--rate", "80", "--seconds", "0.5")
 
 
 class _Rerank(BaseHTTPRequestHandler):

@@ -59,7 +59,7 @@ def test_what_makes_the_numbers_doubtful_is_said() -> None:
     busy = replace(STUDY, machine=Machine("", 2, 7.5), steps=(step(5.0, 0.2, low=None),))
     notes = " ".join(load_notes(busy))
     assert "busy with other work (7.5" in notes
-    assert "too few queries" in notes
+    assert "fewer than 20 queries" in notes
     assert "no GPU" in machine_line(busy.machine)
 
 

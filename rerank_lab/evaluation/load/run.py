@@ -27,6 +27,8 @@ TRIES = 6
 """Rates that the search for the largest load may measure beside the one asked for."""
 MOST_QUERIES = 200_000
 """Queries of one rate, at most."""
+_ENOUGH = 40
+"""Queries that a rate is measured by where three times the stated time allows it."""
 _WARM_QUERIES, _WARM_S = 20, 5.0
 _SATURATED_S = 5.0
 
@@ -35,7 +37,7 @@ _SATURATED_S = 5.0
 class LoadPlan:
     """What to measure.
 
-    Queries arrive at `rate` a second for `seconds`, and `workers` are answered at once. With a
+    Queries arrive at `rate` a second for `seconds` (see `seconds_at`), and `workers` are answered at once. With a
     `bound` in seconds on p95, the largest rate that keeps it is looked for. `by_core` measures the
     throughput for each number of threads.
     """
@@ -69,6 +71,10 @@ class LoadPlan:
                 f"{self.rate * self.seconds:,.0f} queries are too many for one study.",
                 hint=f"Up to {MOST_QUERIES:,} are measured: take a lower rate or less time.",
             )
+
+    def seconds_at(self, rate: float) -> float:
+        """For how long queries arrive at a rate: longer at low ones, so that enough of them do."""
+        return max(self.seconds, min(_ENOUGH / rate, 3 * self.seconds))
 
     @property
     def grace_s(self) -> float:
@@ -219,13 +225,14 @@ class _Meter:
 
     def _step(self, rate: float) -> LoadStep:
         plan = self.plan
-        moments = schedule(rate, plan.seconds, plan.arrivals, plan.seed)[:MOST_QUERIES]
+        seconds = plan.seconds_at(rate)
+        moments = schedule(rate, seconds, plan.arrivals, plan.seed)[:MOST_QUERIES]
         begin = time.perf_counter()
 
         def checkpoint() -> None:
             self.ctx.checkpoint()
-            past = min(plan.seconds, time.perf_counter() - begin)
-            self.ctx.report(f"{rate:.3g} queries a second", int(past), round(plan.seconds))
+            past = min(seconds, time.perf_counter() - begin)
+            self.ctx.report(f"{rate:.3g} queries a second", int(past), round(seconds))
 
         calls = drive(
             self._noted,
@@ -237,7 +244,7 @@ class _Meter:
         return summarise(
             calls,
             rate,
-            plan.seconds,
+            seconds,
             plan.workers,
             plan.arrivals,
             grace_s=plan.grace_s,

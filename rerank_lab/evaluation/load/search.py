@@ -13,10 +13,18 @@ RESOLUTION = 0.05
 """The search ends when the two rates it stands between are this close, as a share."""
 
 
+FEWEST_ANSWERS = 20
+"""Fewer answers than this have no 95th percentile to speak of."""
+
+
 def keeps(step: LoadStep, bound: float) -> bool:
-    """Whether p95 is at most `bound` seconds, nobody was given up, and at most 1 % failed."""
+    """Whether p95 is at most `bound` seconds, by enough answers, with none given up.
+
+    At most 1 % of the queries may have failed.
+    """
     return (
         step.p95 is not None
+        and step.answered >= FEWEST_ANSWERS
         and not step.p95.at_least
         and step.p95.seconds <= bound
         and not step.unfinished

@@ -137,17 +137,12 @@ def _start(evaluation: Evaluation, spec: str, plan: LoadPlan) -> None:
 
 def _answer(study: LoadStudy) -> None:
     st.markdown(f"**{parts.literal(views.load_sentence(study))}**")
+    figures = [charts.spread_chart(study, parts.theme())]
     if len(study.steps) > 1:
-        st.plotly_chart(
-            charts.rate_chart(study, parts.theme()),
-            key="load_rates",
-            config={"displayModeBar": False},
-        )
-    st.plotly_chart(
-        charts.spread_chart(study, parts.theme()),
-        key="load_spread",
-        config={"displayModeBar": False},
-    )
+        figures.insert(0, charts.rate_chart(study, parts.theme()))
+    for place, column in enumerate(st.columns(len(figures))):
+        bare = {"displayModeBar": False}
+        column.plotly_chart(figures[place], key=f"load_chart_{place}", config=bare)
     rows = views.step_rows(study)
     columns = zip(views.HEADINGS, zip(*rows, strict=True), strict=True)
     st.dataframe({heading: list(cells) for heading, cells in columns}, hide_index=True)

@@ -155,6 +155,8 @@ def test_the_largest_load_is_found_by_halving() -> None:
     assert largest.broken / largest.sustained < 1.06
     assert len(tried) <= 9
     assert [step.rate for step in largest.steps] == sorted(tried)
+    few = summarise(driven(np.arange(9) * 1e6, np.ones(9)), 1, 1.0, 1, "fixed", grace_s=1e9)
+    assert not keeps(few, 1000.0)
     none = largest_load(measure, 0.01, measure(2.0), 16.0, tries=3)
     assert none.sustained is None
 
