@@ -130,8 +130,9 @@ def conditions_line(study: LoadStudy) -> str:
     """How it was measured, in one line."""
     how = "at random moments (Poisson)" if study.arrivals == "poisson" else "at equal distances"
     return (
-        f"{study.seconds:g} s a rate or longer, queries due {how}, {counted(study.workers, 'worker')}, seed "
-        f"{study.seed}; latency from the moment a query is due, the first tenth left out."
+        f"{study.seconds:g} s a rate or longer, queries due {how}, "
+        f"{counted(study.workers, 'worker')}, seed {study.seed}; latency from the moment a "
+        "query is due, the first tenth left out."
     )
 
 

@@ -37,9 +37,9 @@ _SATURATED_S = 5.0
 class LoadPlan:
     """What to measure.
 
-    Queries arrive at `rate` a second for `seconds` (see `seconds_at`), and `workers` are answered at once. With a
-    `bound` in seconds on p95, the largest rate that keeps it is looked for. `by_core` measures the
-    throughput for each number of threads.
+    Queries arrive at `rate` a second for `seconds` (see `seconds_at`), and `workers` are answered
+    at once. With a `bound` in seconds on p95, the largest rate that keeps it is looked for.
+    `by_core` measures the throughput for each number of threads.
     """
 
     rate: float = 5.0
