@@ -46,6 +46,11 @@ class QueryChange:
     difference: float
     documents: tuple[MovedDocument, ...]
 
+    @property
+    def words(self) -> str:
+        """`+0.63`: the difference."""
+        return signed(self.difference)
+
 
 @dataclass(frozen=True, slots=True)
 class QueryHeat:

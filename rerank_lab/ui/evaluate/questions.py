@@ -9,7 +9,7 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.ui.evaluate import load, robustness
+from rerank_lab.ui.evaluate import by_tag, certainty, helps, load, robustness, unjudged
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 
@@ -35,6 +35,30 @@ class DeeperQuestion:
 
 
 QUESTIONS: tuple[DeeperQuestion, ...] = (
+    DeeperQuestion(
+        "helps",
+        "Where it helps and hurts",
+        "Which queries a pipeline answers better or worse, why, and what is left to gain.",
+        helps.draw,
+    ),
+    DeeperQuestion(
+        "tags",
+        "By tag",
+        "Whether another pipeline is better for some kinds of queries.",
+        by_tag.draw,
+    ),
+    DeeperQuestion(
+        "unjudged",
+        "Unjudged documents",
+        "Whether documents that nobody judged could change the winner, and which to judge first.",
+        unjudged.draw,
+    ),
+    DeeperQuestion(
+        "certainty",
+        "How sure is it",
+        "Whether the winner depends on the measure, and what these queries can show.",
+        certainty.draw,
+    ),
     DeeperQuestion(
         "robustness",
         "Small changes",

@@ -1,0 +1,120 @@
+"""How sure the verdict is: other measures, queries that would be needed, claims with a margin."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+
+import streamlit as st
+
+from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.sensitivity import OTHER_MEASURES, Sensitivity, sensitivity
+from rerank_lab.ui.evaluate.on_screen import compared_by, stamp
+from rerank_lab.ui.shared import parts
+from rerank_lab.ui.shared.state import Screen
+from rerank_lab.views import certainty as views
+from rerank_lab.views.evaluate import pipeline_labels
+
+_MARGIN = "margin"
+"""The parameter of the link for the margin."""
+
+
+def draw(evaluation: Evaluation, screen: Screen) -> None:
+    """Sensitivity, claims with a margin, and queries needed."""
+    primary, baseline = compared_by(evaluation)
+    specs = evaluation.design.pipelines
+    labels, brief = (pipeline_labels(specs, brief=one)[0] for one in (False, True))
+    top = st.container(gap="xsmall")
+    measures = st.multiselect(
+        "Measures to look at",
+        list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES])),
+        default=list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES])),
+        key=f"sensitivity_{evaluation.id}",
+        accept_new_options=True,
+        help="From the rankings that were kept: nothing is run again.",
+    )
+    result = _sensitivity(evaluation, primary, tuple(measures) or (primary,), stamp(evaluation))
+    if result is None:
+        top.markdown("This needs two pipelines that answered two judged queries or more.")
+        return
+    top.markdown(f"**{parts.literal(views.sensitivity_sentence(result, brief))}**")
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        views.sensitivity_table(result, brief),
+        hide_index=True,
+        column_config={
+            "Ahead by": number("Ahead by", format="%.3f"),
+            "Least judged": number("Least judged", format="%.0f %%"),
+        },
+        key="sensitivity_table",
+        height=35 * (len(result.winners) + 1) + 3,
+    )
+    st.markdown("**Not worse, or better, by a margin**")
+    margin = _margin()
+    st.dataframe(
+        _claims(evaluation, primary, baseline, margin, labels, stamp(evaluation)),
+        hide_index=True,
+        key="margin_table",
+    )
+    st.caption(
+        "Shown: the 95 % interval and a one-sided test (2.5 %, Holm-corrected over the pipelines) "
+        "agree. Not shown is not refuted."
+    )
+    st.markdown("**Queries that would be needed**")
+    st.dataframe(
+        _needed(evaluation, primary, baseline, labels, stamp(evaluation)),
+        hide_index=True,
+        key="needed_table",
+        placeholder="–",
+    )
+    st.caption(
+        "If the true difference is the one seen here: queries for a test at 5 %, corrected for the "
+        "comparisons made, to find it four times in five."
+    )
+
+
+def _margin() -> float:
+    linked = views.MARGIN
+    with suppress(ValueError):
+        linked = float(st.query_params.get(_MARGIN, ""))
+    margin = st.number_input(
+        "Margin",
+        0.0,
+        1.0,
+        linked if math.isfinite(linked) and 0 <= linked <= 1 else views.MARGIN,
+        0.005,
+        format="%.3f",
+        key="margin_input",
+        width=160,
+    )
+    if margin == views.MARGIN:
+        st.query_params.pop(_MARGIN, None)
+    else:
+        st.query_params[_MARGIN] = f"{margin:g}"
+    return margin
+
+
+@st.cache_data(max_entries=16, show_spinner="Measuring the kept rankings")
+def _sensitivity(
+    _evaluation: Evaluation, primary: str, measures: tuple[str, ...], stamp: str
+) -> Sensitivity | None:
+    return sensitivity(_evaluation, primary, measures)
+
+
+@st.cache_data(max_entries=16, show_spinner="Testing")
+def _claims(
+    _evaluation: Evaluation,
+    primary: str,
+    baseline: str,
+    margin: float,
+    labels: dict[str, str],
+    stamp: str,
+) -> dict[str, list[object]]:
+    return views.margin_table(_evaluation, primary, baseline, margin, labels)
+
+
+@st.cache_data(max_entries=16, show_spinner="Testing")
+def _needed(
+    _evaluation: Evaluation, primary: str, baseline: str, labels: dict[str, str], stamp: str
+) -> dict[str, list[object]]:
+    return views.needed_table(_evaluation, primary, baseline, labels)
