@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rerank_lab.charts.figures import Theme, escaped, pipeline_colour, template
@@ -10,7 +11,7 @@ from rerank_lab.evaluation.by_tag import ByTag
 from rerank_lab.views.text import shorten
 from rerank_lab.views.where_it_helps import QueryHeat
 
-_NAMED_UP_TO = 40
+_NAMED_UP_TO = 60
 """Queries up to which each row of the heat map is named."""
 _TALLEST = 640
 
@@ -38,7 +39,7 @@ def query_heat_chart(heat: QueryHeat, theme: Theme) -> Any:
         )
     )
     figure.update_layout(template(theme))
-    height = 60 + 19 * len(names) if named else _TALLEST
+    height = 60 + 17 * len(names) if named else _TALLEST
     figure.update_layout(height=max(160, height), margin={"l": 8, "r": 8, "t": 8, "b": 8})
     figure.update_xaxes(
         side="top", tickvals=columns, ticktext=[escaped(label) for label in heat.labels],
@@ -55,10 +56,11 @@ def query_heat_chart(heat: QueryHeat, theme: Theme) -> Any:
 def tag_chart(
     result: ByTag, labels: Mapping[str, str], colours: Mapping[str, int], theme: Theme
 ) -> Any:
-    """The difference of each pipeline to the baseline on each tag, with its interval."""
+    """Each pipeline against the baseline on each tag of two queries or more, with intervals."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    result = replace(result, tags=tuple(tag for tag in result.tags if tag.queries > 1))
     specs = dict.fromkeys(one.b for tag in result.tags for one in tag.comparisons)
     for place, spec in enumerate(specs):
         shift = 0.6 * ((place + 0.5) / len(specs) - 0.5)

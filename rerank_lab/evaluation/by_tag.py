@@ -127,9 +127,13 @@ class WeightedMean:
 
 
 def groups_of(evaluation: Evaluation) -> tuple[TagGroup, ...]:
-    """The groups of the queries that all pipelines answered, without queries that were not."""
+    """The groups of the queries that all pipelines answered; first those that can say something.
+
+    That is, those with two tags that have enough queries.
+    """
     common = set(evaluation.common)
-    return tag_groups([query for query in evaluation.design.queries if query.id in common])
+    groups = tag_groups([query for query in evaluation.design.queries if query.id in common])
+    return tuple(sorted(groups, key=lambda group: _large_tags(group) < 2))
 
 
 def by_tag(
@@ -252,6 +256,10 @@ def weighted_means(
 def column_weights(evaluation: Evaluation) -> dict[str, float]:
     """The weights that the queries bring along in a column `weight`; {} without one."""
     return own_weights(evaluation.design.queries)
+
+
+def _large_tags(group: TagGroup) -> int:
+    return sum(len(query_ids) >= ENOUGH for query_ids in group.tags.values())
 
 
 def _weighted(

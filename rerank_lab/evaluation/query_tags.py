@@ -28,6 +28,7 @@ _LEAST_SHARE = 3
 _TAG_CHARS = 60
 _LENGTHS = ((2, "1 to 2 words"), (5, "3 to 5 words"), (10, "6 to 10 words"))
 _LONGER = "11 words or more"
+_BETWEEN = re.compile("[,;]")
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Scripts that put no space between words: Thai, Lao, Khmer, Japanese, Chinese."""
@@ -84,7 +85,7 @@ def grouping_columns(query: Query) -> dict[str, Any]:
         if name in (FREQUENCY, WEIGHT):
             columns |= {name: number} if (number := _number(value)) else {}
         elif tags := _values(value):
-            columns[name] = list(tags) if isinstance(value, list | tuple) else tags[0]
+            columns[name] = tags[0] if len(tags) == 1 else list(tags)
     return columns
 
 
@@ -115,7 +116,10 @@ def _traffic(queries: Sequence[Query]) -> TagGroup:
 
 
 def _values(value: object) -> tuple[str, ...]:
-    """The tags in a column's value: a word, a number, or a list of them; () for anything else."""
+    """The tags in a column's value: a number, words parted by commas or semicolons, or a list.
+
+    () for anything else, and for text that is too long to be tags.
+    """
     if isinstance(value, bool):
         return ("yes" if value else "no",)
     if isinstance(value, list | tuple):
@@ -123,8 +127,10 @@ def _values(value: object) -> tuple[str, ...]:
             tag for one in value if not isinstance(one, list | tuple) for tag in _values(one)
         )
     if isinstance(value, str | int | float):
-        text = str(value).strip()
-        return (text,) if 0 < len(text) <= _TAG_CHARS else ()
+        text = str(value)
+        if len(text) > _TAG_CHARS:
+            return ()
+        return tuple(tag for part in _BETWEEN.split(text) if (tag := part.strip()))
     return ()
 
 

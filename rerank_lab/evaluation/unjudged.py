@@ -19,7 +19,7 @@ from rerank_lab.core.types import Qrels, Ranking
 from rerank_lab.evaluation.experiments.evaluation import JUDGING_DEPTH, Evaluation
 from rerank_lab.evaluation.first_stage import common_rankings
 from rerank_lab.evaluation.measure_names import cutoff_of
-from rerank_lab.evaluation.measures import measure
+from rerank_lab.evaluation.measures import average, measure
 from rerank_lab.evaluation.statistics import Settings
 
 IRRELEVANT, RELEVANT, CONDENSED = "irrelevant", "relevant", "condensed"
@@ -32,17 +32,17 @@ Rankings = Mapping[str, Ranking]
 
 @dataclass(frozen=True, slots=True)
 class PipelineBounds:
-    """One pipeline: `low` with its unjudged documents irrelevant, `high` with its own relevant.
+    """The mean of one pipeline at worst and at best.
 
-    `condensed` is measured without unjudged documents; `judged` is the share of its first k that is
-    judged.
+    At worst, its own unjudged documents are irrelevant and those of others relevant, for each query
+    where that costs it; at best its own are relevant, where that helps (a relevant document far
+    down can lower nDCG). `judged` is Judged@k: the share of its first k that is judged.
     """
 
     pipeline: str
     judged: float
     low: float
     high: float
-    condensed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,10 @@ def unjudged_bounds(evaluation: Evaluation, primary: str = "") -> UnjudgedBounds
     if not tops.rankings:
         return None
     every = tops.unjudged(tops.rankings)
-    low = {spec: tops.mean(spec) for spec in tops.rankings}
-    high = {spec: tops.mean(spec, tops.unjudged([spec])) for spec in tops.rankings}
-    condensed = {spec: tops.condensed(spec) for spec in tops.rankings}
     scenarios = (
-        Scenario(IRRELEVANT, low),
+        Scenario(IRRELEVANT, {spec: tops.mean(spec) for spec in tops.rankings}),
         Scenario(RELEVANT, {spec: tops.mean(spec, every) for spec in tops.rankings}),
-        Scenario(CONDENSED, condensed),
+        Scenario(CONDENSED, {spec: tops.condensed(spec) for spec in tops.rankings}),
     )
     leader = scenarios[0].winner
     return UnjudgedBounds(
@@ -154,10 +151,7 @@ def unjudged_bounds(evaluation: Evaluation, primary: str = "") -> UnjudgedBounds
         tops.grade,
         len(tops.qrels),
         sum(map(len, every.values())),
-        tuple(
-            PipelineBounds(spec, tops.judged(spec), low[spec], high[spec], condensed[spec])
-            for spec in tops.rankings
-        ),
+        tuple(tops.bounds(spec, every) for spec in tops.rankings),
         scenarios,
         tuple(spec for spec in tops.rankings if spec != leader and tops.overtakes(spec, leader)),
     )
@@ -240,15 +234,31 @@ class _Tops:
             for query_id, grades in self.qrels.items()
         }
 
-    def judged(self, spec: str) -> float:
-        """Judged@k: the share of the first k that is judged, mean over queries."""
-        name = f"Judged@{self.depth}"
-        return measure(self.qrels, self.rankings[spec], [name]).measures[name]
+    def bounds(self, spec: str, every: _Pairs) -> PipelineBounds:
+        """A pipeline at worst and at best; `every` are the unjudged documents of all pipelines."""
+        own = self.unjudged([spec])
+        others = {query_id: every[query_id] - own[query_id] for query_id in self.qrels}
+        now, best, worst = (self.values(spec, relevant) for relevant in ({}, own, others))
+        low = {query_id: min(value, worst[query_id]) for query_id, value in now.items()}
+        high = {query_id: max(value, best[query_id]) for query_id, value in now.items()}
+        judged = f"Judged@{self.depth}"
+        share = measure(self.qrels, self.rankings[spec], [judged]).measures[judged]
+        return PipelineBounds(spec, share, self._mean(low), self._mean(high))
+
+    def values(self, spec: str, relevant: _Pairs) -> dict[str, float]:
+        """By query, the value of a pipeline if these documents were relevant too."""
+        qrels = self._with(relevant)
+        per_query = measure(qrels, self.rankings[spec], [self.name]).per_query
+        return {query_id: row[self.name] for query_id, row in per_query.items()}
 
     def mean(self, spec: str, relevant: _Pairs | None = None) -> float:
         """The mean of a pipeline if these documents were relevant too."""
-        qrels = self._with(relevant or {})
-        return measure(qrels, self.rankings[spec], [self.name]).measures[self.name]
+        return self._mean(self.values(spec, relevant or {}))
+
+    def _mean(self, values: Mapping[str, float]) -> float:
+        return average({q: {self.name: value} for q, value in values.items()}, [self.name])[
+            self.name
+        ]
 
     def condensed(self, spec: str) -> float:
         """The mean of a pipeline whose unjudged documents are taken out."""
@@ -259,14 +269,24 @@ class _Tops:
         return measure(self.qrels, rankings, [self.name]).measures[self.name]
 
     def overtakes(self, challenger: str, leader: str) -> bool:
-        """Whether it is ahead if just the unjudged documents that it places higher are relevant."""
+        """Whether it is ahead if unjudged documents that it places higher are relevant.
+
+        For each query all of them or none, whichever suits it more.
+        """
         relevant = {
             query_id: frozenset(
                 d for d in unjudged if self._higher(query_id, d, challenger, leader)
             )
             for query_id, unjudged in self.unjudged([challenger]).items()
         }
-        return self.mean(challenger, relevant) > self.mean(leader, relevant)
+        now, then = (
+            {q: mine[q] - theirs[q] for q in mine}
+            for mine, theirs in (
+                (self.values(challenger, case), self.values(leader, case))
+                for case in ({}, relevant)
+            )
+        )
+        return sum(max(now[query_id], then[query_id]) for query_id in now) > _TIED
 
     def effects(self, leader: str, challenger: str) -> list[DecidingDocument]:
         """Each unjudged document that the challenger places higher, and its effect if relevant.

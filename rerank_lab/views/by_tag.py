@@ -13,7 +13,8 @@ from rerank_lab.views.evaluate import ALPHA, interval
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.results_table import p_words, signed
 
-FEW = "too few to say"
+FEW = "few"
+_NAMED_TAGS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def few_words(result: ByTag) -> str:
     few = [tag for tag in result.tags if not tag.enough]
     words = []
     if few:
-        names = ", ".join(f"{tag.tag} ({tag.queries:,})" for tag in few)
+        names = ", ".join(f"{tag.tag} ({tag.queries:,})" for tag in few[:_NAMED_TAGS])
+        names += f" and {len(few) - _NAMED_TAGS} more" if len(few) > _NAMED_TAGS else ""
         words.append(f"Fewer than {ENOUGH} queries say hardly anything: {names}.")
     if result.untagged:
         words.append(f"{counted(result.untagged, 'query has', 'queries have')} no tag of it.")

@@ -30,11 +30,11 @@ def sensitivity_sentence(result: Sensitivity, labels: Mapping[str, str]) -> str:
     count, others = len(result.winners), result.others
     if not others:
         return f"{winner} wins by all {counted(count, 'measure')} looked at."
-    names = ", ".join(f"{one.measure} ({labels[one.winner]})" for one in others)
-    sentence = (
-        f"{winner} wins by {count - len(others):,} of {counted(count, 'measure')}; another wins by "
-        f"{names}."
-    )
+    by_winner: dict[str, list[str]] = {}
+    for one in others:
+        by_winner.setdefault(one.winner, []).append(one.measure)
+    names = "; ".join(f"{labels[spec]} by {', '.join(m)}" for spec, m in by_winner.items())
+    sentence = f"{winner} wins by {count - len(others):,} of {counted(count, 'measure')}; {names}."
     if not result.contradicting:
         return f"{sentence} By none of those is {winner} shown to be worse."
     against_it = ", ".join(one.measure for one in result.contradicting)
@@ -44,15 +44,17 @@ def sensitivity_sentence(result: Sensitivity, labels: Mapping[str, str]) -> str:
 def sensitivity_table(result: Sensitivity, labels: Mapping[str, str]) -> dict[str, list[object]]:
     """A row a measure: winner, lead, who cannot be told from it, and how much is judged."""
     rows = result.winners
-    return {
+    table: dict[str, list[object]] = {
         "Measure": [row.measure for row in rows],
         "Winner": [labels[row.winner] for row in rows],
         "Ahead by": [row.lead for row in rows],
         "Not shown to differ": [_rest(row, labels) for row in rows],
-        "Least judged": [100 * row.judged for row in rows],
-        "Judged at": [f"top {row.judging_depth}" for row in rows],
-        "Fewer candidates": [", ".join(labels[spec] for spec in row.beyond) for row in rows],
+        "Judged, at least": [f"{row.judged:.0%} of the top {row.judging_depth}" for row in rows],
     }
+    if any(row.beyond for row in rows):
+        fewer = [", ".join(labels[spec] for spec in row.beyond) for row in rows]
+        table["Too few candidates for it"] = list(fewer)
+    return table
 
 
 def needed_table(

@@ -37,8 +37,8 @@ def unjudged_sentence(bounds: UnjudgedBounds, labels: Mapping[str, str]) -> str:
     if len(bounds.pipelines) == 1:
         only = bounds.pipelines[0]
         return (
-            f"{winner} has {only.low:.3f} {bounds.measure} if its unjudged documents are "
-            f"irrelevant, and {only.high:.3f} if they are relevant."
+            f"{winner} reaches {only.low:.3f} to {only.high:.3f} {bounds.measure}, whatever its "
+            "unjudged documents are."
         )
     if bounds.winner_changes:
         parts = [f"{labels[one.winner]} {_READINGS[one.name]}" for one in bounds.scenarios]
@@ -46,35 +46,37 @@ def unjudged_sentence(bounds: UnjudgedBounds, labels: Mapping[str, str]) -> str:
     if bounds.threats:
         names = " and ".join(labels[spec] for spec in bounds.threats)
         return (
-            f"{winner} wins in all three readings, but {names} would be ahead if just the unjudged "
+            f"{winner} wins in all three readings, but {names} would be ahead if just unjudged "
             "documents that it places higher were relevant."
         )
     return (
-        f"{winner} wins whatever is unjudged: also if just those unjudged documents were relevant "
-        "that another pipeline places higher."
+        f"{winner} wins in all three readings, and still if just unjudged documents that another "
+        "pipeline places higher were relevant."
     )
 
 
 def unjudged_line(bounds: UnjudgedBounds) -> str:
     """How much is unjudged, how deep, and what "relevant" stands for."""
+    unjudged = counted(bounds.unjudged, "document is", "documents are")
     return (
-        f"{counted(bounds.unjudged, 'document')} in some top {bounds.depth} of "
-        f"{counted(bounds.queries, 'query', 'queries')} are unjudged. “Relevant” means grade "
-        f"{bounds.grade}, the highest that these judgments hold."
+        f"{unjudged} unjudged in the top {bounds.depth} of "
+        f"{counted(bounds.queries, 'query', 'queries')}. “Relevant” means grade {bounds.grade}, "
+        "the highest that these judgments hold."
     )
 
 
 def bounds_table(bounds: UnjudgedBounds, labels: Mapping[str, str]) -> dict[str, list[object]]:
     """A row a pipeline: Judged@k, and its mean in each reading."""
-    relevant = next(one for one in bounds.scenarios if one.name == RELEVANT)
+    irrelevant, relevant, condensed = bounds.scenarios
     rows = bounds.pipelines
     return {
         "Pipeline": [labels[row.pipeline] for row in rows],
         f"Judged@{bounds.depth}": [100 * row.judged for row in rows],
-        "All irrelevant": [row.low for row in rows],
-        "Judged only": [row.condensed for row in rows],
+        "All irrelevant": [irrelevant.means[row.pipeline] for row in rows],
         "All relevant": [relevant.means[row.pipeline] for row in rows],
-        "Only its own relevant": [row.high for row in rows],
+        "Judged only": [condensed.means[row.pipeline] for row in rows],
+        "Lowest": [row.low for row in rows],
+        "Highest": [row.high for row in rows],
     }
 
 

@@ -137,12 +137,11 @@ def headroom_view(evaluation: Evaluation, primary: str) -> tuple[str, tuple[Head
         return "", ()
     labels = pipeline_labels(evaluation.design.pipelines, brief=True)[0]
     best = max(rows, key=lambda row: row.reached)
-    limit = max(best.gap, best.missed)
-    blame = "the order" if limit == best.gap else "the first stage"
     sentence = (
         f"{labels[best.pipeline]} reaches {best.reached:.2f} {best.measure}; the best order of its "
         f"candidates would reach {best.oracle:.2f}. They hold {best.recall:.0%} of the relevant "
-        f"documents{_empty_words(best)}. More is lost in {blame}."
+        f"documents{_empty_words(best)}. Left to gain: {best.gap:.2f} by a better order, "
+        f"{best.missed:.2f} by a better first stage."
     )
     return sentence, rows
 

@@ -68,7 +68,7 @@ def _answer(result: ByTag, evaluation: Evaluation, top: st.delta_generator.Delta
         column_config={name: number(name, format="%.3f") for name in table.measures},
         key=f"tag_table_{result.group}",
         placeholder="–",
-        height=min(520, 35 * (len(result.tags) + 1) + 3),
+        height="content" if len(result.tags) <= 12 else 460,
     )
     if table.differences:
         st.caption(

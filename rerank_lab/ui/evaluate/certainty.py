@@ -25,29 +25,27 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     specs = evaluation.design.pipelines
     labels, brief = (pipeline_labels(specs, brief=one)[0] for one in (False, True))
     top = st.container(gap="xsmall")
-    measures = st.multiselect(
-        "Measures to look at",
-        list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES])),
-        default=list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES])),
-        key=f"sensitivity_{evaluation.id}",
-        accept_new_options=True,
-        help="From the rankings that were kept: nothing is run again.",
-    )
+    with st.expander("Look at other measures", key="other_measures"):
+        usual = list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES]))
+        measures = st.multiselect(
+            "Measures to look at",
+            usual,
+            default=usual,
+            key=f"sensitivity_{evaluation.id}",
+            accept_new_options=True,
+            help="From the rankings that were kept: nothing is run again.",
+        )
     result = _sensitivity(evaluation, primary, tuple(measures) or (primary,), stamp(evaluation))
     if result is None:
         top.markdown("This needs two pipelines that answered two judged queries or more.")
         return
     top.markdown(f"**{parts.literal(views.sensitivity_sentence(result, brief))}**")
-    number = st.column_config.NumberColumn
-    st.dataframe(
+    top.dataframe(
         views.sensitivity_table(result, brief),
         hide_index=True,
-        column_config={
-            "Ahead by": number("Ahead by", format="%.3f"),
-            "Least judged": number("Least judged", format="%.0f %%"),
-        },
+        column_config={"Ahead by": st.column_config.NumberColumn("Ahead by", format="%.3f")},
         key="sensitivity_table",
-        height=35 * (len(result.winners) + 1) + 3,
+        height="content",
     )
     st.markdown("**Not worse, or better, by a margin**")
     margin = _margin()

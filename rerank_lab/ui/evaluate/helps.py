@@ -162,7 +162,7 @@ def _panel(panel: QueryPanel, evaluation: Evaluation) -> None:
     st.dataframe(
         panel.documents,
         hide_index=True,
-        height=min(420, 35 * (len(panel.documents["Document"]) + 1) + 3),
+        height="content" if len(panel.documents["Document"]) <= 10 else 400,
         column_config={"Document": st.column_config.TextColumn("Document", width=360)},
         placeholder="–",
         key="query_documents",

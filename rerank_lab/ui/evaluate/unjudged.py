@@ -16,7 +16,6 @@ from rerank_lab.views import unjudged as views
 from rerank_lab.views.document_titles import Titles
 from rerank_lab.views.evaluate import pipeline_labels
 from rerank_lab.views.evaluate_lines import effort_words
-from rerank_lab.views.formatting import counted
 
 _CHALLENGER = "challenger"
 """The parameter of the link for the pipeline that is set against the winner."""
@@ -41,7 +40,7 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
         columns,
         hide_index=True,
         column_config={name: number(name, format="%.3f") for name in means}
-        | {judged: number(judged, format="%.0f %%")},
+        | {judged: number(judged, format="%.1f %%")},
         key="bounds_table",
     )
     if len(bounds.pipelines) > 1 and bounds.unjudged:
@@ -73,7 +72,7 @@ def _deciding(evaluation: Evaluation, bounds: UnjudgedBounds, primary: str) -> N
     st.dataframe(
         columns,
         hide_index=True,
-        height=min(400, 35 * (len(columns["Query"]) + 1) + 3),
+        height="content" if len(risk.documents) <= 10 else 400,
         column_config={"Lead shrinks by": number},
         placeholder="–",
         key="risk_table",
@@ -104,7 +103,7 @@ def _judge(evaluation: Evaluation, risk: FlipRisk, corpus: Corpus) -> None:
         "Documents to judge", amounts, key=f"judge_most_{risk.challenger}", width=150
     )
     pressed = st.button(
-        f"Judge these {counted(most, 'document')}",
+        "Judge this document" if most == 1 else f"Judge these {most:,} documents",
         key="judge_deciding",
         icon=":material/grading:",
         help=f"{effort_words(most)}, without ranks or scores in sight",
