@@ -18,6 +18,7 @@ from rerank_lab.evaluation.first_stage import common_rankings
 from rerank_lab.evaluation.measure_names import cutoff_of, parse_measures
 from rerank_lab.evaluation.measures import average, measure
 from rerank_lab.evaluation.statistics import Floats, Settings, holm, randomisation_tests
+from rerank_lab.evaluation.unjudged import judged_at
 
 OTHER_MEASURES = (
     "nDCG@3", "nDCG@5", "nDCG@10", "nDCG@20", "RR@10", "AP", "P@1", "P@5", "P@10", "R@5", "R@10",
@@ -36,7 +37,7 @@ class MeasureWinner:
         means: by pipeline, over the common queries.
         group: the winner and those not shown to differ from it (Holm-corrected over the others).
         lead: the winner's mean minus the next one's; 0 for a tie.
-        judged: the lowest `Judged@k` of any pipeline at the measure's cut-off k (10 without one).
+        judged: the lowest Judged@k of any pipeline at the measure's cut-off k (10 without one).
         beyond: pipelines whose candidates are fewer than the cut-off.
     """
 
@@ -104,11 +105,9 @@ def sensitivity(
         return None
     names = _names(primary, measures or (*evaluation.design.measures, *OTHER_MEASURES))
     depths = {name: cutoff_of(name) or JUDGING_DEPTH for name in names}
-    judged_at = {name: f"Judged@{depth}" for name, depth in depths.items()}
-    every = [*names, *dict.fromkeys(judged_at.values())]
     qrels = {query_id: evaluation.design.qrels[query_id] for query_id in evaluation.common}
-    values = {spec: measure(qrels, ranked, every).per_query for spec, ranked in rankings.items()}
-    means = {spec: average(per_query, every) for spec, per_query in values.items()}
+    values = {spec: measure(qrels, ranked, names).per_query for spec, ranked in rankings.items()}
+    means = {spec: average(per_query, names) for spec, per_query in values.items()}
     candidates = {spec: max(map(len, ranked.values())) for spec, ranked in rankings.items()}
     best = {name: max(means, key=lambda spec: means[spec][name]) for name in names}
     groups = _groups(values, best, settings)
@@ -121,7 +120,7 @@ def sensitivity(
                 {spec: row[name] for spec, row in means.items()},
                 groups[name],
                 _lead({spec: row[name] for spec, row in means.items()}),
-                min(row[judged_at[name]] for row in means.values()),
+                min(judged_at(qrels, ranked, depths[name]) for ranked in rankings.values()),
                 depths[name],
                 tuple(spec for spec, count in candidates.items() if cutoff_of(name) > count),
             )

@@ -157,6 +157,17 @@ def unjudged_bounds(evaluation: Evaluation, primary: str = "") -> UnjudgedBounds
     )
 
 
+def judged_at(qrels: Qrels, rankings: Rankings, depth: int) -> float:
+    """Judged@k, the share of the first `depth` documents that is judged, mean over queries.
+
+    As ir_measures has it for each query; those for which nothing was retrieved do not count. 1 when
+    no query has a document.
+    """
+    tops = {query_id: one.doc_ids[:depth] for query_id, one in rankings.items() if len(one)}
+    shares = [sum(d in qrels[q] for d in top) / len(top) for q, top in tops.items()]
+    return sum(shares) / len(shares) if shares else 1.0
+
+
 def flip_risk(evaluation: Evaluation, leader: str, challenger: str, primary: str = "") -> FlipRisk:
     """The unjudged documents that the challenger places higher, those that matter most first.
 
@@ -241,8 +252,7 @@ class _Tops:
         now, best, worst = (self.values(spec, relevant) for relevant in ({}, own, others))
         low = {query_id: min(value, worst[query_id]) for query_id, value in now.items()}
         high = {query_id: max(value, best[query_id]) for query_id, value in now.items()}
-        judged = f"Judged@{self.depth}"
-        share = measure(self.qrels, self.rankings[spec], [judged]).measures[judged]
+        share = judged_at(self.qrels, self.rankings[spec], self.depth)
         return PipelineBounds(spec, share, self._mean(low), self._mean(high))
 
     def values(self, spec: str, relevant: _Pairs) -> dict[str, float]:

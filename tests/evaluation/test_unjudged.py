@@ -6,9 +6,10 @@ import ir_measures
 import pytest
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.types import Ranking
 from rerank_lab.evaluation.first_stage import common_rankings
 from rerank_lab.evaluation.measures import measure
-from rerank_lab.evaluation.unjudged import flip_risk, unjudged_bounds
+from rerank_lab.evaluation.unjudged import flip_risk, judged_at, unjudged_bounds
 from tests.evaluation.ranked import ranked
 
 QRELS = {"q1": {"a": 1, "x": 0}, "q2": {"a": 1, "x": 0}, "q3": {"a": 1, "x": 0}}
@@ -95,3 +96,13 @@ def test_effects_are_those_of_measuring_with_the_document_judged_relevant() -> N
         means = [measure(judged, common_rankings(done, spec), ["nDCG@5"]).measures["nDCG@5"]
                  for spec in "ab"]  # fmt: skip
         assert means[0] - means[1] == pytest.approx(risk.lead - one.effect)
+
+
+def test_judged_at_k_is_that_of_ir_measures_where_something_was_retrieved() -> None:
+    done, qrels = random_evaluation()
+    rankings = common_rankings(done, "a")
+    theirs = measure(qrels, rankings, ["Judged@5"]).measures["Judged@5"]
+    assert judged_at(qrels, rankings, 5) == pytest.approx(theirs)
+    rankings["q0"] = Ranking.from_order("q0", [])
+    rest = {query_id: one for query_id, one in rankings.items() if query_id != "q0"}
+    assert judged_at(qrels, rankings, 5) == judged_at(qrels, rest, 5)
