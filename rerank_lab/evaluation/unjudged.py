@@ -32,17 +32,20 @@ Rankings = Mapping[str, Ranking]
 
 @dataclass(frozen=True, slots=True)
 class PipelineBounds:
-    """The mean of one pipeline at worst and at best.
+    """One pipeline: `low` with its unjudged documents irrelevant, `high` with its own relevant.
 
-    At worst, its own unjudged documents are irrelevant and those of others relevant, for each query
-    where that costs it; at best its own are relevant, where that helps (a relevant document far
-    down can lower nDCG). `judged` is Judged@k: the share of its first k that is judged.
+    `condensed` is measured without unjudged documents; `judged` is Judged@k, the share of its first
+    k that is judged. A relevant document far down can lower nDCG, and so can one that only others
+    retrieved: `lowest` and `highest` take for each query what is worst and best for the pipeline.
     """
 
     pipeline: str
     judged: float
     low: float
     high: float
+    condensed: float
+    lowest: float
+    highest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,14 +249,15 @@ class _Tops:
         }
 
     def bounds(self, spec: str, every: _Pairs) -> PipelineBounds:
-        """A pipeline at worst and at best; `every` are the unjudged documents of all pipelines."""
+        """Of one pipeline; `every` are the unjudged documents of all pipelines."""
         own = self.unjudged([spec])
         others = {query_id: every[query_id] - own[query_id] for query_id in self.qrels}
         now, best, worst = (self.values(spec, relevant) for relevant in ({}, own, others))
-        low = {query_id: min(value, worst[query_id]) for query_id, value in now.items()}
-        high = {query_id: max(value, best[query_id]) for query_id, value in now.items()}
+        lowest = {query_id: min(value, worst[query_id]) for query_id, value in now.items()}
+        highest = {query_id: max(value, best[query_id]) for query_id, value in now.items()}
         share = judged_at(self.qrels, self.rankings[spec], self.depth)
-        return PipelineBounds(spec, share, self._mean(low), self._mean(high))
+        low, high, at_worst, at_best = map(self._mean, (now, best, lowest, highest))
+        return PipelineBounds(spec, share, low, high, self.condensed(spec), at_worst, at_best)
 
     def values(self, spec: str, relevant: _Pairs) -> dict[str, float]:
         """By query, the value of a pipeline if these documents were relevant too."""

@@ -37,8 +37,8 @@ def unjudged_sentence(bounds: UnjudgedBounds, labels: Mapping[str, str]) -> str:
     if len(bounds.pipelines) == 1:
         only = bounds.pipelines[0]
         return (
-            f"{winner} reaches {only.low:.3f} to {only.high:.3f} {bounds.measure}, whatever its "
-            "unjudged documents are."
+            f"{winner} reaches {only.lowest:.3f} to {only.highest:.3f} {bounds.measure}, "
+            "whatever its unjudged documents are."
         )
     if bounds.winner_changes:
         parts = [f"{labels[one.winner]} {_READINGS[one.name]}" for one in bounds.scenarios]
@@ -75,8 +75,8 @@ def bounds_table(bounds: UnjudgedBounds, labels: Mapping[str, str]) -> dict[str,
         "All irrelevant": [irrelevant.means[row.pipeline] for row in rows],
         "All relevant": [relevant.means[row.pipeline] for row in rows],
         "Judged only": [condensed.means[row.pipeline] for row in rows],
-        "Lowest": [row.low for row in rows],
-        "Highest": [row.high for row in rows],
+        "Lowest": [row.lowest for row in rows],
+        "Highest": [row.highest for row in rows],
     }
 
 
