@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PAGES = (
     ("compare.py", "Compare", ":material/compare_arrows:", "One query, several pipelines."),
     ("evaluate.py", "Evaluate", ":material/monitoring:", "A query set through pipelines."),
+    ("choose.py", "Choose", ":material/fact_check:", "Which pipeline to take."),
     ("label.py", "Label", ":material/grading:", "Judge what is relevant."),
     ("arena.py", "Arena", ":material/swords:", "Blind votes on what two pipelines answer."),
     ("calibrate.py", "Calibrate", ":material/speed:", "What a score is worth."),

@@ -22,7 +22,9 @@ from rerank_lab.decision.requirements import Requirements, UnmetRequirement
 
 Outlook = Literal["recommended", "undecided", "none"]
 """none: no pipeline meets the requirements."""
-StepKind = Literal["queries", "judgments", "times", "price", "requirements", "evaluation"]
+StepKind = Literal["finish", "queries", "judgments", "times", "price", "load", "requirement"]
+"""What would help: the rest of the answers, judged queries, judgments of documents, timed answers,
+a price, a load study, or to give up a requirement."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ class PipelineFacts:
         sends_to: Names of the providers that texts are sent to; empty when they stay in the house.
         gpu: Whether it ran on a GPU, or asks for one.
         memory: Bytes that its models take.
+        under_load: Whether p95 is of a load study; else it is of one query at a time.
     """
 
     pipeline: str
@@ -93,6 +94,7 @@ class PipelineFacts:
     sends_to: KnownFact[tuple[str, ...]]
     gpu: KnownFact[bool]
     memory: KnownFact[int]
+    under_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def pipeline_facts(
         sends_to=_sends_to(parts),
         gpu=_gpu(parts, cells),
         memory=_memory(parts),
+        under_load=latency.source == "load",
     )
 
 
@@ -156,7 +159,11 @@ def _parts(pipeline: str) -> tuple[_Part, ...]:
 def _quality(evaluation: Evaluation, pipeline: str, measure: str) -> KnownFact[Bounded]:
     values = list(evaluation.values(pipeline, measure, common=True).values())
     if not values:
-        return KnownFact(None, "It answered none of the judged queries.")
+        judged = any(query.id in evaluation.design.qrels for query in evaluation.design.queries)
+        return KnownFact(
+            None,
+            "It answered none of the judged queries." if judged else "No query is judged here.",
+        )
     low, high = bootstrap_interval(np.array(values, dtype=np.float64))
     return KnownFact(
         Bounded(math.fsum(values) / len(values), low, high),

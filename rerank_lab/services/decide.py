@@ -6,25 +6,16 @@ from collections.abc import Mapping
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.decision.choice import (
-    Contender,
-    Leader,
-    NextStep,
-    PipelineDecision,
-    leader,
-)
+from rerank_lab.decision.choice import Contender, PipelineDecision, leader
 from rerank_lab.decision.comparisons import Comparisons, all_pairs
 from rerank_lab.decision.facts import PipelineFacts, pipeline_facts
 from rerank_lab.decision.frontier import dominated
 from rerank_lab.decision.latency import pipeline_latency
+from rerank_lab.decision.next_steps import next_steps
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.measure_names import cutoff_of
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import pipeline_costs
-
-_JUDGING_DEPTH = 10
-"""So many first documents are looked at for judgments when a measure has no cut-off."""
 
 
 def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
@@ -87,7 +78,7 @@ def decide(
         first.pipeline,
         first.rivals,
         tuple(comparisons.against(other, first.pipeline, required.margin) for other in others),
-        _steps(evaluation, first, comparisons),
+        next_steps(evaluation, first, contenders, comparisons, required),
     )
 
 
@@ -103,33 +94,3 @@ def _facts(
         spec: pipeline_facts(evaluation, measure, pipeline_latency(evaluation, spec), costs[spec])
         for spec in evaluation.design.pipelines
     }
-
-
-def _steps(evaluation: Evaluation, first: Leader, comparisons: Comparisons) -> tuple[NextStep, ...]:
-    """What would decide between the leader and its rivals."""
-    if first.verdict != "undecided":
-        return ()
-    steps = []
-    needed = [comparisons.queries_needed(rival, first.pipeline) for rival in first.rivals]
-    counts = [count for count in needed if count is not None]
-    if counts:
-        steps.append(
-            NextStep(
-                "queries",
-                f"About {max(counts):,} judged queries would tell the observed difference from "
-                "chance.",
-                max(counts),
-            )
-        )
-    depth = cutoff_of(comparisons.measure) or _JUDGING_DEPTH
-    unjudged = len(evaluation.unjudged_pairs(depth))
-    if unjudged:
-        steps.append(
-            NextStep(
-                "judgments",
-                f"{unjudged:,} documents among the first {depth} of a pipeline are not judged; "
-                "judging them asks no new query.",
-                unjudged,
-            )
-        )
-    return tuple(steps)

@@ -34,7 +34,7 @@ def amount_words(count: int, of: int) -> str:
     return f"all {count:,}" if count == of else f"first {count:,}"
 
 
-def design_line(design: Design, view: EvaluateView) -> str:
+def design_line(design: Design, candidates: int | None) -> str:
     """`helpdesk · 60 queries · 100 candidates each · 2026-11-21 09:30 UTC`.
 
     It also says how many queries leave documents out, and what the judgments stand on where labels
@@ -43,7 +43,7 @@ def design_line(design: Design, view: EvaluateView) -> str:
     own = f" · {words}" if (words := excluding_words(design)) else ""
     basis = design.basis
     judgments = f" · judgments: {basis_sentence(basis)}" if basis.with_labels else ""
-    depth = f" · {counted(view.depth, 'candidate')} each" if view.depth else ""
+    depth = f" · {counted(candidates, 'candidate')} each" if candidates else ""
     return (
         f"{design.corpus} · {counted(len(design.queries), 'query', 'queries')}{own}{depth} · "
         f"{design.created_at[:16].replace('T', ' ')} UTC{judgments}"

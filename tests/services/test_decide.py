@@ -60,7 +60,7 @@ def test_too_close_to_call_is_said_with_what_would_decide(engine: Engine) -> Non
     decision = decide(ALIKE, engine)
     assert decision.verdict == "undecided"
     assert headline(decision, NAMES) == "The data cannot decide between l12 and bm25."
-    queries, judgments = decision.steps
+    judgments, queries = decision.steps
     assert queries.count is not None
     assert queries.count > 20
     assert (judgments.kind, judgments.count) == ("judgments", 20 * 9)
@@ -164,3 +164,21 @@ def test_an_evaluation_without_judgments_decides_nothing(engine: Engine) -> None
 
 def pair(one: ComparedPair) -> tuple[str, str]:
     return one.paired.a, one.paired.b
+
+
+def test_one_requirement_too_many_is_named(engine: Engine) -> None:
+    none = decide(CLEAR, engine, Requirements(p95=0.001, languages=("de",)))
+    (step,) = none.steps
+    assert step.sentence == "Without the limit on p95, 1 pipeline would remain."
+
+
+def test_a_limit_on_p95_asks_for_a_load_study(engine: Engine) -> None:
+    (step,) = decide(CLEAR, engine, Requirements(p95=1.0)).steps
+    assert step.kind == "load"
+    assert decide(CLEAR, engine).steps == ()
+
+
+def test_an_unfinished_evaluation_says_so_first(engine: Engine) -> None:
+    unfinished = timed({BM25: [4] * 9, L12: [1] * 6}, {BM25: 0.1, L12: 0.2})
+    steps = decide(unfinished, engine).steps
+    assert (steps[0].kind, steps[0].count) == ("finish", 3)

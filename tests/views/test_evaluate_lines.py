@@ -41,11 +41,10 @@ def test_all_queries_or_the_first_ones() -> None:
 
 def test_what_was_asked_and_when() -> None:
     found = evaluation({BM25: [1, 2]})
-    view = replace(evaluate_view(found), depth=100)
     told = "hand made · 2 queries · 100 candidates each · 2026-11-21 00:00 UTC"
-    assert lines.design_line(found.design, view) == told
+    assert lines.design_line(found.design, 100) == told
     told = "hand made · 2 queries · 2026-11-21 00:00 UTC"
-    assert lines.design_line(found.design, replace(view, depth=None)) == told
+    assert lines.design_line(found.design, None) == told
 
 
 def test_how_much_of_an_unfinished_evaluation_is_in() -> None:

@@ -21,7 +21,7 @@ from rerank_lab.ui.evaluate import kept as evaluate_list
 from rerank_lab.ui.evaluate import questions
 from rerank_lab.ui.evaluate import results as evaluate_results
 from rerank_lab.ui.shared import parts, resources
-from rerank_lab.ui.shared.navigation import go_to
+from rerank_lab.ui.shared.navigation import EXPERIMENT, go_to
 from rerank_lab.ui.shared.state import Screen, depth_box, read_screen, set_pipelines
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import running, watch
@@ -29,8 +29,6 @@ from rerank_lab.views.evaluate_lines import ahead_line, amount_words
 from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.labels import pipeline_colours, without_depth
 
-SHOWN = "exp"
-"""The URL parameter that holds the id of the experiment on screen."""
 _MORE_MEASURES = (
     "nDCG@5",
     "nDCG@20",
@@ -58,7 +56,7 @@ def page() -> None:
         _setup(now, corpus)
     else:
         _no_queries(corpus)
-    experiment_id = str(st.query_params.get(SHOWN, ""))
+    experiment_id = str(st.query_params.get(EXPERIMENT, ""))
     if experiment_id:
         _shown(experiment_id, now, colours)
     elif corpus.queries:
@@ -95,7 +93,7 @@ def _setup(now: Screen, corpus: Corpus) -> None:
     except LabError as error:
         parts.error_card(error, key="plan")
         return
-    st.query_params[SHOWN] = evaluate.experiment_of(job)
+    st.query_params[EXPERIMENT] = evaluate.experiment_of(job)
 
 
 def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
@@ -146,7 +144,7 @@ def _ahead(request: EvaluationRequest, depth: int, corpus: Corpus) -> None:
 
 def open_experiment(experiment_id: str) -> None:
     """Show a kept experiment. Call it from a callback only."""
-    st.query_params[SHOWN] = experiment_id
+    st.query_params[EXPERIMENT] = experiment_id
 
 
 def resume(experiment_id: str) -> None:
@@ -154,7 +152,7 @@ def resume(experiment_id: str) -> None:
     try:
         corpus = resources.corpus(resources.evaluation(experiment_id).design.corpus)
         evaluate.resume(experiment_id, corpus, session())
-        st.query_params[SHOWN] = experiment_id
+        st.query_params[EXPERIMENT] = experiment_id
     except LabError as error:
         st.session_state["evaluate_problem"] = error
 

@@ -21,7 +21,13 @@ from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.evaluate.on_screen import BASELINE, PRIMARY, link, linked_place
 from rerank_lab.ui.shared import parts, resources, state
-from rerank_lab.ui.shared.navigation import COMPARE_PAGE, LABEL_PAGE, go_to
+from rerank_lab.ui.shared.navigation import (
+    CHOOSE_PAGE,
+    COMPARE_PAGE,
+    EXPERIMENT,
+    LABEL_PAGE,
+    go_to,
+)
 from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate import (
     EvaluateView,
@@ -59,7 +65,8 @@ def draw(
     view = evaluate_view(evaluation, primary, baseline)
     with top:
         st.html(cards.verdict(view.sentence))
-        st.caption(parts.literal(design_line(design, view)))
+        _choose_button(evaluation)
+        st.caption(parts.literal(design_line(design, view.depth)))
     if view.pending:
         _unfinished(view, design.id, resume)
     language = _language_notes(evaluation)
@@ -80,6 +87,17 @@ def draw(
         st.fragment(_queries)(evaluation, view, links, colours)
     _downloads(evaluation, view.primary, baseline)
     _run_again(evaluation)
+
+
+def _choose_button(evaluation: Evaluation) -> None:
+    """The way to the decision that these results are for."""
+    if st.button(
+        "Choose",
+        key="to_choose",
+        icon=":material/fact_check:",
+        help="Which pipeline to take, by what you can accept: speed, price, licence and more.",
+    ):
+        go_to(CHOOSE_PAGE, **{EXPERIMENT: evaluation.id})
 
 
 def _judge_error(evaluation: Evaluation, primary: str, baseline: str) -> None:

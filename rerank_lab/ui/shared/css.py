@@ -122,6 +122,17 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-ci i { position: absolute; top: .5rem; height: 2px; background: var(--rl-muted); }
 .rl-ci b { position: absolute; top: .27rem; width: .55rem; height: .55rem; margin-left: -.27rem;
   border-radius: 50%; background: var(--rl-accent); }
+/* Limits, front, and who remains stand side by side, and below each other on narrow screens. */
+.st-key-choose_board { display: grid; gap: 1.6rem; align-items: start;
+  grid-template-columns: 15rem minmax(22rem, 1fr) minmax(15rem, 21rem); }
+.st-key-choose_board > * { min-width: 0; width: 100% !important; }
+@media (max-width: 1250px) {
+  .st-key-choose_board { grid-template-columns: 14rem minmax(0, 1fr); }
+  .st-key-choose_board > :has(> .st-key-choose_standing),
+  .st-key-choose_board > .st-key-choose_standing { grid-column: 1 / -1; }
+}
+.rl-away { opacity: .78; }
+.rl-known td { font-size: .87rem; white-space: nowrap; }
 [class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
   padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
 /* Buttons that show an icon only keep their words for those who listen. */

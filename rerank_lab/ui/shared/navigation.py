@@ -12,7 +12,9 @@ from rerank_lab.ui.shared import state
 COMPARE, EVALUATE, CORPORA = "Compare", "Evaluate", "Corpora"
 """Titles of pages."""
 COMPARE_PAGE, EVALUATE_PAGE, CORPORA_PAGE = "compare.py", "evaluate.py", "corpora.py"
-MODELS_PAGE, LABEL_PAGE = "models.py", "label.py"
+MODELS_PAGE, LABEL_PAGE, CHOOSE_PAGE = "models.py", "label.py", "choose.py"
+EXPERIMENT = "exp"
+"""The URL parameter that holds the id of the experiment on screen."""
 
 
 def compare_button(

@@ -10,7 +10,6 @@ import streamlit as st
 from rerank_lab.core.errors import LabError, StorageError
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.services.first_visit import remember_tour, tour_was_offered
-from rerank_lab.ui.evaluate.page import SHOWN
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import (
     COMPARE,
@@ -19,6 +18,7 @@ from rerank_lab.ui.shared.navigation import (
     CORPORA_PAGE,
     EVALUATE,
     EVALUATE_PAGE,
+    EXPERIMENT,
     go_to,
 )
 from rerank_lab.views import tour as views
@@ -100,7 +100,7 @@ def beside_page(page: str) -> None:
     if page != EVALUATE or views.on_compare(number):
         _card(views.elsewhere(number))
         return
-    experiment_id = str(st.query_params.get(SHOWN, ""))
+    experiment_id = str(st.query_params.get(EXPERIMENT, ""))
     try:
         evaluation = resources.evaluation(experiment_id) if experiment_id else None
     except LabError:

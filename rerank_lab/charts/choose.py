@@ -1,0 +1,126 @@
+"""The figure of the page Choose: quality against p95 or price, on the shared template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rerank_lab.charts.figures import Theme, escaped, pipeline_colour, template
+from rerank_lab.decision.facts import Bounded
+from rerank_lab.views.choose import ChoiceChart, ChoicePoint
+from rerank_lab.views.text import shorten
+
+_HEIGHT = 430
+_LABEL_CHARS = 26
+
+
+def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) -> Any:
+    """Every pipeline with its intervals; dominated ones grey, those that fell hollow.
+
+    Both p95 and price run on a logarithmic scale. A price of 0 stands at the left edge.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    floor = _floor(chart)
+    if len(chart.front) > 1:
+        figure.add_trace(
+            go.Scatter(
+                x=[max(point.x.value, floor) for point in chart.front],
+                y=[point.y.value for point in chart.front],
+                mode="lines",
+                line={"color": theme.still, "width": 1.5, "dash": "dot", "shape": "hv"},
+                hoverinfo="skip",
+            )
+        )
+    for place, point in enumerate(chart.points):
+        figure.add_trace(go.Scatter(**_point_trace(point, place, floor, colours, theme)))
+    figure.update_layout(template(theme))
+    figure.update_layout(
+        height=_HEIGHT, margin={"l": 8, "r": 12, "t": 12, "b": 8}, hovermode="closest"
+    )
+    title = "p95, seconds a query" if chart.axis == "p95" else "USD for 1,000 queries"
+    figure.update_xaxes(
+        type="log", title=title, fixedrange=True, automargin=True, range=_reach(chart, floor),
+        dtick=1, showgrid=True,
+    )  # fmt: skip
+    figure.update_yaxes(title=chart.measure, fixedrange=True, automargin=True, tickformat=".2f")
+    if chart.limit:
+        figure.add_vline(
+            chart.limit,
+            line={"color": theme.down, "width": 1.5, "dash": "dash"},
+            annotation={
+                "text": "your limit", "font": {"color": theme.down, "size": 12},
+                "yanchor": "bottom", "y": 0, "yref": "paper",
+            },
+        )  # fmt: skip
+    return figure
+
+
+def _point_trace(
+    point: ChoicePoint, place: int, floor: float, colours: Mapping[str, int], theme: Theme
+) -> dict[str, Any]:
+    own = pipeline_colour(theme, colours.get(point.pipeline, len(theme.pipelines) - 1))
+    grey = point.standing == "dominated"
+    colour = theme.still if grey else own
+    hollow = point.standing == "fallen"
+    chosen = point.standing in ("recommended", "leading")
+    name = escaped(shorten(point.label, _LABEL_CHARS))
+    about = "<br>".join(map(escaped, point.about))
+    return {
+        "x": [max(point.x.value, floor)],
+        "y": [point.y.value],
+        "error_x": _bars(point.x, colour),
+        "error_y": _bars(point.y, colour),
+        "mode": "markers+text",
+        "text": [f"<b>{name}</b>" if chosen else name],
+        "textposition": "bottom center" if place % 2 else "top center",
+        "textfont": {"size": 13, "color": theme.muted if grey or hollow else theme.text},
+        "cliponaxis": False,
+        "opacity": 0.75 if grey or hollow else 1.0,
+        "marker": {
+            "size": 17 if chosen else 12,
+            "color": "rgba(0,0,0,0)" if hollow else colour,
+            "line": {"color": theme.text if chosen else colour, "width": 2 if chosen else 1.5},
+        },
+        "customdata": [point.pipeline],
+        "hovertemplate": f"<b>{escaped(point.label)}</b><br>{about}<br>{point.standing}"
+        "<extra></extra>",
+    }
+
+
+def _bars(value: Bounded, colour: str) -> dict[str, Any] | None:
+    """The interval as error bars; an end that the data cannot bound has none."""
+    if value.low is None and value.high is None:
+        return None
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [0.0 if value.high is None else max(0.0, value.high - value.value)],
+        "arrayminus": [0.0 if value.low is None else max(0.0, value.value - value.low)],
+        "color": colour,
+        "thickness": 1.5,
+        "width": 4,
+    }
+
+
+def _floor(chart: ChoiceChart) -> float:
+    """Where 0 is drawn on a logarithmic axis: a tenth of the smallest value above it."""
+    positive = [point.x.value for point in chart.points if point.x.value > 0]
+    return min(positive, default=1.0) / 10
+
+
+def _reach(chart: ChoiceChart, floor: float) -> list[float]:
+    """The ends of the axis as powers of ten, with room for the names beside the points."""
+    ends = [max(end, floor) for point in chart.points for end in _ends(point.x)]
+    ends += [chart.limit] if chart.limit else []
+    if not ends:
+        return [-3.0, 1.0]
+    low, high = math.log10(min(ends)), math.log10(max(ends))
+    room = max(0.35, 0.22 * (high - low))
+    return [low - room, high + room]
+
+
+def _ends(value: Bounded) -> list[float]:
+    return [end for end in (value.value, value.low, value.high) if end is not None]

@@ -1,0 +1,220 @@
+"""The Choose page: from an evaluation and what a team can accept to a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import streamlit as st
+
+from rerank_lab.charts import figures as charts
+from rerank_lab.charts.choose import front_chart
+from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import PipelineSpec
+from rerank_lab.corpora import Corpus
+from rerank_lab.decision.choice import NextStep, PipelineDecision
+from rerank_lab.decision.comparisons import Comparisons
+from rerank_lab.evaluation.experiments import Evaluation, ExperimentEntry, list_experiments
+from rerank_lab.pipeline.resolution import at_depth
+from rerank_lab.services import chosen_sessions
+from rerank_lab.services.decide import compared, decide
+from rerank_lab.ui.choose import html as choose_html
+from rerank_lab.ui.choose import limits
+from rerank_lab.ui.compare import cards
+from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.navigation import EVALUATE_PAGE, EXPERIMENT, LABEL_PAGE, go_to
+from rerank_lab.ui.shared.state import Screen, read_screen
+from rerank_lab.views.choose import (
+    AXES,
+    ChooseView,
+    LimitChoices,
+    choice_chart,
+    choose_view,
+    experiment_choice,
+)
+from rerank_lab.views.evaluate import pipeline_labels
+from rerank_lab.views.evaluate_lines import design_line
+from rerank_lab.views.labels import pipeline_colours
+
+_PLOT = {"displayModeBar": False}
+_LISTED = 50
+"""So many evaluations of a corpus can be chosen, the newest first."""
+
+
+def page() -> None:
+    """Draw the page."""
+    now = read_screen()
+    parts.notices(now.notices)
+    try:
+        experiment_id = _experiment(now)
+        if not experiment_id:
+            _empty(now)
+            return
+        evaluation = resources.evaluation(experiment_id)
+        _decision(evaluation, now.depth)
+    except LabError as error:
+        parts.error_card(error, key="choose")
+        if st.button("Evaluate", key="choose_to_evaluate", icon=":material/monitoring:"):
+            go_to(EVALUATE_PAGE)
+
+
+def _experiment(now: Screen) -> str:
+    """The id of the evaluation on screen: that of the link, else the newest of the corpus.
+
+    "" when there is none.
+    """
+    linked = str(st.query_params.get(EXPERIMENT, ""))
+    every = list_experiments(resources.engine().home)
+    entries = [one for one in every if one.design.corpus == now.corpus or one.id == linked]
+    entries = entries[:_LISTED] + [one for one in entries[_LISTED:] if one.id == linked]
+    if linked and linked not in {one.id for one in entries}:
+        return linked  # opening it says what is wrong with the link
+    if not entries:
+        return ""
+    by_id: dict[str, ExperimentEntry] = {one.id: one for one in entries}
+    chosen = st.selectbox(
+        "Evaluation",
+        tuple(by_id),
+        index=list(by_id).index(linked) if linked else 0,
+        format_func=lambda one: experiment_choice(by_id[one]),
+        key="choose_experiment",
+    )
+    st.query_params[EXPERIMENT] = chosen
+    return str(chosen)
+
+
+def _empty(now: Screen) -> None:
+    with st.container(border=True, key="choose_empty"):
+        st.markdown("**Which reranker should you take?**")
+        st.markdown(
+            "Evaluate a few pipelines first. Then say here what you can accept: how slow, how "
+            "dear, under which licence, in which languages, and whether texts may leave the "
+            "house. You see who remains, why each of the others fell, and whether the data can "
+            "decide at all."
+        )
+        corpus = parts.literal(now.corpus)
+        if st.button(
+            f"Evaluate pipelines on {corpus}" if corpus else "Evaluate pipelines",
+            key="choose_to_evaluate",
+            type="primary",
+            icon=":material/monitoring:",
+        ):
+            go_to(EVALUATE_PAGE)
+
+
+def _decision(evaluation: Evaluation, depth: int) -> None:
+    top = st.container(gap="xsmall", key="choose_top")
+    board = st.container(key="choose_board")
+    with board:
+        with st.container(key="choose_limits", gap="small"):
+            measure = limits.measure_select(evaluation.design.measures)
+            choices = limits.draw(measure)
+        decision = _decided(evaluation, choices)
+        view = choose_view(decision)
+        colours = _colours(evaluation.design.pipelines, depth)
+        with st.container(key="choose_front", gap="xsmall"):
+            _front(decision, colours)
+        with st.container(key="choose_standing", gap="xsmall"):
+            _standing(view, colours)
+    with top:
+        _answer(evaluation, decision, view)
+    st.markdown("**What is known of each**")
+    st.html(choose_html.facts_table(view, colours))
+    st.caption("Rest on a value to see where it is from.")
+
+
+def _decided(evaluation: Evaluation, choices: LimitChoices) -> PipelineDecision:
+    values = tuple(
+        (spec, tuple(evaluation.values(spec, choices.measure, common=True).items()))
+        for spec in evaluation.design.pipelines
+    )
+    corpus: Corpus | None = None
+    with suppress(LabError):
+        corpus = resources.corpus(evaluation.design.corpus)
+    return decide(
+        evaluation,
+        resources.engine(),
+        choices.required,
+        corpus=corpus,
+        comparisons=_compared(evaluation, choices.measure, values),
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner="Comparing every pair")
+def _compared(
+    _evaluation: Evaluation, measure: str, values: Sequence[tuple[str, object]]
+) -> Comparisons:
+    """All pairs, once for the values that they are made of."""
+    return compared(_evaluation, measure)
+
+
+def _answer(evaluation: Evaluation, decision: PipelineDecision, view: ChooseView) -> None:
+    st.html(cards.verdict(view.headline))
+    for reason in view.reasons:
+        st.markdown(parts.literal(reason))
+    for step in decision.steps:
+        _step(evaluation, step)
+    candidates = pipeline_labels(evaluation.design.pipelines)[1]
+    st.caption(parts.literal(design_line(evaluation.design, candidates)))
+
+
+def _step(evaluation: Evaluation, step: NextStep) -> None:
+    """What would help, with the way there where one click leads to it."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"step_{step.kind}"):
+        st.markdown(f":material/arrow_forward: {parts.literal(step.sentence)}", width="content")
+        if step.kind == "judgments":
+            if st.button("Judge them", key="choose_judge", icon=":material/grading:"):
+                _judge(evaluation)
+        elif step.kind in ("finish", "times") and st.button(
+            "Open the evaluation", key=f"choose_open_{step.kind}", icon=":material/monitoring:"
+        ):
+            go_to(EVALUATE_PAGE, **{EXPERIMENT: evaluation.id})
+
+
+def _judge(evaluation: Evaluation) -> None:
+    try:
+        corpus = resources.judged_corpus(evaluation.design.corpus)
+        session = chosen_sessions.unjudged_session(evaluation, corpus, resources.engine().home)
+    except LabError as error:
+        parts.error_card(error, key="choose_judge")
+        return
+    go_to(LABEL_PAGE, session=session.session_id)
+
+
+def _front(decision: PipelineDecision, colours: Mapping[str, int]) -> None:
+    axis = st.segmented_control(
+        "Axes of the chart",
+        tuple(AXES),
+        default=next(iter(AXES)),
+        key="axes",
+        required=True,
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    chart = choice_chart(decision, AXES[axis or next(iter(AXES))])
+    if chart.points:
+        figure = front_chart(chart, colours, parts.theme())
+        st.plotly_chart(figure, key="choose_chart", theme=None, config=_PLOT, width="stretch")
+    if chart.absent:
+        what = "time" if chart.axis == "p95" else "price"
+        names = ", ".join(chart.absent)
+        st.caption(f":material/info: No {what} is known of {parts.literal(names)}.")
+    if chart.points:
+        st.caption(
+            "Bars are 95 % intervals. Grey: another one is shown to be as good, faster and no "
+            "dearer. Hollow: it does not meet your limits."
+        )
+
+
+def _standing(view: ChooseView, colours: Mapping[str, int]) -> None:
+    for title, lines in (("Who remains", view.remaining), ("Who fell, and why", view.fallen)):
+        if lines:
+            st.markdown(f"**{title}**")
+            st.html("".join(choose_html.contender(one, colours[one.pipeline]) for one in lines))
+
+
+def _colours(specs: Sequence[str], depth: int) -> Mapping[str, int]:
+    """The colours that pipelines have on other pages, by the specs of an evaluation."""
+    known: Mapping[PipelineSpec, int] = st.session_state.get("colours", {})
+    slots = {str(at_depth(spec, depth)): slot for spec, slot in known.items()}
+    return pipeline_colours(specs, slots, len(charts.LIGHT.pipelines))
