@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from rerank_lab.charts.figures import Theme, escaped, pipeline_colour, template
 from rerank_lab.decision.facts import Bounded
+from rerank_lab.decision.requirements import duration_words
 from rerank_lab.views.choose import ChoiceChart, ChoicePoint
 from rerank_lab.views.text import shorten
 
@@ -23,7 +25,8 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    floor = _floor(chart)
+    reach = _reach(chart)
+    floor = 10 ** reach[0]
     if len(chart.front) > 1:
         figure.add_trace(
             go.Scatter(
@@ -35,15 +38,15 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
             )
         )
     for place, point in enumerate(chart.points):
-        figure.add_trace(go.Scatter(**_point_trace(point, place, floor, colours, theme)))
+        figure.add_trace(go.Scatter(**_point_trace(point, place, reach, colours, theme)))
     figure.update_layout(template(theme))
     figure.update_layout(
         height=_HEIGHT, margin={"l": 8, "r": 12, "t": 12, "b": 8}, hovermode="closest"
     )
-    title = "p95, seconds a query" if chart.axis == "p95" else "USD for 1,000 queries"
+    title = "p95 of a query" if chart.axis == "p95" else "USD for 1,000 queries"
     figure.update_xaxes(
-        type="log", title=title, fixedrange=True, automargin=True, range=_reach(chart, floor),
-        dtick=1, showgrid=True,
+        type="log", title=title, fixedrange=True, automargin=True, range=reach,
+        showgrid=True, **_ticks(chart, reach),
     )  # fmt: skip
     figure.update_yaxes(title=chart.measure, fixedrange=True, automargin=True, tickformat=".2f")
     if chart.limit:
@@ -59,8 +62,11 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
 
 
 def _point_trace(
-    point: ChoicePoint, place: int, floor: float, colours: Mapping[str, int], theme: Theme
+    point: ChoicePoint, place: int, reach: list[float], colours: Mapping[str, int], theme: Theme
 ) -> dict[str, Any]:
+    """One point. Its name stands beside it, on the side that has more room."""
+    x = max(point.x.value, 10 ** reach[0])
+    side = "right" if math.log10(x) < fmean(reach) else "left"
     own = pipeline_colour(theme, colours.get(point.pipeline, len(theme.pipelines) - 1))
     grey = point.standing == "dominated"
     colour = theme.still if grey else own
@@ -69,13 +75,13 @@ def _point_trace(
     name = escaped(shorten(point.label, _LABEL_CHARS))
     about = "<br>".join(map(escaped, point.about))
     return {
-        "x": [max(point.x.value, floor)],
+        "x": [x],
         "y": [point.y.value],
         "error_x": _bars(point.x, colour),
         "error_y": _bars(point.y, colour),
         "mode": "markers+text",
         "text": [f"<b>{name}</b>" if chosen else name],
-        "textposition": "bottom center" if place % 2 else "top center",
+        "textposition": f"{'bottom' if place % 2 else 'top'} {side}",
         "textfont": {"size": 13, "color": theme.muted if grey or hollow else theme.text},
         "cliponaxis": False,
         "opacity": 0.75 if grey or hollow else 1.0,
@@ -111,8 +117,17 @@ def _floor(chart: ChoiceChart) -> float:
     return min(positive, default=1.0) / 10
 
 
-def _reach(chart: ChoiceChart, floor: float) -> list[float]:
+def _ticks(chart: ChoiceChart, reach: list[float]) -> dict[str, Any]:
+    """A tick for each power of ten; times in words."""
+    powers = range(math.ceil(reach[0]), math.floor(reach[1]) + 1)
+    values = [10.0**power for power in powers]
+    words = [duration_words(v) if chart.axis == "p95" else f"{v:,g}" for v in values]
+    return {"tickvals": values, "ticktext": words}
+
+
+def _reach(chart: ChoiceChart) -> list[float]:
     """The ends of the axis as powers of ten, with room for the names beside the points."""
+    floor = _floor(chart)
     ends = [max(end, floor) for point in chart.points for end in _ends(point.x)]
     ends += [chart.limit] if chart.limit else []
     if not ends:

@@ -181,6 +181,8 @@ def _p95(latency: PipelineLatency) -> KnownFact[Bounded]:
         )
     else:
         source = f"{latency.queries:,} timed answers of this evaluation, one query at a time"
+    if latency.high is None:
+        source += "; too few to bound it from above"
     return KnownFact(Bounded(latency.p95, latency.low, latency.high), source)
 
 

@@ -36,7 +36,8 @@ def next_steps(
     steps: list[NextStep] = []
     missing = evaluation.design.size - len(evaluation.cells)
     if missing:
-        steps.append(NextStep("finish", "Finish the evaluation: answers are missing.", missing))
+        sentence = f"Finish the evaluation: {missing:,} of its answers are missing."
+        steps.append(NextStep("finish", sentence, missing))
     if first.verdict == "none":
         steps += _without_one_requirement(contenders, required)
     if first.verdict == "undecided":

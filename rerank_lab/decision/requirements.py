@@ -157,10 +157,12 @@ def _too_large(facts: PipelineFacts, required: Requirements) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """`8 ms`, `640 ms`, `1.24 s`."""
+    """`0.4 ms`, `640 ms`, `1.24 s`, `5 s`: up to three figures that count."""
     if seconds < 0.001:
         return f"{seconds * 1000:.1f} ms"
-    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.2f} s"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.3g} s" if seconds < 99.95 else f"{seconds:,.0f} s"
 
 
 def dollars(amount: float) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from rerank_lab.components.catalogue import catalogue
-from rerank_lab.core.languages import language_name
+from rerank_lab.core.languages import LANGUAGE_NAMES
 from rerank_lab.decision.choice import Contender, PipelineDecision
 from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.facts import MANY_LANGUAGES, Bounded, KnownFact, PipelineFacts
@@ -65,7 +64,7 @@ class LimitChoices:
     @property
     def required(self) -> Requirements:
         """The requirements that they state."""
-        codes = {name: code for code, name in language_choices().items()}
+        codes = language_choices()
         return Requirements(
             self.measure,
             self.margin,
@@ -81,14 +80,12 @@ class LimitChoices:
 
 
 def language_choices() -> dict[str, str]:
-    """Code -> name of every language that a model of the catalogue was made for, by name."""
-    codes = {code for model in catalogue().values() for code in model.languages}
-    return dict(
-        sorted(
-            ((code, language_name(code)) for code in codes - {MANY_LANGUAGES}),
-            key=lambda pair: pair[1],
-        )
-    )
+    """Name -> ISO 639-1 code of every language, by name; the first code where several share it."""
+    codes: dict[str, str] = {}
+    for code, name in LANGUAGE_NAMES.items():
+        if code not in (MANY_LANGUAGES, "und"):
+            codes.setdefault(name, code)
+    return dict(sorted(codes.items()))
 
 
 @dataclass(frozen=True, slots=True)

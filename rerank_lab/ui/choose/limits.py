@@ -47,7 +47,7 @@ def draw(measure: str) -> LimitChoices:
                            bind="query-params")  # fmt: skip
     languages = st.multiselect(
         "Languages that models must know",
-        tuple(language_choices().values()),
+        tuple(language_choices()),
         key="languages",
         bind="query-params",
         placeholder="any",

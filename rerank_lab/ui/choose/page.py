@@ -19,7 +19,7 @@ from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import chosen_sessions
 from rerank_lab.services.decide import compared, decide
 from rerank_lab.ui.choose import html as choose_html
-from rerank_lab.ui.choose import limits
+from rerank_lab.ui.choose import limits, take_along
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import EVALUATE_PAGE, EXPERIMENT, LABEL_PAGE, go_to
@@ -46,12 +46,14 @@ def page() -> None:
     now = read_screen()
     parts.notices(now.notices)
     try:
-        experiment_id = _experiment(now)
-        if not experiment_id:
+        with st.container(horizontal=True, vertical_alignment="bottom", key="choose_setup"):
+            experiment_id = _experiment(now)
+            evaluation = resources.evaluation(experiment_id) if experiment_id else None
+            measure = limits.measure_select(evaluation.design.measures) if evaluation else ""
+        if evaluation is None:
             _empty(now)
-            return
-        evaluation = resources.evaluation(experiment_id)
-        _decision(evaluation, now.depth)
+        else:
+            _decision(evaluation, measure, now.depth)
     except LabError as error:
         parts.error_card(error, key="choose")
         if st.button("Evaluate", key="choose_to_evaluate", icon=":material/monitoring:"):
@@ -102,14 +104,14 @@ def _empty(now: Screen) -> None:
             go_to(EVALUATE_PAGE)
 
 
-def _decision(evaluation: Evaluation, depth: int) -> None:
+def _decision(evaluation: Evaluation, measure: str, depth: int) -> None:
     top = st.container(gap="xsmall", key="choose_top")
     board = st.container(key="choose_board")
     with board:
         with st.container(key="choose_limits", gap="small"):
-            measure = limits.measure_select(evaluation.design.measures)
             choices = limits.draw(measure)
-        decision = _decided(evaluation, choices)
+        corpus = _corpus(evaluation)
+        decision = _decided(evaluation, choices, corpus)
         view = choose_view(decision)
         colours = _colours(evaluation.design.pipelines, depth)
         with st.container(key="choose_front", gap="xsmall"):
@@ -121,16 +123,23 @@ def _decision(evaluation: Evaluation, depth: int) -> None:
     st.markdown("**What is known of each**")
     st.html(choose_html.facts_table(view, colours))
     st.caption("Rest on a value to see where it is from.")
+    take_along.draw(decision, corpus)
 
 
-def _decided(evaluation: Evaluation, choices: LimitChoices) -> PipelineDecision:
+def _corpus(evaluation: Evaluation) -> Corpus | None:
+    """The documents of an evaluation, where they are still here."""
+    with suppress(LabError):
+        return resources.corpus(evaluation.design.corpus)
+    return None
+
+
+def _decided(
+    evaluation: Evaluation, choices: LimitChoices, corpus: Corpus | None
+) -> PipelineDecision:
     values = tuple(
         (spec, tuple(evaluation.values(spec, choices.measure, common=True).items()))
         for spec in evaluation.design.pipelines
     )
-    corpus: Corpus | None = None
-    with suppress(LabError):
-        corpus = resources.corpus(evaluation.design.corpus)
     return decide(
         evaluation,
         resources.engine(),

@@ -133,6 +133,7 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 }
 .rl-away { opacity: .78; }
 .rl-known td { font-size: .87rem; white-space: nowrap; }
+.rl-table.rl-known th { text-align: left; }
 [class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
   padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
 /* Buttons that show an icon only keep their words for those who listen. */

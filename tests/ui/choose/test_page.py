@@ -1,0 +1,45 @@
+"""The Choose page: empty, and with an evaluation and limits in the link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rerank_lab.corpora import load_corpus
+from rerank_lab.evaluation.experiments import evaluate
+from tests.ui import pages
+from tests.ui.pages import drawn, open_page, words
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    yield from pages.fresh()
+
+
+def html(at: object) -> str:
+    return "".join(str(part.value) for part in at.html)  # type: ignore[attr-defined]
+
+
+def test_without_an_evaluation_the_page_teaches_and_leads_to_one() -> None:
+    at = open_page("choose", corpus="helpdesk")
+    assert "Which reranker should you take?" in words(at)
+    assert at.button(key="choose_to_evaluate").label == "Evaluate pipelines on helpdesk"
+
+
+def test_the_newest_evaluation_is_decided_under_the_limits_of_the_link() -> None:
+    corpus = load_corpus("helpdesk")
+    done = evaluate(
+        corpus, ["bm25", "bm25 >> overlap"], queries=corpus.queries[:8], measures=["RR@10"]
+    )  # fmt: skip
+    at = open_page("choose", corpus="helpdesk", licence="Open source", local="true")
+    assert at.query_params["exp"] in (done.id, [done.id])
+    assert "Who remains" in words(at)
+    assert "rl-verdict" in html(at)
+    at.number_input(key="price").set_value(0.5)
+    drawn(at)
+    assert "No pipeline meets all of these requirements." in html(at)
+    assert "its price is not known. Missing: the price of an hour of your hardware." in html(at)
+    at.number_input(key="hour").set_value(0.0)
+    drawn(at)
+    assert "Who fell" not in words(at)
