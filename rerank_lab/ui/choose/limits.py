@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -25,13 +25,8 @@ def measure_select(measures: Sequence[str]) -> str:
 def draw(measure: str) -> LimitChoices:
     """Draw them; returns what they say, beside the measure that is chosen elsewhere."""
     st.markdown("**What you can accept**")
-    p95 = st.select_slider(
-        "p95, at most",
-        tuple(P95_LIMITS),
-        value=ANY,
-        key="p95",
-        bind="query-params",
-        help="95 of 100 queries are answered within this time.",
+    p95 = _slider(
+        "p95, at most", P95_LIMITS, "p95", "95 of 100 queries are answered within this time."
     )
     price = st.number_input(
         "1,000 queries, at most (USD)",
@@ -43,8 +38,9 @@ def draw(measure: str) -> LimitChoices:
         placeholder="any price",
     )
     month, hour = _prices()
-    licence = st.selectbox("Licence of the models", tuple(LICENCES), key="licence",
-                           bind="query-params")  # fmt: skip
+    licence = st.selectbox(
+        "Licence of the models", tuple(LICENCES), key="licence", bind="query-params"
+    )
     languages = st.multiselect(
         "Languages that models must know",
         tuple(language_choices()),
@@ -54,15 +50,27 @@ def draw(measure: str) -> LimitChoices:
     )
     local = st.toggle("Texts stay in the house", key="local", bind="query-params")
     no_gpu = st.toggle("Runs without a GPU", key="no_gpu", bind="query-params")
-    memory = st.select_slider(
+    memory = _slider(
         "Models, at most",
-        tuple(MEMORY_LIMITS),
-        value=ANY,
-        key="memory",
-        bind="query-params",
-        help="The size of the models' files; an index and the work itself come on top.",
+        MEMORY_LIMITS,
+        "memory",
+        "The size of the models' files; an index and the work itself come on top.",
     )
-    margin = st.number_input(
+    return LimitChoices(
+        measure, _margin(measure), p95, price, str(licence), tuple(languages), local, no_gpu,
+        memory, month, hour,
+    )  # fmt: skip
+
+
+def _slider(label: str, limits: Mapping[str, object], key: str, about: str) -> str:
+    """A slider over limits, the widest at its end."""
+    return str(
+        st.select_slider(label, tuple(limits), value=ANY, key=key, bind="query-params", help=about)
+    )
+
+
+def _margin(measure: str) -> float:
+    return st.number_input(
         "A difference that does not matter",
         min_value=0.0,
         max_value=1.0,
@@ -73,19 +81,6 @@ def draw(measure: str) -> LimitChoices:
         bind="query-params",
         help=f"In {parts.literal(measure)}. Among pipelines shown to be as good up to this, the "
         "faster and cheaper one is taken.",
-    )
-    return LimitChoices(
-        measure,
-        float(margin),
-        str(p95),
-        price,
-        str(licence),
-        tuple(languages),
-        local,
-        no_gpu,
-        str(memory),
-        month,
-        hour,
     )
 
 
