@@ -234,6 +234,12 @@ def _add_report(parser: CommandParser) -> None:
         help="where the report goes: a name that ends in .html (one page, opens offline) or .md",
     )
     parser.add_argument(
+        "--files",
+        metavar="DIR",
+        help="write what the numbers are computed from: judgments, runs, values and times of each "
+        "query, decision, studies",
+    )
+    parser.add_argument(
         "-m", "--measure", metavar="MEASURE", help="what decides (default: the experiment's first)"
     )
     parser.add_argument(

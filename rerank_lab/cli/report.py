@@ -14,6 +14,7 @@ from rerank_lab.corpora.load import load_corpus
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services.report import ReportRequest, evidence
 from rerank_lab.views.report import report_file
+from rerank_lab.views.report.files import data_files
 
 if TYPE_CHECKING:
     from rerank_lab.views.report import ReportFormat
@@ -32,6 +33,8 @@ def report(arguments: argparse.Namespace, output: Output) -> int:
         )
     if not file.parent.is_dir():
         raise InvalidInput(f"--output: there is no folder {file.parent}.", hint="Make it first.")
+    if arguments.files and user_path(arguments.files).is_file():
+        raise InvalidInput(f"--files: {arguments.files} is a file.", hint="Name a folder.")
     engine = default_engine()
     corpus = load_corpus(arguments.corpus) if arguments.corpus else None
     request = ReportRequest(
@@ -43,6 +46,9 @@ def report(arguments: argparse.Namespace, output: Output) -> int:
     collected = evidence(request, engine)
     written: list[Path] = [file]
     write_file(file, report_file(collected, kind))
+    for name, data in data_files(collected) if arguments.files else ():
+        written.append(user_path(arguments.files) / name)
+        write_file(written[-1], data)
     if output.as_json:
         output.json({"written": [str(path) for path in written]})
     for path in written:

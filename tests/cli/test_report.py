@@ -22,10 +22,14 @@ def test_a_report_is_written_with_documents_and_the_command_that_gives_it(
     capsys: pytest.CaptureFixture[str], experiment: str, folder: Path, tmp_path: Path
 ) -> None:
     page, text = tmp_path / "report.html", tmp_path / "report.md"
-    written = run_json(
-        capsys, "report", experiment, "-o", str(page), "--corpus", str(folder), "-m", "nDCG@10"
-    )
-    assert written == {"written": [str(page)]}
+    files = tmp_path / "files"
+    asked = ["report", experiment, "-o", str(page), "--corpus", str(folder), "-m", "nDCG@10"]
+    written = run_json(capsys, *asked, "--files", str(files))["written"]
+    assert written[0] == str(page)
+    assert {str(path) for path in files.rglob("*") if path.is_file()} == set(written[1:])
+    assert {path.name for path in (files / "runs").iterdir()} == {
+        "1-as-given.trec", "2-as-given-by-length.trec",
+    }  # fmt: skip
     assert "Dogs bark at the moon all night long." in page.read_text("utf-8")
     assert "compared by" in page.read_text("utf-8")
     run_json(capsys, "report", experiment, "-o", str(text))

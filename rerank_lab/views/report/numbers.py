@@ -89,6 +89,10 @@ def p_value(p: float | None, *quantity: Part) -> Words:
     return optional(p, p_words(p), *quantity)
 
 
+ZERO = number("0", 0, "constant")
+"""What an interval holds or leaves out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """The places of pipelines in the design, by which quantities name them."""

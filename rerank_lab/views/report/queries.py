@@ -68,10 +68,7 @@ def _group(context: ReportContext, results: ByTag) -> list[Block]:
     )  # fmt: skip
     rows = [row for tag in results.tags for row in _tag_rows(context, results.group, tag)]
     table = ReportTable(headings, tuple(rows), (False, True, False, True, True, True, True))
-    crossings = tuple(
-        _crossing(context, results.group, place, one)
-        for place, one in enumerate(results.crossovers)
-    )
+    crossings = tuple(_crossing(context, results.group, one) for one in results.crossovers)
     return [table, *([Bullets(crossings)] if crossings else [])]
 
 
@@ -99,9 +96,10 @@ def _tag_rows(context: ReportContext, group: str, tag: TagResult) -> list[tuple[
     return rows
 
 
-def _crossing(context: ReportContext, group: str, place: int, one: Crossover) -> Words:
+def _crossing(context: ReportContext, group: str, one: Crossover) -> Words:
     """`a beats b on short by 0.10 and loses on long by 0.08`, with p-values."""
-    of = ("crossover", group, place)
+    places = (context.places[one.a], context.places[one.b])
+    of = ("crossover", group, *places, one.ahead, one.behind)
     shown = "" if one.shown() else " This may be chance."
     return (
         context.name(one.a), " against ", context.name(one.b), ": ",

@@ -14,7 +14,7 @@ from rerank_lab.decision.report.document import (
 from rerank_lab.decision.requirements import dollars, duration_words, size_words
 from rerank_lab.decision.wording import headline, reasons
 from rerank_lab.views.report.context import ReportContext
-from rerank_lab.views.report.numbers import Part, count, fact_numbers, number, paired_numbers
+from rerank_lab.views.report.numbers import ZERO, Part, count, fact_numbers, number, paired_numbers
 
 _LICENCES = {"commercial": "licences that allow commercial use", "open": "open source licences"}
 
@@ -35,15 +35,13 @@ def recommendation(context: ReportContext) -> ReportSection:
     if why:
         blocks.append(Bullets(tuple(why)))
     if decision.steps:
-        steps = [
-            context.sentence(
-                step.sentence,
-                [count(step.count, "decision", "steps", place, "count")]
-                if step.count is not None
-                else [],
-            )
-            for place, step in enumerate(decision.steps)
-        ]
+        depth = count(context.view.rows[0].judging_depth, "setting", "judging_depth")
+        steps = []
+        for place, step in enumerate(decision.steps):
+            numbers = [depth]
+            if step.count is not None:
+                numbers.insert(0, count(step.count, "decision", "steps", place, "count"))
+            steps.append(context.sentence(step.sentence, numbers))
         blocks += [Paragraph(("What would decide:",)), Bullets(tuple(steps))]
     blocks += _required(context)
     blocks += _fallen(context)
@@ -73,7 +71,7 @@ def _summary(context: ReportContext) -> Words:
         numbers.append(count(row.measured, "measured", place))
         if row.candidates:
             numbers.append(count(row.candidates, "candidates", place))
-    return context.sentence(view.sentence, numbers)
+    return context.sentence(view.sentence, [*numbers, ZERO])
 
 
 def _reason_numbers(context: ReportContext) -> list[ReportNumber]:

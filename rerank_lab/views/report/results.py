@@ -26,6 +26,7 @@ from rerank_lab.views.evaluate_tables import beaten_letters, has_marks
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import (
     ABSENT,
+    ZERO,
     count,
     interval_words,
     measure_words,
@@ -95,7 +96,7 @@ def differences(context: ReportContext) -> ReportSection:
         Paragraph(_method(), "note"),
     ]
     notes = [
-        (context.name(row.spec), ": ", note)
+        (context.name(row.spec), ": ", *context.sentence(note, [ZERO]))
         for row, one in compared
         if (note := interval_note(one))
     ]
