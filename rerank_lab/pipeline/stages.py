@@ -178,6 +178,32 @@ class StageRunner:
         trace = reranked.trace + _blank_trace(blank_ids) + self._language_trace(reranker)
         return StageResult(node, reranked.status, trace, ranking)
 
+    def rescored(self, node: Node, before: Ranking, scored: StageResult) -> StageResult:
+        """What a pointwise stage gives for `before`, from scores that it gave earlier.
+
+        No model is asked: a score does not depend on the other candidates.
+
+        Args:
+            node: a canonical node.
+            before: the ranking of the stage before.
+            scored: a result of the stage that holds a score of every candidate with text.
+        """
+        head, rest, blank_ids = self._split(node, before)
+        ranking = Ranking.from_order(self.query.id, ())
+        if len(head):
+            wanted = set(head.doc_ids)
+            scores = {
+                hit.doc_id: hit.score
+                for hit in ranking_of(scored)
+                if hit.doc_id in wanted and hit.score is not None
+            }
+            scale = ranking_of(scored).scale
+            ranking = Ranking.from_scores(self.query.id, scores, scale, previous=head.doc_ids)
+        trace = Trace(documents=len(head), cache_hits=len(head)) + _blank_trace(blank_ids)
+        cut = scored.status is Status.TRUNCATED
+        status = Status.TRUNCATED if cut else Status.CACHED
+        return StageResult(node, status, trace, ranking.followed_by((*rest, *blank_ids)))
+
     def _language_trace(self, component: Component) -> Trace:
         """Warns of a model that was not made for the language of the corpus or of the query."""
         model = str(component.options.get("model", ""))
