@@ -81,7 +81,7 @@ def _headroom(
     evaluation: Evaluation, pipeline: str, name: str, rankings: Mapping[str, Ranking]
 ) -> Headroom:
     qrels = {query_id: evaluation.design.qrels[query_id] for query_id in rankings}
-    ideal = {query_id: _ideal(one, qrels[query_id]) for query_id, one in rankings.items()}
+    ideal = {query_id: ideal_order(one, qrels[query_id]) for query_id, one in rankings.items()}
     best = measure(qrels, ideal, list(dict.fromkeys((name, _RECALL)))).per_query
     return Headroom(
         pipeline,
@@ -95,7 +95,7 @@ def _headroom(
     )
 
 
-def _ideal(ranking: Ranking, grades: Mapping[str, int]) -> Ranking:
+def ideal_order(ranking: Ranking, grades: Mapping[str, int]) -> Ranking:
     """The documents of a ranking by their grades; unjudged ones count as not relevant."""
     order = sorted(ranking.doc_ids, key=lambda doc_id: -grades.get(doc_id, 0))
     return Ranking.from_order(ranking.query_id, order)

@@ -25,7 +25,7 @@ QUERY = Query("q", "heat pump noise")
 def _corpus(passages: bool) -> Corpus:
     """Forty texts of a few words each, some of them equal, some blank."""
     drawn = random.Random(7)
-    words = "heat pump noise water garden the of a quiet winter".split()
+    words = ["heat", "pump", "noise", "water", "garden", "the", "of", "a", "quiet", "winter"]
     texts = [" ".join(drawn.choices(words, k=drawn.randint(0, 9))) for _ in range(40)]
     parents = [f"p{n % 13}" if passages else "" for n in range(40)]
     return Corpus(

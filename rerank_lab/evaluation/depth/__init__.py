@@ -1,0 +1,1 @@
+"""Quality, latency and cost of pipelines by the number of candidates."""
