@@ -22,7 +22,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
-from rerank_lab.cli.study_options import add_robustness
+from rerank_lab.cli.study_options import add_depth, add_robustness
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -33,6 +33,7 @@ COMMANDS = {
     "measure": ("evaluate", "measure"),
     "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
+    "depth": ("depth", "depth"),
     "robustness": ("robustness", "robustness"),
     "load": ("load", "load"),
     "train": ("train", "train"),
@@ -111,6 +112,7 @@ def _parser() -> CommandParser:
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
     _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
+    add_depth(add("depth", "Try how many candidates pipelines should rerank."))
     add_robustness(
         add("robustness", "Change queries and documents a little, and see which rankings hold.")
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from rerank_lab.cli.options import (
     CommandParser,
     add_corpus,
@@ -50,3 +52,36 @@ def add_robustness(parser: CommandParser) -> None:
     )
     add_judged(parser)
     add_judgment_source(parser)
+
+
+def add_depth(parser: CommandParser) -> None:
+    """`rerank-lab depth`."""
+    add_corpus(parser)
+    add_specs(parser)
+    parser.add_argument(
+        "-m",
+        "--measure",
+        default="nDCG@10",
+        metavar="MEASURE",
+        help="by which depths are compared (default: nDCG@10)",
+    )
+    parser.add_argument(
+        "--depths",
+        type=numbers,
+        default=(5, 10, 20, 50, 100),
+        metavar="N,N,...",
+        help="numbers of candidates, 1 to 1,000 (default: 5,10,20,50,100)",
+    )
+    add_judged(parser)
+    add_judgment_source(parser)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers above 0 between commas, for `type=`."""
+    values = tuple(int(part) for part in text.split(","))
+    if min(values) < 1:
+        raise argparse.ArgumentTypeError(f"{text} holds a number below 1")
+    return values
+
+
+numbers.__name__ = "list of whole numbers"

@@ -56,7 +56,8 @@ def depth_view(study: DepthStudy, labels: Mapping[str, str]) -> DepthView:
 
     drawn = [curve for curve in study.curves if curve.points]
     return DepthView(
-        tuple(_sentence(study, curve, name(curve)) for curve in drawn),
+        tuple(_sentence(study, curve, name(curve)) for curve in drawn if curve.reranks)
+        or ("No pipeline here has a reranker, so that depth decides only what is found.",),
         tuple(_row(curve, point, name(curve)) for curve in drawn for point in curve.points),
         _notes(study, labels),
         tuple(f"{name(one)}: {one.problem}" for one in study.curves if not one.points),
@@ -135,7 +136,7 @@ def _notes(study: DepthStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
         "best mean."
     ]
     again = [labels.get(one.pipeline, one.pipeline) for one in drawn if not one.replayed]
-    if len(again) < len(drawn):
+    if any(one.replayed and one.reranks for one in drawn):
         notes.append(
             "A pointwise reranker scores each document by itself: it was asked once, and smaller "
             "depths follow exactly from these scores."

@@ -208,13 +208,13 @@ def _curve(
 ) -> DepthCurve:
     if not values.answered or not common:
         problem = values.problem or "No query was answered by every pipeline at every depth."
-        return DepthCurve(str(spec), False, "", (), values.failed, problem)
+        return DepthCurve(str(spec), bool(spec.stages), False, "", (), values.failed, problem)
     exact = replayed(spec, engine)
     timing: Timing = "estimated" if spec.stages and exact else "measured"
     points = tuple(_point(design, depth, values, common) for depth in design.depths)
     if all(point.p95 is None for point in points):
         timing = ""
-    return DepthCurve(str(spec), exact, timing, points, values.failed)
+    return DepthCurve(str(spec), bool(spec.stages), exact, timing, points, values.failed)
 
 
 def _point(

@@ -55,6 +55,7 @@ class DepthCurve:
     """One pipeline at every depth, by growing depth.
 
     Attributes:
+        reranks: whether it has a reranker at all.
         replayed: whether every model scores documents alone, so that smaller depths follow exactly
             from the scores of the greatest one; else models were asked at every depth.
         problem: why there are no points, "" when there are.
@@ -62,6 +63,7 @@ class DepthCurve:
     """
 
     pipeline: str
+    reranks: bool
     replayed: bool
     timing: Timing
     points: tuple[DepthPoint, ...]

@@ -8,10 +8,15 @@ from contextlib import suppress
 
 import streamlit as st
 
+from rerank_lab.charts.figures import LIGHT
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.ui.shared import resources
+from rerank_lab.ui.shared.state import Screen
+from rerank_lab.views.labels import pipeline_colours
 
 PRIMARY, BASELINE = "by", "baseline"
 """The parameters of the link for the measure and the pipeline that others are compared with."""
@@ -35,6 +40,13 @@ def link(parameter: str, value: str, options: Sequence[str]) -> None:
         st.query_params[parameter] = value
     elif parameter in st.query_params:
         del st.query_params[parameter]
+
+
+def colours_of(evaluation: Evaluation, screen: Screen) -> dict[str, int]:
+    """The colour number of each pipeline, the same as in the table of results."""
+    colours: dict[PipelineSpec, int] = st.session_state.get("colours", {})
+    known = {str(at_depth(spec, screen.depth)): slot for spec, slot in colours.items()}
+    return pipeline_colours(evaluation.design.pipelines, known, len(LIGHT.pipelines))
 
 
 def corpus_of(evaluation: Evaluation) -> Corpus | None:

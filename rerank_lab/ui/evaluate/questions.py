@@ -9,7 +9,7 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.ui.evaluate import by_tag, certainty, helps, load, robustness, unjudged
+from rerank_lab.ui.evaluate import by_tag, certainty, depth, helps, load, robustness, unjudged
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 
@@ -72,6 +72,12 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "How fast is it when queries arrive whether or not the last one is answered, and how many "
         "a second can it take?",
         load.draw,
+    ),
+    DeeperQuestion(
+        "depth",
+        "Depth",
+        "How many candidates should be reranked, and does it harm to rerank more?",
+        depth.draw,
     ),
 )
 
