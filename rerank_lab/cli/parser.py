@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from rerank_lab.cli.arena_options import add_arena_actions
+from rerank_lab.cli.choose_options import add_choose
 from rerank_lab.cli.labels import add_label_actions
 from rerank_lab.cli.load_options import add_load
 from rerank_lab.cli.options import (
@@ -31,6 +32,7 @@ COMMANDS = {
     "rank": ("rank", "rank"),
     "evaluate": ("evaluate", "evaluate"),
     "measure": ("evaluate", "measure"),
+    "choose": ("choose", "choose"),
     "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
     "depth": ("depth", "depth"),
@@ -110,6 +112,7 @@ def _parser() -> CommandParser:
     _add_rank(add("rank", "Rank a corpus for one query, by one or more pipelines."))
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
+    add_choose(add("choose", "Say which pipeline of a kept experiment to take, and why."))
     _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     add_depth(add("depth", "Try how many candidates pipelines should rerank."))

@@ -16,6 +16,7 @@ from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import pipeline_costs
+from rerank_lab.services.load import load_studies
 
 
 def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
@@ -89,8 +90,11 @@ def _facts(
     required: Requirements,
     corpus: Corpus | None,
 ) -> Mapping[str, PipelineFacts]:
-    costs = pipeline_costs(evaluation, engine, required.terms, corpus=corpus)
-    return {
-        spec: pipeline_facts(evaluation, measure, pipeline_latency(evaluation, spec), costs[spec])
-        for spec in evaluation.design.pipelines
-    }
+    """What is known of each pipeline, by its load studies where there are some."""
+    studies = load_studies(evaluation.id, engine.home)
+    costs = pipeline_costs(evaluation, engine, required.terms, corpus=corpus, load_studies=studies)
+    facts = {}
+    for spec in evaluation.design.pipelines:
+        latency = pipeline_latency(evaluation, spec, studies)
+        facts[spec] = pipeline_facts(evaluation, measure, latency, costs[spec])
+    return facts
