@@ -94,10 +94,14 @@ class EvaluateView:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentLine:
-    """One kept experiment in the list. `progress` in words, `when` the last change in UTC."""
+    """One kept experiment in the list. `progress` in words, `when` the last change in UTC.
+
+    `title` is its name with the corpus, or the corpus alone; `tags` in one text.
+    """
 
     id: str
-    corpus: str
+    title: str
+    tags: str
     pipelines: str
     progress: str
     when: str
@@ -113,7 +117,8 @@ def experiment_line(entry: ExperimentEntry) -> ExperimentLine:
     moment = datetime.fromtimestamp(entry.updated, UTC) if entry.updated else None
     return ExperimentLine(
         design.id,
-        design.corpus,
+        f"{entry.name} ({design.corpus})" if entry.name else design.corpus,
+        ", ".join((*entry.tags, *(["archived"] if entry.archived else []))),
         " | ".join(pipeline_labels(design.pipelines)[0].values()),
         f"{size}, {details}",
         moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "not begun",

@@ -217,12 +217,15 @@ def test_a_depth_that_all_share_is_told_once() -> None:
 def test_a_kept_experiment_in_one_line() -> None:
     design = evaluation({"bm25": [1, 2], "dense": [1]}).design
     line = views.experiment_line(ExperimentEntry(design, 3, 0.0))
-    assert (line.corpus, line.pipelines) == ("hand made", "bm25 | dense")
+    assert (line.title, line.tags, line.pipelines) == ("hand made", "", "bm25 | dense")
     assert (line.progress, line.when, line.finished) == (
         "2 queries, 3 of 4 answers in", "not begun", False,
     )  # fmt: skip
     done = views.experiment_line(ExperimentEntry(design, 4, 60.0))
     assert (done.progress, done.when) == ("2 queries, all answers in", "1970-01-01 00:01 UTC")
+    named = replace(ExperimentEntry(design, 4, 60.0), name="May", tags=("a", "b"), archived=True)
+    line = views.experiment_line(named)
+    assert (line.title, line.tags) == ("May (hand made)", "a, b, archived")
 
 
 def test_what_answers_warn_of_is_told_with_the_number_of_queries() -> None:
