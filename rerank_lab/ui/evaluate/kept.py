@@ -189,5 +189,5 @@ def _tried(change: Callable[[], object]) -> None:
 def _compare(on_screen: str, other: str) -> None:
     st.query_params[QUESTION] = across.NAME
     st.query_params[across.OTHER] = other
-    st.session_state[f"question_{on_screen}"] = across.NAME
-    st.session_state[f"across_{on_screen}"] = other
+    for box in (f"question_{on_screen}", f"across_{on_screen}"):
+        st.session_state.pop(box, None)  # they take what the link says

@@ -9,7 +9,16 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.ui.evaluate import by_tag, certainty, depth, helps, load, robustness, unjudged
+from rerank_lab.ui.evaluate import (
+    across,
+    by_tag,
+    certainty,
+    depth,
+    helps,
+    load,
+    robustness,
+    unjudged,
+)
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 
@@ -78,6 +87,12 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "Depth",
         "How many candidates should be reranked, and does it harm to rerank more?",
         depth.draw,
+    ),
+    DeeperQuestion(
+        across.NAME,
+        "Against another evaluation",
+        "Are the pipelines of an evaluation from before better than the baseline here?",
+        across.draw,
     ),
 )
 
