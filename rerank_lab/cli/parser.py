@@ -23,7 +23,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
-from rerank_lab.cli.study_options import add_depth, add_robustness
+from rerank_lab.cli.study_options import add_depth, add_rag, add_robustness
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -38,6 +38,7 @@ COMMANDS = {
     "depth": ("depth", "depth"),
     "robustness": ("robustness", "robustness"),
     "load": ("load", "load"),
+    "rag": ("rag", "rag"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "labels": ("labels", "labels"),
@@ -120,6 +121,7 @@ def _parser() -> CommandParser:
         add("robustness", "Change queries and documents a little, and see which rankings hold.")
     )
     add_load(add("load", "Latency and throughput under load, and the largest load that is kept."))
+    add_rag(add("rag", "See what is put before a language model, and whether reranking helps it."))
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from rerank_lab.cli.label_judge_options import add_agreement, add_asking, add_model
 from rerank_lab.cli.options import (
     CommandParser,
     add_corpus,
@@ -85,3 +86,35 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 numbers.__name__ = "list of whole numbers"
+
+
+def add_rag(parser: CommandParser) -> None:
+    """`rerank-lab rag`."""
+    add_corpus(parser)
+    add_specs(parser)
+    parser.add_argument(
+        "--documents",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="documents in a context (default: 5)",
+    )
+    parser.add_argument(
+        "--budget",
+        type=positive,
+        default=0,
+        metavar="TOKENS",
+        help="words and punctuation marks in a context at most (default: no bound)",
+    )
+    parser.add_argument(
+        "--answers",
+        type=positive,
+        default=30,
+        metavar="N",
+        help="with --model: queries with reference answers that it is asked (default: 30)",
+    )
+    add_judged(parser)
+    add_judgment_source(parser)
+    add_model(parser)
+    add_asking(parser)
+    add_agreement(parser)

@@ -1,0 +1,74 @@
+"""`rerank-lab rag`: what pipelines put before a language model, and whether reranking helps it."""
+
+from __future__ import annotations
+
+import argparse
+
+from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.language_model import agree, judge_model
+from rerank_lab.cli.limits import job_context
+from rerank_lab.cli.output import Output, cut, screen_width
+from rerank_lab.cli.reading import judged_collection, print_basis
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import pipelines
+from rerank_lab.services import rag as rag_studies
+from rerank_lab.services.cost_estimates import query_set_estimates
+from rerank_lab.services.rag import RagRequest
+from rerank_lab.views.rag import HEADINGS, RagView, rag_view
+
+
+def rag(arguments: argparse.Namespace, output: Output) -> int:
+    """Look at the contexts; 2 when no pipeline answered a single query."""
+    engine = default_engine()
+    corpus = judged_collection(arguments)
+    specs = tuple(map(str, pipelines(arguments.pipelines)))
+    request = RagRequest(
+        specs,
+        documents=arguments.documents,
+        budget=arguments.budget,
+        limit=arguments.limit,
+        answering=judge_model(arguments) if arguments.model else None,
+        answered=arguments.answers,
+    )
+    rag_studies.designed(request, corpus)
+    queries = request.queries(corpus)
+    note_cost_estimates(query_set_estimates(specs, queries, corpus, DEPTH, engine), output)
+    estimate = rag_studies.answer_estimate(request, corpus, engine)
+    if estimate is not None:
+        agree(arguments, estimate, output)
+    study = rag_studies.run(request, corpus, job_context(arguments, output, engine), engine)
+    view = rag_view(study)
+    if output.as_json:
+        judgments = corpus.basis.to_json()
+        output.json(study.to_json() | {"answer": list(view.answer), "judgments": judgments})
+    else:
+        print_basis(corpus.basis, output)
+        _print(view, output)
+    return 2 if all(one.problem for one in study.pipelines) else 0
+
+
+def _print(view: RagView, output: Output) -> None:
+    for sentence in view.answer:
+        output.line(sentence)
+    output.line()
+    output.table([HEADINGS, *(row.cells for row in view.contexts)], right=range(1, len(HEADINGS)))
+    if view.differences:
+        output.line()
+        heads = ["reranking against its first stage", "of", "difference", "Holm p"]
+        rows = [[one.pipeline, one.figure, one.difference, one.p] for one in view.differences]
+        output.table([heads, *rows], right=(2, 3))
+    if view.answers:
+        output.line()
+        heads = ["answers from", "right", "wrong", "abstained", "F1 of words", "queries"]
+        rows = [
+            [one.context, one.right, one.wrong, one.abstained, one.overlap, one.queries]
+            for one in view.answers
+        ]
+        output.table([heads, *rows], right=range(1, 6))
+    for label, example in dict(reversed(view.examples)).items():
+        output.line()
+        output.line(f"{label} puts {example.wrong_id} above every right document of:")
+        output.line(f"  {cut(example.query, screen_width() - 4)}")
+    output.line()
+    for note in view.notes:
+        output.line(note)
