@@ -75,3 +75,39 @@ def add_load(parser: CommandParser) -> None:
         "--experiment", default="", metavar="ID", help="keep the study with this experiment"
     )
     add_judged(parser)
+
+
+def add_cost(parser: CommandParser) -> None:
+    """The options of `rerank-lab cost`."""
+    parser.add_argument(
+        "corpus", metavar="CORPUS", nargs="?", default="", help="what is searched; with "
+        "--experiment, in place of its own",
+    )  # fmt: skip
+    parser.add_argument(
+        "-p", "--pipeline", dest="pipelines", metavar="SPEC", nargs="+", action="extend",
+        default=[], help="pipelines to reckon with",
+    )  # fmt: skip
+    parser.add_argument(
+        "--experiment", default="", metavar="ID",
+        help="the pipelines of this experiment, by what it and its load studies measured; the "
+        "result is kept with it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--queries-per-month", type=positive, default=100_000, metavar="N", help="default: 100000"
+    )
+    parser.add_argument(
+        "--peak", type=amount, default=1.0, metavar="X",
+        help="how many times the mean comes in the busiest hour (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--usd-per-hour", type=amount, metavar="USD", help="of one machine like the one measured"
+    )
+    parser.add_argument(
+        "--capacity", type=amount, metavar="N",
+        help="queries a second that one machine answers, in place of what was measured",
+    )  # fmt: skip
+    parser.add_argument(
+        "--price", action="append", default=[], metavar="MODEL[:OPTION]=USD",
+        help="a price in place of the dated list: for one unit billed, or with :price_in and "
+        ":price_out for a million tokens of an LLM",
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from contextlib import suppress
 from rerank_lab.cli.arena_options import add_arena_actions
 from rerank_lab.cli.choose_options import add_choose
 from rerank_lab.cli.labels import add_label_actions
-from rerank_lab.cli.load_options import add_load
+from rerank_lab.cli.load_options import add_cost, add_load
 from rerank_lab.cli.options import (
     CommandParser,
     add_corpus,
@@ -39,6 +39,7 @@ COMMANDS = {
     "robustness": ("robustness", "robustness"),
     "load": ("load", "load"),
     "rag": ("rag", "rag"),
+    "cost": ("cost", "cost"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
     "labels": ("labels", "labels"),
@@ -122,6 +123,7 @@ def _parser() -> CommandParser:
     )
     add_load(add("load", "Latency and throughput under load, and the largest load that is kept."))
     add_rag(add("rag", "See what is put before a language model, and whether reranking helps it."))
+    add_cost(add("cost", "What pipelines cost at a load, hosted or on your own hardware."))
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
     _add_corpora(add("corpora", "List, import or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)

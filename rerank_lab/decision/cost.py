@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 HOURS_A_MONTH = 730.0
 _SECONDS_A_MONTH = HOURS_A_MONTH * 3600
@@ -82,16 +84,18 @@ class ProviderCost:
 class Capacity:
     """Queries a second that one machine answers, and where that is known from.
 
-    None when it is not known: `why` then says what would tell. `load` is a load study, `evaluation`
-    the times of an evaluation, one query after the other.
+    None when it is not known: `why` then says what is missing. `load` is a load study, `evaluation`
+    the times of an evaluation, one query after the other. `needed` is false for a pipeline that
+    leaves nothing to hardware of one's own.
     """
 
     queries_per_s: float | None
     source: Literal["load", "evaluation", "typed", ""] = ""
     why: str = ""
+    needed: bool = True
 
 
-NO_MACHINE = Capacity(math.inf)
+NO_MACHINE = Capacity(None, needed=False)
 """Of a pipeline that leaves nothing to own hardware."""
 
 
@@ -117,15 +121,21 @@ class PipelineCost:
     @property
     def machines(self) -> int | None:
         """Machines of one's own that the busiest hours take; None when that is not known."""
+        if not self.capacity.needed:
+            return 0
         return machines_for(
             self.terms.queries_per_month, self.capacity.queries_per_s, self.terms.peak
         )
 
     @property
     def own_usd_per_month(self) -> float | None:
-        """USD a month for own hardware; 0 when none is needed, None when it is not known."""
+        """USD a month for own hardware; 0 when none is needed, None when it is not known.
+
+        Also 0 as long as its price is not typed, for a pipeline that providers bill: see
+        `left_out`.
+        """
         machines, hourly = self.machines, self.terms.usd_per_hour
-        if machines == 0:
+        if machines == 0 or self.left_out:
             return 0.0
         return None if machines is None or hourly is None else machines * hourly * HOURS_A_MONTH
 
@@ -147,11 +157,26 @@ class PipelineCost:
     def unknown(self) -> tuple[str, ...]:
         """What is missing for a price, in words; () when it is known."""
         missing = [text for provider in self.providers for text in provider.unknown]
-        if self.machines is None:
-            missing.append(self.capacity.why or "how many queries a second one machine answers")
-        if self.machines != 0 and self.terms.usd_per_hour is None:
-            missing.append(HOURLY_PRICE)
+        if not self.left_out:
+            if self.machines is None:
+                missing.append(self.capacity.why or "how many queries a second one machine answers")
+            if self.machines != 0 and self.terms.usd_per_hour is None:
+                missing.append(HOURLY_PRICE)
         return tuple(dict.fromkeys(missing))
+
+    @property
+    def billed(self) -> bool:
+        """Whether a provider bills anything, or may do so."""
+        return any(provider.usd is None or provider.usd > 0 for provider in self.providers)
+
+    @property
+    def left_out(self) -> bool:
+        """Whether hardware of one's own is not in the price, because nobody typed its price.
+
+        Only beside what providers bill: the first stage of a hosted pipeline, which every other
+        pipeline needs as well.
+        """
+        return self.billed and self.capacity.needed and self.terms.usd_per_hour is None
 
     @property
     def as_of(self) -> str:
@@ -166,14 +191,11 @@ def machines_for(
 
     Args:
         queries_per_month: All queries.
-        queries_per_s: What one machine answers; infinite when nothing runs on it, None when that
-            is not known.
+        queries_per_s: What one machine answers; None when that is not known.
         peak: The busiest hours against the mean.
     """
     if queries_per_s is None or queries_per_s <= 0:
         return None
-    if math.isinf(queries_per_s):
-        return 0
     # A hair below a whole number of machines is that number: division is not exact.
     return max(1, math.ceil(queries_per_month * peak / _SECONDS_A_MONTH / queries_per_s - 1e-9))
 
@@ -198,7 +220,7 @@ def break_even(hosted: PipelineCost, own: PipelineCost) -> BreakEven | None:
     """
     hourly, capacity = own.terms.usd_per_hour, own.capacity.queries_per_s
     hosted_usd, own_usd, fixed = hosted.provider_usd, own.provider_usd, hosted.own_usd_per_month
-    if hourly is None or not capacity or math.isinf(capacity):
+    if hourly is None or not capacity or not own.capacity.needed:
         return None
     if hosted_usd is None or own_usd is None or fixed is None:
         return None
@@ -226,3 +248,25 @@ def _crossing(machine: float, per_machine: float, saved: float, fixed: float) ->
     # fixed, until the line has caught up within that step.
     dearest = max(1, math.ceil((machine - fixed) / gain - 1e-9)) if machine > fixed else 1
     return BreakEven(first, max(first, (dearest * machine - fixed) / saved))
+
+
+COST = "cost"
+"""The kind of these studies."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostStudy:
+    """What the pipelines of an experiment cost under the terms that a team settled on."""
+
+    terms: CostTerms
+    costs: tuple[PipelineCost, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The study as it is kept."""
+        written: dict[str, Any] = msgspec.to_builtins(self)
+        return written
+
+    @classmethod
+    def from_json(cls, written: object) -> CostStudy:
+        """The study that was kept. Raises msgspec.ValidationError for anything else."""
+        return msgspec.convert(written, cls)

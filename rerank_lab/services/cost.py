@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
+import msgspec
+
 from rerank_lab.components.registry import expand, pipeline_leaves, resolve
-from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Node
+from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.decision.cost import (
+    COST,
     DEFAULT_TERMS,
     NO_MACHINE,
     Capacity,
+    CostStudy,
     CostTerms,
     PipelineCost,
     ProviderCost,
@@ -22,6 +29,7 @@ from rerank_lab.decision.cost import (
 )
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.load.study import LoadStudy
+from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import candidate_limit
 from rerank_lab.services.cost_estimates import calls_out
@@ -33,6 +41,8 @@ _DEPTH = 100
 
 PRICE_OPTIONS = ("price", "price_in", "price_out")
 """The options by which components let a user state a price."""
+
+NOT_MEASURED = "how many queries a second one machine answers: nothing was measured"
 
 Candidates = Sequence[tuple[Query, Sequence[Document]]]
 """Queries, each with the documents that the rerankers of a pipeline are given."""
@@ -71,6 +81,55 @@ def pipeline_costs(
     return costs
 
 
+@dataclass(frozen=True, slots=True)
+class CostRequest:
+    """What pipelines would cost on a corpus, before anything was measured.
+
+    `candidates` are evenly spaced documents; `limit` takes only the first so many queries.
+    """
+
+    pipelines: tuple[PipelineSpec, ...]
+    terms: CostTerms = DEFAULT_TERMS
+    limit: int | None = None
+
+
+def run(request: CostRequest, corpus: Corpus, engine: Engine) -> CostStudy:
+    """What each pipeline would cost, by typed capacities; nothing is sent and no model is loaded.
+
+    Raises:
+        InvalidInput: The corpus has no documents.
+    """
+    if not corpus.documents:
+        raise InvalidInput(f"{corpus.name!r} has no documents.", hint="Choose a corpus that has.")
+    queries = corpus.queries[: request.limit] or (Query.of("a query of a few words"),)
+    costs = []
+    for pipeline in request.pipelines:
+        spec, terms = str(pipeline), request.terms
+        candidates = spaced_candidates(spec, _sample(queries), corpus)
+        providers = _of_providers(spec, candidates, terms.prices, engine)
+        capacity = _typed_capacity(spec, terms) or Capacity(None, why=NOT_MEASURED)
+        size = float(min(len(corpus.documents), candidate_limit(spec) or _DEPTH))
+        costs.append(PipelineCost(spec, terms, providers, capacity, size))
+    return CostStudy(request.terms, tuple(costs))
+
+
+def keep(study: CostStudy, experiment_id: str, home: Path | None = None) -> None:
+    """Keep what an experiment's pipelines cost, in the place of what was kept before."""
+    save_study(experiment_id, COST, {}, study.to_json(), home)
+
+
+def cost_study(experiment_id: str, home: Path | None = None) -> CostStudy | None:
+    """What was kept of an experiment; None when nothing was, or it cannot be read."""
+    for study in studies(experiment_id, COST, home):
+        with suppress(msgspec.ValidationError):
+            return CostStudy.from_json(study.result)
+    return None
+
+
+def _sample(queries: Sequence[Query]) -> Sequence[Query]:
+    return queries[:: max(1, len(queries) // SAMPLE)][:SAMPLE]
+
+
 def _candidates(evaluation: Evaluation, spec: str, corpus: Corpus | None) -> Candidates:
     """What the rerankers of a pipeline were given for some of the queries; () when not known.
 
@@ -78,8 +137,7 @@ def _candidates(evaluation: Evaluation, spec: str, corpus: Corpus | None) -> Can
     """
     if corpus is None or corpus.content_hash != evaluation.design.corpus_hash:
         return ()
-    queries = evaluation.design.queries
-    sample = queries[:: max(1, len(queries) // SAMPLE)][:SAMPLE]
+    sample = _sample(evaluation.design.queries)
     if corpus.parent_of:  # rankings speak of documents, rerankers read passages
         return spaced_candidates(spec, sample, corpus)
     cells = [(query, evaluation.cells.get((query.id, spec))) for query in sample]
@@ -176,9 +234,9 @@ def _capacity(
     providers: Sequence[ProviderCost],
 ) -> Capacity:
     """How many queries a second one machine answers with a pipeline."""
-    typed = next((one for one in terms.capacities if one.pipeline == spec), None)
+    typed = _typed_capacity(spec, terms)
     if typed is not None:
-        return Capacity(typed.queries_per_s, "typed")
+        return typed
     hosted = {provider.model: provider.source for provider in providers}
     study = next((one for one in load_studies if one.pipeline == spec), None)
     if study is not None and study.capacity and set(hosted.values()) <= {"own server"}:
@@ -192,3 +250,8 @@ def _capacity(
         return Capacity(None, why="how long a query takes: no query was timed")
     mean = fmean(seconds)
     return Capacity(1 / mean, "evaluation") if mean > 0 else NO_MACHINE
+
+
+def _typed_capacity(spec: str, terms: CostTerms) -> Capacity | None:
+    typed = next((one for one in terms.capacities if one.pipeline == spec), None)
+    return None if typed is None else Capacity(typed.queries_per_s, "typed")

@@ -13,6 +13,7 @@ from rerank_lab.ui.evaluate import (
     across,
     by_tag,
     certainty,
+    cost,
     depth,
     helps,
     load,
@@ -81,6 +82,13 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "How fast is it when queries arrive whether or not the last one is answered, and how many "
         "a second can it take?",
         load.draw,
+    ),
+    DeeperQuestion(
+        "cost",
+        "What it costs",
+        "What do these pipelines cost at your load, and from how many queries a month is your own "
+        "hardware cheaper than a provider?",
+        cost.draw,
     ),
     DeeperQuestion(
         "depth",
