@@ -42,6 +42,9 @@ _DEPTH = 100
 PRICE_OPTIONS = ("price", "price_in", "price_out")
 """The options by which components let a user state a price."""
 
+NOT_TIMED = (
+    "how long a query takes: none was timed (measure times afresh, measure under load, or type it)"
+)
 NOT_MEASURED = "how many queries a second one machine answers: nothing was measured"
 
 Candidates = Sequence[tuple[Query, Sequence[Document]]]
@@ -131,21 +134,24 @@ def _sample(queries: Sequence[Query]) -> Sequence[Query]:
 
 
 def _candidates(evaluation: Evaluation, spec: str, corpus: Corpus | None) -> Candidates:
-    """What the rerankers of a pipeline were given for some of the queries; () when not known.
+    """What the rerankers of a pipeline were given for some of the queries, or would be given.
 
-    A ranking holds the candidates of each stage in front, in a new order.
+    A ranking holds the candidates of each stage in front, in a new order. () without the documents.
     """
     if corpus is None or corpus.content_hash != evaluation.design.corpus_hash:
         return ()
     sample = _sample(evaluation.design.queries)
-    if corpus.parent_of:  # rankings speak of documents, rerankers read passages
-        return spaced_candidates(spec, sample, corpus)
     cells = [(query, evaluation.cells.get((query.id, spec))) for query in sample]
-    return [
+    candidates = [
         (query, [corpus.by_id[doc_id] for doc_id in cell.ranking.doc_ids if doc_id in corpus.by_id])
         for query, cell in cells
         if cell is not None and cell.ranking is not None
     ]
+    # Rankings speak of documents, where rerankers read passages; and a pipeline may have failed,
+    # such as for want of a key.
+    if corpus.parent_of or not candidates:
+        return spaced_candidates(spec, sample, corpus)
+    return candidates
 
 
 def spaced_candidates(spec: str, queries: Sequence[Query], corpus: Corpus) -> Candidates:
@@ -247,7 +253,7 @@ def _capacity(
     cells = (evaluation.cells.get((query.id, spec)) for query in evaluation.design.queries)
     seconds = [one.trace.compute_s for one in cells if one is not None and one.seconds is not None]
     if not seconds:
-        return Capacity(None, why="how long a query takes: no query was timed")
+        return Capacity(None, why=NOT_TIMED)
     mean = fmean(seconds)
     return Capacity(1 / mean, "evaluation") if mean > 0 else NO_MACHINE
 

@@ -71,7 +71,7 @@ def unknown_lines(costs: Sequence[PipelineCost], labels: Labels) -> list[str]:
     lines = []
     for cost in costs:
         if cost.unknown:
-            lines.append(f"{labels[cost.pipeline]}: not known is {'; '.join(cost.unknown)}.")
+            lines.append(f"{labels[cost.pipeline]}: not known: {'; '.join(cost.unknown)}.")
         elif cost.left_out:
             lines.append(
                 f"{labels[cost.pipeline]}: without the hardware of your own that its other stages "

@@ -35,7 +35,7 @@ def test_the_sentence_names_the_least_known_price_and_what_is_missing_else() -> 
     bare = replace(OWN, terms=CostTerms())
     sentence = cost_sentence([bare], LABELS)
     assert sentence == "No price is known yet. Missing: the price of an hour of your hardware."
-    assert unknown_lines([bare], LABELS)[0].startswith("L12: not known is the price of an hour")
+    assert unknown_lines([bare], LABELS)[0].startswith("L12: not known: the price of an hour")
 
 
 def test_a_hosted_price_says_what_it_leaves_out() -> None:
