@@ -91,7 +91,9 @@ def provider_lines(costs: Sequence[PipelineCost], labels: Labels) -> list[str]:
 
 
 def _provider_words(one: ProviderCost) -> str:
-    words = f"{one.model}, about {one.calls:,.3g} calls and {one.units:,.4g} {one.unit} a query"
+    calls = f"{one.calls:,.3g} call{'' if one.calls == 1 else 's'}"
+    unit = one.unit.removesuffix("s") if one.units == 1 else one.unit
+    words = f"{one.model}, about {calls} and {one.units:,.4g} {unit} a query"
     if one.usd is None:
         return f"{words}, price unknown"
     source = {
