@@ -207,10 +207,24 @@ def _print_measured(done: Measured, complete: bool, per_query: bool, output: Out
         output.line(f"{len(done.unjudged):,} ranked queries are not judged (left out)")
 
 
-def print_results(done: Evaluation, output: Output) -> None:
-    """The table, what to know of it, each pipeline against the first, and what went wrong."""
-    labels = numbered(done.design.pipelines)
-    table = done.table()
+def print_results(
+    done: Evaluation,
+    output: Output,
+    names: Mapping[str, str] | None = None,
+    primary: str = "",
+    baseline: str = "",
+) -> None:
+    """The table, what to know of it, each pipeline against the baseline, and what went wrong.
+
+    Args:
+        done: The evaluation.
+        output: Where to write.
+        names: How pipelines are called, by spec; without them by their specs, or by numbers.
+        primary: The measure that they are compared by; "" for the first.
+        baseline: The spec of the one that others are compared with; "" for the first.
+    """
+    labels = names or numbered(done.design.pipelines)
+    table = done.table(primary, baseline)
     rows = [replace(row, label=labels[row.spec]) for row in table.rows]
     columns = table.on("terminal")
     lines = [[_cell(column, row) for column in columns] for row in rows]

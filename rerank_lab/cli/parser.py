@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from rerank_lab.cli.arena_options import add_arena_actions
 from rerank_lab.cli.choose_options import add_choose
+from rerank_lab.cli.experiment_options import add_experiment_actions
 from rerank_lab.cli.labels import add_label_actions
 from rerank_lab.cli.load_options import add_cost, add_load
 from rerank_lab.cli.options import (
@@ -33,6 +34,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "evaluate"),
     "measure": ("evaluate", "measure"),
     "choose": ("choose", "choose"),
+    "experiment": ("experiment", "experiment"),
     "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
     "depth": ("depth", "depth"),
@@ -115,6 +117,9 @@ def _parser() -> CommandParser:
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
     add_choose(add("choose", "Say which pipeline of a kept experiment to take, and why."))
+    add_experiment_actions(
+        add("experiment", "Run experiment files with gates, and look at kept experiments."), common
+    )
     _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     add_depth(add("depth", "Try how many candidates pipelines should rerank."))

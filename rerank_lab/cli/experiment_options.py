@@ -1,0 +1,100 @@
+"""The actions and options of `rerank-lab experiment`."""
+
+from __future__ import annotations
+
+from rerank_lab.cli.options import CommandParser, add_spending, amount
+
+_REFERENCE = "the id of a kept experiment, the first characters of one, or an experiment file"
+
+
+def add_experiment_actions(parser: CommandParser, common: CommandParser) -> None:
+    """Give the parser of `experiment` its actions; `common` has the options of every command."""
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, parser_class=CommandParser
+    )
+
+    def add(name: str, text: str, description: str = "") -> CommandParser:
+        action: CommandParser = actions.add_parser(
+            name,
+            help=text,
+            description=description or f"{text[:1].upper()}{text[1:]}.",
+            parents=[common],
+            allow_abbrev=False,
+        )
+        return action
+
+    run = add(
+        "run",
+        "run an experiment file and hold its gates",
+        "Run an experiment file, hold its gates, and say what changed since its last run. "
+        "Exit code 1 when a gate fails.",
+    )
+    run.add_argument("file", metavar="FILE", help="an experiment file in YAML: see docs/gates.md")
+    _add_asking(run)
+    run.add_argument(
+        "--last",
+        metavar="FILE",
+        help="where the answers of the last run are kept for comparison (default: in the data "
+        "folder); it is written anew",
+    )
+    _add_gate_output(run)
+    resume = add("resume", "go on with an experiment that stopped")
+    _add_experiment(resume)
+    _add_asking(resume)
+    _add_gate_output(resume)
+    add("list", "list the kept experiments, the latest first")
+    _add_experiment(add("show", "show the results of a kept experiment"))
+    report = add("report", "write the decision report of an experiment as one file")
+    _add_experiment(report)
+    report.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="report.html or report.md"
+    )
+    gate = add(
+        "gate",
+        "hold the gates of a kept experiment again, without running anything",
+        "Hold gates against a kept experiment, without running anything. Exit code 1 when one "
+        "fails.",
+    )
+    _add_experiment(gate)
+    gate.add_argument(
+        "--gate",
+        dest="gates",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help="such as 'nDCG@10 >= 0.45', in place of those of its file; may be repeated",
+    )
+    _add_gate_output(gate)
+
+
+def _add_experiment(parser: CommandParser) -> None:
+    parser.add_argument("experiment", metavar="EXPERIMENT", help=_REFERENCE)
+
+
+def _add_asking(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="ask every model again, so that times are true and a model that changed is noticed",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=amount,
+        metavar="SECONDS",
+        help="give up on what a provider is asked for one query after so long (default: 600)",
+    )
+    add_spending(parser)
+
+
+def _add_gate_output(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--allow-undecided",
+        action="store_true",
+        help="do not fail for a gate that cannot be decided by what is known",
+    )
+    parser.add_argument("--junit", metavar="FILE", help="write the gates as JUnit XML")
+    parser.add_argument(
+        "--markdown",
+        metavar="FILE",
+        help="add a summary in Markdown to the end of a file, such as $GITHUB_STEP_SUMMARY",
+    )

@@ -1,0 +1,153 @@
+"""`rerank-lab experiment`: gates as exit codes, JUnit, a Markdown summary, and drift."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from rerank_lab.cli import main
+from tests.cli.conftest import Calls, fail_json, run_json
+
+FILE = """\
+corpus: my corpus
+pipelines:
+  plain: as-given
+  sorted: as-given >> by-length
+measures: [RR]
+baseline: plain
+gates:
+  - {gate}
+"""
+
+
+@pytest.fixture
+def file(folder: Path, plugin: Calls) -> Path:
+    return write(folder, "RR >= 0.7")
+
+
+def write(folder: Path, gate: str) -> Path:
+    path = folder.parent / "exp.yaml"
+    path.write_text(FILE.format(gate=gate))
+    return path
+
+
+def test_a_gate_that_passes_is_exit_code_0_and_pipelines_go_by_their_names(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    assert main(["experiment", "run", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "sorted  as-given >> by-length" in out
+    assert "against plain, on the 2 queries that all answered" in out
+    assert "passed: sorted: RR >= 0.7\n    RR is 0.7500 on 2 queries." in out
+    assert "The gate passed." in out
+    assert "There is no earlier run of this file" in out
+
+
+@pytest.mark.parametrize(
+    ("gate", "result", "allowed"),
+    [("RR >= 0.8", "failed", 1), ("better than baseline", "cannot be decided", 0)],
+)
+def test_a_gate_that_fails_or_cannot_be_decided_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls, gate: str, result: str,
+    allowed: int,
+) -> None:  # fmt: skip
+    path, junit, summary = write(folder, gate), folder.parent / "j.xml", folder.parent / "s.md"
+    summary.write_text("before\n")
+    files = ["--junit", str(junit), "--markdown", str(summary)]
+
+    assert main(["experiment", "run", str(path), *files]) == 1
+    assert f"{result}: sorted: {gate}" in capsys.readouterr().out
+    (suite,) = ElementTree.parse(junit).getroot()
+    assert (suite.get("name"), suite.get("failures")) == ("sorted", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert failure.get("type") == result
+    text = summary.read_text()
+    assert text.startswith("before\n## Rerank Lab: my corpus, 2 queries")
+    assert f"{result} |" in text
+
+    assert main(["experiment", "gate", str(path), "--allow-undecided", *files]) == allowed
+    (suite,) = ElementTree.parse(junit).getroot()
+    assert (suite.get("failures"), suite.get("skipped")) == (str(allowed), str(1 - allowed))
+
+
+def test_json_names_gates_and_drift(
+    capsys: pytest.CaptureFixture[str], file: Path, plugin: Calls
+) -> None:
+    first = run_json(capsys, "experiment", "run", str(file))
+    assert first["names"] == {"plain": "as-given", "sorted": "as-given >> by-length"}
+    assert [(one["name"], one["gate"], one["result"]) for one in first["gates"]] == [
+        ("sorted", "RR >= 0.7", "passed")
+    ]
+    assert first["drift"] is None
+
+    plugin.clear()
+    again = run_json(capsys, "experiment", "run", str(file))
+    assert plugin == []
+    assert [one["reordered"] for one in again["drift"]["pipelines"]] == [[], []]
+    run_json(capsys, "experiment", "run", str(file), "--no-cache")
+    assert ("by-length", 3) in plugin
+
+
+def test_a_run_against_the_last_one_tells_what_moved(
+    capsys: pytest.CaptureFixture[str], file: Path, tmp_path: Path
+) -> None:
+    last = tmp_path / "last.json"
+    main(["experiment", "run", str(file), "--last", str(last)])
+    kept = json.loads(last.read_text())
+    kept["pipelines"]["sorted"]["rankings"]["q1"]["doc_ids"].reverse()
+    last.write_text(json.dumps(kept))
+    capsys.readouterr()
+
+    main(["experiment", "run", str(file), "--last", str(last)])
+    assert "sorted: another order for 1 of 2 queries: q1." in capsys.readouterr().out
+    last.write_text("{}")
+    error = fail_json(capsys, "experiment", "run", str(file), "--last", str(last))
+    assert "not what an earlier run has written" in error["message"]
+
+
+def test_kept_experiments_are_listed_shown_and_gated_without_a_run(
+    capsys: pytest.CaptureFixture[str], file: Path, plugin: Calls
+) -> None:
+    experiment_id = run_json(capsys, "experiment", "run", str(file))["id"]
+    plugin.clear()
+
+    (entry,) = run_json(capsys, "experiment", "list")
+    assert (entry["id"], entry["cells"], entry["size"]) == (experiment_id, 4, 4)
+    shown = run_json(capsys, "experiment", "show", experiment_id[:6])
+    assert shown["names"]["sorted"] == "as-given >> by-length"
+    assert main(["experiment", "gate", experiment_id]) == 0
+    assert main(["experiment", "gate", experiment_id, "--gate", "nDCG@1 > 0.9"]) == 1
+    assert "failed: sorted: nDCG@1 > 0.9" in capsys.readouterr().out
+    assert plugin == []
+    error = fail_json(capsys, "experiment", "show", "ffff")
+    assert "no experiment 'ffff'" in error["message"]
+
+
+def test_resume_goes_on_unless_what_it_stands_on_has_changed(
+    capsys: pytest.CaptureFixture[str], file: Path, folder: Path
+) -> None:
+    experiment_id = run_json(capsys, "experiment", "run", str(file))["id"]
+    assert run_json(capsys, "experiment", "resume", experiment_id)["id"] == experiment_id
+    (folder / "corpus.jsonl").write_text('{"_id": "long", "title": "", "text": "Other."}\n')
+    error = fail_json(capsys, "experiment", "resume", experiment_id)
+    assert "has changed since" in error["message"]
+
+
+def test_a_mistake_is_exit_code_2(
+    capsys: pytest.CaptureFixture[str], folder: Path, plugin: Calls
+) -> None:
+    error = fail_json(capsys, "experiment", "run", str(write(folder, "RR > high")))
+    assert "line 8: The gate 'RR > high' cannot be read at character 6" in error["message"]
+
+
+def test_the_report_of_an_experiment_is_written(
+    capsys: pytest.CaptureFixture[str], file: Path, tmp_path: Path
+) -> None:
+    experiment_id = run_json(capsys, "experiment", "run", str(file))["id"]
+    report = tmp_path / "report.md"
+    assert main(["experiment", "report", experiment_id, "-o", str(report)]) == 0
+    assert "as-given" in report.read_text()
