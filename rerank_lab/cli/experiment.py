@@ -12,19 +12,20 @@ from pathlib import Path
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.evaluate import print_results
 from rerank_lab.cli.limits import job_context
-from rerank_lab.cli.output import Output
+from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import print_basis, print_problems, readings_json
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.corpora import Corpus
 from rerank_lab.decision.gates import parse_gates
-from rerank_lab.evaluation.experiments import list_experiments
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services import experiment_runs as runs
 from rerank_lab.services.experiment_files import ExperimentFile, read_experiment_file
 from rerank_lab.services.experiment_runs import ExperimentRun
+from rerank_lab.services.experiments import AcrossRequest, ExperimentFilter, compare, listed
+from rerank_lab.views.across import across_view
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.gates import drift_lines, gate_verdict, junit_xml, summary_markdown
 
@@ -92,7 +93,7 @@ def _asked(file: ExperimentFile, arguments: argparse.Namespace, output: Output) 
 
 
 def _list(arguments: argparse.Namespace, output: Output) -> int:
-    entries = list_experiments(default_engine().home)
+    entries = listed(ExperimentFilter(), default_engine().home)
     if output.as_json:
         output.json(
             [
@@ -180,7 +181,32 @@ def _report(arguments: argparse.Namespace, output: Output) -> int:
     return report(words, output)
 
 
+def _compare(arguments: argparse.Namespace, output: Output) -> int:
+    engine = default_engine()
+    first, second = (_id(one, engine) for one in (arguments.first, arguments.second))
+    terms = runs.load_run(first, engine).terms
+    named = arguments.baseline or terms.baseline
+    baseline = terms.pipelines.get(named, named)
+    comparison = compare(AcrossRequest(first, second, arguments.measure, baseline), engine.home)
+    if output.as_json:
+        output.json(comparison.to_json())
+        return 0
+    view = across_view(comparison)
+    output.line(view.sentence)
+    output.line()
+    heads = ["pipeline", comparison.measure, "difference", "95 % interval", "p", "queries"]
+    rows = [
+        [row.pipeline, number(row.mean), row.difference, row.interval, row.p, row.wins]
+        for row in view.rows
+    ]
+    output.table([heads, *rows], right=[1, 2])
+    for note in view.notes:
+        output.line(note)
+    return 0
+
+
 _ACTIONS = {
+    "compare": _compare,
     "run": _run,
     "resume": _resume,
     "list": _list,
@@ -235,7 +261,8 @@ def _id(reference: str, engine: Engine) -> str:
         file = read_experiment_file(reference)
         request = runs.evaluation_request(file.terms)
         return evaluations.planned(request, runs.opened(file), engine).id
-    ids = [one.id for one in list_experiments(engine.home) if one.id.startswith(reference)]
+    entries = listed(ExperimentFilter(archived=True), engine.home)
+    ids = [one.id for one in entries if one.id.startswith(reference)]
     if len(ids) == 1 and reference:
         return ids[0]
     if not ids:

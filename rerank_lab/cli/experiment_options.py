@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rerank_lab.cli.options import CommandParser, add_spending, amount
 
 _REFERENCE = "the id of a kept experiment, the first characters of one, or an experiment file"
@@ -23,6 +25,23 @@ def add_experiment_actions(parser: CommandParser, common: CommandParser) -> None
         )
         return action
 
+    _add_run(add)
+    resume = add("resume", "go on with an experiment that stopped")
+    _add_experiment(resume)
+    _add_asking(resume)
+    _add_gate_output(resume)
+    add("list", "list the kept experiments, the latest first")
+    _add_experiment(add("show", "show the results of a kept experiment"))
+    _add_compare(add("compare", "compare an experiment with another one, on the same queries"))
+    report = add("report", "write the decision report of an experiment as one file")
+    _add_experiment(report)
+    report.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="report.html or report.md"
+    )
+    _add_gate(add)
+
+
+def _add_run(add: Callable[..., CommandParser]) -> None:
     run = add(
         "run",
         "run an experiment file and hold its gates",
@@ -38,17 +57,23 @@ def add_experiment_actions(parser: CommandParser, common: CommandParser) -> None
         "folder); it is written anew",
     )
     _add_gate_output(run)
-    resume = add("resume", "go on with an experiment that stopped")
-    _add_experiment(resume)
-    _add_asking(resume)
-    _add_gate_output(resume)
-    add("list", "list the kept experiments, the latest first")
-    _add_experiment(add("show", "show the results of a kept experiment"))
-    report = add("report", "write the decision report of an experiment as one file")
-    _add_experiment(report)
-    report.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="report.html or report.md"
+
+
+def _add_compare(compare: CommandParser) -> None:
+    compare.add_argument("first", metavar="A", help=_REFERENCE)
+    compare.add_argument("second", metavar="B", help="the one whose pipelines are compared")
+    compare.add_argument(
+        "-m", "--measure", default="", help="default: the first that both have measured"
     )
+    compare.add_argument(
+        "--baseline",
+        default="",
+        metavar="PIPELINE",
+        help="the pipeline of A to compare with, by name or spec (default: its baseline, or first)",
+    )
+
+
+def _add_gate(add: Callable[..., CommandParser]) -> None:
     gate = add(
         "gate",
         "hold the gates of a kept experiment again, without running anything",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from rerank_lab.cli.arena_options import add_arena_actions
@@ -113,6 +113,12 @@ def _parser() -> CommandParser:
         )
         return command
 
+    _add_commands(add, common)
+    return parser
+
+
+def _add_commands(add: Callable[[str, str], CommandParser], common: CommandParser) -> None:
+    """Every command; `add` makes the parser of one, `common` has the options of all."""
     _add_rank(add("rank", "Rank a corpus for one query, by one or more pipelines."))
     _add_evaluate(add("evaluate", "Run a query set through pipelines and measure them."))
     _add_measure(add("measure", "Measure a run file against judgments, as trec_eval does."))
@@ -136,7 +142,6 @@ def _parser() -> CommandParser:
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")
     add("app", "Start the app. Further options go to streamlit, such as --server.port 8502.")
-    return parser
 
 
 def _add_measures(parser: CommandParser) -> None:

@@ -127,6 +127,22 @@ def test_kept_experiments_are_listed_shown_and_gated_without_a_run(
     assert "no experiment 'ffff'" in error["message"]
 
 
+def test_two_experiments_are_compared_on_the_same_queries(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    first = run_json(capsys, "experiment", "run", str(file))["id"]
+    text = file.read_text().replace(">> by-length", ">> identity")
+    file.write_text(text.replace("sorted", "as it was"))
+    second = run_json(capsys, "experiment", "run", str(file))["id"]
+
+    across = run_json(capsys, "experiment", "compare", first, second, "--baseline", "sorted")
+    assert (across["baseline_id"], across["other_id"]) == (first, second)
+    assert across["baseline"] == "as-given >> by-length"
+    assert [(row["queries"], row["difference"]) for row in across["rows"]] == [(2, 0.0)] * 2
+    assert main(["experiment", "compare", first, second]) == 0
+    assert "No pipeline of the other evaluation is shown to be better" in capsys.readouterr().out
+
+
 def test_resume_goes_on_unless_what_it_stands_on_has_changed(
     capsys: pytest.CaptureFixture[str], file: Path, folder: Path
 ) -> None:
