@@ -30,9 +30,14 @@ from rerank_lab.core.errors import (
 )
 from rerank_lab.core.judgment_basis import JudgmentBasis
 from rerank_lab.core.spec import Node, PipelineSpec
-from rerank_lab.core.types import Qrels, Query, Status
+from rerank_lab.core.types import Qrels, Query, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
+from rerank_lab.evaluation.experiments.environment import (
+    Environment,
+    environment_now,
+    served_models,
+)
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
 from rerank_lab.evaluation.experiments.store import CellKey, CellWriter, ExperimentRecord
 from rerank_lab.evaluation.measure_names import check_grades, parse_measures
@@ -169,6 +174,7 @@ def run(
     record = _Kept(ExperimentRecord(experiment.id, engine.home), must_keep)
     design = record.open(experiment.design)
     work = _Work(Experiment(experiment.corpus, design), engine, ctx)
+    ran: list[Trace] = []
     with record.turn() as first:
         # Two processes meet in the middle, and take over what the other has answered.
         queries = design.queries if first else design.queries[::-1]
@@ -179,13 +185,29 @@ def run(
                 if (query.id, str(pipeline)) in work.cells:
                     continue
                 cell = work.cell(query, pipeline)
+                if not ran:
+                    record.note(_environment(experiment, engine, [cell.trace]))
+                ran.append(cell.trace)
                 record.add(cell)
                 if on_cell is not None:
                     on_cell(cell)
                 ctx.report("evaluating", len(work.cells), design.size)
+    if ran:
+        alone = len(ran) == design.size
+        record.note(_environment(experiment, engine, ran), alone=alone)
     in_order = (work.cells.get((q.id, spec)) for q in design.queries for spec in design.pipelines)
     cells = [cell for cell in in_order if cell is not None]
     return replace(score(design, cells), unkept=record.problem)
+
+
+def _environment(experiment: Experiment, engine: Engine, traces: Sequence[Trace]) -> Environment:
+    """Where these answers came from."""
+    design = experiment.design
+    of_corpus = all(
+        dict(experiment.corpus.qrels.get(query.id, {})) == dict(design.qrels.get(query.id, {}))
+        for query in design.queries
+    )
+    return replace(environment_now(design, engine, of_corpus), served=served_models(traces))
 
 
 @dataclass(slots=True)
@@ -229,6 +251,15 @@ class _Kept:
             return {}
         self._looked_at = time.monotonic()
         return {key: one for key, one in cells.items() if one.answered}
+
+    def note(self, environment: Environment, *, alone: bool = False) -> None:
+        """Keep where answers come from now."""
+        if self.problem:
+            return
+        try:
+            self.record.add_environment(environment, alone=alone)
+        except StorageError as error:
+            self._failed(error)
 
     def add(self, cell: Cell) -> None:
         if self.problem or self._writer is None:

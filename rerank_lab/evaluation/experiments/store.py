@@ -35,6 +35,7 @@ from rerank_lab.core.errors import InvalidInput, LabError, StorageError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import disk_errors
 from rerank_lab.evaluation.experiments.cells import Cell, Design
+from rerank_lab.evaluation.experiments.environment import Environment, merged
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
 from rerank_lab.evaluation.experiments.folders import (
     ID,
@@ -197,6 +198,28 @@ class ExperimentRecord:
         """Writes the cells of the design that is open."""
         return CellWriter(open_database(self._home), self.id, _Places.of(design))
 
+    def environments(self) -> tuple[Environment, ...]:
+        """The environments that its answers came from, oldest first; none where none is known."""
+        row = self._first(select(EXPERIMENTS.c.environment).where(self._mine))
+        return () if row is None else _environments(row[0])
+
+    def add_environment(self, environment: Environment, *, alone: bool = False) -> None:
+        """Write where answers come from now.
+
+        Args:
+            environment: of this process.
+            alone: whether all answers come from it, so that earlier ones count no longer.
+
+        Raises:
+            StorageError: the database cannot be written.
+        """
+        with open_database(self._home).writing(f"experiment {self.id}") as connection:
+            written = connection.scalar(select(EXPERIMENTS.c.environment).where(self._mine))
+            earlier = () if alone else _environments(written or "")
+            values = merged(earlier, environment)
+            content = msgspec.json.encode(values).decode()
+            connection.execute(update(EXPERIMENTS).where(self._mine).values(environment=content))
+
     def _first(self, query: Select[Any]) -> Row[Any] | None:
         """The first row of the answer, once this experiment is in the database."""
         self._take_over()
@@ -286,6 +309,21 @@ def list_experiments(home: Path | None = None) -> list[ExperimentEntry]:
         except StorageError as error:
             _log.warning("%s", error.message)
     return sorted(entries, key=lambda entry: (-entry.updated, entry.id))
+
+
+def environments_of_all(home: Path | None = None) -> dict[str, tuple[Environment, ...]]:
+    """The environments of every kept experiment that has some, by its id.
+
+    Raises:
+        InvalidInput, MissingExtra, StorageError: as `open_database` does.
+    """
+    database = known_database(home)
+    if database is None:
+        return {}
+    columns = (EXPERIMENTS.c.experiment_id, EXPERIMENTS.c.environment)
+    with database.reading() as connection:
+        rows = connection.execute(select(*columns).where(EXPERIMENTS.c.environment != "")).all()
+    return {experiment_id: _environments(written) for experiment_id, written in rows}
 
 
 def load_experiment(experiment_id: str, home: Path | None = None) -> Evaluation:
@@ -419,6 +457,14 @@ def _entry(row: Row[Any]) -> ExperimentEntry:
         row.archived,
         row.cloned_from,
     )
+
+
+def _environments(written: str) -> tuple[Environment, ...]:
+    """Those of a row; none of what a later version wrote in another way."""
+    try:
+        return msgspec.json.decode(written or "[]", type=tuple[Environment, ...])
+    except ValueError:
+        return ()
 
 
 @lru_cache(maxsize=_DESIGNS_IN_MEMORY)

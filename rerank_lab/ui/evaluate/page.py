@@ -17,8 +17,8 @@ from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import evaluate
 from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.ui.compare import chips
+from rerank_lab.ui.evaluate import changes, questions
 from rerank_lab.ui.evaluate import kept as evaluate_list
-from rerank_lab.ui.evaluate import questions
 from rerank_lab.ui.evaluate import results as evaluate_results
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import EXPERIMENT, go_to
@@ -184,6 +184,7 @@ def _shown(experiment_id: str, now: Screen, colours: dict[PipelineSpec, int]) ->
         _other_pipelines(evaluation)
     known = {text: colours[spec] for text, spec in zip(deepened, now.pipelines, strict=True)}
     slots = pipeline_colours(evaluation.design.pipelines, known, len(charts.LIGHT.pipelines))
+    changes.draw(evaluation)
     evaluate_results.draw(evaluation, slots, links, resume)
     questions.draw(evaluation, now)
 
