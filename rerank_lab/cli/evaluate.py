@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.evaluate_questions import print_questions, questions_json
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import (
@@ -72,6 +73,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         of_judge = {spec: error.to_json() for spec, error in errors.items()}
         more = {"judge_error": of_judge} if of_judge else {}
+        more |= questions_json(done, arguments)
         output.json(done.to_json() | readings_json(corpus.meta) | more)
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
@@ -87,6 +89,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
             print_results(done, output)
             for spec, error in errors.items():
                 output.line(f"{numbered(done.design.pipelines)[spec]}: {error.sentence}")
+            print_questions(done, arguments, output)
         files.write(done, output)
         return 0
     _complain(done, output)

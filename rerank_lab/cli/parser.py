@@ -219,6 +219,18 @@ def _add_evaluate(parser: CommandParser) -> None:
         help="write the values of each query and pipeline, as JSON or Parquet for a name that ends "
         "in .json or .parquet, else as CSV",
     )
+    parser.add_argument(
+        "--by-tag",
+        metavar="GROUP",
+        default="",
+        help="measures by tag of the queries as well: of one group (a column of the query file, "
+        "traffic, language or length), or all",
+    )
+    parser.add_argument(
+        "--bounds",
+        action="store_true",
+        help="whether unjudged documents could change the winner, and which to judge first",
+    )
 
 
 def _add_measure(parser: CommandParser) -> None:

@@ -221,18 +221,26 @@ class _Tops:
     grade: int
     qrels: Qrels
     rankings: Mapping[str, Rankings]
+    """As deep as the measure looks."""
+    whole: Mapping[str, Rankings]
 
     @classmethod
     def of(cls, evaluation: Evaluation, name: str) -> _Tops:
         qrels = {query_id: evaluation.design.qrels[query_id] for query_id in evaluation.common}
+        cutoff = cutoff_of(name)
         ranked = {spec: common_rankings(evaluation, spec) for spec in evaluation.design.pipelines}
+        ranked = {spec: rankings for spec, rankings in ranked.items() if rankings}
         highest = max((grade for row in qrels.values() for grade in row.values()), default=1)
         return cls(
             name,
-            cutoff_of(name) or JUDGING_DEPTH,
+            cutoff or JUDGING_DEPTH,
             max(1, highest),
             qrels,
-            {spec: rankings for spec, rankings in ranked.items() if rankings},
+            {
+                spec: {query_id: one.top(cutoff or len(one)) for query_id, one in rankings.items()}
+                for spec, rankings in ranked.items()
+            },
+            ranked,
         )
 
     def unjudged(self, specs: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -277,7 +285,7 @@ class _Tops:
     def condensed(self, spec: str) -> float:
         """The mean of a pipeline whose unjudged documents are taken out."""
         rankings = {
-            query_id: self.rankings[spec][query_id].among(grades.keys())
+            query_id: self.whole[spec][query_id].among(grades.keys())
             for query_id, grades in self.qrels.items()
         }
         return measure(self.qrels, rankings, [self.name]).measures[self.name]

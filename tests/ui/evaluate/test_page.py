@@ -258,3 +258,23 @@ def test_what_pipelines_are_compared_by_is_in_the_link() -> None:
     assert "nDCG@10 against the baseline" in html(drawn(at))
     assert "by" not in at.query_params
     assert "bm25(b=0.0)" in at.query_params["baseline"]
+
+
+def test_a_link_opens_a_deeper_question_and_another_takes_its_place() -> None:
+    made = kept("bm25", "bm25(b=0.0)")
+    run(made)
+    at = open_page("evaluate", exp=made.id, question="helps", of="hd-q13")
+    assert "bm25(b=0.0)" in words(at)
+    assert "Largest wins" in words(at)
+    text = next(query.text for query in made.design.queries if query.id == "hd-q13")
+    assert text in words(at).replace("\\", "")
+    for name, sentence in (
+        ("tags", "By length, "),
+        ("unjudged", "Lowest"),
+        ("certainty", "Not worse, or better, by a margin"),
+    ):
+        at.session_state[f"question_{made.id}"] = name
+        drawn(at)
+        frames = " ".join(" ".join(map(str, frame.value.columns)) for frame in at.dataframe)
+        assert sentence in words(at).replace("\\", "") + frames
+        assert at.query_params["question"] == [name]

@@ -1,0 +1,57 @@
+"""`evaluate --by-tag` and `--bounds`: the numbers of the page, only when asked for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rerank_lab.cli import main
+from rerank_lab.evaluation.by_tag import by_tag
+from rerank_lab.evaluation.experiments import list_experiments, load_experiment
+from rerank_lab.evaluation.unjudged import flip_risk, unjudged_bounds
+from rerank_lab.views import by_tag as tag_views
+from rerank_lab.views.unjudged import default_challenger
+
+COMMAND = [
+    "evaluate",
+    "science-answers",
+    "-p",
+    "bm25",
+    "bm25(b=0.0)",
+    "-m",
+    "nDCG@10",
+    "--limit",
+    "30",
+]
+
+
+def test_by_tag_and_bounds_are_those_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*COMMAND, "--json"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert "by_tag" not in plain
+    assert "bounds" not in plain
+
+    assert main([*COMMAND, "--json", "--by-tag", "kind", "--bounds"]) == 0
+    asked = json.loads(capsys.readouterr().out)
+    done = load_experiment(list_experiments()[0].id)
+    (kind,) = asked["by_tag"]
+    of_page = by_tag(done, "kind")
+    assert {tag["tag"] for tag in kind["tags"]} >= {"negation", "number"}
+    assert kind == json.loads(json.dumps(of_page.to_json()))
+    bounds = unjudged_bounds(done)
+    assert bounds is not None
+    assert asked["bounds"] == json.loads(json.dumps(bounds.to_json()))
+    risk = flip_risk(done, bounds.winner, default_challenger(bounds))
+    assert asked["deciding_documents"] == json.loads(json.dumps(risk.to_json()))
+
+
+def test_people_read_the_sentences_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*COMMAND, "--by-tag", "length", "--bounds"]) == 0
+    out = capsys.readouterr().out
+    done = load_experiment(list_experiments()[0].id)
+    labels = {spec: spec for spec in done.design.pipelines}
+    assert tag_views.tag_sentence(by_tag(done, "length"), labels) in out
+    assert "Judged@10" in out
+    assert main([*COMMAND, "--by-tag", "colour"]) == 2
+    assert "not grouped by 'colour'" in capsys.readouterr().err
