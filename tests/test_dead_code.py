@@ -32,6 +32,8 @@ CALLED_BY_OTHERS = {
     "RerankLabCompressor", "RerankLabPostprocessor", "compress_documents", "acompress_documents",
     "class_name", "_postprocess_nodes", "_apostprocess_nodes", "warm_up", "run_async", "to_dict",
     "from_dict",
+    # notebooks
+    "_repr_html_", "to_frame", "query_frame",
     # helpers of the Python core for scripts and plugins, documented or under contract
     "grade_chances",
     "write_qrels", "whole_documents", "search_many", "upload_extensions", "column_lines",

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from rerank_lab.core.errors import ContractViolation
+from rerank_lab.core.html_text import html_table
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Meta = Mapping[str, Any]
@@ -24,6 +25,8 @@ Qrels = Mapping[str, Mapping[str, int]]
 """Relevance judgments: query id -> document id -> grade. Unjudged is absent, never 0."""
 Spans = tuple[tuple[int, int], ...]
 """Stretches of a text in its order, each as [start, end) in characters."""
+_SHOWN = 5
+"""So many documents of a ranking are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,28 @@ class Ranking:
     def top(self, n: int) -> Ranking:
         """The first `n` documents."""
         return self if n >= len(self.hits) else Ranking(self.query_id, self.hits[:n], self.scale)
+
+    def to_frame(self) -> Any:
+        """A pandas frame with a row a document: rank, doc_id, score (NaN where there is none)."""
+        import pandas as pd
+
+        scores = [math.nan if hit.score is None else hit.score for hit in self.hits]
+        columns = {"rank": range(1, len(self) + 1), "doc_id": self.doc_ids, "score": scores}
+        return pd.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        first = ", ".join(self.doc_ids[:_SHOWN])
+        more = ", ..." if len(self) > _SHOWN else ""
+        return f"Ranking({self.query_id!r}, {len(self)} documents by {self.scale}: {first}{more})"
+
+    def _repr_html_(self) -> str:
+        """The first documents as a table, for notebooks."""
+        rows = [
+            [hit.doc_id, str(hit.rank), "–" if hit.score is None else f"{hit.score:.4g}"]
+            for hit in self.hits[: 2 * _SHOWN]
+        ]
+        caption = f"{self.query_id}: {len(self)} documents"
+        return html_table(["document", "rank", self.scale], rows, caption)
 
     def __len__(self) -> int:
         return len(self.hits)

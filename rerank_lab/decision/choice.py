@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from rerank_lab.core.html_text import html_table
 from rerank_lab.decision.comparisons import ComparedPair, Comparisons
 from rerank_lab.decision.facts import PipelineFacts
 from rerank_lab.decision.frontier import not_dearer, not_slower
@@ -104,6 +105,40 @@ class PipelineDecision:
     def contender(self, pipeline: str) -> Contender:
         """The contender of that spec. Raises KeyError for any other."""
         return {one.pipeline: one for one in self.contenders}[pipeline]
+
+    def to_frame(self) -> Any:
+        """A pandas frame with a row a pipeline; what is not known is empty."""
+        import pandas as pd
+
+        rows = [
+            {
+                "pipeline": one.pipeline,
+                "remains": one.remains,
+                self.measure: one.facts.quality.value and one.facts.quality.value.value,
+                "p95_s": one.facts.p95.value and one.facts.p95.value.value,
+                "usd_per_1000": one.facts.price.value,
+                "unmet": "; ".join(unmet.sentence for unmet in one.unmet),
+                "dominated_by": ", ".join(one.dominated_by),
+            }
+            for one in self.contenders
+        ]
+        return pd.DataFrame(rows).set_index("pipeline")
+
+    def __repr__(self) -> str:
+        about = f" {self.pipeline!r}" if self.pipeline else ""
+        remaining = f"{len(self.remaining)} of {len(self.contenders)} remain"
+        return (
+            f"PipelineDecision({self.verdict}{about} by {self.measure}; {remaining}, "
+            f"{self.queries} queries)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Who remains and who falls for what, for notebooks."""
+        rows = [
+            [one.pipeline, "remains" if one.remains else "; ".join(u.sentence for u in one.unmet)]
+            for one in self.contenders
+        ]
+        return html_table(["pipeline", "outcome"], rows, repr(self))
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name; who remains is a list of specs under `remaining`."""

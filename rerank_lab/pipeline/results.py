@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.core.html_text import escaped
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Query, Ranking, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
@@ -88,6 +89,16 @@ class Result:
     def error(self) -> LabError | None:
         """Why there is no ranking; None when there is one."""
         return next((stage.error for stage in self.stages if stage.error), None)
+
+    def __repr__(self) -> str:
+        answer = self.ranking if self.ranking is not None else self.error
+        return f"Result({self.spec!r}, {self.status}, {answer!r})"
+
+    def _repr_html_(self) -> str:
+        """The ranking as a table, or why there is none, for notebooks."""
+        if self.ranking is not None:
+            return f"<p>{escaped(self.spec)}: {self.status}</p>{self.ranking._repr_html_()}"
+        return f"<p>{escaped(f'{self.spec}: {self.status}. {self.error}')}</p>"
 
 
 _GRAVEST_FIRST = (

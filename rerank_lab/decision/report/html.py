@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-
+from rerank_lab.core.html_text import escaped
 from rerank_lab.decision.report.document import (
     Block,
     Bullets,
@@ -43,14 +42,6 @@ def report_html(report: ReportDocument) -> str:
         f'<nav aria-label="Contents"><ol>{contents}</ol></nav>\n</header>\n<main>\n'
         f"{''.join(map(_section, report.sections))}</main>\n</body>\n</html>\n"
     )
-
-
-def escaped(text: str) -> str:
-    """Text for an element or a quoted attribute, without characters that no page can carry."""
-    plain = "".join(
-        character if character in "\n\t" or ord(character) >= 32 else " " for character in text
-    )
-    return html.escape(plain.encode("utf-8", "replace").decode("utf-8"), quote=True)
 
 
 def _section(section: ReportSection) -> str:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rerank_lab.decision.report.html import escaped
+from rerank_lab.core.html_text import escaped
 
 _WIDTH = 720
 _ROW = 30

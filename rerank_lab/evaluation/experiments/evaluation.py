@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from rerank_lab.core.html_text import html_table
 from rerank_lab.core.types import Run, Status
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.columns import ResultRow, ResultTable, result_columns
@@ -166,6 +167,58 @@ class Evaluation:
         )
         return tuple(dict.fromkeys(pairs))
 
+    def to_frame(self, primary: str = "", baseline: str = "") -> Any:
+        """A pandas frame with a row a pipeline: the columns of the CSV file of results."""
+        import pandas as pd
+
+        table = self.table(primary, baseline)
+        columns = {
+            column.csv: [column.value(row) for row in table.rows]
+            for column in table.columns
+            if column.csv
+        }
+        return pd.DataFrame(columns).set_index("pipeline")
+
+    def query_frame(self) -> Any:
+        """A pandas frame with a row a query and pipeline that was measured, a column a measure."""
+        import pandas as pd
+
+        rows = [
+            {"query_id": query_id, "pipeline": pipeline, **values}
+            for query_id, by_pipeline in self.per_query.items()
+            for pipeline, values in by_pipeline.items()
+        ]
+        index = ["query_id", "pipeline"]
+        return pd.DataFrame(rows, columns=[*index, *self.design.measures]).set_index(index)
+
+    def __repr__(self) -> str:
+        design = self.design
+        primary = design.measures[0]
+        means = ", ".join(
+            f"{outcome.pipeline} {_mean_text(outcome.measures.get(primary))}"
+            for outcome in self.outcomes
+        )
+        state = "" if self.finished else f", {len(self.cells)} of {design.size} answers in"
+        return (
+            f"Evaluation({design.corpus!r}, {len(design.queries)} queries{state}; "
+            f"{primary}: {means})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The means as a table, for notebooks."""
+        design = self.design
+        rows = [
+            [
+                outcome.pipeline,
+                str(outcome.measured),
+                *(_mean_text(outcome.measures.get(name)) for name in design.measures),
+            ]
+            for outcome in self.outcomes
+        ]
+        state = "" if self.finished else f", {len(self.cells)} of {design.size} answers in"
+        caption = f"{design.corpus}: {len(design.queries)} queries{state}"
+        return html_table(["pipeline", "measured", *design.measures], rows, caption)
+
     def to_json(self, primary: str = "", baseline: str = "") -> dict[str, Any]:
         """`results` by pipeline; `common` the same measures over the queries all answered.
 
@@ -209,6 +262,10 @@ def score(design: Design, cells: Iterable[Cell]) -> Evaluation:
         for spec in design.pipelines
     }
     return Evaluation(design, by_key, outcomes, per_query, common, common_measures)
+
+
+def _mean_text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _measured(design: Design, spec: str, cells: Mapping[tuple[str, str], Cell]) -> Measured | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rerank_lab.components.registry import expand, pipeline_leaves
 from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.html_text import html_table
 from rerank_lab.core.spec import PipelineSpec
-from rerank_lab.core.types import Query
+from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.providers import providers
@@ -54,6 +56,37 @@ class Comparison:
     columns: tuple[SavedColumn, ...]
     recording: tuple[str, ...] = ()
 
+    def to_frame(self) -> Any:
+        """A pandas frame of documents: a row a rank, a column a pipeline that answered."""
+        import pandas as pd
+
+        rankings = {
+            column.pipeline: column.result.ranking.doc_ids
+            for column in self.columns
+            if column.result is not None and column.result.ranking is not None
+        }
+        frame = pd.DataFrame({spec: pd.Series(doc_ids) for spec, doc_ids in rankings.items()})
+        frame.index = pd.RangeIndex(1, len(frame) + 1, name="rank")
+        return frame
+
+    def __repr__(self) -> str:
+        header = self.header
+        return (
+            f"Comparison({header.title!r}, {header.corpus!r}, {len(self.columns)} pipelines for "
+            f"{header.query.text!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The first documents of every pipeline side by side, for notebooks."""
+        results = [column.result for column in self.columns]
+        rankings = [None if result is None else result.ranking for result in results]
+        rows = [
+            [str(place + 1), *(_document_at(ranking, place) for ranking in rankings)]
+            for place in range(self.header.show)
+        ]
+        headings = ["rank", *(column.pipeline for column in self.columns)]
+        return html_table(headings, rows, self.header.query.text)
+
     def check_against(self, corpus: Corpus) -> None:
         """Raise InvalidInput when these results do not speak of this corpus."""
         header = self.header
@@ -81,6 +114,10 @@ def default_title(query: str) -> str:
     if len(flat) <= MAX_TITLE:
         return flat or "Comparison"
     return flat[: MAX_TITLE - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _document_at(ranking: Ranking | None, place: int) -> str:
+    return "" if ranking is None or place >= len(ranking) else ranking.doc_ids[place]
 
 
 def _named(column: SavedColumn) -> Iterator[str]:
