@@ -24,7 +24,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
-from rerank_lab.cli.study_options import add_depth, add_rag, add_robustness
+from rerank_lab.cli.study_options import add_depth, add_grid, add_rag, add_robustness
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -38,6 +38,7 @@ COMMANDS = {
     "report": ("report", "report"),
     "calibrate": ("calibrate", "calibrate"),
     "depth": ("depth", "depth"),
+    "grid": ("grid", "grid"),
     "robustness": ("robustness", "robustness"),
     "load": ("load", "load"),
     "rag": ("rag", "rag"),
@@ -129,6 +130,7 @@ def _add_commands(add: Callable[[str, str], CommandParser], common: CommandParse
     _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     add_depth(add("depth", "Try how many candidates pipelines should rerank."))
+    add_grid(add("grid", "Put the same rerankers behind several first stages."))
     add_robustness(
         add("robustness", "Change queries and documents a little, and see which rankings hold.")
     )

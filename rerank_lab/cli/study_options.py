@@ -11,6 +11,7 @@ from rerank_lab.cli.options import (
     add_judged,
     add_judgment_source,
     add_specs,
+    add_spending,
     positive,
 )
 
@@ -73,6 +74,51 @@ def add_depth(parser: CommandParser) -> None:
         metavar="N,N,...",
         help="numbers of candidates, 1 to 1,000 (default: 5,10,20,50,100)",
     )
+    add_judged(parser)
+    add_judgment_source(parser)
+
+
+def add_grid(parser: CommandParser) -> None:
+    """`rerank-lab grid`."""
+    add_corpus(parser)
+    parser.add_argument(
+        "--first",
+        dest="first_stages",
+        metavar="SPEC",
+        nargs="+",
+        action="extend",
+        required=True,
+        help='first stages, such as bm25 "rrf(bm25,dense)"',
+    )
+    parser.add_argument(
+        "--rerank",
+        dest="rerankers",
+        metavar="SPEC",
+        nargs="+",
+        action="extend",
+        required=True,
+        help='rerankers, such as overlap "ms-marco-minilm-l6(top=50)"',
+    )
+    parser.add_argument(
+        "-m",
+        "--measure",
+        default="nDCG@10",
+        metavar="MEASURE",
+        help="by which pairs are compared (default: nDCG@10)",
+    )
+    parser.add_argument(
+        "--candidates",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="of each first stage that does not say its own number (default: 100)",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="compute everything afresh, so that the times are true",
+    )
+    add_spending(parser)
     add_judged(parser)
     add_judgment_source(parser)
 

@@ -15,8 +15,7 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.depth.run import DepthDesign, study_depth
 from rerank_lab.evaluation.depth.study import DEPTH_KIND, DepthStudy
-from rerank_lab.evaluation.experiments import Evaluation, asked_queries
-from rerank_lab.evaluation.measure_names import check_grades, parse_measures
+from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
@@ -31,6 +30,7 @@ from rerank_lab.services.cost_estimates import (
     query_set_estimates,
     stage_estimates,
 )
+from rerank_lab.services.judged_queries import judged_queries
 from rerank_lab.services.own_pipelines import own_pipelines
 from rerank_lab.services.session import Bound, Session
 
@@ -93,15 +93,6 @@ def designed(
     Raises:
         InvalidInput: there is no judged query or no pipeline, or a depth or measure is none.
     """
-    queries, qrels = corpus.queries, corpus.qrels
-    if evaluation is not None:
-        queries, qrels = evaluation.design.queries, evaluation.design.qrels
-    judged = tuple(q for q in asked_queries(queries, qrels) if qrels.get(q.id))[: request.limit]
-    if not judged:
-        raise InvalidInput(
-            f"No query of {corpus.name!r} is judged, so that depths cannot be compared.",
-            hint="Add judgments to the corpus, or make some on the page Label.",
-        )
     if not request.pipelines:
         raise InvalidInput("No pipeline is given.", hint="Give one with a reranker.")
     depths = tuple(sorted(set(request.depths)))
@@ -109,8 +100,7 @@ def designed(
         raise InvalidInput(
             f"Depths are 1 to {DEPTHS[-1]:,} candidates.", hint="Give some, such as 10,50,100."
         )
-    parsed = parse_measures([request.measure])
-    check_grades({query.id: qrels[query.id] for query in judged}, parsed)
+    judged, qrels = judged_queries(corpus, evaluation, request.measure, request.limit)
     for spec in request.pipelines:
         with_candidates(spec, depths[-1])
     rates = _seconds_a_candidate(evaluation) if evaluation is not None else {}

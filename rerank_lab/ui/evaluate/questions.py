@@ -15,6 +15,7 @@ from rerank_lab.ui.evaluate import (
     certainty,
     cost,
     depth,
+    grid,
     helps,
     load,
     robustness,
@@ -101,6 +102,12 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "Against another evaluation",
         "Are the pipelines of an evaluation from before better than the baseline here?",
         across.draw,
+    ),
+    DeeperQuestion(
+        "grid",
+        "First stages",
+        "Which reranker adds up with which first stage, and where is the first stage the limit?",
+        grid.draw,
     ),
 )
 

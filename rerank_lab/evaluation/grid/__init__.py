@@ -1,0 +1,1 @@
+"""The same rerankers over several first stages."""
