@@ -33,6 +33,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.remote.gather import gather
+from rerank_lab.remote.urls import host_of
 from rerank_lab.rerankers.base import Work
 from rerank_lab.services.session import Bound, Session
 
@@ -138,11 +139,15 @@ def run(request: RagRequest, corpus: Corpus, ctx: Context, engine: Engine) -> Ra
         BackendError: its endpoint failed several times in a row.
         Cancelled: scores and answers of models that were asked are kept.
     """
-    rag = RagRun(designed(request, corpus), corpus, ctx, engine)
+    return _run(designed(request, corpus), request, corpus, ctx, engine)
+
+
+def _run(
+    design: RagDesign, request: RagRequest, corpus: Corpus, ctx: Context, engine: Engine
+) -> RagStudy:
+    rag = RagRun(design, corpus, ctx, engine)
     study = rag.study()
-    if request.answering is None:
-        return study
-    return _with_answers(study, rag, request, corpus)
+    return study if request.answering is None else _with_answers(study, rag, request, corpus)
 
 
 def answer_estimate(request: RagRequest, corpus: Corpus, engine: Engine) -> CostEstimate | None:
@@ -224,7 +229,7 @@ class _Answering:
         """By query id. A call that fails gives an unusable answer.
 
         Raises:
-            BackendError: several in a row failed.
+            BackendError: several in a row failed, or all.
         """
         queries = [query for query in self.queries if query.id in rankings.contexts]
         answers: dict[str, ModelAnswer] = {}
@@ -258,7 +263,7 @@ class _Answering:
             self._in_a_row = 0
             return answer
         self._in_a_row += 1
-        if self._in_a_row >= MOST_FAILURES:
+        if self._in_a_row >= min(MOST_FAILURES, len(self.queries)):
             raise answer
         return ModelAnswer(usable=False)
 
@@ -278,24 +283,33 @@ def start(
 ) -> Job[RagStudy]:
     """The job of a study of contexts, which is kept with the experiment once it is done.
 
+    A language model is asked with the keys and the spend limit of the session.
+
     Raises:
         InvalidInput: as `designed`.
     """
     design = designed(request, corpus, evaluation)
     engine, pipelines = session.engine, _runnable(request.pipelines)
+    ctx, bound = session.context(pipelines), session.bound(pipelines)
+    if request.answering is not None:
+        secrets = session.secrets_for(pipelines)
+        if host_of(request.answering.base_url) in session.distrusted_hosts:
+            secrets = {}
+        ctx = replace(ctx, secrets=secrets, spend=session.spend)
+        bound = (session.waiter, str(session.key_version))
 
     def work(ctx: Context) -> RagStudy:
-        study = RagRun(design, corpus, ctx, engine).study()
+        study = _run(design, request, corpus, ctx, engine)
         save_study(evaluation.id, RAG_KIND, request.to_json(), study.to_json(), engine.home)
         return study
 
     return session.jobs.submit(
-        RagKey(evaluation.id, request, len(evaluation.cells), session.bound(pipelines)),
+        RagKey(evaluation.id, request, len(evaluation.cells), bound),
         work,
         lane=RETRIEVAL_LANE,
         by_stage=True,
         name=f"Contexts on {corpus.name}",
-        ctx=session.context(pipelines),
+        ctx=ctx,
         waiter=session.waiter,
         detached=True,
     )

@@ -23,6 +23,7 @@ from rerank_lab.views.results_table import p_words, signed
 
 ALPHA = 0.05
 NOTHING = "–"
+_EXAMPLE_CHARS = 200
 HEADINGS = (
     "Context of", "Right", "Of all right ones", "With a right one", "Wrong one above", "Tokens",
     "Tokens that are right", "In the middle", "Reordered",
@@ -85,6 +86,27 @@ class RagView:
     places: tuple[tuple[str, tuple[int, ...]], ...]
     examples: tuple[tuple[str, TemptingExample], ...]
     notes: tuple[str, ...]
+
+
+def example_cells(label: str, example: TemptingExample) -> tuple[str, str, str, str]:
+    """Pipeline, query, wrong document and best right one, in words."""
+    text = " ".join(example.wrong_text.split())
+    if len(text) > _EXAMPLE_CHARS:
+        text = f"{text[:_EXAMPLE_CHARS].rstrip()}…"
+    right = "not in the ranking"
+    if example.right_rank is not None:
+        right = f"{example.right_id}, rank {example.right_rank:,}"
+    return (
+        label,
+        example.query,
+        f"{example.wrong_id}, place {example.place}: {text}",
+        right,
+    )
+
+
+def budget_words(tokens: int) -> str:
+    """`2,000`, `no bound` for 0."""
+    return f"{tokens:,}" if tokens else "no bound"
 
 
 def rag_view(study: RagStudy) -> RagView:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from rerank_lab.evaluation.experiments import run as run_experiment
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.remote.urls import ALLOW_PRIVATE, host_of
 from rerank_lab.services import rag
 from rerank_lab.services.rag import RagRequest
 from rerank_lab.services.session import Session
@@ -120,6 +121,27 @@ def test_a_job_takes_the_rankings_of_the_evaluation_and_keeps_its_study(
     assert len(rag.jobs_of(evaluation.id, session)) == 1
     assert done.pipelines[0].reranked is not None
     assert done.pipelines[0].reranked.recall == 1.0
+
+
+def test_a_job_asks_with_the_keys_of_its_session_but_not_a_distrusted_host(engine: Engine) -> None:
+    evaluation = run_experiment(
+        plan(corpus(3), ["as-given"], measures=["P@5"], engine=engine), engine.context(), engine
+    )
+    secrets = {"OPENAI_API_KEY": KEY}
+    with FakeChat(reads) as server:
+        request = RagRequest(evaluation.design.pipelines, answering=model(server))
+        session = Session(engine, JobTable(), secrets=secrets)
+        study = rag.start(request, evaluation, corpus(3), session).wait(30)
+        assert (study.answer_model, study.referenced) == ("test-model", 3)
+        with_key = len(server.requests)
+        wary = Session(
+            engine, JobTable(), secrets=secrets, distrusted_hosts=frozenset({host_of(server.url)})
+        )
+        longer = replace(request, documents=6)
+        with pytest.raises(BackendError):
+            rag.start(longer, evaluation, corpus(3), wary).wait(30)
+        late = server.requests[with_key:]
+        assert all("authorization" not in one.headers for one in late)
 
 
 def test_what_cannot_be_told_is_refused(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from rerank_lab.ui.evaluate import (
     grid,
     helps,
     load,
+    rag,
     robustness,
     unjudged,
 )
@@ -76,6 +77,13 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "Do the rankings hold when queries are mistyped, in capitals or negated, and when "
         "documents are cut, shuffled, or ask to be ranked first?",
         robustness.draw,
+    ),
+    DeeperQuestion(
+        "rag",
+        "Context for an LLM",
+        "What stands in the first few documents that a language model is given, and does reranking "
+        "help it?",
+        rag.draw,
     ),
     DeeperQuestion(
         "load",

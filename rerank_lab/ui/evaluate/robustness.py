@@ -158,20 +158,22 @@ def table(groups: Sequence[PerturbationGroup], measure: str) -> str:
 
 
 _NUMBER = ' class="rl-n"'
-_TEXT = ' style="text-align:left"'
+_TEXT = ' style="text-align:left;min-width:8rem"'
+_WIDE = ' style="min-width:8rem"'
 
 
 def _group(group: PerturbationGroup, with_target: bool) -> str:
     lines = []
     for place, row in enumerate(group.rows):
-        first = f'<th scope="rowgroup" rowspan="{len(group.rows)}">{escape(group.title)}</th>'
+        span = f'scope="rowgroup" rowspan="{len(group.rows)}"'
+        first = f"<th {span}{_WIDE}>{escape(group.title)}</th>"
         difference = (
             f"<b>{escape(row.difference)}</b>" if row.significant else escape(row.difference)
         )
         target = f"<td{_TEXT}>{escape(row.target)}</td>" if with_target else ""
         note = f'<div class="rl-ledger">{escape(row.note)}</div>' if row.note else ""
         lines.append(
-            f"<tr>{'' if place else first}<td>{escape(row.label)}{note}</td>"
+            f"<tr>{'' if place else first}<td{_WIDE}>{escape(row.label)}{note}</td>"
             f"<td{_NUMBER}>{difference}</td><td{_NUMBER}>{escape(row.p)}</td>"
             f"<td{_NUMBER}>{escape(row.moved)}</td><td{_NUMBER}>{escape(row.top_changed)}</td>"
             f"{target}</tr>"
@@ -182,7 +184,7 @@ def _group(group: PerturbationGroup, with_target: bool) -> str:
 def example_table(group: PerturbationGroup) -> str:
     """The most telling queries of a change, with a document of each. Every text is escaped."""
     body = "".join(
-        f"<tr><td>{escape(row.label)}</td>"
+        f"<tr><td{_WIDE}>{escape(row.label)}</td>"
         + "".join(
             f"<td{_TEXT}>{''.join(f'<div>{escape(line)}</div>' for line in lines)}</td>"
             for lines in example_lines(example)
