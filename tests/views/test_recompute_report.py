@@ -20,7 +20,7 @@ from rerank_lab.evaluation.experiments import Evaluation, score
 from rerank_lab.views.report import report_file
 from rerank_lab.views.report.files import data_files
 from tests.views import evaluations
-from tests.views.reports import evidence_of
+from tests.views.reports import evidence_of, kept_studies
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "recompute_report.py"
 FIRST, BETTER, THIRD = "bm25", "bm25 >> identity", "bm25 >> overlap"
@@ -69,7 +69,8 @@ def exported(evaluation: Evaluation, folder: Path, **options: Any) -> str:
 def reported(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     """A page over 24 queries, and its files as the script reads them."""
     folder = tmp_path_factory.mktemp("reported")
-    return exported(varied(24), folder), script.Files(folder)
+    studies = kept_studies(FIRST, BETTER)
+    return exported(varied(24), folder, studies=studies), script.Files(folder)
 
 
 def test_every_number_comes_out_again(script: ModuleType, reported: tuple[str, Any]) -> None:

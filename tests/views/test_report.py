@@ -11,8 +11,10 @@ import pytest
 
 from rerank_lab.core.types import Document, Query
 from rerank_lab.decision.report.svg import (
+    CurveMark,
     IntervalMark,
     PointMark,
+    curve_chart,
     interval_chart,
     nice_ticks,
     point_chart,
@@ -22,7 +24,7 @@ from rerank_lab.evaluation.experiments import Evaluation, score
 from rerank_lab.views.report import report_file
 from rerank_lab.views.report.numbers import annotated, count, number
 from tests.views import evaluations
-from tests.views.reports import evidence_of
+from tests.views.reports import evidence_of, kept_studies
 
 FIRST, BETTER, THIRD = "bm25", "bm25 >> identity", "bm25 >> overlap"
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>&\x00\ud800"
@@ -30,7 +32,7 @@ ALLOWED = {
     "html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "nav", "ol", "ul",
     "li", "a", "main", "section", "div", "table", "caption", "thead", "tbody", "tr", "th", "td",
     "data", "sup", "span", "code", "pre", "strong", "figure", "figcaption", "svg", "text", "line",
-    "circle", "g",
+    "circle", "g", "polyline",
 }  # fmt: skip
 
 
@@ -78,13 +80,14 @@ def test_the_answer_comes_first_and_every_part_is_there() -> None:
     ):  # fmt: skip
         assert title in text
     assert "Largest losses: none." in text
+    assert "identity has the best mean by every other measure looked at." in text
     assert "0123456789abcdef" in text
 
 
 def test_what_is_missing_is_said() -> None:
     text = Page(html_of(clear())).text
-    assert "Not studied yet" in text
-    assert "depth: how quality, time and cost go with the number of candidates" in text
+    assert "Not studied yet: open Depth below the results on Evaluate." in text
+    assert "load: latency when queries come faster than one at a time" in text
     assert "Missing: the price of an hour of your hardware" in text
     assert "There is no corpus 'hand made' here." in text
     nothing = Page(html_of(evaluations.evaluation({FIRST: [1, 2]}, judged=False))).text
@@ -133,6 +136,20 @@ def test_links_lead_to_sections_and_charts_have_titles() -> None:
         assert ElementTree.fromstring(chart).attrib["aria-label"]
 
 
+def test_studies_have_their_curve_and_their_table() -> None:
+    evidence = evidence_of(clear(), studies=kept_studies(FIRST, BETTER))
+    page = report_file(evidence, "html").decode()
+    text = " ".join(Page(page).text.split())
+    assert page.count("<polyline") == 4
+    assert "quality still grows at 50 candidates, the most tried (RR@10 0.500)" in text
+    assert "identity520.20 s0.31 smore than 2.50 s" in text
+    assert "grid: the same rerankers" in text
+    assert "latency when queries come faster" not in text
+    damaged = tuple(replace(one, result={"kind": "other"}) for one in evidence.studies)
+    shown = report_file(replace(evidence, studies=damaged), "html").decode()
+    assert "Not studied yet: open Depth" in shown
+
+
 def test_the_same_evidence_gives_the_same_bytes() -> None:
     assert html_of(clear()) == html_of(clear())
     dated = re.findall(r"\d{4}-\d\d-\d\d", html_of(clear()))
@@ -166,6 +183,12 @@ def test_charts_are_drawn_to_scale() -> None:
     middle = float(zero.attrib["x1"])
     assert circles[0] - middle == pytest.approx(middle - circles[1], abs=0.2)
     assert circles[0] > middle
+    curve = curve_chart(
+        [CurveMark("l12", ((5, 0.4), (50, 0.5), (500, 0.45)), 0)], "t", "n", "m", log_x=True
+    )
+    points = next(ElementTree.fromstring(curve).iter("polyline")).attrib["points"].split()
+    xs = [float(point.split(",")[0]) for point in points]
+    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
     near = [PointMark(name, marks[0], marks[0], 0) for name in ("one", "two")]
     names = [one for one in ElementTree.fromstring(point_chart(near, "t", "x", "y")).iter("text")
              if one.text in {"one", "two"}]  # fmt: skip

@@ -31,6 +31,16 @@ class IntervalMark:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveMark:
+    """A line through points (x, y), in the order of x."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+    slot: int
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PointMark:
     """A point with an interval in either direction."""
 
@@ -65,6 +75,39 @@ def interval_chart(marks: Sequence[IntervalMark], title: str, axis: str) -> str:
             f'<circle cx="{place(mark.value):.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>'
         )
     return _svg(title, bottom + 46, parts)
+
+
+def curve_chart(
+    curves: Sequence[CurveMark], title: str, x_axis: str, y_axis: str, *, log_x: bool = False
+) -> str:
+    """Lines, each with its name at its right end."""
+    of_x: Callable[[float], float] = math.log10 if log_x else float
+    xs = sorted({x for curve in curves for x, _ in curve.points})
+    ys = [y for curve in curves for _, y in curve.points]
+    right = _WIDTH - min(240.0, 24 + _CHARACTER * max(len(curve.label) for curve in curves))
+    ticks = nice_ticks(min(ys), max(ys))
+    across = _scale(of_x(xs[0]), of_x(xs[-1]), 64, right)
+    up = _scale(ticks[0], ticks[-1], 260, 24)
+    parts = [_axis_title(x_axis, (64 + right) / 2, 304), _upright(y_axis)]
+    for tick in ticks:
+        y = up(tick)
+        parts.append(
+            f'<line class="axis" x1="64" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="muted" x="56" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        )
+    parts += [
+        f'<text class="muted" x="{across(of_x(x)):.1f}" y="280" text-anchor="middle">{x:g}</text>'
+        for x in xs
+    ]
+    for curve, y_label in zip(curves, _apart([up(c.points[-1][1]) for c in curves]), strict=True):
+        points = " ".join(f"{across(of_x(x)):.1f},{up(y):.1f}" for x, y in curve.points)
+        dash = ' stroke-dasharray="5 4"' if curve.dashed else ""
+        parts.append(
+            f'<polyline fill="none" stroke="{_colour(curve.slot)}" stroke-width="2.5"{dash} '
+            f'points="{points}"/><text x="{right + 10:.1f}" y="{y_label + 4:.1f}">'
+            f"{escaped(_fitting(curve.label, _WIDTH - right - 12))}</text>"
+        )
+    return _svg(title, 316, parts)
 
 
 def point_chart(points: Sequence[PointMark], title: str, x_axis: str, y_axis: str) -> str:
@@ -151,6 +194,16 @@ def _axis_title(text: str, x: float, y: float) -> str:
 
 def _upright(text: str) -> str:
     return f'<text class="muted" x="8" y="14">{escaped(text)}</text>'
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Heights of names, moved down until none lies on another."""
+    moved: dict[int, float] = {}
+    last = -math.inf
+    for place in sorted(range(len(heights)), key=lambda place: heights[place]):
+        last = max(heights[place], last + 16)
+        moved[place] = last
+    return [moved[place] for place in range(len(heights))]
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:

@@ -19,7 +19,7 @@ from rerank_lab.views.report.origin import origin
 from rerank_lab.views.report.queries import examples, tags
 from rerank_lab.views.report.recommendation import recommendation
 from rerank_lab.views.report.results import differences, ledger, results
-from rerank_lab.views.report.studies import other_studies
+from rerank_lab.views.report.studies import depth, further
 
 ReportFormat = Literal["html", "md"]
 
@@ -48,6 +48,6 @@ def report_document(evidence: ReportEvidence) -> ReportDocument:
     sections = [recommendation(context), results(context)]
     if design.qrels:
         sections += [differences(context), facts(context), ceilings(context), doubts(context)]
-        sections += [tags(context), examples(context)]
-    sections += [other_studies(context), ledger(context), origin(context)]
+        sections += [depth(context), tags(context), examples(context)]
+    sections += [further(context), ledger(context), origin(context)]
     return ReportDocument(f"Which reranker: {design.corpus}", subtitle, tuple(sections))

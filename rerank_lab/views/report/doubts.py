@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rerank_lab.decision.report.document import (
     Block,
     Bullets,
@@ -14,6 +16,7 @@ from rerank_lab.decision.report.document import (
 )
 from rerank_lab.evaluation.first_stage import Headroom, first_stage_headroom
 from rerank_lab.evaluation.sensitivity import MeasureWinner, sensitivity
+from rerank_lab.evaluation.statistics import Settings
 from rerank_lab.evaluation.unjudged import UnjudgedBounds, unjudged_bounds
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import (
@@ -23,6 +26,7 @@ from rerank_lab.views.report.numbers import (
     share_words,
 )
 
+_TIED = Settings().tolerance
 _SCENARIOS = {
     "irrelevant": "if no unjudged document is relevant",
     "relevant": "if every unjudged document is relevant",
@@ -77,7 +81,11 @@ def doubts(context: ReportContext) -> ReportSection:
         blocks += _bounds(context, bounds)
     winners = sensitivity(context.evaluation, context.evidence.primary)
     if winners is not None:
-        blocks += _winners(context, winners.primary, winners.others)
+        leader = winners.primary.winner
+        others = [
+            one for one in winners.others if one.means[one.winner] > one.means[leader] + _TIED
+        ]
+        blocks += _winners(context, winners.primary, others)
     if not blocks:
         blocks.append(Paragraph(("Too little is judged or answered to say.",)))
     return ReportSection("doubts", "What could change the winner", tuple(blocks))
@@ -128,7 +136,7 @@ def _bounds(context: ReportContext, bounds: UnjudgedBounds) -> list[Block]:
 
 
 def _winners(
-    context: ReportContext, primary: MeasureWinner, others: tuple[MeasureWinner, ...]
+    context: ReportContext, primary: MeasureWinner, others: Sequence[MeasureWinner]
 ) -> list[Block]:
     """Measures by which another pipeline has the best mean."""
     if not others:

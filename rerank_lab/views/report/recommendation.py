@@ -38,7 +38,7 @@ def recommendation(context: ReportContext) -> ReportSection:
         depth = count(context.view.rows[0].judging_depth, "setting", "judging_depth")
         steps = []
         for place, step in enumerate(decision.steps):
-            numbers = [depth]
+            numbers = [depth, count(decision.queries, "count", "common")]
             if step.count is not None:
                 numbers.insert(0, count(step.count, "decision", "steps", place, "count"))
             steps.append(context.sentence(step.sentence, numbers))
