@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +11,29 @@ from pathlib import Path
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
-from rerank_lab.core.paths import user_path
+from rerank_lab.core.paths import data_home, user_path
 from rerank_lab.core.types import Hit, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.runs import TREC_SCALE, read_run
 from rerank_lab.retrievers.base import DEPTH, Retriever
+
+UPLOADED = "uploaded:"
+"""How the path of a run begins that was uploaded to the app; its name there follows."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+def uploaded_run(name: str) -> Path:
+    """Where a run of this name lies that was uploaded, there or not.
+
+    Raises:
+        InvalidInput: it is no plain name of a file.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:80]!r} is not the name of an uploaded run.",
+            hint="Choose one of the uploaded runs on Evaluate.",
+        )
+    return data_home() / "run-files" / name
 
 
 class RunFile(Retriever):
@@ -37,7 +56,7 @@ class RunFile(Retriever):
             Param(
                 "path",
                 "",
-                "A TREC run file: query Q0 document rank score tag.",
+                "A TREC run file: query Q0 document rank score tag. uploaded:NAME for an upload.",
                 label="File",
                 local=True,
             ),
@@ -46,8 +65,14 @@ class RunFile(Retriever):
 
     @property
     def path(self) -> Path:
-        """The run file, `~` expanded. Raises InvalidInput when no file can be called so."""
-        return user_path(str(self.options["path"]))
+        """The run file, `~` expanded; `uploaded:NAME` is one that was uploaded to the app.
+
+        Raises InvalidInput when no file can be called so.
+        """
+        named = str(self.options["path"])
+        if named.startswith(UPLOADED):
+            return uploaded_run(named.removeprefix(UPLOADED))
+        return user_path(named)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         """No file is named, or it is not there."""

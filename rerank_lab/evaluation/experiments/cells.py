@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from rerank_lab.components.registry import current_spec
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
+from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Hit, Qrels, Query, Ranking, Status, Trace
 from rerank_lab.evaluation.query_tags import grouping_columns
 from rerank_lab.pipeline.results import Result
@@ -67,6 +69,16 @@ class Design:
         return replace(design, pipelines=tuple(map(current_spec, design.pipelines)))
 
 
+@lru_cache(maxsize=1024)
+def of_another_system(pipeline: str) -> bool:
+    """Whether a pipeline is a run file alone: looked up here, so that its time is not known."""
+    try:
+        spec = parse(pipeline)
+    except LabError:
+        return False
+    return spec.source.name == "run" and not spec.stages
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a cell has no answer: the kind, message and hint of the error."""
@@ -111,8 +123,10 @@ class Cell:
 
     @property
     def seconds(self) -> float | None:
-        """How long the work took, loading apart; None unless all of it was really done."""
+        """How long the work took, loading apart; None unless all of it was really done here."""
         if not self.answered or self.status is Status.CACHED or self.trace.cache_hits:
+            return None
+        if of_another_system(self.pipeline):
             return None
         return self.trace.warm_s
 

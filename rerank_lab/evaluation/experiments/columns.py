@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rerank_lab.core.types import Status
+from rerank_lab.evaluation.experiments.cells import of_another_system
 from rerank_lab.evaluation.experiments.outcomes import Outcome
 from rerank_lab.evaluation.statistics import Paired
 
@@ -69,7 +70,9 @@ class ResultRow:
         """Why there is no latency, in a word; "" where there is one."""
         if self.p50 is not None:
             return ""
-        return "cached" if self.outcome.answered else "no answer"
+        if not self.outcome.answered:
+            return "no answer"
+        return "another system" if of_another_system(self.spec) else "cached"
 
 
 @dataclass(frozen=True, slots=True)

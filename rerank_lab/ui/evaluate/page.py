@@ -17,7 +17,7 @@ from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import evaluate
 from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.ui.compare import chips
-from rerank_lab.ui.evaluate import changes, questions
+from rerank_lab.ui.evaluate import changes, questions, run_files
 from rerank_lab.ui.evaluate import kept as evaluate_list
 from rerank_lab.ui.evaluate import results as evaluate_results
 from rerank_lab.ui.shared import parts, resources
@@ -53,6 +53,7 @@ def page() -> None:
     if corpus is None:
         return
     if corpus.queries:
+        run_files.draw(now, corpus)
         _setup(now, corpus)
     else:
         _no_queries(corpus)

@@ -11,6 +11,7 @@ from rerank_lab.core.types import Ranking, Status
 from rerank_lab.corpora import load_corpus
 from rerank_lab.evaluation.experiments import Cell, list_experiments, plan
 from rerank_lab.evaluation.experiments.store import ExperimentRecord
+from rerank_lab.services.run_files import add_run_file
 from tests.ui import pages
 from tests.ui.pages import drawn, open_page, words
 
@@ -32,6 +33,17 @@ def keep(spec: str, place: int) -> str:
         doc_ids = [*(f"wrong-{number}" for number in range(place - 1)), right]
         writer.add(Cell(query.id, spec, Status.OK, Ranking.from_order(query.id, doc_ids)))
     return design.id
+
+
+def test_an_uploaded_run_stands_beside_the_pipelines_above() -> None:
+    corpus = load_corpus("helpdesk")
+    lines = (f"{query.id} Q0 {corpus.documents[0].id} 1 1.0 x\n" for query in corpus.queries)
+    run = add_run_file("other engine.trec", "".join(lines).encode(), corpus)
+    at = open_page("evaluate", corpus="helpdesk", p=["bm25"])
+    at.selectbox(key="run_file_choice").set_value(run.name)
+    assert drawn(at).session_state["p"] == ["bm25", str(run.pipeline)]
+    assert "left out" not in words(at)
+    assert not any(str(box.key) == "run_file_choice" for box in at.selectbox)
 
 
 def test_a_kept_evaluation_is_compared_named_and_put_away() -> None:
