@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import BackendError, InvalidInput, LabError
+from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Query, Ranking
 from rerank_lab.corpora import Corpus
@@ -20,28 +21,23 @@ from rerank_lab.evaluation.rag.answers import (
     reference_answers,
     right_values,
 )
-from rerank_lab.evaluation.rag.contexts import QueryContext
-from rerank_lab.evaluation.rag.run import PipelineRankings, RagDesign, RagRun, first_stage_of
+from rerank_lab.evaluation.rag.run import RagDesign, RagRun, first_stage_of
 from rerank_lab.evaluation.rag.study import RAG_KIND, PipelineContexts, RagStudy
 from rerank_lab.evaluation.statistics import holm, paired
 from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.judging.llm_judge.answers import AnswerCache
-from rerank_lab.judging.llm_judge.asking import AskedModel, JudgeModel
+from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
-from rerank_lab.remote.gather import gather
 from rerank_lab.remote.urls import host_of
-from rerank_lab.rerankers.base import Work
+from rerank_lab.services.model_answers import asked_model, model_answers
 from rerank_lab.services.session import Bound, Session
 
 DOCUMENTS = 5
 """So many documents are put before a language model unless the request says otherwise."""
 ANSWERED_QUERIES = 30
-MOST_FAILURES = 5
-"""Failures one after another, after which the endpoint is taken to be out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,31 +150,33 @@ def answer_estimate(request: RagRequest, corpus: Corpus, engine: Engine) -> Cost
     """What the answers take of the language model at most; None when none is to be asked."""
     if request.answering is None:
         return None
-    asked = _asked_model(request.answering, engine)
-    contexts = sum(1 + bool(first_stage_of(spec)) for spec in request.pipelines)
-    calls = contexts * len(request.referenced(corpus))
+    asked = asked_model(request.answering, engine)
+    first_stages = {first_stage_of(spec) for spec in request.pipelines} - {""}
+    calls = len(first_stages.union(request.pipelines)) * len(request.referenced(corpus))
     words = request.answering.passage_words * request.documents
     return asked.estimate(calls, round(calls * words * 1.4))
-
-
-def _asked_model(model: JudgeModel, engine: Engine) -> AskedModel:
-    return AskedModel(model, AnswerCache(engine.home / "llm-answers.sqlite"))
 
 
 def _with_answers(study: RagStudy, rag: RagRun, request: RagRequest, corpus: Corpus) -> RagStudy:
     """The study with the answers to every pipeline's contexts and to its first stage's."""
     model = request.answering or JudgeModel("")
-    asked = _asked_model(model, rag.engine)
-    asked.check(rag.ctx)
-    queries = request.referenced(corpus)
+    asked, queries = asked_model(model, rag.engine), request.referenced(corpus)
     references = {query.id: reference_answers(query) for query in queries}
-    answering = _Answering(asked, queries, rag.ctx)
-    pipelines = []
-    for one in study.pipelines:
-        source = first_stage_of(one.pipeline)
-        reranked = answering.answers(rag.contexts(one.pipeline))
-        first = answering.answers(rag.contexts(source)) if source else {}
-        pipelines.append(_answered(one, first, reranked, references))
+
+    @cache
+    def answers(spec: str) -> Mapping[str, ModelAnswer]:
+        contexts = rag.contexts(spec).contexts if spec else {}
+        answered = [query for query in queries if query.id in contexts]
+        words = model.passage_words
+        prompts = [answer_messages(one.text, contexts[one.id], words) for one in answered]
+        read = model_answers(asked, prompts, read_model_answer, rag.ctx, "answering")
+        unusable = ModelAnswer(usable=False)
+        return {one.id: answer or unusable for one, answer in zip(answered, read, strict=True)}
+
+    pipelines = [
+        _answered(one, answers(first_stage_of(one.pipeline)), answers(one.pipeline), references)
+        for one in study.pipelines
+    ]
     return replace(
         study,
         pipelines=_corrected(pipelines),
@@ -214,58 +212,6 @@ def _corrected(pipelines: Sequence[PipelineContexts]) -> tuple[PipelineContexts,
         else one
         for one in pipelines
     )
-
-
-@dataclass(slots=True)
-class _Answering:
-    """A language model that answers queries from contexts, several at a time."""
-
-    asked: AskedModel
-    queries: Sequence[Query]
-    ctx: Context
-    _in_a_row: int = field(default=0)
-
-    def answers(self, rankings: PipelineRankings) -> dict[str, ModelAnswer]:
-        """By query id. A call that fails gives an unusable answer.
-
-        Raises:
-            BackendError: several in a row failed, or all.
-        """
-        queries = [query for query in self.queries if query.id in rankings.contexts]
-        answers: dict[str, ModelAnswer] = {}
-
-        def one(query: Query, inner: Context) -> ModelAnswer | BackendError:
-            try:
-                return self._answer(query, rankings.contexts[query.id], inner.for_remote_stage())
-            except BackendError as error:
-                return error
-
-        def store(index: int, answer: ModelAnswer | BackendError) -> None:
-            answers[queries[index].id] = self._counted(answer)
-            self.ctx.report("answering", len(answers), len(queries))
-
-        width = 1 if self.asked.settings.local else self.asked.settings.concurrency
-        gather(queries, one, self.ctx, width, store)
-        return answers
-
-    def _answer(self, query: Query, context: QueryContext, ctx: Context) -> ModelAnswer:
-        words = self.asked.settings.passage_words
-        completion, key = self.asked.answer(
-            answer_messages(query.text, context, words), 0, Work(ctx)
-        )
-        answer = read_model_answer(completion.text, cut_short=completion.truncated)
-        if answer.usable:
-            self.asked.keep(key, completion)
-        return answer
-
-    def _counted(self, answer: ModelAnswer | BackendError) -> ModelAnswer:
-        if not isinstance(answer, BackendError):
-            self._in_a_row = 0
-            return answer
-        self._in_a_row += 1
-        if self._in_a_row >= min(MOST_FAILURES, len(self.queries)):
-            raise answer
-        return ModelAnswer(usable=False)
 
 
 @dataclass(frozen=True, slots=True)

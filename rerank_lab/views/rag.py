@@ -25,8 +25,8 @@ ALPHA = 0.05
 NOTHING = "–"
 _EXAMPLE_CHARS = 200
 HEADINGS = (
-    "Context of", "Right", "Of all right ones", "With a right one", "Wrong one above", "Tokens",
-    "Tokens that are right", "In the middle", "Reordered",
+    "Context of", "Right", "Of all right ones", "With a right one", "Wrong one above",
+    "Tokens (p95)", "Tokens that are right", "In the middle", "Reordered",
 )  # fmt: skip
 HEADING_HELP = (
     "Right: share of the documents in the context that are judged relevant (context precision). Of "
@@ -152,7 +152,7 @@ def _cells(name: str, one: ContextFigures) -> tuple[str, ...]:
         _share(one.recall),
         f"{one.holding:.0%}",
         _share(one.tempted),
-        f"{one.tokens:,.0f}",
+        f"{one.tokens:,.0f} ({one.tokens_p95:,.0f})",
         f"{one.right_tokens:.0%}",
         _share(one.middle),
         _share(one.middle_reordered),
@@ -258,6 +258,12 @@ def _notes(study: RagStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
         notes.append(
             f"Up to {max(unjudged):.0%} of the documents in these contexts are not judged. They "
             "count as wrong where right ones are counted, and never as a wrong one above."
+        )
+    tempting = {one.reranked.tempting_queries for one in study.pipelines if one.reranked}
+    if tempting and min(tempting) < study.judged:
+        notes.append(
+            f"A wrong one above is told of the {min(tempting):,} queries with something judged "
+            "right and something judged wrong."
         )
     for one in study.pipelines:
         label = labels[one.pipeline]

@@ -51,11 +51,12 @@ def test_the_answer_says_whether_reranking_helps_the_context() -> None:
     reranked, first = view.contexts
     assert first.first_stage
     assert reranked.cells == (
-        "bm25 >> overlap", "30%", "60%", "80%", "–", "498", "35%", "–", "0%",
+        "bm25 >> overlap", "30%", "60%", "80%", "–", "498 (640)", "35%", "–", "0%",
     )  # fmt: skip
     assert first.cells[0] == "bm25"
     assert [row.significant for row in view.differences] == [True, False]
     assert "10% of the documents in these contexts are not judged" in view.notes[1]
+    assert "the 0 queries with something judged right" in view.notes[2]
 
 
 def test_chance_is_not_sold_as_help_and_answers_are_compared() -> None:

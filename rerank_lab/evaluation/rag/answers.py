@@ -18,6 +18,7 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora.tokens import normalised
 from rerank_lab.evaluation.rag.contexts import QueryContext
 from rerank_lab.evaluation.rag.study import AnswerFigures
+from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers.llm.prompts import Messages
 from rerank_lab.rerankers.llm.sanitise import cut, sanitised
 from rerank_lab.rerankers.parsing import answer_text
@@ -78,22 +79,22 @@ class ModelAnswer:
     usable: bool = True
 
 
-def read_model_answer(text: str, *, cut_short: bool = False) -> ModelAnswer:
-    """The answer of `{"answer": "..."}` or `{"answer": null}`; anything else is not usable."""
-    body = answer_text(text)
-    if not body or cut_short:
-        return ModelAnswer(usable=False)
+def read_model_answer(completion: Completion) -> ModelAnswer | None:
+    """The answer of `{"answer": "..."}` or `{"answer": null}`; None for anything else."""
+    text = answer_text(completion.text)
+    if not text or completion.truncated:
+        return None
     try:
-        value = json.loads(body)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        return ModelAnswer(usable=False)
+        return None
     if not isinstance(value, dict) or set(value) != {"answer"}:
-        return ModelAnswer(usable=False)
+        return None
     answer = value["answer"]
     if answer is None:
         return ModelAnswer()
     if not isinstance(answer, str) or not normalised(answer).strip():
-        return ModelAnswer(usable=False)
+        return None
     return ModelAnswer(" ".join(answer.split()))
 
 

@@ -13,6 +13,7 @@ from rerank_lab.evaluation.rag.answers import (
     word_overlap,
 )
 from rerank_lab.evaluation.rag.contexts import QueryContext
+from rerank_lab.remote.responses import Completion
 
 
 @pytest.mark.parametrize(
@@ -38,17 +39,19 @@ def test_reference_answers_come_from_the_metadata(
         ('{"answer": "four  weeks"}', ModelAnswer("four weeks")),
         ('```json\n{"answer": "four weeks"}\n```', ModelAnswer("four weeks")),
         ('<think>or five?</think>{"answer": null}', ModelAnswer("")),
-        ("four weeks", ModelAnswer(usable=False)),
-        ('{"answer": "four weeks", "sure": true}', ModelAnswer(usable=False)),
-        ('{"answer": 4}', ModelAnswer(usable=False)),
-        ('{"answer": " "}', ModelAnswer(usable=False)),
-        ("", ModelAnswer(usable=False)),
-        ("[" * 100_000, ModelAnswer(usable=False)),
+        ("four weeks", None),
+        ('{"answer": "four weeks", "sure": true}', None),
+        ('{"answer": 4}', None),
+        ('{"answer": " "}', None),
+        ("", None),
+        ("[" * 100_000, None),
     ],
 )
-def test_only_the_form_that_was_asked_for_is_an_answer(text: str, answer: ModelAnswer) -> None:
-    assert read_model_answer(text) == answer
-    assert not read_model_answer(text, cut_short=True).usable
+def test_only_the_form_that_was_asked_for_is_an_answer(
+    text: str, answer: ModelAnswer | None
+) -> None:
+    assert read_model_answer(Completion(text, False)) == answer
+    assert read_model_answer(Completion(text, True)) is None
 
 
 def test_an_answer_is_right_when_it_holds_a_reference_word_for_word() -> None:

@@ -19,7 +19,7 @@ def test_tables_tell_the_figures_and_hostile_texts_stay_text() -> None:
     example = TemptingExample("q", HOSTILE, HOSTILE, HOSTILE * 20, 1, HOSTILE, None)
     one = PipelineContexts("bm25", figures, None, {}, (example,))
     view = rag_view(RagStudy("tiny", "", 5, 0, "words", 2, 2, (one,)))
-    assert '<td class="rl-n">512</td>' in context_table(view)
+    assert '<td class="rl-n">512 (700)</td>' in context_table(view)
     assert '<td class="rl-n">9</td><td class="rl-n">5</td>' in place_table(view)
     table = example_table(view)
     assert "<img" not in table
