@@ -236,7 +236,7 @@ def _without_judged(
     queries: dict[str, Query] = {}
     for entry in entries:
         if isinstance(entry, QueryRow):
-            query = Query(entry.query_id, clean_text(entry.text).strip())
+            query = Query(entry.query_id, clean_text(entry.text).strip(), entry.meta)
             first = queries.setdefault(query.id, query)
             if first is query:
                 bundle.queries.append(query)

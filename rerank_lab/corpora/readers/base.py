@@ -25,11 +25,12 @@ SAMPLE_RECORDS = 50
 
 
 class QueryRow(NamedTuple):
-    """A query that stands in a corpus file."""
+    """A query that stands in a corpus file; `meta` holds its reference answers, if it has any."""
 
     line: int
     query_id: str
     text: str
+    meta: Mapping[str, Any] = {}
 
 
 class JudgmentRow(NamedTuple):

@@ -41,6 +41,8 @@ class QueryPassagesReader(Reader):
     positives: ClassVar[tuple[str, ...]] = ()
     negatives: ClassVar[tuple[str, ...]] = ()
     ungraded: ClassVar[tuple[str, ...]] = ()
+    answers: ClassVar[tuple[str, ...]] = ("answers", "answer", "reference", "ground_truth")
+    """The columns of reference answers, of which the first that is there counts."""
     cells: ClassVar[type] = list
     """What a column of passages holds: a list, or the text of one passage."""
     key: ClassVar[tuple[str, ...]]
@@ -77,7 +79,7 @@ class QueryPassagesReader(Reader):
                 continue
             named = id_text(first_value(query if isinstance(query, dict) else record, _QUERY_ID))
             query_id = named or query_ids.setdefault(text, f"q{len(query_ids) + 1}")
-            yield QueryRow(line, query_id, text)
+            yield QueryRow(line, query_id, text, self._answers(record))
             for passage, grade in graded:
                 row = _passage(passage, ids)
                 if row is None:
@@ -93,6 +95,14 @@ class QueryPassagesReader(Reader):
                     yield line, document
                 if grade is not None:
                     yield JudgmentRow(line, query_id, document["id"], grade)
+
+    def _answers(self, record: Record) -> dict[str, Any]:
+        """The reference answers of a record as metadata of its query; {} for none."""
+        value = first_value(record, self.answers)
+        listed = _list(value) if isinstance(value, str | list) else ()
+        texts = [listed] if isinstance(listed, str) else listed
+        answers = [text for text in texts if isinstance(text, str) and text.strip()]
+        return {"answers": answers} if answers else {}
 
     def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
         groups: Sequence[tuple[tuple[str, ...], int | None]] = (

@@ -57,9 +57,16 @@ class SQuADReader(Reader):
                             line=number,
                         )
                         continue
-                    yield QueryRow(number, query_id, text)
+                    yield QueryRow(number, query_id, text, _answers(question))
                     if question.get("is_impossible") is not True:
                         yield JudgmentRow(number, query_id, doc_id, 1)
+
+
+def _answers(question: dict[str, Any]) -> dict[str, Any]:
+    """Its answers as metadata of the query, each once; {} for none."""
+    texts = [answer.get("text") for answer in _items(question, "answers")]
+    answers = list(dict.fromkeys(text for text in texts if isinstance(text, str) and text.strip()))
+    return {"answers": answers} if answers else {}
 
 
 def _items(value: Any, key: str) -> list[dict[str, Any]]:

@@ -417,6 +417,23 @@ def test_squad(tmp_path: Path) -> None:
     assert [query.id for query in corpus.queries] == ["a1", "a2"]
 
 
+def test_reference_answers_stay_with_their_queries(tmp_path: Path) -> None:
+    answers = [{"text": "Ostriches", "answer_start": 0}, {"text": "Ostriches"}, {"text": " "}]
+    question = {"id": "a1", "question": "Which bird is tall?", "answers": answers}
+    paragraph = {"context": "Ostriches are tall.", "qas": [question]}
+    data = {"version": "2", "data": [{"title": "Birds", "paragraphs": [paragraph]}]}
+    corpus, _ = load(tmp_path, "dev.json", json.dumps(data).encode())
+    assert corpus.queries[0].meta == {"answers": ["Ostriches"]}
+    row = {
+        "user_input": "Which bird is tall?",
+        "retrieved_contexts": ["Wrens."],
+        "reference_contexts": ["Ostriches."],
+        "reference": "The ostrich.",
+    }
+    corpus, _ = load(tmp_path, "rag.jsonl", json.dumps(row).encode())
+    assert corpus.queries[0].meta == {"answers": ["The ostrich."]}
+
+
 def test_a_request_for_reranking_keeps_its_query(tmp_path: Path) -> None:
     data = {"model": "m", "query": "tall birds", "documents": ["Ostriches.", "Wrens."]}
     corpus, _ = load(tmp_path, "request.json", json.dumps(data).encode())
