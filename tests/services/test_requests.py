@@ -12,10 +12,12 @@ import rerank_lab
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import load_corpus
+from rerank_lab.decision.cost import CostTerms, TypedPrice
+from rerank_lab.evaluation.load.run import LoadPlan
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.services import calibrate, compare, evaluate, health, train
+from rerank_lab.services import calibrate, compare, cost, evaluate, health, load, train
 from rerank_lab.services.session import Session
 
 SPEC = Pipeline("bm25 >> overlap").spec
@@ -24,6 +26,8 @@ REQUESTS = [
     evaluate.EvaluationRequest((SPEC,), measures=("nDCG@10",), limit=12),
     calibrate.CalibrationRequest(SPEC, grade=2),
     train.TrainingRequest(Pipeline("bm25 >> ltr(bm25,overlap)").spec, "mine"),
+    load.LoadRequest(SPEC, LoadPlan(rate=7.0, bound=0.3), "0123456789abcdef"),
+    cost.CostRequest((SPEC,), CostTerms(usd_per_hour=0.5, prices=(TypedPrice("m", "price", 1.0),))),
     health.HealthRequest("cross-encoder", (("model", "ms-marco-minilm-l12"),)),
 ]
 

@@ -19,6 +19,8 @@ REPLICAS = 300
 """Runs that are worked out for an interval."""
 _MOST = 2_000_000
 """Queries in all of these runs together, at most."""
+_LONGEST = 20_000
+"""Queries of one such run; for longer ones the scatter is taken to shrink with the square root."""
 _FEWEST = 20
 """Fewer answers than this say too little about how long one takes."""
 
@@ -95,7 +97,9 @@ def with_intervals(
         seed: Of the runs worked out.
     """
     values = [float(np.quantile(observed, share)) for share in shares]
-    count = len(observed) + settling
+    whole = len(observed) + settling
+    count = min(whole, _LONGEST)
+    settling = settling * count // whole
     if len(service) < _FEWEST:
         return [Percentile(value) for value in values]
     replicas = max(50, min(REPLICAS, _MOST // count))
@@ -110,6 +114,6 @@ def with_intervals(
     percentiles = []
     for value, share in zip(values, shares, strict=True):
         ratios = np.quantile(runs, share, axis=1) / np.quantile(runs, share)
-        low, high = np.quantile(ratios, (tail, 1 - tail))
+        low, high = np.quantile(ratios, (tail, 1 - tail)) ** np.sqrt(count / whole)
         percentiles.append(Percentile(value, float(value / high), float(value / low)))
     return percentiles

@@ -13,6 +13,7 @@ from rerank_lab.decision.cost import (
     CostStudy,
     CostTerms,
     PipelineCost,
+    ProviderCost,
     TypedCapacity,
     TypedPrice,
 )
@@ -34,11 +35,12 @@ def draw(evaluation: Evaluation, _: Screen) -> None:
     """The terms at the top, the answer below them, prices to type last."""
     labels = pipeline_labels(evaluation.design.pipelines)[0]
     engine = resources.engine()
-    kept = costing.cost_study(evaluation.id, engine.home)
-    terms = _load(evaluation, DEFAULT_TERMS if kept is None else kept.terms)
+    study = costing.cost_study(evaluation.id, engine.home)
+    before = DEFAULT_TERMS if study is None else study.terms
+    terms = _load(evaluation, before)
     place = st.container()
     plain = _costs(evaluation, terms)
-    prices, capacities = _typed(evaluation, plain, labels)
+    prices, capacities = _typed(plain, labels, before)
     terms = CostTerms(terms.queries_per_month, terms.peak, terms.usd_per_hour, prices, capacities)
     costs = _costs(evaluation, terms) if prices or capacities else plain
     with place:
@@ -63,14 +65,14 @@ def _costs(evaluation: Evaluation, terms: CostTerms) -> list[PipelineCost]:
     return list(by_spec.values())
 
 
-def _load(evaluation: Evaluation, kept: CostTerms) -> CostTerms:
+def _load(evaluation: Evaluation, before: CostTerms) -> CostTerms:
     """The number boxes for the load and an hour of hardware; the link holds what they say."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         queries = st.number_input(
             "Queries a month",
             1,
             10_000_000_000,
-            int(_linked(_MONTH, kept.queries_per_month) or kept.queries_per_month),
+            int(_linked(_MONTH, before.queries_per_month) or before.queries_per_month),
             key=f"cost_month_{evaluation.id}",
             width=180,
         )
@@ -78,7 +80,7 @@ def _load(evaluation: Evaluation, kept: CostTerms) -> CostTerms:
             "Busiest hour, times the mean",
             1.0,
             100.0,
-            min(100.0, max(1.0, _linked(_PEAK, kept.peak) or 1.0)),
+            min(100.0, max(1.0, _linked(_PEAK, before.peak) or 1.0)),
             key=f"cost_peak_{evaluation.id}",
             width=200,
             help="Machines of your own are counted for the busiest hour.",
@@ -87,7 +89,7 @@ def _load(evaluation: Evaluation, kept: CostTerms) -> CostTerms:
             "USD for an hour of a machine",
             0.0,
             10_000.0,
-            _linked(_HOUR, kept.usd_per_hour),
+            _linked(_HOUR, before.usd_per_hour),
             key=f"cost_hour_{evaluation.id}",
             width=220,
             placeholder="not known",
@@ -113,35 +115,56 @@ def _linked(parameter: str, otherwise: float | None) -> float | None:
 
 
 def _typed(
-    evaluation: Evaluation, costs: Sequence[PipelineCost], labels: dict[str, str]
+    costs: Sequence[PipelineCost], labels: dict[str, str], before: CostTerms
 ) -> tuple[tuple[TypedPrice, ...], tuple[TypedCapacity, ...]]:
-    """Boxes for prices of providers and for what a machine answers, empty for what is known."""
-    prices: dict[tuple[str, str], float] = {}
-    capacities = []
+    """Boxes for prices of providers and for what a machine answers, with what was kept before."""
     with st.expander("Type prices and throughput", icon=":material/edit:", key="cost_typed"):
-        for provider in (one for cost in costs for one in cost.providers):
-            for option in provider.price_options:
-                unit = provider.unit.removesuffix("s") if option == "price" else "million tokens"
-                what = {"price_in": " read", "price_out": " written"}.get(option, "")
-                key = f"cost_price_{short_key(f'{provider.model} {option}')}"
-                if (provider.model, option) in prices:
-                    continue
-                amount = st.number_input(
-                    f"{parts.literal(provider.model)}: USD for one {unit}{what}",
-                    0.0, 100_000.0, None, key=key, format="%.8g", placeholder="by the price list",
-                )  # fmt: skip
-                prices[provider.model, option] = -1.0 if amount is None else float(amount)
+        amounts = {(one.model, one.option): one.amount for one in before.prices}
+        options = {
+            (provider.model, option): provider
+            for cost in costs
+            for provider in cost.providers
+            for option in provider.price_options
+        }
+        prices = [
+            _price_box(provider, option, amounts.get((model, option)))
+            for (model, option), provider in options.items()
+        ]
+        rates = {one.pipeline: one.queries_per_s for one in before.capacities}
+        capacities = []
         for cost in costs:
             rate = st.number_input(
-                f"{parts.literal(labels[cost.pipeline])}: queries a second that one machine "
-                "answers",
-                0.001, 1e6, None, key=f"cost_capacity_{short_key(cost.pipeline)}",
+                f"{parts.literal(labels[cost.pipeline])}: queries a second of one machine",
+                0.001,
+                1e6,
+                rates.get(cost.pipeline),
+                key=f"cost_capacity_{short_key(cost.pipeline)}",
                 placeholder="as measured",
-            )  # fmt: skip
+            )
             if rate is not None:
                 capacities.append(TypedCapacity(cost.pipeline, float(rate)))
-    typed = tuple(TypedPrice(*name, amount) for name, amount in prices.items() if amount >= 0)
-    return typed, tuple(capacities)
+    return tuple(price for price in prices if price is not None), tuple(capacities)
+
+
+def _price_box(provider: ProviderCost, option: str, before: float | None) -> TypedPrice | None:
+    """The box for one price; None as long as it is empty. Tokens are priced by the million."""
+    by_million = option == "price" and provider.unit == "tokens"
+    scale = 1e6 if by_million else 1.0
+    unit = f"one {provider.unit.removesuffix('s')}"
+    if by_million or option != "price":
+        unit = {"price_in": "a million tokens read", "price_out": "a million tokens written"}.get(
+            option, "a million tokens"
+        )
+    amount = st.number_input(
+        f"{parts.literal(provider.model)}: USD for {unit}",
+        0.0,
+        100_000.0,
+        None if before is None else before * scale,
+        key=f"cost_price_{short_key(f'{provider.model} {option}')}",
+        format="%.6g",
+        placeholder="by the price list",
+    )
+    return None if amount is None else TypedPrice(provider.model, option, float(amount) / scale)
 
 
 def _answer(costs: Sequence[PipelineCost], labels: dict[str, str]) -> None:
