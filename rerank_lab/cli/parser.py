@@ -24,7 +24,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
-from rerank_lab.cli.study_options import add_depth, add_grid, add_rag, add_robustness
+from rerank_lab.cli.study_options import add_depth, add_grid, add_rag, add_robustness, add_tune
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
@@ -39,6 +39,7 @@ COMMANDS = {
     "calibrate": ("calibrate", "calibrate"),
     "depth": ("depth", "depth"),
     "grid": ("grid", "grid"),
+    "tune": ("tune", "tune"),
     "robustness": ("robustness", "robustness"),
     "load": ("load", "load"),
     "rag": ("rag", "rag"),
@@ -131,6 +132,7 @@ def _add_commands(add: Callable[[str, str], CommandParser], common: CommandParse
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     add_depth(add("depth", "Try how many candidates pipelines should rerank."))
     add_grid(add("grid", "Put the same rerankers behind several first stages."))
+    add_tune(add("tune", "Search options on half of the queries, and report on the others."))
     add_robustness(
         add("robustness", "Change queries and documents a little, and see which rankings hold.")
     )

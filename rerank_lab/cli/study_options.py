@@ -123,6 +123,48 @@ def add_grid(parser: CommandParser) -> None:
     add_judgment_source(parser)
 
 
+def add_tune(parser: CommandParser) -> None:
+    """`rerank-lab tune`."""
+    add_corpus(parser)
+    parser.add_argument(
+        "-p", "--pipeline", metavar="SPEC", required=True, help="the pipeline to begin with"
+    )
+    parser.add_argument(
+        "--try",
+        dest="ranges",
+        metavar=("OPTION", "VALUE"),
+        nargs="+",
+        action="append",
+        required=True,
+        help="an option and the values to try, such as rrf.k 10 30 60, weighted.weights 0.3,0.7 "
+        "0.7,0.3 or ms-marco-minilm-l6.top 20 50; several times for several options",
+    )
+    parser.add_argument(
+        "-m",
+        "--measure",
+        default="nDCG@10",
+        metavar="MEASURE",
+        help="what is to grow (default: nDCG@10)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the split into train and held-out queries (default: 0)",
+    )
+    parser.add_argument(
+        "--trials",
+        type=positive,
+        default=200,
+        metavar="N",
+        help="at most so many combinations, sampled by the seed (default: 200)",
+    )
+    add_spending(parser)
+    add_judged(parser)
+    add_judgment_source(parser)
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """Whole numbers above 0 between commas, for `type=`."""
     values = tuple(int(part) for part in text.split(","))

@@ -20,6 +20,7 @@ from rerank_lab.ui.evaluate import (
     load,
     rag,
     robustness,
+    tuning,
     unjudged,
 )
 from rerank_lab.ui.shared import parts
@@ -116,6 +117,13 @@ QUESTIONS: tuple[DeeperQuestion, ...] = (
         "First stages",
         "Which reranker adds up with which first stage, and where is the first stage the limit?",
         grid.draw,
+    ),
+    DeeperQuestion(
+        "search",
+        "Better options",
+        "Do other weights, cut-offs or ways with long documents rank better? Chosen on one half of "
+        "the queries, reported on the other.",
+        tuning.draw,
     ),
 )
 
