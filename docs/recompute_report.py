@@ -455,6 +455,24 @@ class Files:
         z = self.z(max(1, len(self.pairs(self.primary))))
         return max(2, math.ceil((z * deltas.std(ddof=1) / deltas.mean()) ** 2))
 
+    def of_cost(self, i, field):
+        """USD from what providers bill a query and machines by the hour; speeds are copied."""
+        cost = self.read("costs.json")[i]
+        terms, speed = cost["terms"], cost["capacity"]["queries_per_s"]
+        queries, hourly = terms["queries_per_month"], terms["usd_per_hour"]
+        machines = 0
+        if cost["capacity"]["needed"]:
+            machines = None
+            if speed:
+                busy = queries * terms["peak"] / (730 * 3600) / speed
+                machines = max(1, math.ceil(busy - 1e-9))
+        if field in ("machines", "capacity"):
+            return machines if field == "machines" else speed
+        billed = [provider["usd"] for provider in cost["providers"]]
+        own = 0 if not machines or (sum(billed) and hourly is None) else machines * hourly * 730
+        month = math.fsum(billed) * queries + own
+        return month if field == "usd_per_month" else month / queries * 1000
+
     def of_study(self, name, *path):
         return at(self.read(f"studies/{name}.json"), path)
 

@@ -5,16 +5,23 @@ Nothing is run: what was not studied is missing here, and the report says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.decision.choice import PipelineDecision
+from rerank_lab.decision.cost import DEFAULT_TERMS, PipelineCost
 from rerank_lab.decision.requirements import OPEN, Requirements
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
+from rerank_lab.evaluation.experiments.environment import Environment
+from rerank_lab.evaluation.experiments.store import ExperimentRecord
 from rerank_lab.evaluation.studies import Study, studies
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.services.cost import cost_study, pipeline_costs
 from rerank_lab.services.decide import decide
+from rerank_lab.services.experiment_runs import names_of
+from rerank_lab.services.load import load_studies
 from rerank_lab.services.qrels import lab_labels, source_of, with_judgments
 
 
@@ -50,6 +57,9 @@ class ReportEvidence:
         corpus: The documents as they were, with the judgments that count; None when they are not
             here, and `corpus_problem` then says why.
         labelled: Whether the lab holds labels of the corpus.
+        costs: Of every pipeline, at the load of the requirements.
+        environments: Where the answers came from, oldest first; () where that is not known.
+        names: How the team calls its pipelines, by spec; {} where it has no names for them.
     """
 
     evaluation: Evaluation
@@ -60,6 +70,9 @@ class ReportEvidence:
     corpus: Corpus | None
     corpus_problem: str = ""
     labelled: bool = False
+    costs: tuple[PipelineCost, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def evidence(request: ReportRequest, engine: Engine) -> ReportEvidence:
@@ -76,7 +89,10 @@ def evidence(request: ReportRequest, engine: Engine) -> ReportEvidence:
     evaluation = load_experiment(request.experiment_id, engine.home)
     primary, baseline = _compared_by(evaluation, request)
     corpus, problem = _corpus(evaluation, request.corpus, engine)
-    required = replace(request.required, measure=primary)
+    required = _required(evaluation, replace(request.required, measure=primary), engine)
+    loads = load_studies(evaluation.id, engine.home)
+    costs = pipeline_costs(evaluation, engine, required.terms, corpus=corpus, load_studies=loads)
+    names = names_of(evaluation, engine.home)
     return ReportEvidence(
         evaluation,
         primary,
@@ -86,7 +102,18 @@ def evidence(request: ReportRequest, engine: Engine) -> ReportEvidence:
         corpus,
         problem,
         corpus is not None and lab_labels(corpus, engine.home).by_people,
+        tuple(costs.values()),
+        ExperimentRecord(evaluation.id, engine.home).environments(),
+        {spec: name for spec, name in names.items() if name != spec},
     )
+
+
+def _required(evaluation: Evaluation, required: Requirements, engine: Engine) -> Requirements:
+    """The requirements, with the load and prices that were kept where none are given."""
+    kept = cost_study(evaluation.id, engine.home)
+    if kept is None or required.terms != DEFAULT_TERMS:
+        return required
+    return replace(required, terms=kept.terms)
 
 
 def _compared_by(evaluation: Evaluation, request: ReportRequest) -> tuple[str, str]:

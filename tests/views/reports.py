@@ -13,6 +13,7 @@ from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.load.study import LoadStep, LoadStudy, Percentile
 from rerank_lab.evaluation.studies import Study
 from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.services.cost import pipeline_costs
 from rerank_lab.services.decide import decide
 from rerank_lab.services.report import ReportEvidence
 
@@ -26,10 +27,14 @@ def evidence_of(
 ) -> ReportEvidence:
     """What `services.report.evidence` collects, without a data folder."""
     primary, baseline = evaluation.compared_by()
-    decision = decide(evaluation, default_engine(), required)
+    engine = default_engine()
+    decision = decide(evaluation, engine, required)
+    costs = tuple(pipeline_costs(evaluation, engine, required.terms).values())
     corpus = Corpus("hand made", tuple(documents)) if documents else None
     problem = "" if corpus else "There is no corpus 'hand made' here."
-    return ReportEvidence(evaluation, primary, baseline, decision, studies, corpus, problem)
+    return ReportEvidence(
+        evaluation, primary, baseline, decision, studies, corpus, problem, costs=costs
+    )
 
 
 def kept_studies(*pipelines: str) -> tuple[Study, ...]:

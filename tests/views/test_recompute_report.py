@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from rerank_lab.core.types import Query, Ranking
+from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.evaluation.experiments import Evaluation, score
 from rerank_lab.views.report import report_file
@@ -91,7 +92,8 @@ def test_few_queries_and_ids_that_trec_files_cannot_hold_come_out_as_well(
     ]  # fmt: skip
     qrels = {q: {f"{d} x": g for d, g in row.items()} for q, row in base.design.qrels.items()}
     spaced = score(replace(base.design, qrels=qrels), cells)
-    required = Requirements(p95=0.1, memory=10**9)
+    terms = CostTerms(5_000_000, peak=3.0, usd_per_hour=1.25)
+    required = Requirements(p95=0.1, memory=10**9, terms=terms)
     page = exported(spaced, tmp_path, required=required)
     assert script.problems(page, script.Files(tmp_path)) == []
     assert sorted(path.suffix for path in (tmp_path / "runs").iterdir()) == [".jsonl"] * 3

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from rerank_lab.core.types import Document, Query
+from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.report.svg import (
     CurveMark,
     IntervalMark,
@@ -21,6 +22,7 @@ from rerank_lab.decision.report.svg import (
 )
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.evaluation.experiments import Evaluation, score
+from rerank_lab.evaluation.experiments.environment import ComponentState, Environment
 from rerank_lab.views.report import report_file
 from rerank_lab.views.report.numbers import annotated, count, number
 from tests.views import evaluations
@@ -102,6 +104,26 @@ def test_requirements_and_who_falls_for_them_are_named() -> None:
     assert "No pipeline meets all of these requirements." in text
     assert "p95 of at most 150 ms a query" in text
     assert "bm25: p95 is 200 ms, above 150 ms." in text
+
+
+def test_cost_and_environment_are_told_where_they_are_known() -> None:
+    text = " ".join(Page(html_of(clear())).text.split())
+    assert "Missing: the price of an hour of your hardware" in text
+    assert "Environmentnot recorded with this experiment" in text
+    terms = CostTerms(1_000_000, usd_per_hour=2.0)
+    evidence = evidence_of(clear(), required=Requirements(terms=terms))
+    environment = Environment(
+        "2026-11-21T00:00:00+00:00", "3.12.4", "Linux x86_64", 8, {"numpy": "2.4.1"},
+        {"bm25": ComponentState("f00d")}, {"big-model": ("big-model-0613",)},
+    )  # fmt: skip
+    evidence = replace(evidence, environments=(environment,), names={BETTER: "our best"})
+    text = " ".join(Page(report_file(evidence, "html").decode()).text.split())
+    assert "a bm25$1.46$1,460.00" in text
+    assert "Linux x86_64, 8 processors, Python 3.12.4" in text
+    assert "numpy 2.4.1" in text
+    assert "f00d" in text
+    assert "Answers of big-modelbig-model-0613" in text
+    assert "Take our best." in text
 
 
 @pytest.mark.parametrize("kind", ["html", "md"])

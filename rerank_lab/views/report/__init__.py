@@ -12,6 +12,7 @@ from rerank_lab.decision.report.html import report_html
 from rerank_lab.decision.report.markdown import report_markdown
 from rerank_lab.services.report import ReportEvidence
 from rerank_lab.views.report.context import ReportContext
+from rerank_lab.views.report.cost import cost
 from rerank_lab.views.report.doubts import ceilings, doubts
 from rerank_lab.views.report.facts import facts
 from rerank_lab.views.report.numbers import count
@@ -48,6 +49,8 @@ def report_document(evidence: ReportEvidence) -> ReportDocument:
     sections = [recommendation(context), results(context)]
     if design.qrels:
         sections += [differences(context), facts(context), ceilings(context), doubts(context)]
+        if evidence.costs:
+            sections.append(cost(context))
         sections += [depth(context), tags(context), examples(context)]
     sections += [further(context), ledger(context), origin(context)]
     return ReportDocument(f"Which reranker: {design.corpus}", subtitle, tuple(sections))

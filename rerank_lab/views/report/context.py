@@ -39,7 +39,10 @@ class ReportContext:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """What pipelines are called, by spec."""
-        return pipeline_labels(self.evaluation.design.pipelines)[0]
+        return {
+            **pipeline_labels(self.evaluation.design.pipelines)[0],
+            **self.evidence.names,
+        }
 
     @cached_property
     def rows(self) -> Mapping[str, ResultRow]:
@@ -58,5 +61,12 @@ class ReportContext:
         """A sentence with its numbers marked; names of pipelines and measures are no numbers."""
         design = self.evaluation.design
         brief = pipeline_labels(design.pipelines, brief=True)[0]
-        names = (*self.names.values(), *brief.values(), *design.pipelines, *design.measures)
+        full = pipeline_labels(design.pipelines)[0]
+        names = (
+            *self.names.values(),
+            *full.values(),
+            *brief.values(),
+            *design.pipelines,
+            *design.measures,
+        )
         return annotated(text, numbers, (*names, design.corpus, *more))

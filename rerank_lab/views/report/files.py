@@ -35,8 +35,8 @@ def data_files(evidence: ReportEvidence) -> Iterator[tuple[str, bytes]]:
 
     `manifest.json` says what was evaluated and how, `qrels.json` and `runs/` hold judgments and
     rankings, `queries.json` the status, time and values of each query and pipeline, `groups.json`
-    the kinds of queries, `decision.json` and `studies/` what else the report stands on, and
-    `texts.json` the texts that it shows as they stand.
+    the kinds of queries, `decision.json`, `costs.json`, `environments.json` and `studies/` what
+    else the report stands on, and `texts.json` the texts that it shows as they stand.
     """
     hashes = []
     for name, data in _files(evidence):
@@ -60,6 +60,8 @@ def _files(evidence: ReportEvidence) -> Iterator[tuple[str, bytes]]:
     groups = {group.name: group.tags for group in groups_of(evaluation)}
     yield "groups.json", _json(groups)
     yield "decision.json", _json(evidence.decision.to_json())
+    yield "costs.json", _json(msgspec.to_builtins(evidence.costs))
+    yield "environments.json", _json(msgspec.to_builtins(evidence.environments))
     for study in evidence.studies:
         yield f"studies/{study.kind}-{study.digest}.json", _json(msgspec.to_builtins(study))
     yield "texts.json", _json(sorted(set(_texts(report_document(evidence)))))

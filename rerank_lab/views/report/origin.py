@@ -29,6 +29,7 @@ def origin(context: ReportContext) -> ReportSection:
         (("Judgments",), (Verbatim(basis_sentence(design.basis)),)),
     ]
     rows += [(context.lettered(spec), (Verbatim(spec, code=True),)) for spec in design.pipelines]
+    rows += _environment_rows(context)
     table = ReportTable((("",), ("",)), tuple(rows), (False, False))
     blocks: list[Block] = [table, *_command(context)]
     blocks += [
@@ -39,6 +40,26 @@ def origin(context: ReportContext) -> ReportSection:
         ),
     ]
     return ReportSection("origin", "Where this comes from", tuple(blocks))
+
+
+def _environment_rows(context: ReportContext) -> list[tuple[Words, Words]]:
+    """Where the answers came from: machine, libraries, models; or that nobody knows."""
+    environments = context.evidence.environments
+    if not environments:
+        return [(("Environment",), ("not recorded with this experiment",))]
+    rows: list[tuple[Words, Words]] = []
+    for one in environments:
+        machine = f"{one.system}, {one.processors} processors, Python {one.python}"
+        rows.append((("Machine",), (Verbatim(machine),)))
+        libraries = ", ".join(f"{name} {number}" for name, number in one.libraries.items())
+        rows.append((("Libraries",), (Verbatim(libraries),)))
+        for name, state in one.components.items():
+            weights = f", weights {state.weights}" if state.weights else ""
+            text = f"{state.fingerprint or 'could not be made here'}{weights}"
+            rows.append((("Fingerprint of ", Verbatim(name)), (Verbatim(text, code=True),)))
+        for model, served in one.served.items():
+            rows.append((("Answers of ", Verbatim(model)), (Verbatim(", ".join(served)),)))
+    return rows
 
 
 def _command(context: ReportContext) -> list[Block]:
