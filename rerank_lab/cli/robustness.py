@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, cut, printable, screen_width
 from rerank_lab.cli.reading import judged_collection, print_basis
@@ -29,9 +30,13 @@ def robustness(arguments: argparse.Namespace, output: Output) -> int:
         candidates=arguments.candidates,
         perturbations=tuple(arguments.perturbations),
         seed=arguments.seed,
+        rewriting=judge_model(arguments) if arguments.model else None,
     )
     estimates = robustness_studies.cost_estimates(request, corpus, DEPTH, engine)
     note_cost_estimates(estimates, output)
+    rewriting = robustness_studies.rewriting_estimate(request, corpus, engine)
+    if rewriting is not None:
+        agree(arguments, rewriting, output)
     study = robustness_studies.run(request, corpus, job_context(arguments, output, engine), engine)
     view = robustness_view(study)
     if output.as_json:

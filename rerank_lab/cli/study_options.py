@@ -17,7 +17,7 @@ from rerank_lab.cli.options import (
 
 
 def add_robustness(parser: CommandParser) -> None:
-    """`rerank-lab robustness`."""
+    """`rerank-lab robustness`; the language model writes paraphrases, where one is named."""
     add_corpus(parser)
     add_specs(parser)
     parser.add_argument(
@@ -54,6 +54,9 @@ def add_robustness(parser: CommandParser) -> None:
     )
     add_judged(parser)
     add_judgment_source(parser)
+    add_model(parser)
+    add_asking(parser)
+    add_agreement(parser)
 
 
 def add_depth(parser: CommandParser) -> None:

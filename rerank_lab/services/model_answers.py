@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from rerank_lab.core.context import Context
@@ -10,10 +11,13 @@ from rerank_lab.core.errors import BackendError
 from rerank_lab.judging.llm_judge.answers import AnswerCache
 from rerank_lab.judging.llm_judge.asking import AskedModel, JudgeModel
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.gather import gather
 from rerank_lab.remote.responses import Completion
+from rerank_lab.remote.urls import host_of
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.prompts import Messages
+from rerank_lab.services.session import Bound, Session
 
 A = TypeVar("A")
 MOST_FAILURES = 5
@@ -75,3 +79,26 @@ def model_answers(
     asked.check(ctx)
     gather(prompts, one, ctx, 1 if asked.settings.local else asked.settings.concurrency, store)
     return answers
+
+
+def context_with(
+    session: Session, pipelines: Sequence[Pipeline], model: JudgeModel | None
+) -> Context:
+    """What pipelines run with beside a language model: the session's keys and spend limit.
+
+    No key goes to an address that the session distrusts.
+    """
+    ctx = session.context(pipelines)
+    if model is None:
+        return ctx
+    secrets = session.secrets_for(pipelines)
+    if host_of(model.base_url.strip()) in session.distrusted_hosts:
+        secrets = {}
+    return replace(ctx, secrets=secrets, spend=session.spend)
+
+
+def bound_with(session: Session, pipelines: Sequence[Pipeline], model: JudgeModel | None) -> Bound:
+    """What keeps such a job to its session: () when nobody outside is asked."""
+    if model is None:
+        return session.bound(pipelines)
+    return session.waiter, str(session.key_version)

@@ -31,8 +31,12 @@ from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
-from rerank_lab.remote.urls import host_of
-from rerank_lab.services.model_answers import asked_model, model_answers
+from rerank_lab.services.model_answers import (
+    asked_model,
+    bound_with,
+    context_with,
+    model_answers,
+)
 from rerank_lab.services.session import Bound, Session
 
 DOCUMENTS = 5
@@ -236,13 +240,8 @@ def start(
     """
     design = designed(request, corpus, evaluation)
     engine, pipelines = session.engine, _runnable(request.pipelines)
-    ctx, bound = session.context(pipelines), session.bound(pipelines)
-    if request.answering is not None:
-        secrets = session.secrets_for(pipelines)
-        if host_of(request.answering.base_url) in session.distrusted_hosts:
-            secrets = {}
-        ctx = replace(ctx, secrets=secrets, spend=session.spend)
-        bound = (session.waiter, str(session.key_version))
+    ctx = context_with(session, pipelines, request.answering)
+    bound = bound_with(session, pipelines, request.answering)
 
     def work(ctx: Context) -> RagStudy:
         study = _run(design, request, corpus, ctx, engine)

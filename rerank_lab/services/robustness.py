@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import PipelineSpec
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation, asked_queries
 from rerank_lab.evaluation.measure_names import parse_measures
+from rerank_lab.evaluation.robustness.paraphrase import (
+    paraphrase_by,
+    paraphrase_messages,
+    read_paraphrase,
+)
 from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation
 from rerank_lab.evaluation.robustness.registry import perturbations
 from rerank_lab.evaluation.robustness.run import RobustnessDesign, study_robustness
@@ -21,11 +27,19 @@ from rerank_lab.evaluation.robustness.study import STUDY_KIND, RobustnessStudy
 from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.evaluated_corpus import runnable_specs
+from rerank_lab.services.model_answers import (
+    asked_model,
+    bound_with,
+    context_with,
+    model_answers,
+)
 from rerank_lab.services.session import Bound, Session
 
 QUERIES = 30
@@ -44,6 +58,8 @@ class RobustnessRequest:
         candidates: how many candidates rerankers are given at most where documents are changed.
         perturbations: names; () for all.
         seed: of the sample and of all changes.
+        rewriting: the language model that says queries in other words; None for none. Its `prompt`
+            is not looked at.
     """
 
     pipelines: tuple[PipelineSpec, ...]
@@ -53,6 +69,7 @@ class RobustnessRequest:
     candidates: int = CANDIDATES
     perturbations: tuple[str, ...] = ()
     seed: int = 0
+    rewriting: JudgeModel | None = None
 
     def sample(self, corpus: Corpus) -> tuple[Query, ...]:
         """The queries to ask, in the order of the corpus."""
@@ -72,6 +89,7 @@ class RobustnessRequest:
             "candidates": self.candidates,
             "perturbations": list(self.perturbations),
             "seed": self.seed,
+            "rewriter": self.rewriting.model if self.rewriting else "",
         }
 
 
@@ -107,7 +125,7 @@ def designed(request: RobustnessRequest, corpus: Corpus) -> RobustnessDesign:
         queries,
         {query.id: corpus.qrels.get(query.id, {}) for query in queries},
         request.measure,
-        perturbations(request.perturbations),
+        perturbations(request.perturbations, with_model=request.rewriting is not None),
         request.candidates,
         request.seed,
     )
@@ -132,9 +150,46 @@ def run(
 
     Raises:
         InvalidInput: as `designed`.
-        Cancelled: scores of models that were asked are kept.
+        SpendLimit, MissingKey: the language model cannot be asked.
+        BackendError: its endpoint failed several times in a row.
+        Cancelled: scores and answers of models that were asked are kept.
     """
-    return study_robustness(designed(request, corpus), corpus, ctx, engine)
+    return _run(designed(request, corpus), request, corpus, ctx, engine)
+
+
+def _run(
+    design: RobustnessDesign,
+    request: RobustnessRequest,
+    corpus: Corpus,
+    ctx: Context,
+    engine: Engine,
+) -> RobustnessStudy:
+    """The study, with paraphrases written beforehand where a language model is named."""
+    model = request.rewriting
+    if model is None or not any(one.needs_model for one in design.perturbations):
+        return study_robustness(design, corpus, ctx, engine)
+    texts = [query.text for query in design.queries]
+    prompts = [paraphrase_messages(text) for text in texts]
+    asked = asked_model(model, engine)
+    written = model_answers(asked, prompts, read_paraphrase, ctx, "writing paraphrases")
+    paraphrase = paraphrase_by(
+        {text: other for text, other in zip(texts, written, strict=True) if other is not None}
+    )
+    changes = tuple(paraphrase if one.needs_model else one for one in design.perturbations)
+    study = study_robustness(replace(design, perturbations=changes), corpus, ctx, engine)
+    return replace(study, rewriter=model.model)
+
+
+def rewriting_estimate(
+    request: RobustnessRequest, corpus: Corpus, engine: Engine
+) -> CostEstimate | None:
+    """What paraphrases take of the language model at most; None when none is to be asked."""
+    design = designed(request, corpus)
+    if request.rewriting is None or not any(one.needs_model for one in design.perturbations):
+        return None
+    prompts = [paraphrase_messages(query.text) for query in design.queries]
+    asked = asked_model(request.rewriting, engine)
+    return asked.estimate(len(prompts), sum(map(tokens, prompts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +210,20 @@ def start(
         InvalidInput: as `designed`.
     """
     design = designed(request, corpus)
-    engine = session.engine
+    engine, model = session.engine, request.rewriting
 
     def work(ctx: Context) -> RobustnessStudy:
-        study = study_robustness(design, corpus, ctx, engine)
+        study = _run(design, request, corpus, ctx, engine)
         save_study(experiment_id, STUDY_KIND, request.to_json(), study.to_json(), engine.home)
         return study
 
     return session.jobs.submit(
-        RobustnessKey(experiment_id, request, session.bound(design.pipelines)),
+        RobustnessKey(experiment_id, request, bound_with(session, design.pipelines, model)),
         work,
         lane=RETRIEVAL_LANE,
         by_stage=True,
         name=f"Robustness on {corpus.name}",
-        ctx=session.context(design.pipelines),
+        ctx=context_with(session, design.pipelines, model),
         waiter=session.waiter,
         detached=True,
     )

@@ -126,12 +126,14 @@ def question_of(body: Mapping[str, Any]) -> Question:
 
 
 def _judge_question(body: Mapping[str, Any], last: str) -> Question | None:
-    """A question to an LLM judge; None when it is another one."""
+    """A question to an LLM judge, or for another wording of a query; None for any other."""
     query, passages = _JUDGED_QUERY.search(last), _JUDGED.findall(last)
     if passages and query is None:
         return Question(body, "", tuple(passages), "question")
-    if query is None or not passages:
+    if query is None:
         return None
+    if not passages:
+        return Question(body, query[1], (), "paraphrase")
     kind = "preference" if passages[0][0] else "grade"
     return Question(body, query[1], tuple(passages), kind)
 

@@ -254,6 +254,8 @@ def _notes(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]
     if any(isinstance(one, DocumentPerturbation) and one.name in study.perturbations
            for one in PERTURBATIONS):  # fmt: skip
         notes.append(DOCUMENTS_NOTE)
+    if study.rewriter:
+        notes.append(f"{study.rewriter} said the queries in other words.")
     for one in study.pipelines:
         if one.problem:
             notes.append(f"{labels[one.pipeline]} answered no query: {one.problem}")

@@ -81,6 +81,7 @@ class Perturbation:
         sentence: what is changed, and what a ranking should do about it.
         judged: whether the judgments still hold afterwards; when not, no measure is compared.
         source: the paper it follows, "" without one.
+        needs_model: whether a language model must be named for it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Perturbation:
     sentence: str
     judged: bool = True
     source: str = ""
+    needs_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ class RobustnessStudy:
         query_ids: the queries that were asked, a sample by `seed`.
         candidates: how many candidates were handed to rerankers at most.
         perturbations: names, in the order of the registry.
+        rewriter: the language model that wrote the paraphrases, "" for none.
     """
 
     corpus: str
@@ -138,6 +139,7 @@ class RobustnessStudy:
     candidates: int
     perturbations: tuple[str, ...]
     pipelines: tuple[PipelineRobustness, ...]
+    rewriter: str = ""
 
     def effects(self, perturbation: str) -> Iterator[tuple[str, PerturbationEffect]]:
         """Each pipeline and what a perturbation did to it, where it was tried."""

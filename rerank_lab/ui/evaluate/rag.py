@@ -18,12 +18,12 @@ from rerank_lab.services import rag
 from rerank_lab.services.evaluated_corpus import evaluated_corpus
 from rerank_lab.services.rag import RagRequest
 from rerank_lab.ui.compare.cards import escape
+from rerank_lab.ui.evaluate.language_model import language_model
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.rag import (
     HEADING_HELP,
     HEADINGS,
@@ -100,31 +100,15 @@ def _answering(request: RagRequest, corpus: Corpus) -> JudgeModel | None:
             "write them beside the queries, in a field called answers."
         )
         return None
-    if not st.toggle(
+    return language_model(
+        "rag",
         "Let a language model answer",
-        key="rag_answering",
-        help=f"It answers {counted(referenced, 'query', 'queries')} with reference answers from "
-        "each context. Documents leave the house unless the endpoint is yours.",
-    ):
-        return None
-    with st.container(horizontal=True, key="rag_model"):
-        model = st.text_input("Model", key="rag_model_name", placeholder="gpt-4.1-mini")
-        base_url = st.text_input(
-            "Base URL",
-            key="rag_base_url",
-            placeholder="OpenAI's own",
-            help="Address of an OpenAI-compatible endpoint. Keys are those of the Models page.",
-        )
-    if not model.strip():
-        return None
-    answering = JudgeModel(model.strip(), base_url=base_url.strip())
-    estimate = rag.answer_estimate(
-        replace(request, answering=answering), corpus, resources.engine()
+        f"It answers {counted(referenced, 'query', 'queries')} with reference answers from each "
+        "context. Documents leave the house unless the endpoint is yours.",
+        lambda model: rag.answer_estimate(
+            replace(request, answering=model), corpus, resources.engine()
+        ),
     )
-    if estimate is not None:
-        words = parts.literal(estimates_words((estimate,)))
-        st.caption(f":material/cloud: {parts.literal(model)} is asked for up to {words}.")
-    return answering
 
 
 def _results(study: RagStudy, experiment_id: str) -> None:

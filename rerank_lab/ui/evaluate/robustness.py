@@ -16,6 +16,7 @@ from rerank_lab.jobs.table import JobState
 from rerank_lab.services import robustness
 from rerank_lab.services.evaluated_corpus import evaluated_corpus
 from rerank_lab.ui.compare.cards import escape
+from rerank_lab.ui.evaluate.language_model import language_model
 from rerank_lab.ui.evaluate.on_screen import compared_by
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
@@ -77,6 +78,15 @@ def _setup(evaluation: Evaluation, screen: Screen, *, again: bool) -> None:
         )
     measure, _ = compared_by(evaluation)
     request = replace(robustness.request_for(evaluation, measure), queries=int(size or most))
+    rewriting = language_model(
+        "robustness",
+        "Let a language model say the queries in other words",
+        "One change more. The queries leave the house unless the endpoint is yours.",
+        lambda model: robustness.rewriting_estimate(
+            replace(request, rewriting=model), corpus, resources.engine()
+        ),
+    )
+    request = replace(request, rewriting=rewriting)
     _estimate(request, corpus, screen.depth)
     if pressed:
         robustness.start(request, evaluation.id, corpus, session())

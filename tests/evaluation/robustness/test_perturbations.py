@@ -18,8 +18,10 @@ from rerank_lab.evaluation.robustness.documents import (
     with_copies,
     with_query_words,
 )
+from rerank_lab.evaluation.robustness.paraphrase import read_paraphrase
 from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation, RerankingCase
-from rerank_lab.evaluation.robustness.registry import PERTURBATIONS, perturbations
+from rerank_lab.evaluation.robustness.registry import perturbations
+from rerank_lab.remote.responses import Completion
 
 QUESTION = "how do I reset the password of my phone"
 
@@ -30,7 +32,7 @@ def case(*, filler: str = "Trains leave at noon.") -> RerankingCase:
     return RerankingCase(Query("q", QUESTION), documents, order, {"d0": 1, "d1": 2}, filler)
 
 
-@pytest.mark.parametrize("one", [p for p in PERTURBATIONS if isinstance(p, QueryPerturbation)])
+@pytest.mark.parametrize("one", queries.QUERY_PERTURBATIONS)
 def test_a_seed_gives_the_same_other_text(one: QueryPerturbation) -> None:
     first = one.rewrite(QUESTION, "en", Random(3))
     assert first == one.rewrite(QUESTION, "en", Random(3)) != QUESTION
@@ -121,7 +123,26 @@ def test_nothing_to_change_is_said() -> None:
     assert [one.name for one in DOCUMENT_PERTURBATIONS if one.alter(alone, Random(0))] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ('{"query": "a new  key"}', "a new key"),
+        ("a new key", None),
+        ('{"query": null}', None),
+        ('{"query": " "}', None),
+        ('{"query": "a", "why": "b"}', None),
+    ],
+)
+def test_a_paraphrase_has_the_form_that_was_asked_for(text: str, query: str | None) -> None:
+    assert read_paraphrase(Completion(text, False)) == query
+    assert read_paraphrase(Completion(text, True)) is None
+
+
 def test_names_are_checked() -> None:
+    assert "paraphrase" not in [one.name for one in perturbations()]
+    assert "paraphrase" in [one.name for one in perturbations(with_model=True)]
+    with pytest.raises(InvalidInput, match="needs a language model"):
+        perturbations(["paraphrase"])
     assert [one.name for one in perturbations(["injected", "typos"])] == ["typos", "injected"]
     with pytest.raises(InvalidInput, match="typo"):
         perturbations(["typo"])

@@ -12,11 +12,14 @@ from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.robustness.study import PerturbationEffect, RobustnessStudy
 from rerank_lab.jobs.table import JobTable
+from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.services import robustness
 from rerank_lab.services.robustness import RobustnessRequest
 from rerank_lab.services.session import Session
+from rerank_lab.testing.chat_server import FakeChat, Question, Reply
 
 LONGEST_FIRST = "as-given >> by-length"
 SHORTEST_FIRST = "as-given >> by-length(sign=-1)"
@@ -120,6 +123,32 @@ def test_a_job_keeps_its_study_with_the_experiment(engine: Engine) -> None:
     assert robustness.robustness_studies("an-experiment") == (done,)
     assert robustness.jobs_of("an-experiment", session) == [job]
     assert robustness.robustness_studies("another") == ()
+
+
+def test_a_language_model_says_the_queries_in_other_words(
+    engine: Engine, plugin: list[tuple[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+
+    def writer(question: Question) -> Reply:
+        other = f'{{"query": "in other words {question.query[-1]}"}}'
+        return Reply("I would rather not" if question.query.endswith("0") else other)
+
+    with FakeChat(writer, keys=()) as server:
+        request = RobustnessRequest(
+            (Pipeline("as-given").spec,),
+            "RR",
+            perturbations=("paraphrase",),
+            rewriting=JudgeModel("test-model", base_url=server.url),
+        )
+        estimate = robustness.rewriting_estimate(request, corpus(), engine)
+        found = robustness.run(request, corpus(), engine.context(), engine)
+    assert estimate is not None
+    assert estimate.calls == 6
+    assert found.rewriter == "test-model"
+    rewritten = effect(found, "paraphrase")
+    assert (rewritten.queries, rewritten.unchanged) == (5, 1)
+    assert ("search", "in other words 3") in plugin
 
 
 def test_it_can_be_cancelled(engine: Engine) -> None:
