@@ -46,7 +46,7 @@ def _resume(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
     if _is_file(arguments.experiment):
         return _asked(read_experiment_file(arguments.experiment), arguments, output)
-    experiment_id = _id(arguments.experiment, engine)
+    experiment_id = named_experiment(arguments.experiment, engine)
     evaluation = runs.load_run(experiment_id, engine).evaluation
     terms = runs.terms_of(evaluation, engine.home)
     if not terms.path:
@@ -133,7 +133,7 @@ def _list(arguments: argparse.Namespace, output: Output) -> int:
 
 def _show(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
-    done = runs.load_run(_id(arguments.experiment, engine), engine)
+    done = runs.load_run(named_experiment(arguments.experiment, engine), engine)
     if output.as_json:
         output.json(done.to_json())
         return 0
@@ -144,7 +144,7 @@ def _show(arguments: argparse.Namespace, output: Output) -> int:
 def _gate(arguments: argparse.Namespace, output: Output) -> int:
     files = _files(arguments)
     engine = default_engine()
-    done = runs.load_run(_id(arguments.experiment, engine), engine)
+    done = runs.load_run(named_experiment(arguments.experiment, engine), engine)
     if arguments.gates:
         gates = parse_gates(arguments.gates)
         checked = runs.gate_results(done.evaluation, done.terms, gates, engine)
@@ -167,7 +167,7 @@ def _report(arguments: argparse.Namespace, output: Output) -> int:
     from rerank_lab.cli.report import report
 
     engine = default_engine()
-    experiment_id = _id(arguments.experiment, engine)
+    experiment_id = named_experiment(arguments.experiment, engine)
     done = runs.load_run(experiment_id, engine)
     terms = done.terms
     words = argparse.Namespace(
@@ -183,7 +183,7 @@ def _report(arguments: argparse.Namespace, output: Output) -> int:
 
 def _compare(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
-    first, second = (_id(one, engine) for one in (arguments.first, arguments.second))
+    first, second = (named_experiment(one, engine) for one in (arguments.first, arguments.second))
     terms = runs.load_run(first, engine).terms
     named = arguments.baseline or terms.baseline
     baseline = terms.pipelines.get(named, named)
@@ -255,7 +255,7 @@ def _is_file(reference: str) -> bool:
     return reference.casefold().endswith(_YAML)
 
 
-def _id(reference: str, engine: Engine) -> str:
+def named_experiment(reference: str, engine: Engine) -> str:
     """The id of the experiment that is meant. Raises InvalidInput for none, or several."""
     if _is_file(reference):
         file = read_experiment_file(reference)

@@ -24,6 +24,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
+from rerank_lab.cli.ship_options import add_ship
 from rerank_lab.cli.study_options import add_depth, add_grid, add_rag, add_robustness, add_tune
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.languages import LANGUAGES
@@ -36,6 +37,7 @@ COMMANDS = {
     "choose": ("choose", "choose"),
     "experiment": ("experiment", "experiment"),
     "report": ("report", "report"),
+    "ship": ("ship", "ship"),
     "calibrate": ("calibrate", "calibrate"),
     "depth": ("depth", "depth"),
     "grid": ("grid", "grid"),
@@ -128,6 +130,7 @@ def _add_commands(add: Callable[[str, str], CommandParser], common: CommandParse
     add_experiment_actions(
         add("experiment", "Run experiment files with gates, and look at kept experiments."), common
     )
+    add_ship(add("ship", "Write a pipeline as code, requests and golden cases."))
     _add_report(add("report", "Write the decision report of a kept experiment as one file."))
     _add_calibrate(add("calibrate", "Read a pipeline's scores as probabilities, by judgments."))
     add_depth(add("depth", "Try how many candidates pipelines should rerank."))

@@ -104,7 +104,7 @@ def test_every_problem_is_listed_at_once() -> None:
     assert len(problems(text)) == 2
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "just words", "\x00", "a: " + "[" * 1200])
+@pytest.mark.parametrize("text", ["", "- a list", "just words", "\x00", "a: " + "[" * 400])
 def test_what_is_no_experiment_file_is_refused(text: str) -> None:
     assert problems(text)
 

@@ -1,0 +1,274 @@
+"""What ships runs: in a virtual environment of its own, with nothing but what it says it needs."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import subprocess
+import sysconfig
+import venv
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rerank_lab.core.types import Document, Hit, Query, Ranking
+from rerank_lab.corpora import Corpus
+from rerank_lab.decision.shipping.golden import GoldenTerms, golden_case
+from rerank_lab.decision.shipping.shipment import Shipment
+from rerank_lab.evaluation.experiments import Evaluation, evaluate
+from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.experiment_files import parse_experiment_file
+from rerank_lab.services.shipping import shipments
+from tests.models.tiny import save_cross_encoder
+
+SPEC = "bm25(k=50) >> overlap(top=20)"
+TEXTS = ["Fish are quiet.", "Dogs bark at the moon.", "Do dogs bark?"]
+CORPUS = Corpus(
+    "pets",
+    tuple(Document(f"d{place}", text, "Pets") for place, text in enumerate(TEXTS)),
+    (Query("q/1", "dogs that bark"), Query("q2", "quiet fish")),
+    {"q/1": {"d2": 1}, "q2": {"d0": 1}},
+)
+RUN_ALL = """
+import importlib, json, sys
+import pytest
+folder = sys.argv[1]
+sys.path.insert(0, folder)
+query, texts = "do dogs bark", json.loads(sys.argv[2])
+told = {}
+module = importlib.import_module("pets")
+corpus = importlib.import_module("rerank_lab").load_corpus(folder + "/texts.jsonl")
+told["search"] = module.search(corpus, query)
+told["rerank"] = module.rerank(query, texts)
+from langchain_core.documents import Document
+chain = importlib.import_module("pets_langchain").RERANKER
+told["langchain"] = [one.page_content for one in chain.compress_documents(
+    [Document(page_content=text) for text in texts], query)]
+from llama_index.core.schema import NodeWithScore, TextNode
+nodes = [NodeWithScore(node=TextNode(text=text)) for text in texts]
+told["llama-index"] = [one.node.get_content() for one in importlib.import_module(
+    "pets_llama_index").RERANKER.postprocess_nodes(nodes, query_str=query)]
+haystack = importlib.import_module("haystack")
+documents = [haystack.Document(content=text) for text in texts]
+told["haystack"] = [one.content for one in importlib.import_module("pets_haystack").ranker().run(
+    query=query, documents=documents)["documents"]]
+quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", folder]
+told["golden"] = int(pytest.main([*quiet, folder + "/test_pets_golden_cases.py"]))
+data = folder + "/pets_golden_cases.json"
+cases = json.load(open(data))
+cases["cases"][0]["documents"].reverse()
+for place, one in enumerate(cases["cases"][0]["documents"], 1):
+    one["first"] = one["last"] = place
+json.dump(cases, open(data, "w"))
+sys.modules.pop("test_pets_golden_cases")
+told["moved"] = int(pytest.main([*quiet, folder + "/test_pets_golden_cases.py"]))
+print("\\n" + json.dumps(told))
+"""
+
+
+@pytest.fixture
+def evaluation(home: Path) -> Evaluation:
+    return evaluate(CORPUS, [SPEC], measures=["RR@10"])
+
+
+def by_form(spec: str, *known: Any, name: str = "") -> dict[str, Shipment]:
+    return {one.form: one for one in shipments(Pipeline(spec).spec, *known, name=name)}
+
+
+def text_of(shipment: Shipment) -> str:
+    assert not shipment.absence
+    return shipment.files[0].content.decode()
+
+
+def bodies(shipment: Shipment) -> dict[str, Any]:
+    """The JSON bodies of requests by method and path."""
+    read = {}
+    for part in text_of(shipment).split("# ")[1:]:
+        _, line, body = part.split("\n", 2)
+        read[line] = json.loads(body)
+    return read
+
+
+def own_environment(folder: Path) -> Path:
+    """The Python of a new virtual environment that sees the installed packages."""
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    installed = sysconfig.get_path("purelib")
+    (packages / "installed.pth").write_text(f"import site; site.addsitedir({installed!r})\n")
+    return folder / "bin" / "python"
+
+
+def test_every_piece_runs_in_an_environment_of_its_own(
+    evaluation: Evaluation, tmp_path: Path, home: Path
+) -> None:
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for shipment in shipments(Pipeline(SPEC).spec, evaluation, CORPUS, "pets"):
+        for file in shipment.files:
+            (folder / file.name).write_bytes(file.content)
+    rows = [{"id": f"d{place}", "text": text} for place, text in enumerate(TEXTS)]
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "all.py").write_text(RUN_ALL)
+    python = own_environment(tmp_path / "env")
+    command = [str(python), str(folder / "all.py"), str(folder), json.dumps(TEXTS)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=240, cwd=folder,
+        env={"RERANK_LAB_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+
+    best, second, worst = TEXTS[2], TEXTS[1], TEXTS[0]
+    assert [TEXTS[place] for place, _ in told["rerank"]] == [best, second, worst]
+    assert told["langchain"] == told["llama-index"] == told["haystack"] == [best, second, worst]
+    assert len(told["search"]) == 2  # bm25 leaves out what shares no word
+    assert told["golden"] == 0
+    assert told["moved"] == 1
+
+
+@pytest.mark.models
+def test_sentence_transformers_alone_gives_the_same_scores(tmp_path: Path, home: Path) -> None:
+    model = save_cross_encoder(tmp_path / "model")
+    spec = f'bm25 >> cross-encoder(model="{model}",backend="torch",top=2)'
+    body = text_of(by_form(spec, name="tiny")["sentence-transformers"])
+    shipped: dict[str, Any] = {"__name__": "tiny"}
+    exec(compile(body, "tiny.py", "exec"), shipped)
+
+    from rerank_lab import rerank_documents
+
+    ranking = rerank_documents(Pipeline(spec), "dogs that bark", TEXTS).ranking
+    assert ranking is not None
+    alone = shipped["rerank"]("dogs that bark", TEXTS)
+    assert [str(place) for place, _ in alone] == list(ranking.doc_ids)
+    for (_, score), hit in zip(alone, ranking.hits, strict=True):
+        assert score == (None if hit.score is None else pytest.approx(hit.score, abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("bm25", "single reranking stage"),
+        ("bm25 >> overlap", "the stage is overlap"),
+        ("bm25 >> ms-marco-minilm-l12", 'Evaluate it with backend="torch"'),
+        ('bm25 >> ms-marco-minilm-l12(backend="torch",long="max")', "cut into windows"),
+    ],
+)
+def test_sentence_transformers_is_offered_only_where_scores_agree(spec: str, words: str) -> None:
+    assert words in by_form(spec)["sentence-transformers"].absence
+
+
+def test_the_yaml_is_an_experiment_file(evaluation: Evaluation) -> None:
+    body = text_of(by_form(SPEC, evaluation, CORPUS, name="fast: one <1>")["yaml"])
+    terms = parse_experiment_file(body.encode(), Path("/nowhere/exp.yaml")).terms
+    assert terms.pipelines == {"fast one 1": SPEC}
+    assert terms.measures == ("RR@10",)
+    assert terms.gates == ("RR@10 >= 0.75", "answered >= 99 %")
+
+
+def test_elasticsearch_requests_have_the_documented_shape() -> None:
+    spec = "bm25 >> ms-marco-minilm-l12(top=30)"
+    (endpoint, inference), (search, body) = bodies(by_form(spec)["elasticsearch"]).items()
+    assert endpoint == "PUT /_inference/rerank/bm25-ms-marco-minilm-l12-rerank"
+    assert inference["service"] == "elasticsearch"
+    settings = {"model_id", "num_allocations", "num_threads"}
+    assert set(inference["service_settings"]) == settings
+    assert search == "POST /my-index/_search"
+    retriever = body["retriever"]["text_similarity_reranker"]
+    assert retriever["rank_window_size"] == 30
+    assert retriever["inference_id"] == endpoint.rpartition("/")[2]
+    assert set(retriever) == {
+        "retriever", "field", "inference_id", "inference_text", "rank_window_size",
+    }  # fmt: skip
+    assert "match" in retriever["retriever"]["standard"]["query"]
+
+    (_, hosted), _ = bodies(by_form("bm25 >> jina")["elasticsearch"]).items()
+    assert hosted["service"] == "jinaai"
+    assert set(hosted["service_settings"]) == {"api_key", "model_id"}
+
+
+def test_opensearch_requests_have_the_documented_shape() -> None:
+    requests = bodies(by_form("bm25 >> ms-marco-minilm-l12(top=30)")["opensearch"])
+    register, pipeline, search = requests
+    assert requests[register]["name"] == "huggingface/cross-encoders/ms-marco-MiniLM-L-12-v2"
+    (processor,) = requests[pipeline]["response_processors"]
+    assert set(processor["rerank"]) == {"ml_opensearch", "context"}
+    assert processor["rerank"]["context"] == {"document_fields": ["content"]}
+    assert search.endswith(f"?search_pipeline={pipeline.rpartition('/')[2]}")
+    assert requests[search]["size"] == 30
+    assert "query_text" in requests[search]["ext"]["rerank"]["query_context"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("rrf(bm25,dense) >> ms-marco-minilm-l12", "first stage rrf(bm25,dense)"),
+        ("bm25 >> ms-marco-minilm-l12 >> overlap", "2 reranking stages"),
+        ("bm25 >> overlap", "no counterpart of the stage overlap"),
+    ],
+)
+def test_what_a_search_engine_does_not_have_is_said(spec: str, words: str) -> None:
+    forms = by_form(spec)
+    assert words in forms["elasticsearch"].absence
+    assert words in forms["opensearch"].absence
+
+
+HOSTILE = '\'"""\\\n__RERANK__ __CORPUS__ {x} ${x}\nimport os; os.abort()\u202e#'
+
+
+def structure(code: str) -> str:
+    """The syntax tree of a module without the values of its literals."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = None
+    return ast.dump(tree)
+
+
+def test_nothing_that_a_user_writes_becomes_code(evaluation: Evaluation) -> None:
+    def shipped(model: str, corpus: str, name: str) -> tuple[Shipment, ...]:
+        spec = f'bm25 >> cross-encoder(model={json.dumps(model)},backend="torch")'
+        of = replace(evaluation, design=replace(evaluation.design, corpus=corpus))
+        return shipments(Pipeline(spec).spec, of, None, name)
+
+    for plain, hostile in zip(
+        shipped("owner/model", "pets", "pets"), shipped(HOSTILE, HOSTILE, HOSTILE), strict=True
+    ):
+        for expected, file in zip(plain.files, hostile.files, strict=True):
+            code = file.content.decode()
+            assert re.fullmatch(r"[a-z0-9_]+\.[a-z]+", file.name)
+            if file.name.endswith(".py"):
+                assert structure(code) == structure(expected.content.decode())
+                assert "\u202e" not in code
+            elif file.name.endswith(".txt"):
+                assert len(bodies(hostile)) == len(bodies(plain))
+            else:
+                assert parse_experiment_file(file.content, Path("/nowhere/exp.yaml"))
+
+
+def test_a_golden_case_leaves_room_for_scores_that_are_near() -> None:
+    scores = (10.0, 5.0, 4.999, 1.0, None)
+    hits = tuple(Hit(f"d{n}", n, score) for n, score in enumerate(scores, 1))
+    case = golden_case(Query("q", "words"), Ranking("q", hits, "logit"), GoldenTerms())
+    places = [(one["first"], one["last"]) for one in case["documents"]]
+    assert places == [(1, 1), (2, 3), (2, 3), (4, 4), (5, 5)]
+    loose = golden_case(Query("q", ""), Ranking("q", hits, "logit"), GoldenTerms(places=1))
+    assert (loose["documents"][0]["first"], loose["documents"][0]["last"]) == (1, 2)
+
+
+def test_golden_cases_are_spaced_and_come_as_one_archive(evaluation: Evaluation) -> None:
+    spec = Pipeline(SPEC).spec
+    *_, golden = shipments(spec, evaluation, None, "pets", GoldenTerms(queries=1))
+    archive = golden.download()
+    assert (archive.name, archive.mime) == ("test_pets_golden_cases.zip", "application/zip")
+    assert archive == golden.download()
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as packed:
+        cases = json.loads(packed.read("pets_golden_cases.json"))
+    assert len(cases["cases"]) == 1
+    assert cases["corpus"]["documents"] is None
+    *_, without = shipments(spec)
+    assert "run one with this pipeline first" in without.absence
