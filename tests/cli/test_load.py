@@ -15,7 +15,7 @@ from rerank_lab.evaluation.load.study import LoadStudy
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from tests.cli.conftest import fail_json, run_json
 
-FAST = ("--rate", "80", "--seconds", "0.5")
+FAST = ("--rate", "120", "--seconds", "0.25")
 
 
 class _Rerank(BaseHTTPRequestHandler):
@@ -36,7 +36,7 @@ class _Rerank(BaseHTTPRequestHandler):
 @pytest.fixture
 def address() -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), _Rerank) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/rerank"
         server.shutdown()
 

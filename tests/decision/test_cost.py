@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rerank_lab.decision.cost import (
@@ -63,6 +63,7 @@ def test_own_hardware_is_cheaper_from_the_month_s_price_of_a_machine_on() -> Non
     assert slow.lasting is None
 
 
+@settings(max_examples=50)
 @given(
     st.floats(0.00001, 0.01),
     st.floats(0.1, 20),
