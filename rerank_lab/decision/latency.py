@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.experiments.cells import of_another_system
 from rerank_lab.evaluation.load.percentiles import percentile
 from rerank_lab.evaluation.load.study import LoadStudy
 
@@ -63,6 +64,8 @@ def pipeline_latency(
     p95_alone = percentile(seconds, 0.95)
     if p95_alone is None:
         why = "no query was timed: its answers came from the score cache, or there are none"
+        if of_another_system(pipeline):
+            why = "its rankings come from another system, which did not say how long they took"
         return PipelineLatency(pipeline, None, why=why)
     return PipelineLatency(
         pipeline,

@@ -33,6 +33,7 @@ from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import candidate_limit
 from rerank_lab.services.cost_estimates import calls_out
+from rerank_lab.services.own_pipelines import runs_here
 
 SAMPLE = 12
 """So many queries, evenly spaced, are looked at for what a provider would bill."""
@@ -70,9 +71,7 @@ def pipeline_costs(
     """
     costs = {}
     for spec in evaluation.design.pipelines:
-        try:
-            resolve(spec)
-        except LabError:
+        if not runs_here(spec):
             why = "what it runs on: it is the run of another system"
             costs[spec] = PipelineCost(spec, terms, (), Capacity(None, why=why))
             continue

@@ -112,7 +112,8 @@ def test_a_study_comes_back_as_it_was_written() -> None:
     assert LoadStudy.from_json(study.to_json()) == study
 
 
-def test_the_run_of_another_system_has_a_price_that_nobody_knows(tmp_path: Path) -> None:
-    cost = pipeline_costs(evaluation("their system"), Engine(tmp_path))["their system"]
+@pytest.mark.parametrize("spec", ["their system", 'run(path="their.trec")'])
+def test_the_run_of_another_system_has_a_price_that_nobody_knows(spec: str, tmp_path: Path) -> None:
+    cost = pipeline_costs(evaluation(spec), Engine(tmp_path))[spec]
     assert cost.usd_per_thousand is None
     assert "another system" in cost.unknown[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -16,6 +17,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services import load
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.services.load import LoadRequest
+from rerank_lab.services.own_pipelines import runs_here
 from rerank_lab.ui.evaluate.on_screen import corpus_of
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
@@ -31,7 +33,11 @@ _PIPELINE = "load_of"
 def draw(evaluation: Evaluation, _: Screen) -> None:
     """The choices, the job while it is at work, and the newest study of the pipeline."""
     labels = pipeline_labels(evaluation.design.pipelines)[0]
-    spec = _pipeline(evaluation, labels)
+    specs = [spec for spec in evaluation.design.pipelines if runs_here(spec)]
+    if not specs:
+        st.caption("These are runs of other systems: the lab cannot ask them anything.")
+        return
+    spec = _pipeline(evaluation.id, specs, labels)
     jobs = load.jobs_of(evaluation.id, session())
     job = running(jobs)
     if job is not None:
@@ -49,15 +55,14 @@ def draw(evaluation: Evaluation, _: Screen) -> None:
         _answer(study)
 
 
-def _pipeline(evaluation: Evaluation, labels: dict[str, str]) -> str:
-    specs = evaluation.design.pipelines
+def _pipeline(experiment_id: str, specs: Sequence[str], labels: dict[str, str]) -> str:
     linked = st.query_params.get(_PIPELINE, "")
     spec = st.selectbox(
         "Pipeline",
         specs,
         index=specs.index(linked) if linked in specs else 0,
         format_func=lambda one: labels[one],
-        key=f"load_pipeline_{evaluation.id}",
+        key=f"load_pipeline_{experiment_id}",
     )
     st.query_params[_PIPELINE] = spec
     return str(spec)
@@ -104,7 +109,7 @@ def _choices(evaluation: Evaluation, spec: str) -> None:
         arrivals=arrivals,
         by_core=by_core,
     )
-    if _asks_provider(spec):
+    if calls_out(Pipeline(spec).spec):
         rates = 1 if plan.bound is None else 1 + plan.tries
         queries = round(plan.rate * plan.seconds)
         st.caption(
@@ -113,13 +118,6 @@ def _choices(evaluation: Evaluation, spec: str) -> None:
         )
     if pressed:
         _start(evaluation, spec, plan)
-
-
-def _asks_provider(spec: str) -> bool:
-    try:
-        return calls_out(Pipeline(spec).spec)
-    except LabError:
-        return False
 
 
 def _start(evaluation: Evaluation, spec: str, plan: LoadPlan) -> None:
