@@ -60,9 +60,27 @@ def _print(group: PerturbationGroup, output: Output) -> None:
         return
     output.line()
     output.line(f"{group.name}: {group.sentence}")
-    heads = ["pipeline", "queries", "difference", "Holm p", "top 10 moves", "other top"]
+    heads = [
+        "pipeline",
+        "queries",
+        "difference",
+        "Holm p",
+        "top 10 moves",
+        "RBO",
+        "tau",
+        "other top",
+    ]
     rows = [
-        [row.label, str(row.queries), row.difference, row.p, row.moved, row.top_changed]
+        [
+            row.label,
+            str(row.queries),
+            row.difference,
+            row.p,
+            row.moved,
+            row.overlap,
+            row.tau,
+            row.top_changed,
+        ]
         for row in group.rows
     ]
     output.table([heads, *rows], right=range(1, len(heads)))

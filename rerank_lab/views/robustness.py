@@ -39,6 +39,7 @@ class RobustnessRow:
         p: the corrected p-value, "" where none is compared.
         significant: whether the measure is shown to change.
         moved: ranks that the first ten documents move on average.
+        overlap, tau: rank-biased overlap and Kendall's tau of the rankings before and after.
         top_changed: share of the queries whose first document is another one.
         target: where the changed document goes, "" where it was not one alone.
         note: queries that were left out, and what is read first being preferred.
@@ -52,6 +53,8 @@ class RobustnessRow:
     p: str
     significant: bool
     moved: str
+    overlap: str
+    tau: str
     top_changed: str
     target: str
     note: str
@@ -147,11 +150,17 @@ def _row(effect: PerturbationEffect, pipeline: str, label: str) -> RobustnessRow
         p=p_words(measure.p_holm) if measure else "",
         significant=_shown_to_change(measure),
         moved=f"{movement.moved:.1f}" if movement else NOTHING,
+        overlap=_coefficient(movement.rbo if movement else None),
+        tau=_coefficient(movement.tau if movement else None),
         top_changed=f"{movement.top_changed:.0%}" if movement else NOTHING,
         target=_target_words(effect),
         note=_row_note(effect),
         examples=effect.examples,
     )
+
+
+def _coefficient(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.2f}".replace("-", "−")
 
 
 def _difference(one: Paired) -> str:

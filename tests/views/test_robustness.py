@@ -36,7 +36,8 @@ def test_the_answer_names_what_is_shown_to_cost() -> None:
         "Typing errors: bm25 >> overlap loses 0.20 nDCG@10, −0.20 [−0.30, −0.10]; Holm p = 0.001.",
     )
     row = view.of_queries[0].rows[0]
-    assert (row.moved, row.top_changed, row.significant) == ("3.2", "40%", True)
+    assert (row.moved, row.overlap, row.tau, row.top_changed) == ("3.2", "0.70", "0.60", "40%")
+    assert row.significant
     assert row.note == "does not apply to 2 queries"
     assert not view.of_queries[1].rows[0].significant
 

@@ -151,9 +151,10 @@ def _examples(view: RobustnessView) -> None:
 def table(groups: Sequence[PerturbationGroup], measure: str) -> str:
     """A row for each change and pipeline. Every text is escaped."""
     heads = (
-        "Change", "Pipeline", measure, "Holm p", "First ten move", "Other first", "Changed document"
+        "Change", "Pipeline", measure, "Holm p", "First ten move", "RBO", "Tau", "Other first",
+        "Changed document",
     )  # fmt: skip
-    numbers = {"Holm p", "First ten move", "Other first", measure}
+    numbers = {"Holm p", "First ten move", "RBO", "Tau", "Other first", measure}
     head = "".join(
         f'<th scope="col"{_NUMBER if text in numbers else _TEXT}>{escape(text)}</th>'
         for text in heads
@@ -185,7 +186,8 @@ def _group(group: PerturbationGroup, with_target: bool) -> str:
         lines.append(
             f"<tr>{'' if place else first}<td{_WIDE}>{escape(row.label)}{note}</td>"
             f"<td{_NUMBER}>{difference}</td><td{_NUMBER}>{escape(row.p)}</td>"
-            f"<td{_NUMBER}>{escape(row.moved)}</td><td{_NUMBER}>{escape(row.top_changed)}</td>"
+            f"<td{_NUMBER}>{escape(row.moved)}</td><td{_NUMBER}>{escape(row.overlap)}</td>"
+            f"<td{_NUMBER}>{escape(row.tau)}</td><td{_NUMBER}>{escape(row.top_changed)}</td>"
             f"{target}</tr>"
         )
     return "".join(lines)
