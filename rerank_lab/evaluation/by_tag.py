@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.evaluation.experiments.evaluation import Evaluation
 from rerank_lab.evaluation.query_tags import TagGroup, own_weights, tag_groups
@@ -143,6 +144,7 @@ def by_tag(
     baseline: str = "",
     measures: Sequence[str] = (),
     settings: Settings = _SETTINGS,
+    ctx: Context | None = None,
 ) -> ByTag:
     """The evaluation by the tags of a group; the first group for "".
 
@@ -166,17 +168,16 @@ def by_tag(
     values = _values(evaluation, primary)
     every = {name: values if name == primary else _values(evaluation, name)
              for name in dict.fromkeys(measures or (primary,))}  # fmt: skip
-    tags = tuple(
-        TagResult(
-            tag,
-            len(query_ids),
-            tuple(_means(every, query_ids, settings)),
-            tuple(against(baseline, _only(values, query_ids), settings))
-            if baseline in values
-            else (),
+    tags: list[TagResult] = []
+    for tag, query_ids in chosen.tags.items():
+        if ctx is not None:
+            ctx.checkpoint()
+            ctx.report(f"comparing on {tag}", len(tags), len(chosen.tags))
+        means = tuple(_means(every, query_ids, settings))
+        compared = (
+            against(baseline, _only(values, query_ids), settings) if baseline in values else ()
         )
-        for tag, query_ids in chosen.tags.items()
-    )
+        tags.append(TagResult(tag, len(query_ids), means, tuple(compared)))
     tagged = {query_id for query_ids in chosen.tags.values() for query_id in query_ids}
     return ByTag(
         chosen.name,

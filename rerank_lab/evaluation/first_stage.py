@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.types import Ranking
 from rerank_lab.evaluation.experiments.cells import DEEPEST
 from rerank_lab.evaluation.experiments.evaluation import Evaluation
+from rerank_lab.evaluation.measure_names import cutoff_of
 from rerank_lab.evaluation.measures import average, measure
-
-_RECALL = f"R@{DEEPEST}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,26 @@ class Headroom:
         return written | {"gap": self.gap}
 
 
-def first_stage_headroom(evaluation: Evaluation, primary: str = "") -> tuple[Headroom, ...]:
+def first_stage_headroom(
+    evaluation: Evaluation, primary: str = "", ctx: Context | None = None
+) -> tuple[Headroom, ...]:
     """The headroom of every pipeline that answered, in the order of the design."""
     name = evaluation.compared_by(primary)[0]
-    return tuple(
-        _headroom(evaluation, pipeline, name, rankings)
-        for pipeline in evaluation.design.pipelines
-        if (rankings := common_rankings(evaluation, pipeline))
-    )
+    specs = evaluation.design.pipelines
+    rows: list[Headroom] = []
+    oracles: dict[tuple[frozenset[str], ...], dict[str, float]] = {}
+    for place, pipeline in enumerate(specs):
+        if ctx is not None:
+            ctx.checkpoint()
+            ctx.report("ordering candidates by their judgments", place, len(specs))
+        if not (rankings := common_rankings(evaluation, pipeline)):
+            continue
+        # Rerankers of the same first stage have the same candidates, and the same best order.
+        candidates = tuple(frozenset(one.doc_ids) for one in rankings.values())
+        if candidates not in oracles:
+            oracles[candidates] = _oracle(evaluation, name, rankings)
+        rows.append(_headroom(evaluation, pipeline, name, rankings, oracles[candidates]))
+    return tuple(rows)
 
 
 def common_rankings(evaluation: Evaluation, pipeline: str) -> dict[str, Ranking]:
@@ -78,24 +90,44 @@ def common_rankings(evaluation: Evaluation, pipeline: str) -> dict[str, Ranking]
 
 
 def _headroom(
-    evaluation: Evaluation, pipeline: str, name: str, rankings: Mapping[str, Ranking]
+    evaluation: Evaluation,
+    pipeline: str,
+    name: str,
+    rankings: Mapping[str, Ranking],
+    oracle: Mapping[str, float],
 ) -> Headroom:
-    qrels = {query_id: evaluation.design.qrels[query_id] for query_id in rankings}
-    ideal = {query_id: ideal_order(one, qrels[query_id]) for query_id, one in rankings.items()}
-    best = measure(qrels, ideal, list(dict.fromkeys((name, _RECALL)))).per_query
+    recalls = [_recall(evaluation.design.qrels[q], one) for q, one in rankings.items()]
     return Headroom(
         pipeline,
         name,
         len(rankings),
         sum(map(len, rankings.values())) / len(rankings),
-        average(best, [_RECALL])[_RECALL],
-        sum(values[_RECALL] == 0 for values in best.values()),
-        average({q: evaluation.per_query[q][pipeline] for q in rankings}, [name])[name],
-        average(best, [name])[name],
+        sum(recalls) / len(recalls),
+        recalls.count(0.0),
+        _mean(name, {q: evaluation.per_query[q][pipeline][name] for q in rankings}),
+        _mean(name, oracle),
     )
+
+
+def _oracle(evaluation: Evaluation, name: str, rankings: Mapping[str, Ranking]) -> dict[str, float]:
+    """By query the value of the candidates in order of their grades."""
+    qrels = {query_id: evaluation.design.qrels[query_id] for query_id in rankings}
+    depth = cutoff_of(name) or DEEPEST
+    ideal = {q: ideal_order(one, qrels[q]).top(depth) for q, one in rankings.items()}
+    return {q: row[name] for q, row in measure(qrels, ideal, [name]).per_query.items()}
 
 
 def ideal_order(ranking: Ranking, grades: Mapping[str, int]) -> Ranking:
     """The documents of a ranking by their grades; unjudged ones count as not relevant."""
     order = sorted(ranking.doc_ids, key=lambda doc_id: -grades.get(doc_id, 0))
     return Ranking.from_order(ranking.query_id, order)
+
+
+def _recall(grades: Mapping[str, int], ranking: Ranking) -> float:
+    """The share of the relevant documents (grade 1 or more) among the candidates; 0 without any."""
+    relevant = {doc_id for doc_id, grade in grades.items() if grade > 0}
+    return len(relevant.intersection(ranking.doc_ids)) / len(relevant) if relevant else 0.0
+
+
+def _mean(name: str, values: Mapping[str, float]) -> float:
+    return average({q: {name: value} for q, value in values.items()}, [name])[name]

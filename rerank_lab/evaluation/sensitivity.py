@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from rerank_lab.core.context import Context
 from rerank_lab.evaluation.experiments.evaluation import JUDGING_DEPTH, Evaluation
 from rerank_lab.evaluation.first_stage import common_rankings
 from rerank_lab.evaluation.measure_names import cutoff_of, parse_measures
@@ -35,7 +37,7 @@ class MeasureWinner:
 
     Attributes:
         means: by pipeline, over the common queries.
-        group: the winner and those not shown to differ from it (Holm-corrected over the others).
+        group: the winner and those not shown to differ from it (Holm-corrected over all pairs).
         lead: the winner's mean minus the next one's; 0 for a tie.
         judged: the lowest Judged@k of any pipeline at the measure's cut-off k (10 without one).
         beyond: pipelines whose candidates are fewer than the cut-off.
@@ -88,6 +90,7 @@ def sensitivity(
     primary: str = "",
     measures: Sequence[str] = (),
     settings: Settings = _SETTINGS,
+    ctx: Context | None = None,
 ) -> Sensitivity | None:
     """Who wins by each measure; None with fewer than two pipelines or queries to compare.
 
@@ -106,7 +109,12 @@ def sensitivity(
     names = _names(primary, measures or (*evaluation.design.measures, *OTHER_MEASURES))
     depths = {name: cutoff_of(name) or JUDGING_DEPTH for name in names}
     qrels = {query_id: evaluation.design.qrels[query_id] for query_id in evaluation.common}
-    values = {spec: measure(qrels, ranked, names).per_query for spec, ranked in rankings.items()}
+    values: dict[str, Mapping[str, Mapping[str, float]]] = {}
+    for spec, ranked in rankings.items():
+        if ctx is not None:
+            ctx.checkpoint()
+            ctx.report("measuring the kept rankings", len(values), len(rankings))
+        values[spec] = measure(qrels, ranked, names).per_query
     means = {spec: average(per_query, names) for spec, per_query in values.items()}
     candidates = {spec: max(map(len, ranked.values())) for spec, ranked in rankings.items()}
     best = {name: max(means, key=lambda spec: means[spec][name]) for name in names}
@@ -146,17 +154,16 @@ def _groups(
     settings: Settings,
 ) -> dict[str, tuple[str, ...]]:
     """By measure the winner and those not shown to differ; all tests flip the same signs."""
-    pairs = [(name, winner, other) for name, winner in best.items()
-             for other in values if other != winner]  # fmt: skip
-    columns = np.stack([_deltas(values, pair) for pair in pairs], axis=1)
-    p_values = dict(zip(pairs, randomisation_tests(columns, settings), strict=True))
+    pairs = list(combinations(values, 2))
+    columns = [_deltas(values, (name, a, b)) for name in best for a, b in pairs]
+    p_values = iter(randomisation_tests(np.stack(columns, axis=1), settings))
     groups = {}
     for name, winner in best.items():
-        others = [spec for spec in values if spec != winner]
-        p = [p_values[name, winner, spec] for spec in others]
-        corrected = holm([one for one in p if one is not None])
-        alike = [s for s, one in zip(others, corrected, strict=True) if one > 1 - settings.level]
-        groups[name] = (winner, *alike)
+        corrected = holm([p for _ in pairs if (p := next(p_values)) is not None])
+        differing = {pair for pair, p in zip(pairs, corrected, strict=True)
+                     if p <= 1 - settings.level}  # fmt: skip
+        alike = (s for s in values if not {(winner, s), (s, winner)} & differing)
+        groups[name] = (winner, *(spec for spec in alike if spec != winner))
     return groups
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from statistics import NormalDist
 from typing import Literal
 
@@ -132,8 +133,9 @@ def against(
 def best_group(values: Mapping[str, Values], settings: Settings = Settings()) -> list[str]:
     """The pipeline with the best mean, first, and those that it is not shown to differ from.
 
-    Means are over the queries that all of them have; "shown" is a Holm-corrected randomisation
-    test of the best against each other at 1 - level. Empty when no query is common to all.
+    Means are over the queries that all of them have; "shown" is a randomisation test at 1 - level,
+    Holm-corrected over all pairs: which one is the best is seen only after looking at all of them.
+    Empty when no query is common to all.
     """
     common = (
         set.intersection(*(set(comparisons) for comparisons in values.values()))
@@ -144,9 +146,23 @@ def best_group(values: Mapping[str, Values], settings: Settings = Settings()) ->
         return []
     shared = {name: {q: v for q, v in f.items() if q in common} for name, f in values.items()}
     best = max(shared, key=lambda name: math.fsum(shared[name].values()))
+    pairs = list(combinations(shared, 2))
+    differing = _differing(shared, pairs, settings)
+    return [best, *(name for name in shared if name != best
+                    and not {(best, name), (name, best)} & differing)]  # fmt: skip
+
+
+def _differing(
+    values: Mapping[str, Values], pairs: Sequence[tuple[str, str]], settings: Settings
+) -> set[tuple[str, str]]:
+    """The pairs that are shown to differ on the same queries, corrected over all pairs."""
+    if not pairs:
+        return set()
+    columns = np.array([list(differences(values[a], values[b]).values()) for a, b in pairs])
+    p_values = randomisation_tests(columns.T.astype(np.float64), settings)
+    corrected = holm([p for p in p_values if p is not None])
     alpha = 1 - settings.level
-    others = against(best, shared, settings)
-    return [best, *(one.b for one in others if one.p_holm is None or one.p_holm > alpha)]
+    return {pair for pair, p in zip(pairs, corrected, strict=False) if p <= alpha}
 
 
 def bootstrap_interval(

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Qrels, Ranking
 from rerank_lab.evaluation.experiments.evaluation import JUDGING_DEPTH, Evaluation
@@ -135,7 +136,9 @@ class FlipRisk:
         return written
 
 
-def unjudged_bounds(evaluation: Evaluation, primary: str = "") -> UnjudgedBounds | None:
+def unjudged_bounds(
+    evaluation: Evaluation, primary: str = "", ctx: Context | None = None
+) -> UnjudgedBounds | None:
     """The bounds by the primary measure; None where no judged query was answered by all."""
     name = evaluation.compared_by(primary)[0]
     tops = _Tops.of(evaluation, name)
@@ -148,15 +151,24 @@ def unjudged_bounds(evaluation: Evaluation, primary: str = "") -> UnjudgedBounds
         Scenario(CONDENSED, {spec: tops.condensed(spec) for spec in tops.rankings}),
     )
     leader = scenarios[0].winner
+    bounds: list[PipelineBounds] = []
+    threats: list[str] = []
+    for spec in tops.rankings:
+        if ctx is not None:
+            ctx.checkpoint()
+            ctx.report("measuring with other judgments", len(bounds), len(tops.rankings))
+        bounds.append(tops.bounds(spec, every))
+        if spec != leader and tops.overtakes(spec, leader):
+            threats.append(spec)
     return UnjudgedBounds(
         name,
         tops.depth,
         tops.grade,
         len(tops.qrels),
         sum(map(len, every.values())),
-        tuple(tops.bounds(spec, every) for spec in tops.rankings),
+        tuple(bounds),
         scenarios,
-        tuple(spec for spec in tops.rankings if spec != leader and tops.overtakes(spec, leader)),
+        tuple(threats),
     )
 
 

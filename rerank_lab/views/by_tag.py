@@ -45,18 +45,17 @@ def tag_sentence(result: ByTag, labels: Mapping[str, str]) -> str:
         )
     leaders = {max(tag.means, key=lambda one: one.mean).pipeline for tag in enough if tag.means}
     if len(leaders) == 1:
-        tags = counted(len(enough), "tag")
-        return (
-            f"{labels[leaders.pop()]} is ahead on all {tags} of {result.group} with enough queries."
-        )
+        tags = "both tags" if len(enough) == 2 else f"all {counted(len(enough), 'tag')}"
+        leader = labels[leaders.pop()]
+        return f"{leader} has the best mean on {tags} of {result.group} with enough queries."
     return f"By {result.group}, no two pipelines change places."
 
 
 def crossover_lines(result: ByTag, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """The other crossovers, each with whether it is more than chance."""
+    """The crossovers that the sentence leaves out, each with whether it is more than chance."""
     return tuple(
         f"{_crossing(one, labels)} ({'shown' if one.shown() else 'may be chance'})"
-        for one in result.crossovers
+        for one in result.crossovers[1:]
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.first_stage import Headroom, first_stage_headroom
+from rerank_lab.evaluation.first_stage import Headroom
 from rerank_lab.evaluation.statistics import Settings
 from rerank_lab.views.document_titles import Titles
 from rerank_lab.views.evaluate import QueryLine, pipeline_labels, query_lines
@@ -130,20 +130,17 @@ def query_heat(evaluation: Evaluation, primary: str, baseline: str) -> QueryHeat
     )
 
 
-def headroom_view(evaluation: Evaluation, primary: str) -> tuple[str, tuple[Headroom, ...]]:
-    """What the first stage leaves to gain: a sentence on the best pipeline, and all of them."""
-    rows = first_stage_headroom(evaluation, primary)
+def headroom_sentence(rows: Sequence[Headroom], labels: Mapping[str, str]) -> str:
+    """What the first stage leaves to gain, for the best pipeline; "" without any."""
     if not rows:
-        return "", ()
-    labels = pipeline_labels(evaluation.design.pipelines, brief=True)[0]
+        return ""
     best = max(rows, key=lambda row: row.reached)
-    sentence = (
+    return (
         f"{labels[best.pipeline]} reaches {best.reached:.2f} {best.measure}; the best order of its "
         f"candidates would reach {best.oracle:.2f}. They hold {best.recall:.0%} of the relevant "
         f"documents{_empty_words(best)}. Left to gain: {best.gap:.2f} by a better order, "
         f"{best.missed:.2f} by a better first stage."
     )
-    return sentence, rows
 
 
 def headroom_table(rows: Sequence[Headroom], labels: Mapping[str, str]) -> dict[str, list[object]]:

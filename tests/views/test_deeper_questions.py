@@ -11,13 +11,14 @@ from rerank_lab.charts.figures import LIGHT
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.by_tag import by_tag, groups_of, weighted_means
+from rerank_lab.evaluation.first_stage import first_stage_headroom
 from rerank_lab.evaluation.sensitivity import sensitivity
 from rerank_lab.evaluation.unjudged import flip_risk, unjudged_bounds
 from rerank_lab.views import by_tag as tag_views
 from rerank_lab.views import certainty, unjudged
 from rerank_lab.views.document_titles import Titles
 from rerank_lab.views.query_panel import query_panel
-from rerank_lab.views.where_it_helps import headroom_view, helps_view, query_heat
+from rerank_lab.views.where_it_helps import headroom_sentence, helps_view, query_heat
 from tests.evaluation.ranked import ranked
 from tests.evaluation.test_by_tag import KIND, PLACES, tagged
 from tests.evaluation.test_sensitivity import DEEP
@@ -54,8 +55,8 @@ def test_headroom_says_what_is_left_to_the_reranker_and_to_the_first_stage() -> 
     done = ranked(
         {"bm25": {"q1": "x a", "q2": "x y"}}, {"q1": {"a": 1}, "q2": {"a": 1}}, ("RR@10",)
     )
-    sentence, (row,) = headroom_view(done, "RR@10")
-    assert sentence == (
+    (row,) = first_stage_headroom(done, "RR@10")
+    assert headroom_sentence([row], {"bm25": "bm25"}) == (
         "bm25 reaches 0.25 RR@10; the best order of its candidates would reach 0.50. They hold 50% "
         "of the relevant documents, and none in 1 query. Left to gain: 0.25 by a better order, "
         "0.50 by a better first stage."

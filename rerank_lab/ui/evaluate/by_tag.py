@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from rerank_lab.charts.evaluate import tag_chart
-from rerank_lab.charts.figures import LIGHT
 from rerank_lab.evaluation.by_tag import (
     ByTag,
     WeightedMean,
-    by_tag,
     column_weights,
     groups_of,
     weighted_means,
@@ -17,12 +17,20 @@ from rerank_lab.evaluation.by_tag import (
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.query_tags import TagGroup
 from rerank_lab.services.query_columns import with_query_columns
-from rerank_lab.ui.evaluate.on_screen import compared_by, corpus_of, link, linked_place, stamp
+from rerank_lab.ui.evaluate.on_screen import (
+    answer,
+    colours,
+    compared_by,
+    corpus_of,
+    kept_rankings,
+    link,
+    linked_place,
+    stamp,
+)
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.views import by_tag as views
 from rerank_lab.views.evaluate import pipeline_labels
-from rerank_lab.views.labels import pipeline_colours
 
 _GROUP = "group"
 """The parameter of the link for the group of tags."""
@@ -51,12 +59,19 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
         key=f"group_{evaluation.id}",
     )
     link(_GROUP, name, names)
-    result = _by_tag(evaluation, name, primary, baseline, stamp(evaluation))
-    _answer(result, evaluation, top)
+    done = answer(kept_rankings(evaluation).by_tag(name, primary, baseline))
+    if done is None:
+        return
+    _answer(done[0], evaluation, colours(evaluation, screen), top)
     _weights(evaluation, groups[name], primary, baseline)
 
 
-def _answer(result: ByTag, evaluation: Evaluation, top: st.delta_generator.DeltaGenerator) -> None:
+def _answer(
+    result: ByTag,
+    evaluation: Evaluation,
+    slots: Mapping[str, int],
+    top: st.delta_generator.DeltaGenerator,
+) -> None:
     specs = evaluation.design.pipelines
     labels, brief = (pipeline_labels(specs, brief=one)[0] for one in (False, True))
     top.markdown(f"**{parts.literal(views.tag_sentence(result, brief))}**")
@@ -79,9 +94,8 @@ def _answer(result: ByTag, evaluation: Evaluation, top: st.delta_generator.Delta
     if words := views.few_words(result):
         st.warning(parts.literal(words), icon=":material/warning:")
     if table.differences:
-        colours = pipeline_colours(specs, {}, len(LIGHT.pipelines))
         st.plotly_chart(
-            tag_chart(result, brief, colours, parts.theme()),
+            tag_chart(result, brief, slots, parts.theme()),
             key=f"tag_chart_{result.group}",
             config={"displayModeBar": False},
         )
@@ -118,11 +132,6 @@ def _weights(evaluation: Evaluation, group: TagGroup, primary: str, baseline: st
             column_config={"Weighted mean": number},
             key=f"weighted_{group.name}",
         )
-
-
-@st.cache_data(max_entries=32, show_spinner="Comparing by tag")
-def _by_tag(_evaluation: Evaluation, group: str, primary: str, baseline: str, stamp: str) -> ByTag:
-    return by_tag(_evaluation, group, primary, baseline)
 
 
 @st.cache_data(max_entries=32, show_spinner="Weighing")

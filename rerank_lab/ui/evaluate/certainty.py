@@ -8,8 +8,8 @@ from contextlib import suppress
 import streamlit as st
 
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.sensitivity import OTHER_MEASURES, Sensitivity, sensitivity
-from rerank_lab.ui.evaluate.on_screen import compared_by, stamp
+from rerank_lab.evaluation.sensitivity import OTHER_MEASURES
+from rerank_lab.ui.evaluate.on_screen import answer, compared_by, kept_rankings, stamp
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.views import certainty as views
@@ -35,7 +35,11 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
             accept_new_options=True,
             help="From the rankings that were kept: nothing is run again.",
         )
-    result = _sensitivity(evaluation, primary, tuple(measures) or (primary,), stamp(evaluation))
+    with top:
+        done = answer(kept_rankings(evaluation).sensitivity(primary, tuple(measures) or (primary,)))
+    if done is None:
+        return
+    (result,) = done
     if result is None:
         top.markdown("This needs two pipelines that answered two judged queries or more.")
         return
@@ -90,13 +94,6 @@ def _margin() -> float:
     else:
         st.query_params[_MARGIN] = f"{margin:g}"
     return margin
-
-
-@st.cache_data(max_entries=16, show_spinner="Measuring the kept rankings")
-def _sensitivity(
-    _evaluation: Evaluation, primary: str, measures: tuple[str, ...], stamp: str
-) -> Sensitivity | None:
-    return sensitivity(_evaluation, primary, measures)
 
 
 @st.cache_data(max_entries=16, show_spinner="Testing")

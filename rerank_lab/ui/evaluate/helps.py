@@ -9,7 +9,14 @@ import streamlit as st
 from rerank_lab.charts import figures
 from rerank_lab.charts.evaluate import query_heat_chart
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.ui.evaluate.on_screen import compared_by, corpus_of, link, linked_place
+from rerank_lab.ui.evaluate.on_screen import (
+    answer,
+    compared_by,
+    corpus_of,
+    kept_rankings,
+    link,
+    linked_place,
+)
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.navigation import compare_button
 from rerank_lab.ui.shared.state import Screen
@@ -19,8 +26,8 @@ from rerank_lab.views.query_panel import QueryPanel, query_panel
 from rerank_lab.views.where_it_helps import (
     QueryChange,
     QueryHeat,
+    headroom_sentence,
     headroom_table,
-    headroom_view,
     helps_view,
     query_heat,
 )
@@ -104,11 +111,13 @@ def _leave_query() -> None:
 
 
 def _headroom(evaluation: Evaluation, primary: str) -> None:
-    sentence, rows = headroom_view(evaluation, primary)
-    if not rows:
+    done = answer(kept_rankings(evaluation).headroom(primary))
+    if done is None or not done[0]:
         return
+    (rows,) = done
+    brief = pipeline_labels(evaluation.design.pipelines, brief=True)[0]
     st.markdown("**What is left to gain**")
-    st.markdown(parts.literal(sentence))
+    st.markdown(parts.literal(headroom_sentence(rows, brief)))
     number = st.column_config.NumberColumn
     columns = headroom_table(rows, pipeline_labels(evaluation.design.pipelines)[0])
     formats = {name: number(name, format="%.3f") for name in list(columns)[1:5]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import streamlit as st
 
@@ -13,13 +14,21 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.resolution import at_depth
+from rerank_lab.services.kept_rankings import KeptRankings
 from rerank_lab.ui.shared import resources
 from rerank_lab.ui.shared.state import Screen
+from rerank_lab.ui.shared.visitor import session
+from rerank_lab.ui.shared.waiting import come_back, left, watch
 from rerank_lab.views.labels import pipeline_colours
+
+R = TypeVar("R")
 
 PRIMARY, BASELINE = "by", "baseline"
 """The parameters of the link for the measure and the pipeline that others are compared with."""
+_SOON_S = 1.0
+"""So long a page waits for an answer before it shows how far it is."""
 
 
 def compared_by(evaluation: Evaluation) -> tuple[str, str]:
@@ -49,12 +58,42 @@ def colours_of(evaluation: Evaluation, screen: Screen) -> dict[str, int]:
     return pipeline_colours(evaluation.design.pipelines, known, len(LIGHT.pipelines))
 
 
+def colours(evaluation: Evaluation, screen: Screen) -> dict[str, int]:
+    """The colour number of each pipeline, that of the pipelines above where it is one of them."""
+    above: dict[PipelineSpec, int] = st.session_state.get("colours", {})
+    known = {str(at_depth(spec, screen.depth)): above[spec]
+             for spec in screen.pipelines if spec in above}  # fmt: skip
+    return pipeline_colours(evaluation.design.pipelines, known, len(LIGHT.pipelines))
+
+
 def corpus_of(evaluation: Evaluation) -> Corpus | None:
     """The corpus with the judgments that count now, where it is here as it was; else None."""
     with suppress(LabError):
         corpus = resources.judged_corpus(evaluation.design.corpus)
         if corpus.content_hash == evaluation.design.corpus_hash:
             return corpus
+    return None
+
+
+def kept_rankings(evaluation: Evaluation) -> KeptRankings:
+    """The results on screen, to be asked by this visitor."""
+    return KeptRankings(evaluation, stamp(evaluation), session())
+
+
+def answer(job: Job[R]) -> tuple[R] | None:
+    """The result of a job that is done, or soon will be; else None, and its card is drawn.
+
+    Raises LabError when the job failed.
+    """
+    if job.key in left() and not job.state.ended:
+        resources.jobs().leave(job.key, resources.waiter())
+        st.caption(f"{job.name}: cancelled.")
+        key = f"again_{job.key.digest}"
+        st.button("Begin again", key=key, on_click=come_back, args=(job.key,))
+        return None
+    if job.finished.wait(_SOON_S):
+        return (job.wait(),)
+    watch(job)
     return None
 
 

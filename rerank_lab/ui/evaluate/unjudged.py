@@ -6,9 +6,16 @@ import streamlit as st
 
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.unjudged import FlipRisk, UnjudgedBounds, flip_risk, unjudged_bounds
+from rerank_lab.evaluation.unjudged import FlipRisk, UnjudgedBounds
 from rerank_lab.services import chosen_sessions
-from rerank_lab.ui.evaluate.on_screen import compared_by, corpus_of, link, linked_place, stamp
+from rerank_lab.ui.evaluate.on_screen import (
+    answer,
+    compared_by,
+    corpus_of,
+    kept_rankings,
+    link,
+    linked_place,
+)
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import LABEL_PAGE, go_to
 from rerank_lab.ui.shared.state import Screen
@@ -25,7 +32,10 @@ _SESSIONS = (20, 50, 100, 200)
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """The winner in each reading, the bounds, and the documents that decide."""
     primary = compared_by(evaluation)[0]
-    bounds = _bounds(evaluation, primary, stamp(evaluation))
+    done = answer(kept_rankings(evaluation).bounds(primary))
+    if done is None:
+        return
+    (bounds,) = done
     if bounds is None:
         st.markdown("No judged query was answered by all pipelines yet.")
         return
@@ -61,7 +71,10 @@ def _deciding(evaluation: Evaluation, bounds: UnjudgedBounds, primary: str) -> N
         width=360,
     )
     link(_CHALLENGER, challenger, rivals)
-    risk = _risk(evaluation, bounds.winner, challenger, primary, stamp(evaluation))
+    done = answer(kept_rankings(evaluation).flip_risk(bounds.winner, challenger, primary))
+    if done is None:
+        return
+    (risk,) = done
     brief = pipeline_labels(evaluation.design.pipelines, brief=True)[0]
     st.markdown(parts.literal(views.risk_sentence(risk, brief)))
     if not risk.documents:
@@ -112,15 +125,3 @@ def _judge(evaluation: Evaluation, risk: FlipRisk, corpus: Corpus) -> None:
         home = resources.engine().home
         session = chosen_sessions.deciding_session(evaluation, risk, corpus, home, most)
         go_to(LABEL_PAGE, session=session.session_id)
-
-
-@st.cache_data(max_entries=16, show_spinner="Measuring with other judgments")
-def _bounds(_evaluation: Evaluation, primary: str, stamp: str) -> UnjudgedBounds | None:
-    return unjudged_bounds(_evaluation, primary)
-
-
-@st.cache_data(max_entries=16, show_spinner="Looking for the documents that decide")
-def _risk(
-    _evaluation: Evaluation, leader: str, challenger: str, primary: str, stamp: str
-) -> FlipRisk:
-    return flip_risk(_evaluation, leader, challenger, primary)
