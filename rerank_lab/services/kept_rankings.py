@@ -87,8 +87,9 @@ class KeptRankings:
     def _job(
         self, name: str, options: tuple[str, ...], work: Callable[[Context], R_co]
     ) -> Job[R_co]:
+        key: JobKey[R_co] = KeptRankingsKey(name, self.stamp, options)
         return self.session.jobs.submit(
-            KeptRankingsKey[R_co](name, self.stamp, options),
+            key,
             work,
             name=name,
             waiter=self.session.waiter,

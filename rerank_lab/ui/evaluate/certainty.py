@@ -22,35 +22,9 @@ _MARGIN = "margin"
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """Sensitivity, claims with a margin, and queries needed."""
     primary, baseline = compared_by(evaluation)
-    specs = evaluation.design.pipelines
-    labels, brief = (pipeline_labels(specs, brief=one)[0] for one in (False, True))
-    top = st.container(gap="xsmall")
-    with st.expander("Look at other measures", key="other_measures"):
-        usual = list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES]))
-        measures = st.multiselect(
-            "Measures to look at",
-            usual,
-            default=usual,
-            key=f"sensitivity_{evaluation.id}",
-            accept_new_options=True,
-            help="From the rankings that were kept: nothing is run again.",
-        )
-    with top:
-        done = answer(kept_rankings(evaluation).sensitivity(primary, tuple(measures) or (primary,)))
-    if done is None:
+    if not _winners(evaluation, primary):
         return
-    (result,) = done
-    if result is None:
-        top.markdown("This needs two pipelines that answered two judged queries or more.")
-        return
-    top.markdown(f"**{parts.literal(views.sensitivity_sentence(result, brief))}**")
-    top.dataframe(
-        views.sensitivity_table(result, brief),
-        hide_index=True,
-        column_config={"Ahead by": st.column_config.NumberColumn("Ahead by", format="%.3f")},
-        key="sensitivity_table",
-        height="content",
-    )
+    labels = pipeline_labels(evaluation.design.pipelines)[0]
     st.markdown("**Not worse, or better, by a margin**")
     margin = _margin()
     st.dataframe(
@@ -73,6 +47,39 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
         "If the true difference is the one seen here: queries for a test at 5 %, corrected for the "
         "comparisons made, to find it four times in five."
     )
+
+
+def _winners(evaluation: Evaluation, primary: str) -> bool:
+    """Who wins by which measure; False where there is nothing to compare, or not yet."""
+    brief = pipeline_labels(evaluation.design.pipelines, brief=True)[0]
+    top = st.container(gap="xsmall")
+    with st.expander("Look at other measures", key="other_measures"):
+        usual = list(dict.fromkeys([*evaluation.design.measures, *OTHER_MEASURES]))
+        measures = st.multiselect(
+            "Measures to look at",
+            usual,
+            default=usual,
+            key=f"sensitivity_{evaluation.id}",
+            accept_new_options=True,
+            help="From the rankings that were kept: nothing is run again.",
+        )
+    with top:
+        done = answer(kept_rankings(evaluation).sensitivity(primary, tuple(measures) or (primary,)))
+    if done is None:
+        return False
+    (result,) = done
+    if result is None:
+        top.markdown("This needs two pipelines that answered two judged queries or more.")
+        return False
+    top.markdown(f"**{parts.literal(views.sensitivity_sentence(result, brief))}**")
+    top.dataframe(
+        views.sensitivity_table(result, brief),
+        hide_index=True,
+        column_config={"Ahead by": st.column_config.NumberColumn("Ahead by", format="%.3f")},
+        key="sensitivity_table",
+        height="content",
+    )
+    return True
 
 
 def _margin() -> float:
