@@ -9,6 +9,7 @@ import pytest
 
 import rerank_lab
 from rerank_lab.cli.labels import LABEL_ACTIONS
+from rerank_lab.cli.parser import COMMANDS
 
 vulture = pytest.importorskip("vulture")
 
@@ -17,8 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FOR_TESTS = ROOT / "rerank_lab" / "testing"
 """Fakes and servers that only tests, of this project and of plugins, make use of."""
 CALLED_BY_OTHERS = {
-    # Python, Streamlit's server, and the command line, which finds a command by its name
-    "__getattr__", "__dir__", "app", "doctor", "readinto",
+    # Python and Streamlit's server
+    "__getattr__", "__dir__", "readinto",
     # fields of values that are written to files or read by whoever scripts the core
     "by", "p_t", "qrels_hash", "max_difference", "systems", "instead", "exchange", "begun_ns",
     "query_text", "rr", "shown_hash", "other_model", "detectable",
@@ -41,11 +42,12 @@ CALLED_BY_OTHERS = {
 
 
 def names_reached_from_outside() -> set[str]:
-    """Public names, the classes that entry points name, and the actions of `labels`."""
+    """Public names, commands, the classes that entry points name, and the actions of `labels`."""
     entry_points = PROJECT["entry-points"].values()
     classes = {target.split(":")[1] for group in entry_points for target in group.values()}
     actions = {action.function for action in LABEL_ACTIONS.values()}
-    return {*rerank_lab.__all__, *classes, *actions, *CALLED_BY_OTHERS}
+    commands = {function for _, function in COMMANDS.values()}
+    return {*rerank_lab.__all__, *classes, *actions, *commands, *CALLED_BY_OTHERS}
 
 
 def unused_names() -> list[str]:

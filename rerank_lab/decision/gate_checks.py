@@ -264,6 +264,8 @@ def _cost(gate: ThresholdGate, spec: str, evidence: GateEvidence) -> _Measured:
     sentence = (
         f"1,000 queries cost {dollars(usd)} at {cost.terms.queries_per_month:,} queries a month"
     )
+    if cost.left_out:
+        sentence += ", your own hardware for the first stage not counted"
     return _Measured(usd, sentence, usd, usd)
 
 

@@ -7,6 +7,7 @@ on that measure. The best value of a measure is bold.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rerank_lab.decision.report.markdown import markdown_table, markdown_text
@@ -73,8 +74,20 @@ def letter(place: int) -> str:
     return word
 
 
-def marked_table(evaluation: Evaluation, primary: str = "", baseline: str = "") -> MarkedTable:
-    """The results with their marks. Unknown names fall back to the first of the design."""
+def marked_table(
+    evaluation: Evaluation,
+    primary: str = "",
+    baseline: str = "",
+    names: Mapping[str, str] | None = None,
+) -> MarkedTable:
+    """The results with their marks. Unknown names fall back to the first of the design.
+
+    Args:
+        evaluation: Finished or not.
+        primary: The measure that pipelines are compared by.
+        baseline: The pipeline that the others are compared with.
+        names: How pipelines are called, by spec; by default by their specs.
+    """
     table = evaluation.table(primary, baseline)
     columns = table.on("paper")
     beaten = {
@@ -82,8 +95,17 @@ def marked_table(evaluation: Evaluation, primary: str = "", baseline: str = "") 
         for column in columns
         if has_marks(column)
     }
+    called = names or {}
     rows = [
-        (MarkedCell(letter(place)), *(_cell(column, row, table, beaten) for column in columns))
+        (
+            MarkedCell(letter(place)),
+            *(
+                MarkedCell(called[row.spec])
+                if column.csv == "pipeline" and row.spec in called
+                else _cell(column, row, table, beaten)
+                for column in columns
+            ),
+        )
         for place, row in enumerate(table.rows)
     ]
     return MarkedTable(
@@ -94,9 +116,14 @@ def marked_table(evaluation: Evaluation, primary: str = "", baseline: str = "") 
     )
 
 
-def results_markdown(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
-    """A Markdown table, and below it what its marks mean."""
-    table = marked_table(evaluation, primary, baseline)
+def results_markdown(
+    evaluation: Evaluation,
+    primary: str = "",
+    baseline: str = "",
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """A Markdown table, and below it what its marks mean; `names` is how pipelines are called."""
+    table = marked_table(evaluation, primary, baseline, names)
     rows = [list(map(markdown_text, table.headings))]
     rows += [list(map(_markdown, row)) for row in table.rows]
     return f"{markdown_table(rows, table.numbers)}\n\n{markdown_text(table.caption)}\n"

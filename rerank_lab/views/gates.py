@@ -112,7 +112,8 @@ def summary_markdown(run: ExperimentRun, *, allow_undecided: bool = False) -> st
         ]
         parts.append(markdown_table(rows, (False, False, False, False)))
     baseline = terms.pipelines.get(terms.baseline, "")
-    parts.append(results_markdown(evaluation, terms.measures[0], baseline).strip())
+    table = results_markdown(evaluation, terms.measures[0], baseline, terms.names)
+    parts.append(table.strip())
     legend = [
         f"- {markdown_text(name)}: {markdown_text(spec)}"
         for name, spec in terms.pipelines.items()

@@ -68,6 +68,8 @@ def test_a_gate_that_fails_or_cannot_be_decided_is_exit_code_1(
     text = summary.read_text()
     assert text.startswith("before\n## Rerank Lab: my corpus, 2 queries")
     assert f"{result} |" in text
+    assert "| a | plain |" in text
+    assert "- sorted: as-given &gt;&gt; by-length" in text
 
     assert main(["experiment", "gate", str(path), "--allow-undecided", *files]) == allowed
     (suite,) = ElementTree.parse(junit).getroot()
