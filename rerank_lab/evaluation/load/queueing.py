@@ -1,7 +1,7 @@
 """Waiting in a queue, worked out: what other arrivals of the same kind would have come to.
 
 Latencies under load depend on each other: one long answer delays all behind it. An interval that
-takes them for independent holds the true 95th percentile in 4 to 45 of 100 runs at 60 to 90 % load,
+takes them for independent holds the true 95th percentile in 5 to 47 of 100 runs at 60 to 90 % load,
 where it should in 95 (docs/decisions/0019-intervals-under-load.md). So the queue is run again.
 """
 
