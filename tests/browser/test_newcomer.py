@@ -1,0 +1,48 @@
+"""A newcomer's path: from the sample to a decision that can be shown to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+Visit = Callable[..., Visitor]
+PIPELINES = ["bm25", "bm25 >> overlap", "bm25(b=0.0) >> mmr"]
+COUNT_CLICKS = """
+window.clicks = 0;
+window.addEventListener('click', event => { window.clicks += event.isTrusted }, true);
+"""
+
+
+def test_from_the_sample_to_a_saved_report_in_under_ten_clicks(
+    visit: Visit, tmp_path: Path
+) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.add_init_script(COUNT_CLICKS)
+    visitor.go(p=PIPELINES)
+    visitor.key("chips").get_by_text("overlap").first.wait_for()
+    page.get_by_role("link", name="Evaluate").click()
+    queries = visitor.key("evaluate_setup").locator("[class*='st-key-count_']")
+    queries.locator("input").click()
+    page.get_by_role("option", name="first 10", exact=True).click()
+    visitor.press("evaluate")
+    visitor.key("to_choose").wait_for(timeout=60_000)
+    visitor.press("to_choose")
+    page.wait_for_url("**/choose?**exp=*")
+    visitor.wait_for_text("Who remains")
+    answer = page.locator(".rl-verdict").inner_text()
+    assert answer.startswith(("Take ", "The data cannot decide between "))
+    page.locator(".st-key-choose_chart .scatterlayer .trace").nth(2).wait_for()
+    with page.expect_download() as download:
+        visitor.press("choose_report_html")
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    assert answer.split(" between ")[0].rstrip(".") in report.read_text("utf-8")
+    assert page.evaluate("window.clicks") < 10
+    assert visitor.left == []
