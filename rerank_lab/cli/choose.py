@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import suppress
+from dataclasses import replace
 
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import LabError
@@ -14,7 +15,7 @@ from rerank_lab.decision.requirements import Requirements
 from rerank_lab.decision.wording import headline, reasons
 from rerank_lab.evaluation.experiments import load_experiment
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.services.decide import decide
+from rerank_lab.services.decide import decide, kept_terms
 from rerank_lab.views.choose import choose_view
 from rerank_lab.views.evaluate import pipeline_labels
 
@@ -27,7 +28,9 @@ def choose(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
     evaluation = load_experiment(arguments.experiment, engine.home)
     corpus = _corpus(arguments.corpus, evaluation.design.corpus)
-    decision = decide(evaluation, engine, _required(arguments), corpus=corpus)
+    decision = decide(
+        evaluation, engine, _required(arguments, kept_terms(evaluation.id, engine)), corpus=corpus
+    )
     names = pipeline_labels(evaluation.design.pipelines)[0]
     if output.as_json:
         output.json(
@@ -48,7 +51,12 @@ def _corpus(path: str, name: str) -> Corpus | None:
     return None
 
 
-def _required(arguments: argparse.Namespace) -> Requirements:
+def _required(arguments: argparse.Namespace, terms: CostTerms) -> Requirements:
+    """The limits; what is not said of load and prices is as it was typed before."""
+    if arguments.queries_per_month is not None:
+        terms = replace(terms, queries_per_month=arguments.queries_per_month)
+    if arguments.usd_per_hour is not None:
+        terms = replace(terms, usd_per_hour=arguments.usd_per_hour)
     return Requirements(
         arguments.measure or "",
         arguments.margin,
@@ -59,7 +67,7 @@ def _required(arguments: argparse.Namespace) -> Requirements:
         arguments.local,
         arguments.no_gpu,
         arguments.memory,
-        CostTerms(arguments.queries_per_month, usd_per_hour=arguments.usd_per_hour),
+        terms,
     )
 
 

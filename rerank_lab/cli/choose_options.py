@@ -60,7 +60,10 @@ def add_choose(parser: CommandParser) -> None:
         help="a difference of the measure that does not matter (default 0.02)",
     )
     parser.add_argument(
-        "--queries-per-month", type=positive, default=100_000, metavar="N", help="default 100000"
+        "--queries-per-month",
+        type=positive,
+        metavar="N",
+        help="default: as kept by rerank-lab cost, else 100000",
     )
     parser.add_argument(
         "--usd-per-hour", type=amount, metavar="USD", help="the price of one machine like this one"

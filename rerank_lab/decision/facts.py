@@ -192,11 +192,13 @@ def _price(cost: PipelineCost) -> KnownFact[float]:
         return KnownFact(None, f"Missing: {'; '.join(cost.unknown)}.")
     terms = cost.terms
     parts = [f"{terms.queries_per_month:,} queries a month"]
-    if cost.machines:
+    if cost.machines and not cost.left_out:
         noun = "machine" if cost.machines == 1 else "machines"
         parts.append(f"{cost.machines:,} {noun} at {terms.usd_per_hour:g} USD an hour")
     if cost.provider_usd:
         parts.append(f"listed prices as of {cost.as_of}" if cost.as_of else "prices typed in")
+    if cost.left_out:
+        parts.append("without the hardware of your own, whose price nobody typed")
     return KnownFact(amount, ", ".join(parts))
 
 

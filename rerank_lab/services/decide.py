@@ -8,6 +8,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.decision.choice import Contender, PipelineDecision, leader
 from rerank_lab.decision.comparisons import Comparisons, all_pairs
+from rerank_lab.decision.cost import DEFAULT_TERMS, CostTerms
 from rerank_lab.decision.facts import PipelineFacts, pipeline_facts
 from rerank_lab.decision.frontier import dominated
 from rerank_lab.decision.latency import pipeline_latency
@@ -15,7 +16,7 @@ from rerank_lab.decision.next_steps import next_steps
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.services.cost import pipeline_costs
+from rerank_lab.services.cost import cost_study, pipeline_costs
 from rerank_lab.services.load import load_studies
 
 
@@ -81,6 +82,12 @@ def decide(
         tuple(comparisons.against(other, first.pipeline, required.margin) for other in others),
         next_steps(evaluation, first, contenders, comparisons, required),
     )
+
+
+def kept_terms(experiment_id: str, engine: Engine) -> CostTerms:
+    """The load and the prices that the team has typed for an experiment; else the usual ones."""
+    study = cost_study(experiment_id, engine.home)
+    return DEFAULT_TERMS if study is None else study.terms
 
 
 def _facts(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from rerank_lab.core.languages import LANGUAGE_NAMES
 from rerank_lab.decision.choice import Contender, PipelineDecision
-from rerank_lab.decision.cost import CostTerms
+from rerank_lab.decision.cost import DEFAULT_TERMS, CostTerms
 from rerank_lab.decision.facts import MANY_LANGUAGES, Bounded, KnownFact, PipelineFacts
 from rerank_lab.decision.requirements import (
     Licensing,
@@ -60,6 +60,8 @@ class LimitChoices:
     memory: str = ANY
     queries_per_month: int = 100_000
     usd_per_hour: float | None = None
+    kept_terms: CostTerms = DEFAULT_TERMS
+    """What the team has typed for this evaluation before, such as prices of providers."""
 
     @property
     def required(self) -> Requirements:
@@ -75,7 +77,11 @@ class LimitChoices:
             self.local,
             self.no_gpu,
             MEMORY_LIMITS.get(self.memory),
-            CostTerms(self.queries_per_month, usd_per_hour=self.usd_per_hour),
+            replace(
+                self.kept_terms,
+                queries_per_month=self.queries_per_month,
+                usd_per_hour=self.usd_per_hour,
+            ),
         )
 
 

@@ -10,12 +10,13 @@ import pytest
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.decision.choice import PipelineDecision
 from rerank_lab.decision.comparisons import ComparedPair
-from rerank_lab.decision.cost import CostTerms
+from rerank_lab.decision.cost import CostStudy, CostTerms
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.decision.wording import headline, reasons
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.services.decide import decide
+from rerank_lab.services.cost import keep
+from rerank_lab.services.decide import decide, kept_terms
 from tests.decision.timed import timed
 
 BM25, L12, SLOW = "bm25", "bm25 >> ms-marco-minilm-l12", "bm25 >> bge-reranker-v2-m3"
@@ -182,3 +183,10 @@ def test_an_unfinished_evaluation_says_so_first(engine: Engine) -> None:
     unfinished = timed({BM25: [4] * 9, L12: [1] * 6}, {BM25: 0.1, L12: 0.2})
     steps = decide(unfinished, engine).steps
     assert (steps[0].kind, steps[0].count) == ("finish", 3)
+
+
+def test_prices_typed_before_are_begun_with(engine: Engine) -> None:
+    assert kept_terms(CLEAR.id, engine) == CostTerms()
+    terms = CostTerms(5000, peak=2.0, usd_per_hour=0.5)
+    keep(CostStudy(terms, ()), CLEAR.id, engine.home)
+    assert kept_terms(CLEAR.id, engine) == terms

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from rerank_lab.decision.cost import CostTerms
 from rerank_lab.ui.shared import parts
 from rerank_lab.views.choose import (
     ANY,
@@ -22,8 +23,13 @@ def measure_select(measures: Sequence[str]) -> str:
     return st.selectbox("Quality by", measures, key="quality", bind="query-params", width=180)
 
 
-def draw(measure: str) -> LimitChoices:
-    """Draw them; returns what they say, beside the measure that is chosen elsewhere."""
+def draw(measure: str, kept_terms: CostTerms) -> LimitChoices:
+    """Draw them; returns what they say.
+
+    Args:
+        measure: What quality is, chosen elsewhere.
+        kept_terms: The load and the prices to begin with.
+    """
     st.markdown("**What you can accept**")
     p95 = _slider(
         "p95, at most", P95_LIMITS, "p95", "95 of 100 queries are answered within this time."
@@ -37,7 +43,7 @@ def draw(measure: str) -> LimitChoices:
         bind="query-params",
         placeholder="any price",
     )
-    month, hour = _prices()
+    month, hour = _prices(kept_terms)
     licence = st.selectbox(
         "Licence of the models", tuple(LICENCES), key="licence", bind="query-params"
     )
@@ -58,7 +64,7 @@ def draw(measure: str) -> LimitChoices:
     )
     return LimitChoices(
         measure, _margin(measure), p95, price, str(licence), tuple(languages), local, no_gpu,
-        memory, month, hour,
+        memory, month, hour, kept_terms,
     )  # fmt: skip
 
 
@@ -84,14 +90,14 @@ def _margin(measure: str) -> float:
     )
 
 
-def _prices() -> tuple[int, float | None]:
+def _prices(kept_terms: CostTerms) -> tuple[int, float | None]:
     """The load, and the price of a machine: what a price of 1,000 queries is reckoned from."""
     with st.expander("Load and prices", icon=":material/payments:"):
         month = st.number_input(
             "Queries a month",
             min_value=1,
             max_value=1_000_000_000_000,
-            value=100_000,
+            value=max(1, kept_terms.queries_per_month),
             step=10_000,
             key="month",
             bind="query-params",
@@ -99,7 +105,7 @@ def _prices() -> tuple[int, float | None]:
         hour = st.number_input(
             "Your hardware, USD an hour",
             min_value=0.0,
-            value=None,
+            value=kept_terms.usd_per_hour,
             step=0.1,
             key="hour",
             bind="query-params",

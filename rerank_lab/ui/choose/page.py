@@ -17,7 +17,7 @@ from rerank_lab.decision.comparisons import Comparisons
 from rerank_lab.evaluation.experiments import Evaluation, ExperimentEntry, list_experiments
 from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import chosen_sessions
-from rerank_lab.services.decide import compared, decide
+from rerank_lab.services.decide import compared, decide, kept_terms
 from rerank_lab.ui.choose import html as choose_html
 from rerank_lab.ui.choose import limits, take_along
 from rerank_lab.ui.compare import cards
@@ -109,7 +109,7 @@ def _decision(evaluation: Evaluation, measure: str, depth: int) -> None:
     board = st.container(key="choose_board")
     with board:
         with st.container(key="choose_limits", gap="small"):
-            choices = limits.draw(measure)
+            choices = limits.draw(measure, kept_terms(evaluation.id, resources.engine()))
         corpus = _corpus(evaluation)
         decision = _decided(evaluation, choices, corpus)
         view = choose_view(decision)
