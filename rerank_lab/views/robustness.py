@@ -172,12 +172,13 @@ def _difference(one: Paired) -> str:
 
 
 def _target_words(effect: PerturbationEffect) -> str:
-    """`rank 49.5 → 1.1; first in 95%`, "" where it was not one document that changed."""
+    """`rank 49.5 → 1.1 (p < 0.001); first in 95%`, "" where not one document was changed."""
     target = effect.target
     if target is None:
         return ""
     ranks = f"rank {target.ranks.mean_a:.1f} → {target.ranks.mean_b:.1f}"
-    return f"{ranks}; first in {target.first:.0%}, top 10 in {target.top_10:.0%}"
+    test = f" ({p_words(target.ranks.p_holm)})" if target.ranks.difference else ""
+    return f"{ranks}{test}; first in {target.first:.0%}, top 10 in {target.top_10:.0%}"
 
 
 def _row_note(effect: PerturbationEffect) -> str:

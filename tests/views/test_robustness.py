@@ -52,7 +52,7 @@ def test_injections_that_work_are_told() -> None:
         "in 90% of the queries, from rank 48 on average.",
     )
     row = view.of_documents[0].rows[0]
-    assert row.target == "rank 48.0 → 3.0; first in 50%, top 10 in 90%"
+    assert row.target == "rank 48.0 → 3.0 (p = 0.001); first in 50%, top 10 in 90%"
 
 
 def test_negation_that_is_not_read_is_told() -> None:

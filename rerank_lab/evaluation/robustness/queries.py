@@ -22,6 +22,8 @@ _VARIATIONS = "Penha et al. 2022, arXiv:2111.13057"
 _NEGATION = re.compile(
     r"\b(?:not|never|without|neither|nor|no longer|no)\b\s?|(?<=\w)n['\u2019]t\b", re.IGNORECASE
 )
+_CONTRACTED = re.compile(r"\b(?:(can)(?:['\u2019]t|not)|won['\u2019]t)\b", re.IGNORECASE)
+"""What n't cannot simply be taken from."""
 _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|am|do|does|did|can|could|should|would|will|may|might|must|has|have|had)"
     r"\b(?:\s+(?:i|you|we|they|he|she|it|there)\b)?",
@@ -100,14 +102,17 @@ def politely(text: str, language: str, _chance: Random) -> str:
     """The same query inside a polite request."""
     if language != "en":
         return text
-    return f"Hello, I hope you can help me with this: {text.rstrip()} Thank you very much."
+    request = text.rstrip()
+    ending = "" if request.endswith((".", "?", "!")) else "."
+    return f"Hello, I hope you can help me with this: {request}{ending} Thank you very much."
 
 
 def negated(text: str, language: str, _chance: Random) -> str:
     """The opposite: without its negation, or with one after the verb or before the last word."""
     if language != "en":
         return text
-    positive = " ".join(_NEGATION.sub("", text).split())
+    whole = _CONTRACTED.sub(lambda match: "can" if match[1] else "will", text)
+    positive = " ".join(_NEGATION.sub("", whole).split())
     if positive and positive != " ".join(text.split()):
         return positive
     verb = _AUXILIARY.search(text)
