@@ -13,6 +13,7 @@ from rerank_lab.core.storage import write_file
 from rerank_lab.corpora.load import load_corpus
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services.report import ReportRequest, evidence
+from rerank_lab.views.formatting import counted
 from rerank_lab.views.report import report_file
 from rerank_lab.views.report.files import data_files
 
@@ -51,6 +52,7 @@ def report(arguments: argparse.Namespace, output: Output) -> int:
         write_file(written[-1], data)
     if output.as_json:
         output.json({"written": [str(path) for path in written]})
-    for path in written:
-        output.note(f"wrote {path}")
+    output.note(f"wrote {file}")
+    if arguments.files:
+        output.note(f"wrote {counted(len(written) - 1, 'file')} into {arguments.files}")
     return 0

@@ -8,7 +8,7 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,9 +173,14 @@ def results_json(evaluation: Evaluation, primary: str = "", baseline: str = "") 
 
 def runs_zip(evaluation: Evaluation) -> bytes:
     """One TREC run a pipeline that answered anything."""
+    return zipped(run_files(evaluation))
+
+
+def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Files by name as one archive, without the time of its making."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in run_files(evaluation):
+        for name, data in files:
             entry = zipfile.ZipInfo(name, _ZIP_DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
 import re
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +21,7 @@ from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.evaluation.experiments import Evaluation, score
 from rerank_lab.views.report import report_file
-from rerank_lab.views.report.files import data_files
+from rerank_lab.views.report.files import data_files, report_zip
 from tests.views import evaluations
 from tests.views.reports import evidence_of, kept_studies
 
@@ -149,6 +151,14 @@ def test_the_script_says_what_it_found_and_needs_nothing_of_this_package(
     assert "numbers recomputed, 0 of them differ." in capsys.readouterr().out
     page.write_text(page.read_text("utf-8").replace("Largest gains:", "5 gains:"), "utf-8")
     assert script.main(page, tmp_path / "files") == 1
+
+
+def test_one_archive_holds_the_report_and_its_data(tmp_path: Path) -> None:
+    evidence = evidence_of(varied(5))
+    archive = zipfile.ZipFile(io.BytesIO(report_zip(evidence)))
+    assert archive.read("report.html") == report_file(evidence, "html")
+    assert {f"files/{name}" for name, _ in data_files(evidence)} < set(archive.namelist())
+    assert report_zip(evidence) == report_zip(evidence)
 
 
 def test_hashes_are_of_the_files(tmp_path: Path) -> None:

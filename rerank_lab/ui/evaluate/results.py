@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -18,6 +17,7 @@ from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.qrels import source_of
 from rerank_lab.ui.compare import cards, walk
+from rerank_lab.ui.evaluate import downloads
 from rerank_lab.ui.evaluate import html as evaluate_html
 from rerank_lab.ui.evaluate.on_screen import BASELINE, PRIMARY, link, linked_place
 from rerank_lab.ui.shared import parts, resources, state
@@ -28,7 +28,6 @@ from rerank_lab.ui.shared.navigation import (
     LABEL_PAGE,
     go_to,
 )
-from rerank_lab.views import evaluate_export as export
 from rerank_lab.views.evaluate import (
     EvaluateView,
     QueryLine,
@@ -41,14 +40,6 @@ from rerank_lab.views.health import kept_orders
 from rerank_lab.views.own_documents import choice_of
 from rerank_lab.views.query_changes import CHANGES, by_change, change_name
 from rerank_lab.views.reproduce import evaluate_command
-
-_FILE_KINDS = {
-    ".csv": "CSV",
-    ".json": "JSON",
-    ".md": "Markdown",
-    ".parquet": "Parquet",
-    ".tex": "LaTeX",
-}
 
 
 def draw(
@@ -85,7 +76,7 @@ def draw(
     _judge_unjudged(evaluation)
     with st.container(key="evaluate_queries"):
         st.fragment(_queries)(evaluation, view, links, colours)
-    _downloads(evaluation, view.primary, baseline)
+    downloads.draw(evaluation, view.primary, baseline)
     _run_again(evaluation)
 
 
@@ -360,47 +351,3 @@ def _columns(
     config["Query"] = st.column_config.TextColumn("Query", width=250)
     config["Apart"] = st.column_config.NumberColumn("Apart", format="%.3f", width=80)
     return config
-
-
-def _downloads(evaluation: Evaluation, primary: str, baseline: str) -> None:
-    """One menu with the table of results, the single queries and the rankings as files."""
-    stem = evaluation.id[:8]
-    with (
-        st.container(key="evaluate_files"),
-        st.popover("Download", icon=":material/download:", width="content"),
-    ):
-        st.caption("Results: one row a pipeline")
-        _file_row(evaluation, primary, baseline, f"{stem}-results", export.RESULT_FILES)
-        st.caption("Queries: one row a query and pipeline")
-        _file_row(evaluation, primary, baseline, f"{stem}-queries", export.QUERY_FILES)
-        st.caption("Rankings")
-        st.download_button(
-            "TREC runs",
-            lambda: export.runs_zip(evaluation),
-            file_name=f"{stem}-runs.zip",
-            mime="application/zip",
-            key="file_runs.zip",
-            type="tertiary",
-            on_click="ignore",
-        )
-
-
-def _file_row(
-    evaluation: Evaluation,
-    primary: str,
-    baseline: str,
-    stem: str,
-    exports: Mapping[str, export.Export],
-) -> None:
-    """A button for each kind of file, which is made when it is pressed."""
-    with st.container(horizontal=True):
-        for suffix, make in exports.items():
-            st.download_button(
-                _FILE_KINDS[suffix],
-                partial(make, evaluation, primary, baseline),
-                file_name=f"{stem}{suffix}",
-                mime="application/octet-stream",
-                key=f"file_{stem}{suffix}",
-                type="tertiary",
-                on_click="ignore",
-            )

@@ -24,10 +24,17 @@ from rerank_lab.evaluation.statistics import Settings
 from rerank_lab.pipeline.resolution import candidate_limit
 from rerank_lab.services.report import ReportEvidence
 from rerank_lab.views.evaluate import ALPHA
-from rerank_lab.views.evaluate_export import QUERY_FILES, RESULT_FILES, run_files
-from rerank_lab.views.report import report_document
+from rerank_lab.views.evaluate_export import QUERY_FILES, RESULT_FILES, run_files, zipped
+from rerank_lab.views.report import report_document, report_file
 
 FORMAT = "rerank-lab-report-1"
+
+
+def report_zip(evidence: ReportEvidence) -> bytes:
+    """The report as one page, and the files of its data in a folder beside it."""
+    page = ("report.html", report_file(evidence, "html"))
+    data = ((f"files/{name}", content) for name, content in data_files(evidence))
+    return zipped((page, *data))
 
 
 def data_files(evidence: ReportEvidence) -> Iterator[tuple[str, bytes]]:

@@ -81,6 +81,7 @@ def test_two_pipelines_are_measured_compared_and_listed_query_by_query() -> None
     assert list(table["Apart"]) == sorted(table["Apart"], reverse=True)
     assert [d.label for d in at.download_button] == [
         "CSV", "JSON", "Markdown", "Parquet", "LaTeX", "CSV", "JSON", "Parquet", "TREC runs",
+        "HTML", "Markdown", "With its data (ZIP)",
     ]  # fmt: skip
 
 
