@@ -76,9 +76,11 @@ def _print_bounds(done: Evaluation, labels: Mapping[str, str], output: Output) -
         output.line("no judged query was answered by all pipelines: nothing to bound")
         return
     output.line(unjudged_views.unjudged_sentence(bounds, labels))
+    if not bounds.unjudged:
+        return
     output.line(unjudged_views.unjudged_line(bounds))
     _print(unjudged_views.bounds_table(bounds, labels), output)
-    if risk is None or not bounds.unjudged:
+    if risk is None:
         return
     output.line(unjudged_views.risk_sentence(risk, labels))
     for one in risk.documents[:_LISTED]:

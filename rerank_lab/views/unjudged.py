@@ -71,7 +71,7 @@ def bounds_table(bounds: UnjudgedBounds, labels: Mapping[str, str]) -> dict[str,
     rows = bounds.pipelines
     return {
         "Pipeline": [labels[row.pipeline] for row in rows],
-        f"Judged@{bounds.depth}": [100 * row.judged for row in rows],
+        f"Judged@{bounds.depth}": [f"{row.judged:.1%}" for row in rows],
         "All irrelevant": [irrelevant.means[row.pipeline] for row in rows],
         "All relevant": [relevant.means[row.pipeline] for row in rows],
         "Judged only": [condensed.means[row.pipeline] for row in rows],

@@ -52,6 +52,6 @@ def test_people_read_the_sentences_of_the_page(capsys: pytest.CaptureFixture[str
     done = load_experiment(list_experiments()[0].id)
     labels = {spec: spec for spec in done.design.pipelines}
     assert tag_views.tag_sentence(by_tag(done, "length"), labels) in out
-    assert "Judged@10" in out
+    assert "All documents in the top 10 are judged" in out
     assert main([*COMMAND, "--by-tag", "colour"]) == 2
     assert "not grouped by 'colour'" in capsys.readouterr().err

@@ -42,18 +42,19 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     specs = evaluation.design.pipelines
     labels, brief = (pipeline_labels(specs, brief=one)[0] for one in (False, True))
     st.markdown(f"**{parts.literal(views.unjudged_sentence(bounds, brief))}**")
+    if not bounds.unjudged:
+        return
     st.caption(parts.literal(views.unjudged_line(bounds)))
     columns = views.bounds_table(bounds, labels)
     number = st.column_config.NumberColumn
-    judged, *means = list(columns)[1:]
+    means = list(columns)[2:]
     st.dataframe(
         columns,
         hide_index=True,
-        column_config={name: number(name, format="%.3f") for name in means}
-        | {judged: number(judged, format="%.1f %%")},
+        column_config={name: number(name, format="%.3f") for name in means},
         key="bounds_table",
     )
-    if len(bounds.pipelines) > 1 and bounds.unjudged:
+    if len(bounds.pipelines) > 1:
         _deciding(evaluation, bounds, primary)
 
 
