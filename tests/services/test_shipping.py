@@ -203,6 +203,15 @@ def test_opensearch_requests_have_the_documented_shape() -> None:
     assert "query_text" in requests[search]["ext"]["rerank"]["query_context"]
 
 
+@pytest.mark.parametrize("form", ["elasticsearch", "opensearch"])
+def test_weights_of_bm25_and_its_number_of_candidates_go_along(form: str) -> None:
+    requests = bodies(by_form("bm25(b=0.2,k1=3.0,k=40) >> ms-marco-minilm-l12(top=50)")[form])
+    similarity = requests["PUT /my-index"]["settings"]["index"]["similarity"]
+    assert similarity == {"default": {"type": "BM25", "k1": 3.0, "b": 0.2}}
+    search = json.dumps(list(requests.values())[-1])
+    assert '"rank_window_size": 40' in search or '"size": 40' in search
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -19,6 +19,8 @@ from rerank_lab.decision.shipping.shipment import Shipment, ShippedFile, Shippin
 
 _SERVICES = {"cohere": "cohere", "jina": "jinaai", "voyage": "voyageai"}
 """Hosted rerankers that both have -> the name of Elasticsearch's inference service."""
+_BM25_DEFAULTS = (1.2, 0.75)
+"""k1 and b of an index that says nothing else."""
 _INDEX, _FIELD, _QUERY = "my-index", "content", "the words to search for"
 _PUBLISHED = {
     "cross-encoder/ms-marco-MiniLM-L-6-v2": "huggingface/cross-encoders/ms-marco-MiniLM-L-6-v2",
@@ -47,7 +49,7 @@ def elasticsearch_requests(spec: PipelineSpec, name: str) -> Shipment:
     if absence:
         return Shipment("elasticsearch", "Elasticsearch", sentence, absence=absence)
     first = {"standard": {"query": {"match": {_FIELD: _QUERY}}}}
-    requests: list[EngineRequest] = []
+    requests = _similarity(spec.source)
     retriever: dict[str, Any] = first
     if spec.stages:
         info, options = expand(spec.stages[0], "reranker")
@@ -59,7 +61,7 @@ def elasticsearch_requests(spec: PipelineSpec, name: str) -> Shipment:
                 "field": _FIELD,
                 "inference_id": endpoint,
                 "inference_text": _QUERY,
-                "rank_window_size": int(options["top"]),
+                "rank_window_size": _window(spec.source, options["top"]),
             }
         }
     body = {"retriever": retriever, "size": 10}
@@ -79,7 +81,8 @@ def opensearch_requests(spec: PipelineSpec, name: str) -> Shipment:
     query = {"match": {_FIELD: _QUERY}}
     if not spec.stages:
         plain = EngineRequest("Search.", "POST", f"/{_INDEX}/_search", {"query": query, "size": 10})
-        return _shipped("opensearch", "OpenSearch", sentence, name, [plain])
+        requests = [*_similarity(spec.source), plain]
+        return _shipped("opensearch", "OpenSearch", sentence, name, requests)
     info, options = expand(spec.stages[0], "reranker")
     pipeline = f"{file_stem(name)}_rerank"
     processor = {
@@ -89,6 +92,7 @@ def opensearch_requests(spec: PipelineSpec, name: str) -> Shipment:
         }
     }
     requests = [
+        *_similarity(spec.source),
         _registration(info.name, str(options["model"])),
         EngineRequest(
             "Make the search pipeline, with the id that the deployed model was given.",
@@ -102,7 +106,7 @@ def opensearch_requests(spec: PipelineSpec, name: str) -> Shipment:
             f"/{_INDEX}/_search?search_pipeline={pipeline}",
             {
                 "query": query,
-                "size": int(options["top"]),
+                "size": _window(spec.source, options["top"]),
                 "ext": {"rerank": {"query_context": {"query_text": _QUERY}}},
             },
         ),
@@ -132,6 +136,22 @@ def _absence_of_stage(stage: Node, engine: str) -> str:
         return ""
     known = f"cross-encoders and {', '.join(sorted(_SERVICES))}"
     return f"{engine} has no counterpart of the stage {info.name}; this form exists for {known}."
+
+
+def _similarity(source: Node) -> list[EngineRequest]:
+    """The weights of BM25 for a new index, where they are not those that engines begin with."""
+    options = expand(source, "retriever")[1]
+    k1, b = float(options["k1"]), float(options["b"])
+    if (k1, b) == _BM25_DEFAULTS:
+        return []
+    similarity = {"default": {"type": "BM25", "k1": k1, "b": b}}
+    body = {"settings": {"index": {"similarity": similarity}}}
+    return [EngineRequest("Make the index with these weights of BM25.", "PUT", f"/{_INDEX}", body)]
+
+
+def _window(source: Node, top: object) -> int:
+    """So many candidates are reranked: no more than the first stage hands over."""
+    return min(int(str(top)), int(expand(source, "retriever")[1]["k"]))
 
 
 def _inference(endpoint: str, reranker: str, model: str) -> EngineRequest:

@@ -19,7 +19,7 @@ from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import chosen_sessions
 from rerank_lab.services.decide import compared, decide, kept_terms
 from rerank_lab.ui.choose import html as choose_html
-from rerank_lab.ui.choose import limits, take_along
+from rerank_lab.ui.choose import limits, ship, take_along
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import EVALUATE_PAGE, EXPERIMENT, LABEL_PAGE, go_to
@@ -124,6 +124,7 @@ def _decision(evaluation: Evaluation, measure: str, depth: int) -> None:
     st.html(choose_html.facts_table(view, colours))
     st.caption("Rest on a value to see where it is from.")
     take_along.draw(decision, corpus)
+    ship.draw(decision, evaluation, corpus, pipeline_labels(evaluation.design.pipelines)[0])
 
 
 def _corpus(evaluation: Evaluation) -> Corpus | None:

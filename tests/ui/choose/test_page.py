@@ -36,6 +36,9 @@ def test_the_newest_evaluation_is_decided_under_the_limits_of_the_link() -> None
     assert at.query_params["exp"] in (done.id, [done.id])
     assert "Who remains" in words(at)
     assert "rl-verdict" in html(at)
+    buttons = {one.proto.label for one in at.get("download_button")}
+    assert {"YAML", "Python module", "Golden cases"} <= buttons
+    assert "Forms that this pipeline does not have" in [one.label for one in at.expander]
     at.number_input(key="price").set_value(0.5)
     drawn(at)
     assert "No pipeline meets all of these requirements." in html(at)
