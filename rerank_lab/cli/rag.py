@@ -9,8 +9,8 @@ from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, cut, screen_width
 from rerank_lab.cli.reading import judged_collection, print_basis
+from rerank_lab.cli.studies import of_experiment
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import rag as rag_studies
 from rerank_lab.services.cost_estimates import query_set_estimates
 from rerank_lab.services.rag import RagRequest
@@ -20,8 +20,7 @@ from rerank_lab.views.rag import HEADINGS, RagView, rag_view
 def rag(arguments: argparse.Namespace, output: Output) -> int:
     """Look at the contexts; 2 when no pipeline answered a single query."""
     engine = default_engine()
-    corpus = judged_collection(arguments)
-    specs = tuple(map(str, pipelines(arguments.pipelines)))
+    corpus, evaluation, specs = of_experiment(arguments, judged_collection(arguments), engine)
     request = RagRequest(
         specs,
         documents=arguments.documents,
@@ -30,13 +29,14 @@ def rag(arguments: argparse.Namespace, output: Output) -> int:
         answering=judge_model(arguments) if arguments.model else None,
         answered=arguments.answers,
     )
-    rag_studies.designed(request, corpus)
+    rag_studies.designed(request, corpus, evaluation)
     queries = request.queries(corpus)
     note_cost_estimates(query_set_estimates(specs, queries, corpus, DEPTH, engine), output)
     estimate = rag_studies.answer_estimate(request, corpus, engine)
     if estimate is not None:
         agree(arguments, estimate, output)
-    study = rag_studies.run(request, corpus, job_context(arguments, output, engine), engine)
+    ctx = job_context(arguments, output, engine)
+    study = rag_studies.run(request, corpus, ctx, engine, evaluation)
     view = rag_view(study)
     if output.as_json:
         judgments = corpus.basis.to_json()

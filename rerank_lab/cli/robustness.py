@@ -10,10 +10,11 @@ from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, cut, printable, screen_width
 from rerank_lab.cli.reading import judged_collection, print_basis
+from rerank_lab.cli.studies import of_experiment
 from rerank_lab.evaluation.robustness.study import PerturbedExample
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import robustness as robustness_studies
+from rerank_lab.services.evaluated_corpus import runnable
 from rerank_lab.services.robustness import RobustnessRequest
 from rerank_lab.views.robustness import PerturbationGroup, robustness_view
 
@@ -21,9 +22,9 @@ from rerank_lab.views.robustness import PerturbationGroup, robustness_view
 def robustness(arguments: argparse.Namespace, output: Output) -> int:
     """Try the perturbations; 2 when no pipeline answered a single query."""
     engine = default_engine()
-    corpus = judged_collection(arguments)
+    corpus, evaluation, specs = of_experiment(arguments, judged_collection(arguments), engine)
     request = RobustnessRequest(
-        tuple(pipeline.spec for pipeline in pipelines(arguments.pipelines)),
+        runnable(specs),
         measure=arguments.measure,
         queries=arguments.sample,
         limit=arguments.limit,
@@ -37,7 +38,8 @@ def robustness(arguments: argparse.Namespace, output: Output) -> int:
     rewriting = robustness_studies.rewriting_estimate(request, corpus, engine)
     if rewriting is not None:
         agree(arguments, rewriting, output)
-    study = robustness_studies.run(request, corpus, job_context(arguments, output, engine), engine)
+    ctx = job_context(arguments, output, engine)
+    study = robustness_studies.run(request, corpus, ctx, engine, evaluation)
     view = robustness_view(study)
     if output.as_json:
         judgments = corpus.basis.to_json()

@@ -16,10 +16,22 @@ from rerank_lab.cli.options import (
 )
 
 
+def _add_experiment(parser: CommandParser) -> None:
+    """`--experiment`, and pipelines in place of its own."""
+    add_specs(parser, required=False)
+    parser.add_argument(
+        "--experiment",
+        default="",
+        metavar="ID",
+        help="study the pipelines, queries and judgments of this experiment of the corpus, and "
+        "keep the result with it, for Evaluate and the report",
+    )
+
+
 def add_robustness(parser: CommandParser) -> None:
     """`rerank-lab robustness`; the language model writes paraphrases, where one is named."""
     add_corpus(parser)
-    add_specs(parser)
+    _add_experiment(parser)
     parser.add_argument(
         "-m",
         "--measure",
@@ -182,7 +194,7 @@ numbers.__name__ = "list of whole numbers"
 def add_rag(parser: CommandParser) -> None:
     """`rerank-lab rag`."""
     add_corpus(parser)
-    add_specs(parser)
+    _add_experiment(parser)
     parser.add_argument(
         "--documents",
         type=positive,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rerank_lab.core.errors import InvalidInput, LabError
@@ -32,14 +33,14 @@ def evaluated_corpus(evaluation: Evaluation, corpus: Corpus) -> Corpus:
     return corpus.with_judgments(queries, design.qrels, design.basis)
 
 
-def runnable_specs(evaluation: Evaluation) -> tuple[PipelineSpec, ...]:
-    """The pipelines of an evaluation that can be run here.
+def runnable(texts: Sequence[str]) -> tuple[PipelineSpec, ...]:
+    """Those of the pipelines of an evaluation that can be run here; runs of others cannot.
 
     Raises:
         InvalidInput: there is none.
     """
     specs = []
-    for text in evaluation.design.pipelines:
+    for text in texts:
         try:
             specs.append(Pipeline(text).spec)
         except LabError:

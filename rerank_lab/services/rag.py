@@ -130,8 +130,16 @@ def _known_rankings(evaluation: Evaluation | None) -> Mapping[tuple[str, str], R
     }
 
 
-def run(request: RagRequest, corpus: Corpus, ctx: Context, engine: Engine) -> RagStudy:
+def run(
+    request: RagRequest,
+    corpus: Corpus,
+    ctx: Context,
+    engine: Engine,
+    evaluation: Evaluation | None = None,
+) -> RagStudy:
     """Look at the contexts here and now, and let the language model answer where one is named.
+
+    Where an evaluation is named, its rankings are taken and the study is kept with it.
 
     Raises:
         InvalidInput: as `designed`.
@@ -139,7 +147,10 @@ def run(request: RagRequest, corpus: Corpus, ctx: Context, engine: Engine) -> Ra
         BackendError: its endpoint failed several times in a row.
         Cancelled: scores and answers of models that were asked are kept.
     """
-    return _run(designed(request, corpus), request, corpus, ctx, engine)
+    study = _run(designed(request, corpus, evaluation), request, corpus, ctx, engine)
+    if evaluation is not None:
+        save_study(evaluation.id, RAG_KIND, request.to_json(), study.to_json(), engine.home)
+    return study
 
 
 def _run(

@@ -33,7 +33,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
-from rerank_lab.services.evaluated_corpus import runnable_specs
+from rerank_lab.services.evaluated_corpus import runnable
 from rerank_lab.services.model_answers import (
     asked_model,
     bound_with,
@@ -100,7 +100,7 @@ def request_for(evaluation: Evaluation, measure: str = "") -> RobustnessRequest:
         InvalidInput: none of the pipelines can be run here.
     """
     primary = evaluation.compared_by(measure)[0]
-    return RobustnessRequest(runnable_specs(evaluation), primary)
+    return RobustnessRequest(runnable(evaluation.design.pipelines), primary)
 
 
 def designed(request: RobustnessRequest, corpus: Corpus) -> RobustnessDesign:
@@ -144,9 +144,13 @@ def cost_estimates(
 
 
 def run(
-    request: RobustnessRequest, corpus: Corpus, ctx: Context, engine: Engine
+    request: RobustnessRequest,
+    corpus: Corpus,
+    ctx: Context,
+    engine: Engine,
+    evaluation: Evaluation | None = None,
 ) -> RobustnessStudy:
-    """Try everything here and now.
+    """Try everything here and now, and keep the study with the evaluation if one is named.
 
     Raises:
         InvalidInput: as `designed`.
@@ -154,7 +158,10 @@ def run(
         BackendError: its endpoint failed several times in a row.
         Cancelled: scores and answers of models that were asked are kept.
     """
-    return _run(designed(request, corpus), request, corpus, ctx, engine)
+    study = _run(designed(request, corpus), request, corpus, ctx, engine)
+    if evaluation is not None:
+        save_study(evaluation.id, STUDY_KIND, request.to_json(), study.to_json(), engine.home)
+    return study
 
 
 def _run(
