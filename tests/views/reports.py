@@ -10,6 +10,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.decision.requirements import OPEN, Requirements
 from rerank_lab.evaluation.depth.study import DepthCurve, DepthPoint, DepthStudy
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.grid.study import FirstStageCeiling, GridPair, GridStudy
 from rerank_lab.evaluation.load.study import LoadStep, LoadStudy, Percentile
 from rerank_lab.evaluation.studies import Study
 from rerank_lab.pipeline.engine import default_engine
@@ -38,7 +39,7 @@ def evidence_of(
 
 
 def kept_studies(*pipelines: str) -> tuple[Study, ...]:
-    """A depth study and a load study of these pipelines."""
+    """A depth study and a load study of these pipelines, and a small grid."""
     points = tuple(
         DepthPoint(depth, depth, 0.4 + depth / 500, 0.3, 0.6, 0.8, 0.9, 0.01 * depth, 0.02 * depth)
         for depth in (5, 20, 50)
@@ -50,7 +51,20 @@ def kept_studies(*pipelines: str) -> tuple[Study, ...]:
         5.0, 60.0, 300, 300, 0, 0, 10, 0.22, *times, 0.02, 0.6, 0.001, 5.0, 500.0, 90_000.0
     )
     load = LoadStudy(pipelines[-1], "hand made", 5.0, 60.0, 2, "poisson", 0, (step,))
-    return (_kept("depth", depth.to_json()), _kept("load", load.to_json()))
+    pairs = tuple(
+        GridPair("bm25", name, spec, 0.4 + 0.1 * place, 0.3, 0.6)
+        for place, (name, spec) in enumerate((("", "bm25"), ("identity", "bm25 >> identity")))
+    )
+    ceiling = FirstStageCeiling("bm25", 50.0, 0.8, 0.9)
+    grid = GridStudy(
+        "hand made", "hash", "RR@10", 12, 1.0, ("bm25",), ("identity",), (ceiling,), pairs,
+        ("bm25 >> identity",), {},
+    )  # fmt: skip
+    return (
+        _kept("depth", depth.to_json()),
+        _kept("load", load.to_json()),
+        _kept("grid", grid.to_json()),
+    )
 
 
 def _kept(kind: str, result: dict[str, Any]) -> Study:

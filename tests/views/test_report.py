@@ -165,7 +165,8 @@ def test_studies_have_their_curve_and_their_table() -> None:
     assert page.count("<polyline") == 4
     assert "quality still grows at 50 candidates, the most tried (RR@10 0.500)" in text
     assert "identity520.20 s0.31 smore than 2.50 s" in text
-    assert "grid: the same rerankers" in text
+    assert "First stagealoneidentity bm250.4000.500" in text
+    assert "search: better settings" in text
     assert "latency when queries come faster" not in text
     damaged = tuple(replace(one, result={"kind": "other"}) for one in evidence.studies)
     shown = report_file(replace(evidence, studies=damaged), "html").decode()

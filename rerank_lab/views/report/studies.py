@@ -20,11 +20,14 @@ from rerank_lab.decision.report.document import (
 )
 from rerank_lab.decision.report.svg import CurveMark, curve_chart
 from rerank_lab.evaluation.depth.study import DEPTH_KIND, DepthStudy
+from rerank_lab.evaluation.grid.study import GRID_KIND, GridStudy
 from rerank_lab.evaluation.load.study import LOAD, LoadStudy
 from rerank_lab.evaluation.rag.study import RagStudy
 from rerank_lab.evaluation.robustness.study import STUDY_KIND, RobustnessStudy
 from rerank_lab.evaluation.studies import Study
+from rerank_lab.evaluation.tuning.study import SEARCH_KIND, SearchStudy
 from rerank_lab.views.depth import depth_view
+from rerank_lab.views.grid import ALONE, grid_view
 from rerank_lab.views.labels import seconds
 from rerank_lab.views.load import load_sentence
 from rerank_lab.views.rag import rag_view
@@ -41,6 +44,7 @@ from rerank_lab.views.report.numbers import (
 )
 from rerank_lab.views.report.results import LEVEL
 from rerank_lab.views.robustness import robustness_view
+from rerank_lab.views.tuning import search_view
 
 _RAG = "rag"
 _QUESTIONS = {
@@ -48,8 +52,8 @@ _QUESTIONS = {
     LOAD: "latency when queries come faster than one at a time",
     STUDY_KIND: "typing errors, negation, injected text and other disturbances",
     _RAG: "what a language model would be given",
-    "grid": "the same rerankers over other first stages",
-    "search": "better settings, searched on one part of the queries and tried on another",
+    GRID_KIND: "the same rerankers over other first stages",
+    SEARCH_KIND: "better settings, searched on one part of the queries and tried on another",
 }
 Value = TypeVar("Value")
 
@@ -116,6 +120,8 @@ def further(context: ReportContext) -> ReportSection:
     """Load, robustness and contexts for language models, where they were studied."""
     blocks: list[Block] = [
         *_load(context),
+        *_grid(context),
+        *_answers(context, SEARCH_KIND, "Better options", _search_answer),
         *_answers(context, STUDY_KIND, "Robustness and bias", _robustness_answer),
         *_answers(context, _RAG, "Contexts for a language model", _rag_answer),
     ]
@@ -175,6 +181,35 @@ def _load_row(
     return (name, rate, workers, *times)
 
 
+def _grid(context: ReportContext) -> list[Block]:
+    """The newest grid: a row a first stage, a column a reranker."""
+    known = next(_values(context, GRID_KIND, GridStudy.from_json), None)
+    if known is None:
+        return []
+    study, value = known
+    view, columns = grid_view(value), ("", *value.rerankers)
+    headings: list[Words] = [("First stage",), *((Verbatim(one or ALONE),) for one in columns)]
+    rows = [
+        ((Verbatim(first),), *(_pair(study, value, first, reranker) for reranker in columns))
+        for first in value.first_stages
+    ]
+    numbers = (False, *[True] * len(columns))
+    return [
+        Paragraph(("First stages by rerankers, ", Verbatim(value.measure), ":")),
+        *_verbatim_list((*view.answer, *view.problems)),
+        ReportTable(tuple(headings), tuple(rows), numbers),
+        *_verbatim_list(view.notes),
+    ]
+
+
+def _pair(study: Study, value: GridStudy, first: str, reranker: str) -> Words:
+    pair = value.pair(first, reranker)
+    if pair is None:
+        return ABSENT
+    place = value.pairs.index(pair)
+    return measure_words(pair.value, *_source(study), "pairs", place, "value")
+
+
 def _answers(
     context: ReportContext, kind: str, title: str, answer: Callable[[object], tuple[str, ...]]
 ) -> list[Block]:
@@ -188,6 +223,11 @@ def _answers(
 def _robustness_answer(written: object) -> tuple[str, ...]:
     view = robustness_view(RobustnessStudy.from_json(written))
     return (*view.answer, *view.notes)
+
+
+def _search_answer(written: object) -> tuple[str, ...]:
+    view = search_view(SearchStudy.from_json(written))
+    return (*view.answer, f"Pipeline: {view.pipeline}", *view.notes)
 
 
 def _rag_answer(written: object) -> tuple[str, ...]:
