@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -37,8 +37,10 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
                 hoverinfo="skip",
             )
         )
-    for place, point in enumerate(chart.points):
-        figure.add_trace(go.Scatter(**_point_trace(point, place, reach, colours, theme)))
+    for point in chart.points:
+        above = _above_its_neighbour(point, chart.points)
+        trace = _point_trace(point, above=above, reach=reach, colours=colours, theme=theme)
+        figure.add_trace(go.Scatter(**trace))
     figure.update_layout(template(theme))
     figure.update_layout(
         height=_HEIGHT, margin={"l": 8, "r": 12, "t": 12, "b": 8}, hovermode="closest"
@@ -50,19 +52,37 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
     )  # fmt: skip
     figure.update_yaxes(title=chart.measure, fixedrange=True, automargin=True, tickformat=".2f")
     if chart.limit:
-        figure.add_vline(
-            chart.limit,
-            line={"color": theme.down, "width": 1.5, "dash": "dash"},
-            annotation={
-                "text": "your limit", "font": {"color": theme.down, "size": 12},
-                "yanchor": "bottom", "y": 0, "yref": "paper",
-            },
+        # A line takes the value itself, an annotation its logarithm.
+        figure.add_vline(chart.limit, line={"color": theme.down, "width": 1.5, "dash": "dash"})
+        figure.add_annotation(
+            x=math.log10(chart.limit), y=1, yref="paper", yanchor="top", xanchor="right",
+            text="your limit", showarrow=False, font={"color": theme.down, "size": 12},
         )  # fmt: skip
     return figure
 
 
+def _above_its_neighbour(point: ChoicePoint, points: Sequence[ChoicePoint]) -> bool:
+    """Whether a point is higher than the one beside it, so that their names go apart."""
+    others = [other for other in points if other is not point]
+    if not others:
+        return True
+    nearest = min(others, key=lambda other: abs(_log(other.x.value) - _log(point.x.value)))
+    if nearest.y.value == point.y.value:
+        return points.index(point) > points.index(nearest)
+    return point.y.value > nearest.y.value
+
+
+def _log(value: float) -> float:
+    return math.log10(value) if value > 0 else -9.0
+
+
 def _point_trace(
-    point: ChoicePoint, place: int, reach: list[float], colours: Mapping[str, int], theme: Theme
+    point: ChoicePoint,
+    *,
+    above: bool,
+    reach: list[float],
+    colours: Mapping[str, int],
+    theme: Theme,
 ) -> dict[str, Any]:
     """One point. Its name stands beside it, on the side that has more room."""
     x = max(point.x.value, 10 ** reach[0])
@@ -81,7 +101,7 @@ def _point_trace(
         "error_y": _bars(point.y, colour),
         "mode": "markers+text",
         "text": [f"<b>{name}</b>" if chosen else name],
-        "textposition": f"{'bottom' if place % 2 else 'top'} {side}",
+        "textposition": f"{'top' if above else 'bottom'} {side}",
         "textfont": {"size": 13, "color": theme.muted if grey or hollow else theme.text},
         "cliponaxis": False,
         "opacity": 0.75 if grey or hollow else 1.0,

@@ -32,10 +32,7 @@ def reasons(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, 
     if not decision.comparisons:
         lines = ["It is the only pipeline that meets the requirements; nothing is left to compare."]
     else:
-        lines = [
-            comparison_line(one, decision.measure, names, decision.required.margin)
-            for one in decision.comparisons
-        ]
+        lines = [_comparison_line(decision, one, names) for one in decision.comparisons]
     facts = decision.contender(decision.pipeline).facts
     costs = []
     if facts.p95.value is not None:
@@ -43,12 +40,13 @@ def reasons(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, 
     if facts.price.value is not None:
         costs.append(f"costs {dollars(facts.price.value)} for 1,000 queries")
     if costs:
-        lines.append(f"It {' and '.join(costs)}.")
+        subject = "It" if decision.verdict == "recommended" else names[decision.pipeline]
+        lines.append(f"{subject} {' and '.join(costs)}.")
     return tuple(lines)
 
 
-def comparison_line(
-    pair: ComparedPair, measure: str, names: Mapping[str, str], margin: float
+def _comparison_line(
+    decision: PipelineDecision, pair: ComparedPair, names: Mapping[str, str]
 ) -> str:
     """`+0.021 nDCG@10 [−0.004, +0.046] against bm25: too close to call (p = 0.210).`"""
     one = pair.paired
@@ -57,12 +55,18 @@ def comparison_line(
         interval = f" [{signed(one.low)}, {signed(one.high)}]"
     p = "" if one.p_holm is None else f" (p {_p(one.p_holm)})"
     result = {
-        "better": "shown to be better",
-        "worse": "shown to be worse",
-        "not worse": f"shown not to be worse by more than {margin:g}",
-        "open": "too close to call",
+        "better": f"shown to be better{p}",
+        "worse": f"shown to be worse{p}",
+        "not worse": f"shown not to be worse by more than {decision.required.margin:g}",
+        "open": f"too close to call{p}",
     }[pair.result]
-    return f"{signed(one.difference)} {measure}{interval} against {names[one.a]}: {result}{p}."
+    if pair.result == "not worse" and decision.verdict == "recommended":
+        # Without a price of either, only speed speaks for it.
+        priced = decision.contender(decision.pipeline).facts.price.known
+        result += ", and neither slower nor dearer" if priced else ", and not slower"
+    subject = "" if decision.verdict == "recommended" else f"{names[one.b]}: "
+    lead = f"{subject}{signed(one.difference)} {decision.measure}{interval}"
+    return f"{lead} against {names[one.a]}: {result}."
 
 
 def joined(names: Sequence[str]) -> str:

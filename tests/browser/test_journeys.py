@@ -385,7 +385,7 @@ def test_a_model_is_checked_from_the_models_page(visit: Visit) -> None:
     visitor.key("model_card").get_by_text("Healthy").wait_for(timeout=90_000)
 
 
-@pytest.mark.parametrize("name", ["", "evaluate", "corpora", "models"])
+@pytest.mark.parametrize("name", ["", "evaluate", "choose", "corpora", "models"])
 def test_no_page_scrolls_sideways_at_800_pixels(visit: Visit, name: str) -> None:
     visitor = visit(width=800)
     page = visitor.go(name, q=QUERY, p=["bm25", "bm25(b=0.0)", "bm25(k1=2.0)", "rank-bm25"])

@@ -65,13 +65,18 @@ def test_too_close_to_call_is_said_with_what_would_decide(engine: Engine) -> Non
     assert queries.count is not None
     assert queries.count > 20
     assert (judgments.kind, judgments.count) == ("judgments", 20 * 9)
-    assert "too close to call" in reasons(decision, NAMES)[0]
+    against, costs = reasons(decision, NAMES)
+    assert against.startswith("l12: +0.025 RR@10 [")
+    assert "against bm25: too close to call (p = " in against
+    assert costs.startswith("l12 answers 95 of 100 queries within ")
 
 
 def test_a_difference_that_does_not_matter_leaves_the_faster_one(engine: Engine) -> None:
     decision = decide(ALIKE, engine, Requirements(margin=0.5))
     assert (decision.verdict, decision.pipeline) == ("recommended", BM25)
-    assert "shown not to be worse by more than 0.5" in reasons(decision, NAMES)[0]
+    assert reasons(decision, NAMES)[0].endswith(
+        "against l12: shown not to be worse by more than 0.5, and not slower."
+    )
     # By the same margin the slower one is dominated, which never hides it.
     assert decision.contender(L12).dominated_by == (BM25,)
     assert decision.contender(L12).remains

@@ -88,7 +88,8 @@ def test_without_a_price_nothing_stands_on_its_axis_and_it_is_said(
     terms = CostTerms(usd_per_hour=0.0)
     free = choice_chart(decide(THREE, Engine(tmp_path), Requirements(terms=terms)), "price")
     assert len(free.points) == 3
-    front_chart(free, {}, LIGHT)
+    names = [trace.textposition for trace in front_chart(free, {}, LIGHT).data if trace.text]
+    assert {name.split()[0] for name in names} == {"top", "bottom"}
 
 
 def test_the_widgets_words_mean_these_requirements() -> None:
