@@ -35,6 +35,8 @@ def tag_sentence(result: ByTag, labels: Mapping[str, str]) -> str:
         return (
             f"No tag of {result.group} has {ENOUGH} queries: none can say which pipeline is better."
         )
+    if len(enough[0].means) == 1:
+        return _alone(enough, labels)
     shown = [one for one in result.crossovers if one.shown()]
     if shown:
         return f"By {result.group}, pipelines change places: {_crossing(shown[0], labels)}."
@@ -49,6 +51,17 @@ def tag_sentence(result: ByTag, labels: Mapping[str, str]) -> str:
         leader = labels[leaders.pop()]
         return f"{leader} has the best mean on {tags} of {result.group} with enough queries."
     return f"By {result.group}, no two pipelines change places."
+
+
+def _alone(tags: Sequence[TagResult], labels: Mapping[str, str]) -> str:
+    """Where one pipeline by itself does best and worst."""
+    means = {tag.tag: tag.means[0].mean for tag in tags}
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    pipeline = labels[tags[0].means[0].pipeline]
+    return (
+        f"{pipeline} does best on {best} ({means[best]:.2f}) and worst on {worst} "
+        f"({means[worst]:.2f}), among tags with enough queries."
+    )
 
 
 def crossover_lines(result: ByTag, labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -95,6 +95,10 @@ def test_by_tag_names_the_crossover_and_the_tags_with_too_few() -> None:
     assert tag_views.few_words(by_tag(few, "kind")) == (
         "Fewer than 10 queries say hardly anything: words (4)."
     )
+    alone = by_tag(tagged({"bm25": PLACES["bm25"]}, KIND), "kind")
+    assert tag_views.tag_sentence(alone, {"bm25": "bm25"}) == (
+        "bm25 does best on code (1.00) and worst on words (0.25), among tags with enough queries."
+    )
     assert len(charts.tag_chart(result, labels, {}, LIGHT).data) == 2
     (group,) = (one for one in groups_of(done) if one.name == "kind")
     means = weighted_means(done, group.weights(tag_views.default_shares(group)))

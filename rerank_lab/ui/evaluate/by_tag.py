@@ -38,6 +38,9 @@ _GROUP = "group"
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """One group of tags: the sentence, the table, the chart, and weights."""
+    if not evaluation.common:
+        st.markdown("No judged query was answered by all pipelines yet.")
+        return
     corpus = corpus_of(evaluation)
     if corpus is not None:
         evaluation = with_query_columns(evaluation, corpus)
@@ -56,6 +59,7 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
         names,
         default=names[linked_place(_GROUP, names)],
         required=True,
+        format_func=parts.literal,
         key=f"group_{evaluation.id}",
     )
     link(_GROUP, name, names)

@@ -40,6 +40,9 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     """The answer for one pipeline against the baseline, and one query by itself."""
     primary, baseline = compared_by(evaluation)
     titles = Titles(corpus_of(evaluation))
+    if not evaluation.per_query:
+        st.markdown("No judged query was answered yet: there is nothing to tell queries apart by.")
+        return
     measured = [one.pipeline for one in evaluation.outcomes if one.measured]
     others = [spec for spec in measured if spec != baseline]
     if baseline in measured and others:
@@ -64,7 +67,7 @@ def _against(
     pipeline = others[0]
     if len(others) > 1:
         pipeline = st.selectbox(
-            f"Against {labels[baseline]}",
+            f"Against {parts.literal(labels[baseline])}",
             others,
             index=linked_place(_AGAINST, others),
             format_func=lambda spec: labels[spec],
@@ -76,20 +79,20 @@ def _against(
     top.markdown(f"**{parts.literal(view.sentence)}**")
     wins, losses = st.columns(2)
     with wins:
-        _changes("Largest wins", view.wins)
+        _changes("wins", view.wins)
     with losses:
-        _changes("Largest losses", view.losses)
+        _changes("losses", view.losses)
 
 
-def _changes(title: str, changes: Sequence[QueryChange]) -> None:
-    st.markdown(f"**{title}**")
+def _changes(kind: str, changes: Sequence[QueryChange]) -> None:
+    st.markdown(f"**Largest {kind}**")
     if not changes:
         st.caption("None.")
     for change in changes:
-        with st.container(gap=None, key=f"change_{title[8]}_{change.query_id}"):
+        with st.container(gap=None, key=f"{kind}_{change.query_id}"):
             st.button(
                 f"{change.words} {parts.literal(change.text)}",
-                key=f"look_{title[8]}_{change.query_id}",
+                key=f"look_{kind}_{change.query_id}",
                 type="tertiary",
                 help="Look at this query below",
                 on_click=_look_at,

@@ -64,7 +64,7 @@ def _deciding(evaluation: Evaluation, bounds: UnjudgedBounds, primary: str) -> N
     rest = [one.pipeline for one in bounds.pipelines if one.pipeline not in (bounds.winner, first)]
     rivals = [first, *rest]
     challenger = st.selectbox(
-        f"Which judgments could put another ahead of {labels[bounds.winner]}?",
+        f"Which judgments could put another ahead of {parts.literal(labels[bounds.winner])}?",
         rivals,
         index=linked_place(_CHALLENGER, rivals),
         format_func=lambda spec: labels[spec],
