@@ -44,7 +44,7 @@ def rag(arguments: argparse.Namespace, output: Output) -> int:
     else:
         print_basis(corpus.basis, output)
         _print(view, output)
-    return 2 if all(one.problem for one in study.pipelines) else 0
+    return 2 if all(one.reranked is None for one in study.pipelines) else 0
 
 
 def _print(view: RagView, output: Output) -> None:

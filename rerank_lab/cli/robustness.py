@@ -53,7 +53,7 @@ def robustness(arguments: argparse.Namespace, output: Output) -> int:
         output.line()
         for note in view.notes:
             output.line(note)
-    return 2 if all(one.problem for one in study.pipelines) else 0
+    return 2 if not any(one.answered for one in study.pipelines) else 0
 
 
 def _print(group: PerturbationGroup, output: Output) -> None:

@@ -268,7 +268,8 @@ def _notes(study: RagStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
     for one in study.pipelines:
         label = labels[one.pipeline]
         if one.problem:
-            notes.append(f"{label} answered no query: {one.problem}")
+            count = one.reranked.queries if one.reranked else 0
+            notes.append(f"{label} answered {count:,} of {judged}. {one.problem}")
         if _reorders_more_than(one, study.documents):
             notes.append(
                 f"{label} reorders more documents than the context holds, so that only every other "

@@ -268,7 +268,13 @@ def _notes(study: RobustnessStudy, labels: Mapping[str, str]) -> tuple[str, ...]
         notes.append(f"{study.rewriter} said the queries in other words.")
     for one in study.pipelines:
         if one.problem:
-            notes.append(f"{labels[one.pipeline]} answered no query: {one.problem}")
-        elif one.untried:
+            counts = f"{one.answered:,} of {counted(len(study.query_ids), 'query', 'queries')}"
+            notes.append(
+                f"{labels[one.pipeline]} answered {counts} before any change, and not all changed "
+                f"ones. {one.problem}"
+                if one.answered
+                else f"{labels[one.pipeline]} answered no query. {one.problem}"
+            )
+        if one.untried:
             notes.append(f"{labels[one.pipeline]}: no documents were changed. {one.untried}")
     return tuple(notes)

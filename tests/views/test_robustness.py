@@ -18,7 +18,7 @@ def paired(a: float, b: float, p: float) -> Paired:
 
 
 def study(*effects: PerturbationEffect, problem: str = "", untried: str = "") -> RobustnessStudy:
-    of_pipeline = PipelineRobustness("bm25 >> overlap", effects, problem, untried)
+    of_pipeline = PipelineRobustness("bm25 >> overlap", effects, 0, problem, untried)
     names = tuple(effect.perturbation for effect in effects)
     ids = tuple(f"q{n}" for n in range(30))
     return RobustnessStudy("tiny", "hash", "nDCG@10", 0, ids, 50, names, (of_pipeline,))
@@ -75,4 +75,4 @@ def test_order_bias_and_what_was_not_tried_are_told() -> None:
         "no answer to 1 query; documents of the first half of the list end 12.0 ranks higher "
         "(p = 0.001)"
     )
-    assert view.notes[-1] == "bm25 >> overlap answered no query: It broke."
+    assert view.notes[-1] == "bm25 >> overlap answered no query. It broke."

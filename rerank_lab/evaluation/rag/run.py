@@ -51,7 +51,7 @@ class PipelineRankings:
     Attributes:
         contexts: by query id.
         rankings: of documents, by query id.
-        problem: why it answered nothing, "" when it did.
+        problem: why it did not answer a query, the last time; "" when it answered all.
     """
 
     contexts: Contexts
@@ -99,7 +99,7 @@ class RagRun:
             context_figures(*self._judged(first.contexts)),
             context_differences(first.contexts, whole.contexts),
             self._examples(whole),
-            problem="" if whole.contexts else whole.problem,
+            problem=whole.problem,
         )
 
     def contexts(self, spec: str) -> PipelineRankings:

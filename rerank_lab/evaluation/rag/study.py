@@ -94,7 +94,7 @@ class PipelineContexts:
             precision, recall, right_tokens, tempted.
         answers, first_stage_answers: None unless a language model was asked.
         answers_difference: right answers, reranked (b) against first stage (a).
-        problem: why it answered nothing.
+        problem: why it did not answer a query, the last time; "" when it answered all.
     """
 
     pipeline: str

@@ -145,16 +145,16 @@ class _RobustnessRun:
     ctx: Context
     engine: Engine
     _done: int = 0
+    _problem: str = ""
 
     def pipeline(self, pipeline: Pipeline) -> PipelineRobustness:
         """Every query and perturbation through one pipeline."""
         outcomes = {one.name: _Trials() for one in self.design.perturbations}
         stages, untried = _stages_of(pipeline)
-        problem, answered = "", 0
+        self._problem, answered = "", 0
         for place, query in enumerate(self.design.queries):
             before = self._whole(pipeline, query)
             if before.ranking is None or not before.status.answered:
-                problem = before.error.message if before.error else "It gave no order of its own."
                 for outcome in outcomes.values():
                     outcome.failed += 1
                 if not answered and place + 1 >= _HOPELESS_AFTER:
@@ -169,7 +169,7 @@ class _RobustnessRun:
             for one in self.design.perturbations
             if stages is not None or isinstance(one, QueryPerturbation)
         )
-        return PipelineRobustness(str(pipeline), effects, "" if answered else problem, untried)
+        return PipelineRobustness(str(pipeline), effects, answered, self._problem, untried)
 
     def _changed_queries(
         self,
@@ -254,7 +254,7 @@ class _RobustnessRun:
         """A query through all stages, by the engine of evaluations."""
         self._step()
         ctx = replace(self.ctx, progress=self._nested)
-        return _checked(pipeline.run(query, self.corpus, ctx, self.engine))
+        return self._checked(pipeline.run(query, self.corpus, ctx, self.engine))
 
     def _reranked(
         self, stages: Stages, query: Query, documents: Sequence[Document]
@@ -262,8 +262,18 @@ class _RobustnessRun:
         """The order of given candidates; None where the stages fail or only fall back."""
         self._step()
         ctx = replace(self.ctx, progress=self._nested)
-        result = _checked(stages.rerank(query, documents, ctx, self.engine))
+        result = self._checked(stages.rerank(query, documents, ctx, self.engine))
         return result.ranking if result.status.answered else None
+
+    def _checked(self, result: Result) -> Result:
+        """The result; why there is none is kept. Raises Cancelled where it was cancelled."""
+        if isinstance(result.error, Cancelled):
+            raise result.error
+        if result.error is not None:
+            self._problem = result.error.message
+        elif not result.status.answered:
+            self._problem = "It gave no order of its own."
+        return result
 
     def _candidates(self, pipeline: Pipeline, query: Query) -> tuple[Document, ...]:
         """What the first stage hands over, as far as the first reranker reads."""
@@ -322,10 +332,3 @@ def _stages_of(pipeline: Pipeline) -> tuple[Stages | None, str]:
         return Stages(pipeline), ""
     except LabError as error:
         return None, f"Its rerankers need the whole corpus. {error.message}"
-
-
-def _checked(result: Result) -> Result:
-    """The result. Raises Cancelled where it was cancelled on the way."""
-    if isinstance(result.error, Cancelled):
-        raise result.error
-    return result

@@ -105,12 +105,14 @@ class PipelineRobustness:
     """The effects on one pipeline, in the order of the perturbations.
 
     Attributes:
-        problem: why it answered no query, "" when it did.
+        answered: how many queries it answered before any change.
+        problem: why it did not answer, the last time; "" when it always did.
         untried: why no candidates were changed for it, such as a pipeline without a reranker.
     """
 
     pipeline: str
     effects: tuple[PerturbationEffect, ...]
+    answered: int = 0
     problem: str = ""
     untried: str = ""
 

@@ -100,7 +100,9 @@ def test_a_negated_query_is_not_held_to_the_judgments(engine: Engine) -> None:
 
 def test_a_failing_pipeline_fails_alone(engine: Engine) -> None:
     found = study(engine, "as-given >> faulty", LONGEST_FIRST, names=("case", "injected"))
-    assert found.pipelines[0].problem
+    assert "no such luck" in found.pipelines[0].problem
+    assert [one.answered for one in found.pipelines] == [0, 6]
+    assert found.pipelines[1].problem == ""
     assert effect(found, "case").failed == 3  # it is given up after three queries
     assert effect(found, "case", 1).queries == 6
 
