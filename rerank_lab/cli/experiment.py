@@ -147,7 +147,7 @@ def _gate(arguments: argparse.Namespace, output: Output) -> int:
     done = runs.load_run(named_experiment(arguments.experiment, engine), engine)
     if arguments.gates:
         gates = parse_gates(arguments.gates)
-        checked = runs.gate_results(done.evaluation, done.terms, gates, engine)
+        checked = runs.kept_gates(done.evaluation, gates, engine)
         done = ExperimentRun(done.terms, done.evaluation, checked)
     if not done.gates:
         raise InvalidInput(

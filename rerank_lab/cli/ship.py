@@ -15,9 +15,9 @@ from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.decide import decide
-from rerank_lab.services.experiment_runs import terms_of
+from rerank_lab.services.experiment_runs import corpus_of, terms_of
 from rerank_lab.services.experiments import ExperimentFilter, listed
-from rerank_lab.services.shipping import corpus_of, shipments
+from rerank_lab.services.shipping import shipments
 
 
 def ship(arguments: argparse.Namespace, output: Output) -> int:

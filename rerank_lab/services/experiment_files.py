@@ -15,6 +15,7 @@ Paths are relative to the file. What is not understood is refused with its line,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline.pipeline import Pipeline
 
 _MAX_BYTES = 1_000_000
+_MAX_SEED = 2**32 - 1
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _NAME = re.compile(r"[^:<>=≥≤\x00-\x1f\x7f]{1,80}")
 
@@ -265,17 +267,21 @@ class _Checks:
             near = nearest(baseline, pipelines)
             self._wrong(("baseline",), f"{baseline!r} is none of the pipelines{near}")
         load: _Load = values.get("load", _Load())
-        if load.queries_per_month < 1 or load.peak < 1 or (load.usd_per_hour or 0) < 0:
+        amounts = (load.queries_per_month - 1, load.peak - 1, load.usd_per_hour or 0.0)
+        if not all(0 <= amount < math.inf for amount in amounts):
             self._wrong(
                 ("load",),
                 "queries_per_month and peak must be 1 or more, usd_per_hour 0 or more",
             )
+        seed = values.get("seed", 0)
+        if not 0 <= seed <= _MAX_SEED:
+            self._wrong(("seed",), f"the seed must be 0 to {_MAX_SEED:,}")
         terms = ExperimentTerms(
             pipelines,
             tuple(measures or DEFAULT_MEASURES),
             baseline,
             tuple(self._gates(values.get("gates", []), list(pipelines), baseline)),
-            values.get("seed", 0),
+            seed,
             CostTerms(load.queries_per_month, load.peak, load.usd_per_hour),
             str(self.path),
         )

@@ -7,18 +7,20 @@ import hashlib
 import importlib.metadata
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.judgment_basis import OWN
 from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.corpora import Corpus, load_corpus
+from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.drift import Drift, RunSnapshot, drift, snapshot
 from rerank_lab.decision.gate_checks import CheckedGate, GateEvidence, GateResult, check_gates
-from rerank_lab.decision.gates import Gate
+from rerank_lab.decision.gates import Gate, ThresholdGate
 from rerank_lab.decision.latency import pipeline_latency
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment, score
 from rerank_lab.evaluation.statistics import Settings
@@ -26,9 +28,13 @@ from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services import evaluate as evaluations
-from rerank_lab.services.cost import pipeline_costs
+from rerank_lab.services.cost import cost_study, pipeline_costs
 from rerank_lab.services.evaluate import EvaluationRequest
-from rerank_lab.services.experiment_files import ExperimentFile, ExperimentTerms
+from rerank_lab.services.experiment_files import (
+    ExperimentFile,
+    ExperimentTerms,
+    read_experiment_file,
+)
 from rerank_lab.services.load import load_studies
 from rerank_lab.services.qrels import JudgmentSource, with_judgments
 
@@ -176,12 +182,29 @@ def load_run(experiment_id: str, engine: Engine) -> ExperimentRun:
     """
     evaluation = load_experiment(experiment_id, engine.home)
     terms = terms_of(evaluation, engine.home)
-    gates = gate_results(evaluation, terms, terms.parsed_gates, engine)
-    return ExperimentRun(terms, evaluation, gates)
+    return ExperimentRun(terms, evaluation, kept_gates(evaluation, terms.parsed_gates, engine))
+
+
+def kept_gates(
+    evaluation: Evaluation, gates: tuple[Gate, ...], engine: Engine
+) -> tuple[CheckedGate, ...]:
+    """Hold gates against a kept experiment, with its documents where a gate is about the cost.
+
+    Raises:
+        InvalidInput: A gate names no pipeline of the experiment.
+    """
+    terms = terms_of(evaluation, engine.home)
+    priced = any(isinstance(gate, ThresholdGate) and gate.quantity == "cost" for gate in gates)
+    corpus = corpus_of(evaluation, engine.home) if priced else None
+    return gate_results(evaluation, terms, gates, engine, corpus)
 
 
 def terms_of(evaluation: Evaluation, home: Path | None = None) -> ExperimentTerms:
-    """What the file of an experiment says; without one, pipelines are called by their specs."""
+    """What the file of an experiment says.
+
+    Without one, pipelines are called by their specs, and costs are reckoned for the load that was
+    kept with the experiment.
+    """
     specs = evaluation.design.pipelines
     for study in studies(evaluation.id, FILE_STUDY, home):
         try:
@@ -191,7 +214,22 @@ def terms_of(evaluation: Evaluation, home: Path | None = None) -> ExperimentTerm
             continue
         if set(terms.pipelines.values()) == set(specs):
             return terms
-    return ExperimentTerms({spec: spec for spec in specs}, evaluation.design.measures)
+    costs = cost_study(evaluation.id, home)
+    load = CostTerms() if costs is None else costs.terms
+    return ExperimentTerms({spec: spec for spec in specs}, evaluation.design.measures, load=load)
+
+
+def corpus_of(evaluation: Evaluation, home: Path) -> Corpus | None:
+    """The documents of an evaluation where they can be had as they were, else None."""
+    terms = terms_of(evaluation, home)
+    with suppress(LabError):
+        if terms.path:
+            corpus = opened(read_experiment_file(terms.path))
+        else:
+            corpus = load_corpus(evaluation.design.corpus)
+        if corpus.content_hash == evaluation.design.corpus_hash:
+            return corpus
+    return None
 
 
 def names_of(evaluation: Evaluation, home: Path | None = None) -> Mapping[str, str]:

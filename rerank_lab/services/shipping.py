@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
-
-from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import PipelineSpec
-from rerank_lab.corpora import Corpus, load_corpus
+from rerank_lab.corpora import Corpus
 from rerank_lab.decision.shipping.golden import (
     DEFAULT_GOLDEN,
     GOLDEN_TITLE,
@@ -27,8 +23,6 @@ from rerank_lab.decision.shipping.shipment import Shipment
 from rerank_lab.decision.shipping.yaml_file import experiment_yaml
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
-from rerank_lab.services.experiment_files import read_experiment_file
-from rerank_lab.services.experiment_runs import opened, terms_of
 
 _NO_CORPUS = "my-corpus"
 
@@ -70,19 +64,6 @@ def shipments(
             absence="Golden cases come from an evaluation: run one with this pipeline first.",
         ),
     )
-
-
-def corpus_of(evaluation: Evaluation, home: Path) -> Corpus | None:
-    """The documents of an evaluation where they can be had as they were, else None."""
-    terms = terms_of(evaluation, home)
-    with suppress(LabError):
-        if terms.path:
-            corpus = opened(read_experiment_file(terms.path))
-        else:
-            corpus = load_corpus(evaluation.design.corpus)
-        if corpus.content_hash == evaluation.design.corpus_hash:
-            return corpus
-    return None
 
 
 def _measured(spec: str, evaluation: Evaluation | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

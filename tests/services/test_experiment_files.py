@@ -83,6 +83,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("R@5 >= 0.4", "R@5 >= high", "line 8: The gate 'R@5 >= high' cannot be read at char"),
         ("than baseline", "than narrow", "line 9: The gate 'not worse than narrow by 0.01' names"),
         ("usd_per_hour", "usd", "line 11: load: object contains unknown field `usd`"),
+        ("seed: 7", "seed: -1", "line 10: the seed must be 0 to"),
+        ("0.5", ".inf", "line 11: queries_per_month and peak must be 1 or more"),
         ("5000", "0", "line 11: queries_per_month and peak must be 1 or more"),
         ("corpus: helpdesk", "corpus:", "line 1: corpus: expected a text"),
         ("corpus: helpdesk\n", "", "the key 'corpus' is missing"),
