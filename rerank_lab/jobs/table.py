@@ -19,6 +19,7 @@ from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.jobs.keys import JobKey, R_co
+from rerank_lab.jobs.turns import Turns
 
 K = TypeVar("K", bound=JobKey[Any])
 R = TypeVar("R")
@@ -26,7 +27,10 @@ _log = logging.getLogger(__name__)
 
 LANES: Mapping[str, int] = {
     "light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1, "load": 1,
+    "experiments": 3,
 }  # fmt: skip
+_INTERACTIVE = frozenset({"light", "cpu", "gpu"})
+"""Lanes of work that somebody looks at a page for, and that needs this machine."""
 LEASE_S = 30.0
 STOP_LEASE_S = 4.0
 """How long a stop waits for a sign of the others who wait. Pages poll far more often: one that was
@@ -111,6 +115,25 @@ class JobTable:
         self._lock = threading.RLock()
         self._freed = threading.Condition(self._lock)
         self._reaper: threading.Thread | None = None
+        self.turns = Turns()
+        """For pieces of work of jobs that share a lane of several slots."""
+
+    def give_way(self, checkpoint: Callable[[], None], most_s: float) -> None:
+        """Wait while somebody waits on a page for work that needs this machine.
+
+        Args:
+            checkpoint: called while it waits; what it raises ends the waiting.
+            most_s: so many seconds at most, so that whoever gives way gets on as well.
+        """
+        end = time.monotonic() + most_s
+        with self._lock:
+            while self._awaited() and time.monotonic() < end:
+                checkpoint()
+                self._freed.wait(_SWITCH_POLL_S)
+
+    def _awaited(self) -> bool:
+        jobs = self._jobs.values()
+        return any(j.lane in _INTERACTIVE and j.waiters and not j.state.ended for j in jobs)
 
     def submit(
         self,

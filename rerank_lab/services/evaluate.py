@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,12 +23,15 @@ from rerank_lab.evaluation.experiments import run as run_experiment
 from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordState
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.jobs.keys import JobKey
-from rerank_lab.jobs.table import Job
+from rerank_lab.jobs.table import Job, JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
+from rerank_lab.services.cost_estimates import Estimates, calls_out, query_set_estimates
 from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.session import Bound, Session
+
+_GIVES_WAY_S = 1.0
+"""So long, at most, an answer of an experiment waits for what somebody waits for on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +147,34 @@ def _start(experiment: Experiment, session: Session, *, afresh: bool = False) ->
     bound = session.bound(pipelines)
 
     def work(ctx: Context) -> str:
-        run_experiment(experiment, ctx, engine, must_keep=True)
+        def turn(pipeline: Pipeline) -> AbstractContextManager[None]:
+            return _turn(session.jobs, ctx, asks_provider=calls_out(pipeline.spec))
+
+        run_experiment(experiment, ctx, engine, must_keep=True, turn=turn)
         return experiment.id
 
     count = f"{len(pipelines)} pipeline{'s' if len(pipelines) > 1 else ''}"
     return session.jobs.submit(
         EvaluateKey(experiment.id, design.measures, state, afresh, bound),
         work,
-        lane="batch",
+        lane="experiments",
         name=f"Evaluating {count} on {experiment.corpus.name}",
         ctx=session.context(pipelines, afresh=afresh),
         waiter=session.waiter,
         detached=True,
     )
+
+
+@contextmanager
+def _turn(jobs: JobTable, ctx: Context, *, asks_provider: bool) -> Iterator[None]:
+    """Around each answer of an experiment: the page goes first, and experiments take turns.
+
+    Local answers are had one at a time, so that no time is of a machine that another experiment
+    uses. Who mostly waits for a provider takes no turn: several of these go on at once.
+    """
+    jobs.give_way(ctx.checkpoint, _GIVES_WAY_S)
+    if asks_provider:
+        yield
+        return
+    with jobs.turns.turn(ctx.checkpoint):
+        yield

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from rerank_lab.components.aliases import first_spec
@@ -155,6 +155,7 @@ def run(
     on_cell: OnCell | None = None,
     *,
     must_keep: bool = False,
+    turn: Callable[[Pipeline], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Evaluation:
     """Run every cell that has no answer yet, keeping each as it finishes.
 
@@ -164,6 +165,7 @@ def run(
     Args:
         must_keep: raise StorageError when results cannot be kept; by default the run goes on
             without keeping them, and `Evaluation.unkept` says why.
+        turn: entered for each cell that is run, for who must share this machine with others.
 
     Raises:
         Cancelled, DeadlineExceeded: cells run by then are kept, and running the same plan again
@@ -184,7 +186,8 @@ def run(
                     work.cells |= record.answered_since()
                 if (query.id, str(pipeline)) in work.cells:
                     continue
-                cell = work.cell(query, pipeline)
+                with turn(pipeline):
+                    cell = work.cell(query, pipeline)
                 if not ran:
                     record.note(_environment(experiment, engine, [cell.trace]))
                 ran.append(cell.trace)
