@@ -48,6 +48,7 @@ from rerank_lab.rerankers.base import Reranker
 from rerank_lab.retrievers.base import Retriever
 
 OnCell = Callable[[Cell], None]
+OnPipeline = Callable[[Pipeline], AbstractContextManager[None]]
 _HOPELESS = (MissingExtra, MissingKey, ModelUnavailable, SpendLimit)
 """Errors that the next query would meet as well."""
 _LOOK_S = 0.05
@@ -155,7 +156,7 @@ def run(
     on_cell: OnCell | None = None,
     *,
     must_keep: bool = False,
-    turn: Callable[[Pipeline], AbstractContextManager[None]] = lambda _: nullcontext(),
+    turn: OnPipeline = lambda _: nullcontext(),
 ) -> Evaluation:
     """Run every cell that has no answer yet, keeping each as it finishes.
 
@@ -177,30 +178,35 @@ def run(
     design = record.open(experiment.design)
     work = _Work(Experiment(experiment.corpus, design), engine, ctx)
     ran: list[Trace] = []
-    with record.turn() as first:
-        # Two processes meet in the middle, and take over what the other has answered.
-        queries = design.queries if first else design.queries[::-1]
-        for query in queries:
-            for pipeline in map(Pipeline, design.pipelines):
-                if ctx.cache is not None:
-                    work.cells |= record.answered_since()
-                if (query.id, str(pipeline)) in work.cells:
-                    continue
-                with turn(pipeline):
-                    cell = work.cell(query, pipeline)
-                if not ran:
-                    record.note(_environment(experiment, engine, [cell.trace]))
-                ran.append(cell.trace)
-                record.add(cell)
-                if on_cell is not None:
-                    on_cell(cell)
-                ctx.report("evaluating", len(work.cells), design.size)
+    for cell in _ran(work, record, turn):
+        if not ran:
+            record.note(_environment(experiment, engine, [cell.trace]))
+        ran.append(cell.trace)
+        record.add(cell)
+        if on_cell is not None:
+            on_cell(cell)
+        ctx.report("evaluating", len(work.cells), design.size)
     if ran:
         alone = len(ran) == design.size
         record.note(_environment(experiment, engine, ran), alone=alone)
     in_order = (work.cells.get((q.id, spec)) for q in design.queries for spec in design.pipelines)
     cells = [cell for cell in in_order if cell is not None]
     return replace(score(design, cells), unkept=record.problem)
+
+
+def _ran(work: _Work, record: _Kept, turn: OnPipeline) -> Iterator[Cell]:
+    """Every cell that has no answer yet, once it has been run."""
+    design = work.experiment.design
+    with record.turn() as first:
+        # Two processes meet in the middle, and take over what the other has answered.
+        for query in design.queries if first else design.queries[::-1]:
+            for pipeline in map(Pipeline, design.pipelines):
+                if work.ctx.cache is not None:
+                    work.cells |= record.answered_since()
+                if (query.id, str(pipeline)) not in work.cells:
+                    with turn(pipeline):
+                        cell = work.cell(query, pipeline)
+                    yield cell
 
 
 def _environment(experiment: Experiment, engine: Engine, traces: Sequence[Trace]) -> Environment:
