@@ -54,7 +54,7 @@ def main() -> None:
         if arguments.documents:
             _import(home, arguments.documents)
         began = time.perf_counter()
-        server, url = _start(home)
+        server, url = start_server(home)
         started_s = time.perf_counter() - began
         try:
             browser = playwright.chromium.launch(
@@ -143,13 +143,14 @@ def _import(home: Path, documents: int) -> None:
     )  # fmt: skip
 
 
-def _start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
+def start_server(home: Path, *options: str) -> tuple[subprocess.Popen[bytes], str]:
+    """The app over a data folder, with these options of Streamlit; the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     server = subprocess.Popen(
-        [*command, "--server.headless", "true", "--server.fileWatcherType", "none"],
+        [*command, "--server.headless", "true", "--server.fileWatcherType", "none", *options],
         cwd=ROOT,
         env=os.environ | {"RERANK_LAB_HOME": str(home), "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.DEVNULL,
