@@ -9,24 +9,30 @@ from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import open_collection
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.spec import PipelineSpec
+from rerank_lab.corpora import Corpus
+from rerank_lab.evaluation.experiments import load_experiment
 from rerank_lab.evaluation.load.run import LoadPlan
 from rerank_lab.evaluation.load.study import LoadStudy
-from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import load as loads
 from rerank_lab.services.load import LoadRequest
+from rerank_lab.services.own_pipelines import own_pipelines
 from rerank_lab.views import load as views
 
 
 def load(arguments: argparse.Namespace, output: Output) -> int:
     """Measure each pipeline, or the address, one after the other."""
+    engine = default_engine()
+    corpus = open_collection(arguments)
     specs = [pipeline.spec for pipeline in pipelines(arguments.pipelines)]
+    if arguments.experiment:
+        specs = _of_experiment(arguments.experiment, specs, corpus, engine)
     if bool(specs) == bool(arguments.address):
         raise InvalidInput(
             "Give pipelines with -p, or an address with --address.", hint="Exactly one of them."
         )
-    engine = default_engine()
-    corpus = open_collection(arguments)
     ctx = job_context(arguments, output, engine)
     plan = _plan(arguments)
     if arguments.address:
@@ -45,6 +51,29 @@ def load(arguments: argparse.Namespace, output: Output) -> int:
     for study in studies:
         _print(study, output)
     return 0
+
+
+def _of_experiment(
+    experiment_id: str, specs: list[PipelineSpec], corpus: Corpus, engine: Engine
+) -> list[PipelineSpec]:
+    """The pipelines to measure for an experiment: those named, else all that run here.
+
+    Raises InvalidInput when it has no such pipeline, or was run on other documents.
+    """
+    evaluation = load_experiment(experiment_id, engine.home)
+    if corpus.content_hash != evaluation.design.corpus_hash:
+        raise InvalidInput(
+            f"The experiment was run on other documents than {corpus.name!r} holds.",
+            hint=f"Give its corpus, {evaluation.design.corpus!r}, as it was then.",
+        )
+    known = own_pipelines(evaluation)
+    strangers = [str(spec) for spec in specs if spec not in known]
+    if strangers:
+        raise InvalidInput(
+            f"The experiment has no pipeline {strangers[0]}.",
+            hint=f"It has: {'; '.join(map(str, known))}.",
+        )
+    return specs or list(known)
 
 
 def _plan(arguments: argparse.Namespace) -> LoadPlan:

@@ -72,7 +72,11 @@ def add_load(parser: CommandParser) -> None:
         "--by-core", action="store_true", help="throughput with models on 1, 2, 4, ... threads"
     )
     parser.add_argument(
-        "--experiment", default="", metavar="ID", help="keep the study with this experiment"
+        "--experiment",
+        default="",
+        metavar="ID",
+        help="measure the pipelines of this experiment (all, or those of -p), and keep the "
+        "studies with it",
     )
     add_judged(parser)
 

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from rerank_lab.cli import main
+from rerank_lab.corpora import load_corpus
+from rerank_lab.evaluation.experiments import plan, run
 from rerank_lab.evaluation.load.study import LoadStudy
 from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.services.load import load_studies
 from tests.cli.conftest import fail_json, run_json
 
 FAST = ("--rate", "120", "--seconds", "0.25")
@@ -64,6 +67,17 @@ def test_a_pipeline_is_measured_as_json_and_in_words(
     words = capsys.readouterr().out
     assert "half of the answers come within" in words
     assert "core" in words
+
+
+def test_an_experiment_gets_studies_of_its_own_pipelines_only(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = plan(load_corpus(str(folder)), ["bm25(k=2)"])
+    run(experiment)
+    call = ("load", str(folder), "--experiment", experiment.id, *FAST)
+    assert [one["pipeline"] for one in run_json(capsys, *call)["studies"]] == ["bm25(k=2)"]
+    assert len(load_studies(experiment.id)) == 1
+    assert "no pipeline bm25" in fail_json(capsys, *call, "-p", "bm25")["message"]
 
 
 def test_a_server_is_measured_at_its_address(

@@ -48,6 +48,21 @@ def test_a_pipeline_that_cannot_answer_fails_with_its_own_reason() -> None:
         load.start(request, corpus, Session(engine, JobTable(), "me")).wait(30)
 
 
+def test_every_query_really_asks_the_model(plugin: list[tuple[str, object]]) -> None:
+    corpus, engine = load_corpus("helpdesk"), default_engine()
+    pipeline = Pipeline("bm25(k=4) >> by-length(top=4)")
+    for query in corpus.queries[:2]:
+        pipeline.run(query, corpus, engine=engine)
+    plugin.clear()
+    request = LoadRequest(pipeline.spec, LoadPlan(rate=100, seconds=0.2), limit=2)
+    study = load.start(request, corpus, Session(engine, JobTable(), "me")).wait(30)
+    step = study.at_rate
+    assert step is not None
+    assert plugin.count(("load", "by-length")) == 1  # a cold start loads anew
+    assert plugin.count(("by-length", 4)) > step.answered + study.saturated[0].queries
+    assert step.documents_per_s == pytest.approx(4 * step.queries_per_s)
+
+
 def test_a_study_is_cancelled_between_two_queries() -> None:
     corpus, engine = load_corpus("helpdesk"), default_engine()
     jobs = JobTable()

@@ -25,7 +25,6 @@ def keeps(step: LoadStep, bound: float) -> bool:
     return (
         step.p95 is not None
         and step.answered >= FEWEST_ANSWERS
-        and not step.p95.at_least
         and step.p95.seconds <= bound
         and not step.unfinished
         and step.failed <= MOST_FAILED * step.due

@@ -53,6 +53,11 @@ def draw(evaluation: Evaluation, _: Screen) -> None:
     )
     if study is not None:
         _answer(study)
+    elif job is None:
+        st.caption(
+            "Not measured yet. One rate tells how long queries take at it; with a bound on p95, "
+            "further rates tell how many a second it can take."
+        )
 
 
 def _pipeline(experiment_id: str, specs: Sequence[str], labels: dict[str, str]) -> str:
