@@ -32,6 +32,20 @@ def add_load(parser: CommandParser) -> None:
     """The options of the command."""
     add_corpus(parser)
     add_specs(parser, required=False)
+    _add_address(parser)
+    _add_rates(parser)
+    parser.add_argument(
+        "--experiment",
+        default="",
+        metavar="ID",
+        help="measure the pipelines of this experiment (all, or those of -p), and keep the "
+        "studies with it",
+    )
+    add_judged(parser)
+
+
+def _add_address(parser: CommandParser) -> None:
+    """What is asked in place of pipelines."""
     parser.add_argument(
         "--address",
         metavar="URL",
@@ -46,6 +60,10 @@ def add_load(parser: CommandParser) -> None:
         metavar="NAME",
         help="with --address: the environment variable whose value is sent as a bearer token",
     )
+
+
+def _add_rates(parser: CommandParser) -> None:
+    """How queries arrive, and what is looked for."""
     parser.add_argument(
         "--rate", type=amount, default=5.0, metavar="N", help="queries a second (default: 5)"
     )
@@ -71,14 +89,6 @@ def add_load(parser: CommandParser) -> None:
     parser.add_argument(
         "--by-core", action="store_true", help="throughput with models on 1, 2, 4, ... threads"
     )
-    parser.add_argument(
-        "--experiment",
-        default="",
-        metavar="ID",
-        help="measure the pipelines of this experiment (all, or those of -p), and keep the "
-        "studies with it",
-    )
-    add_judged(parser)
 
 
 def add_cost(parser: CommandParser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.decision.cost import CostTerms, TypedCapacity, TypedPrice
@@ -14,6 +15,7 @@ from rerank_lab.decision.latency import pipeline_latency
 from rerank_lab.evaluation.experiments import Cell, Design, Evaluation, score
 from rerank_lab.evaluation.load.study import LoadStep, LoadStudy, Percentile
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.rerankers.hosted.base import HostedReranker
 from rerank_lab.services.cost import pipeline_costs
 
 LOCAL = "bm25(k=150) >> overlap(top=100)"
@@ -62,6 +64,16 @@ def test_a_pipeline_that_failed_for_want_of_a_key_has_a_price_all_the_same(tmp_p
     failed = score(design, [Cell(query.id, COHERE, Status.FAILED) for query in QUERIES])
     cost = pipeline_costs(failed, Engine(tmp_path), corpus=CORPUS)[COHERE]
     assert cost.usd_per_thousand == pytest.approx(4.0)
+
+
+def test_a_price_in_another_currency_is_not_taken_for_dollars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    euros = CostEstimate(1, 1.0, "calls", 0.01, "EUR", "2026-01-01")
+    monkeypatch.setattr(HostedReranker, "cost_estimate", lambda *_: euros)
+    cost = pipeline_costs(evaluation(COHERE), Engine(tmp_path), corpus=CORPUS)[COHERE]
+    assert cost.usd_per_thousand is None
+    assert cost.unknown == ("the price of rerank-v3.5 in USD: it is listed in EUR",)
 
 
 def test_own_hardware_counts_by_what_was_measured_on_it(tmp_path: Path) -> None:
