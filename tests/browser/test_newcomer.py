@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +23,7 @@ window.addEventListener('click', event => { window.clicks += event.isTrusted }, 
 """
 
 
-def test_from_the_sample_to_a_saved_report_in_under_ten_clicks(
+def test_from_the_sample_to_a_report_and_golden_cases_in_under_ten_clicks(
     visit: Visit, tmp_path: Path
 ) -> None:
     visitor = visit()
@@ -44,5 +48,27 @@ def test_from_the_sample_to_a_saved_report_in_under_ten_clicks(
     report = tmp_path / "report.html"
     download.value.save_as(report)
     assert answer.split(" between ")[0].rstrip(".") in report.read_text("utf-8")
-    assert page.evaluate("window.clicks") < 10
+    with page.expect_download() as download:
+        visitor.press("choose_golden")
+    clicks = page.evaluate("window.clicks")
+    assert 0 < clicks < 10
+    download.value.save_as(tmp_path / "golden.zip")
+    assert_golden_cases_pass(tmp_path)
     assert visitor.left == []
+
+
+def assert_golden_cases_pass(folder: Path) -> None:
+    """Run the saved file as its receiver does: alone, with a data folder of its own."""
+    cases = folder / "golden"
+    with zipfile.ZipFile(folder / "golden.zip") as archive:
+        archive.extractall(cases)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(cases)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cases,
+        env=os.environ | {"RERANK_LAB_HOME": str(folder / "home")},
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
