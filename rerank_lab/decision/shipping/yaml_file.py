@@ -10,7 +10,7 @@ from rerank_lab.decision.shipping.shipment import Shipment, ShippedFile, file_st
 
 _SENTENCE = (
     "An experiment file with this pipeline: rerank-lab experiment run holds its gates, also in "
-    "continuous integration."
+    "continuous integration. Its corpus goes by name; write a path where it is not imported."
 )
 
 
