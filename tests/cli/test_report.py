@@ -31,7 +31,7 @@ def test_a_report_is_written_with_documents_and_the_command_that_gives_it(
         "1-as-given.trec", "2-as-given-by-length.trec",
     }  # fmt: skip
     assert "Dogs bark at the moon all night long." in page.read_text("utf-8")
-    assert "compared by" in page.read_text("utf-8")
+    assert ">nDCG@10</span>, against " in page.read_text("utf-8")
     run_json(capsys, "report", experiment, "-o", str(text))
     markdown = text.read_text("utf-8")
     assert "There is no corpus" in markdown

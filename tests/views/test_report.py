@@ -97,6 +97,20 @@ def test_what_is_missing_is_said() -> None:
     assert "Take" not in nothing
 
 
+def test_one_pipeline_is_not_compared_with_anything() -> None:
+    page = html_of(evaluations.evaluation({FIRST: [1]}))
+    assert "What could change the winner" not in page
+    assert "Differences" not in page
+    header = re.sub("<[^>]*>", "", page[page.index("subtitle") : page.index("<nav")])
+    assert "1 query, 1 pipeline by RR@10. Evaluated 2026-11-21." in header
+
+
+def test_a_tie_does_not_change_the_winner() -> None:
+    tied = evaluations.evaluation({FIRST: [2] * 9, BETTER: [1] * 9})
+    text = " ".join(Page(html_of(tied)).text.split())
+    assert "identity has the best mean whether all of them are relevant" in text
+
+
 def test_requirements_and_who_falls_for_them_are_named() -> None:
     required = Requirements(p95=0.15)
     page = report_file(evidence_of(clear(), required=required), "html").decode()

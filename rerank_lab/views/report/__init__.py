@@ -40,15 +40,20 @@ def report_document(evidence: ReportEvidence) -> ReportDocument:
     """All sections: the answer, then what it stands on, then what could be wrong with it."""
     context = ReportContext(evidence)
     design = evidence.evaluation.design
+    several = len(design.pipelines) > 1
     subtitle: Words = (
-        count(len(design.queries), "count", "queries"), " queries, ",
-        count(len(design.pipelines), "count", "pipelines"), " pipelines, compared by ",
-        Verbatim(evidence.primary), " with ", context.name(evidence.baseline), ". Evaluated ",
+        count(len(design.queries), "count", "queries"),
+        " query, " if len(design.queries) == 1 else " queries, ",
+        count(len(design.pipelines), "count", "pipelines"),
+        " pipelines" if several else " pipeline", " by ", Verbatim(evidence.primary),
+        *((", against ", context.name(evidence.baseline)) if several else ()), ". Evaluated ",
         Verbatim(design.created_at[:10]), ".",
     )  # fmt: skip
     sections = [recommendation(context), results(context)]
     if design.qrels:
-        sections += [differences(context), facts(context), ceilings(context), doubts(context)]
+        sections += [differences(context)] if several else []
+        sections += [facts(context), ceilings(context)]
+        sections += [doubts(context)] if several else []
         if evidence.costs:
             sections.append(cost(context))
         sections += [depth(context), tags(context), examples(context)]

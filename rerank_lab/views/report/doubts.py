@@ -17,7 +17,7 @@ from rerank_lab.decision.report.document import (
 from rerank_lab.evaluation.first_stage import Headroom, first_stage_headroom
 from rerank_lab.evaluation.sensitivity import MeasureWinner, sensitivity
 from rerank_lab.evaluation.statistics import Settings
-from rerank_lab.evaluation.unjudged import UnjudgedBounds, unjudged_bounds
+from rerank_lab.evaluation.unjudged import Scenario, UnjudgedBounds, unjudged_bounds
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import (
     count,
@@ -92,16 +92,17 @@ def doubts(context: ReportContext) -> ReportSection:
 
 
 def _bounds(context: ReportContext, bounds: UnjudgedBounds) -> list[Block]:
-    scenario = {one.name: one.winner for one in bounds.scenarios}
     verdict: Words = (
         "Unjudged documents among the first ", count(bounds.depth, "setting", "judging_depth"),
         " of any pipeline: ", count(bounds.unjudged, "unjudged_pairs"), ". ",
     )  # fmt: skip
-    if bounds.winner_changes:
-        changes: list[Inline] = ["The winner depends on them: "]
-        for name, words in _SCENARIOS.items():
-            changes += [words, " it is ", context.name(scenario[name]), "; "]
-        verdict = (*verdict, *changes[:-1], ".")
+    changes = [scenario for scenario in bounds.scenarios if _ahead(scenario, bounds.winner)]
+    if changes:
+        others: list[Inline] = [context.name(bounds.winner), " has the best mean as it is reported"]
+        for scenario in changes:
+            words = _SCENARIOS[scenario.name]
+            others += ["; ", words, " it is ", context.name(scenario.winner)]
+        verdict = (*verdict, "The winner depends on them: ", *others, ".")
     else:
         verdict = (
             *verdict, context.name(bounds.winner), " has the best mean whether all of them are "
@@ -132,7 +133,12 @@ def _bounds(context: ReportContext, bounds: UnjudgedBounds) -> list[Block]:
             )
         )
     table = ReportTable(headings, tuple(rows), (False, *[True] * 4))
-    return [Paragraph(verdict, "warning" if bounds.winner_changes else "plain"), table]
+    return [Paragraph(verdict, "warning" if changes else "plain"), table]
+
+
+def _ahead(scenario: Scenario, winner: str) -> bool:
+    """Whether another pipeline is ahead of the winner in this scenario; a tie is not ahead."""
+    return max(scenario.means.values()) > scenario.means[winner] + _TIED
 
 
 def _winners(
