@@ -16,6 +16,8 @@ from rerank_lab.views.results_table import p_words, signed
 
 MARGIN = 0.02
 """The margin at first: on screen, two points of a measure."""
+FEW_QUERIES = 60
+"""From so many queries on, simulated intervals hold the truth about as often as they say."""
 _VERDICTS = {
     Verdict.SHOWN: "shown",
     Verdict.NOT_SHOWN: "not shown",
@@ -102,6 +104,16 @@ def margin_table(
         f"Not worse by more than {margin:g}": [_VERDICTS[one.verdict] for one in tests],
         f"Better by more than {margin:g}": [_VERDICTS[x.verdict] for x in claims[Claim.BETTER]],
     }
+
+
+def few_words(queries: int) -> str:
+    """That intervals from few queries are too narrow; "" where they are not."""
+    if queries >= FEW_QUERIES:
+        return ""
+    return (
+        f"With fewer than {FEW_QUERIES} queries, 95 % intervals hold the truth less often than "
+        "that, and claims near a margin may pass too easily."
+    )
 
 
 def _values(evaluation: Evaluation, primary: str) -> dict[str, dict[str, float]]:

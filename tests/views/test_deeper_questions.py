@@ -141,3 +141,5 @@ def test_how_sure_names_measures_with_another_winner_and_claims_with_a_margin() 
     close = evaluation({"bm25": [1, 2] * 10, "dense": [1, 2] * 8 + [1, 1, 2, 2]})
     needed = certainty.needed_table(close, "RR@10", "bm25", {"bm25": "bm25", "dense": "dense"})
     assert needed["To find out"] == ["no difference seen"]
+    assert "fewer than 60 queries" in certainty.few_words(59)
+    assert certainty.few_words(60) == ""

@@ -36,6 +36,8 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
         "Shown: the 95 % interval and a one-sided test (2.5 %, Holm-corrected over the pipelines) "
         "agree. Not shown is not refuted."
     )
+    if few := views.few_words(len(evaluation.common)):
+        st.caption(f":material/info: {few}")
     st.markdown("**Queries that would be needed**")
     st.dataframe(
         _needed(evaluation, primary, baseline, labels, stamp(evaluation)),
