@@ -286,7 +286,11 @@ def _chosen_queries(
     """The queries that the filter leaves, and the pipeline that it compares with the baseline."""
     baseline = next(row.spec for row in view.rows if row.baseline)
     lines = query_lines(evaluation, view.primary, baseline)
-    others = [place for place, row in enumerate(view.rows) if not row.baseline]
+    # Those with answers first, so that the filter does not begin with a pipeline that failed.
+    others = sorted(
+        (place for place, row in enumerate(view.rows) if not row.baseline),
+        key=lambda place: view.rows[place].measured == 0,
+    )
     if not others:
         return lines, None
     with st.container(horizontal=True, vertical_alignment="bottom", key="query_filter"):

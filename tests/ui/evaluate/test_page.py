@@ -121,6 +121,15 @@ def test_a_pipeline_that_fails_says_so_and_leaves_the_other_alone() -> None:
     assert "0 answered" in html(at)
 
 
+@pytest.mark.usefixtures("plugin")
+def test_the_list_of_queries_begins_with_a_pipeline_that_answered() -> None:
+    experiment = kept("bm25", "bm25 >> faulty", "bm25(b=0.0)")
+    run(experiment)
+    at = open_page("evaluate", exp=experiment.id)
+    against = next(box for box in at.selectbox if box.label == "Against the baseline")
+    assert against.options == ["bm25(b=0.0)", "bm25 >> faulty"]
+
+
 def test_what_was_cut_short_is_shown_and_goes_on() -> None:
     made = kept("bm25", "bm25(b=0.0)", done=7)
     at = open_page("evaluate", exp=made.id)
