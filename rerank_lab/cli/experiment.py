@@ -22,10 +22,12 @@ from rerank_lab.decision.gates import parse_gates
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services import experiment_runs as runs
+from rerank_lab.services.changes import changes_since
 from rerank_lab.services.experiment_files import ExperimentFile, read_experiment_file
 from rerank_lab.services.experiment_runs import ExperimentRun
 from rerank_lab.services.experiments import AcrossRequest, ExperimentFilter, compare, listed
 from rerank_lab.views.across import across_view
+from rerank_lab.views.changes import changes_sentences
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.gates import drift_lines, gate_verdict, junit_xml, summary_markdown
 
@@ -134,10 +136,14 @@ def _list(arguments: argparse.Namespace, output: Output) -> int:
 def _show(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
     done = runs.load_run(named_experiment(arguments.experiment, engine), engine)
+    corpus = runs.corpus_now(done.evaluation, engine.home)
+    changes = changes_sentences(changes_since(done.evaluation.design, corpus, engine))
     if output.as_json:
-        output.json(done.to_json())
+        output.json(done.to_json() | {"changes": list(changes)})
         return 0
     _print(done, argparse.Namespace(allow_undecided=False), output)
+    for line in changes:
+        output.line(f"since then: {line}")
     return 0
 
 

@@ -57,7 +57,7 @@ class RunSnapshot:
         corpus_hash: Of the documents.
         queries: id -> text.
         qrels: The judgments that counted.
-        versions: Of the packages that answers depend on, by name.
+        versions: Of the packages that were in use, by name.
         pipelines: By the name that the file gives them.
     """
 
@@ -171,7 +171,7 @@ class Drift:
         queries_added: Ids, as `queries_removed`; a query with another text is in both.
         queries_removed: Ids.
         judgments: How many judgments are new, gone or changed.
-        versions: By package, the version before and now, "" for none.
+        versions: By package that both runs had in use, the version before and now.
         pipelines: Those that both runs have.
         added: Names of pipelines that are new.
         removed: Names of pipelines that are gone.
@@ -210,9 +210,9 @@ def drift(before: RunSnapshot, now: RunSnapshot) -> Drift:
     """What changed from one run to the next."""
     old, new = set(before.queries.items()), set(now.queries.items())
     versions = {
-        name: (before.versions.get(name, ""), now.versions.get(name, ""))
-        for name in sorted({*before.versions, *now.versions})
-        if before.versions.get(name) != now.versions.get(name)
+        name: (before.versions[name], now.versions[name])
+        for name in sorted(before.versions.keys() & now.versions.keys())
+        if before.versions[name] != now.versions[name]
     }
     return Drift(
         before.created_at,

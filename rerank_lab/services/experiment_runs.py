@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import importlib.metadata
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from rerank_lab.decision.gate_checks import CheckedGate, GateEvidence, GateResul
 from rerank_lab.decision.gates import Gate, ThresholdGate
 from rerank_lab.decision.latency import pipeline_latency
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment, score
+from rerank_lab.evaluation.experiments.environment import libraries_in_use
 from rerank_lab.evaluation.statistics import Settings
 from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.pipeline.engine import Engine
@@ -36,14 +36,10 @@ from rerank_lab.services.experiment_files import (
     read_experiment_file,
 )
 from rerank_lab.services.load import load_studies
-from rerank_lab.services.qrels import JudgmentSource, with_judgments
+from rerank_lab.services.qrels import JudgmentSource, source_of, with_judgments
 
 FILE_STUDY = "file"
 """The kind of study that keeps what an experiment file says of its experiment."""
-_PACKAGES = (
-    "rerank-lab", "ir-measures", "numpy", "onnxruntime", "PyStemmer", "sentence-transformers",
-    "tokenizers", "torch", "transformers",
-)  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -129,7 +125,7 @@ def run(
     now = snapshot(
         evaluation,
         terms.names,
-        _versions(),
+        libraries_in_use(),
         datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     if any(outcome.answered for outcome in evaluation.outcomes):
@@ -221,14 +217,23 @@ def terms_of(evaluation: Evaluation, home: Path | None = None) -> ExperimentTerm
 
 def corpus_of(evaluation: Evaluation, home: Path) -> Corpus | None:
     """The documents of an evaluation where they can be had as they were, else None."""
+    corpus = corpus_now(evaluation, home)
+    if corpus is not None and corpus.content_hash == evaluation.design.corpus_hash:
+        return corpus
+    return None
+
+
+def corpus_now(evaluation: Evaluation, home: Path) -> Corpus | None:
+    """What the file of an experiment, or the name of its corpus, leads to now; None for nothing.
+
+    With the judgments that count as they counted then.
+    """
     terms = terms_of(evaluation, home)
     with suppress(LabError):
         if terms.path:
-            corpus = opened(read_experiment_file(terms.path))
-        else:
-            corpus = load_corpus(evaluation.design.corpus)
-        if corpus.content_hash == evaluation.design.corpus_hash:
-            return corpus
+            return opened(read_experiment_file(terms.path))
+        source = source_of(evaluation.design.basis)
+        return with_judgments(load_corpus(evaluation.design.corpus), source)
     return None
 
 
@@ -272,13 +277,3 @@ def _with_measures(evaluation: Evaluation, measures: tuple[str, ...]) -> Evaluat
     if wanted == evaluation.design.measures:
         return evaluation
     return score(replace(evaluation.design, measures=wanted), evaluation.cells.values())
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -43,9 +43,7 @@ def drift_lines(drift: Drift | None) -> tuple[str, ...]:
     if drift is None:
         return ("There is no earlier run of this file to compare with.",)
     since = f"the run of {drift.since}"
-    versions = [
-        f"{name} {old or 'none'} → {new or 'none'}" for name, (old, new) in drift.versions.items()
-    ]
+    versions = [f"{name} {old} → {new}" for name, (old, new) in drift.versions.items()]
     of_packages = (f"Packages changed: {', '.join(versions)}.",) if versions else ()
     if not drift.any:
         return (f"Nothing moved since {since}.", *of_packages)

@@ -192,6 +192,8 @@ def test_resume_goes_on_unless_what_it_stands_on_has_changed(
     (folder / "corpus.jsonl").write_text('{"_id": "long", "title": "", "text": "Other."}\n')
     error = fail_json(capsys, "experiment", "resume", experiment_id)
     assert "has changed since" in error["message"]
+    changes = run_json(capsys, "experiment", "show", experiment_id)["changes"]
+    assert "my corpus holds other documents now." in changes
 
 
 def test_a_mistake_is_exit_code_2(
