@@ -40,11 +40,11 @@ def draw(evaluation: Evaluation, _: Screen) -> None:
     spec = _pipeline(evaluation.id, specs, labels)
     jobs = load.jobs_of(evaluation.id, session())
     job = running(jobs)
+    _choices(evaluation, spec, busy=job is not None)
     if job is not None:
         watch(job)
         st.caption("You may leave. What else runs on this machine meanwhile makes it slower.")
     else:
-        _choices(evaluation, spec)
         last = next(reversed(jobs), None)
         if last is not None and last.state is JobState.FAILED and last.error is not None:
             parts.error_card(last.error, key="load_job")
@@ -73,47 +73,17 @@ def _pipeline(experiment_id: str, specs: Sequence[str], labels: dict[str, str]) 
     return str(spec)
 
 
-def _choices(evaluation: Evaluation, spec: str) -> None:
+def _choices(evaluation: Evaluation, spec: str, *, busy: bool) -> None:
+    """What to measure; stays in place, with what was chosen, while that is at work."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="load_choices"):
-        rate = st.number_input(
-            "Queries a second", 0.01, 1000.0, DEFAULT_PLAN.rate, key="load_rate", width=140
-        )
-        workers = st.number_input(
-            "Workers", 1, 64, 1, key="load_workers", width=110, help="Queries answered at once."
-        )
-        seconds = st.number_input(
-            "Seconds a rate", 1.0, 600.0, DEFAULT_PLAN.seconds, key="load_seconds", width=130
-        )
-        bound = st.number_input(
-            "p95 within, ms",
-            1,
-            600_000,
-            value=None,
-            key="load_bound",
-            width=140,
-            placeholder="no bound",
-            help="With a bound, up to six more rates are tried for the largest that keeps it.",
-        )
-        arrivals = st.selectbox(
-            "Arrivals",
-            ARRIVALS,
-            format_func=lambda kind: "at random" if kind == "poisson" else "regular",
-            key="load_arrivals",
-            width=130,
-        )
-        by_core = st.toggle("By core", key="load_by_core", help="Throughput on 1, 2, 4 threads.")
+        plan = _plan_boxes()
         pressed = st.button(
-            "Measure", type="primary", key="load_start", icon=":material/play_arrow:"
+            "Measure",
+            type="primary",
+            key="load_start",
+            icon=":material/play_arrow:",
+            disabled=busy,
         )
-    plan = replace(
-        DEFAULT_PLAN,
-        rate=float(rate),
-        workers=int(workers),
-        seconds=float(seconds),
-        bound=None if bound is None else bound / 1000,
-        arrivals=arrivals,
-        by_core=by_core,
-    )
     if calls_out(Pipeline(spec).spec):
         rates = 1 if plan.bound is None else 1 + plan.tries
         queries = round(plan.rate * plan.seconds)
@@ -123,6 +93,45 @@ def _choices(evaluation: Evaluation, spec: str) -> None:
         )
     if pressed:
         _start(evaluation, spec, plan)
+
+
+def _plan_boxes() -> LoadPlan:
+    rate = st.number_input(
+        "Queries a second", 0.01, 1000.0, DEFAULT_PLAN.rate, key="load_rate", width=140
+    )
+    workers = st.number_input(
+        "Workers", 1, 64, 1, key="load_workers", width=110, help="Queries answered at once."
+    )
+    seconds = st.number_input(
+        "Seconds a rate", 1.0, 600.0, DEFAULT_PLAN.seconds, key="load_seconds", width=130
+    )
+    bound = st.number_input(
+        "p95 within, ms",
+        1,
+        600_000,
+        value=None,
+        key="load_bound",
+        width=140,
+        placeholder="no bound",
+        help="With a bound, up to six more rates are tried for the largest that keeps it.",
+    )
+    arrivals = st.selectbox(
+        "Arrivals",
+        ARRIVALS,
+        format_func=lambda kind: "at random" if kind == "poisson" else "regular",
+        key="load_arrivals",
+        width=130,
+    )
+    by_core = st.toggle("By core", key="load_by_core", help="Throughput on 1, 2, 4 threads.")
+    return replace(
+        DEFAULT_PLAN,
+        rate=float(rate),
+        workers=int(workers),
+        seconds=float(seconds),
+        bound=None if bound is None else bound / 1000,
+        arrivals=arrivals,
+        by_core=by_core,
+    )
 
 
 def _start(evaluation: Evaluation, spec: str, plan: LoadPlan) -> None:
