@@ -55,7 +55,7 @@ class ReportContext:
 
     def lettered(self, spec: str) -> Words:
         """`b  bm25 >> l12`: the letter of a pipeline and its name."""
-        return (Verbatim(letter(self.places[spec])), " ", self.name(spec))
+        return (Verbatim(letter(self.places[spec])), "\u00a0", self.name(spec))
 
     def sentence(self, text: str, numbers: list[ReportNumber], *more: str) -> tuple[Inline, ...]:
         """A sentence with its numbers marked; names of pipelines and measures are no numbers."""
