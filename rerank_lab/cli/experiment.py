@@ -302,7 +302,8 @@ def _print(done: ExperimentRun, arguments: argparse.Namespace, output: Output) -
 
 def _print_gates(done: ExperimentRun, arguments: argparse.Namespace, output: Output) -> None:
     for one in done.gates:
-        output.line(f"{one.result.value}: {one.name}: {one.gate.line}")
+        about = "" if one.gate.pipeline else f"{one.name}: "
+        output.line(f"{one.result.value}: {about}{one.gate.line}")
         output.line(f"    {one.sentence}")
     output.line(gate_verdict(done.gates, allow_undecided=arguments.allow_undecided))
 
