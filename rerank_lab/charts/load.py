@@ -34,7 +34,7 @@ def rate_chart(study: LoadStudy, theme: Theme) -> Any:
                 marker={"size": 7},
                 error_y=_whiskers(steps, colour) if name == "p95" else None,
                 customdata=[percentile_words(getattr(step, name)) for step in steps],
-                hovertemplate=f"{name} at %{{x:.3g}} a second: %{{customdata}}<extra></extra>",
+                hovertemplate=f"{name} at %{{x:,.3~r}} a second: %{{customdata}}<extra></extra>",
             )
         )
     if study.bound is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rerank_lab.decision.cost import PipelineCost, ProviderCost, break_even
-from rerank_lab.views.formatting import counted
+from rerank_lab.views.formatting import counted, figures
 from rerank_lab.views.hosted import money
 
 Labels = Mapping[str, str]
@@ -63,7 +63,7 @@ def _capacity(cost: PipelineCost) -> str:
         return "–"
     if cost.capacity.queries_per_s is None:
         return ABSENT
-    return f"{cost.capacity.queries_per_s:,.3g} ({_SOURCES[cost.capacity.source]})"
+    return f"{figures(cost.capacity.queries_per_s)} ({_SOURCES[cost.capacity.source]})"
 
 
 def unknown_lines(costs: Sequence[PipelineCost], labels: Labels) -> list[str]:
@@ -91,9 +91,9 @@ def provider_lines(costs: Sequence[PipelineCost], labels: Labels) -> list[str]:
 
 
 def _provider_words(one: ProviderCost) -> str:
-    calls = f"{one.calls:,.3g} call{'' if one.calls == 1 else 's'}"
+    calls = f"{figures(one.calls)} call{'' if one.calls == 1 else 's'}"
     unit = one.unit.removesuffix("s") if one.units == 1 else one.unit
-    words = f"{one.model}, about {calls} and {one.units:,.4g} {unit} a query"
+    words = f"{one.model}, about {calls} and {figures(one.units, 4)} {unit} a query"
     if one.usd is None:
         return f"{words}, price unknown"
     source = {

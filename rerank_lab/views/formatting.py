@@ -12,6 +12,11 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def figures(value: float, digits: int = 3) -> str:
+    """So many figures that count, and never a power of ten: `0.25`, `8.5`, `622`, `1,440`."""
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
 def size_words(documents: int, passages: int) -> str:
     """`41 documents`, or `41 documents (137 passages)` where passages are searched."""
     words = counted(documents, "document")

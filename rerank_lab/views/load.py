@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rerank_lab.evaluation.load.search import keeps
 from rerank_lab.evaluation.load.study import LoadStep, LoadStudy, Machine, Percentile
-from rerank_lab.views.formatting import counted
+from rerank_lab.views.formatting import counted, figures
 from rerank_lab.views.labels import seconds
 
 ABSENT = "–"
@@ -14,7 +14,7 @@ ABSENT = "–"
 
 def rate_words(rate: float) -> str:
     """`5 queries a second`, `1 query a second`, `0.25 queries a second`."""
-    return f"{rate:,.3g} {'query' if rate == 1 else 'queries'} a second"
+    return f"{figures(rate)} {'query' if rate == 1 else 'queries'} a second"
 
 
 def percentile_words(one: Percentile | None) -> str:
@@ -57,7 +57,7 @@ def _largest_sentence(study: LoadStudy) -> str:
         return f"p95 stays within {bound} up to {rate_words(study.sustained)}, the most tried."
     return (
         f"p95 stays within {bound} up to {rate_words(study.sustained)}; at "
-        f"{study.broken:,.3g} it no longer does."
+        f"{figures(study.broken)} it no longer does."
     )
 
 
@@ -82,7 +82,7 @@ def step_rows(study: LoadStudy) -> list[tuple[str, ...]]:
 def _step_row(step: LoadStep, bound: float | None) -> tuple[str, ...]:
     within = ABSENT if bound is None else "yes" if keeps(step, bound) else "no"
     return (
-        f"{step.rate:,.3g}",
+        figures(step.rate),
         percentile_words(step.p50),
         percentile_words(step.p95),
         percentile_words(step.p99),

@@ -7,11 +7,13 @@ from dataclasses import replace
 from rerank_lab.charts.figures import DARK
 from rerank_lab.charts.load import rate_chart, spread_chart
 from rerank_lab.evaluation.load.study import ColdStart, LoadStep, LoadStudy, Machine, Percentile
+from rerank_lab.views.formatting import figures
 from rerank_lab.views.load import (
     HEADINGS,
     load_notes,
     load_sentence,
     machine_line,
+    rate_words,
     start_line,
     step_rows,
 )
@@ -45,6 +47,12 @@ def test_the_sentence_gives_latency_at_the_rate_and_the_largest_load() -> None:
     drowned = replace(STUDY, steps=(step(5.0, 0.9, unfinished=40),), sustained=None)
     assert "does not keep up" in load_sentence(drowned)
     assert step_rows(drowned)[0][2] == "more than 0.90 s"
+
+
+def test_no_rate_is_written_as_a_power_of_ten() -> None:
+    assert rate_words(1440.0) == "1,440 queries a second"
+    assert rate_words(0.25) == "0.25 queries a second"
+    assert figures(12_345.6, 4) == "12,346"
 
 
 def test_rows_say_for_each_rate_whether_it_keeps_the_bound() -> None:

@@ -232,7 +232,8 @@ class _Meter:
         def checkpoint() -> None:
             self.ctx.checkpoint()
             past = min(seconds, time.perf_counter() - begin)
-            self.ctx.report(f"{rate:.3g} queries a second", int(past), round(seconds))
+            figure = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+            self.ctx.report(f"{figure} queries a second", int(past), round(seconds))
 
         calls = drive(
             self._noted,

@@ -13,6 +13,7 @@ from rerank_lab.decision.report.document import (
     Words,
 )
 from rerank_lab.views.cost import break_even_lines, cost_sentence, provider_lines, unknown_lines
+from rerank_lab.views.formatting import figures
 from rerank_lab.views.hosted import money
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import ABSENT, count, number
@@ -55,7 +56,7 @@ def _row(context: ReportContext, one: PipelineCost) -> tuple[Words, ...]:
         _usd(one.usd_per_thousand, *of, "usd_per_thousand"),
         _usd(one.usd_per_month, *of, "usd_per_month"),
         ABSENT if one.machines is None else (count(one.machines, *of, "machines"),),
-        ABSENT if capacity is None else (number(f"{capacity:,.3g}", capacity, *of, "capacity"),),
+        ABSENT if capacity is None else (number(figures(capacity), capacity, *of, "capacity"),),
         (Verbatim(one.as_of),) if one.as_of else ABSENT,
     )
 

@@ -27,6 +27,7 @@ from rerank_lab.evaluation.robustness.study import STUDY_KIND, RobustnessStudy
 from rerank_lab.evaluation.studies import Study
 from rerank_lab.evaluation.tuning.study import SEARCH_KIND, SearchStudy
 from rerank_lab.views.depth import depth_view
+from rerank_lab.views.formatting import figures
 from rerank_lab.views.grid import ALONE, grid_view
 from rerank_lab.views.labels import seconds
 from rerank_lab.views.load import load_sentence
@@ -162,7 +163,7 @@ def _load_row(
 ) -> tuple[Words, ...]:
     of = _source(study)
     name: Words = (Verbatim(context.names.get(spec, spec)),)
-    rate: Words = (number(f"{value.rate:,.3g}", value.rate, *of, "rate"),)
+    rate: Words = (number(figures(value.rate), value.rate, *of, "rate"),)
     workers: Words = (count(value.workers, *of, "workers"),)
     step = value.at_rate
     if step is None:
