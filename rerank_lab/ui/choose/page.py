@@ -211,8 +211,8 @@ def _front(decision: PipelineDecision, colours: Mapping[str, int]) -> None:
         st.caption(f":material/info: No {what} is known of {parts.literal(names)}.")
     if chart.points:
         st.caption(
-            "Bars are 95 % intervals. Grey: another one is shown to be as good, faster and no "
-            "dearer. Hollow: it does not meet your limits."
+            "Bars are 95 % intervals. Grey: another one is shown to be as good and faster, and is "
+            "not known to be dearer. Hollow: it does not meet your limits."
         )
 
 
