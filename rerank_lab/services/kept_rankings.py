@@ -88,9 +88,12 @@ class KeptRankings:
         self, name: str, options: tuple[str, ...], work: Callable[[Context], R_co]
     ) -> Job[R_co]:
         key: JobKey[R_co] = KeptRankingsKey(name, self.stamp, options)
+        # A job that is done stays for its result; it must not hold all rankings with it.
+        once = [work]
         return self.session.jobs.submit(
             key,
-            work,
+            lambda ctx: once.pop()(ctx),
+            lane="light",
             name=name,
             waiter=self.session.waiter,
         )

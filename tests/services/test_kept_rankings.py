@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import time
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,3 +75,17 @@ def test_a_query_set_gives_its_tags_and_frequencies_to_the_corpus_own_queries(
     (asked,) = with_query_set(replace(CORPUS, queries=(own,)), "log", store).queries
     assert dict(asked.meta) == {"kind": "short", "tags": ["head"], "frequency": 7}
     assert asked.excluded == {"x"}
+
+
+def test_a_job_that_is_done_holds_its_answer_and_not_all_rankings(tmp_path: Path) -> None:
+    evaluation = replace(DONE)
+    alive = weakref.ref(evaluation)
+    session = Session(Engine(tmp_path), JobTable(), "me")
+    job = KeptRankings(evaluation, "stamp", session).sensitivity("RR@10", ())
+    assert job.wait(30) is not None
+    del evaluation
+    end = time.monotonic() + 5
+    while alive() is not None and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.05)
+    assert alive() is None
