@@ -14,7 +14,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 def figures(value: float, digits: int = 3) -> str:
     """So many figures that count, and never a power of ten: `0.25`, `8.5`, `622`, `1,440`."""
-    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def size_words(documents: int, passages: int) -> str:

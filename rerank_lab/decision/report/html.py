@@ -66,6 +66,10 @@ def _block(block: Block) -> str:
             return f'<pre class="verbatim"><code>{escaped(code)}</code></pre>\n'
 
 
+_MANY_COLUMNS = 9
+"""From so many on, the numbers of a table may break so that it fits on the page."""
+
+
 def _table(table: ReportTable) -> str:
     heads = "".join(
         f'<th scope="col"{_side(number)}>{_words(heading)}</th>'
@@ -77,8 +81,9 @@ def _table(table: ReportTable) -> str:
         for place, row in enumerate(table.rows)
     )
     caption = f"<caption>{escaped(table.caption)}</caption>" if table.caption else ""
+    wide = ' class="wide"' if len(table.headings) >= _MANY_COLUMNS else ""
     return (
-        f'<div class="strip" tabindex="0"><table>{caption}<thead><tr>{heads}</tr></thead>\n'
+        f'<div class="strip" tabindex="0"><table{wide}>{caption}<thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></div>\n"
     )
 

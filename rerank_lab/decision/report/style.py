@@ -29,6 +29,8 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
 th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
 td.n, data { white-space: nowrap; }
+table.wide { font-size: .8rem; }
+table.wide td.n { white-space: normal; }
 tr.faded td { color: var(--muted); }
 sup { font-size: .7em; line-height: 0; color: var(--muted); }
 code, pre { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace;
