@@ -43,7 +43,8 @@ def test_wins_and_losses_come_with_the_documents_that_moved() -> None:
 
 
 def test_the_heat_map_has_a_row_a_query_and_stays_small_for_a_thousand() -> None:
-    done = evaluation({"bm25": [1, None] * 500, "dense": [4, 2] * 500})
+    places = {"bm25": [1, None] * 500, "dense": [4, 2] * 500}
+    done = evaluation(places, measures=("RR@10",))
     heat = query_heat(done, "RR@10", "bm25")
     assert (len(heat.queries), heat.values[0], heat.values[-1]) == (1000, (1.0, 0.25), (None, 0.5))
     figure = charts.query_heat_chart(heat, LIGHT)
