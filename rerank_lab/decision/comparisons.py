@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
 
@@ -14,6 +15,7 @@ from rerank_lab.evaluation.margins import Claim, Verdict, margin_test
 from rerank_lab.evaluation.statistics import (
     Paired,
     Values,
+    bootstrap_interval,
     differences,
     holm,
     paired,
@@ -44,11 +46,15 @@ class Comparisons:
         measure: Its name.
         values: By pipeline and query.
         pairs: (a, b) -> b against a, both ways round.
+        log_seconds: By pipeline and query, the logarithm of the seconds that were measured.
+        memo: What was worked out when it was first asked for; no requirement changes it.
     """
 
     measure: str
     values: Mapping[str, Values]
     pairs: Mapping[tuple[str, str], Paired]
+    log_seconds: Mapping[str, Values]
+    memo: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
 
     def against(self, a: str, b: str, margin: float) -> ComparedPair:
         """`b` against `a`. Raises KeyError for a pipeline that answered none of the queries."""
@@ -75,8 +81,20 @@ class Comparisons:
         low = self.pairs[a, b].low
         if low is None or low <= -margin:
             return False  # as the test below would find, without resampling
-        test = margin_test(self.values[a], self.values[b], Claim.NOT_WORSE, margin, (a, b))
-        return test.verdict is Verdict.SHOWN
+        key = (a, b, margin)
+        if key not in self.memo:
+            test = margin_test(self.values[a], self.values[b], Claim.NOT_WORSE, margin, (a, b))
+            self.memo[key] = test.verdict is Verdict.SHOWN
+        return bool(self.memo[key])
+
+    def faster(self, a: str, b: str) -> bool:
+        """Whether `a` is shown to take less time than `b` for the queries both were timed on."""
+        key = ("faster", a, b)
+        if key not in self.memo:
+            ratios = differences(self.log_seconds[b], self.log_seconds[a])
+            high = bootstrap_interval(np.array(list(ratios.values()), dtype=np.float64))[1]
+            self.memo[key] = high is not None and high < 0
+        return bool(self.memo[key])
 
     def queries_needed(self, a: str, b: str) -> int | None:
         """How many queries like these would tell the observed difference from chance.
@@ -100,7 +118,15 @@ def all_pairs(evaluation: Evaluation, measure: str) -> Comparisons:
     pairs = {
         (each.a, each.b): each for one in corrected for each in (one, _the_other_way_round(one))
     }
-    return Comparisons(measure, values, pairs)
+    return Comparisons(measure, values, pairs, _log_seconds(evaluation))
+
+
+def _log_seconds(evaluation: Evaluation) -> dict[str, Values]:
+    by_pipeline: dict[str, dict[str, float]] = {spec: {} for spec in evaluation.design.pipelines}
+    for (query_id, spec), cell in evaluation.cells.items():
+        if cell.seconds:
+            by_pipeline[spec][query_id] = math.log(cell.seconds)
+    return dict(by_pipeline)
 
 
 def _the_other_way_round(one: Paired) -> Paired:

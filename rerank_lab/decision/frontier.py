@@ -13,19 +13,13 @@ What is not shown does not dominate: pipelines that cannot be told apart all sta
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-
-import numpy as np
 
 from rerank_lab.decision.comparisons import Comparisons
 from rerank_lab.decision.facts import PipelineFacts
-from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.statistics import bootstrap_interval, differences
 
 
 def dominated(
-    evaluation: Evaluation,
     facts: Mapping[str, PipelineFacts],
     comparisons: Comparisons,
     margin: float,
@@ -33,8 +27,7 @@ def dominated(
     """By pipeline, those that dominate it, by the rule of this module; () for the front.
 
     Args:
-        evaluation: Whose answers were timed.
-        facts: Of its pipelines, by spec.
+        facts: Of the pipelines of an evaluation, by spec.
         comparisons: Of the same evaluation.
         margin: A difference of the measure up to this does not matter.
     """
@@ -45,7 +38,7 @@ def dominated(
             if (b, a) in comparisons.pairs
             and not_slower(facts[a], facts[b])
             and not_dearer(facts[a], facts[b])
-            and _shown_faster(evaluation, a, b)
+            and comparisons.faster(a, b)
             and comparisons.not_worse(a, b, margin)
         )
         for b in facts
@@ -66,18 +59,3 @@ def not_dearer(a: PipelineFacts, b: PipelineFacts) -> bool:
     if a.price.value is None or b.price.value is None:
         return a.price.value is None and b.price.value is None
     return a.price.value <= b.price.value
-
-
-def _shown_faster(evaluation: Evaluation, a: str, b: str) -> bool:
-    """Whether `a` takes less time than `b` for the queries that both were timed on."""
-    log_ratios = differences(_log_seconds(evaluation, b), _log_seconds(evaluation, a))
-    high = bootstrap_interval(np.array(list(log_ratios.values()), dtype=np.float64))[1]
-    return high is not None and high < 0
-
-
-def _log_seconds(evaluation: Evaluation, spec: str) -> dict[str, float]:
-    return {
-        query_id: math.log(cell.seconds)
-        for (query_id, pipeline), cell in evaluation.cells.items()
-        if pipeline == spec and cell.seconds
-    }

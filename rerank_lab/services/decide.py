@@ -62,7 +62,7 @@ def decide(
     """
     comparisons = comparisons or compared(evaluation, required.measure)
     facts = _facts(evaluation, engine, comparisons.measure, required, corpus)
-    dominating = dominated(evaluation, facts, comparisons, required.margin)
+    dominating = dominated(facts, comparisons, required.margin)
     contenders = tuple(
         Contender(one, unmet(one, required), dominating[spec]) for spec, one in facts.items()
     )

@@ -16,7 +16,7 @@ from rerank_lab.decision.wording import headline, reasons
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import keep
-from rerank_lab.services.decide import decide, kept_terms
+from rerank_lab.services.decide import compared, decide, kept_terms
 from tests.decision.timed import timed
 
 BM25, L12, SLOW = "bm25", "bm25 >> ms-marco-minilm-l12", "bm25 >> bge-reranker-v2-m3"
@@ -195,3 +195,18 @@ def test_prices_typed_before_are_begun_with(engine: Engine) -> None:
     terms = CostTerms(5000, peak=2.0, usd_per_hour=0.5)
     keep(CostStudy(terms, ()), CLEAR.id, engine.home)
     assert kept_terms(CLEAR.id, engine) == terms
+
+
+def test_another_limit_resamples_nothing_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparisons = compared(CLEAR)
+    before = decide(CLEAR, engine, comparisons=comparisons)
+
+    def again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("rerank_lab.decision.comparisons.bootstrap_interval", again)
+    monkeypatch.setattr("rerank_lab.decision.comparisons.margin_test", again)
+    after = decide(CLEAR, engine, Requirements(memory=10**9), comparisons=comparisons)
+    assert after.comparisons == before.comparisons
