@@ -30,6 +30,7 @@ def depth_chart(
                     y=list(values),
                     mode="lines",
                     line={"color": theme.still, "dash": dash, "width": 1.5},
+                    showlegend=False,
                     hovertemplate=f"{what} of the candidates %{{y:.3f}}<extra></extra>",
                 )
             )
@@ -131,6 +132,7 @@ def _knee(go: Any, curve: DepthCurve, name: str, colour: str, theme: Theme) -> A
             "color": theme.background,
             "line": {"color": colour, "width": 3},
         },
+        showlegend=False,
         hovertemplate=f"{name}<br>knee: %{{x}} candidates, %{{y:.3f}}<extra></extra>",
     )
 
@@ -140,7 +142,7 @@ def _axes(figure: Any, study: DepthStudy, theme: Theme, up: str) -> None:
     figure.update_layout(
         height=_HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": -0.22, "x": 0, "font": {"color": theme.text}},
+        legend={"orientation": "h", "y": -0.3, "x": 0, "font": {"color": theme.text}},
         showlegend=any(trace.showlegend for trace in figure.data),
     )
     figure.update_xaxes(

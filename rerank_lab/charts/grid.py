@@ -38,7 +38,7 @@ def grid_chart(view: GridView, of: Literal["value", "p95"], theme: Theme) -> Any
     for row, cells in enumerate(view.cells):
         for column, cell in enumerate(cells):
             value = _value(cell, of)
-            strong = value is not None and high > low and (value - low) / (high - low) > 0.55
+            strong = value is not None and high > low and (value - low) / (high - low) > 0.75
             figure.add_annotation(
                 x=column,
                 y=row,

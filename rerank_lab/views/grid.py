@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rerank_lab.evaluation.grid.study import GridPair, GridStudy
+from rerank_lab.views.evaluate import pipeline_labels
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import fraction, seconds
 from rerank_lab.views.results_table import p_words, signed
@@ -44,9 +45,10 @@ class GridView:
     problems: tuple[str, ...]
 
 
-def grid_view(study: GridStudy, names: Mapping[str, str] | None = None) -> GridView:
-    """The grid in words. `names` are short names of first stages and rerankers, by their text."""
-    named = {text: text for text in (*study.first_stages, *study.rerankers)} | dict(names or {})
+def grid_view(study: GridStudy) -> GridView:
+    """The grid in words. First stages are named without the depth that all of them share."""
+    named = {text: text for text in study.rerankers}
+    named |= pipeline_labels(study.first_stages)[0]
     columns = ("", *study.rerankers)
     answers = [_best(study, named), *(_of_first(study, one, named) for one in study.first_stages)]
     return GridView(
@@ -57,7 +59,7 @@ def grid_view(study: GridStudy, names: Mapping[str, str] | None = None) -> GridV
             tuple(_cell(study, first, reranker) for reranker in columns)
             for first in study.first_stages
         ),
-        _notes(study),
+        _notes(study, named),
         tuple(f"{spec}: {reason}" for spec, reason in study.problems.items()),
     )
 
@@ -137,8 +139,8 @@ def _cell(study: GridStudy, first: str, reranker: str) -> GridCell:
     )
 
 
-def _notes(study: GridStudy) -> tuple[str, ...]:
-    ceilings = "; ".join(_ceiling(study, first) for first in study.first_stages)
+def _notes(study: GridStudy, named: Mapping[str, str]) -> tuple[str, ...]:
+    ceilings = "; ".join(_ceiling(study, first, named[first]) for first in study.first_stages)
     return (
         f"Over {counted(study.queries, 'judged query', 'judged queries')} that every pair "
         "answered. ↑ and ↓: shown to be better or worse than the first stage alone "
@@ -147,12 +149,12 @@ def _notes(study: GridStudy) -> tuple[str, ...]:
     )
 
 
-def _ceiling(study: GridStudy, first: str) -> str:
+def _ceiling(study: GridStudy, first: str, name: str) -> str:
     ceiling = study.ceiling(first)
     if ceiling is None:
-        return f"{first} answered nothing"
+        return f"{name} answered nothing"
     return (
-        f"{first} finds {ceiling.recall:.0%} of the relevant documents, in best order "
+        f"{name} finds {ceiling.recall:.0%} of the relevant documents, in best order "
         f"{fraction(ceiling.oracle)}"
     )
 

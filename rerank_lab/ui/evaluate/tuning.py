@@ -86,7 +86,7 @@ def _button(
     train, held_out = design.split()
     st.caption(
         f"{len(design.candidates()):,} settings on {len(train)} train queries; the best one is "
-        f"reported on {len(held_out)} others. What a command line can vary: `rerank-lab tune`."
+        f"reported on {len(held_out)} others. For other options and values: `rerank-lab tune`."
     )
 
 
