@@ -124,13 +124,15 @@ class LabDatabase:
 
         with self._errors(), self.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            first = bool(connection.scalar(select(func.pg_try_advisory_lock(_number(name)))))
+            # Not the number of `writing`: who has the turn writes under this name as well.
+            number = _number(f"turn {name}")
+            first = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
             try:
                 yield first
             finally:
                 with suppress(DBAPIError):  # a connection that is lost holds nothing
                     if first:
-                        connection.execute(select(func.pg_advisory_unlock(_number(name))))
+                        connection.execute(select(func.pg_advisory_unlock(number)))
 
     def close(self) -> None:
         """Close the connections that nobody uses; the next use opens new ones."""

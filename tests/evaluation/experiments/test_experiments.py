@@ -182,6 +182,20 @@ def test_a_second_run_does_no_work_and_gives_the_same(plugin: Calls) -> None:
     assert opened.run(B) == first.run(B)
 
 
+@pytest.mark.usefixtures("lab_database")
+def test_an_experiment_runs_in_either_database_and_goes_on(plugin: Calls) -> None:
+    planned, stopped = plan(corpus(), [A, B]), Engine()
+
+    def stop(_: Cell) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(planned, engine=stopped, on_cell=stop)
+    assert len(load_experiment(planned.id).cells) == 1
+    assert run(planned, engine=Engine()).finished
+    assert len(ExperimentRecord(planned.id).environments()) == 1
+
+
 def test_without_a_cache_everything_is_measured_again(plugin: Calls) -> None:
     evaluate(corpus(), [A])
     plugin.clear()

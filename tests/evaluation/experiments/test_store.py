@@ -184,6 +184,7 @@ def test_one_process_at_a_time_has_the_turn() -> None:
             assert (first, second) == (True, False)
         with ExperimentRecord("f" * 16).turn() as of_another:
             assert of_another
+        kept()  # who has the turn writes
     with ExperimentRecord(DESIGN.id).turn() as again:
         assert again
 
