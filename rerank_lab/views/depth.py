@@ -80,8 +80,9 @@ def _sentence(study: DepthStudy, curve: DepthCurve, label: str) -> str:
     if drowning is not None:
         return f"{said}. More make it worse: {_drop(drowning, deepest)}."
     if knee.depth == deepest.depth:
-        return f"{label}: quality still grows at {knee.depth:,} candidates, the most tried " + (
-            f"({study.measure} {fraction(knee.value)})."
+        return (
+            f"{label}: {knee.depth:,} candidates, the most tried, rank best "
+            f"({study.measure} {fraction(knee.value)}); more may help."
         )
     return f"{said}. No loss from more of them is shown."
 
