@@ -80,9 +80,10 @@ def _sentence(study: DepthStudy, curve: DepthCurve, label: str) -> str:
     if drowning is not None:
         return f"{said}. More make it worse: {_drop(drowning, deepest)}."
     if knee.depth == deepest.depth:
+        more = "; more may help" if knee.candidates >= knee.depth else ""
         return (
             f"{label}: {knee.depth:,} candidates, the most tried, rank best "
-            f"({study.measure} {fraction(knee.value)}); more may help."
+            f"({study.measure} {fraction(knee.value)}){more}."
         )
     return f"{said}. No loss from more of them is shown."
 

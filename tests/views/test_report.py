@@ -177,7 +177,7 @@ def test_studies_have_their_curve_and_their_table() -> None:
     page = report_file(evidence, "html").decode()
     text = " ".join(Page(page).text.split())
     assert page.count("<polyline") == 4
-    assert "quality still grows at 50 candidates, the most tried (RR@10 0.500)" in text
+    assert "50 candidates, the most tried, rank best (RR@10 0.500)" in text
     assert "identity520.20 s0.31 smore than 2.50 s" in text
     assert "First stagealoneidentity bm250.4000.500" in text
     assert "search: better settings" in text
