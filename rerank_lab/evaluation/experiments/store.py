@@ -7,6 +7,7 @@ earlier versions kept in folders is taken over when it is met first; the folders
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import time
@@ -179,13 +180,14 @@ class ExperimentRecord:
         cells: dict[CellKey, Cell] = {}
         with database.reading() as connection:
             rows = connection.execute(query).all()
-        for place, of_pipeline, change, content in rows:
-            changes = max(changes, change)
-            try:
-                key = design.queries[place].id, design.pipelines[of_pipeline]
-                cells[key] = unpacked_cell(*key, content)
-            except (ValueError, IndexError, LabError) as error:
-                _log.warning("A cell of the experiment %s is run again: %s", self.id, error)
+        with _no_collection():
+            for place, of_pipeline, change, content in rows:
+                changes = max(changes, change)
+                try:
+                    key = design.queries[place].id, design.pipelines[of_pipeline]
+                    cells[key] = unpacked_cell(*key, content)
+                except (ValueError, IndexError, LabError) as error:
+                    _log.warning("A cell of the experiment %s is run again: %s", self.id, error)
         return cells, changes
 
     @contextmanager
@@ -237,6 +239,21 @@ class ExperimentRecord:
                 known = connection.scalar(select(EXPERIMENTS.c.row_id).where(self._mine))
             if known is None:
                 _take_over(database, folder)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection inside: walking through what was just read takes as long as reading.
+
+    Of 8,000 cells with 100 hits each, 800,000 values that live on, it took two fifths of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
