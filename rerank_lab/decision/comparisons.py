@@ -18,7 +18,7 @@ from rerank_lab.evaluation.statistics import (
     bootstrap_interval,
     differences,
     holm,
-    paired,
+    paired_all,
     queries_needed,
 )
 
@@ -112,7 +112,7 @@ def all_pairs(evaluation: Evaluation, measure: str) -> Comparisons:
         for spec in evaluation.design.pipelines
         if (by_query := evaluation.values(spec, measure, common=True))
     }
-    results = [paired(values[a], values[b], (a, b)) for a, b in combinations(values, 2)]
+    results = paired_all([((a, b), values[a], values[b]) for a, b in combinations(values, 2)])
     adjusted = iter(holm([one.p for one in results if one.p is not None]))
     corrected = [one if one.p is None else replace(one, p_holm=next(adjusted)) for one in results]
     pairs = {

@@ -94,7 +94,8 @@ def _corrected(
     extra = 0 if len(deltas) <= EXACT_UP_TO else 1
     total = len(lower) + extra
     alike = int(np.count_nonzero((lower <= tolerance) & (upper >= -tolerance))) + extra
-    least = max(1, math.ceil((1 - settings.level) / family * total) - extra)
+    # 1 - 0.95 is a little over 0.05, which must not count as one more.
+    least = max(1, math.ceil((1 - settings.level) / family * total - 1e-9) - extra)
     low, high = float(np.sort(lower)[least - 1]), float(np.sort(upper)[-least])
     ends = [0.0 if abs(end) <= tolerance else end for end in (low, high)]
     low_end, high_end = (end if math.isfinite(end) else None for end in ends)

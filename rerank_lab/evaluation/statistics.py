@@ -82,23 +82,59 @@ def paired(
     a: Values, b: Values, names: tuple[str, str] = ("a", "b"), settings: Settings = Settings()
 ) -> Paired:
     """Compare two pipelines on the queries they share. Raises InvalidInput when they share none."""
-    comparison = differences(a, b)
-    if not comparison:
-        raise InvalidInput(
-            f"{names[0]} and {names[1]} have no query in common to compare them on.",
-            hint="Let both answer the same queries.",
-        )
-    deltas = np.array(list(comparison.values()), dtype=np.float64)
-    low, high = bootstrap_interval(deltas, settings)
-    p = randomisation_test(deltas, settings)
+    return paired_all([(names, a, b)], settings)[0]
+
+
+def paired_all(
+    comparisons: Sequence[tuple[tuple[str, str], Values, Values]], settings: Settings = Settings()
+) -> list[Paired]:
+    """`paired` for many pairs at once: the same numbers, from samples that are drawn once.
+
+    Args:
+        comparisons: Of each the names, and the values of `a` and of `b`.
+
+    Raises:
+        InvalidInput: A pair shares no query.
+    """
+    columns: list[Floats] = []
+    for names, a, b in comparisons:
+        deltas = np.array(list(differences(a, b).values()), dtype=np.float64)
+        if not len(deltas):
+            raise InvalidInput(
+                f"{names[0]} and {names[1]} have no query in common to compare them on.",
+                hint="Let both answer the same queries.",
+            )
+        columns.append(deltas)
+    results: dict[int, Paired] = {}
+    for length in dict.fromkeys(map(len, columns)):
+        places = [place for place, deltas in enumerate(columns) if len(deltas) == length]
+        together = np.stack([columns[place] for place in places], axis=1)
+        intervals = bootstrap_intervals(together, settings)
+        p_values = randomisation_tests(together, settings)
+        for place, interval, p in zip(places, intervals, p_values, strict=True):
+            names, a, b = comparisons[place]
+            results[place] = _paired(names, (a, b), columns[place], (*interval, p), settings)
+    return [results[place] for place in range(len(columns))]
+
+
+def _paired(
+    names: tuple[str, str],
+    sides: tuple[Values, Values],
+    deltas: Floats,
+    resampled: tuple[float | None, float | None, float | None],
+    settings: Settings,
+) -> Paired:
+    """The comparison of one pair; `resampled` are the ends of its interval, and p."""
+    (a, b), (low, high, p) = sides, resampled
+    common = [query_id for query_id in a if query_id in b]
     wins = int(np.count_nonzero(deltas > settings.tolerance))
     losses = int(np.count_nonzero(deltas < -settings.tolerance))
     return Paired(
         a=names[0],
         b=names[1],
-        queries=len(comparison),
-        mean_a=float(np.mean([a[q] for q in comparison])),
-        mean_b=float(np.mean([b[q] for q in comparison])),
+        queries=len(deltas),
+        mean_a=float(np.mean([a[q] for q in common])),
+        mean_b=float(np.mean([b[q] for q in common])),
         difference=float(deltas.mean()),
         low=low,
         high=high,
@@ -107,7 +143,7 @@ def paired(
         p_t=t_test(deltas),
         wins=wins,
         losses=losses,
-        ties=len(comparison) - wins - losses,
+        ties=len(deltas) - wins - losses,
         detectable=detectable_difference(deltas, settings),
     )
 
@@ -120,11 +156,12 @@ def against(
     Pipelines that share no query with the baseline are left out.
     """
     base = values[baseline]
-    adjusted = [
-        paired(base, comparisons, (baseline, name), settings)
-        for name, comparisons in values.items()
-        if name != baseline and differences(base, comparisons)
+    others = [
+        ((baseline, name), base, of_pipeline)
+        for name, of_pipeline in values.items()
+        if name != baseline and differences(base, of_pipeline)
     ]
+    adjusted = paired_all(others, settings)
     known = [one.p for one in adjusted if one.p is not None]
     corrected = iter(holm(known))
     return [one if one.p is None else replace(one, p_holm=next(corrected)) for one in adjusted]
@@ -173,11 +210,32 @@ def bootstrap_interval(
     (None, None) for fewer than two values. With `weights` (shape (n,), above 0) it is that of the
     weighted mean, whose weights are drawn together with their values.
     """
-    if len(deltas) < 2:
-        return None, None
-    if np.ptp(deltas) == 0:
-        return float(deltas[0]), float(deltas[0])
-    means = _resampled_means(deltas, settings, weights)
+    columns = deltas[:, None]
+    return bootstrap_intervals(columns, settings, weights)[0]
+
+
+def bootstrap_intervals(
+    columns: Floats, settings: Settings = Settings(), weights: Floats | None = None
+) -> list[tuple[float | None, float | None]]:
+    """As `bootstrap_interval`, for each column of shape (n, k) with the same samples."""
+    n, k = columns.shape
+    if n < 2:
+        return [(None, None)] * k
+    spread = np.ptp(columns, axis=0) > 0
+    means = iter(_resampled_means(columns[:, spread], settings, weights).T)
+    return [
+        _interval(column, next(means), settings, weights)
+        if varies
+        else (float(column[0]), float(column[0]))
+        for column, varies in zip(columns.T, spread, strict=True)
+    ]
+
+
+def _interval(
+    deltas: Floats, means: Floats, settings: Settings, weights: Floats | None
+) -> tuple[float, float]:
+    """The interval of the mean of `deltas` from the means of its samples."""
+    deltas, means = np.ascontiguousarray(deltas), np.ascontiguousarray(means)
     tail = (1 - settings.level) / 2
     ends = (tail, 1 - tail)
     if settings.interval == "bca":
@@ -295,18 +353,24 @@ def queries_needed(
     return max(2, math.ceil(needed)) if math.isfinite(needed) else None
 
 
-def _resampled_means(deltas: Floats, settings: Settings, weights: Floats | None) -> Floats:
+def _resampled_means(columns: Floats, settings: Settings, weights: Floats | None) -> Floats:
+    """Shape (resamples, k): the mean of each column in each sample, (weighted) by `weights`."""
     generator = np.random.default_rng(settings.seed)
-    n = len(deltas)
-    parts = []
-    for size in _chunks(settings.resamples, n):
+    n, k = columns.shape
+    weighted = columns if weights is None else columns * weights[:, None]
+    separate = [np.ascontiguousarray(weighted[:, place]) for place in range(k)]
+    means = np.empty((settings.resamples, k), dtype=np.float64)
+    start = 0
+    for size in _chunks(settings.resamples, n) if k else ():
         drawn = generator.integers(0, n, (size, n))
-        if weights is None:
-            parts.append(deltas[drawn].mean(axis=1))
-        else:
-            sums = (weights * deltas)[drawn].sum(axis=1)
-            parts.append(sums / weights[drawn].sum(axis=1))
-    return np.concatenate(parts)
+        rows = slice(start, start + size)
+        for place, column in enumerate(separate):
+            if weights is None:
+                means[rows, place] = column[drawn].mean(axis=1)
+            else:
+                means[rows, place] = column[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
+        start += size
+    return means
 
 
 def _bca_ends(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rerank_lab.evaluation.joint_comparisons import compare_jointly
@@ -25,7 +25,15 @@ differences = st.lists(st.sampled_from([-0.5, -0.25, 0.0, 0.1, 0.3, 0.631, 1.0])
                        max_size=40)  # fmt: skip
 
 
+# p is exactly 0.05 here: 25 of 1,000 patterns, times 2.
+_ON_THE_EDGE = [
+    0.631, -0.5, 0.631, 1.0, -0.5, 0.0, 0.3, 0.1, 0.0, 0.3, 1.0, 0.0, 0.0, 0.1, 0.1, -0.5, -0.25,
+    1.0, 0.631, 0.1, 0.631, -0.25, -0.5, 0.0, 0.3, 0.631, 0.0, 0.0, 1.0, 0.3, -0.25,
+]  # fmt: skip
+
+
 @given(differences)
+@example(_ON_THE_EDGE)
 def test_an_interval_leaves_out_zero_exactly_where_p_is_small(deltas: list[float]) -> None:
     named = {"mine": values(deltas), "first": zeros(len(deltas)), "second": zeros(len(deltas))}
     for one in compare_jointly("mine", named, QUICK):

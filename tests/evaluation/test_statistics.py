@@ -16,6 +16,7 @@ from rerank_lab.evaluation.statistics import (
     differences,
     holm,
     paired,
+    paired_all,
     queries_needed,
     randomisation_test,
     t_test,
@@ -191,3 +192,11 @@ def test_equal_pipelines_leave_the_best_group_no_more_often_than_stated() -> Non
         outside += len(best_group(values, settings)) < 6
     # Corrected over the five tests of the best alone, it is one experiment in ten.
     assert outside <= 14
+
+
+def test_many_pairs_at_once_have_the_numbers_that_each_has_alone() -> None:
+    values = [by_query(RNG.random(n)) for n in (2, 16, 40, 40, 16)]
+    values.append(by_query([1.0] * 40))
+    pairs = [((str(i), str(j)), a, b) for i, a in enumerate(values) for j, b in enumerate(values)]
+
+    assert paired_all(pairs) == [paired(a, b, names) for names, a, b in pairs]
