@@ -90,6 +90,16 @@ def test_a_link_opens_it_and_it_can_be_skipped() -> None:
     assert "Step 1 of 5" not in words(at)
 
 
+def test_what_the_browser_said_before_a_press_does_not_undo_it() -> None:
+    at = settled(opened(tour="2"))
+    press(at, "tour_next")
+    at.text_input(key="tour").set_value("2").run()
+    assert "Step 3 of 5" in words(at)
+    press(at, "tour_end")
+    at.text_input(key="tour").set_value("3").run()
+    assert "Step" not in words(at)
+
+
 def test_another_question_leads_back_to_the_one_of_the_tour() -> None:
     at = settled(opened(tour="2", q="forgot password iphone app", p=["bm25"]))
     assert "You went your own way" in words(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Literal
 
@@ -26,7 +27,9 @@ from rerank_lab.views.compare import CompareView
 from rerank_lab.views.presets import DEFAULT_DEPTH
 
 _BEFORE, _OFFERED = "tour_before", "tour_offered"
-_TURN, _WAITS = "tour_turn", "tour_waits"
+_TURN, _WAITS, _STEP = "tour_turn", "tour_waits", "tour_step"
+_SETTLES_S = 5.0
+"""For so long after a press, the browser may still send the step that it showed before."""
 _FILES = {COMPARE: COMPARE_PAGE, EVALUATE: EVALUATE_PAGE, CORPORA: CORPORA_PAGE}
 _ON_SCREEN = ("corpus", "q", "p", "depth", "pin", "doc", "saved")
 _RULES = """<style>
@@ -145,6 +148,9 @@ def _number() -> int:
 
 def turn_page(page: str) -> None:
     """Go to the page of a step that has just begun. The frame calls it before it draws."""
+    step, until = st.session_state.get(_STEP, ("", 0.0))
+    if time.monotonic() < until:
+        st.session_state["tour"] = step
     target = str(st.session_state.get(_TURN, ""))
     if target in ("", _FILES.get(page)):
         st.session_state[_TURN] = ""
@@ -154,8 +160,14 @@ def turn_page(page: str) -> None:
 
 
 def _go_on(number: int) -> None:
-    st.session_state["tour"] = str(number)
+    _set_step(str(number))
     st.session_state[_TURN] = _page_of(number)
+
+
+def _set_step(step: str) -> None:
+    """Go to a step, "" to end the tour, whatever a poll of the page before says of it."""
+    st.session_state["tour"] = step
+    st.session_state[_STEP] = (step, time.monotonic() + _SETTLES_S)
 
 
 def _to_documents() -> None:
@@ -181,16 +193,16 @@ def _return(number: int) -> None:
             "depth": views.DEPTH,
             "saved": "",
             "present": "",
-            "tour": str(number),
         }
     )
+    _set_step(str(number))
     state.set_query(state.flat(query.text))
     st.session_state[_TURN] = _page_of(number)
 
 
 def _end() -> None:
     """Leave the tour. What was on screen before it comes back, where there was a question."""
-    st.session_state["tour"] = ""
+    _set_step("")
     before = st.session_state.pop(_BEFORE, {})
     if before.get("q"):
         empty = {"depth": DEFAULT_DEPTH, "pin": "", "doc": "", "saved": ""}
