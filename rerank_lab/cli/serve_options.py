@@ -1,0 +1,64 @@
+"""The options of `rerank-lab serve`."""
+
+from __future__ import annotations
+
+from rerank_lab.cli.options import CommandParser, amount, positive
+
+
+def add_serve(parser: CommandParser) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "pipeline",
+        metavar="SPEC",
+        nargs="?",
+        default="",
+        help='a pipeline such as "bm25 >> ms-marco-minilm-l12"; documents that come with a request '
+        "take the place of its first stage",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default="",
+        help="several pipelines in place of SPEC, from YAML: pipelines: {NAME: SPEC, ...}",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
+    parser.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="default: 8000; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--corpus", metavar="CORPUS", default="", help="what /v1/search searches: as for rank"
+    )
+    parser.add_argument(
+        "--api-key-file",
+        metavar="FILE",
+        default="",
+        help="keys that open the API, one a line; without it whoever reaches it may ask",
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=2,
+        metavar="N",
+        help="requests that are worked on at a time (default: 2)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=positive,
+        default=64,
+        metavar="N",
+        help="requests that may wait; further ones get 429 (default: 64)",
+    )
+    parser.add_argument(
+        "--max-documents",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="of a request (default: 1000)",
+    )
+    parser.add_argument(
+        "--deadline",
+        type=amount,
+        default=60.0,
+        metavar="SECONDS",
+        help="after which a request is given up with 504 (default: 60)",
+    )

@@ -1,0 +1,240 @@
+"""The routes of the API, as a Starlette application."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rerank_lab.core.errors import LabError
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.server import metrics, shapes
+from rerank_lab.server.decoding import fields_of
+from rerank_lab.server.keys import ApiKeys
+from rerank_lab.server.limits import RequestLimits
+from rerank_lab.server.metrics import ServerMetrics
+from rerank_lab.server.pipelines import ServedPipelines
+from rerank_lab.server.queue import NO_TIMES, QueueTimes, WorkQueue
+from rerank_lab.server.refusals import CLIENT_LEFT, RequestRefused, refusal_of
+from rerank_lab.server.reranking import rerank_given
+from rerank_lab.server.search import read_search, search
+from rerank_lab.server.shapes import RerankShape
+
+JSON = "application/json"
+_log = logging.getLogger("rerank_lab.server")
+Refusal = Callable[[int, str], Mapping[str, Any]]
+"""The body of an error, of its status and message."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way, and what logs and metrics are to know of it: no text, no key."""
+
+    request: Request
+    route: str
+    started: float = field(default_factory=time.monotonic)
+    documents: int = 0
+    times: QueueTimes = NO_TIMES
+    refusal: Refusal = lambda _, message: {"message": message}
+
+    def answer(self, body: Any, status: int = 200, retry_after: int = 0) -> Response:
+        """A JSON response with its times in milliseconds, in the headers that TEI has for them."""
+        headers = {
+            "x-queue-time": f"{1000 * self.times.queue_s:.1f}",
+            "x-inference-time": f"{1000 * self.times.compute_s:.1f}",
+            "x-total-time": f"{1000 * (time.monotonic() - self.started):.1f}",
+        }
+        if retry_after:
+            headers["retry-after"] = str(retry_after)
+        if status == 401:
+            headers["www-authenticate"] = "Bearer"
+        return Response(msgspec.json.encode(body), status, headers, JSON)
+
+    async def client_left(self) -> None:
+        """End when the client closes the connection; the body must have been read."""
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+
+
+Handler = Callable[[Exchange], Awaitable[Response]]
+
+
+class RerankAPI:
+    """The state of a server, and what it does for each route."""
+
+    def __init__(
+        self,
+        pipelines: ServedPipelines,
+        engine: Engine,
+        queue: WorkQueue,
+        *,
+        limits: RequestLimits | None = None,
+        keys: ApiKeys | None = None,
+        corpus: Corpus | None = None,
+        hosts: Sequence[str] = (),
+    ) -> None:
+        """`hosts` are the names that a request may call this server by; none at all: any."""
+        self._pipelines = pipelines
+        self._engine = engine
+        self._queue = queue
+        self._limits = limits or RequestLimits()
+        self._keys = keys or ApiKeys()
+        self._corpus = corpus
+        self._hosts = tuple(hosts)
+        self._metrics = ServerMetrics()
+        self._closing = False
+
+    def application(self) -> Starlette:
+        """The ASGI application; no other site's page may read its answers (CORS is off)."""
+        cohere, v1 = shapes.COHERE_V2, shapes.DOCUMENTS_V1
+        routes = [
+            self._route("/v2/rerank", lambda exchange: self._rerank(exchange, cohere), "POST"),
+            self._route("/v1/rerank", lambda exchange: self._rerank(exchange, v1), "POST"),
+            self._route("/rerank", lambda exchange: self._rerank(exchange, None), "POST"),
+            self._route("/v1/search", self._search, "POST"),
+            self._route("/v1/models", self._models, "GET"),
+            self._route("/metrics", self._metrics_text, "GET"),
+            self._route("/health", self._health, "GET", open_to_all=True),
+            self._route("/ready", self._ready, "GET", open_to_all=True),
+        ]
+        middleware = []
+        if self._hosts:
+            middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=self._hosts)]
+        return Starlette(
+            routes=routes,
+            middleware=middleware,
+            lifespan=self._lifespan,
+            exception_handlers={HTTPException: self._no_route},
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        self._closing = True
+        self._queue.close()
+
+    def _route(
+        self, path: str, handler: Handler, method: str, *, open_to_all: bool = False
+    ) -> Route:
+        async def endpoint(request: Request) -> Response:
+            exchange = Exchange(request, path)
+            try:
+                if not open_to_all:
+                    self._keys.check(request.headers.get("authorization", ""))
+                response = await handler(exchange)
+            except RequestRefused as error:
+                response = _refused(exchange, error)
+            except LabError as error:
+                response = _refused(exchange, refusal_of(error))
+            except Exception as error:
+                # Its text could hold a document's: only the type is told.
+                _log.error("%s: %s", path, type(error).__name__)
+                response = _refused(exchange, RequestRefused(500, "The server failed."))
+            self._note(exchange, response.status_code)
+            return response
+
+        return Route(path, endpoint, methods=[method])
+
+    def _note(self, exchange: Exchange, status: int) -> None:
+        """Count a request, and log it as one line of JSON without texts and keys."""
+        seconds = time.monotonic() - exchange.started
+        self._metrics.add(exchange.route, status, seconds, exchange.documents)
+        _log.info(
+            json.dumps(
+                {
+                    "route": exchange.route,
+                    "status": status,
+                    "documents": exchange.documents,
+                    "seconds": round(seconds, 4),
+                    "queue_s": round(exchange.times.queue_s, 4),
+                }
+            )
+        )
+
+    async def _rerank(self, exchange: Exchange, shape: RerankShape | None) -> Response:
+        exchange.refusal = (shape or shapes.TEI).refusal
+        fields = fields_of(await self._limits.body(exchange.request))
+        shape = shape or shapes.shape_of(fields)
+        exchange.refusal = shape.refusal
+        call = shape.read(fields)
+        self._limits.check_query(call.query)
+        self._limits.check_documents(shape.texts, call.texts)
+        served = self._pipelines.named(call.model)
+        answer, exchange.times = await self._queue.run(
+            lambda cancel, deadline: rerank_given(call, served, self._engine, cancel, deadline),
+            exchange.started + self._limits.deadline_s,
+            exchange.client_left,
+        )
+        exchange.documents = len(call.texts)
+        return exchange.answer(shape.answer(answer, call))
+
+    async def _search(self, exchange: Exchange) -> Response:
+        corpus = self._corpus
+        if corpus is None:
+            raise RequestRefused(404, "This server has no corpus: it was started without --corpus.")
+        call = read_search(fields_of(await self._limits.body(exchange.request)))
+        self._limits.check_query(call.query)
+        served = self._pipelines.named(call.model)
+        body, exchange.times = await self._queue.run(
+            lambda cancel, deadline: search(call, served, corpus, self._engine, cancel, deadline),
+            exchange.started + self._limits.deadline_s,
+            exchange.client_left,
+        )
+        return exchange.answer(body)
+
+    async def _models(self, exchange: Exchange) -> Response:
+        models = [
+            {
+                "id": served.name,
+                "object": "model",
+                "owned_by": "rerank-lab",
+                "pipeline": str(served.pipeline),
+                "reranker": str(served.stages) if served.stages else None,
+                "scale": served.stages.scale if served.stages else None,
+            }
+            for served in self._pipelines
+        ]
+        return exchange.answer({"object": "list", "data": models})
+
+    async def _metrics_text(self, _: Exchange) -> Response:
+        text = self._metrics.text(self._queue.pending, self._queue.capacity)
+        return Response(text, media_type=metrics.CONTENT_TYPE)
+
+    async def _health(self, exchange: Exchange) -> Response:
+        return exchange.answer({"status": "ok"})
+
+    async def _ready(self, exchange: Exchange) -> Response:
+        """Whether more requests should be sent here: models are loaded, and the queue has room."""
+        if self._closing or self._queue.full:
+            return exchange.answer({"status": "busy"}, 503, retry_after=1)
+        return exchange.answer({"status": "ready"})
+
+    async def _no_route(self, request: Request, error: Exception) -> Response:
+        """What is at no route, or asked by another method, as JSON."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        exchange = Exchange(request, "other")
+        detail = error.detail if isinstance(error, HTTPException) else ""
+        response = _refused(exchange, RequestRefused(status, detail))
+        self._note(exchange, status)
+        return response
+
+
+def _refused(exchange: Exchange, error: RequestRefused) -> Response:
+    if error.status == CLIENT_LEFT:
+        return Response(status_code=CLIENT_LEFT)
+    body = exchange.refusal(error.status, error.message)
+    return exchange.answer(body, error.status, error.retry_after)

@@ -1,0 +1,56 @@
+"""Counts and times of requests, as text in Prometheus' format (version 0.0.4)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class ServerMetrics:
+    """What happened since the start. Only the event loop writes, so nothing is locked."""
+
+    def __init__(self) -> None:
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(_BOUNDS) + 1))
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._documents = 0
+
+    def add(self, route: str, status: int, seconds: float, documents: int) -> None:
+        """Count one request; `route` is a path of the API, never what a client wrote."""
+        self._requests[route, status] += 1
+        self._buckets[route][bisect_left(_BOUNDS, seconds)] += 1
+        self._seconds[route] += seconds
+        self._documents += documents
+
+    def text(self, pending: int, capacity: int) -> str:
+        """All metrics; `pending` of `capacity` requests are in the queue now."""
+        return "".join(f"{line}\n" for line in self._lines(pending, capacity))
+
+    def _lines(self, pending: int, capacity: int) -> Iterator[str]:
+        name = "rerank_lab_requests_total"
+        yield from _head(name, "counter", "Requests by route and status.")
+        for (route, status), count in sorted(self._requests.items()):
+            yield f'{name}{{route="{route}",status="{status}"}} {count}'
+        name = "rerank_lab_request_seconds"
+        yield from _head(name, "histogram", "From the arrival of a request to its answer.")
+        for route, counts in sorted(self._buckets.items()):
+            total = 0
+            for bound, count in zip((*map(str, _BOUNDS), "+Inf"), counts, strict=True):
+                total += count
+                yield f'{name}_bucket{{route="{route}",le="{bound}"}} {total}'
+            yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
+            yield f'{name}_count{{route="{route}"}} {total}'
+        yield from _head("rerank_lab_documents_total", "counter", "Documents reranked.")
+        yield f"rerank_lab_documents_total {self._documents}"
+        yield from _head("rerank_lab_queue_depth", "gauge", "Requests in work and waiting.")
+        yield f"rerank_lab_queue_depth {pending}"
+        yield from _head("rerank_lab_queue_capacity", "gauge", "Requests that fit.")
+        yield f"rerank_lab_queue_capacity {capacity}"
+
+
+def _head(name: str, kind: str, words: str) -> tuple[str, str]:
+    return f"# HELP {name} {words}", f"# TYPE {name} {kind}"

@@ -1,0 +1,46 @@
+"""Listening: the API on an address, until the process is asked to end."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+from rerank_lab.core.errors import InvalidInput
+
+_BACKLOG = 2048
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A socket at the address, not listening yet; port 0 takes a free one.
+
+    Raises:
+        InvalidInput: the address is in use, or none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except (OSError, OverflowError) as fault:
+        bound.close()
+        words = fault.strerror if isinstance(fault, OSError) else str(fault)
+        raise InvalidInput(
+            f"Nothing can be served at {host}, port {port}: {words}.",
+            hint="Take another --port, or end what uses this one.",
+        ) from None
+    return bound
+
+
+def server_of(application: Starlette) -> uvicorn.Server:
+    """A server for one socket; when asked to end it finishes what it took."""
+    config = uvicorn.Config(
+        application,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        backlog=_BACKLOG,
+        lifespan="on",
+    )
+    return uvicorn.Server(config)

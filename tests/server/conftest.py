@@ -1,0 +1,72 @@
+"""The API over pipelines without models, inside this process or really listening."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from rerank_lab.core.types import Document
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.server.app import RerankAPI
+from rerank_lab.server.limits import RequestLimits
+from rerank_lab.server.pipelines import served_pipelines
+from rerank_lab.server.queue import WorkQueue
+from rerank_lab.server.run import bound_socket, server_of
+
+SPECS = {"words": "bm25 >> overlap"}
+QUERY = "heat pump house"
+TEXTS = ["Bread needs flour.", "A heat pump warms a house.", "The pump is loud."]
+"""In the order of the share of the query's words: 1, 2, 0."""
+SCORES = {1: 1.0, 2: 1 / 3, 0: 0.0}
+
+MakeClient = Callable[..., TestClient]
+
+
+def rerank_api(home: Path, **settings: Any) -> RerankAPI:
+    limits = settings.setdefault("limits", RequestLimits())
+    specs = settings.pop("specs", SPECS)
+    queue = WorkQueue(settings.pop("workers", 2), settings.pop("waiting", 8))
+    pipelines = served_pipelines(specs, limits.documents)
+    return RerankAPI(pipelines, Engine(home), queue, **settings)
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[MakeClient]:
+    """Makes a client of the API inside this process."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> TestClient:
+            application = rerank_api(home, **settings).application()
+            test_client = TestClient(application, base_url="http://127.0.0.1")
+            return stack.enter_context(test_client)
+
+        yield make
+
+
+@contextmanager
+def listening(home: Path, **settings: Any) -> Iterator[str]:
+    """The address of the API on a free port of this machine."""
+    with bound_socket("127.0.0.1", 0) as bound:
+        server = server_of(rerank_api(home, **settings).application())
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.005)
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    return Corpus("small", tuple(Document(f"d{n}", text) for n, text in enumerate(TEXTS)))

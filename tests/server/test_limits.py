@@ -1,0 +1,156 @@
+"""What is refused: too much, not understood, not allowed; by which status and in which words."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.server.keys import ApiKeys, read_keys
+from rerank_lab.server.limits import RequestLimits
+from tests.server.conftest import QUERY, TEXTS, MakeClient
+
+BODY: dict[str, Any] = {"model": "any", "query": QUERY, "documents": TEXTS}
+JSON = {"content-type": "application/json"}
+KEY = "a-key-of-thirty-two-characters-00"
+
+
+def test_too_many_documents_are_refused_with_the_limit(client: MakeClient) -> None:
+    api = client(limits=RequestLimits(documents=2))
+    for path in ("/v2/rerank", "/v1/rerank", "/rerank"):
+        answer = api.post(path, json=BODY)
+        assert answer.status_code == 422
+        assert "documents: there are 3; the limit of this server is 2 a request." in answer.text
+    tei = api.post("/rerank", json={"query": QUERY, "texts": TEXTS})
+    assert tei.json()["error"].startswith("texts: there are 3")
+
+
+def test_too_long_bodies_and_queries_are_refused(client: MakeClient) -> None:
+    api = client(limits=RequestLimits(bytes=500, query_chars=20))
+    long_body = api.post("/v2/rerank", json={**BODY, "documents": ["x" * 600]})
+    assert (long_body.status_code, "500 bytes" in long_body.text) == (413, True)
+    long_query = api.post("/v2/rerank", json={**BODY, "query": "y" * 21})
+    assert long_query.status_code == 422
+    assert long_query.json()["message"].startswith("query: it is 21 characters long")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"query": 3}, "query: Expected `str | null`, got `int`."),
+        ({"query": None}, "query: it is missing."),
+        ({"query": " \n"}, "query: it is empty."),
+        ({"documents": []}, "documents: there are none."),
+        ({"documents": "one"}, "documents: Expected"),
+        ({"documents": ["a", 7]}, "documents[1]: Expected"),
+        ({"documents": [{"image": "a"}]}, "documents[0]: Object missing required field `text`."),
+        ({"top_n": 0}, "top_n: Expected `int` >= 1."),
+        ({"top_n": True}, "top_n: Expected"),
+        ({"rank_fields": ["title"]}, "rank_fields: only"),
+        ({"top_k": 3}, "top_k: no such field; known are model, query,"),
+    ],
+)
+def test_a_wrong_field_is_named(client: MakeClient, change: dict[str, Any], words: str) -> None:
+    answer = client().post("/v2/rerank", json={**BODY, **change})
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith(words)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"query": "a", "documents": ["b"]',
+        b'{"query": "\xff", "documents": ["b"]}',
+        b'{"query": NaN, "documents": ["b"]}',
+        b"[" * 100_000,
+        b'{"query": "a", "documents": ' + b"[" * 100_000,
+    ],
+    ids=["empty", "list", "null", "cut", "bytes", "nan", "deep", "deep-field"],
+)
+def test_a_hostile_body_is_a_clients_error(client: MakeClient, body: bytes) -> None:
+    for path in ("/v2/rerank", "/rerank", "/v1/search"):
+        answer = client().post(path, content=body, headers=JSON)
+        assert 400 <= answer.status_code < 500, (path, answer.text)
+        assert answer.headers["content-type"] == "application/json"
+
+
+def test_odd_texts_are_answered(client: MakeClient) -> None:
+    texts = b'"query": "pump \\ud800", "documents": ["\\u0000 pump", "\\udc00"]'
+    raw = b"{" + texts + b', "return_documents": true}'
+    answer = client().post("/v2/rerank", content=raw, headers=JSON)
+    assert answer.status_code in (200, 400), answer.text
+
+
+def test_forms_and_packed_bodies_are_refused(client: MakeClient) -> None:
+    """A page of another site can send those without being asked for leave."""
+    body = json.dumps(BODY)
+    for headers in (
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {**JSON, "content-encoding": "gzip"},
+    ):
+        assert client().post("/v2/rerank", content=body, headers=headers).status_code == 415
+
+
+def test_pages_of_other_sites_get_no_leave_and_no_other_host_name(client: MakeClient) -> None:
+    api = client(hosts=("localhost", "127.0.0.1", "[::1]"))
+    asked = {"origin": "http://evil.example", "access-control-request-method": "POST"}
+    preflight = api.options("/v2/rerank", headers=asked)
+    assert preflight.status_code == 405
+    assert not [name for name in preflight.headers if name.startswith("access-control")]
+    assert api.get("/health", headers={"host": "evil.example"}).status_code == 400
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
+        assert api.get("/health", headers={"host": host}).status_code == 200
+
+
+def test_a_wrong_key_is_401_in_the_shape_and_health_needs_none(client: MakeClient) -> None:
+    api = client(keys=ApiKeys([KEY]))
+    for header in ("", "Bearer", f"Bearer {KEY}x", KEY, f"Basic {KEY}"):
+        answer = api.post("/v2/rerank", json=BODY, headers={"authorization": header})
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.json()["message"].startswith("The API key is missing or wrong")
+    for path in ("/v1/models", "/metrics"):
+        assert api.get(path).status_code == 401
+    assert api.get("/health").status_code == api.get("/ready").status_code == 200
+    right = {"authorization": f"Bearer {KEY}"}
+    assert api.post("/v2/rerank", json=BODY, headers=right).status_code == 200
+
+
+def test_a_key_file_is_read_and_its_keys_do_not_stay_in_memory(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"# for the app\n\n{KEY}\n")
+    keys = read_keys(str(file))
+    keys.check(f"bearer {KEY}")
+    assert KEY not in repr(vars(keys))
+    for text, words in (("", "holds no keys"), ("# a\nshort\n", "line 2"), ("ä" * 20, "line 1")):
+        file.write_text(text)
+        with pytest.raises(InvalidInput, match=words):
+            read_keys(str(file))
+
+
+def test_logs_hold_no_text_and_no_key(
+    client: MakeClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "rerank_lab.server")
+    api = client(keys=ApiKeys([KEY]))
+    headers = {"authorization": f"Bearer {KEY}"}
+    api.post("/v2/rerank", json=BODY, headers=headers)
+
+    def fail(*_: object) -> None:
+        raise ValueError(TEXTS[1])
+
+    monkeypatch.setattr("rerank_lab.server.app.rerank_given", fail)
+    assert api.post("/v2/rerank", json=BODY, headers=headers).status_code == 500
+    entry = json.loads(caplog.messages[0])
+    assert (entry["route"], entry["status"], entry["documents"]) == ("/v2/rerank", 200, 3)
+    assert len(caplog.messages) == 3
+    assert "pump" not in caplog.text
+    assert KEY not in caplog.text
