@@ -17,14 +17,14 @@ class RequestLimits:
 
     Attributes:
         documents: Texts to rerank at most.
-        bytes: Of the body.
+        body_bytes: Of the body.
         query_chars: Of the query, in characters.
         deadline_s: Seconds from arrival to the answer.
         body_s: Seconds that a client may take to send the body.
     """
 
     documents: int = 1000
-    bytes: int = 8_000_000
+    body_bytes: int = 8_000_000
     query_chars: int = 10_000
     deadline_s: float = 60.0
     body_s: float = 20.0
@@ -78,9 +78,10 @@ class RequestLimits:
         size = 0
         async for part in request.stream():
             size += len(part)
-            if size > self.bytes:
+            if size > self.body_bytes:
                 raise RequestRefused(
-                    413, f"The body is longer than the limit of this server, {self.bytes:,} bytes."
+                    413,
+                    f"The body is longer than the limit of this server, {self.body_bytes:,} bytes.",
                 )
             parts.append(part)
         return b"".join(parts)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rerank_lab.core.context import CancelToken
 from rerank_lab.server.refusals import CLIENT_LEFT, RequestRefused
@@ -71,9 +71,10 @@ class WorkQueue:
         job = self._submit(lambda: self._timed(work, cancel, deadline, arrived))
         answer = asyncio.wrap_future(job)
         left = asyncio.ensure_future(client_left())
+        either: list[asyncio.Future[Any]] = [answer, left]
         try:
             await asyncio.wait(
-                {answer, left},
+                either,
                 timeout=deadline - time.monotonic(),
                 return_when=asyncio.FIRST_COMPLETED,
             )

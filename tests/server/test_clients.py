@@ -39,6 +39,7 @@ def test_the_hosted_components_get_the_scores_of_the_pipeline(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
     monkeypatch.setenv(f"{name.upper()}_API_KEY", KEY)
     with listening(home, keys=ApiKeys([KEY])) as address:
         result = rl.rerank_documents(f'{name}(base_url="{address}")', QUERY, TEXTS)

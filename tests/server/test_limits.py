@@ -30,7 +30,7 @@ def test_too_many_documents_are_refused_with_the_limit(client: MakeClient) -> No
 
 
 def test_too_long_bodies_and_queries_are_refused(client: MakeClient) -> None:
-    api = client(limits=RequestLimits(bytes=500, query_chars=20))
+    api = client(limits=RequestLimits(body_bytes=500, query_chars=20))
     long_body = api.post("/v2/rerank", json={**BODY, "documents": ["x" * 600]})
     assert (long_body.status_code, "500 bytes" in long_body.text) == (413, True)
     long_query = api.post("/v2/rerank", json={**BODY, "query": "y" * 21})
