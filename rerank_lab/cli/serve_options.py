@@ -34,6 +34,11 @@ def add_serve(parser: CommandParser) -> None:
         default="",
         help="keys that open the API, one a line; without it whoever reaches it may ask",
     )
+    _add_bounds(parser)
+
+
+def _add_bounds(parser: CommandParser) -> None:
+    """How much is taken at a time."""
     parser.add_argument(
         "--workers",
         type=positive,
