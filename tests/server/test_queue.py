@@ -92,6 +92,16 @@ def test_work_stops_when_the_client_leaves(home: Path, gate: threading.Event) ->
         assert not gate.is_set()
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(home: Path) -> None:
+    with listening(home) as address, httpx.Client() as connection:
+        seconds = []
+        for _ in range(15):
+            start = time.perf_counter()
+            assert connection.get(f"{address}/health").status_code == 200
+            seconds.append(time.perf_counter() - start)
+    assert min(seconds[5:]) < 0.03
+
+
 def test_metrics_count_by_route_and_not_by_what_a_client_wrote(client: MakeClient) -> None:
     api = client()
     assert api.get("/no/such").json() == {"message": "Not Found"}
