@@ -22,6 +22,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
 from rerank_lab.server.refusals import RequestRefused
+from rerank_lab.services.cost_estimates import calls_out
 
 _MAX_BYTES = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][\w./:-]{0,99}", re.ASCII)
@@ -84,9 +85,16 @@ class ServedPipeline:
             )
 
     def load(self, corpus: Corpus | None, ctx: Context, engine: Engine) -> None:
-        """Bring models and indexes into memory, so that no request waits for them."""
+        """Bring models and indexes into memory, so that no request waits for them.
+
+        Raises the LabError of a pipeline that would fail.
+        """
         if self.stages is not None:
             self.stages.load(ctx, engine)
+            if not calls_out(self.pipeline.spec):  # a provider would charge for it
+                warm = self.stages.rerank("what is it?", ["A text that is read."], ctx, engine)
+                if warm.error is not None:
+                    raise warm.error
         if corpus is not None:
             for node, kind in self.pipeline.leaves:
                 if kind == "retriever":

@@ -19,8 +19,8 @@ def bound_socket(host: str, port: int) -> socket.socket:
         InvalidInput: the address is in use, or none of this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends at once (TCP_NODELAY) only where the protocol is named: else each answer may wait
-    # 40 ms for the client to acknowledge its head.
+    # asyncio sends at once (TCP_NODELAY) only where the protocol is named: else an answer waits
+    # up to 40 ms for the client to acknowledge its head.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -102,6 +102,19 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(home: Path) -> None:
     assert min(seconds[5:]) < 0.03
 
 
+def test_a_server_that_is_asked_to_end_finishes_what_it_took(
+    home: Path, gate: threading.Event
+) -> None:
+    with ThreadPoolExecutor(1) as clients:
+        with listening(home) as address:
+            job = clients.submit(httpx.post, f"{address}/v2/rerank", json=BODY, timeout=20)
+            wait_for(lambda: metric(address, "rerank_lab_queue_depth ") == "1")
+            threading.Timer(0.2, gate.set).start()
+        assert job.result().status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{address}/health")
+
+
 def test_metrics_count_by_route_and_not_by_what_a_client_wrote(client: MakeClient) -> None:
     api = client()
     assert api.get("/no/such").json() == {"message": "Not Found"}
