@@ -73,4 +73,6 @@ def test_it_answers_and_ends_when_asked(home: Path, tmp_path: Path) -> None:
         rest = process.stderr.read()
     assert answer == [{"index": 0, "score": 1.0}, {"index": 1, "score": 0.0}]
     assert '"route": "/rerank", "status": 200, "documents": 2' in rest
-    assert process.returncode == 130
+    # Where the tests run in the background of a shell, programs begin with this signal ignored; the
+    # server hears it all the same, and has nothing left to die of when it is done.
+    assert process.returncode in (0, 130)
