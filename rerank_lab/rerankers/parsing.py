@@ -7,6 +7,7 @@ digit that merely stands in a sentence is never an id. No function here raises, 
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -80,6 +81,16 @@ def answer_text(text: str) -> str | None:
     if _THOUGHT.search(text):
         return None
     return _FENCE.sub("", _TAGS.sub(" ", text)).strip()
+
+
+def read_field(text: str, name: str) -> dict[str, object] | None:
+    """The object of an answer `{"name": ...}` with that one field; None for anything else."""
+    answer = answer_text(text)
+    try:
+        value = json.loads(answer or "")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and set(value) == {name} else None
 
 
 def thought(text: str) -> bool:

@@ -9,7 +9,6 @@ F1 says more. "I cannot tell from these documents" is an answer of its own, neit
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from rerank_lab.evaluation.rag.study import AnswerFigures
 from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers.llm.prompts import Messages
 from rerank_lab.rerankers.llm.sanitise import cut, sanitised
-from rerank_lab.rerankers.parsing import answer_text
+from rerank_lab.rerankers.parsing import read_field
 
 _KEYS = ("answers", "answer", "reference_answers", "reference", "ground_truth", "ground_truths")
 _TASK = (
@@ -81,14 +80,8 @@ class ModelAnswer:
 
 def read_model_answer(completion: Completion) -> ModelAnswer | None:
     """The answer of `{"answer": "..."}` or `{"answer": null}`; None for anything else."""
-    text = answer_text(completion.text)
-    if not text or completion.truncated:
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or set(value) != {"answer"}:
+    value = None if completion.truncated else read_field(completion.text, "answer")
+    if value is None:
         return None
     answer = value["answer"]
     if answer is None:

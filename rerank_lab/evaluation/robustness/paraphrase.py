@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -11,7 +10,7 @@ from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation
 from rerank_lab.remote.responses import Completion
 from rerank_lab.rerankers.llm.prompts import Messages
 from rerank_lab.rerankers.llm.sanitise import sanitised
-from rerank_lab.rerankers.parsing import answer_text
+from rerank_lab.rerankers.parsing import read_field
 
 _TASK = (
     "You say a search query in other words. Ask for exactly the same, in the same language and at "
@@ -37,14 +36,8 @@ def paraphrase_messages(query: str) -> Messages:
 
 def read_paraphrase(completion: Completion) -> str | None:
     """The text of `{"query": "..."}`; None for anything else."""
-    text = answer_text(completion.text)
-    if not text or completion.truncated:
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or set(value) != {"query"}:
+    value = None if completion.truncated else read_field(completion.text, "query")
+    if value is None:
         return None
     query = value["query"]
     return " ".join(query.split()) or None if isinstance(query, str) else None

@@ -11,10 +11,10 @@ from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.services import depth as depth_service
 from rerank_lab.services.depth import DEPTHS
 from rerank_lab.ui.evaluate import on_screen
+from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
-from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.depth import DepthView, depth_view
 from rerank_lab.views.evaluate import pipeline_labels
 from rerank_lab.views.hosted import estimates_words
@@ -24,13 +24,8 @@ _DEEPEST = (50, 100, 200, 500, 1000)
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """The kept study, or a job at work, and how to try other depths."""
-    jobs = depth_service.jobs_of(evaluation.id, session())
-    job = running(jobs)
-    if job is not None:
-        watch(job)
+    if at_work(depth_service.jobs_of(evaluation.id, session()), key="depth_job"):
         return
-    if jobs and jobs[-1].error is not None:
-        parts.error_card(jobs[-1].error, key="depth_job")
     kept = depth_service.depth_studies(evaluation.id, resources.engine().home)
     if kept:
         _study(kept[0], evaluation, screen)

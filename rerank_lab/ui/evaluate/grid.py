@@ -10,10 +10,10 @@ from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.grid.study import GridStudy
 from rerank_lab.services import grid as grid_service
 from rerank_lab.ui.evaluate import on_screen
+from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
-from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.grid import grid_view
 from rerank_lab.views.hosted import estimates_words
 
@@ -22,13 +22,8 @@ _OFFERED = ("bm25", "dense", "rrf(bm25,dense)")
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """The kept grid, or a job at work, and how to run another one."""
-    jobs = grid_service.jobs_of(evaluation.id, session())
-    job = running(jobs)
-    if job is not None:
-        watch(job)
+    if at_work(grid_service.jobs_of(evaluation.id, session()), key="grid_job"):
         return
-    if jobs and jobs[-1].error is not None:
-        parts.error_card(jobs[-1].error, key="grid_job")
     kept = grid_service.grid_studies(evaluation.id, resources.engine().home)
     if kept:
         _study(kept[0], evaluation)

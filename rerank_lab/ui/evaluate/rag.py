@@ -12,17 +12,16 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.rag.study import RagStudy
-from rerank_lab.jobs.table import JobState
 from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.services import rag
 from rerank_lab.services.evaluated_corpus import evaluated_corpus
 from rerank_lab.services.rag import RagRequest
 from rerank_lab.ui.compare.cards import escape
 from rerank_lab.ui.evaluate.language_model import language_model
+from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
-from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.rag import (
     HEADING_HELP,
@@ -39,15 +38,8 @@ _BUDGETS = (0, 500, 1000, 2000, 4000, 8000)
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """Set up, progress, and what came of it."""
-    jobs = rag.jobs_of(evaluation.id, session())
-    job = running(jobs)
-    if job is not None:
-        watch(job)
-        st.caption("You may leave: this goes on without you, and the result is kept.")
+    if at_work(rag.jobs_of(evaluation.id, session()), key="rag_job"):
         return
-    last = next(reversed(jobs), None)
-    if last is not None and last.state is JobState.FAILED and last.error is not None:
-        parts.error_card(last.error, key="rag_job")
     try:
         stored = rag.rag_studies(evaluation.id, resources.engine().home)
         _setup(evaluation, screen, again=bool(stored))

@@ -12,16 +12,15 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.robustness.study import RobustnessStudy
-from rerank_lab.jobs.table import JobState
 from rerank_lab.services import robustness
 from rerank_lab.services.evaluated_corpus import evaluated_corpus
 from rerank_lab.ui.compare.cards import escape
 from rerank_lab.ui.evaluate.language_model import language_model
 from rerank_lab.ui.evaluate.on_screen import compared_by
+from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
-from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.hosted import estimates_words
 from rerank_lab.views.robustness import (
     PerturbationGroup,
@@ -36,15 +35,8 @@ _SIZES = (10, 30, 60, 120)
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """Set up, progress, and what came of it."""
-    jobs = robustness.jobs_of(evaluation.id, session())
-    job = running(jobs)
-    if job is not None:
-        watch(job)
-        st.caption("You may leave: this goes on without you, and the result is kept.")
+    if at_work(robustness.jobs_of(evaluation.id, session()), key="robustness_job"):
         return
-    last = next(reversed(jobs), None)
-    if last is not None and last.state is JobState.FAILED and last.error is not None:
-        parts.error_card(last.error, key="robustness_job")
     try:
         kept_studies = robustness.robustness_studies(evaluation.id, resources.engine().home)
         _setup(evaluation, screen, again=bool(kept_studies))

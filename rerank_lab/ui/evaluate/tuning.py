@@ -14,23 +14,18 @@ from rerank_lab.services import tuning
 from rerank_lab.services.own_pipelines import own_pipelines
 from rerank_lab.services.tuning import SearchRequest
 from rerank_lab.ui.evaluate import on_screen
+from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
-from rerank_lab.ui.shared.waiting import running, watch
 from rerank_lab.views.evaluate import pipeline_labels
 from rerank_lab.views.tuning import range_words, search_view
 
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
     """The kept search, or a job at work, and how to start another one."""
-    jobs = tuning.jobs_of(evaluation.id, session())
-    job = running(jobs)
-    if job is not None:
-        watch(job)
+    if at_work(tuning.jobs_of(evaluation.id, session()), key="search_job"):
         return
-    if jobs and jobs[-1].error is not None:
-        parts.error_card(jobs[-1].error, key="search_job")
     kept = tuning.search_studies(evaluation.id, resources.engine().home)
     if kept:
         _study(kept[0], evaluation)
