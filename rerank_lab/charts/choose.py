@@ -50,7 +50,7 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
         type="log", title=title, fixedrange=True, automargin=True, range=reach,
         showgrid=True, **_ticks(chart, reach),
     )  # fmt: skip
-    figure.update_yaxes(title=chart.measure, fixedrange=True, automargin=True, tickformat=".2f")
+    figure.update_yaxes(title=chart.measure, fixedrange=True, automargin=True, tickformat=".3~f")
     if chart.limit:
         # A line takes the value itself, an annotation its logarithm.
         figure.add_vline(chart.limit, line={"color": theme.down, "width": 1.5, "dash": "dash"})
