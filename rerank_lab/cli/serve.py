@@ -13,14 +13,11 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
-from rerank_lab.server.app import RerankAPI
 from rerank_lab.server.keys import ApiKeys, read_keys
 from rerank_lab.server.limits import RequestLimits
+from rerank_lab.server.mounting import LOOPBACK_NAMES, ServerSettings, api_of
 from rerank_lab.server.pipelines import ServedPipelines, read_config, served_pipelines
-from rerank_lab.server.queue import WorkQueue
 from rerank_lab.server.run import bound_socket, server_of
-
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def serve(arguments: argparse.Namespace, output: Output) -> int:
@@ -40,16 +37,15 @@ def serve(arguments: argparse.Namespace, output: Output) -> int:
         local = _is_loopback(arguments.host)
         if not (local or keys.needed):
             output.note("warning: whoever reaches this address may ask; see --api-key-file")
-        api = RerankAPI(
-            pipelines,
-            engine,
-            WorkQueue(arguments.workers, arguments.queue),
-            limits=limits,
-            keys=keys,
-            corpus=corpus,
+        settings = ServerSettings(
+            limits,
+            arguments.workers,
+            arguments.queue,
+            keys,
             # A page of another site could give its own name to this machine's address.
-            hosts=LOOPBACK_NAMES if local and not keys.needed else (),
+            LOOPBACK_NAMES if local and not keys.needed else (),
         )
+        api = api_of(pipelines, engine, corpus, settings)
         _log_requests()
         bound.listen()  # whoever reads that it serves may connect at once
         host, port = bound.getsockname()[:2]

@@ -13,11 +13,9 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora.corpus import Corpus
@@ -35,6 +33,7 @@ from rerank_lab.server.search import read_search, search
 from rerank_lab.server.shapes import RerankShape
 
 JSON = "application/json"
+READY = "ready"
 _log = logging.getLogger("rerank_lab.server")
 Refusal = Callable[[int, str], Mapping[str, Any]]
 """The body of an error, of its status and message."""
@@ -86,22 +85,43 @@ class RerankAPI:
         keys: ApiKeys | None = None,
         corpus: Corpus | None = None,
         hosts: Sequence[str] = (),
+        state: Callable[[], str] = lambda: READY,
     ) -> None:
-        """`hosts` are the names that a request may call this server by; none at all: any."""
+        """How pipelines answer.
+
+        Args:
+            pipelines: Who answers.
+            engine: Holds their models and indexes.
+            queue: What bounds the work.
+            limits: Bounds of one request.
+            keys: Who may ask; by default everybody.
+            corpus: What `/v1/search` searches; None for no such route.
+            hosts: Names that a request may call this server by; none at all: any.
+            state: "ready" once models are loaded, else a word that `/ready` answers with.
+        """
         self._pipelines = pipelines
         self._engine = engine
         self._queue = queue
         self._limits = limits or RequestLimits()
         self._keys = keys or ApiKeys()
         self._corpus = corpus
-        self._hosts = tuple(hosts)
+        self._hosts = frozenset(hosts)
+        self._state = state
         self._metrics = ServerMetrics()
         self._closing = False
 
     def application(self) -> Starlette:
         """The ASGI application; no other site's page may read its answers (CORS is off)."""
+        return Starlette(
+            routes=self.routes(),
+            lifespan=self.lifespan,
+            exception_handlers={HTTPException: self._no_route},
+        )
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, for this application or for another one beside its own."""
         cohere, v1 = shapes.COHERE_V2, shapes.DOCUMENTS_V1
-        routes = [
+        return [
             self._route("/v2/rerank", lambda exchange: self._rerank(exchange, cohere), "POST"),
             self._route("/v1/rerank", lambda exchange: self._rerank(exchange, v1), "POST"),
             self._route("/rerank", lambda exchange: self._rerank(exchange, None), "POST"),
@@ -111,18 +131,10 @@ class RerankAPI:
             self._route("/health", self._health, "GET", open_to_all=True),
             self._route("/ready", self._ready, "GET", open_to_all=True),
         ]
-        middleware = []
-        if self._hosts:
-            middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=self._hosts)]
-        return Starlette(
-            routes=routes,
-            middleware=middleware,
-            lifespan=self._lifespan,
-            exception_handlers={HTTPException: self._no_route},
-        )
 
     @asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """Runs beside the application that has the routes: at its end, work that waits is left."""
         yield
         self._closing = True
         self._queue.close()
@@ -133,6 +145,7 @@ class RerankAPI:
         async def endpoint(request: Request) -> Response:
             exchange = Exchange(request, path)
             try:
+                self._check_host(request)
                 if not open_to_all:
                     self._keys.check(request.headers.get("authorization", ""))
                 response = await handler(exchange)
@@ -148,6 +161,13 @@ class RerankAPI:
             return response
 
         return Route(path, endpoint, methods=[method])
+
+    def _check_host(self, request: Request) -> None:
+        """Refuse other names: a page of another site could give its own to this machine's."""
+        host = request.headers.get("host", "")
+        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        if self._hosts and name.lower() not in self._hosts:
+            raise RequestRefused(400, "This server is not called so; see the header Host.")
 
     def _note(self, exchange: Exchange, status: int) -> None:
         """Count a request, and log it as one line of JSON without texts and keys."""
@@ -219,9 +239,10 @@ class RerankAPI:
 
     async def _ready(self, exchange: Exchange) -> Response:
         """Whether more requests should be sent here: models are loaded, and the queue has room."""
-        if self._closing or self._queue.full:
-            return exchange.answer({"status": "busy"}, 503, retry_after=1)
-        return exchange.answer({"status": "ready"})
+        state = "busy" if self._closing or self._queue.full else self._state()
+        if state == READY:
+            return exchange.answer({"status": READY})
+        return exchange.answer({"status": state}, 503, retry_after=1)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         """What is at no route, or asked by another method, as JSON."""
