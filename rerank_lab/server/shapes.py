@@ -62,12 +62,14 @@ _DOCUMENTS_PASSED_OVER = frozenset(
 )  # fmt: skip
 """Fields about length and billing: a pipeline says in its spec how it reads long documents."""
 _TEI: Mapping[str, Any] = {
+    "model": str,
     "query": str,
     "texts": list[str],
     "raw_scores": bool,
     "return_text": bool,
 }
-_TEI_PASSED_OVER = frozenset({"truncate", "truncation_direction"})
+_TEI_PASSED_OVER = frozenset({"truncate", "truncation_direction", "top_n"})
+"""TEI itself has neither `model` nor `top_n`, and answers clients that send them."""
 
 
 def _read_documents(fields: Fields) -> RerankCall:
@@ -88,6 +90,7 @@ def _read_tei(fields: Fields) -> RerankCall:
     return RerankCall(
         values["query"],
         values["texts"],
+        values.get("model", ""),
         with_texts=values.get("return_text", False),
         raw_scores=values.get("raw_scores", False),
     )
