@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from rerank_lab.charts.figures import Theme, escaped, pipeline_colour, template
+from rerank_lab.charts.figures import Figure, Theme, escaped, figure, pipeline_colour, upright
 from rerank_lab.decision.facts import Bounded
 from rerank_lab.decision.requirements import duration_words
 from rerank_lab.views.choose import ChoiceChart, ChoicePoint
@@ -17,48 +17,55 @@ _HEIGHT = 430
 _LABEL_CHARS = 26
 
 
-def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) -> Any:
+def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) -> Figure:
     """Every pipeline with its intervals; dominated ones grey, those that fell hollow.
 
     Both p95 and price run on a logarithmic scale. A price of 0 stands at the left edge.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
     reach = _reach(chart)
-    floor = 10 ** reach[0]
-    if len(chart.front) > 1:
-        figure.add_trace(
-            go.Scatter(
-                x=[max(point.x.value, floor) for point in chart.front],
-                y=[point.y.value for point in chart.front],
-                mode="lines",
-                line={"color": theme.still, "width": 1.5, "dash": "dot", "shape": "hv"},
-                hoverinfo="skip",
-            )
-        )
+    traces = [_front(chart, 10 ** reach[0], theme)] if len(chart.front) > 1 else []
     for point in chart.points:
         above = _above_its_neighbour(point, chart.points)
-        trace = _point_trace(point, above=above, reach=reach, colours=colours, theme=theme)
-        figure.add_trace(go.Scatter(**trace))
-    figure.update_layout(template(theme))
-    figure.update_layout(
-        height=_HEIGHT, margin={"l": 8, "r": 12, "t": 12, "b": 8}, hovermode="closest"
-    )
+        traces.append(_point_trace(point, above=above, reach=reach, colours=colours, theme=theme))
     title = "p95 of a query" if chart.axis == "p95" else "USD for 1,000 queries"
-    figure.update_xaxes(
-        type="log", title=title, fixedrange=True, automargin=True, range=reach,
-        showgrid=True, **_ticks(chart, reach),
-    )  # fmt: skip
-    figure.update_yaxes(title=chart.measure, fixedrange=True, automargin=True, tickformat=".3~f")
-    if chart.limit:
-        # A line takes the value itself, an annotation its logarithm.
-        figure.add_vline(chart.limit, line={"color": theme.down, "width": 1.5, "dash": "dash"})
-        figure.add_annotation(
-            x=math.log10(chart.limit), y=1, yref="paper", yanchor="top", xanchor="right",
-            text="your limit", showarrow=False, font={"color": theme.down, "size": 12},
-        )  # fmt: skip
-    return figure
+    common = {"fixedrange": True, "automargin": True}
+    across = {"type": "log", "title": {"text": title}, "range": reach, "showgrid": True}
+    return figure(
+        theme,
+        traces,
+        xaxis=common | across | _ticks(chart, reach),
+        yaxis=common | {"title": {"text": chart.measure}, "tickformat": ".3~f"},
+        height=_HEIGHT,
+        margin={"l": 8, "r": 12, "t": 12, "b": 8},
+        hovermode="closest",
+        **(_limit(chart.limit, theme) if chart.limit else {}),
+    )
+
+
+def _front(chart: ChoiceChart, floor: float, theme: Theme) -> dict[str, Any]:
+    """The line through the pipelines that none beats in both."""
+    return {
+        "type": "scatter",
+        "x": [max(point.x.value, floor) for point in chart.front],
+        "y": [point.y.value for point in chart.front],
+        "mode": "lines",
+        "line": {"color": theme.still, "width": 1.5, "dash": "dot", "shape": "hv"},
+        "hoverinfo": "skip",
+    }
+
+
+def _limit(limit: float, theme: Theme) -> dict[str, Any]:
+    """The limit as a line with its name. A line takes the value itself, a note its logarithm."""
+    return {
+        "shapes": [upright(limit, {"color": theme.down, "width": 1.5, "dash": "dash"})],
+        "annotations": [
+            {
+                "x": math.log10(limit), "y": 1, "yref": "paper", "yanchor": "top",
+                "xanchor": "right", "text": "your limit", "showarrow": False,
+                "font": {"color": theme.down, "size": 12},
+            }
+        ],
+    }  # fmt: skip
 
 
 def _above_its_neighbour(point: ChoicePoint, points: Sequence[ChoicePoint]) -> bool:
@@ -95,6 +102,7 @@ def _point_trace(
     name = escaped(shorten(point.label, _LABEL_CHARS))
     about = "<br>".join(map(escaped, point.about))
     return {
+        "type": "scatter",
         "x": [x],
         "y": [point.y.value],
         "error_x": _bars(point.x, colour),

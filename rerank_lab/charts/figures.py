@@ -1,4 +1,7 @@
-"""Figures: pure Plotly, on one template made from the theme's colours.
+"""Figures as Plotly draws them, plain dicts, on one template made from the theme's colours.
+
+Plotly's own objects check each value as they are built, which takes longer than everything else on
+a page: the tests build them once for each figure instead.
 
 Colour never carries a meaning alone: movement has arrows and numbers, grades are written out, and
 a pipeline is named wherever its colour is used.
@@ -10,7 +13,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.views.bump import Axis, Bump, BumpLine
@@ -18,6 +21,9 @@ from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.labels import seconds
 from rerank_lab.views.text import shorten
 from rerank_lab.views.times import PART_NAMES, PARTS
+
+Figure: TypeAlias = dict[str, Any]
+"""`data` and `layout` of a figure, as Plotly's schema has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,43 @@ def template(theme: Theme) -> dict[str, Any]:
     }
 
 
+def figure(
+    theme: Theme,
+    traces: Sequence[Mapping[str, Any]],
+    *,
+    xaxis: Mapping[str, Any],
+    yaxis: Mapping[str, Any],
+    **layout: Any,
+) -> Figure:
+    """A figure of these traces. The layout is the template's where it does not say otherwise.
+
+    Properties that are None are left out.
+    """
+    base = template(theme)
+    axes = {"xaxis": _stated(base["xaxis"] | xaxis), "yaxis": _stated(base["yaxis"] | yaxis)}
+    return {"data": [_stated(trace) for trace in traces], "layout": base | layout | axes}
+
+
+def _stated(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value is not None}
+
+
+def upright(x: float, line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line from the bottom of the plot to its top, as a shape of the layout."""
+    return {
+        "type": "line", "x0": x, "x1": x, "xref": "x", "y0": 0, "y1": 1, "yref": "y domain",
+        "line": line,
+    }  # fmt: skip
+
+
+def level(y: float, line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line from the left of the plot to its right, as a shape of the layout."""
+    return {
+        "type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": y, "y1": y, "yref": "y",
+        "line": line,
+    }  # fmt: skip
+
+
 def pipeline_colour(theme: Theme, slot: int) -> str:
     """The colour of a pipeline's place, the same on every page."""
     return theme.pipelines[slot % len(theme.pipelines)]
@@ -144,23 +187,22 @@ STAGE_SIZES = BumpSizes(
 """For an audience: the documents are named by the answers beside the chart."""
 
 
-def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Any:
+def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Figure:
     """Documents as lines over first stage and pipelines; rank 1 on top.
 
     Each point carries the document's id in `customdata`, so that a click can pin it. Documents
     that an axis does not have are drawn below its last rank.
     """
-    import plotly.graph_objects as go
-
     floor = _height_of(data.lowest, data.k) + 1.2
-    figure = go.Figure()
     drawn = sorted(data.lines, key=lambda line: (line.pinned, line.grade or 0))
-    for line in drawn:
-        figure.add_trace(go.Scatter(**_bump_trace(data, line, theme, floor, sizes)))
     last = len(data.axes) - 1
     titles_height = sizes.row * max(len(_rows(axis.label)) for axis in data.axes)
-    figure.update_layout(template(theme))
-    figure.update_layout(
+    after_last = 0.12 if sizes.titles else 0.35
+    return figure(
+        theme,
+        [_bump_trace(data, line, theme, floor, sizes) for line in drawn],
+        xaxis={"range": [-0.35, last + after_last], "visible": False, "fixedrange": True},
+        yaxis=_rank_axis(data, theme, floor),
         height=sizes.height,
         margin={"l": 36, "r": sizes.right, "t": 12 + titles_height, "b": 8},
         hovermode="closest",
@@ -168,18 +210,19 @@ def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Any:
         annotations=[_axis_title(place, axis, sizes) for place, axis in enumerate(data.axes)]
         + (_end_labels(data, theme) if sizes.titles else []),
     )
-    after_last = 0.12 if sizes.titles else 0.35
-    figure.update_xaxes(range=[-0.35, last + after_last], visible=False, fixedrange=True)
+
+
+def _rank_axis(data: Bump, theme: Theme, floor: float) -> dict[str, Any]:
+    """Ranks downwards; documents that an axis does not have are at `floor`."""
     ticks = [1, *range(5, data.k + 1, 5), *range(data.k + 10, data.lowest + 1, 10)]
     absent = any(place is None for line in data.lines for place in line.places)
-    figure.update_yaxes(
-        range=[floor + 1, 0.2],
-        tickvals=[_height_of(tick, data.k) for tick in ticks] + [floor] * absent,
-        ticktext=[str(tick) for tick in ticks] + ["none"] * absent,
-        fixedrange=True,
-        gridcolor=theme.surface,
-    )
-    return figure
+    return {
+        "range": [floor + 1, 0.2],
+        "tickvals": [_height_of(tick, data.k) for tick in ticks] + [floor] * absent,
+        "ticktext": [str(tick) for tick in ticks] + ["none"] * absent,
+        "fixedrange": True,
+        "gridcolor": theme.surface,
+    }
 
 
 _MANY = 14
@@ -199,6 +242,7 @@ def _bump_trace(
     y = [floor if place is None else _height_of(place, data.k) for place in line.places]
     below = [place is None or place > data.k for place in line.places]
     return {
+        "type": "scatter",
         "x": list(range(len(y))),
         "y": y,
         "mode": "lines+markers+text",
@@ -297,10 +341,8 @@ def _cut_line(k: int, last: int, theme: Theme) -> dict[str, Any]:
 
 def latency_chart(
     rows: Sequence[StageTime], theme: Theme, colours: Mapping[PipelineSpec, int]
-) -> Any:
+) -> Figure:
     """Seconds of each stage as one bar, its parts side by side; stages of a pipeline together."""
-    import plotly.graph_objects as go
-
     shades = {"load": 0.45, "build": 0.45, "queue": 0.25, "compute": 1.0, "network": 0.7}
     patterns = {"load": "/", "build": "x"}
     names = [
@@ -310,57 +352,60 @@ def latency_chart(
         for place, row in enumerate(rows)
     ]
     keys = [f"{place}" for place, _ in enumerate(rows)]
-    figure = go.Figure()
+    traces = []
     for part in PARTS:
         values = [float(getattr(row, part)) for row in rows]
         if sum(values) < 0.0005:
             continue
-        figure.add_trace(
-            go.Bar(
-                y=keys,
-                x=values,
-                orientation="h",
-                name=PART_NAMES[part],
-                marker={
+        traces.append(
+            {
+                "type": "bar",
+                "y": keys,
+                "x": values,
+                "orientation": "h",
+                "name": PART_NAMES[part],
+                "marker": {
                     "color": [pipeline_colour(theme, colours.get(row.spec, 0)) for row in rows],
                     "opacity": shades[part],
                     "pattern": {"shape": patterns.get(part, "")},
                     "line": {"width": 0},
                 },
-                hovertemplate=[
+                "hovertemplate": [
                     f"{escaped(row.stage)}: {PART_NAMES[part].lower()} "
                     f"{seconds(getattr(row, part))}<extra></extra>"
                     for row in rows
                 ],
-            )
+            }
         )
-    _lay_out_times(figure, keys, names, theme)
-    return figure
+    return _times_figure(traces, keys, names, theme)
 
 
-def _lay_out_times(figure: Any, keys: list[str], names: list[str], theme: Theme) -> None:
+def _times_figure(
+    traces: list[dict[str, Any]], keys: list[str], names: list[str], theme: Theme
+) -> Figure:
     """A row a stage, the first on top, seconds to the right."""
-    figure.update_layout(template(theme))
-    figure.update_layout(
+    return figure(
+        theme,
+        traces,
+        xaxis={
+            "title": {"text": "seconds", "standoff": 8},
+            "rangemode": "tozero",
+            "automargin": True,
+            "fixedrange": True,
+        },
+        yaxis={
+            "autorange": "reversed",
+            "tickvals": keys,
+            "ticktext": names,
+            "automargin": True,
+            "fixedrange": True,
+            "showgrid": False,
+        },
         barmode="stack",
         height=60 + 42 * len(keys),
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         margin={"l": 8, "r": 16, "t": 30, "b": 8},
-    )
-    figure.update_yaxes(
-        autorange="reversed",
-        tickvals=keys,
-        ticktext=names,
-        automargin=True,
-        fixedrange=True,
-        showgrid=False,
-    )
-    figure.update_xaxes(
-        title={"text": "seconds", "standoff": 8},
-        rangemode="tozero",
-        automargin=True,
-        fixedrange=True,
     )
 
 
@@ -369,40 +414,48 @@ def agreement_chart(
     values: Sequence[Sequence[float | None]],
     theme: Theme,
     limits: tuple[float, float] = (0.0, 1.0),
-) -> Any:
+) -> Figure:
     """A square heat map with the numbers written in; undefined cells are empty."""
-    import plotly.graph_objects as go
-
     names = [escaped(label) for label in labels]
     low, high = limits
     middle = [[0.5, theme.surface]] if low < 0 else []
     start = theme.down if low < 0 else theme.surface
-    figure = go.Figure(
-        go.Heatmap(
-            z=[list(row) for row in values],
-            x=names,
-            y=names,
-            zmin=low,
-            zmax=high,
-            colorscale=[[0, start], *middle, [1, theme.up]],
-            xgap=3,
-            ygap=3,
-            showscale=False,
-            hovertemplate="%{y}<br>%{x}<br><b>%{z:.3f}</b><extra></extra>",
-        )
+    heat = {
+        "type": "heatmap",
+        "z": [list(row) for row in values],
+        "x": names,
+        "y": names,
+        "zmin": low,
+        "zmax": high,
+        "colorscale": [[0, start], *middle, [1, theme.up]],
+        "xgap": 3,
+        "ygap": 3,
+        "showscale": False,
+        "hovertemplate": "%{y}<br>%{x}<br><b>%{z:.3f}</b><extra></extra>",
+    }
+    common = {"automargin": True, "fixedrange": True, "showgrid": False}
+    return figure(
+        theme,
+        [heat],
+        xaxis=common | {"side": "top"},
+        yaxis=common | {"autorange": "reversed"},
+        annotations=[
+            _cell_note(names[other], names[place], value, theme)
+            for place, row in enumerate(values)
+            for other, value in enumerate(row)
+        ],
+        height=110 + 54 * len(names),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
     )
-    for place, row in enumerate(values):
-        for other, value in enumerate(row):
-            dark = value is not None and abs(value) > 0.7
-            figure.add_annotation(
-                x=names[other],
-                y=names[place],
-                text="–" if value is None else f"{value:.2f}",
-                showarrow=False,
-                font={"color": theme.background if dark else theme.text, "size": 14},
-            )
-    figure.update_layout(template(theme))
-    figure.update_layout(height=110 + 54 * len(names), margin={"l": 8, "r": 8, "t": 8, "b": 8})
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, showgrid=False)
-    figure.update_xaxes(side="top", automargin=True, fixedrange=True, showgrid=False)
-    return figure
+
+
+def _cell_note(x: str, y: str, value: float | None, theme: Theme) -> dict[str, Any]:
+    """The number in a cell of a heat map."""
+    dark = value is not None and abs(value) > 0.7
+    return {
+        "x": x,
+        "y": y,
+        "text": "–" if value is None else f"{value:.2f}",
+        "showarrow": False,
+        "font": {"color": theme.background if dark else theme.text, "size": 14},
+    }

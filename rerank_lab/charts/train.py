@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from rerank_lab.charts.figures import Theme, escaped, template
+from rerank_lab.charts.figures import Figure, Theme, escaped, figure
 from rerank_lab.fusion.learned.model import Importance
 
 SHOWN = 12
 """Bars; what is left over hardly counts."""
 
 
-def importance_chart(importances: Sequence[Importance], theme: Theme) -> Any:
+def importance_chart(importances: Sequence[Importance], theme: Theme) -> Figure:
     """Each feature's share of all gain, the greatest on top, with the number at its end."""
-    import plotly.graph_objects as go
-
     top = importances[:SHOWN]
     names = [escaped(one.feature) for one in top]
-    figure = go.Figure(
-        go.Bar(
-            x=[one.gain for one in top],
-            y=names,
-            orientation="h",
-            marker={"color": theme.accent},
-            text=[f"{one.gain:.0%}" if one.gain >= 0.005 else "< 1%" for one in top],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[one.splits for one in top],
-            hovertemplate="%{y}: %{x:.1%} of the gain, %{customdata} splits<extra></extra>",
-        )
-    )
-    figure.update_layout(template(theme))
-    figure.update_layout(
-        height=44 + 27 * len(top), bargap=0.35, margin={"l": 8, "r": 44, "t": 8, "b": 8}
-    )
-    figure.update_yaxes(
-        autorange="reversed", automargin=True, showgrid=False, fixedrange=True, ticksuffix="  "
-    )
-    figure.update_xaxes(visible=False, rangemode="tozero", fixedrange=True)
-    return figure
+    bars = {
+        "type": "bar",
+        "x": [one.gain for one in top],
+        "y": names,
+        "orientation": "h",
+        "marker": {"color": theme.accent},
+        "text": [f"{one.gain:.0%}" if one.gain >= 0.005 else "< 1%" for one in top],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "customdata": [one.splits for one in top],
+        "hovertemplate": "%{y}: %{x:.1%} of the gain, %{customdata} splits<extra></extra>",
+    }
+    return figure(
+        theme,
+        [bars],
+        xaxis={"visible": False, "rangemode": "tozero", "fixedrange": True},
+        yaxis={
+            "autorange": "reversed", "automargin": True, "showgrid": False, "fixedrange": True,
+            "ticksuffix": "  ",
+        },
+        height=44 + 27 * len(top),
+        bargap=0.35,
+        margin={"l": 8, "r": 44, "t": 8, "b": 8},
+    )  # fmt: skip

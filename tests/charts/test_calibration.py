@@ -8,6 +8,7 @@ import pytest
 from rerank_lab.charts.calibration import reliability_chart, threshold_chart
 from rerank_lab.charts.figures import DARK, LIGHT, Theme
 from rerank_lab.evaluation.calibration.figures import measured
+from tests.charts.validated import validated
 
 SAID = np.asarray([0.1, 0.3, 0.6, 0.9])
 FITTED = measured("platt", "platt", SAID, np.asarray([0.0, 0.0, 1.0, 1.0]), ("a", "a", "b", "b"))
@@ -15,7 +16,7 @@ FITTED = measured("platt", "platt", SAID, np.asarray([0.0, 0.0, 1.0, 1.0]), ("a"
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_points_are_bins_with_their_intervals(theme: Theme) -> None:
-    ideal, points = reliability_chart(FITTED, theme).data
+    ideal, points = validated(reliability_chart(FITTED, theme)).data
     assert list(ideal.x) == [0, 1]
     assert list(points.x) == [0.1, 0.3, 0.6, 0.9]
     assert list(points.y) == [0.0, 0.0, 1.0, 1.0]
@@ -26,7 +27,7 @@ def test_points_are_bins_with_their_intervals(theme: Theme) -> None:
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_the_chosen_threshold_stands_upright(theme: Theme) -> None:
     cut = next(cut for cut in FITTED.cuts if cut.precision == 1.0)
-    figure = threshold_chart(FITTED, cut, theme)
+    figure = validated(threshold_chart(FITTED, cut, theme))
     assert [trace.name for trace in figure.data] == ["precision", "recall"]
     assert figure.layout.shapes[0].x0 == cut.threshold
-    assert not threshold_chart(FITTED, None, theme).layout.shapes
+    assert not validated(threshold_chart(FITTED, None, theme)).layout.shapes

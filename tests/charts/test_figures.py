@@ -13,6 +13,7 @@ from rerank_lab.core.spec import parse
 from rerank_lab.views.bump import Axis, Bump, BumpLine
 from rerank_lab.views.evidence import StageTime
 from rerank_lab.views.rank_changes import Movement
+from tests.charts.validated import validated
 
 CONFIG = Path(__file__).parents[2] / ".streamlit" / "config.toml"
 
@@ -53,13 +54,15 @@ def test_changed_code_is_not_loaded_beside_what_was_kept() -> None:
 
 
 def test_every_point_says_which_document_it_is() -> None:
-    figure = charts.bump_chart(bump(line("d1", 14, 1), line("d2", 3, 12, key="down")), LIGHT)
+    figure = validated(
+        charts.bump_chart(bump(line("d1", 14, 1), line("d2", 3, 12, key="down")), LIGHT)
+    )
     assert [set(trace.customdata) for trace in figure.data] == [{"d1"}, {"d2"}]
     assert [list(trace.text) for trace in figure.data] == [["14", "1"], ["3", "12"]]
 
 
 def test_rank_one_is_on_top_and_lower_ranks_are_lower() -> None:
-    figure = charts.bump_chart(bump(line("d1", 50, 1), line("d2", 10, 11)), LIGHT)
+    figure = validated(charts.bump_chart(bump(line("d1", 50, 1), line("d2", 10, 11)), LIGHT))
     low, high = figure.layout.yaxis.range
     assert low > high
     heights = dict(zip(["50", "1", "10", "11"], [y for t in figure.data for y in t.y], strict=True))
@@ -67,39 +70,43 @@ def test_rank_one_is_on_top_and_lower_ranks_are_lower() -> None:
 
 
 def test_a_document_not_found_is_below_every_rank() -> None:
-    figure = charts.bump_chart(bump(line("d1", None, 1), line("d2", 50, 20)), LIGHT)
+    figure = validated(charts.bump_chart(bump(line("d1", None, 1), line("d2", 50, 20)), LIGHT))
     by_text = {text: y for t in figure.data for text, y in zip(t.text, t.y, strict=True)}
     assert by_text["–"] > by_text["50"]
     assert figure.layout.yaxis.ticktext[-1] == "none"
 
 
 def test_ties_are_drawn_at_the_same_height() -> None:
-    figure = charts.bump_chart(bump(line("d1", 3, 1), line("d2", 4, 1)), LIGHT)
+    figure = validated(charts.bump_chart(bump(line("d1", 3, 1), line("d2", 4, 1)), LIGHT))
     assert figure.data[0].y[1] == figure.data[1].y[1]
 
 
 def test_movement_is_written_and_not_only_coloured() -> None:
-    figure = charts.bump_chart(bump(line("d1", 14, 1)), LIGHT)
+    figure = validated(charts.bump_chart(bump(line("d1", 14, 1)), LIGHT))
     assert any("▲ 13" in note.text for note in figure.layout.annotations)
 
 
 def test_grades_run_through_one_hue_and_movement_through_two() -> None:
     lines = [line(f"d{g}", 12, 1 + g, key=f"grade:{g}") for g in range(4)]
-    figure = charts.bump_chart(bump(*lines, judged=True), LIGHT)
+    figure = validated(charts.bump_chart(bump(*lines, judged=True), LIGHT))
     assert {trace.marker.color for trace in figure.data} == set(LIGHT.grades)
-    up, down = charts.bump_chart(bump(line("a", 2, 1), line("b", 1, 2, key="down")), LIGHT).data
+    up, down = validated(
+        charts.bump_chart(bump(line("a", 2, 1), line("b", 1, 2, key="down")), LIGHT)
+    ).data
     assert (up.line.color, down.line.color) == (LIGHT.up, LIGHT.down)
 
 
 def test_a_pinned_document_is_drawn_last_and_thickest() -> None:
-    figure = charts.bump_chart(bump(line("d1", 1, 2, pinned=True), line("d2", 2, 1)), LIGHT)
+    figure = validated(
+        charts.bump_chart(bump(line("d1", 1, 2, pinned=True), line("d2", 2, 1)), LIGHT)
+    )
     assert figure.data[-1].customdata[0] == "d1"
     assert figure.data[-1].line.width > figure.data[0].line.width
 
 
 def test_titles_cannot_bring_markup_or_placeholders_into_a_chart() -> None:
     bad = BumpLine("d1", '<a href="javascript:x">%{y} <b>', (2, 1), "up", None, pinned=False)
-    figure = charts.bump_chart(bump(bad), LIGHT)
+    figure = validated(charts.bump_chart(bump(bad), LIGHT))
     shown = str(figure.to_dict())
     assert "<a href" not in shown
     assert "%{y}" not in shown
@@ -111,7 +118,7 @@ def _row(spec: str, stage: str, load: float, compute: float, build: float = 0.0)
 
 def test_latency_bars_stack_the_parts_of_a_stage() -> None:
     rows = [_row("bm25", "bm25", 0.0, 0.004), _row("x", "l12", 1.5, 0.9, build=12.0)]
-    figure = charts.latency_chart(rows, LIGHT, {"bm25": 0, "x": 3})
+    figure = validated(charts.latency_chart(rows, LIGHT, {"bm25": 0, "x": 3}))
     parts = {trace.name: list(trace.x) for trace in figure.data}
     assert parts == {
         "Loading": [0.0, 1.5],
@@ -126,17 +133,17 @@ def test_latency_bars_stack_the_parts_of_a_stage() -> None:
 
 def test_a_pipeline_has_its_colour_in_every_chart() -> None:
     rows = [_row("bm25", "bm25", 0.0, 0.1), _row("x", "l12", 0.0, 0.2)]
-    figure = charts.latency_chart(rows, LIGHT, {parse("bm25"): 4, parse("x"): 1})
+    figure = validated(charts.latency_chart(rows, LIGHT, {parse("bm25"): 4, parse("x"): 1}))
     assert list(figure.data[0].marker.color) == [LIGHT.pipelines[4], LIGHT.pipelines[1]]
 
 
 def test_agreement_writes_its_numbers_and_leaves_the_undefined_empty() -> None:
-    figure = charts.agreement_chart(["a", "b"], [[1.0, None], [None, 1.0]], LIGHT)
+    figure = validated(charts.agreement_chart(["a", "b"], [[1.0, None], [None, 1.0]], LIGHT))
     assert [note.text for note in figure.layout.annotations] == ["1.00", "–", "–", "1.00"]
     assert list(figure.data[0].z[0]) == [1.0, None]
 
 
 def test_long_names_are_broken_into_rows() -> None:
-    figure = charts.bump_chart(bump(line("d1", 2, 1)), LIGHT)
+    figure = validated(charts.bump_chart(bump(line("d1", 2, 1)), LIGHT))
     titles = [note.text for note in figure.layout.annotations if "minilm" in note.text]
     assert titles == ["<b>bm25<br>&gt;&gt; ms-marco-<br>minilm-l12</b>"]

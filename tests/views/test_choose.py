@@ -14,6 +14,7 @@ from rerank_lab.decision.requirements import Requirements
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.decide import decide
 from rerank_lab.views.choose import LimitChoices, choice_chart, choose_view
+from tests.charts.validated import validated
 from tests.decision.timed import timed
 
 BM25, L12, SLOW = "bm25", "bm25 >> ms-marco-minilm-l12", "bm25 >> bge-reranker-v2-m3"
@@ -65,7 +66,7 @@ def test_what_fell_is_hollow_and_the_front_runs_through_the_others(
         ("bge-reranker-v2-m3", "fallen"),
     ]
     assert [point.label for point in chart.front] == ["bm25", "ms-marco-minilm-l12"]
-    figure = front_chart(chart, {BM25: 0, L12: 1, SLOW: 2}, LIGHT)
+    figure = validated(front_chart(chart, {BM25: 0, L12: 1, SLOW: 2}, LIGHT))
     markers = {trace.customdata[0]: trace.marker for trace in figure.data if trace.customdata}
     assert markers[SLOW].color == "rgba(0,0,0,0)"
     assert markers[L12].size > markers[BM25].size
@@ -75,7 +76,7 @@ def test_what_fell_is_hollow_and_the_front_runs_through_the_others(
 def test_dominated_ones_are_grey_and_never_hidden(tmp_path: Path) -> None:
     chart = choice_chart(decide(THREE, Engine(tmp_path)), "p95")
     assert chart.points[-1].standing == "dominated"
-    figure = front_chart(chart, {SLOW: 2}, LIGHT)
+    figure = validated(front_chart(chart, {SLOW: 2}, LIGHT))
     assert figure.data[-1].marker.color == LIGHT.still
     assert figure.data[-1].x == (chart.points[-1].x.value,)
 
@@ -88,7 +89,9 @@ def test_without_a_price_nothing_stands_on_its_axis_and_it_is_said(
     terms = CostTerms(usd_per_hour=0.0)
     free = choice_chart(decide(THREE, Engine(tmp_path), Requirements(terms=terms)), "price")
     assert len(free.points) == 3
-    names = [trace.textposition for trace in front_chart(free, {}, LIGHT).data if trace.text]
+    names = [
+        trace.textposition for trace in validated(front_chart(free, {}, LIGHT)).data if trace.text
+    ]
     assert {name.split()[0] for name in names} == {"top", "bottom"}
 
 

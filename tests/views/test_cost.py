@@ -17,6 +17,7 @@ from rerank_lab.views.cost import (
     provider_lines,
     unknown_lines,
 )
+from tests.charts.validated import validated
 
 TERMS = CostTerms(queries_per_month=1_000_000, usd_per_hour=0.5)
 LABELS = {"own": "L12", "hosted": "Cohere"}
@@ -64,6 +65,6 @@ def test_rows_and_chart_hold_every_known_price() -> None:
     assert all(len(row) == len(HEADINGS) for row in rows)
     assert rows[0][1:3] == ("$0.36", "$365.00")
     assert rows[1][1] == "unknown"
-    figure = cost_chart([OWN, HOSTED], LABELS, LIGHT)
+    figure = validated(cost_chart([OWN, HOSTED], LABELS, LIGHT))
     assert [trace.name for trace in figure.data] == ["L12", "Cohere"]
     assert len(set(figure.data[0].y)) > 1  # machines are added as queries grow

@@ -19,6 +19,7 @@ from rerank_lab.views import certainty, unjudged
 from rerank_lab.views.document_titles import Titles
 from rerank_lab.views.query_panel import query_panel
 from rerank_lab.views.where_it_helps import headroom_sentence, helps_view, query_heat
+from tests.charts.validated import validated
 from tests.evaluation.ranked import ranked
 from tests.evaluation.test_by_tag import KIND, PLACES, tagged
 from tests.evaluation.test_sensitivity import DEEP
@@ -47,7 +48,7 @@ def test_the_heat_map_has_a_row_a_query_and_stays_small_for_a_thousand() -> None
     done = evaluation(places, measures=("RR@10",))
     heat = query_heat(done, "RR@10", "bm25")
     assert (len(heat.queries), heat.values[0], heat.values[-1]) == (1000, (1.0, 0.25), (None, 0.5))
-    figure = charts.query_heat_chart(heat, LIGHT)
+    figure = validated(charts.query_heat_chart(heat, LIGHT))
     assert figure.layout.height <= 700
     assert len(figure.to_json()) < 100_000
 
@@ -100,7 +101,7 @@ def test_by_tag_names_the_crossover_and_the_tags_with_too_few() -> None:
     assert tag_views.tag_sentence(alone, {"bm25": "bm25"}) == (
         "bm25 does best on code (1.00) and worst on words (0.25), among tags with enough queries."
     )
-    assert len(charts.tag_chart(result, labels, {}, LIGHT).data) == 2
+    assert len(validated(charts.tag_chart(result, labels, {}, LIGHT)).data) == 2
     (group,) = (one for one in groups_of(done) if one.name == "kind")
     means = weighted_means(done, group.weights(tag_views.default_shares(group)))
     rows = tag_views.weighted_table(means, labels, "bm25")

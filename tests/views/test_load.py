@@ -17,6 +17,7 @@ from rerank_lab.views.load import (
     start_line,
     step_rows,
 )
+from tests.charts.validated import validated
 
 
 def step(rate: float, p95: float, *, unfinished: int = 0, low: float | None = 0.2) -> LoadStep:
@@ -72,7 +73,7 @@ def test_what_makes_the_numbers_doubtful_is_said() -> None:
 
 
 def test_the_charts_hold_the_bound_and_every_rate() -> None:
-    figure = rate_chart(STUDY, DARK)
+    figure = validated(rate_chart(STUDY, DARK))
     assert [list(trace.x) for trace in figure.data] == [[5.0, 8.5]] * 3
     assert figure.layout.shapes[0].y0 == 0.3
-    assert len(spread_chart(STUDY, DARK).data[0].x) == 101
+    assert len(validated(spread_chart(STUDY, DARK)).data[0].x) == 101

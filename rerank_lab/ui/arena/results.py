@@ -15,6 +15,7 @@ from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.services import arena
 from rerank_lab.services.arena import ArenaStandings
 from rerank_lab.ui.shared import parts
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.views import arena as views
 
 _ALL = "All modes"
@@ -89,7 +90,9 @@ def _standings(
     for note in views.arena_notes(standings):
         st.caption(f":material/info: {parts.literal(note)}")
     figure = ratings_chart(ratings, labels, colours, parts.theme())
-    st.plotly_chart(figure, key="arena_chart", config={"displayModeBar": False}, width="stretch")
+    st.plotly_chart(
+        PlainFigure(figure), key="arena_chart", config={"displayModeBar": False}, width="stretch"
+    )
     _table(views.RATING_HEADS, views.rating_rows(ratings, labels), "ratings")
     st.caption(parts.literal(views.method_words(standings.verdict)))
     with st.expander("Pair by pair"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import streamlit as st
 
 from rerank_lab.charts.calibration import reliability_chart, threshold_chart
+from rerank_lab.charts.figures import Figure
 from rerank_lab.components.registry import resolve
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
@@ -24,6 +25,7 @@ from rerank_lab.services.calibrate import CalibrationRequest
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.ui.shared import parts, resources, waiting
 from rerank_lab.ui.shared.navigation import compare_button, go_to
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views import calibration as views
@@ -215,8 +217,8 @@ def _result(corpus: Corpus, calibration: Calibration, now: Screen) -> None:
 _HEADS = ("Curve", "Brier score", "Log loss", "Calibration error")
 
 
-def _chart(figure: Any, key: str) -> None:
-    st.plotly_chart(figure, key=f"calibrate_{key}", config=_PLOT, width="stretch")
+def _chart(figure: Figure, key: str) -> None:
+    st.plotly_chart(PlainFigure(figure), key=f"calibrate_{key}", config=_PLOT, width="stretch")
 
 
 def _take_away(corpus: Corpus, result_view: views.CalibrationView, now: Screen) -> None:

@@ -23,6 +23,7 @@ from rerank_lab.ui.choose import limits, ship, take_along
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import EVALUATE_PAGE, EXPERIMENT, LABEL_PAGE, go_to
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen
 from rerank_lab.views.choose import (
     AXES,
@@ -204,7 +205,9 @@ def _front(decision: PipelineDecision, colours: Mapping[str, int]) -> None:
     chart = choice_chart(decision, AXES[axis or next(iter(AXES))])
     if chart.points:
         figure = front_chart(chart, colours, parts.theme())
-        st.plotly_chart(figure, key="choose_chart", theme=None, config=_PLOT, width="stretch")
+        st.plotly_chart(
+            PlainFigure(figure), key="choose_chart", theme=None, config=_PLOT, width="stretch"
+        )
     if chart.absent:
         what = "time" if chart.axis == "p95" else "price"
         names = ", ".join(chart.absent)

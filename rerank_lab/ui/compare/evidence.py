@@ -9,6 +9,7 @@ import streamlit as st
 from rerank_lab.charts import figures as charts
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.shared import parts, run
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.evidence import agreement, latency, table
 from rerank_lab.views.export import file_stem, spec_that_ran, to_csv, to_json, to_lines, to_trec
@@ -56,7 +57,7 @@ def draw(
 def _latency(view: CompareView, colours: Mapping[PipelineSpec, int]) -> None:
     rows = latency(view.columns)
     st.plotly_chart(
-        charts.latency_chart(rows, parts.theme(), colours),
+        PlainFigure(charts.latency_chart(rows, parts.theme(), colours)),
         theme=None,
         key="latency",
         config={"displayModeBar": False},
@@ -104,7 +105,7 @@ def _agreement(view: CompareView) -> None:
     limits = (-1.0, 1.0) if name == "Kendall's tau" else (0.0, 1.0)
     st.caption(_MEASURES[str(name)])
     st.plotly_chart(
-        charts.agreement_chart(matrices.labels, values, parts.theme(), limits),
+        PlainFigure(charts.agreement_chart(matrices.labels, values, parts.theme(), limits)),
         theme=None,
         key="agreement",
         config={"displayModeBar": False},

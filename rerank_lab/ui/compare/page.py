@@ -24,6 +24,7 @@ from rerank_lab.ui.compare import (
 )
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, resources, run, tour
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump, has_chart
 from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
@@ -187,7 +188,7 @@ def _bump(view: CompareView, screen: Screen) -> None:
         # Its least width is by the pipelines asked for, so that it stays as they arrive.
         with st.container(key=f"bump_strip_{len(view.columns)}"):
             st.plotly_chart(
-                charts.bump_chart(data, parts.theme()),
+                PlainFigure(charts.bump_chart(data, parts.theme())),
                 theme=None,
                 key="bump",
                 on_select=_pin_clicked,

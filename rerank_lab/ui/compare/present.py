@@ -17,6 +17,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, state
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.views.compare import Card, CompareColumn, CompareView
 from rerank_lab.views.health import Badge, doubted
 from rerank_lab.views.jobs import doing
@@ -192,7 +193,7 @@ def _chart(data: Presented) -> None:
     with st.container(key="stage_chart"):
         if data.chart is not None and data.chart.lines:
             st.plotly_chart(
-                charts.bump_chart(data.chart, parts.theme(), charts.STAGE_SIZES),
+                PlainFigure(charts.bump_chart(data.chart, parts.theme(), charts.STAGE_SIZES)),
                 theme=None,
                 height="stretch",
                 key="stage_bump",

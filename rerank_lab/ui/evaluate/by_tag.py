@@ -28,6 +28,7 @@ from rerank_lab.ui.evaluate.on_screen import (
     stamp,
 )
 from rerank_lab.ui.shared import parts
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.views import by_tag as views
 from rerank_lab.views.evaluate import pipeline_labels
@@ -99,7 +100,7 @@ def _answer(
         st.warning(parts.literal(words), icon=":material/warning:")
     if table.differences:
         st.plotly_chart(
-            tag_chart(result, brief, slots, parts.theme()),
+            PlainFigure(tag_chart(result, brief, slots, parts.theme())),
             key=f"tag_chart_{result.group}",
             config={"displayModeBar": False},
         )

@@ -22,6 +22,7 @@ from rerank_lab.services import cost as costing
 from rerank_lab.services.load import load_studies
 from rerank_lab.ui.evaluate.on_screen import corpus_of
 from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.waiting import short_key
 from rerank_lab.views import cost as views
@@ -180,4 +181,4 @@ def _answer(costs: Sequence[PipelineCost], labels: dict[str, str]) -> None:
         st.caption(f":material/cloud: {parts.literal(line)}.")
     if any(cost.usd_per_month for cost in costs):
         figure = cost_chart(costs, labels, parts.theme())
-        st.plotly_chart(figure, key="cost_chart", config={"displayModeBar": False})
+        st.plotly_chart(PlainFigure(figure), key="cost_chart", config={"displayModeBar": False})

@@ -13,6 +13,7 @@ from rerank_lab.services.depth import DEPTHS
 from rerank_lab.ui.evaluate import on_screen
 from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views.depth import DepthView, depth_view
@@ -75,7 +76,7 @@ def _study(study: DepthStudy, evaluation: Evaluation, screen: Screen) -> None:
         quality, time = st.columns([3, 2])
         with quality:
             st.plotly_chart(
-                depth_chart(study, labels, colours, theme),
+                PlainFigure(depth_chart(study, labels, colours, theme)),
                 key=f"depth_chart_{evaluation.id}",
                 config={"displayModeBar": False},
             )
@@ -85,7 +86,7 @@ def _study(study: DepthStudy, evaluation: Evaluation, screen: Screen) -> None:
             )
         with time:
             st.plotly_chart(
-                depth_time_chart(study, labels, colours, theme),
+                PlainFigure(depth_time_chart(study, labels, colours, theme)),
                 key=f"depth_times_{evaluation.id}",
                 config={"displayModeBar": False},
             )

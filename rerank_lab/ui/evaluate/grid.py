@@ -12,6 +12,7 @@ from rerank_lab.services import grid as grid_service
 from rerank_lab.ui.evaluate import on_screen
 from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views.grid import grid_view
@@ -84,12 +85,16 @@ def _study(study: GridStudy, evaluation: Evaluation) -> None:
     theme, config = parts.theme(), {"displayModeBar": False}
     st.caption(parts.literal(study.measure))
     st.plotly_chart(
-        grid_chart(view, "value", theme), key=f"grid_quality_{evaluation.id}", config=config
+        PlainFigure(grid_chart(view, "value", theme)),
+        key=f"grid_quality_{evaluation.id}",
+        config=config,
     )
     if any(pair.p95 is not None for pair in study.pairs):
         st.caption("p95: 95 of 100 queries are answered within")
         st.plotly_chart(
-            grid_chart(view, "p95", theme), key=f"grid_times_{evaluation.id}", config=config
+            PlainFigure(grid_chart(view, "p95", theme)),
+            key=f"grid_times_{evaluation.id}",
+            config=config,
         )
     for note in view.notes:
         st.caption(parts.literal(note))

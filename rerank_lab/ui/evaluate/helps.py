@@ -19,6 +19,7 @@ from rerank_lab.ui.evaluate.on_screen import (
 )
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.navigation import compare_button
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.views.document_titles import Titles
 from rerank_lab.views.evaluate import pipeline_labels
@@ -51,7 +52,7 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     if len(heat.pipelines) > 1 and heat.queries:
         st.markdown(f"**{len(heat.queries):,} queries, the biggest disagreement first**")
         st.plotly_chart(
-            query_heat_chart(heat, parts.theme()),
+            PlainFigure(query_heat_chart(heat, parts.theme())),
             key="query_heat",
             config={"displayModeBar": False},
         )
@@ -170,7 +171,7 @@ def _panel(panel: QueryPanel, evaluation: Evaluation) -> None:
     )
     if panel.chart is not None:
         chart = figures.bump_chart(panel.chart, parts.theme())
-        st.plotly_chart(chart, key="query_bump", config={"displayModeBar": False})
+        st.plotly_chart(PlainFigure(chart), key="query_bump", config={"displayModeBar": False})
     st.dataframe(
         panel.documents,
         hide_index=True,

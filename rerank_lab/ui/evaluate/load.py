@@ -20,6 +20,7 @@ from rerank_lab.services.load import LoadRequest
 from rerank_lab.services.own_pipelines import runs_here
 from rerank_lab.ui.evaluate.on_screen import corpus_of
 from rerank_lab.ui.shared import parts, resources
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import running, watch
@@ -154,7 +155,7 @@ def _answer(study: LoadStudy) -> None:
         figures.insert(0, charts.rate_chart(study, parts.theme()))
     for place, column in enumerate(st.columns(len(figures))):
         bare = {"displayModeBar": False}
-        column.plotly_chart(figures[place], key=f"load_chart_{place}", config=bare)
+        column.plotly_chart(PlainFigure(figures[place]), key=f"load_chart_{place}", config=bare)
     rows = views.step_rows(study)
     columns = zip(views.HEADINGS, zip(*rows, strict=True), strict=True)
     st.dataframe({heading: list(cells) for heading, cells in columns}, hide_index=True)

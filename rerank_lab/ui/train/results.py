@@ -13,6 +13,7 @@ from rerank_lab.fusion.learned.store import delete_model
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.navigation import compare_button
+from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen
 from rerank_lab.views.formatting import older_words
 from rerank_lab.views.train import TrainView, flatters, model_line, train_view
@@ -45,7 +46,7 @@ def draw(model: LearnedModel, now: Screen) -> None:
             st.markdown("**What the model goes by** · share of the gain of its splits")
             if view.importances:
                 st.plotly_chart(
-                    importance_chart(view.importances, parts.theme()),
+                    PlainFigure(importance_chart(view.importances, parts.theme())),
                     key=f"importances_{model.name}",
                     config={"displayModeBar": False},
                     width="stretch",
