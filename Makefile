@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 .PHONY: run test check check-types check-style format bench clean
 
 run: $(VENV)/.ready-run
-	$(BIN)/streamlit run app.py $(ARGS)
+	$(BIN)/rerank-lab app $(ARGS)
 
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

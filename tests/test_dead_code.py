@@ -36,7 +36,7 @@ CALLED_BY_OTHERS = {
     # notebooks
     "_repr_html_", "to_frame", "query_frame",
     # helpers of the Python core for scripts and plugins, documented or under contract
-    "grade_chances", "mounted_api",
+    "grade_chances",
     "write_qrels", "whole_documents", "search_many", "upload_extensions", "column_lines",
 }  # fmt: skip
 

@@ -198,11 +198,31 @@ def app(arguments: argparse.Namespace, output: Output) -> int:
             "The app needs streamlit.", hint="Install it with: pip install rerank-lab"
         )
     command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments.rest]
+    os.environ.update(_served(arguments))
     output.finish()
     os.chdir(script.parent)  # the app's settings and theme are read from there
     if os.name == "posix":  # this process becomes the server, so that signals reach it
         os.execv(sys.executable, command)
     return subprocess.run(command, check=False).returncode
+
+
+def _served(arguments: argparse.Namespace) -> dict[str, str]:
+    """The variables that make the app serve pipelines, once it is known that they can be."""
+    from rerank_lab.server import in_app
+
+    variables = {in_app.PIPELINES: "\n".join(" ".join(spec.split()) for spec in arguments.serve)}
+    for name, path in (
+        (in_app.CONFIG, arguments.serve_config),
+        (in_app.KEY_FILE, arguments.api_key_file),
+        (in_app.CORPUS, arguments.serve_corpus),
+    ):  # the app runs in another folder
+        variables[name] = str(Path(path).absolute()) if Path(path).is_file() else path
+    variables = {name: value for name, value in variables.items() if value}
+    if variables and in_app.mounted("localhost", variables) is None:
+        raise InvalidInput(
+            "There is nothing to serve.", hint='Add --serve SPEC, such as "bm25 >> overlap".'
+        )
+    return variables
 
 
 def app_script() -> Path:

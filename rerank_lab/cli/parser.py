@@ -24,7 +24,7 @@ from rerank_lab.cli.options import (
     positive,
 )
 from rerank_lab.cli.positionals import rearranged
-from rerank_lab.cli.serve_options import add_serve
+from rerank_lab.cli.serve_options import add_app, add_serve
 from rerank_lab.cli.ship_options import add_ship
 from rerank_lab.cli.study_options import add_depth, add_grid, add_rag, add_robustness, add_tune
 from rerank_lab.core.errors import InvalidInput
@@ -151,7 +151,7 @@ def _add_commands(add: Callable[[str, str], CommandParser], common: CommandParse
     add("models", "List models and components, and what can run here now.")
     add("doctor", "Check this installation: packages, data folder, models, processor.")
     add_serve(add("serve", "Serve pipelines as a rerank API: Cohere's, Jina's and TEI's shapes."))
-    add("app", "Start the app. Further options go to streamlit, such as --server.port 8502.")
+    add_app(add("app", "Start the app. Other options go to streamlit, such as --server.port 8502."))
 
 
 def _add_measures(parser: CommandParser) -> None:

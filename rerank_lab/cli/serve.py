@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import logging
 import sys
 
 from rerank_lab.cli.output import Output
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import is_loopback
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
@@ -34,7 +34,7 @@ def serve(arguments: argparse.Namespace, output: Output) -> int:
     corpus = load_corpus(arguments.corpus) if arguments.corpus else None
     with bound_socket(arguments.host, arguments.port) as bound:
         _make_ready(pipelines, corpus, engine, output)
-        local = _is_loopback(arguments.host)
+        local = is_loopback(arguments.host)
         if not (local or keys.needed):
             output.note("warning: whoever reaches this address may ask; see --api-key-file")
         settings = ServerSettings(
@@ -72,13 +72,6 @@ def _make_ready(
         raise problems[0]
     for served in pipelines:
         served.load(corpus, Context(progress=output.progress), engine)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _log_requests() -> None:

@@ -67,3 +67,30 @@ def _add_bounds(parser: CommandParser) -> None:
         metavar="SECONDS",
         help="after which a request is given up with 504 (default: 60)",
     )
+
+
+def add_app(parser: CommandParser) -> None:
+    """The options of `rerank-lab app` that make it serve pipelines as well."""
+    parser.add_argument(
+        "--serve",
+        metavar="SPEC",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="pipelines behind a rerank API on the app's own port, as with rerank-lab serve",
+    )
+    parser.add_argument(
+        "--serve-config",
+        metavar="FILE",
+        default="",
+        help="pipelines to serve by name, from YAML: pipelines: {NAME: SPEC, ...}",
+    )
+    parser.add_argument(
+        "--serve-corpus", metavar="CORPUS", default="", help="what /v1/search searches"
+    )
+    parser.add_argument(
+        "--api-key-file",
+        metavar="FILE",
+        default="",
+        help="keys that open the API, one a line; the app's pages are not asked for them",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.metadata
+import ipaddress
 import os
 import re
 from collections.abc import Sequence
@@ -77,14 +78,19 @@ def app_folders(address: str | None) -> tuple[Path, ...]:
     folders = os.environ.get(FOLDERS_VARIABLE, "").strip()
     if folders:
         more = [Path(part).expanduser() for part in folders.split(os.pathsep) if part.strip()]
-    elif address in _LOOPBACK:
+    elif is_loopback(address):
         more = [Path.home(), Path.cwd()]
     else:
         more = []
     return tuple(dict.fromkeys(folder.resolve() for folder in (data_home(), *more)))
 
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+def is_loopback(address: str | None) -> bool:
+    """Whether only this machine reaches what listens on `address`; None is every address."""
+    try:
+        return address == "localhost" or ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
 
 
 def names_a_path(value: str) -> bool:

@@ -34,6 +34,8 @@ from rerank_lab.server.shapes import RerankShape
 
 JSON = "application/json"
 READY = "ready"
+WORK_ROUTES = ("/v2/rerank", "/v1/rerank", "/rerank", "/v1/search")
+"""Routes that rerank or search."""
 _log = logging.getLogger("rerank_lab.server")
 Refusal = Callable[[int, str], Mapping[str, Any]]
 """The body of an error, of its status and message."""
@@ -70,6 +72,29 @@ class Exchange:
 
 
 Handler = Callable[[Exchange], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """What a server does now, for people.
+
+    Attributes:
+        state: "ready", or why it is not.
+        pipelines: Their specs by the name that clients send as `model`.
+        corpus: The name of what `/v1/search` searches; "" for none.
+        pending: Requests in work and waiting.
+        capacity: So many may be.
+        requests: Since the start, to rerank or to search.
+        failed: Those of them that were refused or failed.
+    """
+
+    state: str
+    pipelines: Mapping[str, str]
+    corpus: str
+    pending: int
+    capacity: int
+    requests: int
+    failed: int
 
 
 class RerankAPI:
@@ -131,6 +156,18 @@ class RerankAPI:
             self._route("/health", self._health, "GET", open_to_all=True),
             self._route("/ready", self._ready, "GET", open_to_all=True),
         ]
+
+    def status(self) -> ServerStatus:
+        """What it does now; may be called from any thread."""
+        return ServerStatus(
+            self._state(),
+            {served.name: str(served.pipeline) for served in self._pipelines},
+            self._corpus.name if self._corpus is not None else "",
+            self._queue.pending,
+            self._queue.capacity,
+            self._metrics.requests(WORK_ROUTES),
+            self._metrics.requests(WORK_ROUTES, failed=True),
+        )
 
     @asynccontextmanager
     async def lifespan(self, _: object) -> AsyncIterator[None]:

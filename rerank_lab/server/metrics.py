@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -25,6 +25,14 @@ class ServerMetrics:
         self._buckets[route][bisect_left(_BOUNDS, seconds)] += 1
         self._seconds[route] += seconds
         self._documents += documents
+
+    def requests(self, routes: Collection[str], failed: bool = False) -> int:
+        """Requests of these routes since the start; with `failed` those without an answer only."""
+        return sum(
+            count
+            for (route, status), count in self._requests.copy().items()
+            if route in routes and (status >= 400 or not failed)
+        )
 
     def text(self, pending: int, capacity: int) -> str:
         """All metrics; `pending` of `capacity` requests are in the queue now."""

@@ -15,7 +15,7 @@ from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
-from rerank_lab.server.app import READY, RerankAPI
+from rerank_lab.server.app import READY, RerankAPI, ServerStatus
 from rerank_lab.server.keys import ApiKeys
 from rerank_lab.server.limits import RequestLimits
 from rerank_lab.server.pipelines import ServedPipelines, served_pipelines
@@ -50,6 +50,7 @@ class MountedAPI(NamedTuple):
 
     routes: list[BaseRoute]
     lifespan: Callable[[object], AbstractAsyncContextManager[None]]
+    status: Callable[[], ServerStatus]
 
 
 def mounted_api(
@@ -91,7 +92,7 @@ def mounted_api(
             finally:
                 loading.cancel()
 
-    return MountedAPI(api.routes(), lifespan)
+    return MountedAPI(api.routes(), lifespan, api.status)
 
 
 def api_of(
