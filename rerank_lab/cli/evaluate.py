@@ -42,7 +42,7 @@ from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.views.evaluate import comparison_caveat, interval_note
 from rerank_lab.views.evaluate_export import QUERY_FILES, RESULT_FILES, run_files
 from rerank_lab.views.evaluate_notes import basis, shallow
-from rerank_lab.views.formatting import counted, size_words
+from rerank_lab.views.formatting import corpus_size_words, counted
 from rerank_lab.views.labels import numbered
 from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text, p_words
 
@@ -77,7 +77,8 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         output.json(done.to_json() | readings_json(corpus.meta) | more)
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
-            size = size_words(len(corpus.document_ids), len(corpus) if corpus.parent_of else 0)
+            passages = len(corpus) if corpus.parent_of else 0
+            size = corpus_size_words(corpus.size, passages, live=corpus.live)
             output.line(
                 f"{corpus.name} · {size} · {counted(len(done.design.queries), 'query', 'queries')}"
             )

@@ -28,7 +28,7 @@ from rerank_lab.services.experiment_runs import ExperimentRun
 from rerank_lab.services.experiments import AcrossRequest, ExperimentFilter, compare, listed
 from rerank_lab.views.across import across_view
 from rerank_lab.views.changes import changes_sentences
-from rerank_lab.views.formatting import counted
+from rerank_lab.views.formatting import corpus_size_words
 from rerank_lab.views.gates import drift_lines, gate_verdict, junit_xml, summary_markdown
 
 _YAML = (".yaml", ".yml")
@@ -282,7 +282,8 @@ def named_experiment(reference: str, engine: Engine) -> str:
 
 
 def _print_corpus(corpus: Corpus, output: Output) -> None:
-    output.line(f"{corpus.name} · {counted(len(corpus.document_ids), 'document')}")
+    size = corpus_size_words(corpus.size, 0, live=corpus.live)
+    output.line(f"{corpus.name} · {size}")
     for reading in corpus.meta.get("judged_readings", ()):
         output.line(reading.sentence)
     print_basis(corpus.basis, output)

@@ -19,7 +19,11 @@ _READINGS_SHOWN = 10
 
 
 def corpora(arguments: argparse.Namespace, output: Output) -> int:
-    """List, import or delete."""
+    """List, import, connect, preview or delete."""
+    if arguments.action in ("connect", "preview"):
+        from rerank_lab.cli.live_corpora import connect, preview
+
+        return (connect if arguments.action == "connect" else preview)(arguments, output)
     if arguments.action == "import":
         return _import(arguments, output)
     if arguments.action == "delete":
@@ -39,7 +43,7 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
         [
             entry.name,
             entry.kind,
-            f"{entry.documents:,}",
+            "–" if entry.documents is None else f"{entry.documents:,}",
             f"{entry.queries:,}",
             f"{entry.judgments:,}",
             ", ".join(entry.languages),

@@ -145,7 +145,7 @@ def _add_commands(add: Callable[[str, str], CommandParser], common: CommandParse
     add_rag(add("rag", "See what is put before a language model, and whether reranking helps it."))
     add_cost(add("cost", "What pipelines cost at a load, hosted or on your own hardware."))
     _add_train(add("train", "Train a learned fusion from judgments, validated by query."))
-    _add_corpora(add("corpora", "List, import or delete corpora."), common)
+    _add_corpora(add("corpora", "List, import, connect or delete corpora."), common)
     add_label_actions(add("labels", "Relevance labels: import, agreement, what is next."), common)
     add_arena_actions(add("arena", "Blind votes between pipelines: ratings and export."), common)
     add("models", "List models and components, and what can run here now.")
@@ -346,6 +346,14 @@ def _add_train(parser: CommandParser) -> None:
     add_spending(parser)
 
 
+def _add_engine(parser: CommandParser) -> None:
+    parser.add_argument(
+        "engine",
+        metavar="ENGINE",
+        help='its spec, such as postgres(dsn_env="RERANK_LAB_ENGINE_DSN",table="articles")',
+    )
+
+
 def _add_corpora(parser: CommandParser, common: CommandParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=CommandParser)
     importing = actions.add_parser("import", help="import a file or folder", parents=[common])
@@ -361,5 +369,20 @@ def _add_corpora(parser: CommandParser, common: CommandParser) -> None:
     )
     importing.add_argument("--replace", action="store_true", help="take the place of one so named")
     add_reading(importing, "corpus, queries, qrels")
-    deleting = actions.add_parser("delete", help="delete an imported corpus", parents=[common])
+    connecting = actions.add_parser(
+        "connect", help="keep a search engine of your own as a live corpus", parents=[common]
+    )
+    connecting.add_argument("name", metavar="NAME", help="the name it is to have")
+    _add_engine(connecting)
+    connecting.add_argument("--queries", metavar="FILE", help="a query file to go with it")
+    connecting.add_argument("--qrels", metavar="FILE", help="a judgment file to go with it")
+    connecting.add_argument("--replace", action="store_true", help="take the place of one so named")
+    trying = actions.add_parser(
+        "preview", help="what a search engine is asked for a query, and its hits", parents=[common]
+    )
+    _add_engine(trying)
+    trying.add_argument("query", metavar="QUERY", help="the query's text")
+    deleting = actions.add_parser(
+        "delete", help="delete an imported or live corpus", parents=[common]
+    )
     deleting.add_argument("name", metavar="NAME")

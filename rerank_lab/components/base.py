@@ -44,6 +44,9 @@ class Param:
     local: bool = False
     """True when the value may name a file or folder of this machine; the app then asks whether it
     may be read."""
+    variable: bool = False
+    """True when the value names an environment variable that holds a secret; the app then lets
+    visitors name only those that are meant for engines."""
 
     @property
     def type(self) -> type[Value]:
@@ -92,6 +95,9 @@ class Info:
     """False for rules and arithmetic: there is no model whose health could be checked."""
     has_index: bool = True
     """Of a retriever: False when it builds nothing for a corpus."""
+    live: bool = False
+    """Of a retriever: True when it needs no documents beforehand, and so can search a corpus whose
+    documents stay in a search engine."""
 
     def param(self, name: str) -> Param | None:
         """The option of that name, None when there is none."""
@@ -164,6 +170,11 @@ class Component:
     def calls_out(self) -> bool:
         """Whether it sends texts to a provider or server, perhaps with a key."""
         return self.lane == "network"
+
+    @property
+    def epoch(self) -> int:
+        """Changes when results of before may no longer hold; 0 where nothing outside decides."""
+        return 0
 
     def prepare(self, ctx: Context) -> None:
         """Fetch what its fingerprint depends on and is not here yet, such as weights.

@@ -12,7 +12,8 @@ from rerank_lab.corpora.importing import (
     inspect_upload,
     stored_summary,
 )
-from rerank_lab.corpora.load import corpus_from_texts, load_corpus
+from rerank_lab.corpora.live import LiveCorpus
+from rerank_lab.corpora.load import connect_live, corpus_from_texts, load_corpus
 from rerank_lab.corpora.mapping import ColumnMapping
 from rerank_lab.corpora.passages import PassageOptions, cut_passages, whole_document
 from rerank_lab.corpora.preview import Preview
@@ -26,10 +27,12 @@ __all__ = [
     "CorpusSummary",
     "ImportOptions",
     "ImportReport",
+    "LiveCorpus",
     "PassageOptions",
     "Preview",
     "attach_qrels",
     "attach_queries",
+    "connect_live",
     "corpus_from_texts",
     "cut_passages",
     "delete_corpus",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -37,8 +37,26 @@ class Corpus:
     meta: Mapping[str, Any] = field(default_factory=dict)
     basis: JudgmentBasis = OWN_JUDGMENTS
 
+    @property
+    def live(self) -> bool:
+        """Whether the documents stay in a search engine and come with its hits (`LiveCorpus`)."""
+        return False
+
+    @property
+    def size(self) -> int | None:
+        """How many documents there are; None where a search engine cannot say."""
+        return len(self.document_ids)
+
+    @property
+    def examples(self) -> tuple[Document, ...]:
+        """Documents that stand for all where a part will do: all, or a search engine's sample."""
+        return self.documents
+
+    def prefetch(self, doc_ids: Iterable[str]) -> None:
+        """Get documents ready that are about to be asked for by id; here all are."""
+
     @cached_property
-    def by_id(self) -> dict[str, Document]:
+    def by_id(self) -> Mapping[str, Document]:
         """Documents (or passages) by their id."""
         return {document.id: document for document in self.documents}
 
@@ -48,7 +66,7 @@ class Corpus:
         return {d.id: d.parent for d in self.documents if d.parent}
 
     @cached_property
-    def document_ids(self) -> frozenset[str]:
+    def document_ids(self) -> Set[str]:
         """The ids that judgments may speak of."""
         return frozenset(document.document_id for document in self.documents)
 

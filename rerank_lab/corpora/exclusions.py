@@ -21,6 +21,7 @@ _WORD = re.compile(r"\w+")
 
 def queries_in_corpus(corpus: Corpus) -> tuple[Query, ...]:
     """The queries whose id is also that of a document."""
+    corpus.prefetch(query.id for query in corpus.queries)
     return tuple(query for query in corpus.queries if query.id in corpus.document_ids)
 
 
@@ -28,7 +29,8 @@ def are_own_documents(corpus: Corpus) -> bool:
     """Whether most queries that share an id with a document have its text, and do not seek it."""
     queries = queries_in_corpus(corpus)
     texts: dict[str, list[Document]] = {query.id: [] for query in queries}
-    for document in corpus.documents:
+    documents = map(corpus.document, texts) if corpus.live else corpus.documents
+    for document in documents:
         if document.document_id in texts:
             texts[document.document_id].append(document)
     alike = sum(_is_text_of(query, texts[query.id]) for query in queries)

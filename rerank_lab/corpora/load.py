@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,20 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.corpora.ir_datasets import PREFIX, load_ir_dataset
 from rerank_lab.corpora.layouts import Parts
+from rerank_lab.corpora.live import LiveCorpus
+from rerank_lab.corpora.live_opening import engine_node, open_live
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.store import CorpusEntry, find_entry, read_summary, unknown_corpus
+from rerank_lab.corpora.store import (
+    CorpusEntry,
+    check_name,
+    find_entry,
+    read_engine,
+    read_summary,
+    save_live,
+    stored_judged,
+    unknown_corpus,
+)
 
 _log = logging.getLogger(__name__)
 PathLike = str | Path
@@ -56,6 +68,9 @@ def load_corpus(
     options = options or CollectionOptions()
     log = ProblemLog(options.documents.limits.problems)
     extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
+    live = _live(str(reference), options, log, extra)
+    if live is not None:
+        return with_exclusions(live, exclude_identical)
     name, bundle, meta = _read(reference, options, log, extra.qrels)
     read_judged(bundle, extra, options, log)
     corpus = finished(name, bundle, meta, log, strict=qrels is not None)
@@ -105,6 +120,70 @@ def finished(
             "judged_readings": tuple(bundle.judged_readings),
         },
     )
+
+
+def connect_live(
+    name: str,
+    engine: str,
+    *,
+    queries: PathLike | None = None,
+    qrels: PathLike | None = None,
+    replace: bool = False,
+) -> LiveCorpus:
+    """Keep a search engine as a live corpus: its spec, with queries and judgments beside it.
+
+    Args:
+        name: what the corpus is to be called.
+        engine: such as `postgres(dsn_env="RERANK_LAB_ENGINE_DSN",table="articles")`.
+        queries: a file, in any shape that a corpus' queries may have.
+        qrels: a file of judgments.
+        replace: take the place of a corpus of that name.
+
+    Raises:
+        LabError: the engine cannot be asked, a file is unusable, or the name is taken.
+    """
+    slug = check_name(name, replace=replace)
+    log, bundle = ProblemLog(), Bundle()
+    extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
+    read_judged(bundle, extra, CollectionOptions(), log)
+    corpus = open_live(name.strip(), engine, bundle, {"kind": "live"}, log)
+    summary = {
+        "name": corpus.name,
+        "documents": corpus.counted,
+        "queries": len(corpus.queries),
+        "judgments": sum(map(len, corpus.qrels.values())),
+        "languages": dict(corpus.languages),
+        "content_hash": corpus.identity,
+        "connected_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    save_live(corpus, corpus.engine, summary, slug=slug, replace=replace)
+    return corpus
+
+
+def _live(
+    reference: str, options: CollectionOptions, log: ProblemLog, extra: Parts
+) -> Corpus | None:
+    """The live corpus of that name, or of that engine's spec; None for any other reference."""
+    node, entry = engine_node(reference), None
+    if node is None:
+        entry = find_entry(reference)
+        if entry is None or entry.kind != "live":
+            return None
+    if options.documents != ReadOptions():
+        raise InvalidInput(
+            f"{reference} is a search engine: there is no file to read.",
+            hint="Leave format, encoding and columns out; the engine's options name its fields.",
+        )
+    bundle = Bundle()
+    if entry is not None:
+        read_judged(bundle, stored_judged(entry.path), CollectionOptions(), log)
+    read_judged(bundle, extra, options, log)
+    name, spec = (entry.name, read_engine(entry.path)) if entry else (reference, reference)
+    meta = {"source": "search engine", "kind": "live"}
+    corpus = open_live(name, spec, bundle, meta, log)
+    if options.strict:
+        refuse_losses(name, log)
+    return corpus
 
 
 def _read(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, StorageError
 from rerank_lab.core.paths import data_home, samples_home
 from rerank_lab.core.storage import (
     disk_errors,
@@ -25,9 +25,13 @@ from rerank_lab.core.storage import (
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.mapping import META, PARENT
+from rerank_lab.corpora.source import Source
 
 CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
+LIVE = "live.json"
+"""In place of documents, where these stay in a search engine: the engine's spec."""
 _CHUNK = 2000
 
 
@@ -35,14 +39,15 @@ _CHUNK = 2000
 class CorpusEntry:
     """One line of the list of corpora, read without loading any document.
 
-    `kind` is `sample` or `imported`; `error` says why a stored one cannot be read.
+    `kind` is `sample`, `imported` or `live`; `error` says why a stored one cannot be read. The
+    documents of a live one are what its engine counted when it was connected, None when unknown.
     """
 
     name: str
     slug: str
     kind: str
     path: Path
-    documents: int = 0
+    documents: int | None = 0
     queries: int = 0
     judgments: int = 0
     languages: tuple[str, ...] = ()
@@ -97,6 +102,11 @@ def imported_entry(name: str) -> CorpusEntry:
     entry = find_entry(name)
     if entry is None:
         raise unknown_corpus(name)
+    if entry.kind == "live":
+        raise InvalidInput(
+            f"The documents of {name!r} stay in its search engine; no file can be added to them.",
+            hint="Connect it again, with the queries and judgments that it is to have.",
+        )
     if entry.kind != "imported":
         raise InvalidInput(
             f"{name!r} is a sample that comes with the program and stays as it is.",
@@ -106,8 +116,13 @@ def imported_entry(name: str) -> CorpusEntry:
 
 
 def delete_corpus(name: str) -> None:
-    """Remove an imported corpus from the data folder. Raises InvalidInput for any other."""
-    entry = imported_entry(name)
+    """Remove an imported or live corpus from the data folder. InvalidInput for any other.
+
+    The search engine of a live one is not touched.
+    """
+    entry = find_entry(name)
+    if entry is None or entry.kind != "live":
+        entry = imported_entry(name)
     with disk_errors(entry.path):
         remove_folder(entry.path)
 
@@ -203,6 +218,46 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     write_file(folder / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=1, default=str))
 
 
+def save_live(
+    corpus: Corpus, engine: str, summary: Mapping[str, Any], *, slug: str, replace: bool = False
+) -> Path:
+    """Store a live corpus: the spec of its engine, its queries and judgments; no document.
+
+    Raises InvalidInput when there is one already and it is not to be replaced.
+    """
+    target = corpora_home() / slug
+    try:
+        with staged_folder(target, replace=replace) as folder:
+            write_file(folder / LIVE, json.dumps({"engine": engine}, ensure_ascii=False, indent=1))
+            if corpus.queries:
+                write_queries(folder / QUERIES, corpus.queries)
+            if corpus.qrels:
+                write_judgments(folder / QRELS, corpus.qrels)
+            write_summary(folder, summary)
+    except FileExistsError:
+        raise _taken(target.name) from None
+    return target
+
+
+def read_engine(folder: Path) -> str:
+    """The spec of the engine of a stored live corpus. Raises StorageError when it is damaged."""
+    try:
+        return str(load_json((folder / LIVE).read_text("utf-8"))["engine"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StorageError(
+            f"The live corpus in {folder.name!r} cannot be read.",
+            hint="Connect it again.",
+            damaged=True,
+        ) from None
+
+
+def stored_judged(folder: Path) -> Parts:
+    """The files of queries and judgments beside a stored live corpus."""
+    files = [folder / QUERIES, folder / QRELS]
+    queries, qrels = (Source.of(file) if file.is_file() else None for file in files)
+    return Parts((), queries, qrels)
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
     """The stored summary; empty when there is none (a sample)."""
     try:
@@ -216,7 +271,7 @@ def _folders(home: Path) -> list[Path]:
     if not home.is_dir():
         return []
     inside = (path for path in sorted(home.iterdir()) if not path.name.startswith("."))
-    return [path for path in inside if (path / CORPUS).is_file()]
+    return [path for path in inside if (path / CORPUS).is_file() or (path / LIVE).is_file()]
 
 
 # The samples come with the program, and finding this out anew takes a second for each.
@@ -243,14 +298,16 @@ def _sample_entry(path: Path) -> CorpusEntry:
 
 def _imported_entry(path: Path) -> CorpusEntry:
     about = read_summary(path)
+    kind = "live" if (path / LIVE).is_file() else "imported"
     if not about:
-        return CorpusEntry(path.name, path.name, "imported", path, error="Its summary is damaged.")
+        return CorpusEntry(path.name, path.name, kind, path, error="Its summary is damaged.")
+    documents = about.get("documents", 0)
     return CorpusEntry(
         str(about.get("name", path.name)),
         path.name,
-        "imported",
+        kind,
         path,
-        int(about.get("documents", 0)),
+        None if documents is None else int(documents),
         int(about.get("queries", 0)),
         int(about.get("judgments", 0)),
         tuple(about.get("languages", {})),

@@ -25,6 +25,9 @@ from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.score_cache import ScoreCache
 from rerank_lab.retrievers.base import Retriever
 
+ENGINE_VARIABLES = "RERANK_LAB_ENGINE_"
+"""How the environment variables begin that a visitor's pipeline may name."""
+
 
 class Engine:
     """Components ready to work, and the memo of stage results. `home` holds indexes and cache.
@@ -41,11 +44,17 @@ class Engine:
         self._retrievers: SingleFlight[Retriever] = SingleFlight(indexes)
         self._rerankers: SingleFlight[Reranker] = SingleFlight(64, Reranker.close)
 
-    def _check_places(self, info: Info, options: Mapping[str, object]) -> None:
-        """Raises InvalidInput for a file or folder that a visitor may not have read."""
+    def check_places(self, info: Info, options: Mapping[str, object]) -> None:
+        """Raises InvalidInput for a file, folder or variable that a visitor may not have read.
+
+        Args:
+            info: of a component.
+            options: all of its options.
+        """
         if self.readable is None:
             return
         elsewhere = options.get("backend") == "endpoint"
+        check_variables(info, options)
         for param in info.params:
             if elsewhere and param.name == "model":
                 continue
@@ -64,7 +73,7 @@ class Engine:
     def retriever(self, node: Node) -> Retriever:
         """A new, unbuilt retriever for a canonical node."""
         info, options = expand(node, "retriever")
-        self._check_places(info, options)
+        self.check_places(info, options)
         with lab_errors(f"The first stage {node}"):
             retriever: Retriever = load("retriever", info.name)(**options)
         return retriever
@@ -101,7 +110,7 @@ class Engine:
     def reranker(self, node: Node) -> Reranker:
         """The reranker of a canonical node; equal nodes (whatever their `top`) share one."""
         info, options = expand(node, "reranker")
-        self._check_places(info, options)
+        self.check_places(info, options)
         depth = info.depth_option
         key = (info.name, tuple((k, v) for k, v in sorted(options.items()) if k != depth))
 
@@ -117,6 +126,21 @@ class Engine:
         self.results.clear()
         self._retrievers.clear()
         self._rerankers.clear()
+
+
+def check_variables(info: Info, options: Mapping[str, object]) -> None:
+    """Raises InvalidInput for an environment variable that a visitor of the app may not name.
+
+    Otherwise anybody could open a database whose address stands in the environment for something
+    else, such as the lab's own.
+    """
+    for param in info.params:
+        value = str(options.get(param.name, "")) if param.variable else ""
+        if value and not value.startswith(ENGINE_VARIABLES):
+            raise InvalidInput(
+                f"The app may not use the environment variable {value[:80]!r} for {info.name}.",
+                hint=f"Whoever runs the app sets one whose name begins with {ENGINE_VARIABLES}.",
+            )
 
 
 def _without_depth(retriever: Retriever) -> tuple[tuple[str, Literal], ...]:

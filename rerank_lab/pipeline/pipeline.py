@@ -30,6 +30,7 @@ from rerank_lab.pipeline.results import (
     result_of,
 )
 from rerank_lab.pipeline.stages import StageRunner
+from rerank_lab.retrievers.base import needs_copy
 
 
 class Pipeline:
@@ -66,8 +67,11 @@ class Pipeline:
             try:
                 if kind == "reranker":
                     problems += engine.reranker(node).problems()
-                else:
-                    problems += engine.retriever(node).problems(corpus)
+                    continue
+                retriever = engine.retriever(node)
+                problems += retriever.problems(corpus)
+                if corpus is not None and corpus.live and not retriever.info.live:
+                    problems.append(needs_copy(retriever.info.name, corpus))
             except LabError as error:
                 problems.append(error)
         for fusion in self.fusions:

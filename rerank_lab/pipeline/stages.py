@@ -122,7 +122,9 @@ class StageRunner:
             component.prepare(self.ctx)
             components.append(component)
         components += [fusion_of(fusion) for fusion in fusions(node)]
-        return digest([key, str(node), *(component.fingerprint() for component in components)])
+        epochs = [component.epoch for component in components if component.epoch]
+        own = [*epochs, *(component.fingerprint() for component in components)]
+        return digest([key, str(node), *own])
 
     def _compute(self, node: Node, before: Ranking | None, prefix: str) -> StageResult:
         if before is None:
@@ -169,6 +171,7 @@ class StageRunner:
     def _rerank(self, node: Node, before: Ranking) -> StageResult:
         reranker = self.engine.reranker(node)
         self.ctx.enter_lane(reranker.lane)
+        self.corpus.prefetch(before.doc_ids)
         head, rest, blank_ids = self._split(node, before)
         docs = [self.corpus.by_id[doc_id] for doc_id in head.doc_ids]
         ctx = self.ctx.for_remote_stage() if reranker.calls_out else self.ctx

@@ -55,6 +55,14 @@ class DamagedIndex(BackendError):
         )
 
 
+def needs_copy(retriever: str, corpus: Corpus) -> InvalidInput:
+    """The error for a first stage that reads all documents, on a corpus that holds none."""
+    return InvalidInput(
+        f"{retriever} reads all documents, and those of {corpus.name!r} stay in the search engine.",
+        hint="Begin the pipeline with live, the engine's own search; or import a copy as a corpus.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Retrieved:
     """A ranking of at most k documents, and what it took."""
@@ -108,7 +116,9 @@ class Retriever(Component, ABC):
         """
         if self._built_for == corpus.content_hash:
             return
-        if not corpus.documents:
+        if corpus.live and not self.info.live:
+            raise needs_copy(self.info.name, corpus)
+        if not corpus.documents and not corpus.live:
             raise InvalidInput(
                 f"Corpus {corpus.name!r} has no documents.", hint="Import some documents first."
             )

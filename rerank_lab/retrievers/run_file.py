@@ -49,6 +49,7 @@ class RunFile(Retriever):
         kind="retriever",
         family="file",
         has_index=False,
+        live=True,
         summary="Candidates from a run file of any search engine, by query id.",
         scale=TREC_SCALE,
         params=(
@@ -106,6 +107,7 @@ class RunFile(Retriever):
             self._passages[parent].append(passage)
         self._by_text = {_plain(query.text): query.id for query in reversed(corpus.queries)}
         named = {hit.doc_id for ranking in self._rankings.values() for hit in ranking}
+        corpus.prefetch(named)
         if not any(doc_id in self._known or doc_id in self._passages for doc_id in named):
             raise InvalidInput(
                 f"None of the {len(named):,} documents in {self.path.name} are in corpus "

@@ -101,7 +101,7 @@ def run(request: CostRequest, corpus: Corpus, engine: Engine) -> CostStudy:
     Raises:
         InvalidInput: The corpus has no documents.
     """
-    if not corpus.documents:
+    if not corpus.examples:
         raise InvalidInput(f"{corpus.name!r} has no documents.", hint="Choose a corpus that has.")
     queries = corpus.queries[: request.limit] or (Query.of("a query of a few words"),)
     costs = []
@@ -110,7 +110,8 @@ def run(request: CostRequest, corpus: Corpus, engine: Engine) -> CostStudy:
         candidates = spaced_candidates(spec, _sample(queries), corpus)
         providers = _of_providers(spec, candidates, terms.prices, engine)
         capacity = _typed_capacity(spec, terms) or Capacity(None, why=NOT_MEASURED)
-        size = float(min(len(corpus.documents), candidate_limit(spec) or _DEPTH))
+        depth = candidate_limit(spec) or _DEPTH
+        size = float(depth if corpus.size is None else min(corpus.size, depth))
         costs.append(PipelineCost(spec, terms, providers, capacity, size))
     return CostStudy(request.terms, tuple(costs))
 
@@ -156,8 +157,8 @@ def _candidates(evaluation: Evaluation, spec: str, corpus: Corpus | None) -> Can
 def spaced_candidates(spec: str, queries: Sequence[Query], corpus: Corpus) -> Candidates:
     """As many evenly spaced documents of the corpus as the first stage hands over, for each."""
     depth = candidate_limit(spec) or _DEPTH
-    step = max(1, len(corpus.documents) // depth)
-    return [(query, corpus.documents[::step][:depth]) for query in queries]
+    step = max(1, len(corpus.examples) // depth)
+    return [(query, corpus.examples[::step][:depth]) for query in queries]
 
 
 def _mean_candidates(evaluation: Evaluation, spec: str) -> float | None:

@@ -50,11 +50,11 @@ def query_estimates(
     () for a pipeline that asks nobody, and for one that cannot run on them: its own error says why
     when it does.
     """
-    if not calls_out(spec) or not corpus.documents:
+    if not calls_out(spec) or not corpus.examples:
         return ()
-    step = max(1, len(corpus.documents) // depth)
+    step = max(1, len(corpus.examples) // depth)
     try:
-        return stage_estimates(spec.stages, query, corpus.documents[::step][:depth], engine)
+        return stage_estimates(spec.stages, query, corpus.examples[::step][:depth], engine)
     except LabError:
         return ()
 

@@ -161,7 +161,8 @@ class EffortEstimate:
 def estimate(request: SessionRequest, corpus: Corpus, home: Path | None = None) -> EffortEstimate:
     """What a session would take of the judges, without running anything."""
     queries = len(request.asked_queries(corpus))
-    most = min(request.depth * max(1, len(request.pipelines)), len(corpus.document_ids))
+    most = request.depth * max(1, len(request.pipelines))
+    most = most if corpus.size is None else min(most, corpus.size)
     low, high = queries * min(request.depth, most), queries * most
     if request.chosen:
         low = high = len(set(request.chosen))
@@ -185,8 +186,8 @@ def _pace_so_far(corpus: Corpus, home: Path | None) -> float | None:
 
 def _reading_s(corpus: Corpus) -> float:
     """Reading what is shown of a typical document, and a moment to decide."""
-    step = max(1, len(corpus.documents) // _SAMPLE)
-    words = [len(d.content[:4000].split()) for d in corpus.documents[::step]]
+    step = max(1, len(corpus.examples) // _SAMPLE)
+    words = [len(d.content[:4000].split()) for d in corpus.examples[::step]]
     typical = min(_READ_WORDS, statistics.median(words)) if words else 0
     return _DECIDING_S + typical * 60 / _WORDS_A_MINUTE
 

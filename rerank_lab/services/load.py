@@ -61,13 +61,13 @@ def run_address(
         InvalidInput: The plan, the address, or a corpus without queries or documents.
         Cancelled: Nothing is kept of what was measured by then.
     """
-    if not corpus.queries or not corpus.documents:
+    if not corpus.queries or not corpus.examples:
         raise InvalidInput(
             f"{corpus.name!r} has no queries or no documents to send.",
             hint="Choose a corpus that has both.",
         )
-    step = max(1, len(corpus.documents) // depth)
-    documents = corpus.documents[::step][:depth]
+    step = max(1, len(corpus.examples) // depth)
+    documents = corpus.examples[::step][:depth]
     call = address_call(address, corpus.queries, documents, key)
     return measure_call(plan, call, address, ctx)
 

@@ -112,6 +112,7 @@ def lab_labels(corpus: Corpus, home: Path | None = None) -> LabLabels:
     if store is None:
         return LabLabels()
     rows = [row for row in store.current(corpus.name) if row.kind is not JudgeKind.SIMULATED]
+    corpus.prefetch(row.doc_id for row in rows)
     from rerank_lab.judging.llm_judge.trust import allowed_llm_judges
 
     own_ids = {query.id for query in corpus.queries}

@@ -107,8 +107,8 @@ def made_by_template(
     corpus: Corpus, size: int, *, seed: int = 0, tags: Sequence[str] = ()
 ) -> MadeQueries:
     """Keyword queries from random documents: each names the three rarest words of one."""
-    frequencies = query_sets.document_frequencies(corpus.documents)
-    sample = query_sets.sampled_documents(corpus.documents, size, seed)
+    frequencies = query_sets.document_frequencies(corpus.examples)
+    sample = query_sets.sampled_documents(corpus.examples, size, seed)
     texts = [query_sets.keyword_query(document, frequencies) for document in sample]
     return _made(sample, texts, QueryOrigin.TEMPLATE, tags)
 
@@ -117,7 +117,7 @@ def writing_estimate(
     model: JudgeModel, corpus: Corpus, size: int, *, seed: int = 0
 ) -> CostEstimate:
     """What it takes to have queries written for that many documents."""
-    sample = query_sets.sampled_documents(corpus.documents, size, seed)
+    sample = query_sets.sampled_documents(corpus.examples, size, seed)
     return QueryWriter(model).estimate([document.content for document in sample])
 
 
@@ -138,7 +138,7 @@ def made_by_llm(
     """
     writer = QueryWriter(model, AnswerCache(engine.home / "llm-answers.sqlite"))
     writer.asked.check(ctx)
-    sample = query_sets.sampled_documents(corpus.documents, size, seed)
+    sample = query_sets.sampled_documents(corpus.examples, size, seed)
 
     def one(document: Document, inner: Context) -> str:
         return writer.write(document.content, inner.for_remote_stage())

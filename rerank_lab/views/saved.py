@@ -50,7 +50,7 @@ def comparison(
         created_at=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
         corpus=corpus.name,
         content_hash=corpus.content_hash,
-        documents=len(corpus.document_ids),
+        documents=corpus.size or 0,
         query=topic.query,
         depth=depth,
         show=show,

@@ -15,6 +15,7 @@ from rerank_lab.core.spec import Node, PipelineSpec, parse
 from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers.base import Retriever
+from tests.contract.engines import engine_options
 
 CTX = Context()
 TEXTS = (
@@ -43,11 +44,16 @@ Make = Callable[..., Retriever]
     params=[
         pytest.param(name, marks=pytest.mark.models if name in ("dense", "splade") else [])
         for name in registry.entry_points("retriever")
+        if name != "live"  # the engine of a live corpus under a short name: tests/retrievers
     ]
 )
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    """Makes a first stage of the kind under test; a run file lists every document."""
+    """Makes a first stage of the kind under test; a run file lists every document.
+
+    A search engine holds all documents, however few the corpus has.
+    """
     name = request.param
+    engine = engine_options(name, DOCUMENTS, request)
 
     def made(**options: str | int) -> Retriever:
         if name == "run":
@@ -59,6 +65,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
             ]
             file.write_text("".join(lines))
             options["path"] = str(file)
+        options = {**engine, **options}
         retriever: Retriever = registry.load("retriever", name)(**options)
         return retriever
 

@@ -45,7 +45,9 @@ class DepthDesign:
 
     def within(self, corpus: Corpus) -> DepthDesign:
         """Without depths beyond the first one that takes the whole corpus."""
-        size = len(corpus.documents)
+        size = corpus.size
+        if size is None:
+            return self
         shallow = tuple(depth for depth in self.depths if depth < size)
         return replace(self, depths=(*shallow, *self.depths[len(shallow) :][:1]))
 

@@ -292,7 +292,7 @@ class _RobustnessRun:
         grades = self.design.qrels.get(query.id, {})
         chance = Random(f"{self.design.seed}/filler/{query.id}")
         near = {document.document_id for document in candidates}
-        pool = self.corpus.documents
+        pool = self.corpus.examples
         for document in chance.sample(pool, min(_FILLER_TRIES, len(pool))):
             known = grades.get(document.document_id, 0) > 0 or document.document_id in near
             if not known and not document.blank:

@@ -98,8 +98,9 @@ class Comparison:
                 hint=f"Import the corpus {header.corpus!r} as it was then "
                 "and open this comparison again; or ask these pipelines afresh.",
             )
-        known = corpus.document_ids | corpus.by_id.keys()
-        unknown = {doc_id for column in self.columns for doc_id in _named(column)} - known
+        named = {doc_id for column in self.columns for doc_id in _named(column)}
+        corpus.prefetch(named)
+        unknown = {d for d in named if d not in corpus.document_ids and d not in corpus.by_id}
         if unknown:
             raise InvalidInput(
                 f"This comparison names documents that the corpus lacks, {sorted(unknown)[0]!r} "

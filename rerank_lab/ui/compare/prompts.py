@@ -166,7 +166,7 @@ def _shown(now: state.Screen) -> tuple[Query, Sequence[Document]]:
     except LabError:
         return query, ()
     ids = run.first_documents(corpus, query, views.SHOWN)
-    return query, [corpus.by_id[i] for i in ids] or corpus.documents[: views.SHOWN]
+    return query, [corpus.by_id[i] for i in ids] or corpus.examples[: views.SHOWN]
 
 
 def _save(editing: Editing, use: Use) -> None:

@@ -1,0 +1,52 @@
+"""Search engines for the contract of first stages: each holds the contract's documents."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from rerank_lab.core.types import Document
+
+_DSN = "RERANK_LAB_ENGINE_CONTRACT"
+# As the engine's own words would not find Japanese: how many of the query's words are in a text.
+_WORDS_INSIDE = """
+SELECT id, text, score FROM (
+  SELECT id, text, (
+    SELECT count(*) FROM regexp_split_to_table(lower({query}), '\\s+') word
+    WHERE word <> '' AND position(word in lower(text)) > 0
+  )::float AS score FROM documents
+) d WHERE score > 0 ORDER BY score DESC, id LIMIT {k}
+"""
+
+Options = dict[str, str | int]
+
+
+def engine_options(
+    name: str, documents: Sequence[Document], request: pytest.FixtureRequest
+) -> Options:
+    """The options of the search engine `name` that holds `documents`; {} for any other."""
+    fill = _ENGINES.get(name)
+    return fill(documents, request) if fill is not None else {}
+
+
+def _postgres(documents: Sequence[Document], request: pytest.FixtureRequest) -> Options:
+    import psycopg
+
+    server = request.getfixturevalue("vector_postgres")
+    schema = f"contract_{uuid.uuid4().hex[:12]}"
+    dsn = server.address(schema)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        connection.execute("CREATE TABLE documents (id text PRIMARY KEY, text text)")
+        for one in documents:
+            connection.execute("INSERT INTO documents VALUES (%s, %s)", [one.id, one.text])
+    os.environ[_DSN] = dsn
+    return {"dsn_env": _DSN, "table": "documents", "template": _WORDS_INSIDE}
+
+
+_ENGINES: dict[str, Callable[[Sequence[Document], pytest.FixtureRequest], Options]] = {
+    "postgres": _postgres,
+}
