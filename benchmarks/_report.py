@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
+    *("pyarrow", "lmdb", "tantivy", "msgspec", "numba"),
     *("numpy", "bm25s", "rank-bm25", "faiss-cpu", "onnxruntime", "torch"),
     *("sentence-transformers", "tokenizers", "flashrank", "streamlit", "sqlalchemy", "psycopg"),
 )
@@ -37,6 +38,12 @@ def machine() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.platform(),
     }
+
+
+def peak_mb() -> float:
+    """The most memory this process has held, in MB, on Linux; of its own, not of who started it."""
+    status = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def versions() -> dict[str, str]:

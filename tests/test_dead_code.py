@@ -19,14 +19,14 @@ FOR_TESTS = ROOT / "rerank_lab" / "testing"
 """Fakes and servers that only tests, of this project and of plugins, make use of."""
 CALLED_BY_OTHERS = {
     # Python and Streamlit's server
-    "__getattr__", "__dir__", "readinto",
+    "__getattr__", "__dir__", "readinto", "_from_iterable",
     # fields of values that are written to files or read by whoever scripts the core
     "by", "p_t", "qrels_hash", "max_difference", "systems", "instead", "exchange", "begun_ns",
     "query_text", "rr", "shown_hash", "other_model", "detectable",
     # attributes that other libraries read
     "model_config", "intra_op_num_threads", "inter_op_num_threads", "log_severity_level",
     "enable_mem_pattern", "max_seq_length", "efConstruction", "min_points_per_centroid",
-    "compress_type", "down_revision", "isolation_level", "_from_iterable", "read_only",
+    "compress_type", "down_revision", "isolation_level", "read_only",
     # options that are handed on by name
     "price_in", "price_out",
     # methods and classes that LangChain, LlamaIndex and Haystack call

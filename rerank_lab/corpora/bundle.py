@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -25,6 +25,7 @@ from rerank_lab.corpora.judged import (
 )
 from rerank_lab.corpora.layouts import Parts, find_parts
 from rerank_lab.corpora.limits import Limits, check_size
+from rerank_lab.corpora.lookups import document_ids
 from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row, column_of_ids
 from rerank_lab.corpora.readers.base import (
     Entry,
@@ -90,7 +91,7 @@ class FileReading:
 class Bundle:
     """What was read. `skipped` counts rows that gave no document of their own."""
 
-    documents: list[Document] = field(default_factory=list)
+    documents: Sequence[Document] = ()
     queries: list[Query] = field(default_factory=list)
     qrels: QrelsDict = field(default_factory=dict)
     format: str = ""
@@ -166,12 +167,19 @@ def read_parts(
             hint="See what is wrong with each row or file; nothing was imported.",
             problems=log.lines(),
         )
+    read_own_judged(bundle, parts, options, log)
+    return bundle
+
+
+def read_own_judged(
+    bundle: Bundle, parts: Parts, options: CollectionOptions, log: ProblemLog
+) -> None:
+    """The queries and judgments that lie beside the documents; unusable ones are left out."""
     for queries, qrels in ((parts.queries, None), (None, parts.qrels)):
         try:
             read_judged(bundle, Parts((), queries, qrels), options, log)
         except InvalidInput as error:
             log.error(error.message, error.hint)
-    return bundle
 
 
 def _warn_of_unknown_files(parts: Parts, log: ProblemLog) -> None:
@@ -264,7 +272,7 @@ def read_judged(bundle: Bundle, parts: Parts, options: CollectionOptions, log: P
     if parts.qrels is not None:
         check_size(parts.qrels.name, parts.qrels.size, options.qrels.limits.upload)
         judgments = read_judgments(parts.qrels, options.qrels, log)
-        doc_ids = {document.document_id for document in bundle.documents}
+        doc_ids = document_ids(bundle.documents)
         bundle.qrels, queries = fit_judgments(judgments, bundle.queries, doc_ids, log)
         bundle.queries = list(queries)
         bundle.judged_readings.append(judgments.reading)
@@ -275,7 +283,7 @@ def checked_judgments(bundle: Bundle, log: ProblemLog, file: str = "judgments") 
 
     Raises InvalidInput where they fit nothing; its hint names the column that holds their ids.
     """
-    doc_ids = {document.document_id for document in bundle.documents}
+    doc_ids = document_ids(bundle.documents)
     query_ids = {query.id for query in bundle.queries} or set(bundle.qrels)
     try:
         return check_judgments(bundle.qrels, doc_ids, query_ids, log, file)

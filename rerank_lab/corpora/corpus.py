@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,11 +10,14 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.judgment_basis import OWN_JUDGMENTS, JudgmentBasis
 from rerank_lab.core.types import Document, Qrels, Query
-from rerank_lab.corpora.languages import guess_languages
+from rerank_lab.corpora.languages import SAMPLE, guess_languages
+from rerank_lab.corpora.lookups import DocumentLookups, MemoryLookups
 from rerank_lab.corpora.passages import SPAN, whole_document
+from rerank_lab.corpora.stored_documents import StoredDocuments
 
 _OF_DOCUMENTS = (
-    "by_id", "parent_of", "passages_of", "document_ids", "content_hash", "languages", "_hashes",
+    "_lookups", "ids", "by_id", "parent_of", "passages_of", "document_ids", "content_hash",
+    "languages", "_hashes",
 )  # fmt: skip
 """What is worked out from the documents alone, and stays when only judgments change."""
 
@@ -27,11 +29,14 @@ class Corpus:
     A corpus whose documents were cut into passages holds the passages as its documents; each names
     its `parent`, and rankings are folded to parents before they are shown or judged.
 
+    The documents of an imported corpus stay on the disk and are read when they are looked at
+    (`stored_documents`); those of any other are in memory.
+
     `basis` says where the judgments come from.
     """
 
     name: str
-    documents: tuple[Document, ...]
+    documents: Sequence[Document]
     queries: tuple[Query, ...] = ()
     qrels: Qrels = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +53,7 @@ class Corpus:
         return len(self.document_ids)
 
     @property
-    def examples(self) -> tuple[Document, ...]:
+    def examples(self) -> Sequence[Document]:
         """Documents that stand for all where a part will do: all, or a search engine's sample."""
         return self.documents
 
@@ -56,38 +61,47 @@ class Corpus:
         """Get documents ready that are about to be asked for by id; here all are."""
 
     @cached_property
-    def by_id(self) -> Mapping[str, Document]:
-        """Documents (or passages) by their id."""
-        return {document.id: document for document in self.documents}
+    def _lookups(self) -> DocumentLookups:
+        if isinstance(self.documents, StoredDocuments):
+            return self.documents
+        return MemoryLookups(self.documents)
 
     @cached_property
-    def parent_of(self) -> dict[str, str]:
+    def ids(self) -> Sequence[str]:
+        """The ids of the documents (or passages), in their order."""
+        return self._lookups.ids
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Document]:
+        """Documents (or passages) by their id."""
+        return self._lookups.by_id
+
+    @cached_property
+    def parent_of(self) -> Mapping[str, str]:
         """Passage id -> document id, for the passages only; empty when nothing was cut."""
-        return {d.id: d.parent for d in self.documents if d.parent}
+        return self._lookups.parent_of
 
     @cached_property
     def document_ids(self) -> Set[str]:
         """The ids that judgments may speak of."""
-        return frozenset(document.document_id for document in self.documents)
+        return self._lookups.document_ids
 
     @cached_property
-    def passages_of(self) -> dict[str, list[Document]]:
+    def passages_of(self) -> Mapping[str, list[Document]]:
         """The passages of each document that was cut, by its id; empty when nothing was."""
-        passages: dict[str, list[Document]] = {}
-        for document in self.documents:
-            if document.parent:
-                passages.setdefault(document.parent, []).append(document)
-        return passages
+        return self._lookups.passages_of
 
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over ids and contents in order: what an index or a cached result belongs to."""
-        digest = hashlib.sha256()
-        for document in self.documents:
-            for part in (document.id, document.parent, document.content):
-                digest.update(part.encode("utf-8", "surrogatepass"))
-                digest.update(b"\x00")
-        return digest.hexdigest()
+        return self._lookups.content_hash
+
+    def numbers_of(self, doc_id: str) -> list[int]:
+        """Where in `documents` the document that judgments call by this id stands.
+
+        Several places where it was cut into passages, none where there is no such document.
+        """
+        return self._lookups.numbers_of(doc_id)
 
     @cached_property
     def languages(self) -> Mapping[str, float]:
@@ -99,7 +113,8 @@ class Corpus:
         codes = [languages] if isinstance(languages, str) else list(languages)
         if codes:
             return {str(code): 1 / len(codes) for code in codes}
-        return guess_languages([document.content for document in self.documents])
+        step = max(1, len(self.documents) // SAMPLE)
+        return guess_languages([d.content for d in self.documents[::step][:SAMPLE]])
 
     @property
     def languages_guessed(self) -> bool:

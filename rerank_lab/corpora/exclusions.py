@@ -28,12 +28,7 @@ def queries_in_corpus(corpus: Corpus) -> tuple[Query, ...]:
 def are_own_documents(corpus: Corpus) -> bool:
     """Whether most queries that share an id with a document have its text, and do not seek it."""
     queries = queries_in_corpus(corpus)
-    texts: dict[str, list[Document]] = {query.id: [] for query in queries}
-    documents = map(corpus.document, texts) if corpus.live else corpus.documents
-    for document in documents:
-        if document.document_id in texts:
-            texts[document.document_id].append(document)
-    alike = sum(_is_text_of(query, texts[query.id]) for query in queries)
+    alike = sum(_is_text_of(query, _documents(corpus, query.id)) for query in queries)
     sought = sum(corpus.qrels.get(query.id, {}).get(query.id, 0) > 0 for query in queries)
     return 2 * alike > len(queries) and 2 * sought <= len(queries)
 
@@ -58,6 +53,13 @@ def _excluding(query: Query, itself: bool) -> Query:
     ids = {str(doc_id) for doc_id in named} if isinstance(named, list | tuple) else set()
     excluded = frozenset(ids | ({query.id} if itself else set())) - {"N/A"}
     return query if excluded == query.excluded else replace(query, excluded=excluded)
+
+
+def _documents(corpus: Corpus, doc_id: str) -> list[Document]:
+    """The document that judgments call by this id, or its passages."""
+    if corpus.live:
+        return [corpus.document(doc_id)]
+    return [corpus.documents[number] for number in corpus.numbers_of(doc_id)]
 
 
 def _is_text_of(query: Query, documents: list[Document]) -> bool:

@@ -49,16 +49,16 @@ def load_ir_dataset(dataset_id: str, log: ProblemLog, ctx: Context | None = None
 
 def _read(dataset: Any, log: ProblemLog, ctx: Context) -> Bundle:
     bundle = Bundle(format="ir_datasets")
-    seen: set[str] = set()
+    documents: dict[str, Document] = {}
     for number, doc in enumerate(dataset.docs_iter(), 1):
         if number % 1000 == 0:
             ctx.checkpoint()
             ctx.report("Reading documents", number, dataset.docs_count() or 0)
-        if doc.doc_id in seen:
+        if doc.doc_id in documents:
             log.note(f"Document {doc.doc_id!r} is given twice; the first is kept.")
             continue
-        seen.add(doc.doc_id)
-        bundle.documents.append(_document(doc))
+        documents[doc.doc_id] = _document(doc)
+    bundle.documents = list(documents.values())
     if dataset.has_queries():
         bundle.queries = [Query(q.query_id, _query_text(q)) for q in dataset.queries_iter()]
     if dataset.has_qrels():

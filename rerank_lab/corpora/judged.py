@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -322,7 +323,7 @@ def read_qrels(
 
 
 def fit_judgments(
-    judgments: Judgments, queries: Sequence[Query], doc_ids: Collection[str], log: ProblemLog
+    judgments: Judgments, queries: Sequence[Query], doc_ids: AbstractSet[str], log: ProblemLog
 ) -> tuple[QrelsDict, tuple[Query, ...]]:
     """The judgments by query id, and the queries to ask.
 
@@ -342,7 +343,7 @@ def fit_judgments(
                 "Give judgments of these queries if they are meant.",
             )
         queries, keys = own, _query_ids(judgments, own)
-    known, fitted = set(doc_ids), QrelsDict()
+    known, fitted = doc_ids, QrelsDict()
     decimals = 0
     for key, judged in judgments.qrels.items():
         target = fitted.setdefault(keys[key] or key, {})
@@ -360,7 +361,7 @@ def fit_judgments(
 
 def check_judgments(
     qrels: Mapping[str, Mapping[str, int]],
-    doc_ids: Collection[str],
+    doc_ids: AbstractSet[str],
     query_ids: Collection[str],
     log: ProblemLog,
     file: str = "judgments",
@@ -374,7 +375,7 @@ def check_judgments(
     unknown_queries = [query_id for query_id in qrels if query_id not in query_ids]
     fitting = {q: dict(judged) for q, judged in qrels.items() if q in query_ids}
     named = {doc_id for judged in qrels.values() for doc_id in judged}
-    unknown = sorted(named - set(doc_ids))
+    unknown = sorted(named - doc_ids)
     if len(unknown) == len(named):
         raise InvalidInput(
             f"{file} names no document of this corpus; its first is {unknown[0]!r}.",

@@ -18,6 +18,7 @@ from rerank_lab.corpora.bundle import (
     lost,
     opened,
     read_judged,
+    read_own_judged,
     read_parts,
     refuse_losses,
 )
@@ -39,6 +40,7 @@ from rerank_lab.corpora.store import (
     stored_judged,
     unknown_corpus,
 )
+from rerank_lab.corpora.stored_documents import CORPUS, lasting, stored_documents
 
 _log = logging.getLogger(__name__)
 PathLike = str | Path
@@ -110,7 +112,7 @@ def finished(
             qrels = {}
     return Corpus(
         name,
-        tuple(bundle.documents),
+        lasting(bundle.documents),
         tuple(bundle.queries),
         qrels,
         dict(meta)
@@ -199,17 +201,31 @@ def _read(
     if text.startswith(PREFIX):
         return text, load_ir_dataset(text.removeprefix(PREFIX), log), {"source": text}
     if entry is not None:
-        return (
-            entry.name,
-            _read_path(entry.path, CollectionOptions(), log, None),
-            _entry_meta(entry),
-        )
+        bundle = _read_stored(entry, log) if entry.kind == "imported" else None
+        bundle = bundle or _read_path(entry.path, CollectionOptions(), log, None)
+        return entry.name, bundle, _entry_meta(entry)
     path = user_path(reference)
     if not path.exists():
         raise unknown_corpus(text)
     bundle = _read_path(path, options, log, judgments)
     name = path.resolve().name if path.is_dir() else path.stem
     return name, bundle, {"source": text, "format": bundle.format}
+
+
+def _read_stored(entry: CorpusEntry, log: ProblemLog) -> Bundle | None:
+    """An imported corpus whose documents stay on the disk; None where they cannot.
+
+    The same is said of documents without text as when a reader goes through them.
+    """
+    documents = stored_documents(entry.path)
+    if documents is None:
+        return None
+    for number in documents.blank_numbers:
+        doc_id = documents.ids[number]
+        log.note(f"Document {doc_id!r} has no text; kept.", file=CORPUS, line=number + 1)
+    bundle = Bundle(documents=documents)
+    read_own_judged(bundle, stored_judged(entry.path), CollectionOptions(), log)
+    return bundle
 
 
 def _read_path(

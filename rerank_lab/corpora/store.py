@@ -8,6 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.mapping import META, PARENT
 from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.stored_documents import CORPUS, TABLES, UnusualLines, write_tables
 
-CORPUS, QUERIES, QRELS, SUMMARY = "corpus.jsonl", "queries.jsonl", "qrels.tsv", "summary.json"
+QUERIES, QRELS, SUMMARY = "queries.jsonl", "qrels.tsv", "summary.json"
 LIVE = "live.json"
 """In place of documents, where these stay in a search engine: the engine's spec."""
 _CHUNK = 2000
@@ -177,10 +179,18 @@ def _write_corpus(folder: Path, corpus: Corpus, ctx: Context) -> None:
             ctx.checkpoint()
             ctx.report("Storing documents", start, len(corpus.documents))
             out.writelines(map(document_line, corpus.documents[start : start + _CHUNK]))
+    _write_tables(folder, ctx)
     if corpus.queries:
         write_queries(folder / QUERIES, corpus.queries)
     if corpus.qrels:
         write_judgments(folder / QRELS, corpus.qrels)
+
+
+def _write_tables(folder: Path, ctx: Context) -> None:
+    """The tables that let documents be read one by one; without them all are read at each start."""
+    (folder / TABLES).mkdir()
+    with suppress(UnusualLines):
+        write_tables(folder / CORPUS, folder / TABLES, ctx)
 
 
 def document_line(document: Document) -> str:

@@ -73,9 +73,10 @@ class StageRunner:
     @property
     def _excluded(self) -> set[str]:
         """The documents, or all their passages, that this query must not find."""
-        parents = self.corpus.parent_of.items()
-        passages = {doc_id for doc_id, parent in parents if parent in self.query.excluded}
-        return passages | (self.query.excluded & self.corpus.by_id.keys())
+        corpus = self.corpus
+        numbers = (n for doc_id in self.query.excluded for n in corpus.numbers_of(doc_id))
+        units = {corpus.ids[number] for number in numbers}
+        return units | {doc_id for doc_id in self.query.excluded if doc_id in corpus.by_id}
 
     def stage(self, node: Node, before: Ranking | None, key: str) -> tuple[StageResult, str]:
         """Run a stage, or take its kept result.

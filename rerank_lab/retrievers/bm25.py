@@ -66,7 +66,7 @@ class BM25(Retriever):
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         options = self.options
         self._analyzer = Analyzer(str(options["language"]), bool(options["stop_words"]))
-        self._ids = [document.id for document in corpus.documents]
+        self._ids = corpus.ids
         if folder is not None and (folder / MANIFEST).exists():
             self._postings = postings.open_stored(self.info.name, folder, len(corpus))
             return

@@ -75,12 +75,12 @@ class RM3(BM25):
         )
         fb_docs = int(self.options["fb_docs"])
         left_out: set[int] = set()
-        if excluded:
-            left_out = {n for n, doc_id in enumerate(self._document_ids) if doc_id in excluded}
+        for doc_id in excluded:
+            left_out.update(self._corpus.numbers_of(doc_id))
         best = self._postings.search(list(query_terms.elements()), fb_docs + len(left_out))
         best = [(number, score) for number, score in best if number not in left_out][:fb_docs]
         counted = [
-            (Counter(self._analyzer.document_terms(self._texts[number])), score)
+            (Counter(self._analyzer.document_terms(self._corpus.documents[number].content)), score)
             for number, score in best
         ]
         added = relevance_model(counted, int(self.options["fb_terms"]))
@@ -94,8 +94,7 @@ class RM3(BM25):
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         super()._build(corpus, folder, ctx)
-        self._texts = [document.content for document in corpus.documents]
-        self._document_ids = [document.document_id for document in corpus.documents]
+        self._corpus = corpus
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         best = self._postings.weighted(self.expanded(query.text, query.excluded), k)
@@ -105,8 +104,7 @@ class RM3(BM25):
     def close(self) -> None:
         """Let go of index and texts."""
         super().close()
-        self.__dict__.pop("_texts", None)
-        self.__dict__.pop("_document_ids", None)
+        self.__dict__.pop("_corpus", None)
 
 
 def relevance_model(

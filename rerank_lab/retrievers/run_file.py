@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -102,13 +101,11 @@ class RunFile(Retriever):
         ctx.report("reading run")
         self._rankings = read_run(self.path).rankings
         self._known = corpus.by_id
-        self._passages: dict[str, list[str]] = defaultdict(list)
-        for passage, parent in corpus.parent_of.items():
-            self._passages[parent].append(passage)
+        self._corpus = corpus
         self._by_text = {_plain(query.text): query.id for query in reversed(corpus.queries)}
         named = {hit.doc_id for ranking in self._rankings.values() for hit in ranking}
         corpus.prefetch(named)
-        if not any(doc_id in self._known or doc_id in self._passages for doc_id in named):
+        if not any(doc_id in self._known or doc_id in corpus.document_ids for doc_id in named):
             raise InvalidInput(
                 f"None of the {len(named):,} documents in {self.path.name} are in corpus "
                 f"{corpus.name!r}.",
@@ -143,13 +140,16 @@ class RunFile(Retriever):
 
     def _units(self, doc_id: str) -> list[str]:
         """The corpus' own units for a document of the run: itself, or its passages."""
-        return [doc_id] if doc_id in self._known else self._passages.get(doc_id, [])
+        if doc_id in self._known:
+            return [doc_id]
+        return [self._corpus.ids[number] for number in self._corpus.numbers_of(doc_id)]
 
     def close(self) -> None:
         """Let go of the rankings."""
         super().close()
         self.__dict__.pop("_rankings", None)
         self.__dict__.pop("_known", None)
+        self.__dict__.pop("_corpus", None)
 
 
 def _plain(text: str) -> str:

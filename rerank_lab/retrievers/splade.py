@@ -76,7 +76,7 @@ class Splade(Retriever):
         super().build(corpus, ctx, indexes)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
-        self._ids = [document.id for document in corpus.documents]
+        self._ids = corpus.ids
         self._blank = {n for n, document in enumerate(corpus.documents) if document.blank}
         if folder is not None and (folder / MANIFEST).exists():
             self._postings = open_stored(self.info.name, folder, len(corpus))

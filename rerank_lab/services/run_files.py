@@ -66,7 +66,8 @@ def add_run_file(name: str, content: bytes, corpus: Corpus) -> UploadedRun:
         )
     documents = {hit.doc_id for ranking in rankings.values() for hit in ranking}
     corpus.prefetch(documents)
-    unknown = len(documents - corpus.by_id.keys() - set(corpus.parent_of.values()))
+    known, ids = corpus.by_id, corpus.document_ids
+    unknown = sum(doc_id not in known and doc_id not in ids for doc_id in documents)
     if unknown == len(documents):
         raise InvalidInput(
             f"{name} has none of the documents of {corpus.name}.",

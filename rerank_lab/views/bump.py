@@ -183,5 +183,5 @@ def _title(topic: Topic, doc_id: str) -> str:
     corpus = topic.corpus
     if doc_id in corpus.by_id:
         return title_of(corpus.by_id[doc_id])
-    first = next((d for d in corpus.documents if d.parent == doc_id), None)
+    first = next(iter(corpus.passages_of.get(doc_id, ())), None)
     return title_of(first) if first else doc_id

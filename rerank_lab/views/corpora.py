@@ -216,9 +216,9 @@ def list_documents(corpus: Corpus, wanted: str, start: int = 0, size: int = 10) 
     """
     words = normalised(wanted).split()
     if words:
-        numbers = [i for i, doc in enumerate(corpus.documents) if _holds(doc, words)]
+        numbers: Sequence[int] = [i for i, doc in enumerate(corpus.documents) if _holds(doc, words)]
     else:
-        numbers = list(range(len(corpus.documents)))
+        numbers = range(len(corpus.documents))
     chosen = numbers[start : start + size]
     rows = tuple(_document_row(i, corpus.documents[i], words) for i in chosen)
     unit = "passages" if corpus.parent_of else "documents"

@@ -177,7 +177,7 @@ def document(
     topic = view.topic
     corpus = topic.corpus
     units = [corpus.by_id[doc_id]] if doc_id in corpus.by_id else []
-    units = units or [unit for unit in corpus.documents if unit.parent == doc_id]
+    units = units or list(corpus.passages_of.get(doc_id, ()))
     if not units:
         return None
     mark = marker(topic.query.text, topic.language)

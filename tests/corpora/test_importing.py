@@ -218,7 +218,7 @@ def test_progress_is_reported() -> None:
     said: list[str] = []
     ctx = Context(progress=lambda progress: said.append(progress.message))
     import_corpus(inspect_upload("a.txt", b"text"), "mine", ctx=ctx)
-    assert said == ["Reading a.txt", "Looking the corpus over", "Storing documents"]
+    assert said == ["Reading a.txt", "Looking the corpus over", "Storing documents", "Storing ids"]
 
 
 def test_long_documents_are_cut_and_their_parent_kept() -> None:

@@ -200,7 +200,7 @@ def _text(context: ReportContext, doc_id: str) -> str:
     if corpus is None:
         return ""
     parts = [corpus.by_id[doc_id]] if doc_id in corpus.by_id else []
-    parts = parts or [unit for unit in corpus.documents if unit.parent == doc_id][:1]
+    parts = parts or list(corpus.passages_of.get(doc_id, ()))[:1]
     if not parts:
         return ""
     title = f"{parts[0].title}: " if parts[0].title else ""
