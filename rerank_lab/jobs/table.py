@@ -70,6 +70,7 @@ class Job(Generic[R_co]):
     progress: Progress = field(default_factory=lambda: Progress("waiting"))
     result: R_co | None = None
     error: LabError | None = None
+    submitted_at: float = field(default_factory=time.monotonic)
     started_at: float | None = None
     ended_at: float | None = None
     waiters: dict[str, float] = field(default_factory=dict)
@@ -84,6 +85,11 @@ class Job(Generic[R_co]):
         if self.started_at is None:
             return 0.0
         return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def age_s(self) -> float:
+        """Since it was submitted."""
+        return time.monotonic() - self.submitted_at
 
     @property
     def remaining_s(self) -> float | None:

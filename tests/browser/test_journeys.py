@@ -102,6 +102,21 @@ def test_quick_columns_do_not_wait_for_slow_ones(visit: Visit, server: Server) -
     assert slow.get_by_role("button", name="Cancel").count() == 0
 
 
+def test_a_page_with_all_its_results_asks_the_server_for_nothing(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    sent: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    visitor.go(q=QUERY, p=["bm25", "bm25 >> identity"], show="5")
+    titles(visitor, 1)
+    visitor.wait_for_text("No jobs running")
+    page.wait_for_timeout(500)
+    assert sent
+    sent.clear()
+    page.wait_for_timeout(1500)
+    assert sent == []
+
+
 def test_two_people_share_one_computation(visit: Visit, server: Server) -> None:
     query = "who can see my phone number"
     first, second = visit(), visit()

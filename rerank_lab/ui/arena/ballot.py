@@ -21,7 +21,7 @@ from rerank_lab.services.arena import ArenaRequest
 from rerank_lab.ui.compare.cards import escape, segments
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.visitor import session
-from rerank_lab.ui.shared.waiting import POLL_S, short_key
+from rerank_lab.ui.shared.waiting import pace, short_key
 from rerank_lab.views.arena import ArenaCard, arena_cards, arena_labels, vote_line
 from rerank_lab.views.compare import Topic
 from rerank_lab.views.formatting import counted, duration
@@ -94,7 +94,8 @@ def draw(request: ArenaRequest, corpus: Corpus, store: JudgmentStore) -> None:
     polling = not all(job.finished.is_set() for job in jobs)
     st.html(f'<div class="rl-asked" dir="auto">{escape(ballot.query.text)}</div>')
     if polling:
-        st.fragment(_waiting, run_every=POLL_S)(ballot)
+        poll_s = pace(max(job.age_s for job in jobs))
+        st.fragment(_waiting, run_every=poll_s)(ballot, poll_s)
     else:
         _sides(ballot, [job.wait() for job in jobs])
         _prefetch(ballot, battles[1 : 1 + _PREFETCHED])
@@ -126,12 +127,12 @@ def _since(ballot: Ballot) -> float:
     return float(since)
 
 
-def _waiting(ballot: Ballot) -> None:
+def _waiting(ballot: Ballot, poll_s: float) -> None:
     """While the pipelines are at work; the page is drawn anew when both have ended."""
     table = resources.jobs()
     table.touch(resources.waiter())
     jobs = arena.start(ballot.battle, ballot.query, ballot.corpus, session())
-    if all(job.finished.is_set() for job in jobs):
+    if all(job.finished.is_set() for job in jobs) or pace(max(j.age_s for j in jobs)) != poll_s:
         st.rerun()
     left, right = st.columns(2)
     for side, name in ((left, "Left"), (right, "Right")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.compare.grading import Grading
 from rerank_lab.ui.models import health, providers
-from rerank_lab.ui.shared import parts, run
+from rerank_lab.ui.shared import parts, resources, run
 from rerank_lab.ui.shared.navigation import MODELS_PAGE, go_to
 from rerank_lab.views.compare import Card, CompareColumn, CompareView
 from rerank_lab.views.jobs import doing
@@ -21,6 +21,7 @@ _ENTER_KEY = "Enter the key"
 
 def draw(
     view: CompareView,
+    tasks: Sequence[run.Task],
     colours: Mapping[PipelineSpec, int],
     checks: health.Checks,
     earlier_specs: Collection[PipelineSpec] = (),
@@ -31,6 +32,7 @@ def draw(
     What failed is named above them, for its column may be out of sight. What failed in a column
     of `earlier_specs` is not offered to be tried again. With `grading` each card has a menu.
     """
+    tasks_by_spec = {task.spec: task for task in tasks}
     failed = [column for column in view.columns if column.failure is not None]
     if failed:
         st.html(cards.failures(failed))
@@ -47,15 +49,26 @@ def draw(
             query_id = view.topic.query.id
             st.html(cards.column_head(column, f"var(--rl-p{slot})", badge, query_id))
             if column.waiting:
-                _waiting(column, slot, view)
+                _wait(tasks_by_spec[column.spec], slot)
             elif column.outcome.ranking is None:
                 _failed(column, slot, can_retry=column.spec not in earlier_specs)
             for card in column.cards:
                 _card(card, slot, grading)
 
 
-def _waiting(column: CompareColumn, slot: int, view: CompareView) -> None:
-    outcome = column.outcome
+def _wait(task: run.Task, slot: int) -> None:
+    """The place of a column to come. Only what it is doing now is drawn again meanwhile."""
+    poll_s = run.pace([task])
+    st.fragment(_waiting, run_every=poll_s)(task, slot, poll_s)
+    for height in (96, 96, 96):
+        st.skeleton(height=height)
+
+
+def _waiting(task: run.Task, slot: int, poll_s: float | None) -> None:
+    resources.jobs().touch(resources.waiter())
+    outcome = run.outcome(task)
+    if not outcome.waiting or run.pace([task]) != poll_s:
+        st.rerun()
     sentence = doing(outcome.doing, outcome.done, outcome.total, outcome.elapsed_s or None)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(parts.literal(sentence))
@@ -65,12 +78,10 @@ def _waiting(column: CompareColumn, slot: int, view: CompareView) -> None:
             type="tertiary",
             icon=":material/close:",
             on_click=run.cancel,
-            args=(column.spec,),
+            args=(task.spec,),
         )
     if outcome.total:
         st.progress(min(1.0, outcome.done / outcome.total))
-    for height in (96, 96, 96):
-        st.skeleton(height=height)
 
 
 def _failed(column: CompareColumn, slot: int, *, can_retry: bool) -> None:

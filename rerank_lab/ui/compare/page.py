@@ -33,7 +33,6 @@ from rerank_lab.views.present import ANSWERS
 from rerank_lab.views.presets import SAMPLE_QUERIES
 from rerank_lab.views.text import shorten
 
-POLL_S = 0.4
 _EXAMPLES = 5
 
 
@@ -72,18 +71,18 @@ def _answers(
     tasks = run.submit(topic, screen.pipelines, screen.depth, replay.outcomes)
     run.wait_a_little(tasks)
     checks = health.submit(task.spec for task in tasks if task.job is not None)
-    polling = any(not task.ended for task in tasks) or health.pending(checks)
-    poll_s = POLL_S if polling else None
     if screen.present:
+        poll_s = run.pace(tasks) or health.pace(checks)
         with present.stage(screen, topic.corpus):
             draw_stage = st.fragment(_presented, run_every=poll_s)
-            draw_stage(screen, topic, tasks, checks, colours, polling)
+            draw_stage(screen, topic, tasks, checks, colours, poll_s)
         return
     parts.said()
     grading.problem_card()
     menus = grading.Grading.of(topic)
-    draw = st.fragment(_results, run_every=poll_s)
-    draw(screen, topic, tasks, checks, colours, polling, replay, menus)
+    st.fragment(_results)(screen, topic, tasks, checks, colours, replay, menus)
+    if health.pending(checks):
+        st.fragment(_checks_end, run_every=health.pace(checks))(checks)
     if tour.is_on():
         view = compare(topic, run.outcomes(tasks), _options(screen, topic))
         tour.beside_compare(view, colours)
@@ -109,9 +108,9 @@ def _view_now(
     return view
 
 
-def _end_polling(view: CompareView, checks: health.Checks, *, polling: bool) -> None:
-    """Draw the whole page once more when nothing is pending any longer."""
-    if polling and not view.pending and not health.pending(checks):
+def _checks_end(checks: health.Checks) -> None:
+    """Draw the page anew when the health checks have ended. It draws nothing itself."""
+    if not health.pending(checks):
         st.rerun()
 
 
@@ -121,16 +120,15 @@ def _results(
     tasks: tuple[run.Task, ...],
     checks: health.Checks,
     colours: Mapping[PipelineSpec, int],
-    polling: bool,
     replay: saved.Replay,
     menus: grading.Grading | None,
 ) -> None:
-    """All results known so far. While something is pending this runs again every POLL_S."""
+    """All results known so far. What waits looks after itself, and has the page drawn anew."""
     view = _view_now(screen, topic, tasks)
     saved.banner(replay, screen.pipelines)
     _verdict(view)
     _bump(view, screen)
-    columns.draw(view, colours, checks, replay.outcomes, menus)
+    columns.draw(view, tasks, colours, checks, replay.outcomes, menus)
 
     def beside() -> None:
         grading.label_button(view, screen.show)
@@ -142,8 +140,6 @@ def _results(
         beside=beside,
         can_measure=not replay.outcomes,
     )
-    tour.go_on_when_ready(view)
-    _end_polling(view, checks, polling=polling)
 
 
 def _presented(
@@ -152,12 +148,13 @@ def _presented(
     tasks: tuple[run.Task, ...],
     checks: health.Checks,
     colours: Mapping[PipelineSpec, int],
-    polling: bool,
+    poll_s: float | None,
 ) -> None:
-    """As `_results`, on one screen for an audience."""
+    """As `_results`, on one screen for an audience. It runs again while something is pending."""
+    if poll_s is not None and (run.pace(tasks) or health.pace(checks)) != poll_s:
+        st.rerun()
     view = _view_now(screen, topic, tasks, ANSWERS)
     present.draw(view, screen.focus, checks, colours)
-    _end_polling(view, checks, polling=polling)
 
 
 def _verdict(view: CompareView) -> None:

@@ -10,7 +10,7 @@ from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.jobs.table import Job
 from rerank_lab.rerankers.health import Health
 from rerank_lab.services import health
-from rerank_lab.ui.shared import resources
+from rerank_lab.ui.shared import resources, waiting
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views.compare import CompareView
 from rerank_lab.views.health import Badge, Orders, badge, kept_order, orders, worst
@@ -52,6 +52,12 @@ def known(spec: PipelineSpec) -> Badge | None:
 def pending(checks: Checks) -> bool:
     """Whether a check has not come to its end."""
     return any(not job.finished.is_set() for jobs in checks.values() for job in jobs)
+
+
+def pace(checks: Checks) -> float | None:
+    """Seconds until a page should look at them again; None when all have ended."""
+    ages = [job.age_s for jobs in checks.values() for job in jobs if not job.finished.is_set()]
+    return waiting.pace(min(ages)) if ages else None
 
 
 def of(checks: Checks, spec: PipelineSpec) -> Badge | None:

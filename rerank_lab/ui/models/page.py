@@ -11,10 +11,11 @@ from rerank_lab.models import availability, loaded_models
 from rerank_lab.models.runtime.memory import store
 from rerank_lab.ui.models import detail as model_detail
 from rerank_lab.ui.models import health, providers
-from rerank_lab.ui.shared import parts, state
+from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.views import models as views
 
 ALL, RERANKERS, FIRST_STAGES = "All", "Rerankers", "First stages"
+_MEMORY_POLL_S = 3.0
 _ROLES = {RERANKERS: "reranker", FIRST_STAGES: "retriever"}
 
 
@@ -87,7 +88,8 @@ def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
 
 def _memory() -> None:
     st.markdown("#### In memory now")
-    st.fragment(_memory_rows, run_every=3)()
+    at_work = any(not job.state.ended for job in resources.jobs().jobs())
+    st.fragment(_memory_rows, run_every=_MEMORY_POLL_S if at_work else None)()
 
 
 def _memory_rows() -> None:

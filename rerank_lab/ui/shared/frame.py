@@ -24,7 +24,8 @@ ICON = (
     'stroke="#fff" stroke-width="3" fill="none" stroke-linecap="round"/></svg>'
 )
 """Drawn here: an icon by name would be fetched from the network."""
-JOBS_POLL_S = 1.0
+_JOBS_POLL_S = 1.0
+"""The list at the side is looked after no more often than this."""
 
 
 def draw(page: str, *, presenting: bool = False) -> None:
@@ -117,16 +118,16 @@ def _data_folder() -> None:
 
 
 def _jobs_panel() -> None:
-    running = any(not job.state.ended for job in resources.jobs().jobs())
-    draw_jobs = st.fragment(_jobs, run_every=JOBS_POLL_S if running else None)
-    draw_jobs(running)
+    ages = [job.age_s for job in resources.jobs().jobs() if not job.state.ended]
+    poll_s = max(_JOBS_POLL_S, waiting.pace(min(ages))) if ages else None
+    st.fragment(_jobs, run_every=poll_s)(bool(ages))
 
 
 def _jobs(polling: bool) -> None:
     """Running jobs with progress and cancel. Polls only while there are any."""
     resources.jobs().touch(resources.waiter())
+    running = [job for job in resources.jobs().jobs() if not job.state.ended]
     with st.container(key="jobs", gap="xsmall"):
-        running = [job for job in resources.jobs().jobs() if not job.state.ended]
         if not running:
             st.caption(":material/check: No jobs running")
         for job in running:

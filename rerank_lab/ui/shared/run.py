@@ -141,6 +141,12 @@ def wait_a_little(tasks: tuple[Task, ...]) -> None:
             task.job.finished.wait(max(0.0, until - time.monotonic()))
 
 
+def pace(tasks: Sequence[Task]) -> float | None:
+    """Seconds until a page should look at them again; None when all have ended."""
+    ages = [task.job.age_s for task in tasks if task.job is not None and not task.ended]
+    return waiting.pace(min(ages)) if ages else None
+
+
 def outcome(task: Task) -> PipelineOutcome:
     """What is known of a pipeline now."""
     job = task.job

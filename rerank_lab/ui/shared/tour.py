@@ -27,7 +27,7 @@ from rerank_lab.views.compare import CompareView
 from rerank_lab.views.presets import DEFAULT_DEPTH
 
 _BEFORE, _OFFERED = "tour_before", "tour_offered"
-_TURN, _WAITS, _STEP = "tour_turn", "tour_waits", "tour_step"
+_TURN, _STEP = "tour_turn", "tour_step"
 _SETTLES_S = 5.0
 """For so long after a press, the browser may still send the step that it showed before."""
 _FILES = {COMPARE: COMPARE_PAGE, EVALUATE: EVALUATE_PAGE, CORPORA: CORPORA_PAGE}
@@ -83,16 +83,7 @@ def is_on() -> bool:
 def beside_compare(view: CompareView, colours: Mapping[PipelineSpec, int]) -> None:
     """The card of a step about Compare. It stands in no fragment, which could lose a press."""
     slots = [colours[column.spec] for column in view.columns]
-    step = views.compare_step(_number(), view, slots)
-    st.session_state[_WAITS] = not step.ready and view.pending
-    _card(step)
-
-
-def go_on_when_ready(view: CompareView) -> None:
-    """Draw the page anew as soon as the results are there that the card waits for."""
-    if st.session_state.get(_WAITS) and not view.pending:
-        st.session_state[_WAITS] = False
-        st.rerun()
+    _card(views.compare_step(_number(), view, slots))
 
 
 def beside_page(page: str) -> None:

@@ -14,8 +14,15 @@ from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views.jobs import job_line
 
 R = TypeVar("R")
-POLL_S = 0.5
 _LEFT = "left_jobs"
+_PACES = ((4.0, 0.4), (20.0, 1.0))
+_SLOWEST_S = 1.5
+"""Well below `STOP_LEASE_S` of the job table, after which a silent page counts as gone."""
+
+
+def pace(waited_s: float) -> float:
+    """Seconds until a page looks again: soon at first, and seldom once it has waited for long."""
+    return next((poll_s for limit_s, poll_s in _PACES if waited_s < limit_s), _SLOWEST_S)
 
 
 def short_key(text: str) -> str:
@@ -79,13 +86,14 @@ def row(job: Job[object]) -> None:
 
 def watch(job: Job[object]) -> None:
     """The job's card. The page is drawn anew when the job ends, here or in another tab."""
-    st.fragment(_card, run_every=POLL_S)(job)
+    poll_s = pace(job.age_s)
+    st.fragment(_card, run_every=poll_s)(job, poll_s)
 
 
-def _card(job: Job[object]) -> None:
+def _card(job: Job[object], poll_s: float) -> None:
     table, me = resources.jobs(), resources.waiter()
     table.touch(me)
-    if job.state.ended:
+    if job.state.ended or pace(job.age_s) != poll_s:
         st.rerun()
     if job.key not in left() or me in job.waiters:
         table.join(job.key, me)
