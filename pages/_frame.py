@@ -31,9 +31,12 @@ home, *others = [
     for file, title, icon, about in PAGES
 ]  # fmt: skip
 # People who have seen /evaluate type /compare, though Compare answers at the root.
+# Reached from Choose and from the side: ten names would not fit on a screen of 800 pixels.
+serve = st.Page(HERE / "serve.py", title="Serve", icon=":material/api:", visibility="hidden",
+                url_path="serve")  # fmt: skip
 typed = st.Page(lambda: None, title="Compare", url_path="compare", visibility="hidden")
 presenting = state.presenting()
-page = st.navigation([home, *others, typed], position="hidden" if presenting else "top")
+page = st.navigation([home, *others, serve, typed], position="hidden" if presenting else "top")
 if page.url_path == typed.url_path:
     st.switch_page(home, query_params={k: st.query_params.get_all(k) for k in st.query_params})
 if presenting and page.title != navigation.COMPARE:

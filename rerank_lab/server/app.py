@@ -82,6 +82,7 @@ class ServerStatus:
         state: "ready", or why it is not.
         pipelines: Their specs by the name that clients send as `model`.
         corpus: The name of what `/v1/search` searches; "" for none.
+        keys_needed: Whether a request needs a key.
         pending: Requests in work and waiting.
         capacity: So many may be.
         requests: Since the start, to rerank or to search.
@@ -91,6 +92,7 @@ class ServerStatus:
     state: str
     pipelines: Mapping[str, str]
     corpus: str
+    keys_needed: bool
     pending: int
     capacity: int
     requests: int
@@ -163,6 +165,7 @@ class RerankAPI:
             self._state(),
             {served.name: str(served.pipeline) for served in self._pipelines},
             self._corpus.name if self._corpus is not None else "",
+            self._keys.needed,
             self._queue.pending,
             self._queue.capacity,
             self._metrics.requests(WORK_ROUTES),

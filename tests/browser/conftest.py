@@ -43,12 +43,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Server]]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """Makes servers with data folders of their own; all are stopped at the end."""
     made: list[Server] = []
 
-    def start() -> Server:
-        server = Server(tmp_path_factory.mktemp("browser") / "home")
+    def start(*options: str, home: Path | None = None, **variables: str) -> Server:
+        home = home or tmp_path_factory.mktemp("browser") / "home"
+        server = Server(home, variables=variables, options=options)
         made.append(server)
         server.start()
         return server
@@ -59,7 +60,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], S
 
 
 @pytest.fixture(scope="module")
-def server(servers: Callable[[], Server]) -> Server:
+def server(servers: Callable[..., Server]) -> Server:
     """The server that most tests share."""
     return servers()
 

@@ -50,9 +50,14 @@ faulty = browser_test_plugin:Faulty
 
 @dataclass
 class Server:
-    """A running app. `calls` is the file in which the slow reranker notes its calls."""
+    """A running app. `calls` is the file in which the slow reranker notes its calls.
+
+    `variables` are added to its environment, `options` to the words that streamlit gets.
+    """
 
     home: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     port: int = 0
     log: Path = field(default_factory=Path)
     process: subprocess.Popen[bytes] | None = None
@@ -83,11 +88,12 @@ class Server:
             "BROWSER_TEST_CALLS": str(self.calls),
             "PYTHONPATH": f"{site}{os.pathsep}{ROOT}",
             "HF_HUB_OFFLINE": "1",
+            **self.variables,
         }
         command = [
             sys.executable, "-m", "streamlit", "run", "app.py",
             "--server.port", str(self.port), "--server.headless", "true",
-            "--server.fileWatcherType", "none",
+            "--server.fileWatcherType", "none", *self.options,
         ]  # fmt: skip
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(

@@ -13,6 +13,7 @@ from rerank_lab.decision.shipping.shipment import Shipment
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.shipping import shipments
+from rerank_lab.ui.shared.navigation import SERVE_PAGE, SERVED, go_to
 from rerank_lab.ui.shared.parts import literal
 
 
@@ -51,6 +52,13 @@ def draw(
                     icon=":material/download:",
                     on_click="ignore",
                 )
+        if st.button(
+            "Serve it",
+            key="choose_serve",
+            icon=":material/api:",
+            help="As an API that the clients you have can call: commands and code.",
+        ):
+            go_to(SERVE_PAGE, **{SERVED: spec})
     absent = [one for one in forms if one.absence]
     if absent:
         with st.expander("Forms that this pipeline does not have"):

@@ -13,6 +13,8 @@ COMPARE, EVALUATE, CORPORA = "Compare", "Evaluate", "Corpora"
 """Titles of pages."""
 COMPARE_PAGE, EVALUATE_PAGE, CORPORA_PAGE = "compare.py", "evaluate.py", "corpora.py"
 MODELS_PAGE, LABEL_PAGE, CHOOSE_PAGE = "models.py", "label.py", "choose.py"
+SERVE_PAGE, SERVED = "serve.py", "served"
+"""The page Serve, and the URL parameter that holds the pipeline on screen there."""
 EXPERIMENT = "exp"
 """The URL parameter that holds the id of the experiment on screen."""
 
