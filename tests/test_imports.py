@@ -19,7 +19,7 @@ HEAVY = {
     "torch", "transformers", "sentence_transformers", "onnxruntime", "streamlit", "pandas",
     "pyarrow", "openai", "cohere", "ray", "faiss", "bm25s", "numba", "scipy", "sklearn",
     "lightgbm", "xgboost", "haystack", "langchain_core", "llama_index", "httpx", "boto3", "peft",
-    "httpcore",
+    "httpcore", "psycopg", "opensearchpy", "elasticsearch", "qdrant_client", "lancedb", "pymilvus",
 }  # fmt: skip
 # The wrappers for frameworks import their framework; nothing else imports them.
 APART = {f"rerank_lab.integrations.{name}" for name in ("haystack", "langchain", "llama_index")}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from rerank_lab.core.types import Document
+from rerank_lab.testing.search_engine_server import SearchEngineServer
 
 _DSN = "RERANK_LAB_ENGINE_CONTRACT"
 # As the engine's own words would not find Japanese: how many of the query's words are in a text.
@@ -47,6 +48,21 @@ def _postgres(documents: Sequence[Document], request: pytest.FixtureRequest) -> 
     return {"dsn_env": _DSN, "table": "documents", "template": _WORDS_INSIDE}
 
 
+def _search_api(flavour: str) -> Callable[[Sequence[Document], pytest.FixtureRequest], Options]:
+    def fill(documents: Sequence[Document], request: pytest.FixtureRequest) -> Options:
+        pytest.importorskip("opensearchpy" if flavour == "opensearch" else flavour)
+        server = SearchEngineServer(flavour)  # type: ignore[arg-type]
+        server.index("documents", ((one.id, {"text": one.text}) for one in documents))
+        server.__enter__()
+        request.addfinalizer(lambda: server.__exit__(None, None, None))
+        os.environ[_DSN] = server.address
+        return {"url_env": _DSN, "index": "documents"}
+
+    return fill
+
+
 _ENGINES: dict[str, Callable[[Sequence[Document], pytest.FixtureRequest], Options]] = {
     "postgres": _postgres,
+    "opensearch": _search_api("opensearch"),
+    "elasticsearch": _search_api("elasticsearch"),
 }

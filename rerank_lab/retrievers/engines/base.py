@@ -10,7 +10,7 @@ import math
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -117,8 +117,6 @@ class EngineRetriever(Retriever):
     title: str = ""
     """The engine's name for people, such as `PostgreSQL`."""
 
-    # -- what an engine writes -------------------------------------------------------------------
-
     @property
     @abstractmethod
     def place(self) -> str:
@@ -168,8 +166,6 @@ class EngineRetriever(Retriever):
     def uses_vector(self) -> bool:
         """Whether a search needs the embedding of the query."""
         return False
-
-    # -- what the base does with it ----------------------------------------------------------------
 
     def option(self, name: str) -> str:
         """An option as text, without blanks around it."""
@@ -334,8 +330,6 @@ class EngineRetriever(Retriever):
         warning = "The engine's scores do not fall along its order; the order is kept without them."
         return Ranking.from_order(query_id, [doc_id for doc_id, _ in hits]), [warning]
 
-    # -- documents by id, for live corpora ---------------------------------------------------------
-
     def fetch(self, doc_ids: Sequence[str]) -> Sequence[Document]:
         """The documents of these ids that are there. Raises LabError."""
         return self.bounded(lambda: self._fetch(doc_ids), Context())
@@ -350,8 +344,6 @@ class EngineRetriever(Retriever):
     def sample(self, size: int) -> Sequence[Document]:
         """At most `size` documents, as the engine gives them. Raises LabError."""
         return self.bounded(lambda: self._sample(size), Context())
-
-    # -- calls -------------------------------------------------------------------------------------
 
     @property
     def timeout_s(self) -> float:
@@ -438,3 +430,20 @@ def as_text(value: object) -> str:
     if isinstance(value, bytes | memoryview):
         return bytes(value).decode("utf-8", "replace")
     return str(value)
+
+
+def document_of(values: Mapping[str, object], doc_id: str, title: str, text: str) -> Document:
+    """A document from stored fields, which `title` and `text` name; "" for no title.
+
+    A dotted name leads into objects: `body.content`.
+    """
+    return Document(doc_id, as_text(_inside(values, text)), as_text(_inside(values, title)))
+
+
+def _inside(values: Mapping[str, object], name: str) -> object:
+    if not name or name in values:
+        return values.get(name)
+    value: object = values
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

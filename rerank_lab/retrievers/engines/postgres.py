@@ -124,8 +124,6 @@ class Postgres(EngineRetriever):
         super().__init__(**options)
         self._idle: LifoQueue[Connection[Any]] = LifoQueue()
 
-    # -- where -------------------------------------------------------------------------------------
-
     @property
     def _dsn(self) -> str:
         return environment(self.option("dsn_env"), "the address of the database")
@@ -191,8 +189,6 @@ class Postgres(EngineRetriever):
                 hint='Such as postgres(table="articles",title="title",text="body").',
                 problems=problems,
             )
-
-    # -- what is asked -----------------------------------------------------------------------------
 
     def statement(self) -> str:
         """The SELECT with `{query}`, `{k}` and `{vector}`: the user's own, or the usual one."""
@@ -302,8 +298,6 @@ class Postgres(EngineRetriever):
         table = _table(self.option("table"))
         return f"SELECT {self._columns()} AS text FROM {table} d {self._where(condition)}"
 
-    # -- connections -------------------------------------------------------------------------------
-
     def _rows(
         self, template: str, values: dict[str, Any], names: tuple[str, ...], wide: int = 0
     ) -> list[dict[str, Any]]:
@@ -377,8 +371,6 @@ class Postgres(EngineRetriever):
                 self._idle.get_nowait().close()
             except Empty:
                 return
-
-    # -- errors ------------------------------------------------------------------------------------
 
     def _failure(self, error: Exception) -> LabError:
         import psycopg
