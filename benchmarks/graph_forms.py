@@ -3,7 +3,8 @@
     python benchmarks/graph_forms.py [rounds]
 
 Forms of ms-marco-minilm-l12: as it came; without ONNX Runtime's fusion of sums and layer norms;
-with its attention fused; both. One thread; the texts are those of rerank_speed.py.
+with its attention fused; both; and with the last layer for the first token only. One thread; the
+texts are those of rerank_speed.py.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from _report import report
 from rerank_speed import L12, candidates
 
 from rerank_lab.models.convert.attention import fuse_attention
+from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.onnx.session import SLOWER_FUSIONS
 from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
@@ -36,11 +38,14 @@ def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as home:
         fused = Path(shutil.copy(graph, Path(home) / "fused.onnx"))
         layers = fuse_attention(fused)
+        narrow = Path(shutil.copy(fused, Path(home) / "narrow.onnx"))
+        keep_first_token(narrow)
         forms = {
             "as it came": _session(graph, []),
             "sum and layer norm apart": _session(graph, SLOWER_FUSIONS),
             "attention fused": _session(fused, []),
             "both": _session(fused, SLOWER_FUSIONS),
+            "both, last layer for the first token": _session(narrow, SLOWER_FUSIONS),
         }
         taken, scores = _in_turns(forms, inputs, rounds)
     first = scores["as it came"]

@@ -29,15 +29,15 @@ def share(folder: Path, patch: pytest.MonkeyPatch) -> None:
     convert_once = conversion.convert_once
 
     def convert_or_copy(
-        located: LocatedModel, ctx: Context, make: Callable[[Path], Conversion]
+        located: LocatedModel, ctx: Context, make: Callable[[Path], Conversion], form: str = ""
     ) -> Conversion:
         if located.where != "package":
-            return convert_once(located, ctx, make)
-        target = conversion.converted_folder(located)
+            return convert_once(located, ctx, make, form)
+        target = conversion.converted_folder(located, form)
         shared = folder / target.name
         if not target.exists() and shared.exists():
             _link(shared, target)
-        result = convert_once(located, ctx, make)
+        result = convert_once(located, ctx, make, form)
         if target.exists() and not shared.exists():
             _link(target, shared)
         return result

@@ -53,6 +53,7 @@ class ExecutionPlan(Generic[E_co]):
     template_digest: str = ""
     adapter_digest: str = ""
     reads_attention: bool = False
+    first_token: bool = False
     warning: str = ""
 
     @property
@@ -67,9 +68,9 @@ class ExecutionPlan(Generic[E_co]):
         parts: list[object] = [self.located.digest, self.task, self.backend, prefixes, self.pooling]
         extra = [self.template_digest, self.adapter_digest, self.reads_attention]
         # Indexes are kept under this digest: a plan without the later fields keeps its old one.
-        return hashlib.sha256(
-            json.dumps(parts + (extra if any(extra) else [])).encode()
-        ).hexdigest()
+        parts += extra if any(extra) else []
+        parts += ["first token"] if self.first_token else []
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def plan_scorer(
@@ -100,7 +101,12 @@ def plan_encoder(
     plan: ExecutionPlan[TextEngine]
     if graph is not None:
         plan = _onnx_plan(
-            located, "embed", graph, ctx, lambda g, t, b: OnnxEmbedder(g, t, b, pooling, prefixes)
+            located,
+            "embed",
+            graph,
+            ctx,
+            lambda g, t, b: OnnxEmbedder(g, t, b, pooling, prefixes),
+            vectors=pooling == "cls",
         )
     else:
         plan = torch_plan(
@@ -224,6 +230,7 @@ def _onnx_plan(
     graph: Path,
     ctx: Context,
     load: Callable[[Path, Path, str], E],
+    vectors: bool = False,
 ) -> ExecutionPlan[E]:
     """A plan for a graph that came as a file; `load` is called with graph, tokenizer, backend."""
     tokenizer = located.folder / "tokenizer.json"
@@ -232,16 +239,17 @@ def _onnx_plan(
             f"{located.name} lacks tokenizer.json.",
             hint="An ONNX model needs model.onnx and tokenizer.json in its folder.",
         )
-    runs = fused_graph.fused_graph(located, graph, tokenizer, ctx)
+    runs = fused_graph.fused_graph(located, graph, tokenizer, ctx, vectors)
     entry = located.entry
     backend = entry.weights if entry and entry.weights.startswith("onnx") else "onnx"
     return ExecutionPlan(
         located,
         task,
         backend,
-        lambda: load(runs, tokenizer, backend),
+        lambda: load(runs.path, tokenizer, backend),
         size=int(located.weights_size * 1.5),
         dimension=dimension_of(located),
+        first_token=runs.first_token,
     )
 
 

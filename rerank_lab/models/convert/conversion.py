@@ -22,7 +22,7 @@ from rerank_lab.core.storage import staged_folder
 from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 
-CONVERSION_VERSION = "3"
+CONVERSION_VERSION = "4"
 """Part of every model's digest and of a converted model's place: changes whenever the way does."""
 
 Precision = Literal["int8", "fp32", "fused", "none"]
@@ -42,6 +42,8 @@ class Conversion:
     int8_tau: float
     probes: int
     reason: str = ""
+    first_token: bool = False
+    """Whether the last layer is computed for the first token only."""
 
     @property
     def warning(self) -> str:
@@ -52,9 +54,15 @@ class Conversion:
         return f"int8 is not used for this model ({self.reason}); {runs} runs instead."
 
 
-def converted_folder(located: LocatedModel) -> Path:
-    """Where the converted form of a model lives, whether or not it exists."""
-    return data_home() / "models" / f"{located.digest[:40]}-onnx{CONVERSION_VERSION}"
+def converted_folder(located: LocatedModel, form: str = "") -> Path:
+    """Where the converted form of a model lives, whether or not it exists.
+
+    Args:
+        located: The model.
+        form: Names a form beside the usual one, such as that of vectors pooled by [CLS].
+    """
+    name = f"{located.digest[:40]}-onnx{CONVERSION_VERSION}"
+    return data_home() / "models" / (f"{name}-{form}" if form else name)
 
 
 def read_conversion(folder: Path) -> Conversion | None:
@@ -66,13 +74,13 @@ def read_conversion(folder: Path) -> Conversion | None:
 
 
 def convert_once(
-    located: LocatedModel, ctx: Context, make: Callable[[Path], Conversion]
+    located: LocatedModel, ctx: Context, make: Callable[[Path], Conversion], form: str = ""
 ) -> Conversion:
     """The conversion that `make` writes into an empty folder, done once and put in place whole.
 
     An exporter's failure is a conversion of precision "none". Raises Cancelled, DeadlineExceeded.
     """
-    target = converted_folder(located)
+    target = converted_folder(located, form)
     earlier = read_conversion(target)
     if earlier is not None:
         return earlier

@@ -4,7 +4,8 @@ The weights are quantised per output channel; activations are quantised while ru
 channels that are far larger than the rest have been scaled down and the weights up by as much
 (Xiao et al. 2023, "SmoothQuant"), and tokens to one size where a layer narrows.
 
-Attention becomes one operator. The result is compared with full precision on probe texts. When
+Attention becomes one operator, and the last layer is computed for the token that the head reads.
+The result is compared with full precision on probe texts. When
 Kendall's tau falls below `MIN_TAU`, the full-precision graph is kept instead, and when even that
 differs, torch runs the model.
 """
@@ -22,6 +23,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, convert_once
+from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.tasks import OnnxScorer
 from rerank_lab.models.probes import probe_texts
@@ -61,12 +63,14 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
     full, int8 = work / "full.onnx", work / "int8.onnx"
     torch_export.export(source, full)
     fuse_attention(full)
+    first_token = keep_first_token(full) > 0
     ctx.checkpoint()
     torch_export.smooth(source.model, torch_export.largest_inputs(source, probes), _SMOOTHING)
     torch_export.export(source, work / "smooth.onnx")
     ctx.checkpoint()
     torch_export.quantise(work / "smooth.onnx", int8)
     fuse_attention(int8)
+    keep_first_token(int8)
     (work / "smooth.onnx").unlink()
     limit = located.max_length
     int8_scores = _onnx_scores(int8, Path(tokenizer), head, probes, limit, ctx)
@@ -74,13 +78,15 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
     count = sum(len(row) for row in exact)
     if int8_tau >= MIN_TAU:
         full.unlink()
-        return Conversion("int8", int8_tau, int8_difference, int8_tau, count)
+        return Conversion(
+            "int8", int8_tau, int8_difference, int8_tau, count, first_token=first_token
+        )
     int8.unlink()
     reason = f"its order differs from full precision, Kendall tau {int8_tau:.3f}"
     full_scores = _onnx_scores(full, Path(tokenizer), head, probes, limit, ctx)
     tau, difference = compare(full_scores, exact)
     if tau >= MIN_TAU:
-        return Conversion("fp32", tau, difference, int8_tau, count, reason)
+        return Conversion("fp32", tau, difference, int8_tau, count, reason, first_token)
     full.unlink()
     reason = f"the exported graph differs from the model, Kendall tau {tau:.3f}"
     return Conversion("none", tau, difference, int8_tau, count, reason)

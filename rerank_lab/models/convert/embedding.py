@@ -17,6 +17,7 @@ from rerank_lab.core.text import load_json
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, convert_once
+from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.tasks import OnnxEmbedder
 from rerank_lab.models.probes import PROBES
@@ -57,6 +58,7 @@ def _convert_into(work: Path, located: LocatedModel, pooling: str, ctx: Context)
     source = torch_export.load_source(located, "AutoModel")
     torch_export.export(source, graph, output="last_hidden_state")
     fuse_attention(graph)
+    first_token = pooling == "cls" and keep_first_token(graph, hidden_states=True) > 0
     ctx.checkpoint()
     request = InferenceRequest(ctx, Usage(), located.max_length)
     exact = load_embedder(located, "cpu", "float32", ("", ""))
@@ -68,7 +70,7 @@ def _convert_into(work: Path, located: LocatedModel, pooling: str, ctx: Context)
         engine.close()
     difference = float(np.abs(ours - theirs).max())
     if difference <= MAX_DIFFERENCE:
-        return Conversion("fp32", 1.0, difference, 0.0, len(texts))
+        return Conversion("fp32", 1.0, difference, 0.0, len(texts), first_token=first_token)
     graph.unlink()
     reason = f"the exported graph differs from the model by {difference:.3g} in a component"
     return Conversion("none", 0.0, difference, 0.0, len(texts), reason)

@@ -1,8 +1,13 @@
-"""A graph that came as a file, with its attention fused: made once, compared with it, and kept."""
+"""A graph that came as a file, rewritten to run faster: once, compared with it, and kept.
+
+Its attention becomes one operator, and its last layer is computed for the first token only where
+nothing else is read.
+"""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +16,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import StorageError
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, convert_once, converted_folder
+from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.session import OnnxEngine
 from rerank_lab.models.probes import PROBES
@@ -22,35 +28,63 @@ _LONG = 512
 """Tokens of the longest probe, where the model reads as many."""
 
 
-def fused_graph(located: LocatedModel, graph: Path, tokenizer: Path, ctx: Context) -> Path:
-    """The graph with fused attention, made and checked once and then kept.
+@dataclass(frozen=True, slots=True)
+class RewrittenGraph:
+    """The graph to run. `first_token`: its last layer is computed for the first token only."""
 
-    The graph itself where nothing can be fused, or where the outcome differs.
+    path: Path
+    first_token: bool = False
+
+
+def fused_graph(
+    located: LocatedModel, graph: Path, tokenizer: Path, ctx: Context, vectors: bool = False
+) -> RewrittenGraph:
+    """The graph with fused attention and a narrow last layer, made and checked once and then kept.
+
+    The graph itself where nothing can be rewritten, or where the outcome differs.
+
+    Args:
+        located: The model that the graph came with.
+        graph: Its file.
+        tokenizer: The model's tokenizer.json.
+        ctx: Cancel, deadline and progress.
+        vectors: Whether the caller reads the first token's hidden state, and nothing else.
     """
     longest = min(located.max_length, _LONG)
+    form = "cls" if vectors else ""
+
+    def rewrite(work: Path) -> Conversion:
+        return _rewrite_into(work, graph, tokenizer, longest, vectors, ctx)
+
     try:
-        conversion = convert_once(
-            located, ctx, lambda work: _fuse_into(work, graph, tokenizer, longest, ctx)
-        )
+        conversion = convert_once(located, ctx, rewrite, form)
     except (
         OSError,
         StorageError,
     ):  # a data folder that cannot be written to costs speed, not the answer
-        return graph
-    return converted_folder(located) / graph.name if conversion.precision == "fused" else graph
+        return RewrittenGraph(graph)
+    if conversion.precision != "fused":
+        return RewrittenGraph(graph)
+    return RewrittenGraph(converted_folder(located, form) / graph.name, conversion.first_token)
 
 
-def _fuse_into(work: Path, graph: Path, tokenizer: Path, longest: int, ctx: Context) -> Conversion:
-    fused = Path(shutil.copy(graph, work / graph.name))
-    if not fuse_attention(fused):
-        fused.unlink()
+def _rewrite_into(
+    work: Path, graph: Path, tokenizer: Path, longest: int, vectors: bool, ctx: Context
+) -> Conversion:
+    rewritten = Path(shutil.copy(graph, work / graph.name))
+    layers = fuse_attention(rewritten)
+    first_token = keep_first_token(rewritten, hidden_states=vectors) > 0
+    if not layers and not first_token:
+        rewritten.unlink()
         return Conversion("none", 0.0, 0.0, 0.0, 0, "it holds no attention of the known form")
     probes = _probes()
-    agreement, difference = _compared(fused, graph, tokenizer, probes, longest, ctx)
+    agreement, difference = _compared(rewritten, graph, tokenizer, probes, longest, vectors, ctx)
     if agreement >= MIN_AGREEMENT:
-        return Conversion("fused", agreement, difference, agreement, len(probes))
-    fused.unlink()
-    reason = f"fused attention gives other results, correlation {agreement:.3f}"
+        return Conversion(
+            "fused", agreement, difference, agreement, len(probes), first_token=first_token
+        )
+    rewritten.unlink()
+    reason = f"the rewritten graph gives other results, correlation {agreement:.3f}"
     return Conversion("none", agreement, difference, agreement, len(probes), reason)
 
 
@@ -66,15 +100,17 @@ def _compared(
     tokenizer: Path,
     probes: list[tuple[str, str]],
     longest: int,
+    vectors: bool,
     ctx: Context,
 ) -> tuple[float, float]:
-    """Correlation and largest difference of both graphs' first outputs."""
+    """Correlation and largest difference of both graphs' first outputs, of vectors the first."""
+    read = 1 if vectors else None
     outputs = []
     for graph in (ours, theirs):
         engine = OnnxEngine(graph, tokenizer, "probe")
         try:
             inputs = [engine.tokens.pairs(query, [text], longest)[0] for query, text in probes]
-            values = engine.run(inputs, ctx, lambda value, _: np.ravel(value))
+            values = engine.run(inputs, ctx, lambda value, _: np.ravel(value[:read]))
         finally:
             engine.close()
         outputs.append(np.concatenate(values).astype(np.float64))
