@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.server import in_app
+from rerank_lab.services.roles import ROLES_VARIABLE, read_roles
+
+
+def show_refusal(error: Exception) -> bool:
+    """Show what a visitor may not do as a card, in place of Streamlit's own box."""
+    from rerank_lab.ui.shared import visitor
+
+    return visitor.show_refusal(error)
+
 
 try:
+    read_roles(os.environ.get(ROLES_VARIABLE, ""))
     api = in_app.start(st.get_option("server.address"))
 except LabError as error:
-    sys.exit(f"The API cannot be served: {error}")
-if api is None:
-    app = st.App("pages/_frame.py")
-else:
-    app = st.App("pages/_frame.py", routes=api.routes, lifespan=api.lifespan)
+    sys.exit(f"The app cannot start: {error}")
+app = st.App(
+    "pages/_frame.py",
+    routes=api.routes if api is not None else None,
+    lifespan=api.lifespan if api is not None else None,
+    on_script_error=show_refusal,
+)

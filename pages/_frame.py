@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rerank_lab.ui.shared import frame, navigation, state
+from rerank_lab.ui.shared import frame, navigation, state, visitor
 
 HERE = Path(__file__).parent
 PAGES = (
@@ -25,6 +25,8 @@ PAGES = (
 st.set_page_config(
     page_title="Rerank Lab", page_icon=frame.ICON, layout="wide", initial_sidebar_state=220
 )
+if not visitor.admitted():
+    st.stop()
 home, *others = [
     st.Page(HERE / file, title=title, icon=icon, help=about, default=file == "compare.py",
             url_path="home" if file == "compare.py" else None)

@@ -9,6 +9,7 @@
     ├── BackendError         a backend answered with an error (retryable or not)
     ├── DeadlineExceeded     the time allowed is used up
     ├── SpendLimit           the next call would pass the spend limit
+    ├── NotAllowed           the visitor's role does not allow it
     ├── Cancelled            the user, or the last waiter, gave up
     └── ContractViolation    a component broke its contract (a defect in that component)
 
@@ -115,6 +116,12 @@ class SpendLimit(LabError):
     """The next call would pass the spend limit."""
 
     kind = "spend_limit"
+
+
+class NotAllowed(LabError):
+    """The visitor's role does not allow it."""
+
+    kind = "not_allowed"
 
 
 class Cancelled(LabError):

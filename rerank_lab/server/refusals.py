@@ -10,6 +10,7 @@ from rerank_lab.core.errors import (
     MissingExtra,
     MissingKey,
     ModelUnavailable,
+    NotAllowed,
     SpendLimit,
     StorageError,
 )
@@ -18,6 +19,7 @@ CLIENT_LEFT = 499
 """Nobody reads this one; logs and metrics tell it apart."""
 _STATUSES: tuple[tuple[type[LabError], int], ...] = (
     (InvalidInput, 422),
+    (NotAllowed, 403),
     (DeadlineExceeded, 504),
     (MissingExtra, 503),
     (MissingKey, 503),

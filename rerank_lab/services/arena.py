@@ -29,6 +29,7 @@ from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result
 from rerank_lab.services import compare
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.compare import CompareRequest
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.services.session import Session
@@ -140,6 +141,7 @@ def shown(
     return showing(request.mode, left_ids, right_ids, request.depth, seed)
 
 
+@needs(Action.JUDGE)
 def record_vote(
     store: JudgmentStore,
     corpus: Corpus,
@@ -183,6 +185,7 @@ def battle_token(request: ArenaRequest, battle: ArenaBattle, votes: Sequence[Are
     return _digest(request.judge, request.mode, own_rows, battle)
 
 
+@needs(Action.JUDGE)
 def undo_last(store: JudgmentStore, corpus: Corpus, judge: str) -> ArenaVote | None:
     """Take back the judge's newest vote that stands, and give it; None when there is none."""
     own = [

@@ -22,6 +22,7 @@ from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.session import Bound, Session
 
@@ -100,6 +101,7 @@ def job_key(request: CalibrationRequest, corpus: Corpus, session: Session) -> Ca
     return CalibrateKey(request, corpus.content_hash, digest, bound)
 
 
+@needs(Action.EDIT)
 def start(request: CalibrationRequest, corpus: Corpus, session: Session) -> Job[Calibration]:
     """The job of a calibration: the one at work or done, else a new one.
 

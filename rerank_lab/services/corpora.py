@@ -29,6 +29,7 @@ from rerank_lab.corpora import (
 from rerank_lab.corpora.source import Source
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.services.access import Action, needs, require
 from rerank_lab.services.session import Session
 
 
@@ -107,6 +108,7 @@ def attach(request: AttachRequest, ctx: Context | None = None) -> ImportReport:
     return use(request.corpus, request.path, ctx=ctx)
 
 
+@needs(Action.DELETE, "name")
 def delete(name: str) -> None:
     """Delete an imported corpus.
 
@@ -150,6 +152,7 @@ class SummaryKey(JobKey[CorpusSummary]):
     judgments: int
 
 
+@needs(Action.IMPORT)
 def start_inspection(request: InspectionRequest, upload: str, session: Session) -> Job[Preview]:
     """The job that looks at an upload: the one at work or done, else a new one."""
     key = InspectKey(upload, request.options.format, request.options.encoding)
@@ -162,10 +165,13 @@ def start_inspection(request: InspectionRequest, upload: str, session: Session) 
     )
 
 
+@needs(Action.IMPORT, "upload")
 def start_import(
     request: ImportRequest, upload: str, session: Session, *, discard: Callable[[], None]
 ) -> Job[ImportReport]:
     """The job that imports an upload. `discard` removes it once it is imported."""
+    if request.options.replace:  # whoever may not delete a corpus does not put another in its place
+        require(Action.DELETE, "corpora.start_import", request.name)
 
     def work(ctx: Context) -> ImportReport:
         report = run_import(request, ctx)
@@ -182,6 +188,7 @@ def start_import(
     )
 
 
+@needs(Action.IMPORT, "upload")
 def start_attaching(
     request: AttachRequest, upload: str, session: Session, *, discard: Callable[[], None]
 ) -> Job[ImportReport]:

@@ -32,6 +32,7 @@ from rerank_lab.evaluation.load.study import LoadStudy
 from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import candidate_limit
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.services.own_pipelines import runs_here
 
@@ -116,6 +117,7 @@ def run(request: CostRequest, corpus: Corpus, engine: Engine) -> CostStudy:
     return CostStudy(request.terms, tuple(costs))
 
 
+@needs(Action.EDIT, "experiment_id")
 def keep(study: CostStudy, experiment_id: str, home: Path | None = None) -> None:
     """Keep what an experiment's pipelines cost, in the place of what was kept before."""
     save_study(experiment_id, COST, {}, study.to_json(), home)

@@ -24,6 +24,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.replay import with_candidates
 from rerank_lab.pipeline.results import ranking_of
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import (
     Estimates,
     calls_out,
@@ -200,6 +201,7 @@ class DepthKey(JobKey[DepthStudy]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(
     request: DepthRequest, evaluation: Evaluation, corpus: Corpus, session: Session
 ) -> Job[DepthStudy]:

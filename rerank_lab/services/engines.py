@@ -12,6 +12,7 @@ from rerank_lab.corpora import LiveCorpus, connect_live
 from rerank_lab.corpora.live_opening import engine_node, engine_of
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.retrievers.engines.base import EngineHit, EngineQuery, EngineRetriever
+from rerank_lab.services.access import Action, needs, require
 
 PREVIEW_HITS = 5
 
@@ -31,12 +32,15 @@ class ConnectRequest:
     replace: bool = False
 
 
+@needs(Action.IMPORT)
 def connect(request: ConnectRequest, engine: Engine) -> LiveCorpus:
     """Ask the search engine once, read queries and judgments, and keep the corpus.
 
     Raises:
         LabError: The search engine cannot be asked, a file is unusable, or the name is taken.
     """
+    if request.replace:  # whoever may not delete a corpus does not put another in its place
+        require(Action.DELETE, "engines.connect", request.name)
     search_engine(request.engine, engine)
     return connect_live(
         request.name,

@@ -26,6 +26,7 @@ from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, calls_out, query_set_estimates
 from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.session import Bound, Session
@@ -100,6 +101,7 @@ class EvaluateKey(JobKey[str]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job[str]:
     """The job of an evaluation; `experiment_of` says under which id its results are kept.
 
@@ -111,6 +113,7 @@ def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job[s
     return _start(planned(request, corpus, session.engine), session, afresh=request.afresh)
 
 
+@needs(Action.EDIT, "experiment_id")
 def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job[str]:
     """Go on with a kept experiment that stopped.
 

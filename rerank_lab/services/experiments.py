@@ -11,6 +11,7 @@ from rerank_lab.core.text import encodable
 from rerank_lab.evaluation.experiments import (
     Evaluation,
     ExperimentEntry,
+    delete_experiment,
     list_experiments,
     load_experiment,
 )
@@ -20,6 +21,7 @@ from rerank_lab.evaluation.experiments.across import (
     shared_measures,
 )
 from rerank_lab.evaluation.experiments.keeping import copy_experiment, describe_experiment
+from rerank_lab.services.access import Action, needs
 
 _LONGEST_NAME = 120
 _LONGEST_TAG = 40
@@ -62,6 +64,7 @@ def listed(only: ExperimentFilter, home: Path | None = None) -> list[ExperimentE
     return [entry for entry in list_experiments(home) if only.admits(entry)]
 
 
+@needs(Action.EDIT, "experiment_id")
 def describe(
     experiment_id: str,
     home: Path | None = None,
@@ -96,6 +99,17 @@ def describe(
     describe_experiment(experiment_id, home, name=name, tags=cleaned, note=note, archived=archived)
 
 
+@needs(Action.DELETE, "experiment_id")
+def delete(experiment_id: str, home: Path | None = None) -> None:
+    """Delete a kept experiment with everything measured on it.
+
+    Raises:
+        StorageError: the database cannot be reached or written.
+    """
+    delete_experiment(experiment_id, home)
+
+
+@needs(Action.EDIT, "experiment_id")
 def clone(experiment_id: str, home: Path | None = None) -> str:
     """A copy that later runs of the original leave alone; gives its id.
 

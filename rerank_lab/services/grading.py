@@ -22,6 +22,7 @@ from rerank_lab.judging.records import (
     QueryOrigin,
 )
 from rerank_lab.judging.scales import BINARY, FIVE, GRADED, Scale
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.qrels import lab_store
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def judge_name(text: str) -> str:
     return name
 
 
+@needs(Action.JUDGE)
 def grade(request: GradeRequest, corpus: Corpus, home: Path | None = None) -> Judgment:
     """Keep a grade, and the query's text where the corpus has no such query. Durable on return.
 
@@ -86,6 +88,7 @@ def grade(request: GradeRequest, corpus: Corpus, home: Path | None = None) -> Ju
     return store.append([row])[0]
 
 
+@needs(Action.JUDGE)
 def take_back(judgment: Judgment, home: Path | None = None) -> Judgment:
     """Undo a grade by another row, which is given. Durable on return.
 

@@ -21,6 +21,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.resolution import at_depth, candidate_limit
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.judged_queries import judged_queries
 from rerank_lab.services.own_pipelines import own_pipelines
@@ -168,6 +169,7 @@ class GridKey(JobKey[GridStudy]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(
     request: GridRequest, evaluation: Evaluation, corpus: Corpus, session: Session
 ) -> Job[GridStudy]:

@@ -10,6 +10,9 @@ from rerank_lab.core.spec import Node
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.retrievers.stored_indexes import delete_index
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.session import Session
 
 KEYWORDS = "bm25"
@@ -31,6 +34,7 @@ class PrepareKey(JobKey[None]):
     corpus_hash: str
 
 
+@needs(Action.EDIT)
 def start(node: Node, corpus: Corpus, session: Session) -> Job[None]:
     """The job that builds the index of a first stage: the one at work or done, else a new one.
 
@@ -72,3 +76,14 @@ def _built(
         waiter=session.waiter if isinstance(key, IndexKey) else "",
         detached=True,
     )
+
+
+@needs(Action.DELETE, "name")
+def delete(corpus: Corpus, name: str, engine: Engine) -> None:
+    """Delete a stored index of a corpus, on the disk and in memory.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    delete_index(engine.home / "indexes", corpus.content_hash, name)
+    engine.forget()

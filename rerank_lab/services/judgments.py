@@ -22,6 +22,7 @@ from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.records import MAX_JUDGE_CHARS, JudgeKind, Judgment
 from rerank_lab.judging.scales import Scale
 from rerank_lab.judging.store import JudgmentStore
+from rerank_lab.services.access import Action, needs
 
 _KEPT_PROBLEMS = 200
 COUNTED_KINDS = frozenset({JudgeKind.HUMAN, JudgeKind.IMPORTED})
@@ -77,6 +78,7 @@ class ImportedJudgments:
         return numbers | {"problems": [problem.to_json() for problem in self.problems]}
 
 
+@needs(Action.IMPORT)
 def import_judgments(
     request: JudgmentImport, corpus: Corpus, store: JudgmentStore
 ) -> ImportedJudgments:

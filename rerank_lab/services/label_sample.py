@@ -16,6 +16,7 @@ from rerank_lab.judging.records import JudgeKind, JudgingPair, Judgment, LabelSe
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.labelling import LabelSessionKey, SessionRequest, pooled_session
 from rerank_lab.services.session import Session
 
@@ -27,6 +28,7 @@ _SLIPS = (0.12, 0.25)
 """How often each of the two is off by one grade."""
 
 
+@needs(Action.JUDGE)
 def start_sample(corpus: Corpus, session: Session) -> Job[str]:
     """The job that sets the sample up; its result is the session's id.
 

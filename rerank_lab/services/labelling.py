@@ -36,6 +36,7 @@ from rerank_lab.judging.sessions import PairKey, SessionProgress, key_of
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.grading import judge_name, scale_of
 from rerank_lab.services.pipeline_runs import ranked_queries
 from rerank_lab.services.session import Bound, Session
@@ -200,6 +201,7 @@ class LabelSessionKey(JobKey[str]):
     session: Bound
 
 
+@needs(Action.JUDGE)
 def start_session(request: SessionRequest, corpus: Corpus, session: Session) -> Job[str]:
     """The job that pools the documents and stores the session; its result is the session's id.
 
@@ -296,6 +298,7 @@ def _controls(
     )
 
 
+@needs(Action.JUDGE)
 def session_of_pairs(
     title: str,
     pairs: Sequence[JudgingPair],
@@ -493,6 +496,7 @@ class LabelDesk:
             self._by_worth = (state, _mixed(by_worth, others))
         return self._by_worth[1]
 
+    @needs(Action.JUDGE)
     def record_grade(self, judge: str, entry: GradeEntry) -> Judgment:
         """Store one answer; it is on the disk when this returns.
 
@@ -524,6 +528,7 @@ class LabelDesk:
         )
         return self._store.append([row])[0]
 
+    @needs(Action.JUDGE)
     def undo(self, judge: str, *, token: str = "", row_id: int = 0) -> Judgment | None:
         """Take an answer of this judge back, by its token or row; None when there is no such.
 

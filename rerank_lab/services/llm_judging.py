@@ -27,6 +27,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.remote.gather import gather
 from rerank_lab.remote.urls import host_of
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.pipeline_runs import ranked_queries
 from rerank_lab.services.session import Bound, Session, named_hosts
 
@@ -231,6 +232,7 @@ class LLMJudgingKey(JobKey[JudgingOutcome]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(
     request: LLMJudgingRequest, corpus: Corpus, session: Session, store: JudgmentStore
 ) -> Job[JudgingOutcome]:

@@ -20,6 +20,7 @@ from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.session import Bound, Session
 
 
@@ -82,6 +83,7 @@ class LoadKey(JobKey[LoadStudy]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(request: LoadRequest, corpus: Corpus, session: Session) -> Job[LoadStudy]:
     """The job that measures, in a lane of its own. One that is at work already is joined.
 

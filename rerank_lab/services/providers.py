@@ -11,6 +11,7 @@ from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.hosted.probe import ProviderProbe, probe
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.session import Session
 
 
@@ -23,6 +24,7 @@ class ProviderTestKey(JobKey[ProviderProbe]):
     begun_ns: int
 
 
+@needs(Action.SPEND, "name")
 def start_test(
     name: str, title: str, make: Callable[[], Reranker], session: Session
 ) -> Job[ProviderProbe]:

@@ -31,6 +31,7 @@ from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.model_answers import (
     asked_model,
     bound_with,
@@ -239,6 +240,7 @@ class RagKey(JobKey[RagStudy]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(
     request: RagRequest, evaluation: Evaluation, corpus: Corpus, session: Session
 ) -> Job[RagStudy]:

@@ -32,6 +32,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.rerankers.llm.messages import tokens
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.evaluated_corpus import runnable
 from rerank_lab.services.model_answers import (
@@ -208,6 +209,7 @@ class RobustnessKey(JobKey[RobustnessStudy]):
     session: Bound
 
 
+@needs(Action.EDIT, "experiment_id")
 def start(
     request: RobustnessRequest, experiment_id: str, corpus: Corpus, session: Session
 ) -> Job[RobustnessStudy]:

@@ -16,6 +16,7 @@ from rerank_lab.core.storage import write_file
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.runs import read_run
 from rerank_lab.retrievers.run_file import UPLOADED, uploaded_run
+from rerank_lab.services.access import Action, needs
 
 _STEM = 40
 _DIGITS = 8
@@ -40,6 +41,7 @@ class UploadedRun:
     unknown: int
 
 
+@needs(Action.IMPORT, "name")
 def add_run_file(name: str, content: bytes, corpus: Corpus) -> UploadedRun:
     """Keep a run in the data folder; the same content is kept once.
 

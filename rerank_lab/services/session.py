@@ -9,12 +9,33 @@ from rerank_lab.components.registry import expand
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import PipelineSpec
-from rerank_lab.core.spend import SpendMeter
+from rerank_lab.core.spend import CostEstimate, SpendMeter
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.urls import host_of
+from rerank_lab.services.access import (
+    Action,
+    Visitor,
+    current_visitor,
+    may,
+    refused,
+    require,
+)
 from rerank_lab.services.cost_estimates import calls_out
+
+
+class RefusedSpend(SpendMeter):
+    """The meter of a visitor who may not spend: it refuses every call before it is sent."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        super().__init__(0.0)
+        self._visitor = visitor
+
+    def reserve(self, estimate: CostEstimate, what: str) -> float:
+        """Raises NotAllowed."""
+        raise refused(self._visitor, Action.SPEND, "spend.reserve", what)
+
 
 Bound = tuple[str, ...]
 """The part of a job's key that keeps it to one session; () for a job that everybody shares."""
@@ -37,6 +58,14 @@ class Session:
     distrusted_hosts: frozenset[str] = frozenset()
     spend: SpendMeter = field(default_factory=SpendMeter, repr=False)
 
+    def __post_init__(self) -> None:
+        """Whoever may not spend has a meter that refuses, and brings no keys."""
+        visitor = current_visitor()
+        if not visitor.may(Action.SPEND):
+            object.__setattr__(self, "spend", RefusedSpend(visitor))
+        if not visitor.may(Action.SET_KEYS):
+            object.__setattr__(self, "secrets", {})
+
     def bound(self, pipelines: Iterable[Pipeline]) -> Bound:
         """What keeps a job of these pipelines to this session: () when none asks a provider."""
         asks = any(calls_out(pipeline.spec) for pipeline in pipelines)
@@ -52,6 +81,9 @@ class Session:
         ctx = Context(cache=None if afresh else self.engine.scores)
         if not any(calls_out(pipeline.spec) for pipeline in pipelines):
             return ctx
+        if may(Action.SPEND):
+            hosted = sorted({node.name for one in pipelines for node, _ in one.leaves})
+            require(Action.SPEND, "session.context", ", ".join(hosted), once=True)
         return replace(ctx, secrets=self.secrets_for(pipelines), spend=self.spend)
 
     def secrets_for(self, pipelines: Iterable[Pipeline]) -> Mapping[str, str]:

@@ -12,12 +12,14 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.fusion.learned.model import LearnedModel
 from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, LearnerSettings
+from rerank_lab.fusion.learned.store import delete_model
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.learning import Plan, plan
 from rerank_lab.learning import train as trained
 from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.session import Session
 
@@ -94,6 +96,7 @@ def jobs_of(model: str, session: Session) -> list[Job[str]]:
     return session.jobs.jobs(TrainKey, lambda key: key.model == model)
 
 
+@needs(Action.EDIT)
 def start(request: TrainingRequest, corpus: Corpus, session: Session) -> Job[str]:
     """The job of a training: the one at work under that name, else a new one.
 
@@ -124,3 +127,9 @@ def start(request: TrainingRequest, corpus: Corpus, session: Session) -> Job[str
         waiter=session.waiter,
         detached=True,
     )
+
+
+@needs(Action.DELETE, "model")
+def delete(model: str) -> None:
+    """Delete a learned fusion; one that is not there is no matter."""
+    delete_model(model)

@@ -21,6 +21,7 @@ from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.judged_queries import judged_queries
 from rerank_lab.services.session import Bound, Session
@@ -140,6 +141,7 @@ class SearchKey(JobKey[SearchStudy]):
     session: Bound
 
 
+@needs(Action.EDIT)
 def start(
     request: SearchRequest, evaluation: Evaluation, corpus: Corpus, session: Session
 ) -> Job[SearchStudy]:

@@ -21,7 +21,6 @@ from rerank_lab.rerankers.llm.prompts import (
     parse_prompt,
     prompt_names,
     prompt_text,
-    save_prompt,
 )
 from rerank_lab.services.compare import llm_reranker_of
 from rerank_lab.views.formatting import counted
@@ -161,18 +160,6 @@ def free_name(source: str) -> str:
         number += 1
         name = f"{base}-{number}"
     return name
-
-
-def save(name: str, text: str, editing: str) -> None:
-    """Keep a draft; `editing` is the prompt that is edited again, "" for a copy.
-
-    Raises InvalidInput for a name that is taken by another prompt or is none, and for the text.
-    """
-    if name != editing and is_own(name):
-        raise InvalidInput(
-            f"There is a prompt {name!r} already.", hint="Use another name, or edit that one."
-        )
-    save_prompt(name, text)
 
 
 def users(name: str, specs: Sequence[PipelineSpec], engine: Engine) -> tuple[PipelineSpec, ...]:

@@ -78,7 +78,7 @@ class Server:
 
         Raises with the log when it does not.
         """
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.log = self.home.parent / f"server-{self.port}.log"
         site = self.home.parent / "site"
         _write_plugin(site)
@@ -137,7 +137,7 @@ class Server:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

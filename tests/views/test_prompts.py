@@ -17,6 +17,7 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.prompts import KINDS, delete_prompt, own_folder, save_prompt
+from rerank_lab.services import prompts as own_prompts
 from rerank_lab.services.compare import llm_reranker_of, prompt_digests
 from rerank_lab.testing.chat_server import FakeChat, sorter
 from rerank_lab.testing.provider_servers import KEY, overlap
@@ -98,17 +99,17 @@ def test_a_stage_offers_the_prompts_of_its_kind(home: Path) -> None:
 def test_a_draft_is_kept_under_a_name_that_is_free(home: Path) -> None:
     text = prompts.draft_of("rankgpt")
     assert prompts.free_name("rankgpt") == "rankgpt-copy"
-    prompts.save("rankgpt-copy", text, "")
+    own_prompts.save("rankgpt-copy", text, "")
     assert prompts.free_name("rankgpt") == prompts.free_name("rankgpt-copy") == "rankgpt-copy-2"
-    prompts.save("rankgpt-copy", text + "# more\n", "rankgpt-copy")
+    own_prompts.save("rankgpt-copy", text + "# more\n", "rankgpt-copy")
     assert prompts.draft_of("rankgpt-copy").endswith("# more\n")
     with pytest.raises(InvalidInput, match="already"):
-        prompts.save("rankgpt-copy", text, "")
+        own_prompts.save("rankgpt-copy", text, "")
     for name in ("rankgpt", "../x", "a/b", "A", "", "x.yaml", "/etc/x.yaml", "ü"):
         with pytest.raises(InvalidInput):
-            prompts.save(name, text, name)
+            own_prompts.save(name, text, name)
     with pytest.raises(InvalidInput):
-        prompts.save("wrong", "kind: [", "")
+        own_prompts.save("wrong", "kind: [", "")
     assert [path.name for path in own_folder().iterdir()] == ["rankgpt-copy.yaml"]
     with pytest.raises(InvalidInput, match="There is no edited prompt"):
         delete_prompt("rankgpt")
@@ -117,7 +118,7 @@ def test_a_draft_is_kept_under_a_name_that_is_free(home: Path) -> None:
 
 
 def test_who_uses_a_prompt_and_how_its_words_are_told_apart(home: Path) -> None:
-    prompts.save("mine", prompts.draft_of("setwise"), "")
+    own_prompts.save("mine", prompts.draft_of("setwise"), "")
     texts = ("bm25", 'bm25 >> setwise(prompt="mine")', "bm25 >> setwise")
     specs = [parse(text) for text in texts]
     engine = Engine(home)
@@ -126,7 +127,7 @@ def test_who_uses_a_prompt_and_how_its_words_are_told_apart(home: Path) -> None:
     assert "2 pipelines on screen use it" in prompts.loss(specs[:2])
     before = prompt_digests(Pipeline(specs[1]), engine)
     assert prompt_digests(Pipeline(specs[2]), engine) == ()
-    prompts.save("mine", prompts.draft_of("setwise").replace("most", "very most"), "mine")
+    own_prompts.save("mine", prompts.draft_of("setwise").replace("most", "very most"), "mine")
     assert prompt_digests(Pipeline(specs[1]), engine) != before
 
 

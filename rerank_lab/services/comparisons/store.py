@@ -16,6 +16,7 @@ from pathlib import Path
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.storage import write_file
+from rerank_lab.services.access import Action, needs
 from rerank_lab.services.comparisons.records import comparison_of, header_of, refused, to_bytes
 from rerank_lab.services.comparisons.value import MAX_BYTES, MAX_TITLE, Comparison, Header
 
@@ -39,12 +40,14 @@ def folder() -> Path:
     return data_home() / "comparisons"
 
 
+@needs(Action.EDIT)
 def keep(comparison: Comparison, secrets: Sequence[str] = ()) -> str:
     """Save, without any of the secrets, and return the id. Raises InvalidInput when too large."""
     data = to_bytes(comparison, secrets)
     return _write(hashlib.sha256(data).hexdigest()[:16], data)
 
 
+@needs(Action.IMPORT)
 def add(data: bytes) -> str:
     """Take in a file that was saved elsewhere, all or nothing, and return the id.
 
@@ -91,6 +94,7 @@ def load(comparison_id: str) -> Comparison:
     return comparison_of(read(comparison_id))
 
 
+@needs(Action.EDIT, "comparison_id")
 def rename(comparison_id: str, title: str) -> None:
     """Give another title. Raises InvalidInput for an empty or overlong one."""
     flat = " ".join(title.split())
@@ -102,6 +106,7 @@ def rename(comparison_id: str, title: str) -> None:
     _write(comparison_id, to_bytes(replace(saved, header=replace(saved.header, title=flat))))
 
 
+@needs(Action.DELETE, "comparison_id")
 def delete(comparison_id: str) -> None:
     """Remove it; one that is not there is no matter."""
     _path(comparison_id).unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.types import Document, Query
 from rerank_lab.rerankers.llm.base import LLMReranker
-from rerank_lab.rerankers.llm.prompts import delete_prompt
+from rerank_lab.services import prompts as own_prompts
 from rerank_lab.ui.shared import parts, resources, run, state
 from rerank_lab.views import form
 from rerank_lab.views import prompts as views
@@ -172,7 +172,7 @@ def _shown(now: state.Screen) -> tuple[Query, Sequence[Document]]:
 def _save(editing: Editing, use: Use) -> None:
     name = str(st.session_state[_NAME]).strip()
     try:
-        views.save(name, str(st.session_state[_TEXT]), editing.name)
+        own_prompts.save(name, str(st.session_state[_TEXT]), editing.name)
     except (LabError, OSError) as error:
         st.session_state[_TOLD] = resources.lab_error(error)
         return
@@ -191,7 +191,7 @@ def _ask(sure: bool) -> None:
 
 def _delete(editing: Editing, use: Use) -> None:
     try:
-        delete_prompt(editing.name)
+        own_prompts.delete(editing.name)
     except (LabError, OSError) as error:
         st.session_state[_TOLD] = resources.lab_error(error)
         return

@@ -12,6 +12,7 @@ from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.services import comparisons as saved
+from rerank_lab.services.access import Action, may
 from rerank_lab.services.session import hosts_in
 from rerank_lab.ui.compare import editor
 from rerank_lab.ui.shared import keys, parts, resources, run, state
@@ -244,6 +245,7 @@ def _buttons(line: views.SavedLine) -> None:
         )
         st.button(
             "Delete", key=f"saved_delete_{line.id}", type="tertiary", on_click=_ask,
+            disabled=not may(Action.DELETE),
             args=("delete", line.id),
         )  # fmt: skip
 
@@ -372,7 +374,10 @@ def _rename(comparison_id: str) -> None:
 
 
 def _delete(comparison_id: str) -> None:
-    saved.delete(comparison_id)
+    try:
+        saved.delete(comparison_id)
+    except LabError as error:
+        st.session_state["saved_told"] = error
     _ask("", "")
 
 

@@ -10,11 +10,12 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
 from rerank_lab.retrievers.stored_indexes import delete_indexes
+from rerank_lab.services.access import Action, may
 from rerank_lab.services.corpora import AttachRequest, delete, start_attaching
 from rerank_lab.ui.corpora import indexes as corpus_indexes
 from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_report import draw_report
-from rerank_lab.ui.shared import navigation, parts, resources
+from rerank_lab.ui.shared import navigation, parts, resources, visitor
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import corpora as views
@@ -191,6 +192,9 @@ def _checks(summary: CorpusSummary, findings: tuple[views.Finding, ...]) -> None
 
 
 def _change(entry: CorpusEntry) -> None:
+    if not visitor.welcome_to(Action.IMPORT):
+        delete_button(entry)
+        return
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Queries**")
@@ -239,7 +243,12 @@ def delete_button(entry: CorpusEntry) -> None:
     if isinstance(error, LabError):
         parts.error_card(error, key="delete")
     with st.container(key="delete_corpus_row"):
-        if st.button("Delete this corpus", icon=":material/delete:", key="delete_corpus"):
+        if st.button(
+            "Delete this corpus",
+            icon=":material/delete:",
+            key="delete_corpus",
+            disabled=not may(Action.DELETE),
+        ):
             _confirm_delete(entry)
 
 

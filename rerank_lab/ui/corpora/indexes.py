@@ -9,8 +9,9 @@ from rerank_lab.components.catalogue import catalogue
 from rerank_lab.components.registry import Broken
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
-from rerank_lab.retrievers.stored_indexes import delete_index, stored_indexes
+from rerank_lab.retrievers.stored_indexes import stored_indexes
 from rerank_lab.services import indexes
+from rerank_lab.services.access import Action, may
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
@@ -40,6 +41,7 @@ def draw(corpus: Corpus) -> None:
                 key=f"drop_{short_key(line.name)}",
                 icon=":material/delete:",
                 type="tertiary",
+                disabled=not may(Action.DELETE),
                 on_click=_drop,
                 args=(corpus, line.name),
             )
@@ -50,8 +52,7 @@ def draw(corpus: Corpus) -> None:
 
 def _drop(corpus: Corpus, name: str) -> None:
     try:
-        delete_index(resources.engine().home / "indexes", corpus.content_hash, name)
-        resources.engine().forget()
+        indexes.delete(corpus, name, resources.engine())
     except LabError as error:
         st.session_state["index_problem"] = error
 

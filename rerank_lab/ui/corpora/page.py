@@ -7,10 +7,11 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import CorpusEntry, CorpusSummary
 from rerank_lab.retrievers.stored_indexes import StoredIndex, stored_indexes
+from rerank_lab.services.access import Action
 from rerank_lab.services.corpora import start_summary
 from rerank_lab.ui.corpora import detail as corpus_detail
 from rerank_lab.ui.corpora import importing
-from rerank_lab.ui.shared import navigation, parts, resources, state
+from rerank_lab.ui.shared import navigation, parts, resources, state, visitor
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import watch
 from rerank_lab.views import corpora as views
@@ -32,7 +33,8 @@ def page() -> None:
         label_visibility="collapsed",
     )
     if st.session_state.get("view") == BRING:
-        importing.draw()
+        if visitor.welcome_to(Action.IMPORT):
+            importing.draw()
         return
     entries = resources.corpora()
     _list(entries)

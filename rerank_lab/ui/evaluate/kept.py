@@ -7,8 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.evaluation.experiments import ExperimentEntry, delete_experiment, list_experiments
-from rerank_lab.services.experiments import ExperimentFilter, clone, describe
+from rerank_lab.evaluation.experiments import ExperimentEntry, list_experiments
+from rerank_lab.services.access import Action, may
+from rerank_lab.services.experiments import ExperimentFilter, clone, delete, describe
 from rerank_lab.ui.evaluate import across
 from rerank_lab.ui.evaluate.questions import QUESTION
 from rerank_lab.ui.shared import parts, resources
@@ -102,6 +103,7 @@ def _entry(
             key=f"delete_{entry.id}",
             type="tertiary",
             icon=":material/delete:",
+            disabled=not may(Action.DELETE),
             on_click=_delete,
             args=(entry.id,),
         )
@@ -174,7 +176,7 @@ def _clone(experiment_id: str) -> None:
 
 
 def _delete(experiment_id: str) -> None:
-    _tried(lambda: delete_experiment(experiment_id, resources.engine().home))
+    _tried(lambda: delete(experiment_id, resources.engine().home))
 
 
 def _tried(change: Callable[[], object]) -> None:

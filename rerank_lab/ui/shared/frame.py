@@ -13,7 +13,7 @@ from rerank_lab.server import in_app
 from rerank_lab.services.chosen_sessions import stale_session
 from rerank_lab.services.qrels import stale_pairs
 from rerank_lab.ui.compare import present, saved
-from rerank_lab.ui.shared import parts, resources, state, tour, waiting
+from rerank_lab.ui.shared import parts, resources, state, tour, visitor, waiting
 from rerank_lab.ui.shared.navigation import COMPARE, LABEL_PAGE, SERVE_PAGE, go_to
 from rerank_lab.views import corpora
 from rerank_lab.views.formatting import counted
@@ -64,6 +64,7 @@ def finish(page: str, *, presenting: bool = False) -> None:
     tour.beside_page(page)
     with st.sidebar:
         tour.start_button()
+        visitor.who()
         _data_folder()
         if in_app.current() is not None and st.button(
             "API is on", key="to_serve", icon=":material/api:", type="tertiary"

@@ -9,6 +9,8 @@ from collections.abc import Collection
 
 import streamlit as st
 
+from rerank_lab.services.access import Action, may, require
+
 _KEYS, _VERSION = "session_keys", "session_keys_version"
 _STRANGERS = "session_keys_strangers"
 
@@ -49,6 +51,7 @@ def field(variable: str, state_words: str) -> None:
             type="password",
             autocomplete="off",
             placeholder="Paste a key and press Enter",
+            disabled=not may(Action.SET_KEYS),
             on_change=_take,
             args=(variable, typed),
         )
@@ -64,6 +67,7 @@ def _take(variable: str, typed: str) -> None:
 
 
 def _put(variable: str, text: str) -> None:
+    require(Action.SET_KEYS, "keys", variable)
     others = {name: key for name, key in secrets().items() if name != variable}
     st.session_state[_KEYS] = others | ({variable: text} if text else {})
     st.session_state[_VERSION] = version() + 1

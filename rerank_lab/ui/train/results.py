@@ -8,8 +8,10 @@ import streamlit as st
 
 from rerank_lab.charts.train import SHOWN as BARS
 from rerank_lab.charts.train import importance_chart
+from rerank_lab.core.errors import LabError
 from rerank_lab.fusion.learned.model import LearnedModel
-from rerank_lab.fusion.learned.store import delete_model
+from rerank_lab.services.access import Action, may
+from rerank_lab.services.train import delete
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.navigation import compare_button
@@ -130,6 +132,7 @@ def kept(models: Sequence[LearnedModel], current: str) -> None:
                 key=f"delete_{line.name}",
                 type="tertiary",
                 icon=":material/delete:",
+                disabled=not may(Action.DELETE),
                 on_click=_delete,
                 args=(line.name,),
             )
@@ -142,6 +145,10 @@ def _open(name: str) -> None:
 
 
 def _delete(name: str) -> None:
-    delete_model(name)
+    try:
+        delete(name)
+    except LabError as error:
+        parts.say(f"{error.message} {error.hint}")
+        return
     if st.query_params.get(SHOWN) == name:
         del st.query_params[SHOWN]
