@@ -117,6 +117,27 @@ def test_a_page_with_all_its_results_asks_the_server_for_nothing(visit: Visit) -
     assert sent == []
 
 
+def test_a_document_is_graded_by_its_menu_with_the_keyboard(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.go(corpus="helpdesk", q=QUERY, p=["bm25"], show="5")
+    titles(visitor, 0)
+    card = visitor.key("card_0_2")
+    card.get_by_role("button", name="Grade").focus()
+    page.keyboard.press("Enter")
+    menu = page.get_by_role("menu", name="Grade")
+    menu.wait_for()
+    assert menu.get_by_role("menuitem").count() == 5
+    page.keyboard.press("Escape")
+    menu.wait_for(state="detached")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    visitor.wait_for_text("Who is judging?")
+    page.get_by_label("Name", exact=True).fill("Ann")
+    page.get_by_role("button", name="Save the grade").click()
+    card.get_by_role("button", name="You: 2").wait_for()
+
+
 def test_two_people_share_one_computation(visit: Visit, server: Server) -> None:
     query = "who can see my phone number"
     first, second = visit(), visit()

@@ -20,9 +20,14 @@ from rerank_lab.views.text import Segment
 from rerank_lab.views.times import tags, warm_words
 
 
+def plain(text: str) -> str:
+    """Text without lone surrogates, which no page can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def escape(text: str) -> str:
-    """Text for an element or a quoted attribute. Lone surrogates, which no page can carry, go."""
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=True)
+    """Text for an element or a quoted attribute, as `plain` has it."""
+    return html.escape(plain(text), quote=True)
 
 
 def segments(parts: Sequence[Segment]) -> str:
@@ -90,6 +95,27 @@ def card_body(card: Card) -> str:
     note = f'<div class="rl-note">passage {escape(card.passage)}</div>' if card.passage else ""
     text = segments(card.snippet) or '<span class="rl-note">no text</span>'
     return f'<div class="rl-snippet" dir="auto">{text}</div>{note}'
+
+
+def card(value: Card, slot: int, menu_label: str | None) -> str:
+    """A whole card of the column in this place; with a label it has a menu of grades.
+
+    `cards.js` listens to its buttons.
+    """
+    kind = "cardpin" if value.pinned else "card"
+    menu = "" if menu_label is None else (
+        '<button type="button" class="rl-menu-button" data-press="grade" aria-haspopup="menu" '
+        f'aria-expanded="false"><span>{escape(menu_label)}</span>'
+        '<span class="rl-chevron" aria-hidden="true" translate="no">expand_more</span></button>'
+    )  # fmt: skip
+    return (
+        f'<div class="rl-card st-key-{kind}_{slot}_{value.rank}" data-rank="{value.rank}" '
+        f'data-doc="{escape(value.doc_id)}">'
+        f'<div class="rl-card-top">{card_head(value)}{menu}</div>'
+        f'<div class="rl-card-title st-key-title_{slot}_{value.rank}">'
+        f'<button type="button" data-press="open"><p>{escape(value.title)}</p></button></div>'
+        f"{card_body(value)}</div>"
+    )
 
 
 def column_head(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib import resources as package_files
 
 import streamlit as st
 
@@ -52,8 +54,8 @@ def draw(
                 _wait(tasks_by_spec[column.spec], slot)
             elif column.outcome.ranking is None:
                 _failed(column, slot, can_retry=column.spec not in earlier_specs)
-            for card in column.cards:
-                _card(card, slot, grading)
+            if column.cards:
+                _cards(column.cards, slot, query_id, grading)
 
 
 def _wait(task: run.Task, slot: int) -> None:
@@ -101,22 +103,65 @@ def _failed(column: CompareColumn, slot: int, *, can_retry: bool) -> None:
                 go_to(MODELS_PAGE)
 
 
-def _card(card: Card, slot: int, grading: Grading | None) -> None:
-    kind = "cardpin" if card.pinned else "card"
-    with st.container(key=f"{kind}_{slot}_{card.rank}", gap=None):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
-            st.html(cards.card_head(card))
-            if grading is not None:
-                grading.menu(card.doc_id, f"grade_{slot}_{card.rank}", card.passage)
-        st.button(
-            parts.literal(card.title),
-            key=f"title_{slot}_{card.rank}",
-            type="tertiary",
-            on_click=open_document,
-            args=(card.doc_id,),
-            width="stretch",
-        )
-        st.html(cards.card_body(card))
+def _cards(shown: Sequence[Card], slot: int, query_id: str, grading: Grading | None) -> None:
+    """The cards of a column, one element: as elements of their own they are most of the page."""
+    labels = {card.rank: None if grading is None else grading.label(card.doc_id) for card in shown}
+    menus = {} if grading is None else {c.rank: grading.options(c.doc_id) for c in shown}
+    key = f"cards_{slot}"
+    component = st.components.v2.component(
+        "rerank_lab.cards",
+        html='<div class="rl-cards"></div>',
+        js=_script(),
+        isolate_styles=False,
+    )
+    component(
+        key=key,
+        data={
+            "query": cards.plain(query_id),
+            "html": "".join(cards.card(card, slot, labels[card.rank]) for card in shown),
+            "menus": {rank: list(options.items()) for rank, options in menus.items()},
+        },
+        height="content",
+        on_open_change=lambda: _opened(_pressed(key, "open", shown, query_id)),
+        on_grade_change=lambda: _graded(key, shown, query_id, menus, grading),
+    )
+
+
+@cache
+def _script() -> str:
+    return package_files.files(__package__).joinpath("cards.js").read_text("utf-8")
+
+
+def _pressed(key: str, event: str, shown: Sequence[Card], query_id: str) -> Card | None:
+    """The card that a press was for; None for one that is no longer shown, or never was."""
+    of = st.session_state[key].get(event)
+    if not isinstance(of, Mapping) or of.get("query") != cards.plain(query_id):
+        return None
+    by_place = {(card.rank, cards.plain(card.doc_id)): card for card in shown}
+    rank, doc_id = of.get("rank"), of.get("doc")
+    return (
+        by_place.get((rank, doc_id)) if isinstance(rank, int) and isinstance(doc_id, str) else None
+    )
+
+
+def _opened(card: Card | None) -> None:
+    if card is not None:
+        open_document(card.doc_id)
+
+
+def _graded(
+    key: str,
+    shown: Sequence[Card],
+    query_id: str,
+    menus: Mapping[int, Mapping[str, str]],
+    grading: Grading | None,
+) -> None:
+    card = _pressed(key, "grade", shown, query_id)
+    if card is None or grading is None:
+        return
+    option = st.session_state[key]["grade"].get("option")
+    if isinstance(option, str) and option in menus[card.rank]:
+        grading.choose(card.doc_id, card.passage, option)
 
 
 def open_document(doc_id: str) -> None:

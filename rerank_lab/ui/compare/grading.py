@@ -52,12 +52,20 @@ class Grading:
             key=key,
             type="tertiary",
             format_func=lambda option: parts.literal(views.option_words(option, self.scale)),
-            on_click=self._chosen,
-            args=(doc_id, passage_id, key),
+            on_click=lambda: self.choose(doc_id, passage_id, str(st.session_state[key])),
         )
 
-    def _chosen(self, doc_id: str, passage_id: str, key: str) -> None:
-        option = str(st.session_state[key])
+    def label(self, doc_id: str) -> str:
+        """What stands on the menu of a document."""
+        return views.menu_label(self.by_doc.get(doc_id))
+
+    def options(self, doc_id: str) -> dict[str, str]:
+        """The options of a document's menu, and what stands there for each."""
+        options = views.menu_options(self.scale, self.by_doc.get(doc_id))
+        return {option: views.option_words(option, self.scale) for option in options}
+
+    def choose(self, doc_id: str, passage_id: str, option: str) -> None:
+        """Do what an option of a document's menu says. Call it from a callback only."""
         if option == views.TAKE_BACK:
             row, home = self.by_doc[doc_id], resources.engine().home
             _keep(lambda: grading.take_back(row, home), f"Your grade of {doc_id} is taken back.")

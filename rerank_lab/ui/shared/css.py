@@ -85,6 +85,29 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 [class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
 [class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
   box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
+.rl-cards { display: flex; flex-direction: column; gap: 1rem; }
+.rl-cards button { display: inline-flex; align-items: center; border: 0; background: none;
+  padding: 0; color: inherit; font: inherit; cursor: pointer; border-radius: .4rem; }
+.rl-cards button:is(:hover, :active) { color: var(--rl-accent); }
+.rl-cards button:focus-visible { outline: none; box-shadow: 0 0 0 .2rem
+  color-mix(in srgb, var(--rl-accent) 50%, transparent); }
+.rl-card-top { display: flex; align-items: center; gap: .5rem; min-height: 2.5rem; }
+.rl-card-top .rl-head { flex: 1 1 0; min-width: 0; }
+.rl-cards .rl-menu-button { min-height: 2.5rem; font-size: .875rem; line-height: 1.6;
+  gap: .125rem; flex: none; white-space: nowrap; }
+.rl-chevron { font-family: "Material Symbols Rounded"; font-size: 1.25rem; line-height: 1;
+  width: 1.25rem; overflow: hidden; margin: .125rem -.3125rem 0 0; font-feature-settings: "liga";
+  user-select: none; }
+.rl-card-title { line-height: 1.6; }
+.rl-card-title button { width: 100%; }
+.rl-card-title p { margin: 0; }
+.rl-menu { position: fixed; inset: auto; margin: 0; border: 0; padding: .375rem; min-width: 8rem;
+  border-radius: .6rem; background: var(--rl-background); color: var(--rl-text);
+  box-shadow: 0 .25rem 1rem rgb(0 0 0 / .16); font-size: .875rem; line-height: 1.6; }
+.rl-menu button { display: flex; width: 100%; padding: .25rem .5rem; border-radius: .4rem; }
+.rl-cards .rl-menu button { padding: .25rem .5rem; }
+.rl-cards .rl-menu button:is(:hover, :focus) { background: var(--rl-surface); color: inherit;
+  box-shadow: none; }
 [class*="st-key-title_"] button { justify-content: flex-start; padding: 0; min-height: 0; }
 [class*="st-key-title_"] button > div { justify-content: flex-start; }
 [class*="st-key-title_"] button p { font-weight: 600; font-size: 1rem; line-height: 1.4;

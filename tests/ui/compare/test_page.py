@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from rerank_lab.core.paths import FOLDERS_VARIABLE
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.store import save_corpus
+from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.rerankers.rules.identity import Identity
 from rerank_lab.ui.shared import resources
 from tests.named_key import NamedKey
 from tests.ui import pages
+from tests.ui.compare.card_columns import all_cards_html, cards_html, press
 from tests.ui.pages import FRAME, drawn, words
 
 Q = "forgot password iphone app"
@@ -50,12 +53,13 @@ def settled(at: AppTest, seconds: float = 60) -> AppTest:
 
 
 def html(at: AppTest) -> str:
-    return "\n".join(str(element.proto.body) for element in at.get("html"))
+    bodies = [str(element.proto.body) for element in at.get("html")]
+    return "\n".join([*bodies, all_cards_html(at)])
 
 
 def titles(at: AppTest, slot: int) -> list[str]:
-    found = [b for b in at.button if str(b.key).startswith(f"title_{slot}_")]
-    return [b.label.replace("\\", "").replace("\u2060", "") for b in found]
+    found = re.findall(r'data-press="open"><p>(.*?)</p>', cards_html(at, slot))
+    return list(map(unescape, found))
 
 
 def test_the_first_visit_teaches_and_offers_queries() -> None:
@@ -144,10 +148,22 @@ def test_removing_a_chip_removes_the_column() -> None:
     assert titles(at, 1) == []
 
 
+def test_a_press_for_what_is_no_longer_shown_does_nothing() -> None:
+    at = settled(opened(q=Q, p=["bm25"]))
+    for wrong in (
+        {"query": "another"}, {"doc": "hd-999"}, {"rank": 2}, {"rank": "1"}, {"rank": [1]},
+        {"doc": None},
+    ):  # fmt: skip
+        drawn(press(at, 0, 1, "open", **wrong))
+        assert at.session_state["doc"] == ""
+    drawn(press(at, 0, 1, "grade", option="17"))
+    assert "Who is judging?" not in words(at)
+    assert JudgmentStore.open().rows("helpdesk") == []
+
+
 def test_clicking_a_title_opens_the_document_and_puts_it_in_the_link() -> None:
     at = settled(opened(q=Q, p=["bm25", "bm25 >> identity"]))
-    at.button(key="title_0_1").click().run()
-    drawn(at)
+    drawn(press(at, 0, 1, "open"))
     assert at.session_state["doc"] == "hd-002"
     assert "rl-table" in html(at)
     at.button(key="pin_document").click().run()
