@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -91,32 +92,91 @@ class Hit:
     score: float | None
 
 
-@dataclass(frozen=True, slots=True)
 class Ranking:
-    """Documents in order for one query.
+    """Documents in order for one query. A value: it cannot be changed.
 
     Ids are unique and ranks run 1..n. Scores are finite and non-increasing over a prefix and None
     below it: all scored (a retriever), none scored (an order-only model), or a reranked head over
-    the untouched rest. `scale` names what the scores are: bm25, cosine, maxsim, logit,
-    probability, rrf, ... or "order" when there are none.
+    the untouched rest.
+
+    Attributes:
+        query_id: of the query.
+        doc_ids: the documents, best first.
+        scores: of the documents, in their order.
+        scale: what the scores are: bm25, cosine, maxsim, logit, probability, rrf, ... or "order"
+            when there are none.
     """
 
+    # Columns in place of a Hit for each document: an experiment holds a million places.
+    __slots__ = ("_hits", "doc_ids", "query_id", "scale", "scores")
     query_id: str
-    hits: tuple[Hit, ...]
+    doc_ids: tuple[str, ...]
+    scores: tuple[float | None, ...]
     scale: str
+    _hits: tuple[Hit, ...] | None
 
-    def __post_init__(self) -> None:
-        ids: set[str] = set()
-        previous: float | None = math.inf
-        for position, hit in enumerate(self.hits, 1):
-            if hit.rank != position or hit.doc_id in ids:
+    def __init__(self, query_id: str, hits: Sequence[Hit], scale: str) -> None:
+        for position, hit in enumerate(hits, 1):
+            if hit.rank != position:
                 raise _broken(f"rank {hit.rank} of {hit.doc_id!r} at position {position}")
-            if hit.score is not None and not (
-                previous is not None and math.isfinite(hit.score) and hit.score <= previous
-            ):
-                raise _broken(f"score {hit.score!r} of {hit.doc_id!r} at rank {hit.rank}")
-            previous = hit.score
-            ids.add(hit.doc_id)
+        doc_ids = tuple([hit.doc_id for hit in hits])
+        self._set(query_id, doc_ids, tuple([hit.score for hit in hits]), scale)
+
+    @classmethod
+    def from_columns(
+        cls, query_id: str, doc_ids: Sequence[str], scores: Sequence[float | None], scale: str
+    ) -> Ranking:
+        """The documents and their scores as they stand, best first; equally many of both.
+
+        Raises:
+            ContractViolation: an id is there twice, or scores are not as a ranking's must be.
+        """
+        ranking = cls.__new__(cls)
+        ranking._set(query_id, tuple(doc_ids), tuple(scores), scale)
+        return ranking
+
+    def _set(
+        self,
+        query_id: str,
+        doc_ids: tuple[str, ...],
+        scores: tuple[float | None, ...],
+        scale: str,
+    ) -> None:
+        _check_places(doc_ids, scores)
+        set_field = object.__setattr__
+        set_field(self, "query_id", query_id)
+        set_field(self, "doc_ids", doc_ids)
+        set_field(self, "scores", scores)
+        set_field(self, "scale", scale)
+        set_field(self, "_hits", None)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ranking.from_columns, self._values
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == other._values if isinstance(other, Ranking) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values)
+
+    @property
+    def _values(self) -> tuple[str, tuple[str, ...], tuple[float | None, ...], str]:
+        return self.query_id, self.doc_ids, self.scores, self.scale
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The documents with ranks and scores, best first."""
+        if self._hits is None:
+            hits = tuple(map(Hit, self.doc_ids, range(1, len(self.doc_ids) + 1), self.scores))
+            object.__setattr__(self, "_hits", hits)
+            return hits
+        return self._hits
 
     @classmethod
     def from_scores(
@@ -137,30 +197,33 @@ class Ranking:
         place = {doc_id: index for index, doc_id in enumerate(previous)}
         last = len(place)
         ordered = sorted(scores, key=lambda d: (-scores[d], place.get(d, last), d))[:limit]
-        hits = tuple(Hit(d, rank, float(scores[d])) for rank, d in enumerate(ordered, 1))
-        return cls(query_id, hits, scale)
+        return cls.from_columns(query_id, ordered, [float(scores[d]) for d in ordered], scale)
 
     @classmethod
     def from_order(cls, query_id: str, doc_ids: Sequence[str]) -> Ranking:
         """An order without scores, as listwise models give it."""
-        return cls(query_id, tuple(Hit(d, r, None) for r, d in enumerate(doc_ids, 1)), "order")
+        return cls.from_columns(query_id, doc_ids, [None] * len(doc_ids), "order")
+
+    def rescaled(self, scale: str) -> Ranking:
+        """This ranking with another name for what its scores are."""
+        return Ranking.from_columns(self.query_id, self.doc_ids, self.scores, scale)
 
     def among(self, doc_ids: Collection[str]) -> Ranking:
         """The part of this ranking that `doc_ids` names, ranks counted anew."""
         members = set(doc_ids)
-        rest = [hit for hit in self.hits if hit.doc_id in members]
-        hits = tuple(Hit(hit.doc_id, rank, hit.score) for rank, hit in enumerate(rest, 1))
-        return Ranking(self.query_id, hits, self.scale)
+        places = [place for place, doc_id in enumerate(self.doc_ids) if doc_id in members]
+        doc_ids = [self.doc_ids[place] for place in places]
+        scores = [self.scores[place] for place in places]
+        return Ranking.from_columns(self.query_id, doc_ids, scores, self.scale)
 
     def without(self, doc_ids: Collection[str]) -> Ranking:
         """This ranking but for the documents that `doc_ids` names, ranks counted anew."""
-        return self.among([hit.doc_id for hit in self.hits if hit.doc_id not in doc_ids])
+        return self.among([doc_id for doc_id in self.doc_ids if doc_id not in doc_ids])
 
     def followed_by(self, doc_ids: Sequence[str]) -> Ranking:
         """This ranking with `doc_ids` below it, unscored, in the order given."""
-        start = len(self.hits) + 1
-        tail = tuple(Hit(d, rank, None) for rank, d in enumerate(doc_ids, start))
-        return Ranking(self.query_id, self.hits + tail, self.scale)
+        every, scores = (*self.doc_ids, *doc_ids), (*self.scores, *[None] * len(doc_ids))
+        return Ranking.from_columns(self.query_id, every, scores, self.scale)
 
     def folded(self, parent_of: Mapping[str, str]) -> tuple[Ranking, dict[str, str]]:
         """Each parent document at the place of its best passage, and which passage that was.
@@ -168,33 +231,30 @@ class Ranking:
         `parent_of` maps passage ids to document ids; ids that it lacks stand for themselves.
         """
         best: dict[str, str] = {}
-        hits: list[Hit] = []
-        for hit in self.hits:
-            parent = parent_of.get(hit.doc_id, hit.doc_id)
+        scores: list[float | None] = []
+        for doc_id, score in zip(self.doc_ids, self.scores, strict=True):
+            parent = parent_of.get(doc_id, doc_id)
             if parent not in best:
-                best[parent] = hit.doc_id
-                hits.append(Hit(parent, len(hits) + 1, hit.score))
-        return Ranking(self.query_id, tuple(hits), self.scale), best
-
-    @property
-    def doc_ids(self) -> tuple[str, ...]:
-        """The documents, best first."""
-        return tuple(hit.doc_id for hit in self.hits)
+                best[parent] = doc_id
+                scores.append(score)
+        return Ranking.from_columns(self.query_id, tuple(best), scores, self.scale), best
 
     @property
     def ranks(self) -> dict[str, int]:
         """The rank of each document."""
-        return {hit.doc_id: hit.rank for hit in self.hits}
+        return dict(zip(self.doc_ids, range(1, len(self.doc_ids) + 1), strict=True))
 
     def top(self, n: int) -> Ranking:
-        """The first `n` documents."""
-        return self if n >= len(self.hits) else Ranking(self.query_id, self.hits[:n], self.scale)
+        """The first `n` documents; with a negative `n`, all but the last -n."""
+        if n >= len(self.doc_ids):
+            return self
+        return Ranking.from_columns(self.query_id, self.doc_ids[:n], self.scores[:n], self.scale)
 
     def to_frame(self) -> Any:
         """A pandas frame with a row a document: rank, doc_id, score (NaN where there is none)."""
         import pandas as pd
 
-        scores = [math.nan if hit.score is None else hit.score for hit in self.hits]
+        scores = [math.nan if score is None else score for score in self.scores]
         columns = {"rank": range(1, len(self) + 1), "doc_id": self.doc_ids, "score": scores}
         return pd.DataFrame(columns)
 
@@ -213,13 +273,13 @@ class Ranking:
         return html_table(["document", "rank", self.scale], rows, caption)
 
     def __len__(self) -> int:
-        return len(self.hits)
+        return len(self.doc_ids)
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Run:
     """The rankings of one pipeline for many queries, by query id."""
 
@@ -297,21 +357,21 @@ class Trace:
 
     def __add__(self, other: Trace) -> Trace:
         merged: dict[str, Any] = {}
-        for item in fields(self):
-            mine, theirs = getattr(self, item.name), getattr(other, item.name)
-            if isinstance(mine, str):
-                merged[item.name] = (
-                    mine if theirs in ("", mine) else f"{mine}, {theirs}".strip(", ")
-                )
-            elif item.name == "warnings":
-                merged[item.name] = mine + tuple(w for w in theirs if w not in mine)
-            elif item.name == "counts":
+        for name in _TRACE_FIELDS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine == theirs == _NO_TRACE_VALUES[name]:
+                continue
+            if name == "counts":
                 names = dict.fromkeys((*mine, *theirs))
-                merged[item.name] = {k: mine.get(k, 0) + theirs.get(k, 0) for k in names}
-            elif item.name == "relevant_spans":
-                merged[item.name] = {**mine, **theirs}
+                merged[name] = {key: mine.get(key, 0) + theirs.get(key, 0) for key in names}
+            elif name == "relevant_spans":
+                merged[name] = {**mine, **theirs}
+            elif name == "warnings":
+                merged[name] = mine + tuple(w for w in theirs if w not in mine)
+            elif isinstance(mine, str):
+                merged[name] = mine if theirs in ("", mine) else f"{mine}, {theirs}".strip(", ")
             else:
-                merged[item.name] = mine + theirs
+                merged[name] = mine + theirs
         return Trace(**merged)
 
     def to_json(self) -> dict[str, Any]:
@@ -325,6 +385,10 @@ class Trace:
         return values
 
 
+_TRACE_FIELDS = tuple(one.name for one in fields(Trace))
+_NO_TRACE_VALUES = {name: getattr(Trace(), name) for name in _TRACE_FIELDS}
+
+
 def well_formed(text: str) -> str:
     """`text` with paired surrogates joined and each lone one replaced by U+FFFD.
 
@@ -334,6 +398,37 @@ def well_formed(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _check_places(doc_ids: tuple[str, ...], scores: tuple[float | None, ...]) -> None:
+    """Raises ContractViolation for an id that is there twice and for scores out of order."""
+    scored: Sequence[Any] = scores
+    if scores and scores[-1] is None:
+        scored = scores[: len(scores) - scores.count(None)]
+    sound = (
+        len(doc_ids) == len(scores) == len(set(doc_ids))
+        and None not in scored
+        and all(map(operator.ge, scored, scored[1:]))
+        and (not scored or (math.isfinite(scored[0]) and math.isfinite(scored[-1])))
+    )
+    if not sound:
+        raise _broken(_first_fault(doc_ids, scores))
+
+
+def _first_fault(doc_ids: Sequence[str], scores: Sequence[float | None]) -> str:
+    """What is wrong with a ranking, at its first place that is."""
+    seen: set[str] = set()
+    above: float | None = math.inf
+    for position, (doc_id, score) in enumerate(zip(doc_ids, scores, strict=False), 1):
+        if doc_id in seen:
+            return f"rank {position} of {doc_id!r} at position {position}, which is there twice"
+        if score is not None and not (
+            above is not None and math.isfinite(score) and score <= above
+        ):
+            return f"score {score!r} of {doc_id!r} at rank {position}"
+        above = score
+        seen.add(doc_id)
+    return f"{len(doc_ids)} documents with {len(scores)} scores"
 
 
 def _clean(value: Document | Query, *names: str) -> None:

@@ -27,9 +27,10 @@ from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedReader, RankedPair, Rows
 from rerank_lab.corpora.readers.judged.candidates import CandidateRun
 from rerank_lab.corpora.readers.judged.nested_json import NestedRun
+from rerank_lab.corpora.readers.judged.regular_runs import regular_run
 from rerank_lab.corpora.readers.judged.tables import TableRun
-from rerank_lab.corpora.readers.judged.trec import TrecRun
-from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.readers.judged.trec import RUN_LABELS, TrecRun
+from rerank_lab.corpora.source import LINES, Source
 
 RUN_READERS: tuple[JudgedReader[RankedPair], ...] = (
     CandidateRun(), NestedRun(), TableRun(), TrecRun(),
@@ -87,11 +88,42 @@ def read_run_file(
             hint=f"{_RUN_HINT} {error.hint}",
         ) from None
     rows = reader.read(judged_file, log)
-    run = run_of(rows.rows, log, str(file))
+    run = _regular_run(judged_file, reader, rows, log) or run_of(rows.rows, log, str(file))
     log.raise_errors(f"{file.name} is not a valid run ({rows.label}).", _RUN_HINT)
     if not run.rankings:
         raise InvalidInput(f"{file.name} holds no ranking.", hint=_RUN_HINT)
     return RunContents(run, progress.reading("run", reader.name, rows, *_places_of(run)))
+
+
+def _regular_run(
+    file: JudgedFile, reader: JudgedReader[RankedPair], rows: Rows[RankedPair], log: ProblemLog
+) -> Run | None:
+    """The run of a file without any irregularity, read as a whole; None for any other file."""
+    columns = regular_run(file) if isinstance(reader, TrecRun) else None
+    if columns is None or rows.label != RUN_LABELS[columns.width]:
+        return None
+    columns = columns.in_order()
+    doc_ids = np.array(columns.document_ids, dtype=object)[columns.documents].tolist()
+    scores = [None] * len(doc_ids) if columns.scores is None else columns.scores.tolist()
+    scale = "order" if columns.scores is None else TREC_SCALE
+    ends = np.cumsum(np.bincount(columns.queries)).tolist()
+    rankings: dict[str, Ranking] = {}
+    start = 0
+    try:
+        for query_id, end in zip(columns.query_ids, ends, strict=True):
+            rankings[query_id] = Ranking.from_columns(
+                query_id, doc_ids[start:end], scores[start:end], scale
+            )
+            start = end
+    except ContractViolation:  # a document twice: the lines are told by the other reader
+        return None
+    log.tally(file.name, LINES, len(doc_ids))
+    path = str(file.source.path)
+    return Run(columns.tag or Path(path).stem, _spec_of(path), rankings)
+
+
+def _spec_of(file: str) -> str:
+    return f"run(path={json.dumps(file)})"
 
 
 def _places_of(run: Run) -> tuple[int, int]:
@@ -128,7 +160,7 @@ def run_of(rows: Iterable[RankedPair], log: ProblemLog, file: str) -> Run:
                 line=row.line,
             )
     rankings = {query_id: _ranked(query_id, pairs) for query_id, pairs in by_query.items()}
-    return Run(tag or Path(file).stem, f"run(path={json.dumps(file)})", rankings)
+    return Run(tag or Path(file).stem, _spec_of(file), rankings)
 
 
 def write_run(run: Run, path: str | Path) -> None:

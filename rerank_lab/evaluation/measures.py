@@ -1,8 +1,9 @@
-"""Effectiveness measures, computed by ir_measures from ranks and judgments.
+"""Effectiveness measures from ranks and judgments, as ir_measures computes them.
 
 Names follow ir_measures: `nDCG@10`, `RR@10`, `AP`, `P(rel=2)@5`, `Judged@10`, ... A higher value is
 better; unjudged documents count as not relevant, as in trec_eval, and `Judged@k` says how many of
-the first k were judged at all. `IPrec` alone is computed here: see `_interpolated_precision`.
+the first k were judged at all. The usual measures are computed here for all queries at once (see
+`array_measures`), as is `IPrec` (see `_interpolated_precision`); ir_measures computes the others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Qrels, Ranking
+from rerank_lab.evaluation.array_measures import computable, measured_together
 from rerank_lab.evaluation.measure_names import MAX_GRADE, check_grades, parse_measures
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "AP", "P@5", "P@10", "R@10", "R@100", "Judged@10")
@@ -133,41 +135,43 @@ def headroom(
 
 def _per_query(
     qrels: Mapping[str, Mapping[str, int]],
-    run: Mapping[str, Mapping[str, float]],
+    run: Mapping[str, Sequence[str]],
     parsed: Mapping[str, Any],
 ) -> dict[str, dict[str, float]]:
     """Values by query and measure. Queries that `run` lacks or has empty retrieved nothing."""
-    values: dict[str, dict[str, float]] = {query_id: {} for query_id in qrels}
-    from_qrels = {m for m in parsed.values() if m.NAME in _FROM_QRELS}
-    every = {query_id: run.get(query_id, {}) for query_id in qrels}
-    retrieved = {query_id: scores for query_id, scores in every.items() if scores}
-    names: dict[Any, list[str]] = {}
-    for name, one in parsed.items():
-        names.setdefault(one, []).append(name)
-    own = {m for m in parsed.values() if m.NAME == "IPrec"}
+    every = {query_id: run.get(query_id, ()) for query_id in qrels}
+    retrieved = {query_id: doc_ids for query_id, doc_ids in every.items() if doc_ids}
+    distinct = dict.fromkeys(parsed.values())
+    together = [one for one in distinct if computable(one)]
+    own = [one for one in distinct if one.NAME == "IPrec"]
+    rest = set(distinct).difference(together, own)
+    from_qrels = {one for one in rest if one.NAME in _FROM_QRELS}
+    values: dict[Any, Mapping[str, float]] = {one: {} for one in distinct}
+    columns = measured_together(together, [qrels[q] for q in retrieved], [*retrieved.values()])
+    for one, column in zip(together, columns, strict=True):
+        values[one] = dict(zip(retrieved, column, strict=True))
     for one in own:
-        for query_id, grades in qrels.items():
-            value = _interpolated_precision(grades, list(every[query_id]), one)
-            values[query_id].update(dict.fromkeys(names[one], value))
-    for group, ranked in ((names.keys() - from_qrels - own, retrieved), (from_qrels, every)):
-        if not group:
-            continue
-        for query_id, one, value in _calculate(sorted(group, key=str), qrels, ranked):
-            values[query_id].update(dict.fromkeys(names[one], value))
+        values[one] = {
+            query_id: _interpolated_precision(grades, every[query_id], one)
+            for query_id, grades in qrels.items()
+        }
+    for group, ranked in ((rest - from_qrels, retrieved), (from_qrels, every)):
+        if group:
+            values |= _calculate(sorted(group, key=str), qrels, ranked)
     # Accuracy has no value where nothing relevant was retrieved: it takes that of an empty run.
-    defaults = {name: float(one.DEFAULT) for name, one in parsed.items()}
+    columns_of = [(name, values[one], float(one.DEFAULT)) for name, one in parsed.items()]
     return {
-        query_id: {name: row.get(name, defaults[name]) for name in parsed}
-        for query_id, row in values.items()
+        query_id: {name: column.get(query_id, default) for name, column, default in columns_of}
+        for query_id in qrels
     }
 
 
 def _calculate(
     group: list[Any],
     qrels: Mapping[str, Mapping[str, int]],
-    run: Mapping[str, Mapping[str, float]],
-) -> list[tuple[str, Any, float]]:
-    """Query id, measure and value of each, by ir_measures.
+    run: Mapping[str, Sequence[str]],
+) -> dict[Any, dict[str, float]]:
+    """By measure, the value of each query, by ir_measures.
 
     Queries and documents are numbered for the call: trec_eval ends an id at a NUL, and gdeval
     splits ids at spaces and takes numeric ones only.
@@ -175,18 +179,21 @@ def _calculate(
     import ir_measures
 
     if not run:  # some providers divide by the number of queries
-        return [(query_id, one, float(one.DEFAULT)) for query_id in qrels for one in group]
+        return {one: dict.fromkeys(qrels, float(one.DEFAULT)) for one in group}
     query_ids = {str(number): query_id for number, query_id in enumerate(qrels, 1)}
     graded, scored = {}, {}
     for number, query_id in query_ids.items():
-        ranked = run.get(query_id, {})
+        ranked = run.get(query_id, ())
         doc_ids = dict.fromkeys((*qrels[query_id], *ranked))
         numbers = {doc_id: str(place) for place, doc_id in enumerate(doc_ids, 1)}
         # trec_eval reads outside its memory for a query whose grades are all below 0.
         lowest = 0 if max(qrels[query_id].values()) < 0 else -MAX_GRADE
         graded[number] = {numbers[d]: max(lowest, grade) for d, grade in qrels[query_id].items()}
         if query_id in run:
-            scored[number] = {numbers[doc_id]: score for doc_id, score in ranked.items()}
+            # Scores n..1, exact as 32-bit floats, so that no tie rule of any tool has a say.
+            scored[number] = {
+                numbers[doc_id]: float(len(ranked) - place) for place, doc_id in enumerate(ranked)
+            }
     try:
         metrics = list(ir_measures.iter_calc(group, graded, scored))
     except (OSError, RuntimeError, ValueError, ArithmeticError, SubprocessError) as error:
@@ -194,7 +201,10 @@ def _calculate(
             f"{', '.join(map(str, group))} cannot be computed here: {error}.",
             hint="Leave out the measure that needs a program or package that is not installed.",
         ) from error
-    return [(query_ids[one.query_id], one.measure, float(one.value)) for one in metrics]
+    values: dict[Any, dict[str, float]] = {one: {} for one in group}
+    for metric in metrics:
+        values[metric.measure][query_ids[metric.query_id]] = float(metric.value)
+    return values
 
 
 def _interpolated_precision(grades: Mapping[str, int], ranked: Sequence[str], one: Any) -> float:
@@ -224,19 +234,17 @@ def _means(
     return means
 
 
-def _rank_order(ranking: Ranking) -> dict[str, float]:
-    return _decreasing(ranking.doc_ids)
+def _rank_order(ranking: Ranking) -> tuple[str, ...]:
+    return ranking.doc_ids
 
 
-def _trec_order(ranking: Ranking) -> dict[str, float]:
+def _trec_order(ranking: Ranking) -> tuple[str, ...]:
     """As trec_eval sorts; where a document has no score, ranks are all there is to go by."""
-    scored = [(hit.doc_id, hit.score) for hit in ranking.hits if hit.score is not None]
+    scored = [
+        (np.float32(score), doc_id.encode())
+        for doc_id, score in zip(ranking.doc_ids, ranking.scores, strict=True)
+        if score is not None
+    ]
     if len(scored) < len(ranking):
-        return _rank_order(ranking)
-    rows = sorted(((np.float32(score), doc_id.encode()) for doc_id, score in scored), reverse=True)
-    return _decreasing([doc_id.decode() for _, doc_id in rows])
-
-
-def _decreasing(doc_ids: Sequence[str]) -> dict[str, float]:
-    """Scores n..1, exact as 32-bit floats, so that no tie rule of any tool has a say."""
-    return {doc_id: float(len(doc_ids) - place) for place, doc_id in enumerate(doc_ids)}
+        return ranking.doc_ids
+    return tuple(doc_id.decode() for _, doc_id in sorted(scored, reverse=True))

@@ -6,12 +6,13 @@ import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.paths import data_home, user_path
-from rerank_lab.core.types import Hit, Query, Ranking, Trace
+from rerank_lab.core.types import Query, Ranking, Run, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.runs import TREC_SCALE, read_run
 from rerank_lab.retrievers.base import DEPTH, Retriever
@@ -99,21 +100,26 @@ class RunFile(Retriever):
         for problem in self.problems(corpus):
             raise problem
         ctx.report("reading run")
-        self._rankings = read_run(self.path).rankings
-        self._known = corpus.by_id
-        self._corpus = corpus
+        self._run = _parsed(self.path, self.weights_digest())
         self._by_text = {_plain(query.text): query.id for query in reversed(corpus.queries)}
-        named = {hit.doc_id for ranking in self._rankings.values() for hit in ranking}
-        corpus.prefetch(named)
-        if not any(doc_id in self._known or doc_id in corpus.document_ids for doc_id in named):
+        ranked_ids = set().union(*(ranking.doc_ids for ranking in self._run.rankings.values()))
+        corpus.prefetch(ranked_ids)
+        self._elsewhere = {
+            doc_id: tuple(corpus.ids[number] for number in corpus.numbers_of(doc_id))
+            for doc_id in ranked_ids
+            if doc_id not in corpus.by_id
+        }
+        if len(self._elsewhere) == len(ranked_ids) and not any(self._elsewhere.values()):
             raise InvalidInput(
-                f"None of the {len(named):,} documents in {self.path.name} are in corpus "
+                f"None of the {len(ranked_ids):,} documents in {self.path.name} are in corpus "
                 f"{corpus.name!r}.",
                 hint="Choose the run that was made over this corpus; document ids must be equal.",
             )
 
     def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
-        unknown = sum(not self._units(hit.doc_id) for hit in self._given(query) or ())
+        ranking = self._given(query)
+        doc_ids = () if ranking is None else ranking.doc_ids
+        unknown = sum(self._elsewhere.get(doc_id) == () for doc_id in doc_ids)
         warning = f"{unknown} of the run's documents are not in the corpus and were left out"
         return self._search(query, k, ctx), Trace(warnings=(warning,) if unknown else ())
 
@@ -121,15 +127,24 @@ class RunFile(Retriever):
         ranking = self._given(query)
         if ranking is None:
             return Ranking.from_scores(query.id, {}, self.info.scale)
-        hits: list[Hit] = []
-        for hit in ranking:
-            for doc_id in self._units(hit.doc_id):
-                hits.append(Hit(doc_id, len(hits) + 1, hit.score))
-        return Ranking(query.id, tuple(hits[:k]), ranking.scale)
+        if self._elsewhere.keys().isdisjoint(ranking.doc_ids):
+            top = ranking.top(k)
+            if top.query_id == query.id:
+                return top
+            return Ranking.from_columns(query.id, top.doc_ids, top.scores, top.scale)
+        doc_ids: list[str] = []
+        scores: list[float | None] = []
+        for doc_id, score in zip(ranking.doc_ids, ranking.scores, strict=True):
+            units = self._elsewhere.get(doc_id, (doc_id,))
+            doc_ids += units
+            scores += [score] * len(units)
+        return Ranking.from_columns(query.id, doc_ids[:k], scores[:k], ranking.scale)
 
     def _given(self, query: Query) -> Ranking | None:
-        by_text = self._by_text.get(_plain(query.text), "")
-        ranking = self._rankings.get(query.id) or self._rankings.get(by_text)
+        ranking = self._run.rankings.get(query.id)
+        if not ranking:
+            by_text = self._by_text.get(_plain(query.text), "")
+            ranking = self._run.rankings.get(by_text)
         if ranking is None and query.text.strip():
             raise BackendError(
                 f"The run {self.path.name} has no candidates for query {query.id!r} "
@@ -138,18 +153,22 @@ class RunFile(Retriever):
             )
         return ranking
 
-    def _units(self, doc_id: str) -> list[str]:
-        """The corpus' own units for a document of the run: itself, or its passages."""
-        if doc_id in self._known:
-            return [doc_id]
-        return [self._corpus.ids[number] for number in self._corpus.numbers_of(doc_id)]
-
     def close(self) -> None:
         """Let go of the rankings."""
         super().close()
-        self.__dict__.pop("_rankings", None)
-        self.__dict__.pop("_known", None)
-        self.__dict__.pop("_corpus", None)
+        self.__dict__.pop("_run", None)
+        self.__dict__.pop("_elsewhere", None)
+
+
+_PARSED: WeakValueDictionary[str, Run] = WeakValueDictionary()
+
+
+def _parsed(path: Path, digest: str) -> Run:
+    """The run of a file; the one that is in use where the same content was read before."""
+    run = _PARSED.get(digest)
+    if run is None:
+        _PARSED[digest] = run = read_run(path)
+    return run
 
 
 def _plain(text: str) -> str:

@@ -411,7 +411,7 @@ class HostedReranker(PointwiseReranker):
             f"{self.provider.title} gave scores outside 0 to 1, such as {worst:.4g}: they are "
             f"no {ranking.scale} and are shown as logits."
         )
-        return replace(ranking, scale="logit")
+        return ranking.rescaled("logit")
 
     def _load(self, ctx: Context) -> None:
         if not _installed():

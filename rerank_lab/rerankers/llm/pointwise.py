@@ -140,4 +140,4 @@ class PointwiseLLM(LLMReranker, PointwiseReranker):
         if work.ctx.recording is not None and work.ctx.recording.whole:
             work.ctx = replace(work.ctx, cache=None)
         ranking, status = PointwiseReranker._rank(self, query, docs, work)
-        return replace(ranking, scale=self.scale), status
+        return ranking.rescaled(self.scale), status

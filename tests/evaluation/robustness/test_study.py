@@ -66,7 +66,12 @@ def test_a_ranker_by_length_is_caught(engine: Engine) -> None:
     # Lengths do not change with the order: neither do ranks.
     unmoved = effect(found, "shuffled").movement
     assert unmoved is not None
-    assert (unmoved.moved, unmoved.rbo, unmoved.tau, unmoved.top_changed) == (0, 1, 1, 0)
+    assert (unmoved.moved, unmoved.rbo, unmoved.tau, unmoved.top_changed) == (
+        0,
+        pytest.approx(1),
+        1,
+        0,
+    )
 
 
 def test_an_order_that_is_taken_over_is_order_bias(engine: Engine) -> None:

@@ -23,7 +23,8 @@ from rerank_lab.corpora.readers.judged.grades import grade_of
 
 _TABLES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 _QRELS = {4: "TREC judgments", 3: "judgments in three columns", 2: "relevant pairs (grade 1)"}
-_RUNS = {6: "TREC run", 4: "run in four columns", 3: "run in three columns"}
+RUN_LABELS = {6: "TREC run", 4: "run in four columns", 3: "run in three columns"}
+"""What a run of so many columns is called."""
 _QRELS_HINT = "Write: query 0 document grade."
 _RUN_HINT = "Give six columns a line: query Q0 document rank score tag."
 
@@ -76,7 +77,7 @@ class TrecRun(JudgedReader[RankedPair]):
         widths = {len(_split(line, tabs)) for line in lines}
         columns = widths.pop() if len(widths) == 1 and widths <= {3, 4} else 6
         rows = ranked_lines(file.lines(log), log, file.name, columns, tabs)
-        return Rows(rows, _RUNS[columns])
+        return Rows(rows, RUN_LABELS[columns])
 
 
 def judged_lines(
