@@ -82,6 +82,8 @@ _CODE = re.compile(r"[\d._\-&+#]")
 _CAMEL = re.compile(
     r"[A-Z]{2,}[a-z]?(?![a-z])\d*|[A-Z]+(?=[A-Z][a-z]{2})|[A-Z]?[a-z]+\d*|[A-Z]\d*|\d+"
 )
+_PAIR = "\x00"
+"""Stands before a word that is a term as it is; no word holds it."""
 _MAX_REMEMBERED = 1_000_000
 _MAX_TERM = 100
 
@@ -94,6 +96,7 @@ class Analyzer:
 
     def __init__(self, language: str = "english", stop_words: bool = True) -> None:
         self.language = language
+        self.stop_words = stop_words
         self._stop = stop_list(language) if stop_words else frozenset()
         self._stem = _stemmer(language)
         self._known: dict[str, tuple[str, ...]] = {}
@@ -112,6 +115,31 @@ class Analyzer:
         if not self._stop or self.query_terms(text):
             return False
         return bool(Analyzer(self.language, stop_words=False).query_terms(text))
+
+    def document_words(self, text: str) -> list[str]:
+        """The words of a document as they stand; `word_terms` of each make its terms.
+
+        Whoever counts the words of many documents works each different one out once.
+        """
+        if text.isascii():
+            return _PLAIN.findall(text)
+        text = fold_marks(unicodedata.normalize("NFKC", text))
+        if _SPECIAL.search(text) is None:
+            return _PLAIN.findall(text)
+        words: list[str] = []
+        for word in _MIXED.findall(text):
+            if _RUN.match(word):
+                words += [_PAIR + pair for pair in _pairs(word, True)]
+            else:
+                words.append(word)
+        return words
+
+    def word_terms(self, word: str) -> list[str]:
+        """The terms of one of the `document_words`."""
+        if word.startswith(_PAIR):
+            return [word.removeprefix(_PAIR)]
+        with self._lock:
+            return self._finish(word)
 
     def _terms(self, text: str, singles: bool) -> list[str]:
         special = False

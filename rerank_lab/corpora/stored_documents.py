@@ -118,11 +118,15 @@ class StoredDocuments(Sequence[Document]):
         return document_of(self._file.read(start, end - start))
 
     def __iter__(self) -> Iterator[Document]:
-        for first in range(0, len(self), _CHUNK):
-            offsets = self._offsets[first : first + _CHUNK + 1].tolist()
+        return self.between(0, len(self))
+
+    def between(self, first: int, last: int) -> Iterator[Document]:
+        """The documents from number `first` to before `last`, one in memory at a time."""
+        for start in range(first, last, _CHUNK):
+            offsets = self._offsets[start : min(start + _CHUNK, last) + 1].tolist()
             data = self._file.read(offsets[0], offsets[-1] - offsets[0])
-            for start, end in pairwise(offsets):
-                yield document_of(data[start - offsets[0] : end - offsets[0]])
+            for begin, end in pairwise(offsets):
+                yield document_of(data[begin - offsets[0] : end - offsets[0]])
 
     def __repr__(self) -> str:
         return f"StoredDocuments({str(self.folder)!r}, {len(self)} documents)"

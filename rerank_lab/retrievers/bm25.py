@@ -15,6 +15,7 @@ from rerank_lab.corpora.analysis import (
     Analyzer,
 )
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.stored_documents import StoredDocuments
 from rerank_lab.retrievers import postings
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, stored_index
 
@@ -73,14 +74,22 @@ class BM25(Retriever):
         weighting = postings.Weighting(
             str(options["variant"]), float(options["k1"]), float(options["b"])
         )
-        texts = [document.content for document in corpus.documents]
-        built = postings.build(texts, self._ids, self._analyzer, weighting, ctx)
         if folder is None:
-            self._postings = built
+            self._postings = self._in_memory(corpus, weighting, ctx)
             return
         with stored_index(folder, self._manifest(corpus)) as unfinished:
-            built.save(unfinished)
+            if isinstance(corpus.documents, StoredDocuments):
+                documents = corpus.documents
+                postings.build_stored(documents, self._analyzer, weighting, unfinished, ctx)
+            else:
+                self._in_memory(corpus, weighting, ctx).save(unfinished)
         self._postings = postings.open_stored(self.info.name, folder, len(corpus))
+
+    def _in_memory(
+        self, corpus: Corpus, weighting: postings.Weighting, ctx: Context
+    ) -> postings.Postings:
+        texts = [document.content for document in corpus.documents]
+        return postings.build(texts, self._ids, self._analyzer, weighting, ctx)
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         best = self._postings.search(self._analyzer.query_terms(query.text), k)

@@ -6,13 +6,12 @@ adds up a few stored columns. Formulas: Kamphuis et al. 2020, "Which BM25 do you
 
 from __future__ import annotations
 
-import json
 import math
-from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,15 @@ from numpy.typing import NDArray
 from rerank_lab.core.context import Context
 from rerank_lab.core.text import load_json
 from rerank_lab.corpora.analysis import Analyzer
+from rerank_lab.corpora.key_table import KeyTable, mapped, write_table
+from rerank_lab.corpora.stored_documents import StoredDocuments
 from rerank_lab.retrievers.base import DamagedIndex
+from rerank_lab.retrievers.counting import Counts, Segment, count_documents, count_texts
 
 VARIANTS = ("lucene", "robertson", "atire", "bm25l", "bm25+")
-_CHUNK = 2000
 _BLOCK = 64
+_PART = 1 << 20
+_TERMS = "terms"
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -121,28 +124,58 @@ class Postings:
         return math.log1p((n - df + 0.5) / (df + 0.5))
 
     def save(self, folder: Path) -> None:
-        """Write the arrays and the list of terms into a folder."""
-        for name in ("start", "documents", "weights", "absent", "order"):
+        """Write the arrays and the table of terms into a folder; those that are its files stay."""
+        for name in ("documents", "weights"):
+            values = getattr(self, name)
+            if isinstance(values, np.memmap):
+                values.flush()
+            else:
+                np.save(folder / f"{name}.npy", values, allow_pickle=False)
+        for name in ("start", "absent", "order"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        (folder / "terms.json").write_text(json.dumps(list(self.terms)), "utf-8")
+        write_table(folder, _TERMS, self.terms)
 
     @classmethod
     def open(cls, folder: Path) -> Postings:
         """Memory-mapped. Raises OSError or ValueError when the files are damaged."""
         names = ("start", "documents", "weights", "absent", "order")
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in names
-        }
-        listed = load_json((folder / "terms.json").read_text("utf-8"))
+        arrays = {name: mapped(folder / f"{name}.npy") for name in names}
+        terms = _stored_terms(folder)
         entries = len(arrays["documents"])
         if (
-            len(arrays["start"]) != len(listed) + 1
+            len(arrays["start"]) != len(terms) + 1
             or int(arrays["start"][-1]) != entries
             or len(arrays["weights"]) != entries
         ):
             raise ValueError("the parts of the index do not fit together")
-        return cls({term: i for i, term in enumerate(listed)}, **arrays)
+        return cls(terms, **arrays)
+
+
+class _StoredTerms(Mapping[str, int]):
+    """The number of each term, looked up where it is stored."""
+
+    def __init__(self, table: KeyTable) -> None:
+        self._table = table
+
+    def __getitem__(self, term: str) -> int:
+        number = self._table.number(term)
+        if number is None:
+            raise KeyError(term)
+        return number
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
+def _stored_terms(folder: Path) -> Mapping[str, int]:
+    listed = folder / "terms.json"
+    if not listed.exists():
+        return _StoredTerms(KeyTable.open(folder, _TERMS))
+    # As indexes were stored until version 0.1: one list, read as a whole.
+    return {term: number for number, term in enumerate(load_json(listed.read_text("utf-8")))}
 
 
 def open_stored(retriever: str, folder: Path, documents: int) -> Postings:
@@ -165,21 +198,97 @@ def build(
     ctx: Context,
 ) -> Postings:
     """Index `texts`; `ids` (same length) settle ties. Reports "indexing" with counts."""
-    counted = _count(texts, analyzer, ctx)
-    n = len(texts)
-    df = np.bincount(counted.terms, minlength=len(counted.vocabulary))
+    return weighted_postings(count_texts(texts, analyzer, ctx), ids, weighting, ctx)
+
+
+def build_stored(
+    documents: StoredDocuments,
+    analyzer: Analyzer,
+    weighting: Weighting,
+    folder: Path,
+    ctx: Context,
+) -> None:
+    """Index documents that lie on the disk into an empty folder: on all cores, bounded in memory.
+
+    The scores are those of `build`, bit for bit. Reports "indexing" with counts.
+
+    Raises:
+        BackendError: A process that counts words failed.
+    """
+    with TemporaryDirectory(dir=folder, prefix="counts-") as place:
+        counts = count_documents(documents, analyzer, Path(place), ctx)
+        postings = weighted_postings(counts, documents.ids, weighting, ctx, folder)
+    postings.save(folder)
+
+
+def weighted_postings(
+    counts: Counts,
+    ids: Sequence[str],
+    weighting: Weighting,
+    ctx: Context,
+    folder: Path | None = None,
+) -> Postings:
+    """The index of a counted corpus; `documents` and `weights` are files of a folder if given.
+
+    One segment is in memory at a time, beside them.
+    """
+    n = len(ids)
+    df = np.zeros(len(counts.vocabulary), np.int64)
+    lengths = np.zeros(n, np.int64)
+    for segment in counts.segments():
+        df += np.bincount(segment.terms, minlength=len(df))
+        lengths[segment.first : segment.first + len(segment.lengths)] = segment.lengths
     idf = weighting.idf(df, n) if len(df) else np.zeros(0)
-    by_term = np.argsort(counted.terms, kind="stable")
-    terms, documents = counted.terms[by_term], counted.documents[by_term]
-    lengths = counted.lengths / max(1e-9, float(counted.lengths.mean()))
-    gain = weighting.gain(counted.frequencies[by_term], lengths[documents])
-    weights = (idf[terms] * (gain - weighting.absent())).astype(np.float32)
     start = np.zeros(len(df) + 1, dtype=np.int64)
     np.cumsum(df, out=start[1:])
+    documents = _new_array(folder, "documents", np.int32, int(start[-1]))
+    weights = _new_array(folder, "weights", np.float32, int(start[-1]))
+    relative = lengths / max(1e-9, float(lengths.mean()))
+    free = start[:-1].copy()
+    for segment in counts.segments():
+        ctx.checkpoint()
+        for part in _parts(segment):
+            gain = weighting.gain(part.frequencies, relative[part.documents + segment.first])
+            added = (idf[part.terms] * (gain - weighting.absent())).astype(np.float32)
+            places = _places(part.terms, free)
+            documents[places] = part.documents + np.int32(segment.first)
+            weights[places] = added
     order = np.empty(n, dtype=np.int32)
-    order[sorted(range(n), key=ids.__getitem__)] = np.arange(n, dtype=np.int32)
+    order[sorted(range(n), key=list(ids).__getitem__)] = np.arange(n, dtype=np.int32)
     absent = (idf * weighting.absent()).astype(np.float32)
-    return Postings(counted.vocabulary, start, documents, weights, absent, order)
+    return Postings(counts.vocabulary, start, documents, weights, absent, order)
+
+
+def _parts(segment: Segment) -> Iterator[Segment]:
+    """A segment in pieces of a bounded number of entries."""
+    for first in range(0, len(segment.terms), _PART):
+        piece = slice(first, first + _PART)
+        yield Segment(
+            segment.first,
+            segment.terms[piece],
+            segment.documents[piece],
+            segment.frequencies[piece],
+            segment.lengths,
+        )
+
+
+def _places(terms: Ints, free: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the next entries of these terms go; `free`, each term's next place, moves on.
+
+    The entries of a term stand together.
+    """
+    begins = np.flatnonzero(np.diff(terms, prepend=-1))
+    sizes = np.diff(begins, append=len(terms))
+    places = np.arange(len(terms)) + np.repeat(free[terms[begins]] - begins, sizes)
+    free[terms[begins]] += sizes
+    return places
+
+
+def _new_array(folder: Path | None, name: str, kind: type, size: int) -> NDArray[Any]:
+    if folder is None or not size:
+        return np.zeros(size, kind)
+    file = folder / f"{name}.npy"
+    return np.lib.format.open_memmap(file, mode="w+", dtype=kind, shape=(size,))
 
 
 def _contenders(scores: Floats, k: int) -> NDArray[np.int64]:
@@ -202,40 +311,3 @@ def _contenders(scores: Floats, k: int) -> NDArray[np.int64]:
 def _kth_best(values: Floats, k: int) -> np.float32:
     kth: np.float32 = np.partition(values, len(values) - k)[len(values) - k]
     return kth
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    vocabulary: dict[str, int]
-    terms: Ints
-    documents: Ints
-    frequencies: Ints
-    lengths: NDArray[np.int64]
-
-
-def _count(texts: Sequence[str], analyzer: Analyzer, ctx: Context) -> _Counted:
-    """(term, document, frequency) triples, by document."""
-    vocabulary: dict[str, int] = {}
-    lengths = np.zeros(len(texts), dtype=np.int64)
-    parts: list[tuple[Ints, Ints, Ints]] = []
-    for first in range(0, len(texts), _CHUNK):
-        ctx.checkpoint()
-        ctx.report("indexing", first, len(texts))
-        flat = array("i")
-        for number in range(first, min(first + _CHUNK, len(texts))):
-            terms = analyzer.document_terms(texts[number])
-            lengths[number] = len(terms)
-            flat.extend([vocabulary.setdefault(term, len(vocabulary)) for term in terms])
-        parts.append(_triples(np.frombuffer(flat, dtype=np.int32), lengths, first))
-    ctx.report("indexing", len(texts), len(texts))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return _Counted(vocabulary, joined[0], joined[1], joined[2], lengths)
-
-
-def _triples(flat: Ints, lengths: NDArray[np.int64], first: int) -> tuple[Ints, Ints, Ints]:
-    """Count a chunk's terms: `flat` holds them document after document from number `first`."""
-    here = lengths[first : first + _CHUNK]
-    numbers = np.repeat(np.arange(first, first + len(here), dtype=np.int64), here)
-    keys, counts = np.unique((numbers << 32) | flat, return_counts=True)
-    terms = (keys & 0xFFFFFFFF).astype(np.int32)
-    return terms, (keys >> 32).astype(np.int32), counts.astype(np.int32)

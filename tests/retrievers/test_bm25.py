@@ -102,7 +102,7 @@ def test_other_options_have_an_index_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["weights.npy", "documents.npy", "start.npy", "order.npy", "terms.json", "manifest.json"],
+    ["weights.npy", "documents.npy", "start.npy", "order.npy", "terms-rows.npy", "manifest.json"],
 )
 @pytest.mark.parametrize("kept", [0, 1, 40, -1])
 def test_a_damaged_index_is_built_anew(tmp_path: Path, name: str, kept: int) -> None:
