@@ -17,7 +17,7 @@ import threading
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -29,11 +29,16 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError
 from rerank_lab.core.text import load_json
 from rerank_lab.corpora.analysis import Analyzer
+from rerank_lab.corpora.ascii_words import ascii_words
 from rerank_lab.corpora.stored_documents import StoredDocuments, stored_documents
 
 Ints = NDArray[np.int32]
 _CHUNK = 2000
-SEGMENT = 50_000
+_BLOCK, _BLOCK_TEXTS = 8_000_000, 6000
+"""Characters of the texts, and texts, that are cut into words together."""
+_LEAST_BLOCK = 200
+"""So few texts are cut one by one, without Arrow."""
+SEGMENT = 25_000
 """Documents that are counted and sorted together."""
 _MOST_WORDS = 1_000_000
 """So many different words are remembered with their terms."""
@@ -44,12 +49,13 @@ _VOCABULARY, _PAUSE_S = "vocabulary.json", 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class IndexSegment:
     """What was counted in a stretch of documents that begins with number `first`.
 
     Attributes:
         first: the number of the first document.
-        terms: term numbers, ascending, one for each pair of a term and a document that holds it.
+        terms: term numbers, one for each pair of a term and a document that holds it.
+            The entries of one term stand together.
         documents: of these pairs, counted from `first`; ascending for each term.
         frequencies: how often the term stands in the document.
         lengths: terms of each document, repetitions included.
@@ -68,7 +74,7 @@ class Segment:
             np.save(file, getattr(self, name), allow_pickle=False)
 
     @classmethod
-    def load(cls, folder: Path, first: int) -> Segment:
+    def load(cls, folder: Path, first: int) -> IndexSegment:
         """The segment that `save` wrote there."""
         names = ("terms", "documents", "frequencies", "lengths")
         arrays = {n: np.load(folder / f"{first:010}-{n}.npy", allow_pickle=False) for n in names}
@@ -76,10 +82,7 @@ class Segment:
 
 
 class TermCounter:
-    """Counts the terms of documents, stretch by stretch, with one vocabulary for all of them.
-
-    Terms are numbered in the order in which they are first met.
-    """
+    """Counts the terms of documents, stretch by stretch, with one vocabulary for all of them."""
 
     def __init__(self, analyzer: Analyzer) -> None:
         self.vocabulary: dict[str, int] = {}
@@ -96,37 +99,67 @@ class TermCounter:
         self._starts.append(len(self._terms))
         return len(self._starts) - 2
 
-    def segment(self, texts: Iterable[str], first: int) -> Segment:
+    def segment(self, texts: Iterable[str], first: int) -> IndexSegment:
         """Count `texts`, the first of which is document number `first`."""
-        words, codes = self._analyzer.document_words, self._codes
-        flat, ends = array("i"), array("q")
-        for text in texts:
-            flat.extend(map(codes.__getitem__, words(text)))
-            ends.append(len(flat))
-        codes.keep_small()
-        return self._counted(np.frombuffer(flat, np.int32), np.frombuffer(ends, np.int64), first)
+        count, pairs = 0, []
+        for block in _blocks(texts):
+            pairs.append(self._pairs(block, count))
+            count += len(block)
+        self._codes.keep_small()
+        return _counted(np.concatenate(pairs) if pairs else np.zeros(0, np.int64), count, first)
 
-    def _counted(self, flat: Ints, ends: NDArray[np.int64], first: int) -> Segment:
-        starts, terms_of = np.frombuffer(self._starts, np.int64), np.array(self._terms, np.int32)
-        counts = (starts[1:] - starts[:-1])[flat]
-        numbers = np.repeat(np.arange(len(ends), dtype=np.int64), np.diff(ends, prepend=0))
-        numbers = np.repeat(numbers, counts)
+    def _pairs(self, texts: list[str], first: int) -> NDArray[np.int64]:
+        """A number for each term in each text, repetitions included: term << 32 | document."""
+        plain = [n for n, text in enumerate(texts) if text.isascii()]
+        if len(plain) < _LEAST_BLOCK:
+            plain = []
+        codes, numbers = array("i"), array("i")
+        for number in sorted(set(range(len(texts))).difference(plain)):
+            words = self._analyzer.document_words(texts[number])
+            codes.extend(map(self._codes.__getitem__, words))
+            numbers.extend([first + number] * len(words))
+        pairs = self._expanded(np.frombuffer(codes, np.int32), np.frombuffer(numbers, np.int32))
+        if not plain:
+            return pairs
+        block = ascii_words([texts[number] for number in plain])
+        word_codes = np.array([self._codes[word] for word in block.distinct], np.int32)
+        holders = np.repeat(np.array(plain, np.int32) + np.int32(first), block.counts)
+        return np.concatenate([pairs, self._expanded(word_codes[block.codes], holders)])
+
+    def _expanded(self, codes: Ints, numbers: Ints) -> NDArray[np.int64]:
+        starts, terms = np.frombuffer(self._starts, np.int64), np.frombuffer(self._terms, np.int32)
+        counts = (starts[1:] - starts[:-1])[codes]
         # Term i of a word lies i places behind the word's first one.
-        places = np.repeat(starts[flat] - (np.cumsum(counts) - counts), counts)
+        places = np.repeat(starts[codes] - (np.cumsum(counts) - counts), counts)
         places += np.arange(len(places))
-        lengths = np.bincount(numbers, minlength=len(ends)).astype(np.int32)
-        pairs = (terms_of[places].astype(np.int64) << 32) | numbers
-        pairs.sort()
-        new = np.flatnonzero(np.diff(pairs, prepend=-1))
-        frequencies = np.diff(new, append=len(pairs)).astype(np.int32)
-        pairs = pairs[new]
-        return Segment(
-            first,
-            (pairs >> 32).astype(np.int32),
-            (pairs & 0xFFFFFFFF).astype(np.int32),
-            frequencies,
-            lengths,
-        )
+        pairs: NDArray[np.int64] = terms[places].astype(np.int64) << 32
+        pairs |= np.repeat(numbers, counts)
+        return pairs
+
+
+def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts in lists that are looked at together."""
+    block: list[str] = []
+    size = 0
+    for text in texts:
+        block.append(text)
+        size += len(text)
+        if size > _BLOCK or len(block) >= _BLOCK_TEXTS:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _counted(pairs: NDArray[np.int64], documents: int, first: int) -> IndexSegment:
+    numbers = pairs & 0xFFFFFFFF
+    lengths = np.bincount(numbers, minlength=documents).astype(np.int32)
+    pairs.sort()
+    new = np.flatnonzero(np.diff(pairs, prepend=-1))
+    frequencies = np.diff(new, append=len(pairs)).astype(np.int32)
+    pairs = pairs[new]
+    terms, holders = (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
+    return IndexSegment(first, terms, holders, frequencies, lengths)
 
 
 class _Codes(dict[str, int]):
@@ -146,38 +179,48 @@ class _Codes(dict[str, int]):
             self.clear()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Counts:
-    """The vocabulary of a corpus, and its segments in the order of the documents."""
+    """What was counted in a corpus: its terms, sorted, and its segments in the documents' order.
 
-    vocabulary: dict[str, int]
-    stored: list[tuple[Path, int, Ints]] = field(default_factory=list)
-    """Folder and first document of each segment on the disk; the number that each term has here."""
-    memory: list[Segment] = field(default_factory=list)
+    `parts` are segments, or where they lie; beside each list what number its terms have here.
+    """
 
-    def segments(self) -> Iterator[Segment]:
-        """The segments one after the other, those on the disk with the common term numbers.
+    terms: list[str]
+    parts: list[tuple[NDArray[np.int32], list[IndexSegment | tuple[Path, int]]]]
 
-        Terms of a segment may come in any order, but those of one term stand together.
+    def segments(self) -> Iterator[IndexSegment]:
+        """The segments, one in memory at a time where they lie on the disk.
+
+        Terms of a segment may come in any order, but the entries of one term stand together.
         """
-        yield from self.memory
-        for folder, first, numbers in self.stored:
-            segment = Segment.load(folder, first)
-            yield Segment(
-                first,
-                numbers[segment.terms],
-                segment.documents,
-                segment.frequencies,
-                segment.lengths,
-            )
+        for numbers, segments in self.parts:
+            for one in segments:
+                segment = one if isinstance(one, IndexSegment) else IndexSegment.load(*one)
+                yield replace(segment, terms=numbers[segment.terms])
+
+
+def _merged(parts: Sequence[tuple[Iterable[str], list[IndexSegment | tuple[Path, int]]]]) -> Counts:
+    """One vocabulary for parts that each have their own. It does not tell what the parts were."""
+    known: dict[str, int] = {}
+    numbers = [
+        np.array([known.setdefault(term, len(known)) for term in terms], np.int32)
+        for terms, _ in parts
+    ]
+    terms = sorted(known)
+    places = np.empty(len(terms), np.int32)
+    places[[known[term] for term in terms]] = np.arange(len(terms), dtype=np.int32)
+    segments = [segments for _, segments in parts]
+    return Counts(terms, [(places[n], own) for n, own in zip(numbers, segments, strict=True)])
 
 
 def count_texts(texts: Sequence[str], analyzer: Analyzer, ctx: Context) -> Counts:
     """Count texts that are in memory, in this process. Reports "indexing" with counts."""
     counter = TermCounter(analyzer)
-    segments = list(_segments(counter, iter(texts), 0, len(texts), ctx))
+    segments = _segments(counter, iter(texts), 0, len(texts), ctx)
+    counts = _merged([(counter.vocabulary, list(segments))])
     ctx.report("indexing", len(texts), len(texts))
-    return Counts(counter.vocabulary, memory=segments)
+    return counts
 
 
 def count_documents(
@@ -228,7 +271,7 @@ def write_counts(
 
 def _segments(
     counter: TermCounter, texts: Iterator[str], first: int, last: int, ctx: Context
-) -> Iterator[Segment]:
+) -> Iterator[IndexSegment]:
     for start in range(first, last, SEGMENT):
         size = min(SEGMENT, last - start)
         yield counter.segment(
@@ -246,14 +289,12 @@ def _watched(texts: Iterator[str], done: int, total: int, ctx: Context) -> Itera
 
 
 def _joined(places: Sequence[Path], stretches: Sequence[tuple[int, int]]) -> Counts:
-    """One vocabulary for all: a term has the number of its first place in the whole corpus."""
-    counts = Counts({})
+    """What processes have left in these places."""
+    parts: list[tuple[Iterable[str], list[IndexSegment | tuple[Path, int]]]] = []
     for place, (first, last) in zip(places, stretches, strict=True):
         terms: list[str] = load_json((place / _VOCABULARY).read_text("utf-8"))
-        known = counts.vocabulary
-        numbers = np.array([known.setdefault(term, len(known)) for term in terms], np.int32)
-        counts.stored += [(place, start, numbers) for start in range(first, last, SEGMENT)]
-    return counts
+        parts.append((terms, [(place, start) for start in range(first, last, SEGMENT)]))
+    return _merged(parts)
 
 
 class _Process:

@@ -23,7 +23,7 @@ from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.corpora.key_table import KeyTable, mapped, write_table
 from rerank_lab.corpora.stored_documents import StoredDocuments
 from rerank_lab.retrievers.base import DamagedIndex
-from rerank_lab.retrievers.counting import Counts, Segment, count_documents, count_texts
+from rerank_lab.retrievers.counting import Counts, IndexSegment, count_documents, count_texts
 
 VARIANTS = ("lucene", "robertson", "atire", "bm25l", "bm25+")
 _BLOCK = 64
@@ -233,7 +233,7 @@ def weighted_postings(
     One segment is in memory at a time, beside them.
     """
     n = len(ids)
-    df = np.zeros(len(counts.vocabulary), np.int64)
+    df = np.zeros(len(counts.terms), np.int64)
     lengths = np.zeros(n, np.int64)
     for segment in counts.segments():
         df += np.bincount(segment.terms, minlength=len(df))
@@ -256,14 +256,15 @@ def weighted_postings(
     order = np.empty(n, dtype=np.int32)
     order[sorted(range(n), key=list(ids).__getitem__)] = np.arange(n, dtype=np.int32)
     absent = (idf * weighting.absent()).astype(np.float32)
-    return Postings(counts.vocabulary, start, documents, weights, absent, order)
+    numbers = {term: number for number, term in enumerate(counts.terms)}
+    return Postings(numbers, start, documents, weights, absent, order)
 
 
-def _parts(segment: Segment) -> Iterator[Segment]:
+def _parts(segment: IndexSegment) -> Iterator[IndexSegment]:
     """A segment in pieces of a bounded number of entries."""
     for first in range(0, len(segment.terms), _PART):
         piece = slice(first, first + _PART)
-        yield Segment(
+        yield IndexSegment(
             segment.first,
             segment.terms[piece],
             segment.documents[piece],

@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.corpora.analysis import Analyzer, stop_list
+from rerank_lab.corpora.ascii_words import ascii_words
 
 PLAIN = Analyzer("none")
 
@@ -182,3 +183,16 @@ def test_threads_share_an_analyzer() -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(analyzer.document_terms, texts))
     assert together == [Analyzer("english").document_terms(text) for text in texts]
+
+
+@given(st.lists(st.text("aZ9_.-'&+# \n/\x00\x7f", max_size=12), max_size=8))
+@example(["a++b", "c++", "c#", "c#d", "a.b.c-d", "a.-b", "'a'", "a+++", "a++#", "", "a#.b", "x'&y"])
+def test_words_of_ascii_texts_are_those_of_the_pattern(texts: list[str]) -> None:
+    analyzer = Analyzer("none")
+    words = ascii_words(texts)
+    ends = words.counts.cumsum().tolist()
+    flat = [words.distinct[code] for code in words.codes]
+    assert len(set(words.distinct)) == len(words.distinct)
+    assert [
+        flat[end - count : end] for end, count in zip(ends, words.counts.tolist(), strict=True)
+    ] == [analyzer.document_words(text) for text in texts]

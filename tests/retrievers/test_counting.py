@@ -82,6 +82,8 @@ def test_every_way_of_building_gives_the_same_weights_bit_for_bit(
     assert columns(in_memory) == expected
     monkeypatch.setattr(counting, "SEGMENT", 9)
     monkeypatch.setattr(postings, "_PART", 50)
+    monkeypatch.setattr(counting, "_LEAST_BLOCK", 3)
+    monkeypatch.setattr(counting, "_BLOCK", 900)
     in_segments = tmp_path / "in-segments"
     in_segments.mkdir()
     postings.build_stored(documents, Analyzer(), weighting, in_segments, CTX)
