@@ -9,7 +9,7 @@ import pytest
 
 import rerank_lab
 from rerank_lab.cli.labels import LABEL_ACTIONS
-from rerank_lab.cli.parser import COMMANDS
+from rerank_lab.cli.parser import COMMANDS, HELP
 
 vulture = pytest.importorskip("vulture")
 
@@ -47,6 +47,7 @@ def names_reached_from_outside() -> set[str]:
     classes = {target.split(":")[1] for group in entry_points for target in group.values()}
     actions = {action.function for action in LABEL_ACTIONS.values()}
     commands = {function for _, function in COMMANDS.values()}
+    commands |= {about.function for about in HELP.values()}
     return {*rerank_lab.__all__, *classes, *actions, *commands, *CALLED_BY_OTHERS}
 
 

@@ -11,10 +11,12 @@ import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rerank_lab.core.context import Progress
 from rerank_lab.core.errors import InvalidInput, LabError
+
+if TYPE_CHECKING:
+    from rerank_lab.core.context import Progress
 
 _EVERY_S = 0.1
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rerank_lab.cli.cost_estimate import DEPTH
 from rerank_lab.cli.limits import PROVIDER_TIMEOUT_S
 from rerank_lab.cli.output import Output, cut, number, pad, screen_width, seconds
 from rerank_lab.cli.reading import judgment_source, print_basis
@@ -28,12 +27,9 @@ from rerank_lab.pipeline.results import Result
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import compare
 from rerank_lab.services.compare import CompareRequest
-from rerank_lab.services.comparisons import MAX_BYTES, comparison_of, known_secrets, to_bytes
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.services.qrels import with_judgments
-from rerank_lab.views.compare import PipelineOutcome, Topic
-from rerank_lab.views.response_formats import SHAPES
-from rerank_lab.views.saved import comparison
+from rerank_lab.views.topic import Topic
 
 SHOWN = 10
 """What pipelines of a command hand over unless they say so: a recording is opened at that depth."""
@@ -102,6 +98,8 @@ def _recording(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Record
         return
     with Recording(MEMORY) as recording:
         if arguments.replay:
+            from rerank_lab.services.comparisons import comparison_of
+
             saved = comparison_of(_read(Path(arguments.replay)))
             saved.check_against(corpus)
             recording.add_lines(saved.recording)
@@ -110,6 +108,8 @@ def _recording(arguments: argparse.Namespace, corpus: Corpus) -> Iterator[Record
 
 
 def _read(path: Path) -> bytes:
+    from rerank_lab.services.comparisons import MAX_BYTES
+
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -126,6 +126,11 @@ def _save(
     recording: Recording,
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
+    from rerank_lab.cli.cost_estimate import DEPTH
+    from rerank_lab.services.comparisons import known_secrets, to_bytes
+    from rerank_lab.views.compare import PipelineOutcome
+    from rerank_lab.views.saved import comparison
+
     outcomes = [PipelineOutcome(parse(result.spec), result) for result in results]
     saved = comparison(question, outcomes, DEPTH, arguments.top or SHOWN, [recording])
     data = to_bytes(saved, known_secrets({}, [outcome.spec for outcome in outcomes]))
@@ -136,6 +141,8 @@ def _other_shape(
     shape: str, results: Sequence[Result], corpus: Corpus, top: int | None, output: Output
 ) -> int:
     """One line a pipeline; for one that cannot be told in that shape, its error. 2 when any."""
+    from rerank_lab.views.response_formats import SHAPES
+
     code = 0
     for result in results:
         try:

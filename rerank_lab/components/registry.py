@@ -7,16 +7,17 @@ validation and docs are generated from each component's `Info`.
 
 from __future__ import annotations
 
-import importlib.metadata
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from rerank_lab.components.aliases import ALIASES, current_name
 from rerank_lab.components.base import Info, Kind, one_line
 from rerank_lab.components.catalogue import CatalogueModel, catalogue
+from rerank_lab.components.plugins import plugins
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, nearest
 from rerank_lab.core.spec import Literal as Value
 from rerank_lab.core.spec import Node, PipelineSpec, parse
@@ -57,12 +58,10 @@ class _SetMember:
 
 
 @cache
-def entry_points(kind: Kind) -> dict[str, importlib.metadata.EntryPoint | _SetMember]:
+def entry_points(kind: Kind) -> dict[str, EntryPoint | _SetMember]:
     """Registered names of a kind, in alphabetical order; the project's own win over a plugin's."""
-    group: list[importlib.metadata.EntryPoint | _SetMember] = [
-        *importlib.metadata.entry_points(group=f"rerank_lab.{kind}s")
-    ]
-    for entry in importlib.metadata.entry_points(group=f"rerank_lab.{kind}_sets"):
+    group: list[EntryPoint | _SetMember] = [*plugins(f"rerank_lab.{kind}s")]
+    for entry in plugins(f"rerank_lab.{kind}_sets"):
         try:
             members: ComponentSet = entry.load()
             group += [_SetMember(name, entry.value, members) for name in members.names()]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
 OWN, LAB, BOTH = "own", "lab", "both"
 """Where judgments come from: the corpus itself, the lab's database, or the two together."""
 SOURCES = (OWN, LAB, BOTH)
@@ -65,6 +63,8 @@ class JudgmentBasis:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, as they are written to files and to `--json`."""
+        import msgspec
+
         values: dict[str, Any] = msgspec.to_builtins(self)
         return values
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.metadata
 import ipaddress
 import os
 import re
@@ -58,7 +57,9 @@ def project_home() -> Path:
     beside = Path(__file__).resolve().parents[2]
     if (beside / "app.py").is_file():
         return beside
-    for file in importlib.metadata.distribution("rerank-lab").files or ():
+    from importlib.metadata import distribution
+
+    for file in distribution("rerank-lab").files or ():
         if file.as_posix().endswith("share/rerank-lab/app.py"):
             return Path(str(file.locate())).resolve().parent
     return beside

@@ -40,7 +40,13 @@ from rerank_lab.corpora.store import (
     stored_judged,
     unknown_corpus,
 )
-from rerank_lab.corpora.stored_documents import CORPUS, lasting, stored_documents
+from rerank_lab.corpora.stored_documents import (
+    CORPUS,
+    blank_numbers,
+    lasting,
+    stored_documents,
+    usual_documents,
+)
 
 _log = logging.getLogger(__name__)
 PathLike = str | Path
@@ -201,8 +207,7 @@ def _read(
     if text.startswith(PREFIX):
         return text, load_ir_dataset(text.removeprefix(PREFIX), log), {"source": text}
     if entry is not None:
-        bundle = _read_stored(entry, log) if entry.kind == "imported" else None
-        bundle = bundle or _read_path(entry.path, CollectionOptions(), log, None)
+        bundle = _read_stored(entry, log) or _read_path(entry.path, CollectionOptions(), log, None)
         return entry.name, bundle, _entry_meta(entry)
     path = user_path(reference)
     if not path.exists():
@@ -213,15 +218,16 @@ def _read(
 
 
 def _read_stored(entry: CorpusEntry, log: ProblemLog) -> Bundle | None:
-    """An imported corpus whose documents stay on the disk; None where they cannot.
+    """An imported corpus, whose documents stay on the disk, or a sample; None for unusual files.
 
     The same is said of documents without text as when a reader goes through them.
     """
-    documents = stored_documents(entry.path)
+    imported = entry.kind == "imported"
+    documents = stored_documents(entry.path) if imported else usual_documents(entry.path)
     if documents is None:
         return None
-    for number in documents.blank_numbers:
-        doc_id = documents.ids[number]
+    for number in blank_numbers(documents):
+        doc_id = documents[number].id
         log.note(f"Document {doc_id!r} has no text; kept.", file=CORPUS, line=number + 1)
     bundle = Bundle(documents=documents)
     read_own_judged(bundle, stored_judged(entry.path), CollectionOptions(), log)

@@ -75,16 +75,22 @@ def slug_of(name: str) -> str:
 def list_corpora() -> tuple[CorpusEntry, ...]:
     """The samples, then the imported corpora, each by name."""
     samples = [_sample_entry(path) for path in _folders(samples_home())]
+    return (*samples, *_imported())
+
+
+def _imported() -> list[CorpusEntry]:
+    """The imported and live corpora, by name."""
     recover_folders(corpora_home())
-    imported = [_imported_entry(path) for path in _folders(corpora_home())]
-    return (*samples, *sorted(imported, key=lambda entry: entry.name.casefold()))
+    entries = [_imported_entry(path) for path in _folders(corpora_home())]
+    return sorted(entries, key=lambda entry: entry.name.casefold())
 
 
 def find_entry(name: str) -> CorpusEntry | None:
     """The corpus of that name (an imported one also by its folder's name)."""
-    entries = list_corpora()
-    exact = (entry for entry in entries if name in (entry.name, entry.slug))
-    return next(exact, None)
+    sample = next((path for path in _folders(samples_home()) if path.name == name), None)
+    if sample is not None:
+        return _sample_entry(sample)
+    return next((entry for entry in _imported() if name in (entry.name, entry.slug)), None)
 
 
 def unknown_corpus(name: str) -> InvalidInput:

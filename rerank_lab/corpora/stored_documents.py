@@ -330,6 +330,24 @@ def lasting(documents: Sequence[Document]) -> Sequence[Document]:
     return documents if isinstance(documents, StoredDocuments) else tuple(documents)
 
 
+def blank_numbers(documents: Sequence[Document]) -> list[int]:
+    """Where documents without any text stand."""
+    if isinstance(documents, StoredDocuments):
+        return documents.blank_numbers
+    return [n for n, document in enumerate(documents) if not document.content.strip()]
+
+
+def usual_documents(folder: Path) -> tuple[Document, ...] | None:
+    """All documents of a corpus file in memory; None where it is not as this program writes it."""
+    try:
+        with (folder / CORPUS).open("rb") as lines:
+            documents = tuple(map(document_of, lines))
+    except (OSError, UnusualLines):
+        return None
+    distinct = {document.id for document in documents}
+    return documents if len(distinct) == len(documents) else None
+
+
 def stored_documents(folder: Path, ctx: Context | None = None) -> StoredDocuments | None:
     """The documents of the corpus in `folder`; their tables are made when they are missing.
 

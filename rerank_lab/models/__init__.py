@@ -21,7 +21,6 @@ from rerank_lab.models.convert.conversion import (
     converted_folder,
     read_conversion,
 )
-from rerank_lab.models.execution_plan import plan_encoder, plan_scorer, plan_token_encoder
 from rerank_lab.models.local_model import Encoder, Scorer, TokenEncoder
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.locate.resolve import Availability, availability, fetch, locate
@@ -57,6 +56,8 @@ M = TypeVar("M", Scorer, Encoder, TokenEncoder)
 
 def open_scorer(model: str, ctx: Context, options: ModelOptions | None = None) -> Scorer:
     """A cross-encoder, loaded. Raises ModelUnavailable with what to do."""
+    from rerank_lab.models.execution_plan import plan_scorer
+
     options = options or ModelOptions()
     located = _fetch_sound(model, ctx)
     return _loaded(Scorer(plan_scorer(located, options, ctx), options), ctx)
@@ -66,6 +67,8 @@ def open_encoder(
     model: str, ctx: Context, device: str = "auto", options: ModelOptions | None = None
 ) -> Encoder:
     """A bi-encoder, loaded. Raises ModelUnavailable with what to do."""
+    from rerank_lab.models.execution_plan import plan_encoder
+
     options = options or ModelOptions(device=device)
     located = _fetch_sound(model, ctx)
     return _loaded(Encoder(plan_encoder(located, options, ctx), options), ctx)
@@ -75,6 +78,8 @@ def open_token_encoder(
     model: str, ctx: Context, device: str = "auto", options: ModelOptions | None = None
 ) -> TokenEncoder:
     """A late-interaction encoder, loaded. Raises ModelUnavailable with what to do."""
+    from rerank_lab.models.execution_plan import plan_token_encoder
+
     options = options or ModelOptions(device=device)
     located = _fetch_sound(model, ctx)
     return _loaded(TokenEncoder(plan_token_encoder(located, options, ctx), options), ctx)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.execution_plan import ExecutionPlan
 from rerank_lab.models.runtime.engine import (
     Floats,
     ModelEngine,
@@ -24,6 +23,9 @@ from rerank_lab.models.runtime.engine import (
 )
 from rerank_lab.models.runtime.memory import store
 from rerank_lab.models.runtime.request import InferenceRequest, Kind, ModelOptions, Usage
+
+if TYPE_CHECKING:
+    from rerank_lab.models.execution_plan import ExecutionPlan
 
 E = TypeVar("E", bound=ModelEngine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import LabError
@@ -18,10 +19,11 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result, StageStarted, result_of
 from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.remote.recordings import Recording
-from rerank_lab.rerankers.llm.base import LLMReranker
-from rerank_lab.rerankers.llm.prompts import is_own
 from rerank_lab.services.cost_estimates import Estimates, calls_out, stage_estimates
 from rerank_lab.services.session import Bound, Session
+
+if TYPE_CHECKING:
+    from rerank_lab.rerankers.llm.base import LLMReranker
 
 Describe = Callable[[Estimates], str]
 """Puts into words what a stage would take of its provider."""
@@ -144,6 +146,8 @@ def _run_with_estimates(
 
 def prompt_digests(pipeline: Pipeline, engine: Engine) -> tuple[str, ...]:
     """Of the edited prompts that a pipeline uses: they change with the words, not the name."""
+    from rerank_lab.rerankers.llm.prompts import is_own
+
     digests = []
     for node, kind in pipeline.leaves:
         reranker = llm_reranker_of(node, engine) if kind == "reranker" else None
@@ -157,6 +161,8 @@ def prompt_digests(pipeline: Pipeline, engine: Engine) -> tuple[str, ...]:
 
 def llm_reranker_of(node: Node, engine: Engine) -> LLMReranker | None:
     """The language model's reranker of a stage; None for any other, or one that cannot be made."""
+    from rerank_lab.rerankers.llm.base import LLMReranker
+
     if node.sources:
         return None
     try:

@@ -17,7 +17,6 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis, Policy
 from rerank_lab.core.types import Qrels, Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.judging.policies import pair_decisions
 from rerank_lab.judging.records import JudgeKind, JudgingPair, Judgment, PairOrigin
 
 if TYPE_CHECKING:
@@ -215,6 +214,8 @@ def grades_of(labels: LabLabels, source: JudgmentSource, own: Qrels) -> tuple[Qr
             f"{untrusted[0]} was not compared with people on this corpus, or too little agrees.",
             hint="Compare it first: `rerank-lab labels judge ... --trust` says what is missing.",
         )
+    from rerank_lab.judging.policies import pair_decisions
+
     people: dict[str, dict[str, int]] = {}
     llm: dict[str, dict[str, int]] = {}
     for one in pair_decisions(

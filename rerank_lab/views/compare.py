@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import PipelineSpec
-from rerank_lab.core.types import Document, Query, Ranking, Spans, Status, Trace
+from rerank_lab.core.types import Document, Ranking, Spans, Status, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.measures import ceiling, query_measures
 from rerank_lab.pipeline.results import Result
@@ -22,41 +21,12 @@ from rerank_lab.views.judging import JudgedTop, judging_caveat
 from rerank_lab.views.labels import last_stages, short_labels
 from rerank_lab.views.rank_changes import Movement, moves, stage_ranking
 from rerank_lab.views.text import Rarity, Segment, marker, shorten
+from rerank_lab.views.topic import Topic as Topic
 
 MEASURE = "nDCG@10"
 JUDGED_DEPTH = 10
 """So many first documents `MEASURE` looks at."""
 _TITLE_CHARS = 140
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One query put to one corpus, with what is judged for it."""
-
-    query: Query
-    corpus: Corpus
-
-    @classmethod
-    def of(cls, text: str, corpus: Corpus) -> Topic:
-        """The corpus' own query of that text (with its judgments) if there is one, else a new."""
-        flat = " ".join(text.split())
-        own = (query for query in corpus.queries if " ".join(query.text.split()) == flat)
-        return cls(next(own, Query.of(flat)), corpus)
-
-    @property
-    def grades(self) -> Mapping[str, int]:
-        """Document id -> grade; empty when nothing is judged for this query."""
-        return self.corpus.qrels.get(self.query.id, {})
-
-    @cached_property
-    def language(self) -> str:
-        """The language to read words in: the corpus' one language, or "" when it has several."""
-        languages = self.corpus.meta.get("languages") or ()
-        if isinstance(languages, Mapping):
-            languages = tuple(languages)
-        if not languages:
-            return "en"
-        return str(languages[0]) if len(languages) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rerank_lab.evaluation.experiments.columns import ResultRow
+if TYPE_CHECKING:
+    from rerank_lab.evaluation.experiments.columns import ResultRow
 
 _UNEVEN = 0.1
 """Shares of unjudged documents that differ by more than this put a comparison in doubt."""

@@ -57,6 +57,20 @@ def test_help_loads_nothing_but_the_parser() -> None:
     assert not {"numpy", "rerank_lab.pipeline.pipeline", "rerank_lab.corpora"} & set(modules)
 
 
+def test_ranking_by_words_loads_what_it_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys; from rerank_lab.cli import main; "
+        "main(['rank', 'helpdesk', 'printer', '-p', 'bm25']); print(*sys.modules)"
+    )
+    env = os.environ | {"RERANK_LAB_HOME": str(tmp_path)}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    modules = set(shown.stdout.splitlines()[-1].split())
+    assert "rerank_lab.retrievers.bm25" in modules
+    heavy = {"sqlalchemy", "scipy", "torch", "onnxruntime", "pandas", "pyarrow", "httpcore", "lxml"}
+    assert not heavy & modules
+    assert not {"rerank_lab.rerankers.llm.base", "rerank_lab.rerankers.hosted.base"} & modules
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     shown = subprocess.run(
         f"{sys.executable} -m rerank_lab rank helpdesk printer -p bm25 --json | head -c 20",

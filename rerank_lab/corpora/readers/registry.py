@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePath
 
+from rerank_lab.components.plugins import plugins
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.mapping import Row
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 @cache
 def readers() -> dict[str, Reader]:
     """Every reader by name. One that cannot be loaded is logged and left out."""
-    entry_points = importlib.metadata.entry_points(group=GROUP)
+    entry_points = plugins(GROUP)
     loaded: dict[str, Reader] = {}
     for entry_point in sorted(entry_points, key=lambda e: not e.value.startswith("rerank_lab.")):
         try:
