@@ -60,7 +60,7 @@ def ascii_words(texts: Sequence[str]) -> Words:
     ends = np.cumsum([len(text) + 1 for text in texts])
     return Words(
         encoded.dictionary.to_pylist(),
-        encoded.indices.to_numpy(zero_copy_only=False),
+        np.frombuffer(encoded.indices.buffers()[1], np.int32, len(starts)),  # to_numpy loads pandas
         np.diff(np.searchsorted(starts, ends, side="right"), prepend=0),
     )
 

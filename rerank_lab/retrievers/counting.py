@@ -36,7 +36,7 @@ Ints = NDArray[np.int32]
 _CHUNK = 2000
 _BLOCK, _BLOCK_TEXTS = 8_000_000, 6000
 """Characters of the texts, and texts, that are cut into words together."""
-_LEAST_BLOCK = 200
+_LEAST_BLOCK = 2000
 """So few texts are cut one by one, without Arrow."""
 SEGMENT = 25_000
 """Documents that are counted and sorted together."""
