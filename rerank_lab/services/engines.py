@@ -10,9 +10,12 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora import LiveCorpus, connect_live
 from rerank_lab.corpora.live_opening import engine_node, engine_of
+from rerank_lab.jobs.keys import JobKey
+from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.retrievers.engines.base import EngineHit, EngineQuery, EngineRetriever
 from rerank_lab.services.access import Action, needs, require
+from rerank_lab.services.session import Session
 
 PREVIEW_HITS = 5
 
@@ -83,6 +86,15 @@ def preview(request: PreviewRequest, engine: Engine, ctx: Context | None = None)
     return EnginePreview(text, response.hits, response.warnings)
 
 
+def template_of(spec: str, engine: Engine) -> str:
+    """The request of a search engine with its placeholders, where a template of one's own begins.
+
+    Raises:
+        LabError: The options do not fit.
+    """
+    return search_engine(spec, engine).template_text()
+
+
 def search_engine(spec: str, engine: Engine) -> EngineRetriever:
     """The first stage of a spec that is one search engine's.
 
@@ -99,3 +111,43 @@ def search_engine(spec: str, engine: Engine) -> EngineRetriever:
             hint="Use it in a pipeline.",
         )
     return retriever
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewKey(JobKey[EnginePreview]):
+    """Trying a search engine on a query; `attempt` tells one try from the next."""
+
+    request: PreviewRequest
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectKey(JobKey[str]):
+    """Keeping a search engine as a corpus of that name."""
+
+    name: str
+    engine: str
+    attempt: int
+
+
+def start_preview(request: PreviewRequest, attempt: int, session: Session) -> Job[EnginePreview]:
+    """The job that tries a search engine out."""
+    return session.jobs.submit(
+        PreviewKey(request, attempt),
+        lambda ctx: preview(request, session.engine, ctx),
+        lane="light",
+        name="Asking the search engine",
+        waiter=session.waiter,
+    )
+
+
+@needs(Action.IMPORT)
+def start_connecting(request: ConnectRequest, attempt: int, session: Session) -> Job[str]:
+    """The job that keeps a live corpus; its result is the corpus' name."""
+    return session.jobs.submit(
+        ConnectKey(request.name, request.engine, attempt),
+        lambda _: connect(request, session.engine).name,
+        lane="light",
+        name=f"Connecting {request.name}",
+        waiter=session.waiter,
+    )

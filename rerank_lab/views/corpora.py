@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from rerank_lab.core.languages import language_name
 from rerank_lab.core.spec import format_literal
 from rerank_lab.core.types import Document
-from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
+from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary, LiveCorpus
 from rerank_lab.corpora.limits import readable_size
 from rerank_lab.corpora.tokens import count_tokens, normalised
 from rerank_lab.retrievers.stored_indexes import StoredIndex
@@ -131,7 +132,7 @@ def corpus_lines(
             language_names(entry.languages or (languages or {}).get(entry.name, ())),
             entry.queries,
             entry.judgments,
-            _index_words(indexes.get(entry.name, ())),
+            "–" if entry.kind == "live" else _index_words(indexes.get(entry.name, ())),
             entry.error,
         )
         for entry in entries
@@ -170,6 +171,46 @@ def facts(summary: CorpusSummary) -> tuple[Fact, ...]:
             f"95 % have at most {lengths.p95:,}, the longest has {lengths.longest:,} "
             "(words and marks, by our own count)",
         ),
+    )
+
+
+def live_facts(corpus: LiveCorpus) -> tuple[Fact, ...]:
+    """What a search engine says of its documents, and what its sample lets guess."""
+    lengths = sorted(count_tokens(document.content) for document in corpus.sample)
+    sampled = f"Of {counted(len(corpus.sample), 'document')} that the engine gives first"
+    judged = sum(query.id in corpus.qrels for query in corpus.queries)
+    grades = Counter(grade for row in corpus.qrels.values() for grade in row.values())
+    counts = "As the engine counted them when the corpus was opened"
+    if corpus.counted is None:
+        counts = "The engine did not say in time"
+    return (
+        Fact("Documents", "–" if corpus.counted is None else f"{corpus.counted:,}", counts),
+        Fact("Queries", f"{len(corpus.queries):,}", f"{judged:,} with judgments"),
+        Fact("Judgments", f"{grades.total():,}", grade_words(dict(sorted(grades.items())))),
+        Fact("Language", language_names(tuple(corpus.languages), 2) or "not told", sampled),
+        Fact(
+            "Median length",
+            f"{lengths[len(lengths) // 2]:,} tokens" if lengths else "–",
+            f"{sampled} (words and marks, by our own count)",
+        ),
+    )
+
+
+def sample_of(corpus: LiveCorpus) -> Corpus:
+    """The sample as a corpus of its own, to be listed."""
+    return Corpus(corpus.name, corpus.sample, corpus.queries, corpus.qrels)
+
+
+def deletion_words(entry: CorpusEntry) -> str:
+    """What will be gone, behind the corpus' name."""
+    if entry.kind == "live":
+        return (
+            f"with its {entry.queries:,} queries and {entry.judgments:,} judgments will be gone "
+            "from the data folder. The search engine is not touched."
+        )
+    return (
+        f"with its {entry.documents:,} documents, {entry.queries:,} queries and its indexes will "
+        "be gone from the data folder. The files it was imported from are not touched."
     )
 
 

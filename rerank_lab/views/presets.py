@@ -31,6 +31,25 @@ DEFAULT_PIPELINES: tuple[str, ...] = (
     "bm25 >> ms-marco-minilm-l12",
     "rrf(bm25,dense) >> ms-marco-minilm-l12",
 )
+LIVE_PRESETS: tuple[Preset, ...] = (
+    Preset("live", "The search engine's own order: the first stage to beat"),
+    Preset("live >> ms-marco-minilm-l12", "The engine, then a cross-encoder"),
+    Preset("live >> colbert-small-encoder", "The engine, then late interaction"),
+    Preset("live >> bge-small-en", "The engine, then a bi-encoder as reranker"),
+)
+"""Offered on a live corpus, whose documents stay in a search engine."""
+
+
+def default_pipelines(*, live: bool) -> tuple[str, ...]:
+    """What is compared before anybody chooses, on a live corpus or any other."""
+    return tuple(one.spec for one in LIVE_PRESETS[:2]) if live else DEFAULT_PIPELINES
+
+
+def presets(*, live: bool) -> tuple[Preset, ...]:
+    """What "Add pipeline" offers, on a live corpus or any other."""
+    return LIVE_PRESETS if live else PRESETS
+
+
 DEFAULT_CORPUS = "helpdesk"
 MAX_PIPELINES = 6
 

@@ -154,6 +154,10 @@ class EngineRetriever(Retriever):
         """
 
     @abstractmethod
+    def template_text(self) -> str:
+        """The request with its placeholders: the user's own template, or the usual one."""
+
+    @abstractmethod
     def _failure(self, error: Exception) -> LabError:
         """What the client raised, in words: those of the engine, and what to do."""
 

@@ -190,8 +190,13 @@ class Postgres(EngineRetriever):
                 problems=problems,
             )
 
-    def statement(self) -> str:
+    def template_text(self) -> str:
         """The SELECT with `{query}`, `{k}` and `{vector}`: the user's own, or the usual one."""
+        self._check_options()
+        return self.statement()
+
+    def statement(self) -> str:
+        """As `template_text`, whatever the other options are."""
         own = self.option("template")
         if own:
             return own

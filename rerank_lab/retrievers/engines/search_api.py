@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -164,6 +165,11 @@ class SearchAPI(EngineRetriever):
         if self._filters():
             words = {"bool": {"must": [words], "filter": self._filters()}}
         return {"size": "{k}", "query": words}
+
+    def template_text(self) -> str:
+        """The body with its placeholders."""
+        self._check_options()
+        return json.dumps(self._body(), ensure_ascii=False, indent=2)
 
     def _request(self, query: EngineQuery) -> dict[str, Any]:
         values = {

@@ -8,9 +8,9 @@ import streamlit as st
 
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.ui.compare import editor
-from rerank_lab.ui.shared import parts, state
+from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.views.labels import short_labels
-from rerank_lab.views.presets import MAX_PIPELINES, PRESETS
+from rerank_lab.views.presets import MAX_PIPELINES, presets
 
 _OWN = "Write your own…"
 _ADD = "add"
@@ -64,7 +64,8 @@ def _chip(screen: state.Screen, spec: PipelineSpec, label: str, slot: int) -> No
 
 
 def _add(screen: state.Screen) -> None:
-    about = {preset.spec: preset.about for preset in PRESETS}
+    live = resources.is_live(screen.corpus)
+    about = {preset.spec: preset.about for preset in presets(live=live)}
     on_screen = set(map(str, screen.pipelines))
     offered = [spec for spec in about if spec not in on_screen]
     st.menu_button(

@@ -32,7 +32,8 @@ def edit(spec: PipelineSpec | None) -> None:
     st.session_state[_OPEN] = True
     st.session_state[_EDITED] = spec
     st.session_state["doc"] = ""
-    st.session_state[_TEXT] = str(spec or "bm25 >> ms-marco-minilm-l12")
+    first = "live" if resources.is_live(st.session_state.get("corpus")) else "bm25"
+    st.session_state[_TEXT] = str(spec or f"{first} >> ms-marco-minilm-l12")
     _new_version()
 
 

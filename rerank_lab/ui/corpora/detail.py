@@ -48,7 +48,7 @@ def draw(entry: CorpusEntry, corpus: Corpus, summary: CorpusSummary) -> None:
         format_func=lambda name: f"{name} ({warnings})" if name == CHECKS and warnings else name,
     )
     if tab == QUERIES:
-        _queries(corpus)
+        draw_queries(corpus)
     elif tab == CHECKS:
         _checks(summary, findings)
     elif tab == INDEXES:
@@ -56,10 +56,11 @@ def draw(entry: CorpusEntry, corpus: Corpus, summary: CorpusSummary) -> None:
     elif tab == CHANGE and entry.kind == "imported":
         _change(entry)
     else:
-        st.fragment(_documents)(corpus)
+        st.fragment(draw_documents)(corpus)
 
 
-def _documents(corpus: Corpus) -> None:
+def draw_documents(corpus: Corpus) -> None:
+    """The documents, a page at a time, and a search for words in them."""
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.text_input(
             "Look for words",
@@ -127,7 +128,8 @@ def _text(text: str) -> None:
         st.caption(f"The first {MOST_SHOWN:,} of {len(text):,} characters.")
 
 
-def _queries(corpus: Corpus) -> None:
+def draw_queries(corpus: Corpus) -> None:
+    """The queries with their judgments; one that is chosen can be compared."""
     rows = views.query_rows(corpus)
     if not rows:
         st.info(NO_QUERIES_HINT, icon=":material/info:")
@@ -254,11 +256,7 @@ def delete_button(entry: CorpusEntry) -> None:
 
 @st.dialog("Delete this corpus?")
 def _confirm_delete(entry: CorpusEntry) -> None:
-    st.markdown(
-        f"**{parts.literal(entry.name)}** with its {entry.documents:,} documents, "
-        f"{entry.queries:,} queries and its indexes will be gone from the data folder. "
-        "The files it was imported from are not touched."
-    )
+    st.markdown(f"**{parts.literal(entry.name)}** {views.deletion_words(entry)}")
     with st.container(horizontal=True):
         gone = st.button(
             "Delete", type="primary", key="delete_for_good", on_click=_delete, args=(entry,)

@@ -22,7 +22,7 @@ from rerank_lab.services.corpora import (
     start_import,
     start_inspection,
 )
-from rerank_lab.ui.corpora import uploads
+from rerank_lab.ui.corpora import connecting, uploads
 from rerank_lab.ui.corpora.import_mapping import choose_mapping
 from rerank_lab.ui.corpora.import_report import draw_problems, draw_report
 from rerank_lab.ui.corpora.uploads import Upload
@@ -31,7 +31,7 @@ from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import importing as views
 
-FILES, PASTE = "Files", "Paste a list"
+FILES, PASTE, ENGINE = "Files", "Paste a list", "Search engine"
 FIND_OUT = "(find out)"
 LIST_NAME = "pasted list.txt"
 
@@ -42,7 +42,18 @@ def draw() -> None:
     if job is not None and job.state is JobState.DONE:
         _report(job)
         return
-    upload = _upload()
+    way = st.segmented_control(
+        "From",
+        (FILES, PASTE, ENGINE),
+        default=FILES,
+        required=True,
+        key="import_way",
+        label_visibility="collapsed",
+    )
+    if way == ENGINE:
+        connecting.draw()
+        return
+    upload = _upload(way)
     if upload is None:
         _welcome()
         return
@@ -68,16 +79,8 @@ def _welcome() -> None:
     )
 
 
-def _upload() -> Upload | None:
+def _upload(way: str | None) -> Upload | None:
     """What the visitor handed over, staged on disk once."""
-    way = st.segmented_control(
-        "From",
-        (FILES, PASTE),
-        default=FILES,
-        required=True,
-        key="import_way",
-        label_visibility="collapsed",
-    )
     version = int(st.session_state.get("import_version", 0))
     if way == PASTE:
         text = st.text_area(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from rerank_lab.core.errors import LabError
-from rerank_lab.corpora import CorpusEntry, CorpusSummary
+from rerank_lab.corpora import CorpusEntry, LiveCorpus
 from rerank_lab.retrievers.stored_indexes import StoredIndex, stored_indexes
 from rerank_lab.services.access import Action
 from rerank_lab.services.corpora import start_summary
 from rerank_lab.ui.corpora import detail as corpus_detail
-from rerank_lab.ui.corpora import importing
+from rerank_lab.ui.corpora import importing, live
 from rerank_lab.ui.shared import navigation, parts, resources, state, visitor
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import watch
@@ -105,13 +105,17 @@ def _corpus(name: str) -> None:
         st.markdown(f"### {parts.literal(name)}")
         parts.error_card(error, key="corpus_page")
         entry_found = next((e for e in resources.corpora() if e.name == name), None)
-        if entry_found is not None and entry_found.kind == "imported":
+        if entry_found is not None and entry_found.kind != "sample":
             corpus_detail.delete_button(entry_found)
         return
     with st.container(horizontal=True, vertical_alignment="center", key="corpus_heading"):
         st.markdown(f"### {parts.literal(entry.name)}", width="content")
-        st.badge("Sample" if entry.kind == "sample" else "Imported", color="gray")
+        st.badge(views.KINDS.get(entry.kind, "Imported"), color="gray")
         navigation.compare_button("Open in Compare", key="open_in_compare", corpus=entry.name)
+    if isinstance(corpus, LiveCorpus):
+        _facts(views.live_facts(corpus))
+        live.draw(entry, corpus)
+        return
     job = start_summary(entry, corpus, session())
     if not job.finished.wait(3.0):
         watch(job)
@@ -120,13 +124,13 @@ def _corpus(name: str) -> None:
         parts.error_card(job.error, key="summary")
         return
     summary = job.wait()
-    _facts(summary)
+    _facts(views.facts(summary))
     corpus_detail.draw(entry, corpus, summary)
 
 
-def _facts(summary: CorpusSummary) -> None:
+def _facts(facts: tuple[views.Fact, ...]) -> None:
     with st.container(horizontal=True, gap="large", key="corpus_facts"):
-        for fact in views.facts(summary):
+        for fact in facts:
             st.metric(fact.label, fact.value, help=fact.about or None, width="content")
 
 

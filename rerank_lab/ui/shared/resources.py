@@ -206,14 +206,23 @@ def waiter() -> str:
     return str(st.session_state["waiter"])
 
 
-def prepare(opened: Corpus) -> Job[None]:
-    """Get the BM25 index of a corpus ready in the background, before the first query asks."""
-    return indexes.prepare(opened, Session(engine(), jobs()))
+def prepare(opened: Corpus) -> Job[None] | None:
+    """Get the BM25 index of a corpus ready in the background, before the first query asks.
+
+    None for a live corpus, whose documents stay in a search engine.
+    """
+    return None if opened.live else indexes.prepare(opened, Session(engine(), jobs()))
+
+
+def is_live(name: str | None) -> bool:
+    """Whether the corpus of that name is one of a search engine."""
+    return any(e.kind == "live" for e in corpora() if name in (e.name, e.slug))
 
 
 def rarity(opened: Corpus) -> Rarity | None:
     """How rare words are in a corpus, by the index that `prepare` makes; None until it is there."""
-    if prepare(opened).state is not JobState.DONE:
+    job = prepare(opened)
+    if job is None or job.state is not JobState.DONE:
         return None
     index = engine().built(resolve("bm25").source, opened, Context())
     return index.rarity if isinstance(index, BM25) else None

@@ -30,6 +30,7 @@ from rerank_lab.views.presets import (
     DEPTHS,
     MAX_PIPELINES,
     SHOWS,
+    default_pipelines,
 )
 
 MAX_QUERY_CHARS = 2000
@@ -137,10 +138,14 @@ def set_own_document(choice: OwnDocument) -> None:
 
 def hidden_widgets() -> None:
     """Bound state whose visible widgets, if any, have no one place: pipelines, sizes, documents."""
+    live = resources.is_live(st.session_state.get("corpus"))
+    defaults = list(default_pipelines(live=live))
     if "p_next" in st.session_state:
         st.session_state["p"] = st.session_state.pop("p_next")
     elif "p" not in st.session_state and not st.query_params.get_all("p"):
-        st.session_state["p"] = list(DEFAULT_PIPELINES)
+        st.session_state["p"] = defaults
+    elif st.session_state.get("p") == list(default_pipelines(live=not live)):
+        st.session_state["p"] = defaults  # nobody chose those of the corpus before
     with st.container(key="url_state"):
         st.multiselect(
             "Pipelines",
