@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from rerank_lab import models
+from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document
 from rerank_lab.testing.search_engine_server import SearchEngineServer
+from tests.retrievers.engines.databases import fill
 
 _DSN = "RERANK_LAB_ENGINE_CONTRACT"
 # As the engine's own words would not find Japanese: how many of the query's words are in a text.
@@ -23,6 +26,8 @@ SELECT id, text, score FROM (
 """
 
 Options = dict[str, str | int]
+VECTOR_DATABASES = ("qdrant", "milvus", "lancedb")
+"""Those whose search needs the weights of a model."""
 
 
 def engine_options(
@@ -61,8 +66,38 @@ def _search_api(flavour: str) -> Callable[[Sequence[Document], pytest.FixtureReq
     return fill
 
 
+def _vector_database(
+    name: str,
+) -> Callable[[Sequence[Document], pytest.FixtureRequest], Options]:
+    def fill_once(documents: Sequence[Document], request: pytest.FixtureRequest) -> Options:
+        os.environ[_DSN] = _address(name, tuple(documents), request)
+        unit = "table" if name == "lancedb" else "collection"
+        options: Options = {"url_env": _DSN, unit: "articles", "model": "all-minilm-l6"}
+        return options if name == "qdrant" else options | {"vector": "vector"}
+
+    return fill_once
+
+
+_addresses: dict[str, str] = {}
+
+
+def _address(name: str, documents: Sequence[Document], request: pytest.FixtureRequest) -> str:
+    """The database of the contract's documents, made once for all its tests."""
+    if name not in _addresses:
+        folder = request.getfixturevalue("tmp_path_factory").mktemp(name)
+        encoder = models.open_encoder("all-minilm-l6", Context())
+
+        def embed(texts: Sequence[str]) -> list[list[float]]:
+            vectors = encoder.encode(list(texts), "passage", Context())
+            return [list(map(float, one)) for one in vectors]
+
+        _addresses[name] = fill(name, folder, documents, embed)
+    return _addresses[name]
+
+
 _ENGINES: dict[str, Callable[[Sequence[Document], pytest.FixtureRequest], Options]] = {
     "postgres": _postgres,
     "opensearch": _search_api("opensearch"),
     "elasticsearch": _search_api("elasticsearch"),
+    **{name: _vector_database(name) for name in VECTOR_DATABASES},
 }

@@ -15,7 +15,7 @@ from rerank_lab.core.spec import Node, PipelineSpec, parse
 from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.retrievers.base import Retriever
-from tests.contract.engines import engine_options
+from tests.contract.engines import VECTOR_DATABASES, engine_options
 
 CTX = Context()
 TEXTS = (
@@ -38,11 +38,12 @@ QUERIES = (
 CORPUS = Corpus("contract", DOCUMENTS, QUERIES)
 
 Make = Callable[..., Retriever]
+NEED_WEIGHTS = ("dense", "splade", *VECTOR_DATABASES)
 
 
 @pytest.fixture(
     params=[
-        pytest.param(name, marks=pytest.mark.models if name in ("dense", "splade") else [])
+        pytest.param(name, marks=pytest.mark.models if name in NEED_WEIGHTS else [])
         for name in registry.entry_points("retriever")
         if name != "live"  # the engine of a live corpus under a short name: tests/retrievers
     ]
