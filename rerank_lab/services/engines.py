@@ -82,7 +82,10 @@ def preview(request: PreviewRequest, engine: Engine, ctx: Context | None = None)
         raise InvalidInput("The query is empty.", hint="Give the words to search for.")
     asked = search_engine(request.engine, engine)
     text = asked.request_text(EngineQuery(request.query, request.k))
-    response = asked.preview(request.query, request.k, ctx or Context())
+    try:
+        response = asked.preview(request.query, request.k, ctx or Context())
+    finally:
+        asked.close()
     return EnginePreview(text, response.hits, response.warnings)
 
 

@@ -94,6 +94,10 @@ def corpus(name: str, exclude_identical: bool | None = None) -> Corpus:
             by the texts.
     """
     listed = entry(name)
+    if listed.kind == "live":
+        attempt = _attempt(listed.name, listed.content_hash)
+        if isinstance(attempt, LabError):
+            raise attempt
     if exclude_identical is None:
         return _opened(listed.name, listed.content_hash)
     return _excluding(listed.name, listed.content_hash, exclude_identical)
@@ -132,6 +136,18 @@ def own_documents(name: str) -> OwnDocuments:
 @st.cache_resource(max_entries=4, show_spinner="Opening the corpus")
 def _opened(name: str, content_hash: str) -> Corpus:
     return load_corpus(name)
+
+
+@st.cache_resource(max_entries=4, ttl=15, show_spinner="Asking the search engine")
+def _attempt(name: str, content_hash: str) -> Corpus | LabError:
+    """A live corpus, or why its engine cannot be asked.
+
+    A page opens its corpus in several places; an engine that is down is waited for in one of them.
+    """
+    try:
+        return _opened(name, content_hash)
+    except LabError as error:
+        return error
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import connect_live
+from rerank_lab.retrievers.engines.opensearch import OpenSearchEngine
 from rerank_lab.testing.search_engine_server import SearchEngineServer
 from tests.ui.pages import drawn, fresh, open_page, until, words
 
@@ -99,8 +101,11 @@ def test_a_live_corpus_on_corpora_and_compare(server: SearchEngineServer) -> Non
     assert "Documents\n3" in shown
     compare = open_page("compare", corpus="help", q="password")
     assert list(compare.session_state["p"]) == ["live", "live >> ms-marco-minilm-l12"]
-    until(compare, "Title 2")
-    assert not any(key in words(compare) for key in ("bm25", "reads all documents"))
+    end = time.monotonic() + 60
+    while not any("moves 0 of the top 2" in str(one.value) for one in compare.html):
+        assert time.monotonic() < end, words(compare)
+        time.sleep(0.1)
+        drawn(compare)
     for page in ("label", "evaluate", "models"):
         assert not open_page(page, corpus="help").exception
 
@@ -110,6 +115,12 @@ def test_an_engine_that_is_gone_is_an_error_card_and_the_corpus_can_be_deleted(
 ) -> None:
     connect_live("help", SPEC)
     monkeypatch.setenv(URL, "http://127.0.0.1:9")
+    tries = []
+    connect = OpenSearchEngine._call
+    monkeypatch.setattr(
+        OpenSearchEngine, "_call", lambda self, *words: tries.append(words) or connect(self, *words)
+    )
     at = open_page("corpora", corpus="help")
     assert "OpenSearch cannot be reached" in words(at)
+    assert len(tries) == 1  # a page waits once for an engine that is gone
     assert at.button(key="delete_corpus")
