@@ -79,6 +79,16 @@ class KeyTable(Sequence[str]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def some(self, numbers: Sequence[int]) -> list[str]:
+        """The keys at these places, which count from 0."""
+        places = np.asarray(numbers, np.int64)
+        data, ends = self._bytes.data, self._starts[places + 1].tolist()
+        starts = self._starts[places].tolist()
+        return [
+            str(data[start:end], "utf-8", "surrogatepass")
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
     def _stored(self, row: int) -> bytes:
         data: bytes = self._bytes[self._starts[row] : self._starts[row + 1]].tobytes()
         return data

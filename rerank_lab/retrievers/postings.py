@@ -7,9 +7,11 @@ adds up a few stored columns. Formulas: Kamphuis et al. 2020, "Which BM25 do you
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +29,14 @@ from rerank_lab.retrievers.counting import Counts, IndexSegment, count_documents
 
 VARIANTS = ("lucene", "robertson", "atire", "bm25l", "bm25+")
 _BLOCK = 64
+_SLACK = np.float32(1 - 1e-4)
+"""Sums of float32 differ by their order; by less than this for any query."""
+_SPARSE = 8
+"""Where one document of so many is in a list at most, the others are not looked at."""
+_ENOUGH = 4096
+"""The best of so many documents with a rare word are about as good as the best of all."""
+_LOOK_UP = 16
+"""So many entries are added up in the time in which one is looked up."""
 _PART = 1 << 20
 _TERMS = "terms"
 
@@ -85,8 +95,9 @@ class Weighting:
 class Postings:
     """`documents[start[t]:start[t+1]]` hold term t, ascending; `weights` is what it adds there.
 
-    `absent[t]` is added to every document that matches a query with term t; `order` is each
-    document's place when ids are sorted, which settles ties.
+    `peaks[t]` is the most that term t adds anywhere. `absent[t]` is added to every document that
+    matches a query with term t; `order` is each document's place when ids are sorted, which settles
+    ties.
     """
 
     terms: Mapping[str, int]
@@ -95,6 +106,7 @@ class Postings:
     weights: Floats
     absent: Floats
     order: Ints
+    peaks: Floats
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(document number, score > 0) of the best k: by score, then by document id."""
@@ -102,17 +114,70 @@ class Postings:
 
     def weighted(self, terms: Mapping[str, float], k: int) -> list[tuple[int, float]]:
         """Like `search`, for a query that gives each of its terms a weight > 0."""
-        scores = np.zeros(len(self.order), dtype=np.float32)
+        query = [(self.terms[t], np.float32(w)) for t, w in terms.items() if t in self.terms]
         constant = np.float32(0)
-        for number, times in ((self.terms[t], w) for t, w in terms.items() if t in self.terms):
-            place = slice(int(self.start[number]), int(self.start[number + 1]))
-            weights = self.weights[place]
-            added = weights * np.float32(times) if times != 1 else weights
-            np.add.at(scores, self.documents[place], added)
-            constant += self.absent[number] * np.float32(times)
-        contenders = _contenders(scores, k)
-        best = contenders[np.lexsort((self.order[contenders], -scores[contenders]))][:k]
-        return [(int(d), float(scores[d] + constant)) for d in best]
+        for number, times in query:
+            constant += self.absent[number] * times
+        contenders = self._contenders(query, k)
+        scores = self._scores(query, contenders)
+        best = _best(scores, self.order[contenders], k)
+        return [(int(contenders[n]), float(scores[n] + constant)) for n in best]
+
+    def _contenders(self, query: Sequence[tuple[int, np.float32]], k: int) -> NDArray[np.int64]:
+        """Documents among which the best k are, in ascending order.
+
+        The terms that can add most come first (MaxScore, Turtle and Flood 1995). As soon as no
+        document without any of them can be among the best, the long lists of common words that are
+        left are not gone through: whoever is close enough is a contender.
+        """
+        columns = sorted((self._list(number, times) for number, times in query), reverse=True)
+        with _zeros(len(self.order)) as (scores, seen):
+            return self._near_the_best(columns, scores, seen, k)
+
+    def _near_the_best(
+        self, columns: Sequence[_List], scores: Floats, seen: list[Ints], k: int
+    ) -> NDArray[np.int64]:
+        """As `_contenders`; adds up in `scores`, and notes in `seen` where these are not 0."""
+        rest, size = sum(column.peak for column in columns), 0
+        for place, column in enumerate(columns):
+            if place and len(column.documents) > size >= k * place:
+                near = _near(scores, seen, k, rest)
+                if near is not None and len(near) * _LOOK_UP < len(column.documents):
+                    near = np.unique(near)
+                    return _narrowed(near, scores[near], columns[place:], k)
+            times, weights = column.times, column.weights
+            seen.append(column.documents)
+            np.add.at(scores, column.documents, weights if times == 1 else weights * times)
+            size += len(column.documents)
+            rest -= column.peak
+        if k * len(columns) < size < len(scores) // _SPARSE:
+            near = _near(scores, seen, k, 0.0)
+            if near is not None:
+                return np.unique(near).astype(np.int64)
+        return _contenders(scores, k)
+
+    def _list(self, number: int, times: np.float32) -> _List:
+        documents, weights = self._column(number)
+        return _List(float(self.peaks[number] * times), number, documents, weights, times)
+
+    def _column(self, number: int) -> tuple[Ints, Floats]:
+        place = slice(int(self.start[number]), int(self.start[number + 1]))
+        return self.documents[place], self.weights[place]
+
+    def _scores(
+        self, query: Sequence[tuple[int, np.float32]], documents: NDArray[np.int64]
+    ) -> Floats:
+        """The scores of some documents, added up in the order of the query's terms."""
+        scores = np.zeros(len(documents), dtype=np.float32)
+        wanted = documents.astype(np.int32)
+        for number, times in query:
+            holders, weights = self._column(number)
+            places = np.searchsorted(holders, wanted)
+            places[places == len(holders)] = 0
+            held = holders[places] == wanted
+            own = weights[places[held]]
+            scores[held] += own * times if times != 1 else own
+        return scores
 
     def idf(self, term: str) -> float:
         """Inverse document frequency as Lucene has it, ln(1 + (N - df + 0.5) / (df + 0.5)).
@@ -131,7 +196,7 @@ class Postings:
                 values.flush()
             else:
                 np.save(folder / f"{name}.npy", values, allow_pickle=False)
-        for name in ("start", "absent", "order"):
+        for name in ("start", "absent", "order", "peaks"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         write_table(folder, _TERMS, self.terms)
 
@@ -140,15 +205,18 @@ class Postings:
         """Memory-mapped. Raises OSError or ValueError when the files are damaged."""
         names = ("start", "documents", "weights", "absent", "order")
         arrays = {name: mapped(folder / f"{name}.npy") for name in names}
+        file = folder / "peaks.npy"
+        peaks = mapped(file) if file.exists() else peaks_of(arrays["start"], arrays["weights"])
         terms = _stored_terms(folder)
         entries = len(arrays["documents"])
         if (
             len(arrays["start"]) != len(terms) + 1
             or int(arrays["start"][-1]) != entries
             or len(arrays["weights"]) != entries
+            or len(peaks) != len(terms)
         ):
             raise ValueError("the parts of the index do not fit together")
-        return cls(terms, **arrays)
+        return cls(terms, **arrays, peaks=peaks)
 
 
 class _StoredTerms(Mapping[str, int]):
@@ -257,7 +325,8 @@ def weighted_postings(
     order[sorted(range(n), key=list(ids).__getitem__)] = np.arange(n, dtype=np.int32)
     absent = (idf * weighting.absent()).astype(np.float32)
     numbers = {term: number for number, term in enumerate(counts.terms)}
-    return Postings(numbers, start, documents, weights, absent, order)
+    peaks = peaks_of(start, weights)
+    return Postings(numbers, start, documents, weights, absent, order, peaks)
 
 
 def _parts(segment: IndexSegment) -> Iterator[IndexSegment]:
@@ -292,20 +361,111 @@ def _new_array(folder: Path | None, name: str, kind: type, size: int) -> NDArray
     return np.lib.format.open_memmap(file, mode="w+", dtype=kind, shape=(size,))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _List:
+    """The documents of a term of a query; lists are compared by the most that they can add."""
+
+    peak: float
+    number: int
+    documents: Ints = field(compare=False)
+    weights: Floats = field(compare=False)
+    times: np.float32 = field(compare=False)
+
+    def added_to(self, documents: Ints) -> Floats:
+        """What the term adds to each of some documents, which are in ascending order."""
+        places = np.searchsorted(self.documents, documents)
+        places[places == len(self.documents)] = 0
+        own = self.weights[places] * self.times
+        return np.where(self.documents[places] == documents, own, np.float32(0))
+
+
+_SCRATCH = threading.local()
+
+
+@contextmanager
+def _zeros(size: int) -> Iterator[tuple[Floats, list[Ints]]]:
+    """An array of zeros for this thread, and a list for the places where they are changed.
+
+    The array is used again: new memory for every query takes longer than the query itself.
+    """
+    scratch: Floats | None = getattr(_SCRATCH, "zeros", None)
+    _SCRATCH.zeros = None
+    if scratch is None or len(scratch) < size:
+        scratch = np.zeros(size, dtype=np.float32)
+    seen: list[Ints] = []
+    yield scratch[:size], seen
+    if sum(map(len, seen)) * 4 > size:
+        scratch[:size] = 0
+    else:
+        for places in seen:
+            scratch[places] = 0
+    _SCRATCH.zeros = scratch
+
+
+def _near(scores: Floats, lists: Sequence[Ints], k: int, rest: float) -> Ints | None:
+    """Those of the listed documents that may be among the best k when each may still get `rest`.
+
+    A document may come several times. None where documents of no list may be among the best too.
+    """
+    size, count = 0, 0
+    while count < len(lists) and size < _ENOUGH:
+        size += len(lists[count])
+        count += 1
+    if size < k * count:
+        return None
+    # Each document comes `count` times at most, so that the first k are among the first k * count.
+    bound = _kth_best(scores[np.concatenate(lists[:count])], k * count) * _SLACK
+    if bound <= rest:
+        return None
+    documents = np.concatenate(lists)
+    return documents[scores[documents] >= bound - rest]
+
+
+def _narrowed(
+    documents: Ints, scores: Floats, columns: Sequence[_List], k: int
+) -> NDArray[np.int64]:
+    """Which of `documents` (distinct, ascending) may be among the best k after these lists."""
+    rest = sum(column.peak for column in columns)
+    for column in columns:
+        scores = scores + column.added_to(documents)
+        rest -= column.peak
+        if len(documents) > k:
+            kept = scores >= _kth_best(scores, k) * _SLACK - max(rest, 0.0)
+            documents, scores = documents[kept], scores[kept]
+    return documents.astype(np.int64)
+
+
+def peaks_of(start: NDArray[np.int64], weights: Floats) -> Floats:
+    """The largest weight of each term, which has one at least."""
+    if len(start) < 2:
+        return np.zeros(0, np.float32)
+    peaks: Floats = np.maximum.reduceat(weights, start[:-1])
+    return peaks
+
+
+def _best(scores: Floats, order: Ints, k: int) -> NDArray[np.int64]:
+    """The places of the best k with a score > 0: by score, then by document id."""
+    places = np.flatnonzero(scores > 0)
+    if len(places) > k:
+        places = places[scores[places] >= _kth_best(scores[places], k)]
+    best: NDArray[np.int64] = places[np.lexsort((order[places], -scores[places]))][:k]
+    return best
+
+
 def _contenders(scores: Floats, k: int) -> NDArray[np.int64]:
     """The documents with a score among which the best k are, all that tie with the last included.
 
     Looks at blocks first: the k-th best of the blocks' maxima cannot lie above the k-th best score,
-    and leaves few documents to look at one by one.
+    and leaves few documents to look at one by one. The scores may be off by their last digits.
     """
     bound = np.float32(0)
     blocks = np.arange(0, len(scores), _BLOCK)
     if len(blocks) > k:
-        bound = _kth_best(np.maximum.reduceat(scores, blocks), k)
+        bound = _kth_best(np.maximum.reduceat(scores, blocks), k) * _SLACK
     contenders = np.flatnonzero(scores >= bound if bound > 0 else scores)
     if len(contenders) > k:
         held = scores[contenders]
-        contenders = contenders[held >= _kth_best(held, k)]
+        contenders = contenders[held >= _kth_best(held, k) * _SLACK]
     return contenders
 
 

@@ -20,7 +20,7 @@ from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
-from rerank_lab.retrievers.postings import Postings, open_stored
+from rerank_lab.retrievers.postings import Postings, open_stored, peaks_of
 
 _BATCH = 256
 
@@ -167,6 +167,7 @@ def postings_of(vectors: Sequence[Sparse], ids: Sequence[str]) -> Postings:
         weights[by_token],
         np.zeros(len(used), dtype=np.float32),
         order,
+        peaks_of(start, weights[by_token]),
     )
 
 
