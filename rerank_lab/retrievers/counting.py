@@ -31,6 +31,7 @@ from rerank_lab.core.text import load_json
 from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.corpora.ascii_words import ascii_words
 from rerank_lab.corpora.stored_documents import StoredDocuments, stored_documents
+from rerank_lab.models.runtime.device import cpu_threads
 
 Ints = NDArray[np.int32]
 _CHUNK = 2000
@@ -232,7 +233,7 @@ def count_documents(
         BackendError: One of the processes failed.
         Cancelled: `ctx` says so; the processes have ended then.
     """
-    processes = min(_cores(), len(documents) // _LEAST_SHARE, _MOST_PROCESSES)
+    processes = min(cpu_threads(), len(documents) // _LEAST_SHARE, _MOST_PROCESSES)
     if processes < 2:
         return _count_here(documents, analyzer, folder, ctx)
     share = -(-len(documents) // processes)
@@ -368,12 +369,6 @@ def _wait(work: Sequence[_Process], total: int, ctx: Context) -> None:
             details=failed[0].errors[-2000:],
         )
     ctx.report("indexing", total, total)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def main(words: Sequence[str]) -> int:

@@ -67,6 +67,16 @@ def test_small_collections_are_found_whole(kind: str, n: int) -> None:
     assert {row for row, _ in ann.search(index, QUERIES[0], 100, shape)} == set(range(n))
 
 
+def test_a_graph_made_by_several_threads_finds_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = Shape("hnsw", m=16, ef=64)
+    alone = ann.recall(ann.build(VECTORS, shape, CTX), shape, VECTORS, QUERIES, 10)
+    monkeypatch.setattr(ann, "PARALLEL_FROM", 100)
+    monkeypatch.setattr(ann, "cpu_threads", lambda: 4)
+    index = ann.build(VECTORS, shape, CTX)
+    assert index.ntotal == len(VECTORS)
+    assert ann.recall(index, shape, VECTORS, QUERIES, 10) == pytest.approx(alone, abs=0.05)
+
+
 def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "index"
     ann.save(ann.build(VECTORS, Shape(), CTX), file)

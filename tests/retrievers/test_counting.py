@@ -99,7 +99,7 @@ def test_processes_count_what_one_counts(
     corpus: Corpus, language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "_LEAST_SHARE", 20)
-    monkeypatch.setattr(counting, "_cores", lambda: 2)
+    monkeypatch.setattr(counting, "cpu_threads", lambda: 2)
     events: list[Progress] = []
     parallel, alone = BM25(language=language), BM25(language=language)
     parallel.build(corpus, Context(progress=events.append), tmp_path / "parallel")
@@ -139,7 +139,7 @@ def test_cancelling_ends_the_processes_and_leaves_no_index(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "_LEAST_SHARE", 20)
-    monkeypatch.setattr(counting, "_cores", lambda: 2)
+    monkeypatch.setattr(counting, "cpu_threads", lambda: 2)
     cancel = CancelToken()
     ctx = Context(cancel=cancel, progress=lambda _: cancel.cancel())
     retriever = BM25()
@@ -152,7 +152,7 @@ def test_a_process_that_fails_is_said_with_its_reason(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "_LEAST_SHARE", 20)
-    monkeypatch.setattr(counting, "_cores", lambda: 2)
+    monkeypatch.setattr(counting, "cpu_threads", lambda: 2)
     documents = corpus.documents
     assert isinstance(documents, StoredDocuments)
     monkeypatch.setattr(documents, "folder", tmp_path / "nowhere")
