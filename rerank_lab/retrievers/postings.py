@@ -95,9 +95,9 @@ class Weighting:
 class Postings:
     """`documents[start[t]:start[t+1]]` hold term t, ascending; `weights` is what it adds there.
 
-    `peaks[t]` is the most that term t adds anywhere. `absent[t]` is added to every document that
-    matches a query with term t; `order` is each document's place when ids are sorted, which settles
-    ties.
+    `peaks[t]` is the most that term t adds anywhere; without `peaks` it is looked for in each
+    search. `absent[t]` is added to every document that matches a query with term t; `order` is each
+    document's place when ids are sorted, which settles ties.
     """
 
     terms: Mapping[str, int]
@@ -106,7 +106,7 @@ class Postings:
     weights: Floats
     absent: Floats
     order: Ints
-    peaks: Floats
+    peaks: Floats | None
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(document number, score > 0) of the best k: by score, then by document id."""
@@ -158,7 +158,8 @@ class Postings:
 
     def _list(self, number: int, times: np.float32) -> _List:
         documents, weights = self._column(number)
-        return _List(float(self.peaks[number] * times), number, documents, weights, times)
+        peak = weights.max(initial=0) if self.peaks is None else self.peaks[number]
+        return _List(float(peak * times), number, documents, weights, times)
 
     def _column(self, number: int) -> tuple[Ints, Floats]:
         place = slice(int(self.start[number]), int(self.start[number + 1]))
@@ -197,7 +198,8 @@ class Postings:
             else:
                 np.save(folder / f"{name}.npy", values, allow_pickle=False)
         for name in ("start", "absent", "order", "peaks"):
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+            if getattr(self, name) is not None:
+                np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         write_table(folder, _TERMS, self.terms)
 
     @classmethod
@@ -206,14 +208,14 @@ class Postings:
         names = ("start", "documents", "weights", "absent", "order")
         arrays = {name: mapped(folder / f"{name}.npy") for name in names}
         file = folder / "peaks.npy"
-        peaks = mapped(file) if file.exists() else peaks_of(arrays["start"], arrays["weights"])
+        peaks = mapped(file) if file.exists() else None  # as stored until version 0.1
         terms = _stored_terms(folder)
         entries = len(arrays["documents"])
         if (
             len(arrays["start"]) != len(terms) + 1
             or int(arrays["start"][-1]) != entries
             or len(arrays["weights"]) != entries
-            or len(peaks) != len(terms)
+            or (peaks is not None and len(peaks) != len(terms))
         ):
             raise ValueError("the parts of the index do not fit together")
         return cls(terms, **arrays, peaks=peaks)
