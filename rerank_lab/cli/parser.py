@@ -33,6 +33,7 @@ COMMANDS = {
     "arena": ("arena", "arena"),
     "models": ("manage", "models"),
     "doctor": ("doctor", "doctor"),
+    "score": ("score", "score"),
     "serve": ("serve", "serve"),
     "app": ("manage", "app"),
 }
@@ -143,6 +144,11 @@ HELP = {
     ),
     "models": CommandHelp("List models and components, and what can run here now."),
     "doctor": CommandHelp("Check this installation: packages, data folder, models, processor."),
+    "score": CommandHelp(
+        "Score a file of (query, document) pairs, as large as it may be, into Parquet.",
+        "score_options",
+        "add_score",
+    ),
     "serve": CommandHelp(
         "Serve pipelines as a rerank API: Cohere's, Jina's and TEI's shapes.",
         "serve_options",
