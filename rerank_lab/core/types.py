@@ -356,10 +356,16 @@ class Trace:
         return self.total_s - self.load_s - self.build_s
 
     def __add__(self, other: Trace) -> Trace:
+        own, added = _trace_values(self), _trace_values(other)
+        if added == _NO_TRACE_VALUES:
+            return self
+        if own == _NO_TRACE_VALUES:
+            return other
         merged: dict[str, Any] = {}
-        for name in _TRACE_FIELDS:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine == theirs == _NO_TRACE_VALUES[name]:
+        for name, mine, theirs, nothing in zip(
+            _TRACE_FIELDS, own, added, _NO_TRACE_VALUES, strict=True
+        ):
+            if mine == theirs == nothing:
                 continue
             if name == "counts":
                 names = dict.fromkeys((*mine, *theirs))
@@ -386,7 +392,8 @@ class Trace:
 
 
 _TRACE_FIELDS = tuple(one.name for one in fields(Trace))
-_NO_TRACE_VALUES = {name: getattr(Trace(), name) for name in _TRACE_FIELDS}
+_trace_values = operator.attrgetter(*_TRACE_FIELDS)
+_NO_TRACE_VALUES: tuple[Any, ...] = _trace_values(Trace())
 
 
 def well_formed(text: str) -> str:

@@ -69,7 +69,7 @@ def check_grades(qrels: Mapping[str, Mapping[str, int]], parsed: Mapping[str, An
     if with_gdeval:
         hint = "Leave the measure out (nDCG@10 takes higher grades), or write the grades as 0 to 4."
         limits.append((GDEVAL_MAX_GRADE, ", ".join(with_gdeval), hint))
-    highest = max((grade for grades in qrels.values() for grade in grades.values()), default=0)
+    highest = max((max(grades.values()) for grades in qrels.values() if grades), default=0)
     for limit, what, hint in limits:
         if highest > limit:
             query_id, doc_id = next(

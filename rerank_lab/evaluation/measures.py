@@ -71,22 +71,53 @@ def measure(
     Raises InvalidInput for measure names that do not exist or cannot be computed here (all at
     once), and when not one ranked query is judged.
     """
-    parsed = parse_measures(measures)
-    judged = {q: {d: int(g) for d, g in grades.items()} for q, grades in qrels.items() if grades}
-    missing = tuple(q for q in judged if q not in rankings)
-    unjudged = tuple(q for q in rankings if q not in judged)
-    counted = {q: g for q, g in judged.items() if averaging.complete or q in rankings}
-    check_grades(counted, parsed)
-    if len(missing) == len(judged):
-        raise InvalidInput(
-            f"None of the {len(rankings):,} ranked queries is among the {len(judged):,} judged "
-            "ones.",
-            hint="Check that run and judgments use the same query ids.",
-        )
-    order = _trec_order if averaging.trec_order else _rank_order
-    run = {q: order(rankings[q]) for q in counted if q in rankings}
-    per_query = _per_query(counted, run, parsed)
-    return Measured(_means(per_query, parsed), per_query, missing, unjudged)
+    return PreparedJudgments.of(qrels, measures).measure(rankings, averaging)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedJudgments:
+    """Judgments and measures that are read once, for several runs.
+
+    Attributes:
+        qrels: of the queries that are judged; how far below 0 a grade is says nothing.
+        parsed: measures of ir_measures, by name.
+    """
+
+    qrels: Mapping[str, Mapping[str, int]]
+    parsed: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, qrels: Qrels, measures: Sequence[str]) -> PreparedJudgments:
+        """Raises InvalidInput for names that do not exist or cannot be computed here."""
+        parsed = parse_measures(measures)
+        judged = {
+            q: {d: int(g) for d, g in grades.items()} for q, grades in qrels.items() if grades
+        }
+        return cls(judged, parsed)
+
+    def measure(
+        self, rankings: Mapping[str, Ranking], averaging: Averaging = Averaging()
+    ) -> Measured:
+        """The measures of a run (by query id).
+
+        Raises:
+            InvalidInput: no query of it is judged, or a grade is above what a measure takes.
+        """
+        judged = self.qrels
+        missing = tuple(q for q in judged if q not in rankings)
+        unjudged = tuple(q for q in rankings if q not in judged)
+        counted = {q: g for q, g in judged.items() if averaging.complete or q in rankings}
+        check_grades(counted, self.parsed)
+        if len(missing) == len(judged):
+            raise InvalidInput(
+                f"None of the {len(rankings):,} ranked queries is among the {len(judged):,} judged "
+                "ones.",
+                hint="Check that run and judgments use the same query ids.",
+            )
+        order = _trec_order if averaging.trec_order else _rank_order
+        run = {q: order(rankings[q]) for q in counted if q in rankings}
+        per_query = _per_query(counted, run, self.parsed)
+        return Measured(_means(per_query, self.parsed), per_query, missing, unjudged)
 
 
 def average(per_query: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> dict[str, float]:

@@ -82,15 +82,26 @@ class Engine:
         """The retriever of a node, built for the corpus; built once, whoever asks."""
         return self.opened(node, corpus, ctx)[0]
 
-    def opened(self, node: Node, corpus: Corpus, ctx: Context) -> tuple[Retriever, Trace]:
+    def opened(
+        self,
+        node: Node,
+        corpus: Corpus,
+        ctx: Context,
+        prepared: tuple[Retriever, str] | None = None,
+    ) -> tuple[Retriever, Trace]:
         """As `built`, and the time until it was there: loading, building, waiting for a model.
 
         Who waits for another's building waits for the same things, in the same proportions.
+
+        Args:
+            node: a canonical node.
+            corpus: to search in.
+            ctx: of the query.
+            prepared: the node's retriever and its fingerprint, where somebody has just made them.
         """
         start = time.perf_counter()
-        retriever = self.retriever(node)
-        retriever.prepare(ctx)
-        key = (corpus.content_hash, retriever.fingerprint(), _without_depth(retriever))
+        retriever, fingerprint = prepared or self.prepared(node, ctx)
+        key = (corpus.content_hash, fingerprint, _without_depth(retriever))
 
         def build() -> Retriever:
             retriever.build(corpus, ctx, self.home / "indexes")
@@ -106,6 +117,12 @@ class Engine:
             queue_s=queue_s,
             warnings=() if was_there else took.warnings,
         )
+
+    def prepared(self, node: Node, ctx: Context) -> tuple[Retriever, str]:
+        """A new retriever that has fetched what it needs, and its fingerprint."""
+        retriever = self.retriever(node)
+        retriever.prepare(ctx)
+        return retriever, retriever.fingerprint()
 
     def reranker(self, node: Node) -> Reranker:
         """The reranker of a canonical node; equal nodes (whatever their `top`) share one."""

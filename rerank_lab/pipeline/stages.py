@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rerank_lab.components.base import Component, digest
 from rerank_lab.components.model_languages import language_warnings, model_languages
@@ -20,7 +20,8 @@ from rerank_lab.fusion.base import Candidates
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import STAGE_DEPTH, deepened, fusion_of, split_at_top
 from rerank_lab.pipeline.results import StageResult, gravest, ranking_of
-from rerank_lab.rerankers.base import Work, blank_warning
+from rerank_lab.rerankers.base import Reranker, Work, blank_warning
+from rerank_lab.retrievers.base import Retriever
 
 CANDIDATES = Node("candidates")
 """What stands for the first stage where the candidates are given."""
@@ -63,6 +64,8 @@ class StageRunner:
     engine: Engine
     keeps_results: bool = True
     """Whether stage results are kept in the engine, and reused."""
+    _prepared: dict[Node, tuple[Retriever, str]] = field(default_factory=dict)
+    """First stages that were made for a key, with their fingerprints."""
 
     @property
     def start(self) -> str:
@@ -115,17 +118,24 @@ class StageRunner:
         return self._candidates(node, head, _sources_key(key, head, rest))[0]
 
     def _key(self, key: str, node: Node, first: bool) -> str:
-        components: list[Component] = []
+        epochs: list[int] = []
+        fingerprints: list[str] = []
         for leaf, kind in leaves(node, "retriever" if first else "reranker"):
-            component: Component = (
-                self.engine.reranker(leaf) if kind == "reranker" else self.engine.retriever(leaf)
-            )
-            component.prepare(self.ctx)
-            components.append(component)
-        components += [fusion_of(fusion) for fusion in fusions(node)]
-        epochs = [component.epoch for component in components if component.epoch]
-        own = [*epochs, *(component.fingerprint() for component in components)]
-        return digest([key, str(node), *own])
+            component: Retriever | Reranker
+            if kind == "reranker":
+                component = self.engine.reranker(leaf)
+                component.prepare(self.ctx)
+                fingerprints.append(component.fingerprint())
+            else:
+                component, fingerprint = self.engine.prepared(leaf, self.ctx)
+                self._prepared[leaf] = (component, fingerprint)
+                fingerprints.append(fingerprint)
+            if component.epoch:
+                epochs.append(component.epoch)
+        fused = [fusion_of(fusion) for fusion in fusions(node)]
+        epochs += [fusion.epoch for fusion in fused if fusion.epoch]
+        fingerprints += [fusion.fingerprint() for fusion in fused]
+        return digest([key, str(node), *epochs, *fingerprints])
 
     def _compute(self, node: Node, before: Ranking | None, prefix: str) -> StageResult:
         if before is None:
@@ -136,7 +146,9 @@ class StageRunner:
 
     def _retrieve(self, node: Node) -> StageResult:
         self.ctx.enter_lane(RETRIEVAL_LANE)
-        retriever, opening = self.engine.opened(node, self.corpus, self.ctx)
+        retriever, opening = self.engine.opened(
+            node, self.corpus, self.ctx, self._prepared.get(node)
+        )
         depth = int(expand(node, "retriever")[1].get("k", retriever.depth))
         excluded = self._excluded if self.query.excluded else set()
         retrieved = retriever.search(self.query, depth + len(excluded), self.ctx)

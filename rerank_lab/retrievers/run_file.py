@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+import stat
+from functools import cached_property, lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -64,7 +65,7 @@ class RunFile(Retriever):
         ),
     )
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The run file, `~` expanded; `uploaded:NAME` is one that was uploaded to the app.
 
@@ -91,9 +92,12 @@ class RunFile(Retriever):
 
     def weights_digest(self) -> str:
         """SHA-256 of the file, so that a changed file is another first stage."""
-        for problem in self.problems(None):
-            raise problem
-        state = self.path.stat()
+        try:
+            state = self.path.stat() if self.options["path"] else None
+        except OSError:
+            state = None
+        if state is None or not stat.S_ISREG(state.st_mode):
+            raise self.problems(None)[0]
         return _sha256(self.path, state.st_mtime_ns, state.st_size)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:

@@ -20,7 +20,7 @@ from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.columns import ResultRow, ResultTable, result_columns
 from rerank_lab.evaluation.experiments.outcomes import ErrorGroup, Latency, Means, Outcome
 from rerank_lab.evaluation.measure_names import cutoff_of
-from rerank_lab.evaluation.measures import Measured, average, measure
+from rerank_lab.evaluation.measures import Averaging, Measured, PreparedJudgments, average
 from rerank_lab.evaluation.statistics import Paired, against, best_group
 from rerank_lab.pipeline.resolution import candidate_limit
 
@@ -242,7 +242,10 @@ class Evaluation:
 def score(design: Design, cells: Iterable[Cell]) -> Evaluation:
     """Measure what is there. Cells without an answer lower no mean; they are counted."""
     by_key = {(cell.query_id, cell.pipeline): cell for cell in cells}
-    measured = {spec: _measured(design, spec, by_key) for spec in design.pipelines}
+    judgments = PreparedJudgments.of(
+        {query.id: design.qrels.get(query.id, {}) for query in design.queries}, design.measures
+    )
+    measured = {spec: _measured(judgments, spec, by_key) for spec in design.pipelines}
     outcomes = tuple(_outcome(design, spec, by_key, measured[spec]) for spec in design.pipelines)
     per_query: dict[str, dict[str, dict[str, float]]] = {}
     for query in design.queries:
@@ -268,18 +271,15 @@ def _mean_text(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _measured(design: Design, spec: str, cells: Mapping[tuple[str, str], Cell]) -> Measured | None:
+def _measured(
+    judgments: PreparedJudgments, spec: str, cells: Mapping[tuple[str, str], Cell]
+) -> Measured | None:
     rankings = {
-        query.id: cell.ranking
-        for query in design.queries
-        if (cell := cells.get((query.id, spec)))
-        and cell.answered
-        and cell.ranking is not None
-        and design.qrels.get(query.id)
+        query_id: cell.ranking
+        for query_id in judgments.qrels
+        if (cell := cells.get((query_id, spec))) and cell.answered and cell.ranking is not None
     }
-    if not rankings:
-        return None
-    return measure({q: design.qrels[q] for q in rankings}, rankings, design.measures)
+    return judgments.measure(rankings, Averaging(complete=False)) if rankings else None
 
 
 def _outcome(

@@ -18,7 +18,7 @@ import msgspec
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.text import load_json
-from rerank_lab.core.types import Hit, Ranking, Status, Trace
+from rerank_lab.core.types import Ranking, Status, Trace
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 
 _PLAIN, _COMPRESSED, _JSON = b"m", b"z", b"j"
@@ -50,7 +50,7 @@ _read = msgspec.msgpack.Decoder(_PackedCell).decode
 def packed_cell(cell: Cell) -> bytes:
     """The bytes of a cell."""
     ranking = cell.ranking
-    scores = [] if ranking is None else [h.score for h in ranking.hits if h.score is not None]
+    scores = [] if ranking is None else [one for one in ranking.scores if one is not None]
     singles, doubles = _packed_scores(scores)
     values = [
         cell.status.value,
@@ -84,10 +84,9 @@ def unpacked_cell(query_id: str, pipeline: str, content: bytes) -> Cell:
         scores: list[float | None] = []
         scores += _scores(packed.singles, "f") or _scores(packed.doubles, "d")
         scores += [None] * (len(packed.doc_ids) - len(scores))
-        hits = tuple(map(Hit, packed.doc_ids, range(1, len(packed.doc_ids) + 1), scores))
-        if len(hits) < len(scores):
+        if len(packed.doc_ids) < len(scores):
             raise ValueError("more scores than documents")
-        ranking = Ranking(query_id, hits, packed.scale or "order")
+        ranking = Ranking.from_columns(query_id, packed.doc_ids, scores, packed.scale or "order")
     return Cell(query_id, pipeline, packed.status, ranking, packed.trace, packed.failure)
 
 

@@ -53,6 +53,8 @@ _HOPELESS = (MissingExtra, MissingKey, ModelUnavailable, SpendLimit)
 """Errors that the next query would meet as well."""
 _LOOK_S = 0.05
 """So often, at most, a run looks for what other processes have answered."""
+_TOGETHER_S = 0.02
+"""Answers that are made within this time are written together."""
 _SAME_FAILURES = 3
 """A pipeline whose first so many queries fail alike, and not for a passing reason, is given up."""
 
@@ -174,18 +176,19 @@ def run(
     """
     engine = engine or default_engine()
     ctx = engine.context(ctx)
-    record = _Kept(ExperimentRecord(experiment.id, engine.home), must_keep)
+    record = _Kept(ExperimentRecord(experiment.id, engine.home), must_keep, on_cell)
     design = record.open(experiment.design)
     work = _Work(Experiment(experiment.corpus, design), engine, ctx)
     ran: list[Trace] = []
-    for cell in _ran(work, record, turn):
-        if not ran:
-            record.note(_environment(experiment, engine, [cell.trace]))
-        ran.append(cell.trace)
-        record.add(cell)
-        if on_cell is not None:
-            on_cell(cell)
-        ctx.report("evaluating", len(work.cells), design.size)
+    try:
+        for cell in _ran(work, record, turn):
+            if not ran:
+                record.note(_environment(experiment, engine, [cell.trace]))
+            ran.append(cell.trace)
+            record.add(cell)
+            ctx.report("evaluating", len(work.cells), design.size)
+    finally:
+        record.flush()
     if ran:
         alone = len(ran) == design.size
         record.note(_environment(experiment, engine, ran), alone=alone)
@@ -198,12 +201,14 @@ def _ran(work: _Work, record: _Kept, turn: OnPipeline) -> Iterator[Cell]:
     """Every cell that has no answer yet, once it has been run."""
     design = work.experiment.design
     with record.turn() as first:
+        parsed = [(spec, Pipeline(spec)) for spec in design.pipelines]
         # Two processes meet in the middle, and take over what the other has answered.
         for query in design.queries if first else design.queries[::-1]:
-            for pipeline in map(Pipeline, design.pipelines):
+            for spec, pipeline in parsed:
                 if work.ctx.cache is not None:
                     work.cells |= record.answered_since()
-                if (query.id, str(pipeline)) not in work.cells:
+                if (query.id, spec) not in work.cells:
+                    record.before(spec)
                     with turn(pipeline):
                         cell = work.cell(query, pipeline)
                     yield cell
@@ -221,15 +226,24 @@ def _environment(experiment: Experiment, engine: Engine, traces: Sequence[Trace]
 
 @dataclass(slots=True)
 class _Kept:
-    """Keeps cells in their record; after the first failure it stops trying, unless `must_keep`."""
+    """Keeps cells in their record; after the first failure it stops trying, unless `must_keep`.
+
+    Quick answers are written together, `_TOGETHER_S` of them at a time; nothing waits while an
+    answer is made that may take longer. `on_cell` hears of a cell when it is written.
+    """
 
     record: ExperimentRecord
     must_keep: bool
+    on_cell: OnCell | None = None
     problem: str = ""
     _design: Design | None = None
     _writer: CellWriter | None = None
     _changes: int = 0
     _looked_at: float = -math.inf
+    _waiting: list[Cell] = field(default_factory=list)
+    _written_at: float = -math.inf
+    _began_at: float = 0.0
+    _seconds: dict[str, float] = field(default_factory=dict)
 
     def open(self, design: Design) -> Design:
         try:
@@ -253,12 +267,14 @@ class _Kept:
         """Cells that were answered since it was called last, by whatever process."""
         if self.problem or self._design is None or time.monotonic() < self._looked_at + _LOOK_S:
             return {}
+        self._looked_at = time.monotonic()
         try:
+            if self.record.state().changes == self._changes:
+                return {}
             cells, self._changes = self.record.cells_since(self._design, self._changes)
         except StorageError as error:
             self._failed(error)
             return {}
-        self._looked_at = time.monotonic()
         return {key: one for key, one in cells.items() if one.answered}
 
     def note(self, environment: Environment, *, alone: bool = False) -> None:
@@ -270,13 +286,37 @@ class _Kept:
         except StorageError as error:
             self._failed(error)
 
+    def before(self, spec: str) -> None:
+        """An answer of this pipeline is about to be made."""
+        if self._waiting and self._seconds.get(spec, math.inf) > _TOGETHER_S:
+            self.flush()
+        self._began_at = time.monotonic()
+
     def add(self, cell: Cell) -> None:
-        if self.problem or self._writer is None:
+        """Keep the answer that was made."""
+        now = time.monotonic()
+        self._seconds[cell.pipeline] = now - self._began_at
+        self._waiting.append(cell)
+        if now >= self._written_at + _TOGETHER_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        cells, self._waiting = self._waiting, []
+        if not cells:
             return
-        try:
-            self._writer.add(cell)
-        except StorageError as error:
-            self._failed(error)
+        if not self.problem and self._writer is not None:
+            try:
+                changes = self._writer.add_all(cells)
+            except StorageError as error:
+                self._failed(error)
+            else:
+                if changes == self._changes + len(cells):  # nobody else wrote in between
+                    self._changes = changes
+        self._written_at = time.monotonic()
+        if self.on_cell is not None:
+            for cell in cells:
+                self.on_cell(cell)
 
     def _failed(self, error: LabError) -> None:
         if self.must_keep:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +28,9 @@ from rerank_lab.evaluation.experiments import (
     run,
     score,
 )
-from rerank_lab.evaluation.experiments.store import ExperimentRecord
+from rerank_lab.evaluation.experiments.store import CellKey, ExperimentRecord
 from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from tests.evaluation.experiments.old_folders import write_old_folder
 
 Calls = list[tuple[str, object]]
@@ -370,3 +372,43 @@ def test_a_killed_run_goes_on_where_it_stopped(plugin: Calls, home: Path, tmp_pa
     assert run(planned).finished
     assert len([call for call in plugin if call[0] == "search"]) == 200 - len(kept.cells)
     assert time.monotonic() - start < 20
+
+
+def test_nothing_waits_to_be_written_while_a_slow_answer_is_made(plugin: Calls, home: Path) -> None:
+    planned = plan(corpus(6), [A, B])
+    made: list[str] = []
+    unwritten: list[int] = []
+
+    @contextmanager
+    def turn(pipeline: Pipeline) -> Iterator[None]:
+        if str(pipeline) == B:
+            unwritten.append(len(made) - ExperimentRecord(planned.id).state().changes)
+            time.sleep(0.03)
+        yield
+        made.append(str(pipeline))
+
+    told: list[Cell] = []
+    assert run(planned, on_cell=told.append, turn=turn).finished
+    assert unwritten == [0] * 6
+    assert [one.pipeline for one in told] == [A, B] * 6
+
+
+def test_a_run_does_not_read_its_own_answers_back(
+    plugin: Calls, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    original = ExperimentRecord.cells_since
+
+    def counted(
+        record: ExperimentRecord, design: Design, changes: int = 0
+    ) -> tuple[dict[CellKey, Cell], int]:
+        reads.append(changes)
+        return original(record, design, changes)
+
+    monkeypatch.setattr(ExperimentRecord, "cells_since", counted)
+    monkeypatch.setattr(sys.modules[run.__module__], "_LOOK_S", 0.0)
+    planned = plan(corpus(8), [A, B])
+    assert run(planned).finished
+    assert reads == []
+    assert run(planned).finished
+    assert reads == [0]

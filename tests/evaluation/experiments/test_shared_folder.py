@@ -22,6 +22,7 @@ COMMAND = ("evaluate", "helpdesk", "-p", "bm25", "bm25(k=20) >> overlap", "-m", 
 
 TOGETHER = """
 import json, sys, time
+from contextlib import contextmanager
 from pathlib import Path
 from rerank_lab import load_corpus
 from rerank_lab.evaluation.experiments import plan, run
@@ -33,11 +34,12 @@ while len(list(folder.iterdir())) < 2:
     time.sleep(0.01)
 ran = []
 
-def on_cell(cell):
-    ran.append(cell.query_id)
-    time.sleep(0.02)
+@contextmanager
+def slowly(pipeline):
+    time.sleep(0.03)
+    yield
 
-done = run(planned, on_cell=on_cell)
+done = run(planned, on_cell=lambda cell: ran.append(cell.query_id), turn=slowly)
 print(json.dumps([done.finished, done.unkept, ran, done.outcomes[0].measures["nDCG@10"]]))
 """
 
