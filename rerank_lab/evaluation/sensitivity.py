@@ -67,8 +67,13 @@ class Sensitivity:
 
     @property
     def others(self) -> tuple[MeasureWinner, ...]:
-        """The measures that name another winner."""
-        return tuple(one for one in self.winners if one.winner != self.primary.winner)
+        """The measures by which another pipeline is ahead of the winner; a tie is not ahead."""
+        winner = self.primary.winner
+        return tuple(
+            one
+            for one in self.winners
+            if one.means[one.winner] - one.means[winner] > _SETTINGS.tolerance
+        )
 
     @property
     def contradicting(self) -> tuple[MeasureWinner, ...]:

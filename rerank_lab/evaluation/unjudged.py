@@ -87,8 +87,11 @@ class UnjudgedBounds:
 
     @property
     def winner_changes(self) -> bool:
-        """Whether the winner differs between the three scenarios."""
-        return len({scenario.winner for scenario in self.scenarios}) > 1
+        """Whether another pipeline is ahead of the winner in a scenario; a tie is no change."""
+        winner, tolerance = self.winner, Settings().tolerance
+        return any(
+            max(one.means.values()) - one.means[winner] > tolerance for one in self.scenarios
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Its fields by name, with the winner of each scenario."""

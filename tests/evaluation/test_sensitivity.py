@@ -35,6 +35,17 @@ def test_measures_that_name_another_winner_are_named_and_those_that_contradict()
     assert result.winners[1].judged == pytest.approx(0.4)
 
 
+def test_a_measure_by_which_pipelines_tie_names_no_other_winner() -> None:
+    runs = {
+        "below": dict.fromkeys(QUERIES, "x a b c y"),
+        "above": dict.fromkeys(QUERIES, "a b c x y"),
+    }
+    result = sensitivity(ranked(runs, QRELS, ("RR@10",)), "RR@10", ("R@5",))
+    assert result is not None
+    assert [one.winner for one in result.winners] == ["above", "below"]
+    assert (result.winners[1].lead, result.others) == (0.0, ())
+
+
 def test_groups_are_those_of_the_table_of_results() -> None:
     result = sensitivity(DEEP, "RR@10")
     assert result is not None

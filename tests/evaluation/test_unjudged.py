@@ -35,6 +35,18 @@ def test_the_winner_can_change_with_what_nobody_judged() -> None:
     assert bounds.to_json()["scenarios"][1]["winner"] == "new"
 
 
+def test_a_tie_is_no_change_of_the_winner() -> None:
+    # If all unjudged documents were relevant, both would have the same: nobody is ahead of "a".
+    runs = {"tied": {"q1": "n1 x", "q2": "n2 x"}, "a": {"q1": "a x", "q2": "a x"}}
+    bounds = unjudged_bounds(ranked(runs, QRELS, ("RR@10",)))
+    assert bounds is not None
+    relevant = bounds.scenarios[1]
+    assert (relevant.winner, relevant.means["tied"]) == ("tied", relevant.means["a"])
+    assert bounds.winner == "a"
+    assert bounds.scenarios[2].means["a"] > bounds.scenarios[2].means["tied"]
+    assert not bounds.winner_changes
+
+
 def test_the_documents_that_decide_come_first_and_as_many_as_it_takes_are_counted() -> None:
     risk = flip_risk(ranked(TWO, QRELS, ("RR@10",)), "pooled", "new")
 
