@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -156,4 +157,6 @@ def shared_client(key: tuple[str, ...], make: Callable[[], Any]) -> Any:
     with _clients_lock:
         if key not in _clients:
             _clients[key] = make()
+            # Closed while modules are still there: what a client does later can fail at the end.
+            atexit.register(_clients[key].close)
         return _clients[key]
