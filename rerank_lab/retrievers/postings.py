@@ -110,11 +110,12 @@ class Postings:
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(document number, score > 0) of the best k: by score, then by document id."""
-        return self.weighted(Counter(term for term in terms if term in self.terms), k)
+        return self.weighted(Counter(terms), k)
 
     def weighted(self, terms: Mapping[str, float], k: int) -> list[tuple[int, float]]:
         """Like `search`, for a query that gives each of its terms a weight > 0."""
-        query = [(self.terms[t], np.float32(w)) for t, w in terms.items() if t in self.terms]
+        numbered = ((self.terms.get(term), np.float32(times)) for term, times in terms.items())
+        query = [(number, times) for number, times in numbered if number is not None]
         constant = np.float32(0)
         for number, times in query:
             constant += self.absent[number] * times
