@@ -3,26 +3,30 @@
     python benchmarks/batch_tolerance.py
 
 Batched: the carried L12 graph run the usual way, padded batches of 1 to 32 pairs. Ours: the same
-pairs through `open_scorer`, in differing company. Texts are those of the helpdesk sample.
+pairs through `open_scorer`, in differing company. Served: eight queries at once over the same
+texts, whose calls go through the model together (`server/batching.py`), int8 and on torch.
+Texts are those of the helpdesk sample.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from _models import sample_pairs
+from _models import minilm_l6_cross_encoder, sample_pairs
 from _report import report
 
 from rerank_lab.core.context import Context
-from rerank_lab.models import open_scorer
+from rerank_lab.models import ModelOptions, open_scorer
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
+from rerank_lab.server.batching import CallBatches
 
 MODEL = "ms-marco-minilm-l12"
-PAIRS, REPEATS, SEED = 64, 4, 0
+PAIRS, REPEATS, SEED, QUERIES = 64, 4, 0, 8
 
 
 def main() -> None:
@@ -35,6 +39,8 @@ def main() -> None:
             "unit": "logits",
             "padded_batches": _batched(query, texts),
             "rerank_lab": _ours(query, texts),
+            "served_int8": _served(MODEL, "auto", texts),
+            "served_torch_l6": _served(str(minilm_l6_cross_encoder()), "torch", texts),
         },
     )
 
@@ -93,6 +99,21 @@ def _ours(query: str, texts: list[str]) -> dict[str, float]:
         scores = scorer.score(query, some, ctx)
         largest = max(largest, *(abs(s - alone[t]) for s, t in zip(scores, some, strict=True)))
     return {"largest_difference": largest}
+
+
+def _served(model: str, backend: str, texts: list[str]) -> dict[str, float]:
+    """Queries one after the other, and the same all at once through shared calls."""
+    options = ModelOptions(device="cpu", backend=backend)
+    scorer = open_scorer(model, Context(), options)
+    queries = list(dict.fromkeys(query for query, _ in sample_pairs()))[:QUERIES]
+    alone = [scorer.score(query, texts, Context()) for query in queries]
+    batches = CallBatches()
+    with ThreadPoolExecutor(QUERIES) as threads:
+        together = list(
+            threads.map(lambda q: scorer.score(q, texts, Context(sharing=batches)), queries)
+        )
+    differences = np.abs(np.array(alone) - np.array(together))
+    return {"queries": len(queries), "largest_difference": float(differences.max())}
 
 
 if __name__ == "__main__":

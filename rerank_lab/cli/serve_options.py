@@ -42,9 +42,9 @@ def _add_bounds(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
         type=positive,
-        default=2,
+        default=16,
         metavar="N",
-        help="requests that are worked on at a time (default: 2)",
+        help="requests that are worked on at a time, in batches together (default: 16)",
     )
     parser.add_argument(
         "--queue",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from rerank_lab.core.errors import Cancelled, DeadlineExceeded, MissingKey
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Spans
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 
 class CancelToken:
@@ -114,6 +117,29 @@ class LaneSlots(Protocol):
         ...
 
 
+class CallSharing(Protocol):
+    """Lets calls of several queries on one local model go through it together."""
+
+    def run(
+        self,
+        key: Hashable,
+        items: Sequence[Item],
+        sizes: Sequence[int],
+        call: Callable[[Sequence[Item], Context], Sequence[Value]],
+        ctx: Context,
+    ) -> list[Value]:
+        """One output for each item, in their order.
+
+        Args:
+            key: Calls of one key may be joined.
+            items: What to compute; an item's output must not depend on the others.
+            sizes: About how many tokens each item is.
+            call: Computes any items of this key, those of other callers too.
+            ctx: Of this caller: whose cancel and deadline end its own waiting only.
+        """
+        ...
+
+
 def _ignore(_: Progress) -> None:
     return None
 
@@ -140,6 +166,7 @@ class Context:
     recording: RecordingStore | None = field(default=None, repr=False, compare=False)
 
     lanes: LaneSlots | None = field(default=None, repr=False, compare=False)
+    sharing: CallSharing | None = field(default=None, repr=False, compare=False)
 
     def enter_lane(self, lane: str) -> None:
         """Occupy this kind of resource from now on, and no other. Raises as `checkpoint` does."""

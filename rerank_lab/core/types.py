@@ -313,6 +313,8 @@ class Trace:
     `load_s` is bringing a model or a finished index into memory, `build_s` making an index over
     the corpus, its embeddings included.
 
+    `tokenise_s` is a part of `compute_s`, never added to it: local models turning text into tokens.
+
     `cost` is in the currency `cost_unit`; `units` counts what a provider bills, such as search
     units. `server_s` is what a server says it spent: a part of `network_s`, never added to it.
     `counts` holds what only some families count, such as the kinds of faults in LLM answers.
@@ -338,6 +340,7 @@ class Trace:
     units: float = 0.0
     unit: str = ""
     server_s: float = 0.0
+    tokenise_s: float = 0.0
     model_asked: str = ""
     model_served: str = ""
     backend: str = ""

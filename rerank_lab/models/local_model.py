@@ -6,6 +6,7 @@ waiting for a turn is reported apart.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,27 @@ if TYPE_CHECKING:
     from rerank_lab.models.execution_plan import ExecutionPlan
 
 E = TypeVar("E", bound=ModelEngine)
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+_CHARS_PER_TOKEN = 4
+"""A guess, for the share of a call in what is computed together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _EngineCall:
+    """A call of an engine that several callers may have shared; `seconds` are of computing."""
+
+    usage: Usage
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Output(Generic[Value]):
+    """What came out for one item, and its place in the call that it went through."""
+
+    value: Value
+    call: _EngineCall
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +99,46 @@ class LocalModel(Generic[E]):
                 if into is not None:
                     into.add(usage)
 
+    def computed(
+        self,
+        items: Sequence[Item],
+        characters: Sequence[int],
+        call: Callable[[E, Sequence[Item], InferenceRequest], Sequence[Value]],
+        ctx: Context,
+        usage: Usage | None,
+        part: str = "",
+    ) -> list[Value]:
+        """One output an item, in their order; with those of other queries where `ctx` shares calls.
+
+        Args:
+            items: What the engine computes; an output must not depend on the other items.
+            characters: Of each item.
+            call: Has the engine compute items of this model and part, those of others too.
+            ctx: Cancel, deadline, and with whom calls are shared.
+            usage: Filled in with what these items took.
+            part: Which of the model's ways to read a text, where there are several.
+        """
+        if not items:
+            return []
+        if ctx.sharing is None:
+            with self.engine(ctx, usage) as (engine, request):
+                return list(call(engine, items, request))
+
+        def together(some: Sequence[Item], shared: Context) -> list[_Output[Value]]:
+            with self.engine(shared, None) as (engine, request):
+                begun = time.perf_counter()
+                values = call(engine, some, request)
+                one_call = _EngineCall(request.usage, time.perf_counter() - begun)
+            return [_Output(value, one_call, place) for place, value in enumerate(values)]
+
+        start = time.perf_counter()
+        key = (self.plan.key, self.max_length, self.options.batch_tokens, part)
+        tokens = [min(self.max_length, 1 + n // _CHARS_PER_TOKEN) for n in characters]
+        outputs = ctx.sharing.run(key, items, tokens, together, ctx)
+        if usage is not None:
+            usage.add(_usage_of(outputs, time.perf_counter() - start))
+        return [output.value for output in outputs]
+
     def load(self, ctx: Context) -> Usage:
         """Bring it into memory now. Raises ModelUnavailable."""
         usage = Usage()
@@ -101,10 +163,13 @@ class Scorer(LocalModel[PairEngine]):
 
         Raises Cancelled or DeadlineExceeded between batches, BackendError when the model fails.
         """
-        if not texts:
-            return []
-        with self.engine(ctx, usage) as (engine, request):
-            return engine.score(query, texts, request)
+        return self.computed(
+            [(query, text) for text in texts],
+            [len(query) + len(text) for text in texts],
+            lambda engine, pairs, request: engine.score_pairs(pairs, request),
+            ctx,
+            usage,
+        )
 
 
 class Encoder(LocalModel[TextEngine]):
@@ -137,13 +202,29 @@ class Encoder(LocalModel[TextEngine]):
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         usage = Usage() if usage is None else usage
-        with self.engine(ctx, usage) as (engine, request):
-            vectors = engine.embed(texts, kind, request)
-            truncated = sorted(request.usage.truncated)
+        if ctx.sharing is None:
+            with self.engine(ctx, usage) as (engine, request):
+                vectors = engine.embed(texts, kind, request)
+                truncated = sorted(request.usage.truncated)
+        else:
+            own = Usage()
+            vectors = np.stack(self._rows(texts, kind, ctx, own))
+            usage.add(own)
+            truncated = sorted(own.truncated)
         if on_truncated is not None:
             for index in truncated:
                 on_truncated(index)
         return vectors
+
+    def _rows(self, texts: Sequence[str], kind: Kind, ctx: Context, usage: Usage) -> list[Floats]:
+        return self.computed(
+            texts,
+            [len(text) for text in texts],
+            lambda engine, some, request: list(engine.embed(some, kind, request)),
+            ctx,
+            usage,
+            part=kind,
+        )
 
 
 class TokenEncoder(LocalModel[TokenEngine]):
@@ -155,7 +236,39 @@ class TokenEncoder(LocalModel[TokenEngine]):
         self, texts: Sequence[str], kind: Kind, ctx: Context, usage: Usage | None = None
     ) -> list[Floats]:
         """A float32 array of shape [n_tokens, dimension] for each text."""
-        if not texts:
-            return []
-        with self.engine(ctx, usage) as (engine, request):
-            return engine.embed_tokens(texts, kind, request)
+        return self.computed(
+            texts,
+            [len(text) for text in texts],
+            lambda engine, some, request: engine.embed_tokens(some, kind, request),
+            ctx,
+            usage,
+            part=kind,
+        )
+
+
+def _usage_of(outputs: Sequence[_Output[Value]], elapsed_s: float) -> Usage:
+    """What one caller's items took: its tokens and cuts, the whole time of the calls they were in.
+
+    What is left of `elapsed_s` it waited for its turns.
+    """
+    calls = list({id(output.call): output.call for output in outputs}.values())
+    usage = Usage()
+    for call in calls:
+        usage.load_s += call.usage.load_s
+        usage.tokenise_s += call.usage.tokenise_s
+        usage.warnings += [w for w in call.usage.warnings if w not in usage.warnings]
+        usage.backend = call.usage.backend
+    computing_s = sum(call.seconds for call in calls)
+    usage.queue_s = max(0.0, elapsed_s - computing_s - usage.load_s)
+    documents_cut: dict[int, dict[int, list[int]]] = {}
+    for call in calls:
+        by_input = documents_cut.setdefault(id(call), {})
+        for place, document in call.usage.cut:
+            by_input.setdefault(place, []).append(document)
+    for index, output in enumerate(outputs):
+        usage.tokens += output.call.usage.lengths[output.place]
+        if output.place in output.call.usage.truncated:
+            usage.truncated.add(index)
+        for document in documents_cut[id(output.call)].get(output.place, ()):
+            usage.cut.add((index, document))
+    return usage

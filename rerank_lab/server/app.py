@@ -235,7 +235,7 @@ class RerankAPI:
         self._limits.check_documents(shape.texts, call.texts)
         served = self._pipelines.named(call.model)
         answer, exchange.times = await self._queue.run(
-            lambda cancel, deadline: rerank_given(call, served, self._engine, cancel, deadline),
+            lambda ctx: rerank_given(call, served, self._engine, ctx),
             exchange.started + self._limits.deadline_s,
             exchange.client_left,
         )
@@ -250,7 +250,7 @@ class RerankAPI:
         self._limits.check_query(call.query)
         served = self._pipelines.named(call.model)
         body, exchange.times = await self._queue.run(
-            lambda cancel, deadline: search(call, served, corpus, self._engine, cancel, deadline),
+            lambda ctx: search(call, served, corpus, self._engine, ctx),
             exchange.started + self._limits.deadline_s,
             exchange.client_left,
         )

@@ -16,6 +16,7 @@ from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.server.app import READY, RerankAPI, ServerStatus
+from rerank_lab.server.batching import CallBatches
 from rerank_lab.server.keys import ApiKeys
 from rerank_lab.server.limits import RequestLimits
 from rerank_lab.server.pipelines import ServedPipelines, served_pipelines
@@ -32,14 +33,14 @@ class ServerSettings:
 
     Attributes:
         limits: Of one request.
-        workers: Requests that are worked on at a time.
+        workers: Requests that are worked on at a time; they share batches of local models.
         waiting: Requests that wait behind them; further ones are refused.
         keys: Who may ask.
         hosts: Names that a request may call the server by; none at all: any.
     """
 
     limits: RequestLimits = field(default_factory=RequestLimits)
-    workers: int = 2
+    workers: int = 16
     waiting: int = 64
     keys: ApiKeys = field(default_factory=ApiKeys)
     hosts: Sequence[str] = ()
@@ -106,7 +107,7 @@ def api_of(
     return RerankAPI(
         pipelines,
         engine,
-        WorkQueue(settings.workers, settings.waiting),
+        WorkQueue(settings.workers, settings.waiting, Context(sharing=CallBatches())),
         limits=settings.limits,
         keys=settings.keys,
         corpus=corpus,

@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from rerank_lab.core.context import CancelToken
+from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.server.refusals import CLIENT_LEFT, RequestRefused
 
 T = TypeVar("T")
-Work = Callable[[CancelToken, float], T]
-"""Is handed its cancel token and its deadline, a `time.monotonic()` moment."""
+Work = Callable[[Context], T]
+"""Is handed a context with its cancel token and its deadline."""
 _LONGEST_ADVICE_S = 60
 _NEWEST_WEIGHT = 0.2
 
@@ -34,7 +35,9 @@ NO_TIMES = QueueTimes(0.0, 0.0)
 class WorkQueue:
     """At most `workers` requests in work and `waiting` behind them."""
 
-    def __init__(self, workers: int, waiting: int) -> None:
+    def __init__(self, workers: int, waiting: int, base: Context | None = None) -> None:
+        """`base` is the context of all work but for its cancel and deadline."""
+        self._base = base or Context()
         self.workers = workers
         self.capacity = workers + waiting
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rerank-lab-serve")
@@ -68,7 +71,8 @@ class WorkQueue:
         """
         arrived = time.monotonic()
         cancel = CancelToken()
-        job = self._submit(lambda: self._timed(work, cancel, deadline, arrived))
+        ctx = replace(self._base, cancel=cancel, deadline=deadline)
+        job = self._submit(lambda: self._timed(work, ctx, deadline, arrived))
         answer = asyncio.wrap_future(job)
         left = asyncio.ensure_future(client_left())
         either: list[asyncio.Future[Any]] = [answer, left]
@@ -112,12 +116,12 @@ class WorkQueue:
             self._pending -= 1
 
     def _timed(
-        self, work: Work[T], cancel: CancelToken, deadline: float, arrived: float
+        self, work: Work[T], ctx: Context, deadline: float, arrived: float
     ) -> tuple[T, QueueTimes]:
         begun = time.monotonic()
         if begun > deadline:
             raise _too_late()
-        answer = work(cancel, deadline)
+        answer = work(ctx)
         took = time.monotonic() - begun
         with self._lock:
             self._mean_s += _NEWEST_WEIGHT * (took - self._mean_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Trace
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server.pipelines import ServedPipeline
@@ -53,18 +53,13 @@ class RerankAnswer:
 
 
 def rerank_given(
-    call: RerankCall,
-    served: ServedPipeline,
-    engine: Engine,
-    cancel: CancelToken,
-    deadline: float,
+    call: RerankCall, served: ServedPipeline, engine: Engine, ctx: Context
 ) -> RerankAnswer:
-    """Rerank; nothing is taken from the score cache or kept in it.
+    """Rerank; `ctx` has no score cache.
 
     Raises:
         RequestRefused: a stage failed, or gave an order without scores.
     """
-    ctx = Context(cancel=cancel, deadline=deadline)
     documents = [Document(str(place), text) for place, text in enumerate(call.texts)]
     result = served.reranker.rerank(call.query, documents, ctx, engine)
     if result.ranking is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
@@ -53,15 +53,13 @@ def search(
     served: ServedPipeline,
     corpus: Corpus,
     engine: Engine,
-    cancel: CancelToken,
-    deadline: float,
+    ctx: Context,
 ) -> dict[str, Any]:
     """The answer's body: hits as `rerank-lab rank --json` prints them, best first.
 
     Raises:
         RequestRefused: a stage failed.
     """
-    ctx = Context(cancel=cancel, deadline=deadline)
     request = CompareRequest(Query.of(call.query), served.pipeline.spec)
     result = compare.run(request, corpus, ctx, engine)
     if result.ranking is None:

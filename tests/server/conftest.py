@@ -16,9 +16,8 @@ from rerank_lab.core.types import Document
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server.app import RerankAPI
-from rerank_lab.server.limits import RequestLimits
+from rerank_lab.server.mounting import ServerSettings, api_of
 from rerank_lab.server.pipelines import served_pipelines
-from rerank_lab.server.queue import WorkQueue
 from rerank_lab.server.run import bound_socket, server_of
 
 SPECS = {"words": "bm25 >> overlap"}
@@ -31,11 +30,10 @@ MakeClient = Callable[..., TestClient]
 
 
 def rerank_api(home: Path, **settings: Any) -> RerankAPI:
-    limits = settings.setdefault("limits", RequestLimits())
-    specs = settings.pop("specs", SPECS)
-    queue = WorkQueue(settings.pop("workers", 2), settings.pop("waiting", 8))
-    pipelines = served_pipelines(specs, limits.documents)
-    return RerankAPI(pipelines, Engine(home), queue, **settings)
+    specs, corpus = settings.pop("specs", SPECS), settings.pop("corpus", None)
+    bounds = ServerSettings(**{"workers": 2, "waiting": 8, **settings})
+    pipelines = served_pipelines(specs, bounds.limits.documents)
+    return api_of(pipelines, Engine(home), corpus, bounds)
 
 
 @pytest.fixture

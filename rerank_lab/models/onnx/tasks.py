@@ -27,14 +27,21 @@ class OnnxScorer(OnnxEngine):
 
     def score(self, query: str, texts: Sequence[str], request: InferenceRequest) -> list[float]:
         """One raw logit a text; of two outputs, the relevant one less the other."""
-        pairs = self.tokens.pairs(query, texts, request.max_length)
-        request.count([len(p) for p in pairs], [p.cut for p in pairs])
+        return self.score_pairs([(query, text) for text in texts], request)
+
+    def score_pairs(
+        self, pairs: Sequence[tuple[str, str]], request: InferenceRequest
+    ) -> list[float]:
+        """As `score`, of (query, text) pairs: several queries in one call."""
+        with request.tokenising():
+            inputs = self.tokens.pairs_of_queries(pairs, request.max_length)
+        request.count([len(item) for item in inputs], [item.cut for item in inputs])
 
         def finish(logits: Floats, _: Tokenized) -> float:
             score = float(logits[self._head.relevant])
             return score - float(logits[1 - self._head.relevant]) if len(logits) == 2 else score
 
-        return self.run(pairs, request.ctx, finish, self._output)
+        return self.run(inputs, request.ctx, finish, self._output)
 
 
 class OnnxEmbedder(OnnxEngine):
@@ -57,7 +64,8 @@ class OnnxEmbedder(OnnxEngine):
     def embed(self, texts: Sequence[str], kind: Kind, request: InferenceRequest) -> Floats:
         """Shape (texts, dimension), each row of length 1."""
         prefix = self._prefixes[kind == "passage"]
-        inputs = self.tokens.singles([prefix + text for text in texts], request.max_length)
+        with request.tokenising():
+            inputs = self.tokens.singles([prefix + text for text in texts], request.max_length)
         request.count([len(i) for i in inputs], [i.cut for i in inputs])
         rows = self.run(inputs, request.ctx, self._pool_tokens, self._output)
         return normalised(np.stack(rows))
@@ -94,10 +102,11 @@ class OnnxTokenEmbedder(OnnxEngine):
         self, texts: Sequence[str], kind: Kind, request: InferenceRequest
     ) -> list[Floats]:
         """A (tokens, dimension) array a text, each row of length 1."""
-        inputs = [
-            _with_marker(item, self._markers[kind])
-            for item in self.tokens.singles(texts, request.max_length - 1)
-        ]
+        with request.tokenising():
+            inputs = [
+                _with_marker(item, self._markers[kind])
+                for item in self.tokens.singles(texts, request.max_length - 1)
+            ]
         request.count([len(i) for i in inputs], [i.cut for i in inputs])
 
         def finish(states: Floats, item: Tokenized) -> Floats:

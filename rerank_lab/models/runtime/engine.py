@@ -29,6 +29,11 @@ class PairEngine(ModelEngine, Protocol):
     def score(self, query: str, texts: Sequence[str], request: InferenceRequest) -> list[float]:
         """One raw logit a text; of two outputs, the relevant one less the other."""
 
+    def score_pairs(
+        self, pairs: Sequence[tuple[str, str]], request: InferenceRequest
+    ) -> list[float]:
+        """As `score`, of (query, text) pairs: several queries in one call."""
+
 
 class TextEngine(ModelEngine, Protocol):
     """Embeds texts."""

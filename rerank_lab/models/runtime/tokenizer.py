@@ -41,22 +41,31 @@ class FastTokenizer:
 
     def pairs(self, query: str, texts: Sequence[str], max_length: int) -> list[Tokenized]:
         """Query and text together, cut to `max_length` tokens from the longer of the two."""
-        query, query_cut = clipped(query, max_length)
-        return self._encode([(query, text) for text in texts], max_length, query_cut)
+        return self.pairs_of_queries([(query, text) for text in texts], max_length)
+
+    def pairs_of_queries(
+        self, pairs: Sequence[tuple[str, str]], max_length: int
+    ) -> list[Tokenized]:
+        """As `pairs`, of any (query, text), whatever queries they are."""
+        queries = {query: clipped(query, max_length) for query in {query for query, _ in pairs}}
+        inputs = [(queries[query][0], text) for query, text in pairs]
+        return self._encode(inputs, max_length, [queries[query][1] for query, _ in pairs])
 
     def singles(self, texts: Sequence[str], max_length: int) -> list[Tokenized]:
         """Each text by itself, cut to `max_length` tokens."""
-        return self._encode(list(texts), max_length, False)
+        return self._encode(list(texts), max_length, [False] * len(texts))
 
     def id_of(self, token: str) -> int | None:
         """The id of a token, None when the vocabulary lacks it."""
         token_id: int | None = self._tokenizer.token_to_id(token)
         return token_id
 
-    def _encode(self, inputs: list[Any], max_length: int, cut: bool) -> list[Tokenized]:
+    def _encode(
+        self, inputs: list[Any], max_length: int, queries_cut: Sequence[bool]
+    ) -> list[Tokenized]:
         self._tokenizer.enable_truncation(max_length, strategy="longest_first")
         prepared, clips = [], []
-        for item in inputs:
+        for item, cut in zip(inputs, queries_cut, strict=True):
             text, clip = clipped(item[1] if isinstance(item, tuple) else item, max_length)
             prepared.append((item[0], text) if isinstance(item, tuple) else text)
             clips.append(clip or cut)

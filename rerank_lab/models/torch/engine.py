@@ -40,7 +40,8 @@ class TorchEngine:
         limit: int,
     ) -> list[T]:
         """`run` over token-budget batches of `inputs` (texts or pairs), in the order given."""
-        lengths = self._lengths(inputs)
+        with request.tokenising():
+            lengths = self._lengths(inputs)
         request.count([min(n, limit) for n in lengths], [n > limit for n in lengths])
         budget = request.batch_tokens or _BATCH_TOKENS[self.device]
         results: dict[int, T] = {}

@@ -56,10 +56,13 @@ class PromptedModel(LocalModel["TorchPrompted"]):
         self, prompts: Sequence[Values], ctx: Context, usage: Usage | None = None
     ) -> list[float]:
         """A logit, or a difference of two, for each set of values; higher is more relevant."""
-        if not prompts:
-            return []
-        with self.engine(ctx, usage) as (engine, request):
-            return engine.score(prompts, request)
+        return self.computed(
+            prompts,
+            [sum(map(len, values.values())) for values in prompts],
+            lambda engine, some, request: engine.score(some, request),
+            ctx,
+            usage,
+        )
 
 
 class PromptEncoder:
@@ -140,7 +143,8 @@ class TorchPrompted(TorchEngine):
 
     def score(self, prompts: Sequence[Values], request: InferenceRequest) -> list[float]:
         """A logit, or a difference of two, for each set of values."""
-        prepared = [self._encoder.prompt(values, request.max_length) for values in prompts]
+        with request.tokenising():
+            prepared = [self._encoder.prompt(values, request.max_length) for values in prompts]
         request.usage.truncated |= {i for i, prompt in enumerate(prepared) if prompt.cut}
         request.usage.cut |= {(i, j) for i, prompt in enumerate(prepared) for j in prompt.documents}
         return self.batches(prepared, request, self._scores, request.max_length)

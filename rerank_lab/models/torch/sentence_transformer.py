@@ -49,10 +49,17 @@ class TorchScorer(SentenceTransformerEngine):
 
     def score(self, query: str, texts: Sequence[str], request: InferenceRequest) -> list[float]:
         """One raw logit a text; of two outputs, the relevant one less the other."""
-        self.model.max_seq_length = request.max_length
-        question = clipped(query, request.max_length)[0]
-        pairs = [(question, clipped(text, request.max_length)[0]) for text in texts]
-        return self.batches(pairs, request, self._logits, request.max_length)
+        return self.score_pairs([(query, text) for text in texts], request)
+
+    def score_pairs(
+        self, pairs: Sequence[tuple[str, str]], request: InferenceRequest
+    ) -> list[float]:
+        """As `score`, of (query, text) pairs: several queries in one call."""
+        limit = request.max_length
+        self.model.max_seq_length = limit
+        queries = {query: clipped(query, limit)[0] for query in {query for query, _ in pairs}}
+        inputs = [(queries[query], clipped(text, limit)[0]) for query, text in pairs]
+        return self.batches(inputs, request, self._logits, limit)
 
     def _logits(self, pairs: list[tuple[str, str]]) -> list[float]:
         features = self._features(pairs, prompt=self._prompt)

@@ -39,10 +39,14 @@ class SparseEncoder(LocalModel["TorchSparse"]):
         self, texts: Sequence[str], kind: Kind, ctx: Context, usage: Usage | None = None
     ) -> list[Sparse]:
         """A sparse vector for each text, in the order given."""
-        if not texts:
-            return []
-        with self.engine(ctx, usage) as (engine, request):
-            return engine.embed_sparse(texts, kind, request)
+        return self.computed(
+            texts,
+            [len(text) for text in texts],
+            lambda engine, some, request: engine.embed_sparse(some, kind, request),
+            ctx,
+            usage,
+            part=kind,
+        )
 
 
 class TorchSparse(SentenceTransformerEngine):

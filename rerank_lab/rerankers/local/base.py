@@ -143,6 +143,7 @@ class UsesModel(Reranker, Generic[M]):
             work.add(
                 queue_s=usage.queue_s,
                 load_s=usage.load_s,
+                tokenise_s=usage.tokenise_s,
                 tokens_in=usage.tokens,
                 backend=usage.backend,
                 model_served=self.model,
