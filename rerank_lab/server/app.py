@@ -56,6 +56,7 @@ class Exchange:
         """A JSON response with its times in milliseconds, in the headers that TEI has for them."""
         headers = {
             "x-queue-time": f"{1000 * self.times.queue_s:.1f}",
+            "x-tokenization-time": f"{1000 * self.times.tokenise_s:.1f}",
             "x-inference-time": f"{1000 * self.times.compute_s:.1f}",
             "x-total-time": f"{1000 * (time.monotonic() - self.started):.1f}",
         }
@@ -213,6 +214,7 @@ class RerankAPI:
         """Count a request, and log it as one line of JSON without texts and keys."""
         seconds = time.monotonic() - exchange.started
         self._metrics.add(exchange.route, status, seconds, exchange.documents)
+        self._metrics.add_times(exchange.times)
         _log.info(
             json.dumps(
                 {
@@ -239,6 +241,7 @@ class RerankAPI:
             exchange.started + self._limits.deadline_s,
             exchange.client_left,
         )
+        exchange.times = exchange.times.split(answer.trace.queue_s, answer.trace.tokenise_s)
         exchange.documents = len(call.texts)
         return exchange.answer(shape.answer(answer, call))
 
@@ -254,6 +257,8 @@ class RerankAPI:
             exchange.started + self._limits.deadline_s,
             exchange.client_left,
         )
+        trace = body["trace"]
+        exchange.times = exchange.times.split(trace["queue_s"], trace["tokenise_s"])
         return exchange.answer(body)
 
     async def _models(self, exchange: Exchange) -> Response:

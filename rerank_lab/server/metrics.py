@@ -6,6 +6,8 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 
+from rerank_lab.server.queue import QueueTimes
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -18,6 +20,7 @@ class ServerMetrics:
         self._buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(_BOUNDS) + 1))
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._documents = 0
+        self._parts = {"queue": 0.0, "tokenise": 0.0, "compute": 0.0}
 
     def add(self, route: str, status: int, seconds: float, documents: int) -> None:
         """Count one request; `route` is a path of the API, never what a client wrote."""
@@ -33,6 +36,12 @@ class ServerMetrics:
             for (route, status), count in self._requests.copy().items()
             if route in routes and (status >= 400 or not failed)
         )
+
+    def add_times(self, times: QueueTimes) -> None:
+        """Add where the time of one request went."""
+        self._parts["queue"] += times.queue_s
+        self._parts["tokenise"] += times.tokenise_s
+        self._parts["compute"] += times.compute_s
 
     def text(self, pending: int, capacity: int) -> str:
         """All metrics; `pending` of `capacity` requests are in the queue now."""
@@ -52,6 +61,10 @@ class ServerMetrics:
                 yield f'{name}_bucket{{route="{route}",le="{bound}"}} {total}'
             yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
             yield f'{name}_count{{route="{route}"}} {total}'
+        name = "rerank_lab_part_seconds_total"
+        yield from _head(name, "counter", "Where the time of requests went.")
+        for part, seconds in self._parts.items():
+            yield f'{name}{{part="{part}"}} {seconds:.6f}'
         yield from _head("rerank_lab_documents_total", "counter", "Documents reranked.")
         yield f"rerank_lab_documents_total {self._documents}"
         yield from _head("rerank_lab_queue_depth", "gauge", "Requests in work and waiting.")

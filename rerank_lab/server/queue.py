@@ -22,10 +22,19 @@ _NEWEST_WEIGHT = 0.2
 
 
 class QueueTimes(NamedTuple):
-    """Seconds that a request waited for a thread, and that the thread worked on it."""
+    """Seconds that a request waited for its turns, and that it was worked on.
+
+    `tokenise_s`, of turning text into tokens for local models, is no part of `compute_s`.
+    """
 
     queue_s: float
     compute_s: float
+    tokenise_s: float = 0.0
+
+    def split(self, trace_queue_s: float, tokenise_s: float) -> QueueTimes:
+        """The same, with waiting and tokenising that its trace tells apart from computing."""
+        computing_s = self.compute_s - trace_queue_s - tokenise_s
+        return QueueTimes(self.queue_s + trace_queue_s, max(0.0, computing_s), tokenise_s)
 
 
 NO_TIMES = QueueTimes(0.0, 0.0)

@@ -31,6 +31,20 @@ def test_documents_are_ordered_with_their_scores(
     assert float(answer.headers["x-total-time"]) >= float(answer.headers["x-inference-time"]) > 0
 
 
+@pytest.mark.models
+def test_headers_and_metrics_say_where_the_time_went(client: MakeClient) -> None:
+    api = client(specs={"l12": "bm25 >> ms-marco-minilm-l12"})
+    api.post("/v2/rerank", json=BODY)
+    headers = api.post("/v2/rerank", json={**BODY, "documents": TEXTS * 20}).headers
+    parts = [float(headers[f"x-{part}-time"]) for part in ("queue", "tokenization", "inference")]
+    assert parts[1] > 0
+    assert parts[2] > parts[1]
+    assert sum(parts) <= float(headers["x-total-time"]) + 0.3
+    text = api.get("/metrics").text
+    assert 'rerank_lab_part_seconds_total{part="tokenise"} 0.' in text
+    assert 'rerank_lab_part_seconds_total{part="compute"} 0.000000' not in text
+
+
 def test_so_many_as_asked_for_come_back_with_their_texts(client: MakeClient) -> None:
     objects = [{"text": text, "author": "x"} for text in TEXTS]
     body = {**BODY, "documents": objects, "top_n": 1, "return_documents": True, "user": None}
