@@ -11,6 +11,8 @@ and (`_cpu_s`) by the processor, all threads together:
 - `replay`: the same call again, which finds every answer there.
 - `replay_statistics`: the same with the table: tests, intervals and groups.
 - `kept`: from the id of the experiment to its table, as its page does; nothing else is opened.
+- `choose`: from the id to the first decision of Choose; `unjudged`: to the bounds for unjudged
+  documents.
 - `ir_measures`, `pytrec_eval`, `ranx`: the same files read and the same measures computed by these
   packages, where they are installed (`ranx` in a process that has compiled its code before; its
   time with the compilation is `ranx_cold`). They keep nothing, test nothing and check less.
@@ -37,6 +39,7 @@ from _report import report
 MEASURES = ["nDCG@10", "RR@10", "AP", "P@5", "P@10", "R@10", "R@100"]
 ARMS = {
     "fresh": "ours", "replay": "ours", "replay_statistics": "ours", "kept": "ours",
+    "choose": "ours", "unjudged": "ours",
     "ir_measures": "ir_measures", "pytrec_eval": "pytrec_eval", "ranx": "ranx",
 }  # fmt: skip
 TIMER = """
@@ -54,20 +57,24 @@ def done(means, times, **more):
 OURS = """
 from rerank_lab import load_corpus
 from rerank_lab.evaluation.experiments import load_experiment, plan, run
-from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.pipeline.engine import default_engine
-from rerank_lab.services import evaluate as service
+from rerank_lab.evaluation.unjudged import unjudged_bounds
+from rerank_lab.services.decide import decide
 import rerank_lab.retrievers.run_file, scipy.special, ir_measures, sqlalchemy.dialects.sqlite
 engine = default_engine()
 specs = [f'run(path="{path}")' for path in runs]
 def work():
-    if arm == "kept":
+    if arm in ("kept", "choose", "unjudged"):
         evaluation = load_experiment((folder / "id").read_text())
     else:
         corpus = load_corpus(folder / "corpus")
         evaluation = run(plan(corpus, specs, measures=[*measures, "Judged@10"], engine=engine))
     if arm in ("kept", "replay_statistics"):
         evaluation.table()
+    elif arm == "choose":
+        decide(evaluation, engine)
+    elif arm == "unjudged":
+        unjudged_bounds(evaluation)
     return evaluation
 evaluation, times = timed(work)
 (folder / "id").write_text(evaluation.id)
