@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
@@ -12,6 +13,8 @@ from rerank_lab.corpora.readers.base import Match, ReadOptions, Sample, TableRea
 from rerank_lab.corpora.source import Source
 
 _BATCH_ROWS = 2048
+_STREAMED: Mapping[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
+"""Without these, what was read of a file stays in memory until the file is closed."""
 
 
 class ParquetReader(TableReader):
@@ -33,7 +36,8 @@ class ParquetReader(TableReader):
 
         number = 0
         try:
-            with pq.ParquetFile(source.plain_path or io.BytesIO(source.read())) as table:
+            bytes_or_path = source.plain_path or io.BytesIO(source.read())
+            with pq.ParquetFile(bytes_or_path, **_STREAMED) as table:
                 for batch in table.iter_batches(batch_size=_BATCH_ROWS):
                     for record in batch.to_pylist():
                         number += 1
