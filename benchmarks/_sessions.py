@@ -18,11 +18,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-_FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+_QUIET = 8
+"""So many looks in turn at a page that does nothing, and it has all its results."""
 
 
 class Visitor:
-    """One session. `texts` are the elements of HTML and Markdown that the last run sent."""
+    """One session. `errors` counts exceptions shown, `runs` those of the page or a part of it."""
 
     def __init__(self, url: str, specs: Sequence[str]) -> None:
         self._url = url.replace("http://", "ws://") + "/_stcore/stream"
@@ -33,6 +34,7 @@ class Visitor:
         self._hashes: set[str] = set()
         self._polls: dict[str, asyncio.Task[None]] = {}
         self._finished = asyncio.Event()
+        self._at_work = False
         self.errors = 0
         self.bytes = 0
         self.runs = 0
@@ -61,9 +63,12 @@ class Visitor:
     async def settled(self, timeout_s: float = 120.0) -> None:
         """Wait until nothing polls: all results are there, and no job of anybody is shown."""
         end = time.monotonic() + timeout_s
-        while self._polls and time.monotonic() < end:
+        quiet = 0
+        while quiet < _QUIET and time.monotonic() < end:
             await asyncio.sleep(0.1)
-        if self._polls:
+            # A fragment that has the page drawn anew polls no longer, and the page does not yet.
+            quiet = 0 if self._polls or self._at_work else quiet + 1
+        if quiet < _QUIET:
             raise TimeoutError("The page still polls.")
 
     @property
@@ -105,10 +110,11 @@ class Visitor:
             self._hashes.add(message.hash)
         if kind == "delta":
             self._element(message.delta)
-        elif kind == "new_session" and not message.metadata.run.fragment_ids:
-            for poll in self._polls.values():
-                poll.cancel()
-            self._polls.clear()
+        elif kind == "new_session":
+            self._at_work = True
+            if not message.metadata.run.fragment_ids:
+                for fragment_id in list(self._polls):
+                    self._stop(fragment_id)
         elif kind == "auto_rerun":
             self._poll(message.auto_rerun.fragment_id, message.auto_rerun.interval)
         elif kind == "stop_auto_rerun":
@@ -116,6 +122,7 @@ class Visitor:
                 self._stop(fragment_id)
         elif kind == "script_finished":
             self.runs += 1
+            self._at_work = False
             if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                 self._finished.set()
 

@@ -22,12 +22,13 @@ from rerank_lab.ui.compare import (
     saved,
     walk,
 )
+from rerank_lab.ui.compare.finished import view_of
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, resources, run, tour
 from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump, has_chart
-from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
+from rerank_lab.views.compare import CompareOptions, CompareView, Topic
 from rerank_lab.views.labels import pipeline_colours
 from rerank_lab.views.present import ANSWERS
 from rerank_lab.views.presets import SAMPLE_QUERIES
@@ -84,12 +85,12 @@ def _answers(
     if health.pending(checks):
         st.fragment(_checks_end, run_every=health.pace(checks))(checks)
     if tour.is_on():
-        view = compare(topic, run.outcomes(tasks), _options(screen, topic))
+        view = view_of(topic, run.outcomes(tasks), _options(screen, topic))
         tour.beside_compare(view, colours)
     if grading.is_waiting():
         grading.ask_name(topic)
     elif screen.doc and not editor.is_open() and not saved.is_open():
-        view = compare(topic, run.outcomes(tasks), _options(screen, topic))
+        view = view_of(topic, run.outcomes(tasks), _options(screen, topic))
         document.show(view, screen.doc, menus)
 
 
@@ -103,7 +104,7 @@ def _view_now(
 ) -> CompareView:
     """What is known by now; whoever waits for it is noted as still there."""
     resources.jobs().touch(resources.waiter())
-    view = compare(topic, run.outcomes(tasks), _options(screen, topic, show))
+    view = view_of(topic, run.outcomes(tasks), _options(screen, topic, show))
     health.remember_orders(view)
     return view
 
