@@ -10,6 +10,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.server import in_app
 from rerank_lab.services.roles import ROLES_VARIABLE, read_roles
+from rerank_lab.ui import first_imports
 
 
 def show_refusal(error: Exception) -> bool:
@@ -24,6 +25,7 @@ try:
     api = in_app.start(st.get_option("server.address"))
 except LabError as error:
     sys.exit(f"The app cannot start: {error}")
+first_imports.begin()
 app = st.App(
     "pages/_frame.py",
     routes=api.routes if api is not None else None,

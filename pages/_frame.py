@@ -6,7 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from rerank_lab.ui.shared import frame, navigation, state, visitor
+from rerank_lab.ui import first_imports
+
+first_imports.finish()
+
+from rerank_lab.ui.shared import frame, navigation, state, visitor  # noqa: E402  after what it needs
 
 HERE = Path(__file__).parent
 PAGES = (

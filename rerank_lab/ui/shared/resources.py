@@ -6,9 +6,7 @@ browser tab meet in the same cache and wait for the same jobs.
 
 from __future__ import annotations
 
-import importlib
 import uuid
-from contextlib import suppress
 
 import streamlit as st
 
@@ -33,6 +31,7 @@ from rerank_lab.services.qrels import (
     with_judgments,
 )
 from rerank_lab.services.session import Session
+from rerank_lab.ui import first_imports
 from rerank_lab.views.own_documents import OwnDocuments
 from rerank_lab.views.text import Rarity
 
@@ -48,18 +47,8 @@ def engine() -> Engine:
 @st.cache_resource
 def jobs() -> JobTable:
     """The one job table of this process."""
-    # Python 3.11 can fail when several threads import the same big packages for the first time
-    # (seen: a deadlock error from numpy, a standard module "not found"), so this one goes first.
-    for module in _SHARED_IMPORTS:
-        with suppress(ImportError):
-            importlib.import_module(module)
+    first_imports.finish()  # before the first job imports any of it in a thread of its own
     return JobTable()
-
-
-_SHARED_IMPORTS = (
-    "numpy", "pandas", "psutil", "faiss", "onnxruntime", "tokenizers", "Stemmer", "ir_measures",
-    "plotly.graph_objects",
-)  # fmt: skip
 
 
 @st.cache_resource(max_entries=1, ttl=10, show_spinner=False)
