@@ -4,24 +4,24 @@
 
 Two queries are asked by turns whose results are cached, so that only the page itself works. The
 arms differ in `runner.postScriptGC`, Streamlit's full garbage collection after every run, and run
-alternately, each in a server process of its own. "cpu_ms" is processor time of that process a
-query; the first queries, which load and compute, are not counted.
+alternately, each in a server process of its own, driven over its WebSocket without a browser.
+"cpu_ms" is processor time of that process a query; the first queries, which load and compute, are
+not counted.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import asyncio
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import psutil
 from _report import report
-from app_latency import FLAGS, start_server
+from _sessions import Visitor
+from app_latency import start_server
 
 PIPELINES = (
     "bm25",
@@ -33,7 +33,6 @@ PIPELINES = (
 )
 QUERIES = ("forgot password iphone app", "kiosk pin")
 ARMS = {"collected after every run": "true", "collected when Python needs it": "false"}
-_SETTLE_MS = 700
 
 
 def main() -> None:
@@ -42,20 +41,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pipelines", type=int, default=3, choices=range(1, 7))
     arguments = parser.parse_args()
-    from playwright.sync_api import sync_playwright
-
     figures: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=FLAGS
-        )
-        for _ in range(arguments.repeats):
-            for arm, value in ARMS.items():
-                page = browser.new_page(viewport={"width": 1440, "height": 1000})
-                specs = PIPELINES[: arguments.pipelines]
-                figures[arm].append(_measured(page, value, specs, arguments.rounds))
-                page.close()
-        browser.close()
+    for _ in range(arguments.repeats):
+        for arm, value in ARMS.items():
+            specs = PIPELINES[: arguments.pipelines]
+            figures[arm].append(_measured(value, specs, arguments.rounds))
     report(
         "app_reruns",
         {arm: {k: statistics.median(f[k] for f in runs) for k in runs[0]}
@@ -63,34 +53,30 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _measured(page: Any, value: str, specs: tuple[str, ...], rounds: int) -> dict[str, float]:
+def _measured(value: str, specs: tuple[str, ...], rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         server, url = start_server(Path(folder) / "home", f"--runner.postScriptGC={value}")
         try:
-            page.goto(f"{url}/?{urlencode({'p': specs, 'q': QUERIES[0]}, doseq=True)}")
-            for query in (*QUERIES, *QUERIES):
-                _ask(page, query, len(specs))
-            process = psutil.Process(server.pid)
-            before, resident = _seconds(process), process.memory_info().rss
-            for number in range(rounds):
-                _ask(page, QUERIES[number % 2], len(specs))
-            return {
-                "cpu_ms": 1000 * (_seconds(process) - before) / rounds,
-                "resident_mib": process.memory_info().rss / 2**20,
-                "grown_mib": (process.memory_info().rss - resident) / 2**20,
-            }
+            return asyncio.run(_asked(url, psutil.Process(server.pid), specs, rounds))
         finally:
             _end(server)
 
 
-def _ask(page: Any, query: str, columns: int) -> None:
-    box = page.locator(".st-key-q input")
-    box.fill(query)
-    box.press("Enter")
-    page.locator(f".st-key-col_{columns - 1} mark", has_text=query.split()[0]).or_(
-        page.locator(f".st-key-col_{columns - 1} mark", has_text=query.split()[0].capitalize())
-    ).first.wait_for(timeout=120_000)
-    page.wait_for_timeout(_SETTLE_MS)
+async def _asked(
+    url: str, process: psutil.Process, specs: tuple[str, ...], rounds: int
+) -> dict[str, float]:
+    async with Visitor(url, specs) as visitor:
+        for query in (*QUERIES, *QUERIES):
+            await visitor.ask(query)
+            await visitor.settled()
+        before, resident = _seconds(process), process.memory_info().rss
+        for number in range(rounds):
+            await visitor.ask(QUERIES[number % 2])
+        return {
+            "cpu_ms": 1000 * (_seconds(process) - before) / rounds,
+            "resident_mib": process.memory_info().rss / 2**20,
+            "grown_mib": (process.memory_info().rss - resident) / 2**20,
+        }
 
 
 def _seconds(process: psutil.Process) -> float:

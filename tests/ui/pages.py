@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +14,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.pipeline.engine import default_engine
+from tests.ui.compare.card_columns import all_cards_html
 
 # Every run of a page in these tests has a runtime of its own, which reads what each installed
 # package says of itself, to look for components. Once is enough: packages stay while tests run.
@@ -69,4 +72,5 @@ def words(at: AppTest) -> str:
     for kind in kinds:
         for element in getattr(at, kind):
             shown += [str(getattr(element, "label", "")), str(getattr(element, "value", ""))]
+    shown.append(unescape(re.sub("<[^>]*>", " ", all_cards_html(at))))
     return "\n".join(shown).replace("\\", "").replace("\u2060", "")
