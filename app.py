@@ -7,6 +7,7 @@ import sys
 
 import streamlit as st
 
+from rerank_lab.core.context import LaneSlots
 from rerank_lab.core.errors import LabError
 from rerank_lab.server import in_app
 from rerank_lab.services.roles import ROLES_VARIABLE, read_roles
@@ -20,9 +21,16 @@ def show_refusal(error: Exception) -> bool:
     return visitor.show_refusal(error)
 
 
+def request_slots() -> LaneSlots:
+    """What a request of the API works in, so that it takes turns with the jobs of the pages."""
+    from rerank_lab.ui.shared import resources
+
+    return resources.guests().slots()
+
+
 try:
     read_roles(os.environ.get(ROLES_VARIABLE, ""))
-    api = in_app.start(st.get_option("server.address"))
+    api = in_app.start(st.get_option("server.address"), slots=request_slots)
 except LabError as error:
     sys.exit(f"The app cannot start: {error}")
 first_imports.begin()

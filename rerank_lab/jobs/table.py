@@ -29,7 +29,7 @@ LANES: Mapping[str, int] = {
     "light": 4, "cpu": 1, "gpu": 1, "network": 32, "batch": 1, "load": 1,
     "experiments": 3,
 }  # fmt: skip
-_INTERACTIVE = frozenset({"light", "cpu", "gpu"})
+INTERACTIVE = frozenset({"light", "cpu", "gpu"})
 """Lanes of work that somebody looks at a page for, and that needs this machine."""
 LEASE_S = 30.0
 STOP_LEASE_S = 4.0
@@ -121,8 +121,32 @@ class JobTable:
         self._lock = threading.RLock()
         self._freed = threading.Condition(self._lock)
         self._reaper: threading.Thread | None = None
+        self.others_wait: Callable[[], bool] = lambda: False
+        """Whether work that is no job is waited for; see LaneGuests."""
         self.turns = Turns()
         """For pieces of work of jobs that share a lane of several slots."""
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The kinds of resources that it knows."""
+        return tuple(self._lanes)
+
+    @property
+    def changed(self) -> threading.Condition:
+        """Guards who holds which slot, and is notified when one is free."""
+        return self._freed
+
+    def wanted(self, lane: str) -> bool:
+        """Whether a job waits for a slot of this lane."""
+        return self._queued(lane) or bool(self._switching[lane])
+
+    def about_to_run(self, lane: str) -> bool:
+        """Whether a job of the queue is the next to have a slot of this lane, without it yet."""
+        held = any(job.holds == lane for job in self._jobs.values())
+        return self._queued(lane) and not held
+
+    def _queued(self, lane: str) -> bool:
+        return any(not job.state.ended for job in self._queues[lane])
 
     def give_way(self, checkpoint: Callable[[], None], most_s: float) -> None:
         """Wait while somebody waits on a page for work that needs this machine.
@@ -139,7 +163,9 @@ class JobTable:
 
     def _awaited(self) -> bool:
         jobs = self._jobs.values()
-        return any(j.lane in _INTERACTIVE and j.waiters and not j.state.ended for j in jobs)
+        return self.others_wait() or any(
+            j.lane in INTERACTIVE and j.waiters and not j.state.ended for j in jobs
+        )
 
     def submit(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from rerank_lab.core.context import LaneSlots
 from rerank_lab.core.paths import app_folders, is_loopback
 
 if TYPE_CHECKING:
@@ -23,19 +24,28 @@ KEY_FILE = "RERANK_LAB_SERVE_KEYS"
 _current: MountedAPI | None = None
 
 
-def start(address: str | None, environment: Mapping[str, str] = os.environ) -> MountedAPI | None:
+def start(
+    address: str | None,
+    environment: Mapping[str, str] = os.environ,
+    slots: Callable[[], LaneSlots] | None = None,
+) -> MountedAPI | None:
     """Make the API that the environment asks for that of this process; see `mounted`."""
     global _current
-    _current = mounted(address, environment)
+    _current = mounted(address, environment, slots)
     return _current
 
 
-def mounted(address: str | None, environment: Mapping[str, str]) -> MountedAPI | None:
+def mounted(
+    address: str | None,
+    environment: Mapping[str, str],
+    slots: Callable[[], LaneSlots] | None = None,
+) -> MountedAPI | None:
     """The API that the environment asks for, over this process' engine; None for none.
 
     Args:
         address: What the app listens on; None for every address of this machine.
         environment: Where the variables above are read.
+        slots: The hold on lanes of each request; None where there are no jobs beside it.
 
     Raises:
         LabError: something that is to be served is not understood, or would fail here.
@@ -59,6 +69,7 @@ def mounted(address: str | None, environment: Mapping[str, str]) -> MountedAPI |
         engine=engine,
         corpus=load_corpus(corpus) if corpus else None,
         settings=ServerSettings(keys=keys, hosts=hosts),
+        slots=slots,
     )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
-from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.context import CancelToken, Context, LaneSlots
 from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
@@ -60,6 +60,7 @@ def mounted_api(
     engine: Engine | None = None,
     corpus: Corpus | None = None,
     settings: ServerSettings | None = None,
+    slots: Callable[[], LaneSlots] | None = None,
 ) -> MountedAPI:
     """The API over pipelines, for an application that has pages or routes of its own.
 
@@ -71,6 +72,7 @@ def mounted_api(
         engine: Holds models and indexes; by default that of this process.
         corpus: What `/v1/search` searches.
         settings: Bounds, keys, host names.
+        slots: The hold on lanes of each request, where jobs go on beside it.
 
     Raises:
         InvalidInput: a pipeline cannot be understood, or would fail here.
@@ -82,7 +84,7 @@ def mounted_api(
     if problems:
         raise problems[0]
     loading = _Loading(pipelines, corpus, engine)
-    api = api_of(pipelines, engine, corpus, settings, lambda: loading.state)
+    api = api_of(pipelines, engine, corpus, settings, lambda: loading.state, slots)
 
     @asynccontextmanager
     async def lifespan(application: object) -> AsyncIterator[None]:
@@ -102,12 +104,13 @@ def api_of(
     corpus: Corpus | None,
     settings: ServerSettings,
     state: Callable[[], str] = lambda: READY,
+    slots: Callable[[], LaneSlots] | None = None,
 ) -> RerankAPI:
-    """The API with its queue, by the settings; see RerankAPI for `state`."""
+    """The API with its queue, by the settings; see RerankAPI for `state`, WorkQueue for `slots`."""
     return RerankAPI(
         pipelines,
         engine,
-        WorkQueue(settings.workers, settings.waiting, Context(sharing=CallBatches())),
+        WorkQueue(settings.workers, settings.waiting, Context(sharing=CallBatches()), slots),
         limits=settings.limits,
         keys=settings.keys,
         corpus=corpus,

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.context import CancelToken, Context, LaneSlots
 from rerank_lab.server.refusals import CLIENT_LEFT, RequestRefused
 
 T = TypeVar("T")
@@ -44,8 +44,22 @@ NO_TIMES = QueueTimes(0.0, 0.0)
 class WorkQueue:
     """At most `workers` requests in work and `waiting` behind them."""
 
-    def __init__(self, workers: int, waiting: int, base: Context | None = None) -> None:
-        """`base` is the context of all work but for its cancel and deadline."""
+    def __init__(
+        self,
+        workers: int,
+        waiting: int,
+        base: Context | None = None,
+        slots: Callable[[], LaneSlots] | None = None,
+    ) -> None:
+        """Begin without work.
+
+        Args:
+            workers: Threads.
+            waiting: Further requests that are kept.
+            base: The context of all work but for its cancel, deadline and lanes.
+            slots: Makes the hold on lanes of one piece of work, where jobs go on beside it.
+        """
+        self._slots = slots
         self._base = base or Context()
         self.workers = workers
         self.capacity = workers + waiting
@@ -130,7 +144,12 @@ class WorkQueue:
         begun = time.monotonic()
         if begun > deadline:
             raise _too_late()
-        answer = work(ctx)
+        slots = self._slots() if self._slots is not None else None
+        try:
+            answer = work(replace(ctx, lanes=slots))
+        finally:
+            if slots is not None:
+                slots.leave()
         took = time.monotonic() - begun
         with self._lock:
             self._mean_s += _NEWEST_WEIGHT * (took - self._mean_s)

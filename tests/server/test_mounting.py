@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from rerank_lab.core.errors import BackendError, InvalidInput
+from rerank_lab.jobs.guests import LaneGuests
+from rerank_lab.jobs.table import JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server.mounting import ServerSettings, mounted_api
+from tests.named_key import NamedKey
 from tests.server.conftest import QUERY, SPECS, TEXTS
 
 
@@ -59,3 +64,24 @@ def test_a_request_under_another_name_is_refused_at_every_route(home: Path) -> N
 def test_a_pipeline_that_cannot_answer_is_refused_at_once(home: Path) -> None:
     with pytest.raises(InvalidInput, match="no corpus"):
         mounted_api({"words": "bm25"}, engine=Engine(home))
+
+
+def test_requests_and_the_applications_jobs_take_turns(home: Path) -> None:
+    table, go = JobTable(), threading.Event()
+    guests = LaneGuests(table)
+    mounted = mounted_api(SPECS, engine=Engine(home), slots=guests.slots)
+    job = table.submit(NamedKey("job"), lambda _: go.wait(10))
+    with (
+        TestClient(Starlette(routes=mounted.routes, lifespan=mounted.lifespan)) as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        body = {"query": QUERY, "documents": TEXTS}
+        answer = threads.submit(client.post, "/v2/rerank", json=body)
+        with pytest.raises(TimeoutError):
+            answer.result(0.3)
+        assert mounted.status().pending == 1
+        go.set()
+        assert job.wait(5)
+        assert answer.result(5).json()["model"] == "words"
+        # The request gave its place back.
+        assert table.submit(NamedKey("next"), lambda _: "done").wait(5) == "done"

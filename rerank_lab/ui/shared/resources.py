@@ -18,6 +18,7 @@ from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordState
+from rerank_lab.jobs.guests import LaneGuests
 from rerank_lab.jobs.table import Job, JobState, JobTable
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.retrievers.bm25 import BM25
@@ -49,6 +50,12 @@ def jobs() -> JobTable:
     """The one job table of this process."""
     first_imports.finish()  # before the first job imports any of it in a thread of its own
     return JobTable()
+
+
+@st.cache_resource
+def guests() -> LaneGuests:
+    """Work beside the jobs of this process, such as requests of the API, in turns with them."""
+    return LaneGuests(jobs())
 
 
 @st.cache_resource(max_entries=1, ttl=10, show_spinner=False)
