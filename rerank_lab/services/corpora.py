@@ -9,7 +9,7 @@ from typing import Literal
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.paths import user_path
+from rerank_lab.core.paths import data_home, user_path
 from rerank_lab.corpora import (
     ColumnMapping,
     Corpus,
@@ -23,12 +23,14 @@ from rerank_lab.corpora import (
     delete_corpus,
     import_corpus,
     inspect_upload,
+    list_corpora,
     stored_summary,
     summarise,
 )
 from rerank_lab.corpora.source import Source
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.retrievers.stored_indexes import delete_indexes
 from rerank_lab.services.access import Action, needs, require
 from rerank_lab.services.session import Session
 
@@ -110,12 +112,15 @@ def attach(request: AttachRequest, ctx: Context | None = None) -> ImportReport:
 
 @needs(Action.DELETE, "name")
 def delete(name: str) -> None:
-    """Delete an imported corpus.
+    """Delete an imported corpus, and the indexes that were built for it.
 
     Raises:
         InvalidInput: There is none of that name, or it is a sample.
     """
+    entry = next((one for one in list_corpora() if name in (one.name, one.slug)), None)
     delete_corpus(name)
+    if entry is not None:
+        delete_indexes(data_home() / "indexes", entry.content_hash)
 
 
 @dataclass(frozen=True, slots=True)

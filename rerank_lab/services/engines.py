@@ -133,6 +133,7 @@ class ConnectKey(JobKey[str]):
     attempt: int
 
 
+@needs(Action.IMPORT)
 def start_preview(request: PreviewRequest, attempt: int, session: Session) -> Job[EnginePreview]:
     """The job that tries a search engine out."""
     return session.jobs.submit(

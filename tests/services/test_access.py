@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 
 from rerank_lab.core.errors import InvalidInput, NotAllowed
 from rerank_lab.core.spend import CostEstimate
-from rerank_lab.corpora import ImportOptions
+from rerank_lab.corpora import ImportOptions, load_corpus
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -207,3 +208,31 @@ def test_only_an_admin_puts_another_corpus_in_the_place_of_one(
         corpora.start_import(
             request, "upload", Session(Engine(home), JobTable()), discard=lambda: None
         )
+
+
+def test_pages_delete_and_store_by_services_only() -> None:
+    ui = Path(access.__file__).parents[1] / "ui"
+    below = re.compile(
+        r"from rerank_lab\.(?!services|ui|views)\S+ import [^#\n]*\b(delete|save|import|attach)_\w+"
+    )
+    modules = {path: path.read_text("utf-8") for path in ui.rglob("*.py")}
+    assert len(modules) > 50
+    assert [path.name for path, text in modules.items() if below.search(_flat(text))] == []
+    assert below.search("from rerank_lab.corpora.store import delete_corpus")
+
+
+def _flat(text: str) -> str:
+    """Each import on one line, and a line between any two."""
+    return re.sub(r"\(([^)]*)\)", lambda match: " ".join(match[1].split()), text)
+
+
+def test_the_indexes_of_a_deleted_corpus_go_with_it(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "garden.jsonl"
+    file.write_text('{"text": "A rose."}\n{"text": "A tulip."}\n')
+    corpora.run_import(corpora.ImportRequest(file, "Garden"))
+    opened = load_corpus("Garden")
+    folder = home / "indexes" / opened.content_hash[:16]
+    folder.mkdir(parents=True)
+    (folder / "bm25").mkdir()
+    corpora.delete("Garden")
+    assert not folder.exists()

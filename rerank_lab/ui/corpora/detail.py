@@ -9,7 +9,6 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
-from rerank_lab.retrievers.stored_indexes import delete_indexes
 from rerank_lab.services.access import Action, may
 from rerank_lab.services.corpora import AttachRequest, delete, start_attaching
 from rerank_lab.ui.corpora import indexes as corpus_indexes
@@ -268,7 +267,6 @@ def _confirm_delete(entry: CorpusEntry) -> None:
 def _delete(entry: CorpusEntry) -> None:
     try:
         delete(entry.name)
-        delete_indexes(resources.engine().home / "indexes", entry.content_hash)
     except LabError as error:
         st.session_state["delete_problem"] = error
     resources.refresh_corpora()
