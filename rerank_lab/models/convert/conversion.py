@@ -22,7 +22,7 @@ from rerank_lab.core.storage import staged_folder
 from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 
-CONVERSION_VERSION = "4"
+CONVERSION_VERSION = "5"
 """Part of every model's digest and of a converted model's place: changes whenever the way does."""
 
 Precision = Literal["int8", "fp32", "fused", "none"]

@@ -1,13 +1,9 @@
 """A full-precision cross-encoder to an int8 ONNX graph, once, and only if its order survives.
 
-The weights are quantised per output channel; activations are quantised while running, after the
-channels that are far larger than the rest have been scaled down and the weights up by as much
-(Xiao et al. 2023, "SmoothQuant"), and tokens to one size where a layer narrows.
-
-Attention becomes one operator, and the last layer is computed for the token that the head reads.
-The result is compared with full precision on probe texts. When
-Kendall's tau falls below `MIN_TAU`, the full-precision graph is kept instead, and when even that
-differs, torch runs the model.
+Attention becomes one operator, and the last layer is computed for the token that the head reads;
+then products become int8 (`quantisation`). The result is compared with full precision on probe
+texts. When Kendall's tau falls below `MIN_TAU`, the full-precision graph is kept instead, and when
+even that differs, torch runs the model.
 """
 
 from __future__ import annotations
@@ -20,20 +16,21 @@ from pathlib import Path
 import numpy as np
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.convert import torch_export
+from rerank_lab.models.convert import quantisation, torch_export
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, convert_once
 from rerank_lab.models.convert.first_token import keep_first_token
+from rerank_lab.models.convert.samples import feed_of
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.tasks import OnnxScorer
 from rerank_lab.models.probes import probe_texts
 from rerank_lab.models.relevance_head import Head
 from rerank_lab.models.runtime.request import InferenceRequest, Usage
+from rerank_lab.models.runtime.tokenizer import FastTokenizer
 
 MIN_TAU = 0.95
 _MAX_BYTES = 1_400_000_000
 """An ONNX file holds less than 2 GB; larger models stay with torch."""
-_SMOOTHING = 0.75
 
 
 def convertible(located: LocatedModel) -> bool:
@@ -65,14 +62,13 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
     fuse_attention(full)
     first_token = keep_first_token(full) > 0
     ctx.checkpoint()
-    torch_export.smooth(source.model, torch_export.largest_inputs(source, probes), _SMOOTHING)
-    torch_export.export(source, work / "smooth.onnx")
-    ctx.checkpoint()
-    torch_export.quantise(work / "smooth.onnx", int8)
-    fuse_attention(int8)
-    keep_first_token(int8)
-    (work / "smooth.onnx").unlink()
     limit = located.max_length
+    tokens = FastTokenizer(Path(tokenizer))
+    samples = [
+        feed_of(pair) for query, texts in probes for pair in tokens.pairs(query, texts[::3], limit)
+    ]
+    quantisation.quantise(full, int8, samples)
+    ctx.checkpoint()
     int8_scores = _onnx_scores(int8, Path(tokenizer), head, probes, limit, ctx)
     int8_tau, int8_difference = compare(int8_scores, exact)
     count = sum(len(row) for row in exact)

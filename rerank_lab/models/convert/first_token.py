@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from rerank_lab.models.convert.samples import values_inside
+
 _LENGTHS = (5, 9)
 _ATTENTION = "MultiHeadAttention"
 _BY_TOKEN = frozenset(
@@ -43,7 +45,7 @@ def keep_first_token(path: Path, hidden_states: bool = False) -> int:
     cuts = graph.cuts()
     if not cuts:
         return 0
-    shapes = [_shapes(model, cuts, length) for length in _LENGTHS]
+    shapes = _shapes(model, cuts)
     by_token = [name for name in cuts if _has_tokens(name, shapes)]
     if not by_token or any(_moves_elsewhere(name, shapes) for name in cuts):
         return 0
@@ -159,23 +161,12 @@ def _attribute(node: Any, name: str, otherwise: Any) -> Any:
     return next(values, otherwise)
 
 
-def _shapes(model: Any, names: list[str], length: int) -> dict[str, tuple[int, ...]]:
-    """The shapes that values have while a text of `length` tokens goes through the graph."""
-    import onnx
-    import onnxruntime
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    present = {value.name for value in watched.graph.output}
-    watched.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in present)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    feed = {value.name: np.ones((1, length), np.int64) for value in session.get_inputs()}
-    values = session.run(names, feed)
-    return {name: np.shape(value) for name, value in zip(names, values, strict=True)}
+def _shapes(model: Any, names: list[str]) -> list[dict[str, tuple[int, ...]]]:
+    """The shapes that values have while texts of these lengths go through the graph."""
+    inputs = [value.name for value in model.graph.input]
+    feeds = [{name: np.ones((1, length), np.int64) for name in inputs} for length in _LENGTHS]
+    runs = values_inside(model, names, feeds)
+    return [dict(zip(names, map(np.shape, values), strict=True)) for values in runs]
 
 
 def _token_axes(name: str, shapes: list[dict[str, tuple[int, ...]]]) -> Iterator[int]:

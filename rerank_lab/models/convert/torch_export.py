@@ -1,17 +1,14 @@
-"""Torch classifier to ONNX graph: load, measure activations, smooth, export, quantise."""
+"""Torch models to full-precision ONNX graphs."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.torch.loading import load_config, load_model, load_tokenizer
-
-_FLOOR = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,77 +47,6 @@ def load_source(located: LocatedModel, transformers_class: str) -> ExportSource:
     return ExportSource(model.eval(), load_tokenizer(located), located.max_length)
 
 
-def largest_inputs(
-    source: ExportSource, probes: Sequence[tuple[str, Sequence[str]]]
-) -> dict[str, Any]:
-    """For each linear layer of the encoder, the largest magnitude of each input channel."""
-    import torch
-
-    peaks: dict[str, Any] = {}
-
-    def watch(name: str) -> Any:
-        def note(_: Any, inputs: tuple[Any, ...]) -> None:
-            peak = inputs[0].detach().abs().reshape(-1, inputs[0].shape[-1]).amax(0)
-            peaks[name] = torch.maximum(peaks[name], peak) if name in peaks else peak.clone()
-
-        return note
-
-    body = f"{source.model.base_model_prefix}."
-    hooks = [
-        layer.register_forward_pre_hook(watch(name))
-        for name, layer in source.model.named_modules()
-        if type(layer) is torch.nn.Linear and name.startswith(body)
-    ]
-    for query, texts in probes:
-        for text in texts[::3]:
-            source.logits(query, text)
-    for hook in hooks:
-        hook.remove()
-    return peaks
-
-
-def smooth(model: Any, largest: dict[str, Any], strength: float) -> None:
-    """Even out what each linear layer of the encoder is given, in place; its output stays the same.
-
-    Input channels are divided by a factor that the weights take over. Where a layer narrows (the
-    second half of a feed-forward block), each token is also divided by its largest value and the
-    result multiplied by it: there a single token, often [CLS] or [SEP], is ten times larger than
-    all others, and int8 would spend its 256 steps on that token alone.
-    """
-    for name, peak in largest.items():
-        parent_name, _, child = name.rpartition(".")
-        parent = model.get_submodule(parent_name)
-        linear = getattr(parent, child)
-        weights = linear.weight.detach().abs().amax(0).clamp(min=_FLOOR)
-        factor = peak.clamp(min=_FLOOR) ** strength / weights ** (1.0 - strength)
-        setattr(parent, child, _evened(linear, factor / factor.mean()))
-
-
-def _evened(linear: Any, factor: Any) -> Any:
-    import torch
-
-    class Evened(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = torch.nn.Linear(linear.in_features, linear.out_features, bias=False)
-            self.bias = linear.bias
-            self.register_buffer("inverse", 1.0 / factor)
-            self.narrows = linear.in_features > linear.out_features
-            with torch.no_grad():
-                self.inner.weight.copy_(linear.weight * factor[None])
-
-        def forward(self, hidden: Any) -> Any:
-            hidden = hidden * self.inverse
-            if self.narrows:
-                largest = hidden.abs().amax(-1, keepdim=True).clamp(min=_FLOOR)
-                result = self.inner(hidden / largest) * largest
-            else:
-                result = self.inner(hidden)
-            return result if self.bias is None else result + self.bias
-
-    return Evened().eval()
-
-
 def export(source: ExportSource, path: Path, output: str = "logits") -> None:
     """Write the graph for one unpadded text: a batch of one, any number of tokens.
 
@@ -153,30 +79,3 @@ def export(source: ExportSource, path: Path, output: str = "logits") -> None:
             dynamic_axes={name: {1: "sequence"} for name in [*names, *hidden]},
             opset_version=17,
         )
-
-
-def quantise(source: Path, target: Path) -> None:
-    """Weights to int8 per output channel; activations are quantised while running.
-
-    A processor without int8 dot products (VNNI) adds up pairs of products in 16 bits, which
-    overflow: there the weights use 7 bits.
-    """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(
-        str(source),
-        str(target),
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        reduce_range=not has_int8_dot_products(),
-        extra_options={"MatMulConstBOnly": True},
-    )
-
-
-def has_int8_dot_products() -> bool:
-    """Whether the processor adds up int8 products in 32 bits; assumed where it is unknown."""
-    try:
-        processor = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return True
-    return "avx2" not in processor or "_vnni" in processor

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Literal
 
 from rerank_lab.core.errors import InvalidInput
@@ -68,3 +69,12 @@ def torch_dtype(device: str) -> str:
 def has_cuda() -> bool:
     """Whether a CUDA device is likely here, without importing torch (that takes seconds)."""
     return os.path.exists("/dev/nvidia0") or os.path.exists("/dev/nvidiactl") or os.name == "nt"
+
+
+def has_int8_dot_products() -> bool:
+    """Whether the processor adds up int8 products in 32 bits; assumed where it is unknown."""
+    try:
+        processor = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return True
+    return "avx2" not in processor or "_vnni" in processor

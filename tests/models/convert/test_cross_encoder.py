@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled
 from rerank_lab.models import ModelOptions, Usage, open_encoder, open_scorer
 from rerank_lab.models.convert import cross_encoder as convert
-from rerank_lab.models.convert import torch_export
+from rerank_lab.models.convert import quantisation, torch_export
 from rerank_lab.models.convert.conversion import converted_folder, read_conversion
 from rerank_lab.models.convert.cross_encoder import compare
+from rerank_lab.models.convert.samples import Feed
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.probes import PROBES
 from rerank_lab.models.relevance_head import Head
@@ -52,21 +54,22 @@ def test_a_converted_model_keeps_its_scores(
 def test_when_int8_changes_the_order_full_precision_runs_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quantise = torch_export.quantise
+    quantise = quantisation.quantise
 
-    def spoiled(source: Path, target: Path) -> None:
+    def spoiled(source: Path, target: Path, samples: Sequence[Feed]) -> int:
         import onnx
         from onnx import numpy_helper
 
-        quantise(source, target)
+        count = quantise(source, target, samples)
         model = onnx.load(str(target))
         for tensor in model.graph.initializer:
-            if tensor.name.endswith("_quantized"):
+            if tensor.name.endswith("/int8"):
                 shuffled = np.random.default_rng(0).permutation(numpy_helper.to_array(tensor))
                 tensor.CopyFrom(numpy_helper.from_array(shuffled, tensor.name))
         onnx.save(model, str(target))
+        return count
 
-    monkeypatch.setattr(torch_export, "quantise", spoiled)
+    monkeypatch.setattr(quantisation, "quantise", spoiled)
     folder = save_cross_encoder(tmp_path / "m")
     scorer = open_scorer(str(folder), Context())
     usage = Usage()

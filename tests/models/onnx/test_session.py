@@ -21,7 +21,7 @@ from rerank_lab.models import (
     open_scorer,
     open_token_encoder,
 )
-from rerank_lab.models.convert.torch_export import has_int8_dot_products
+from rerank_lab.models.runtime.device import has_int8_dot_products
 from rerank_lab.models.runtime.tokenizer import clipped
 
 pytestmark = pytest.mark.models
