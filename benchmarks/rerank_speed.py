@@ -1,14 +1,16 @@
-"""Reranking 100 candidates on a CPU: ours beside the libraries people use, measured in turns.
+"""Reranking 100 candidates on a CPU: ours in each mode beside its peers, measured in turns.
 
     python benchmarks/rerank_speed.py [rounds]
 
-(a) A full-precision cross-encoder of MiniLM-L6 shape: `CrossEncoder.predict` of
-    sentence-transformers with its defaults, and ours (converted to int8 at first use).
-(b) The carried int8 file of ms-marco-minilm-l12: FlashRank, and ours.
+(a) A full-precision cross-encoder of MiniLM-L6 shape: ours (int8, and unquantised in OpenVINO),
+    sentence-transformers with its defaults and in bf16, and what its OpenVINO and ONNX backends run
+    (`_peers.py`), each with Kendall's tau to full precision.
+(b) The carried int8 file of ms-marco-minilm-l12: FlashRank, plain ONNX Runtime, and ours.
 
-Candidates are made of sentences of the sample corpora, 134 tokens with the query on average.
-Seconds are wall clock; the processor seconds of the whole process are given as well, since they
-stay comparable on a machine that is busy with other work. No score cache takes part.
+Needs `pip install openvino nncf`; without them their arms are left out. Candidates are made of
+sentences of the sample corpora, 134 tokens with the query on average. Processor seconds of the
+whole process stay comparable on a machine that is busy with other work; seconds are wall clock. No
+score cache takes part.
 """
 
 from __future__ import annotations
@@ -18,52 +20,77 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+import _peers
 from _models import minilm_l6_cross_encoder, ranked_documents
 from _report import report
 
 from rerank_lab.core.context import Context
-from rerank_lab.models import Scorer, Usage, open_scorer
+from rerank_lab.models import ModelOptions, Scorer, Usage, open_scorer
 from rerank_lab.models.convert.cross_encoder import compare
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.runtime.tokenizer import FastTokenizer
 
 CANDIDATES, TOKENS, SEED = 100, 134, 1
 L12 = "ms-marco-minilm-l12"
+OURS = {"l6": "rerank lab int8", "l12": "rerank lab"}
 
 
 def main(rounds: int) -> None:
     query, texts = candidates()
-    folder = minilm_l6_cross_encoder()
-    l6, l12 = open_scorer(str(folder), Context()), open_scorer(L12, Context())
-    exact = _sentence_transformers(folder, query, texts)
-    flash = _flashrank(query, texts)
-    turns: dict[str, Callable[[], Any]] = {
-        "sentence_transformers_l6": exact,
-        "rerank_lab_l6": lambda: l6.score(query, texts, Context()),
-        "flashrank_l12": flash,
-        "rerank_lab_l12": lambda: l12.score(query, texts, Context()),
-    }
-    taken = _in_turns(turns, rounds)
-    tau, difference = compare([l6.score(query, texts, Context())], [exact()])
-    figures = {name: _summary(seconds) for name, seconds in taken.items()}
+    with tempfile.TemporaryDirectory() as work:
+        l6 = _l6_arms(query, texts, Path(work))
+        l12 = _l12_arms(query, texts, Path(work))
+        taken = _in_turns(l6 | l12, rounds)
+        exact = l6["sentence-transformers, defaults"]()
+        orders = {name: compare([list(run())], [list(exact)]) for name, run in l6.items()}
     report(
         "rerank_speed",
         {
             "candidates": len(texts),
-            "mean_tokens": _mean_tokens(l12, query, texts),
+            "mean_tokens": _mean_tokens(open_scorer(L12, Context()), query, texts),
             "rounds": rounds,
-            "seconds": figures,
-            "l6_backend": l6.backend,
-            "l6_kendall_tau_to_full_precision": tau,
-            "l6_largest_difference_logits": difference,
-            "times_faster_than_sentence_transformers": _ratio(taken, *list(taken)[:2]),
-            "times_faster_than_flashrank": _ratio(taken, *list(taken)[2:]),
+            "l6": {
+                name: _summary(taken, name, OURS["l6"])
+                | {"kendall_tau": orders[name][0], "largest_difference_logits": orders[name][1]}
+                for name in l6
+            },
+            "l12": {name: _summary(taken, name, OURS["l12"]) for name in l12},
         },
     )
+
+
+def _l6_arms(query: str, texts: list[str], work: Path) -> dict[str, _peers.Scoring]:
+    folder = minilm_l6_cross_encoder()
+    ours = open_scorer(str(folder), Context())
+    arms: dict[str, _peers.Scoring] = {
+        OURS["l6"]: lambda: ours.score(query, texts, Context()),
+        "sentence-transformers, defaults": _peers.sentence_transformers(folder, query, texts),
+        "sentence-transformers, bf16, sorted": _peers.sentence_transformers_bf16(
+            folder, query, texts
+        ),
+        "ONNX Runtime dynamic int8, sorted": _peers.onnx_int8(folder, query, texts, work),
+    }
+    if find_spec("openvino") is not None:
+        options = ModelOptions(device="cpu", backend="openvino")
+        faithful = open_scorer(str(folder), Context(), options)
+        arms["rerank lab, OpenVINO"] = lambda: faithful.score(query, texts, Context())
+    if find_spec("nncf") is not None:
+        for name, int8 in (("OpenVINO NNCF int8", True), ("OpenVINO unquantised", False)):
+            arms[f"{name}, sorted"] = _peers.openvino(folder, query, texts, work, int8)
+    return arms
+
+
+def _l12_arms(query: str, texts: list[str], work: Path) -> dict[str, _peers.Scoring]:
+    carried, ours = locate(L12).folder, open_scorer(L12, Context())
+    tokenizer = carried / "tokenizer.json"
+    return {
+        OURS["l12"]: lambda: ours.score(query, texts, Context()),
+        "FlashRank": _peers.flashrank(carried, work, query, texts),
+        "ONNX Runtime, sorted": _peers.onnx_file(carried / "model.onnx", tokenizer, query, texts),
+    }
 
 
 def candidates() -> tuple[str, list[str]]:
@@ -89,39 +116,12 @@ def candidates() -> tuple[str, list[str]]:
     return query, texts
 
 
-def _sentence_transformers(folder: Path, query: str, texts: list[str]) -> Callable[[], Any]:
-    import torch
-    from sentence_transformers import CrossEncoder
-
-    model = CrossEncoder(str(folder), device="cpu")
-    pairs = [(query, text) for text in texts]
-    identity = torch.nn.Identity()
-    return lambda: model.predict(pairs, activation_fn=identity)
+Spent = list[tuple[float, float]]
+"""Wall and processor seconds of each round."""
 
 
-def _flashrank(query: str, texts: list[str]) -> Callable[[], Any]:
-    """FlashRank on the carried file, in the layout that it would have downloaded."""
-    from flashrank import Ranker, RerankRequest
-
-    carried = locate(L12).folder
-    home = Path(tempfile.mkdtemp())
-    folder = home / "ms-marco-MiniLM-L-12-v2"
-    folder.mkdir()
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
-        (folder / name).symlink_to(carried / name)
-    (folder / "flashrank-MiniLM-L-12-v2_Q.onnx").symlink_to(carried / "model.onnx")
-    (folder / "config.json").write_text('{"pad_token_id": 0}', "utf-8")
-    ranker = Ranker("ms-marco-MiniLM-L-12-v2", str(home), max_length=512, log_level="ERROR")
-
-    def rank() -> Any:
-        passages = [{"id": i, "text": text} for i, text in enumerate(texts)]
-        return ranker.rerank(RerankRequest(query=query, passages=passages))
-
-    return rank
-
-
-def _in_turns(turns: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
-    taken: dict[str, Any] = {name: [] for name in turns}
+def _in_turns(turns: dict[str, _peers.Scoring], rounds: int) -> dict[str, Spent]:
+    taken: dict[str, Spent] = {name: [] for name in turns}
     for number in range(rounds + 1):
         for name, run in turns.items():
             wall, processor = time.perf_counter(), time.process_time()
@@ -132,22 +132,13 @@ def _in_turns(turns: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any
     return taken
 
 
-def _summary(spent: list[tuple[float, float]]) -> dict[str, float]:
-    wall = [w for w, _ in spent]
+def _summary(taken: dict[str, Spent], name: str, ours: str) -> dict[str, float]:
+    """Medians over rounds; the multiple of ours is that within a round, by processor time."""
+    pairs = zip(taken[name], taken[ours], strict=True)
     return {
-        "median": statistics.median(wall),
-        "fastest": min(wall),
-        "median_processor": statistics.median(p for _, p in spent),
-    }
-
-
-def _ratio(taken: dict[str, Any], slow: str, fast: str) -> dict[str, float]:
-    """Median over rounds of the ratio within a round, and the ratio of the fastest rounds."""
-    pairs = list(zip(taken[slow], taken[fast], strict=True))
-    return {
-        "median_of_rounds": statistics.median(s[0] / f[0] for s, f in pairs),
-        "fastest": min(s[0] for s, _ in pairs) / min(f[0] for _, f in pairs),
-        "processor": statistics.median(s[1] / f[1] for s, f in pairs),
+        "processor_seconds": statistics.median(p for _, p in taken[name]),
+        "seconds": statistics.median(w for w, _ in taken[name]),
+        "multiple_of_ours": statistics.median(theirs[1] / mine[1] for theirs, mine in pairs),
     }
 
 

@@ -27,11 +27,19 @@ from rerank_lab.models.locate.resolve import Availability, availability, fetch, 
 from rerank_lab.models.locate.soundness import require_sound
 from rerank_lab.models.runtime.device import DEVICES, Device
 from rerank_lab.models.runtime.memory import LoadedModel, loaded_models
-from rerank_lab.models.runtime.request import BACKENDS, Backend, Kind, ModelOptions, Usage
+from rerank_lab.models.runtime.request import (
+    BACKENDS,
+    SCORER_BACKENDS,
+    Backend,
+    Kind,
+    ModelOptions,
+    Usage,
+)
 
 __all__ = [
     "BACKENDS",
     "DEVICES",
+    "SCORER_BACKENDS",
     "Availability",
     "Backend",
     "Device",

@@ -19,6 +19,7 @@ from rerank_lab.models.convert import cross_encoder as conversion_to_int8
 from rerank_lab.models.convert import embedding, fused_graph
 from rerank_lab.models.convert.conversion import converted_folder, read_conversion
 from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.onnx.openvino_session import require_openvino
 from rerank_lab.models.onnx.tasks import OnnxEmbedder, OnnxScorer, OnnxTokenEmbedder
 from rerank_lab.models.relevance_head import Head, head_of, require_trained_head
 from rerank_lab.models.runtime.device import choose_device, has_cuda, torch_dtype
@@ -78,6 +79,8 @@ def plan_scorer(
 ) -> ExecutionPlan[PairEngine]:
     """How to run a cross-encoder. Raises ModelUnavailable when it is none, or cannot run so."""
     head = head_of(located)
+    if options.backend == "openvino":
+        return _openvino_plan(located, head, options, ctx)
     graph = _graph_to_run(located, options)
     if graph is not None:
         return _onnx_plan(located, "score", graph, ctx, lambda g, t, b: OnnxScorer(g, t, b, head))
@@ -275,6 +278,39 @@ def _converted_scorer_plan(
         load=lambda: OnnxScorer(graph, folder / "tokenizer.json", backend, head),
         size=int(graph.stat().st_size * 1.5),
         warning=conversion.warning,
+    )
+
+
+def _openvino_plan(
+    located: LocatedModel, head: Head, options: ModelOptions, ctx: Context
+) -> ExecutionPlan[PairEngine]:
+    """The model unquantised in OpenVINO. Raises ModelUnavailable where that does not work."""
+    require_openvino()
+    if options.device == "cuda" or not conversion_to_int8.convertible(located):
+        where = "on a CUDA device" if options.device == "cuda" else "for it"
+        raise ModelUnavailable(
+            f'{located.name} cannot use backend="openvino" {where}.',
+            hint="OpenVINO runs cross-encoders on the CPU that have weights as safetensors: "
+            'use backend="auto".',
+        )
+    folder = converted_folder(located, conversion_to_int8.OPENVINO_FORM)
+    conversion = read_conversion(folder)
+    if conversion is None:
+        require_trained_head(located)
+        conversion = conversion_to_int8.convert_unquantised(located, head, ctx)
+    if conversion.precision == "none":
+        raise ModelUnavailable(
+            f"{located.name} cannot run in OpenVINO: {conversion.reason}.",
+            hint='Use backend="auto".',
+        )
+    graph, backend = folder / "full.onnx", f"openvino {conversion.precision}"
+    return ExecutionPlan(
+        located,
+        "score",
+        backend,
+        lambda: OnnxScorer(graph, folder / "tokenizer.json", backend, head, "openvino"),
+        size=int(graph.stat().st_size * 1.5),
+        first_token=conversion.first_token,
     )
 
 

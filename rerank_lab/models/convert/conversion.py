@@ -25,7 +25,7 @@ from rerank_lab.models.locate.folder import LocatedModel
 CONVERSION_VERSION = "5"
 """Part of every model's digest and of a converted model's place: changes whenever the way does."""
 
-Precision = Literal["int8", "fp32", "fused", "none"]
+Precision = Literal["int8", "bf16", "fp32", "fused", "none"]
 
 
 @dataclass(frozen=True, slots=True)

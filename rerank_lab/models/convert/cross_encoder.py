@@ -18,10 +18,12 @@ import numpy as np
 from rerank_lab.core.context import Context
 from rerank_lab.models.convert import quantisation, torch_export
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.conversion import Conversion, convert_once
+from rerank_lab.models.convert.conversion import Conversion, Precision, convert_once
 from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.convert.samples import feed_of
 from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.onnx.openvino_session import precision
+from rerank_lab.models.onnx.session import Runtime
 from rerank_lab.models.onnx.tasks import OnnxScorer
 from rerank_lab.models.probes import probe_texts
 from rerank_lab.models.relevance_head import Head
@@ -29,6 +31,7 @@ from rerank_lab.models.runtime.request import InferenceRequest, Usage
 from rerank_lab.models.runtime.tokenizer import FastTokenizer
 
 MIN_TAU = 0.95
+OPENVINO_FORM = "openvino"
 _MAX_BYTES = 1_400_000_000
 """An ONNX file holds less than 2 GB; larger models stay with torch."""
 
@@ -88,6 +91,39 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
     return Conversion("none", tau, difference, int8_tau, count, reason)
 
 
+def convert_unquantised(located: LocatedModel, head: Head, ctx: Context) -> Conversion:
+    """The graph for OpenVINO, in full precision, verified in the precision that it computes in.
+
+    Raises Cancelled or DeadlineExceeded between steps.
+    """
+    return convert_once(
+        located, ctx, lambda work: _unquantised_into(work, located, head, ctx), OPENVINO_FORM
+    )
+
+
+def _unquantised_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -> Conversion:
+    probes = probe_texts()
+    tokenizer = Path(shutil.copy(located.folder / "tokenizer.json", work / "tokenizer.json"))
+    source = torch_export.load_source(located, "AutoModelForSequenceClassification")
+    exact = [
+        [_score(source.logits(query, text), head) for text in texts] for query, texts in probes
+    ]
+    ctx.checkpoint()
+    full = work / "full.onnx"
+    torch_export.export(source, full)
+    first_token = keep_first_token(full) > 0
+    ctx.checkpoint()
+    scores = _onnx_scores(full, tokenizer, head, probes, located.max_length, ctx, "openvino")
+    tau, difference = compare(scores, exact)
+    count = sum(len(row) for row in exact)
+    if tau >= MIN_TAU:
+        computed: Precision = "bf16" if precision() == "bf16" else "fp32"
+        return Conversion(computed, tau, difference, 0.0, count, first_token=first_token)
+    full.unlink()
+    reason = f"OpenVINO's order differs from full precision, Kendall tau {tau:.3f}"
+    return Conversion("none", tau, difference, 0.0, count, reason)
+
+
 def compare(
     scores: Sequence[Sequence[float]], exact: Sequence[Sequence[float]]
 ) -> tuple[float, float]:
@@ -119,8 +155,9 @@ def _onnx_scores(
     probes: list[tuple[str, list[str]]],
     max_length: int,
     ctx: Context,
+    runtime: Runtime = "onnxruntime",
 ) -> list[list[float]]:
-    engine = OnnxScorer(graph, tokenizer, "probe", head)
+    engine = OnnxScorer(graph, tokenizer, "probe", head, runtime)
     try:
         return [engine.score(q, t, InferenceRequest(ctx, Usage(), max_length)) for q, t in probes]
     finally:

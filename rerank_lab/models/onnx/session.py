@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU.
+"""Graphs on the CPU, by ONNX Runtime or by OpenVINO.
 
 Each text goes through the network by itself, and the texts of a call are shared out to
 single-threaded workers that use one session together. Dynamically quantised (int8) networks choose
@@ -14,18 +14,20 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, ModelUnavailable
+from rerank_lab.models.onnx.openvino_session import OpenVinoSession
 from rerank_lab.models.runtime.device import cpu_threads
 from rerank_lab.models.runtime.engine import Floats
 from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 
 T = TypeVar("T")
+Runtime = Literal["onnxruntime", "openvino"]
 
 _POLL_S = 0.02
 SLOWER_FUSIONS = ["SkipLayerNormFusion"]
@@ -35,19 +37,34 @@ _OVERHEAD = 1.5
 """Memory of a session for each byte of its file: weights, packed weights, one run's activations."""
 
 
+class GraphSession(Protocol):
+    """A graph that is ready to run."""
+
+    def inputs(self) -> set[str]:
+        """Names of the inputs."""
+
+    def outputs(self) -> list[tuple[str, list[Any]]]:
+        """Name and shape of each output; a dimension that varies is a name."""
+
+    def run(self, output: str, feed: dict[str, Any]) -> Any:
+        """The value of one output, a batch of one."""
+
+
 class OnnxEngine:
     """A graph and its tokenizer. One caller at a time; `close` stops its workers."""
 
-    def __init__(self, graph: Path, tokenizer: Path, backend: str) -> None:
+    def __init__(
+        self, graph: Path, tokenizer: Path, backend: str, runtime: Runtime = "onnxruntime"
+    ) -> None:
         self.backend = backend
         self.size = int(graph.stat().st_size * _OVERHEAD)
         self.tokens = FastTokenizer(tokenizer)
-        self._session = _session(graph)
-        self._inputs = {item.name for item in self._session.get_inputs()}
-        self.outputs: list[tuple[str, list[Any]]] = [
-            (item.name, item.shape) for item in self._session.get_outputs()
-        ]
         self._workers = cpu_threads()
+        self._session: GraphSession | None = (
+            OpenVinoSession(graph, self._workers) if runtime == "openvino" else _OrtSession(graph)
+        )
+        self._inputs = self._session.inputs()
+        self.outputs = self._session.outputs()
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="onnx")
 
     def run(
@@ -101,14 +118,31 @@ class OnnxEngine:
             feed["attention_mask"] = np.ones((1, len(item)), np.int64)
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = item.types[None]
+        assert self._session is not None, "a closed engine is not used again"
         try:
-            values = self._session.run([self.outputs[output][0]], feed)[0][0]
+            values = self._session.run(self.outputs[output][0], feed)[0]
         except Exception as error:
             raise BackendError(
-                f"ONNX Runtime failed on a text of {len(item)} tokens: {error}",
+                f"{self.backend} failed on a text of {len(item)} tokens: {error}",
                 hint='Try backend="torch", or a smaller max_length.',
             ) from error
         return np.asarray(values, np.float32)
+
+
+class _OrtSession:
+    """A graph in ONNX Runtime, which any number of threads may run at once."""
+
+    def __init__(self, graph: Path) -> None:
+        self._session = _session(graph)
+
+    def inputs(self) -> set[str]:
+        return {item.name for item in self._session.get_inputs()}
+
+    def outputs(self) -> list[tuple[str, list[Any]]]:
+        return [(item.name, item.shape) for item in self._session.get_outputs()]
+
+    def run(self, output: str, feed: dict[str, Any]) -> Any:
+        return self._session.run([output], feed)[0]
 
 
 def _session(graph: Path) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.onnx.session import OnnxEngine
+from rerank_lab.models.onnx.session import OnnxEngine, Runtime
 from rerank_lab.models.relevance_head import Head
 from rerank_lab.models.runtime.engine import Floats
 from rerank_lab.models.runtime.request import InferenceRequest, Kind
@@ -20,8 +20,15 @@ _EPSILON = np.float32(1e-12)
 class OnnxScorer(OnnxEngine):
     """Pairs to raw logits."""
 
-    def __init__(self, graph: Path, tokenizer: Path, backend: str, head: Head) -> None:
-        super().__init__(graph, tokenizer, backend)
+    def __init__(
+        self,
+        graph: Path,
+        tokenizer: Path,
+        backend: str,
+        head: Head,
+        runtime: Runtime = "onnxruntime",
+    ) -> None:
+        super().__init__(graph, tokenizer, backend, runtime)
         self._head = head
         self._output = require_output(self, 2, head.labels, "a relevance score a pair", graph)
 

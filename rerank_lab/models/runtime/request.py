@@ -11,8 +11,10 @@ from typing import Literal
 from rerank_lab.core.context import Context
 
 Kind = Literal["query", "passage"]
-Backend = Literal["auto", "onnx", "torch"]
+Backend = Literal["auto", "onnx", "openvino", "torch"]
 BACKENDS: tuple[Backend, ...] = ("auto", "onnx", "torch")
+SCORER_BACKENDS: tuple[Backend, ...] = ("auto", "onnx", "openvino", "torch")
+"""Cross-encoders run by OpenVINO as well, unquantised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rerank_lab.models import (
     BACKENDS,
     DEVICES,
     Availability,
+    Backend,
     ModelOptions,
     Usage,
     availability,
@@ -32,7 +33,7 @@ _SURELY_FITS = 64
 M = TypeVar("M", bound=LocalModel[Any])
 
 
-def local_params(model: str) -> tuple[Param, ...]:
+def local_params(model: str, backends: tuple[Backend, ...] = BACKENDS) -> tuple[Param, ...]:
     """The options of a reranker with a local model, `model` being its default.
 
     `device` and `backend` stay in the fingerprint: int8, bf16 and fp32 give scores that differ by
@@ -48,8 +49,10 @@ def local_params(model: str) -> tuple[Param, ...]:
         Param(
             "backend",
             "auto",
-            "What runs it: ONNX Runtime (int8, CPU) or torch.",
-            choices=BACKENDS,
+            "What runs it: ONNX Runtime (int8, CPU) or torch."
+            if backends == BACKENDS
+            else "What runs it: ONNX Runtime (int8, CPU), OpenVINO (unquantised, CPU) or torch.",
+            choices=backends,
             label="Backend",
         ),
         Param(
@@ -76,9 +79,9 @@ def local_params(model: str) -> tuple[Param, ...]:
     )
 
 
-def pointwise_params(model: str) -> tuple[Param, ...]:
+def pointwise_params(model: str, backends: tuple[Backend, ...] = BACKENDS) -> tuple[Param, ...]:
     """Those options, and what becomes of a document that does not fit."""
-    return (*local_params(model), LONG)
+    return (*local_params(model, backends), LONG)
 
 
 class UsesModel(Reranker, Generic[M]):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
-from rerank_lab.models import ModelOptions, Scorer, open_scorer
+from rerank_lab.models import SCORER_BACKENDS, ModelOptions, Scorer, open_scorer
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, pair_token_budget
 from rerank_lab.rerankers.base import Work
@@ -27,7 +27,7 @@ class CrossEncoderReranker(LocalReranker[Scorer]):
         family="cross-encoder",
         summary="A network that reads query and document together and gives one score.",
         scale="logit",
-        params=pointwise_params("ms-marco-minilm-l12"),
+        params=pointwise_params("ms-marco-minilm-l12", SCORER_BACKENDS),
     )
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> Scorer:
