@@ -69,9 +69,9 @@ class ExecutionPlan(Generic[E_co]):
         parts: list[object] = [self.located.digest, self.task, self.backend, prefixes, self.pooling]
         extra = [self.template_digest, self.adapter_digest, self.reads_attention]
         # Indexes are kept under this digest: a plan without the later fields keeps its old one.
-        parts += extra if any(extra) else []
-        parts += ["first token"] if self.first_token else []
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps(parts + (extra if any(extra) else [])).encode()
+        ).hexdigest()
 
 
 def plan_scorer(

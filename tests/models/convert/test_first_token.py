@@ -102,12 +102,12 @@ def test_vectors_of_a_converted_encoder_are_those_of_torch(tmp_path: Path) -> No
 
 
 @pytest.mark.models
-def test_a_carried_graph_has_one_form_for_each_use() -> None:
+def test_carried_heads_run_narrow_and_carried_int8_vectors_stay_as_indexes_hold_them() -> None:
     encoder = open_encoder("bge-small-en", Context())
-    located = locate("bge-small-en")
-    narrow = read_conversion(converted_folder(located, "cls"))
-    assert narrow is not None
-    assert narrow.first_token
-    assert encoder.plan.first_token
+    conversion = read_conversion(converted_folder(locate("bge-small-en"), "cls"))
+    assert conversion is not None
+    assert conversion.precision == "fused"
+    assert not conversion.first_token
+    assert not encoder.plan.first_token
     scorer = open_scorer("ms-marco-minilm-l12", Context())
     assert scorer.plan.first_token
