@@ -18,6 +18,7 @@ from typing import TypeVar
 from rerank_lab.core.context import Context
 from rerank_lab.models.convert.conversion import (
     CONVERSION_VERSION,
+    VECTORS_VERSION,
     converted_folder,
     read_conversion,
 )
@@ -93,13 +94,17 @@ def open_token_encoder(
     return _loaded(TokenEncoder(plan_token_encoder(located, options, ctx), options), ctx)
 
 
-def model_digest(model: str) -> str:
+def model_digest(model: str, vectors: bool = False) -> str:
     """Digest of a model's files and of how they are run here, without loading it.
 
     Fine for cache keys: the same before and after loading, and on every machine. Raises
     ModelUnavailable when the files are not here.
+
+    Args:
+        model: Catalogue name, folder or hub id.
+        vectors: Whether its vectors are kept. They stay valid while a conversion changes scores.
     """
-    return f"{locate(model).digest}:{CONVERSION_VERSION}"
+    return f"{locate(model).digest}:{VECTORS_VERSION if vectors else CONVERSION_VERSION}"
 
 
 def _fetch_sound(model: str, ctx: Context) -> LocatedModel:

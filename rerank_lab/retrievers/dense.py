@@ -122,7 +122,7 @@ class Dense(Retriever):
 
     def weights_digest(self) -> str:
         """Digest of the model's files. Raises ModelUnavailable when they are not here."""
-        return models.model_digest(self.model)
+        return models.model_digest(self.model, vectors=True)
 
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         """A model that is not here and cannot be downloaded."""

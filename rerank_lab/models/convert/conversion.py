@@ -25,6 +25,12 @@ from rerank_lab.models.locate.folder import LocatedModel
 CONVERSION_VERSION = "5"
 """Part of every model's digest and of a converted model's place: changes whenever the way does."""
 
+VECTORS_VERSION = "3"
+"""Part of the digest under which vectors are kept: changes when those of a converted encoder do.
+
+Encoders are converted in full precision, and no rewriting moves a component by more than 0.001.
+"""
+
 Precision = Literal["int8", "bf16", "fp32", "fused", "none"]
 
 

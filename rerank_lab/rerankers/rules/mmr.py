@@ -75,7 +75,7 @@ class MMR(Reranker):
 
     def weights_digest(self) -> str:
         """Digest of the bi-encoder's files, "" without one."""
-        return model_digest(self.model) if self.model else ""
+        return model_digest(self.model, vectors=True) if self.model else ""
 
     def _load(self, ctx: Context) -> None:
         self._encoder = open_encoder(self.model, ctx) if self.model else None

@@ -191,7 +191,7 @@ class EngineRetriever(Retriever):
 
     def weights_digest(self) -> str:
         """Of the embedding model. Raises ModelUnavailable when it is not here."""
-        return models.model_digest(self.model) if self.model else ""
+        return models.model_digest(self.model, vectors=True) if self.model else ""
 
     def prepare(self, ctx: Context) -> None:
         """Download the embedding model when it is not here."""
