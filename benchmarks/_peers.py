@@ -20,7 +20,7 @@ from rerank_lab.models.runtime.device import cpu_threads
 from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 
 Scoring = Callable[[], Any]
-BATCH = 32
+BATCH, CALIBRATION = 32, 40
 
 
 def sentence_transformers(folder: Path, query: str, texts: list[str]) -> Scoring:
@@ -57,9 +57,12 @@ def openvino(folder: Path, query: str, texts: list[str], work: Path, int8: bool)
     tokens, core = FastTokenizer(folder / "tokenizer.json"), Core()
     model = core.read_model(str(_exported(folder, work)))
     if int8:
-        chosen = [_batch([pair]) for pair in tokens.pairs(query, texts, 512)]
+        chosen = [_batch([pair]) for pair in tokens.pairs(query, texts[:CALIBRATION], 512)]
         model = nncf.quantize(
-            model, nncf.Dataset(chosen), model_type=nncf.ModelType.TRANSFORMER, subset_size=100
+            model,
+            nncf.Dataset(chosen),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=CALIBRATION,
         )
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_NUM_THREADS": cpu_threads()}
     compiled = core.compile_model(model, "CPU", settings)

@@ -22,6 +22,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import _peers
 from _models import minilm_l6_cross_encoder, ranked_documents
@@ -43,9 +44,9 @@ def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as work:
         l6 = _l6_arms(query, texts, Path(work))
         l12 = _l12_arms(query, texts, Path(work))
-        taken = _in_turns(l6 | l12, rounds)
-        exact = l6["sentence-transformers, defaults"]()
-        orders = {name: compare([list(run())], [list(exact)]) for name, run in l6.items()}
+        taken, scores = _in_turns(l6 | l12, rounds)
+        exact = list(scores["sentence-transformers, defaults"])
+        orders = {name: compare([list(scores[name])], [exact]) for name in l6}
     report(
         "rerank_speed",
         {
@@ -120,16 +121,20 @@ Spent = list[tuple[float, float]]
 """Wall and processor seconds of each round."""
 
 
-def _in_turns(turns: dict[str, _peers.Scoring], rounds: int) -> dict[str, Spent]:
+def _in_turns(
+    turns: dict[str, _peers.Scoring], rounds: int
+) -> tuple[dict[str, Spent], dict[str, Any]]:
+    """What every arm took in each round, and what it gave in the last."""
+    scores: dict[str, Any] = {}
     taken: dict[str, Spent] = {name: [] for name in turns}
     for number in range(rounds + 1):
         for name, run in turns.items():
             wall, processor = time.perf_counter(), time.process_time()
-            run()
+            scores[name] = run()
             if number:  # the first round warms up
                 spent = (time.perf_counter() - wall, time.process_time() - processor)
                 taken[name].append(spent)
-    return taken
+    return taken, scores
 
 
 def _summary(taken: dict[str, Spent], name: str, ours: str) -> dict[str, float]:
