@@ -44,6 +44,7 @@ def serve(arguments: argparse.Namespace, output: Output) -> int:
             keys,
             # A page of another site could give its own name to this machine's address.
             LOOPBACK_NAMES if local and not keys.needed else (),
+            arguments.spend_limit,
         )
         api = api_of(pipelines, engine, corpus, settings)
         _log_requests()

@@ -67,6 +67,13 @@ def _add_bounds(parser: CommandParser) -> None:
         metavar="SECONDS",
         help="after which a request is given up with 504 (default: 60)",
     )
+    parser.add_argument(
+        "--spend-limit",
+        type=amount,
+        metavar="USD",
+        help="send no request to a provider that could take the whole server above this; a model "
+        "of unknown price is refused",
+    )
 
 
 def add_app(parser: CommandParser) -> None:

@@ -20,7 +20,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result
-from rerank_lab.pipeline.stages import rerank_candidates
+from rerank_lab.pipeline.stages import CANDIDATES, rerank_candidates
 
 
 class Stages:
@@ -135,4 +135,4 @@ def candidates(documents: Sequence[Document | str]) -> Corpus:
             f"{len(twice)} of the ids are used more than once, the first {twice[0]!r}.",
             hint="Give each document an id of its own.",
         )
-    return Corpus("candidates", as_documents)
+    return Corpus(CANDIDATES.name, as_documents)

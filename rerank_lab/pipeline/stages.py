@@ -24,7 +24,7 @@ from rerank_lab.rerankers.base import Reranker, Work, blank_warning
 from rerank_lab.retrievers.base import Retriever
 
 CANDIDATES = Node("candidates")
-"""What stands for the first stage where the candidates are given."""
+"""What stands for the first stage, and names the corpus, where the candidates are given."""
 EXCLUDED = "documents that this query excludes, such as itself, were left out"
 """What a first stage says that left out `Query.excluded`."""
 RETRIEVAL_LANE = "light"
@@ -229,7 +229,9 @@ class StageRunner:
             *language_warnings(
                 model,
                 self.corpus.languages,
-                "the corpus",
+                "the corpus"
+                if self.corpus.name != CANDIDATES.name
+                else "the text of the documents",
                 guessed=self.corpus.languages_guessed,
             ),
             *language_warnings(model, query_languages(self.query.text), "the query", guessed=True),

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server import metrics, shapes
@@ -113,6 +114,7 @@ class RerankAPI:
         keys: ApiKeys | None = None,
         corpus: Corpus | None = None,
         hosts: Sequence[str] = (),
+        spend: SpendMeter | None = None,
         state: Callable[[], str] = lambda: READY,
     ) -> None:
         """How pipelines answer.
@@ -125,6 +127,7 @@ class RerankAPI:
             keys: Who may ask; by default everybody.
             corpus: What `/v1/search` searches; None for no such route.
             hosts: Names that a request may call this server by; none at all: any.
+            spend: Counts what the queue's work has providers bill.
             state: "ready" once models are loaded, else a word that `/ready` answers with.
         """
         self._pipelines = pipelines
@@ -134,6 +137,7 @@ class RerankAPI:
         self._keys = keys or ApiKeys()
         self._corpus = corpus
         self._hosts = frozenset(hosts)
+        self._spend = spend or SpendMeter()
         self._state = state
         self._metrics = ServerMetrics()
         self._closing = False
@@ -276,7 +280,7 @@ class RerankAPI:
         return exchange.answer({"object": "list", "data": models})
 
     async def _metrics_text(self, _: Exchange) -> Response:
-        text = self._metrics.text(self._queue.pending, self._queue.capacity)
+        text = self._metrics.text(self._queue.pending, self._queue.capacity, self._spend)
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     async def _health(self, exchange: Exchange) -> Response:

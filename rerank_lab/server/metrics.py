@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 
+from rerank_lab.core.spend import SpendMeter
 from rerank_lab.server.queue import QueueTimes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,9 +44,10 @@ class ServerMetrics:
         self._parts["tokenise"] += times.tokenise_s
         self._parts["compute"] += times.compute_s
 
-    def text(self, pending: int, capacity: int) -> str:
+    def text(self, pending: int, capacity: int, spend: SpendMeter) -> str:
         """All metrics; `pending` of `capacity` requests are in the queue now."""
-        return "".join(f"{line}\n" for line in self._lines(pending, capacity))
+        lines = (*self._lines(pending, capacity), *_spend_lines(spend))
+        return "".join(f"{line}\n" for line in lines)
 
     def _lines(self, pending: int, capacity: int) -> Iterator[str]:
         name = "rerank_lab_requests_total"
@@ -71,6 +73,16 @@ class ServerMetrics:
         yield f"rerank_lab_queue_depth {pending}"
         yield from _head("rerank_lab_queue_capacity", "gauge", "Requests that fit.")
         yield f"rerank_lab_queue_capacity {capacity}"
+
+
+def _spend_lines(spend: SpendMeter) -> Iterator[str]:
+    name = "rerank_lab_spend_usd_total"
+    yield from _head(name, "counter", "Billed by providers, by the prices of the catalogue.")
+    yield f"{name} {spend.spent:.6f}"
+    if spend.limit is not None:
+        name = "rerank_lab_spend_limit_usd"
+        yield from _head(name, "gauge", "What may be billed in all.")
+        yield f"{name} {spend.limit:.6f}"
 
 
 def _head(name: str, kind: str, words: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from rerank_lab.core.context import CancelToken, Context, LaneSlots
 from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.server.app import READY, RerankAPI, ServerStatus
@@ -37,6 +38,8 @@ class ServerSettings:
         waiting: Requests that wait behind them; further ones are refused.
         keys: Who may ask.
         hosts: Names that a request may call the server by; none at all: any.
+        spend_limit: USD that providers may bill from the start to the end of the process; None:
+            no limit.
     """
 
     limits: RequestLimits = field(default_factory=RequestLimits)
@@ -44,6 +47,7 @@ class ServerSettings:
     waiting: int = 64
     keys: ApiKeys = field(default_factory=ApiKeys)
     hosts: Sequence[str] = ()
+    spend_limit: float | None = None
 
 
 class MountedAPI(NamedTuple):
@@ -107,14 +111,17 @@ def api_of(
     slots: Callable[[], LaneSlots] | None = None,
 ) -> RerankAPI:
     """The API with its queue, by the settings; see RerankAPI for `state`, WorkQueue for `slots`."""
+    spend = SpendMeter(settings.spend_limit)
+    base = Context(sharing=CallBatches(), spend=spend)
     return RerankAPI(
         pipelines,
         engine,
-        WorkQueue(settings.workers, settings.waiting, Context(sharing=CallBatches()), slots),
+        WorkQueue(settings.workers, settings.waiting, base, slots),
         limits=settings.limits,
         keys=settings.keys,
         corpus=corpus,
         hosts=settings.hosts,
+        spend=spend,
         state=state,
     )
 

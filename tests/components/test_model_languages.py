@@ -13,6 +13,7 @@ from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.languages import query_languages
 from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.reranking import Stages
 from rerank_lab.services.language_notes import language_notes
 
 
@@ -39,6 +40,13 @@ def test_a_pipeline_warns_of_the_corpus_and_of_the_query() -> None:
     assert any("the corpus is mostly in Japanese (guessed)" in text for text in warnings)
     assert any("the query is mostly in Japanese (guessed)" in text for text in warnings)
     assert not Pipeline("bm25").run("東京の首都", corpus, Context()).trace.warnings
+
+
+def test_documents_that_are_handed_over_are_no_corpus() -> None:
+    texts = ["東京は日本の首都です", "猫は魚が好きです"]
+    warnings = Stages("ms-marco-minilm-l12").rerank("東京の首都", texts).trace.warnings
+    assert any("the text of the documents is mostly in Japanese" in text for text in warnings)
+    assert not any("the corpus" in text for text in warnings)
 
 
 QUERIES = {

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.server.keys import ApiKeys, read_keys
 from rerank_lab.server.limits import RequestLimits
-from tests.server.conftest import QUERY, TEXTS, MakeClient
+from tests.server.conftest import QUERY, TEXTS, MakeClient, listening
 
 BODY: dict[str, Any] = {"model": "any", "query": QUERY, "documents": TEXTS}
 JSON = {"content-type": "application/json"}
@@ -154,3 +155,22 @@ def test_logs_hold_no_text_and_no_key(
     assert len(caplog.messages) == 3
     assert "pump" not in caplog.text
     assert KEY not in caplog.text
+
+
+def test_a_request_that_could_pass_the_spend_limit_is_refused(
+    client: MakeClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("COHERE_API_KEY", KEY)
+    with listening(home) as provider:
+        spec = f'bm25 >> cohere(base_url="{provider}",price=0.002)'
+        api = client(specs={"hosted": spec}, spend_limit=0.003)
+        answered = api.post("/v2/rerank", json=BODY)
+        assert answered.status_code == 200, answered.text
+        refused = api.post("/v2/rerank", json=BODY)
+        assert refused.status_code == 503
+        assert "0.002 of the limit of 0.003 USD are spent" in refused.json()["message"]
+        metrics = api.get("/metrics").text
+    assert "rerank_lab_spend_usd_total 0.002000\n" in metrics
+    assert "rerank_lab_spend_limit_usd 0.003000\n" in metrics
