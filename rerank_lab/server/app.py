@@ -26,6 +26,7 @@ from rerank_lab.server.decoding import fields_of
 from rerank_lab.server.keys import ApiKeys
 from rerank_lab.server.limits import RequestLimits
 from rerank_lab.server.metrics import ServerMetrics
+from rerank_lab.server.openapi import openapi
 from rerank_lab.server.pipelines import ServedPipelines
 from rerank_lab.server.queue import NO_TIMES, QueueTimes, WorkQueue
 from rerank_lab.server.refusals import CLIENT_LEFT, RequestRefused, refusal_of
@@ -160,6 +161,7 @@ class RerankAPI:
             self._route("/v1/search", self._search, "POST"),
             self._route("/v1/models", self._models, "GET"),
             self._route("/metrics", self._metrics_text, "GET"),
+            self._route("/openapi.json", self._openapi, "GET"),
             self._route("/health", self._health, "GET", open_to_all=True),
             self._route("/ready", self._ready, "GET", open_to_all=True),
         ]
@@ -282,6 +284,11 @@ class RerankAPI:
     async def _metrics_text(self, _: Exchange) -> Response:
         text = self._metrics.text(self._queue.pending, self._queue.capacity, self._spend)
         return Response(text, media_type=metrics.CONTENT_TYPE)
+
+    async def _openapi(self, exchange: Exchange) -> Response:
+        searches = self._corpus is not None
+        document = openapi(self._limits, keys_needed=self._keys.needed, searches=searches)
+        return exchange.answer(document)
 
     async def _health(self, exchange: Exchange) -> Response:
         return exchange.answer({"status": "ok"})

@@ -13,18 +13,22 @@ from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.results import Result
-from rerank_lab.server.decoding import values_of
+from rerank_lab.server.decoding import BodyFields
 from rerank_lab.server.pipelines import ServedPipeline
 from rerank_lab.server.refusals import RequestRefused, refusal_of
 from rerank_lab.services import compare
 from rerank_lab.services.compare import CompareRequest
 
-_FIELDS: Mapping[str, Any] = {
-    "query": str,
-    "model": str,
-    "top_n": Annotated[int, msgspec.Meta(ge=1, le=1000)],
-    "return_documents": bool,
-}
+SEARCH_FIELDS = BodyFields(
+    {
+        "query": str,
+        "model": str,
+        "top_n": Annotated[int, msgspec.Meta(ge=1, le=1000)],
+        "return_documents": bool,
+    },
+    ("query",),
+)
+"""What a body has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class SearchCall:
 
 def read_search(fields: Mapping[str, msgspec.Raw]) -> SearchCall:
     """The call that a body's fields make. Raises RequestRefused."""
-    values = values_of(fields, _FIELDS, ("query",))
+    values = SEARCH_FIELDS.values(fields)
     return SearchCall(
         values["query"],
         values.get("model", ""),

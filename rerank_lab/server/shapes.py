@@ -17,14 +17,16 @@ from typing import Annotated, Any
 import msgspec
 
 from rerank_lab.core.types import well_formed
-from rerank_lab.server.decoding import values_of
+from rerank_lab.server.decoding import BodyFields
 from rerank_lab.server.refusals import RequestRefused
 from rerank_lab.server.reranking import RerankAnswer, RerankCall
 
 Fields = Mapping[str, msgspec.Raw]
 
 
-class _TextObject(msgspec.Struct):
+class TextObject(msgspec.Struct):
+    """A document as an object; its other fields are not read."""
+
     text: str
 
 
@@ -34,47 +36,49 @@ class RerankShape:
 
     Attributes:
         texts: The field that holds the documents.
+        fields: What a body has.
         read: The call that a body's fields make. Raises RequestRefused.
         answer: The body of an answer.
         refusal: The body of an error, of its status and message.
     """
 
     texts: str
+    fields: BodyFields
     read: Callable[[Fields], RerankCall]
     answer: Callable[[RerankAnswer, RerankCall], Any]
     refusal: Callable[[int, str], Mapping[str, Any]]
 
 
 _TOP = Annotated[int, msgspec.Meta(ge=1)]
-_DOCUMENTS: Mapping[str, Any] = {
-    "model": str,
-    "query": str,
-    "documents": list[str | _TextObject],
-    "top_n": _TOP,
-    "return_documents": bool,
-    "rank_fields": list[str],
-}
-_DOCUMENTS_PASSED_OVER = frozenset(
+_DOCUMENTS = BodyFields(
     {
-        "max_tokens_per_doc", "max_chunks_per_doc", "priority", "truncation", "user",
-        "truncate_prompt_tokens",
-    }
+        "model": str,
+        "query": str,
+        "documents": list[str | TextObject],
+        "top_n": _TOP,
+        "return_documents": bool,
+        "rank_fields": list[str],
+    },
+    ("query", "documents"),
+    # About length and billing: a pipeline says in its spec how it reads long documents.
+    frozenset(
+        {
+            "max_tokens_per_doc", "max_chunks_per_doc", "priority", "truncation", "user",
+            "truncate_prompt_tokens",
+        }
+    ),
 )  # fmt: skip
-"""Fields about length and billing: a pipeline says in its spec how it reads long documents."""
-_TEI: Mapping[str, Any] = {
-    "model": str,
-    "query": str,
-    "texts": list[str],
-    "raw_scores": bool,
-    "return_text": bool,
-}
-_TEI_PASSED_OVER = frozenset({"truncate", "truncation_direction", "top_n"})
-"""TEI itself has neither `model` nor `top_n`, and answers clients that send them."""
+_TEI = BodyFields(
+    {"model": str, "query": str, "texts": list[str], "raw_scores": bool, "return_text": bool},
+    ("query", "texts"),
+    # TEI itself has neither `model` nor `top_n`, and answers clients that send them.
+    frozenset({"truncate", "truncation_direction", "top_n"}),
+)
 
 
 def _read_documents(fields: Fields) -> RerankCall:
-    values = values_of(fields, _DOCUMENTS, ("query", "documents"), _DOCUMENTS_PASSED_OVER)
-    if values.get("rank_fields", ["text"]) != ["text"]:
+    values = _DOCUMENTS.values(fields)
+    if set(values.get("rank_fields", ())) - {"text"}:
         raise RequestRefused(422, 'rank_fields: only ["text"] is read; join other fields to it.')
     return RerankCall(
         values["query"],
@@ -86,7 +90,7 @@ def _read_documents(fields: Fields) -> RerankCall:
 
 
 def _read_tei(fields: Fields) -> RerankCall:
-    values = values_of(fields, _TEI, ("query", "texts"), _TEI_PASSED_OVER)
+    values = _TEI.values(fields)
     return RerankCall(
         values["query"],
         values["texts"],
@@ -165,17 +169,18 @@ def _vllm_refusal(status: int, message: str) -> Mapping[str, Any]:
 
 
 COHERE_V2 = RerankShape(
-    "documents", _read_documents, _cohere("2"), lambda _, message: {"message": message}
+    "documents", _DOCUMENTS, _read_documents, _cohere("2"), lambda _, message: {"message": message}
 )
 DOCUMENTS_V1 = RerankShape(
     "documents",
+    _DOCUMENTS,
     _read_documents,
     _cohere("1"),
     # Cohere's clients read the one, Jina's the other.
     lambda _, message: {"message": message, "detail": message},
 )
-VLLM = RerankShape("documents", _read_documents, _cohere("1"), _vllm_refusal)
-TEI = RerankShape("texts", _read_tei, _tei, _tei_refusal)
+VLLM = RerankShape("documents", _DOCUMENTS, _read_documents, _cohere("1"), _vllm_refusal)
+TEI = RerankShape("texts", _TEI, _read_tei, _tei, _tei_refusal)
 
 
 def shape_of(fields: Fields) -> RerankShape:
