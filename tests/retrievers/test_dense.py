@@ -62,7 +62,7 @@ class WordEncoder:
 def encoder(monkeypatch: pytest.MonkeyPatch) -> WordEncoder:
     made = WordEncoder()
     monkeypatch.setattr(models, "open_encoder", lambda *_: made)
-    monkeypatch.setattr(models, "model_digest", lambda _: made.digest)
+    monkeypatch.setattr(models, "model_digest", lambda _, vectors: made.digest)
     return made
 
 
@@ -254,7 +254,7 @@ class Dying(WordEncoder):
         return super().encode(texts, *rest)
 
 models.open_encoder = lambda *_: Dying()
-models.model_digest = lambda _: "0" * 64
+models.model_digest = lambda _, vectors: "0" * 64
 Dense(model=MODEL).build(corpus_of(1000), Context(), Path(sys.argv[1]))
 """
 

@@ -242,10 +242,12 @@ class Evaluation:
 def score(design: Design, cells: Iterable[Cell]) -> Evaluation:
     """Measure what is there. Cells without an answer lower no mean; they are counted."""
     by_key = {(cell.query_id, cell.pipeline): cell for cell in cells}
-    judgments = PreparedJudgments.of(
-        {query.id: design.qrels.get(query.id, {}) for query in design.queries}, design.measures
-    )
-    measured = {spec: _measured(judgments, spec, by_key) for spec in design.pipelines}
+    measured: dict[str, Measured | None] = dict.fromkeys(design.pipelines)
+    if design.measures:
+        judgments = PreparedJudgments.of(
+            {query.id: design.qrels.get(query.id, {}) for query in design.queries}, design.measures
+        )
+        measured = {spec: _measured(judgments, spec, by_key) for spec in design.pipelines}
     outcomes = tuple(_outcome(design, spec, by_key, measured[spec]) for spec in design.pipelines)
     per_query: dict[str, dict[str, dict[str, float]]] = {}
     for query in design.queries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,15 +48,16 @@ def kept(*specs: str, done: int = 0) -> Experiment:
         class Enough(Exception):
             pass
 
-        seen = []
+        entered: list[str] = []
 
-        def stop(cell: object) -> None:
-            seen.append(cell)
-            if len(seen) == done:
+        def stop(pipeline: str) -> AbstractContextManager[None]:
+            if len(entered) == done:
                 raise Enough
+            entered.append(pipeline)
+            return nullcontext()
 
         with pytest.raises(Enough):
-            run(made, engine=default_engine(), on_cell=stop)
+            run(made, engine=default_engine(), turn=stop)
     return made
 
 
