@@ -42,9 +42,9 @@ def _add_bounds(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
         type=positive,
-        default=16,
+        default=2,
         metavar="N",
-        help="requests that are worked on at a time, in batches together (default: 16)",
+        help="requests that are worked on at a time, in batches together (default: 2)",
     )
     parser.add_argument(
         "--queue",

@@ -43,7 +43,7 @@ class ServerSettings:
     """
 
     limits: RequestLimits = field(default_factory=RequestLimits)
-    workers: int = 16
+    workers: int = 2
     waiting: int = 64
     keys: ApiKeys = field(default_factory=ApiKeys)
     hosts: Sequence[str] = ()

@@ -498,6 +498,7 @@ def test_a_presentation_fits_into_a_beamer_and_is_led_by_keys(visit: Visit) -> N
         lowest = max(box["y"] + box["height"] for box in map(_box, answers.all()))
         assert lowest <= 720
         assert page.evaluate(_OVERFLOW) == []
+    page.locator("[data-test-script-state=notRunning]").first.wait_for()
     page.keyboard.press("ArrowRight")
     page.get_by_text("1 of 60").wait_for()
     page.keyboard.press("2")
