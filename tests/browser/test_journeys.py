@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -498,14 +499,9 @@ def test_a_presentation_fits_into_a_beamer_and_is_led_by_keys(visit: Visit) -> N
         lowest = max(box["y"] + box["height"] for box in map(_box, answers.all()))
         assert lowest <= 720
         assert page.evaluate(_OVERFLOW) == []
-    page.locator("[data-test-script-state=notRunning]").first.wait_for()
-    for _ in range(5):  # a key that is pressed while the page is drawn anew may be lost
-        page.evaluate("() => document.activeElement?.blur()")
-        page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(4000)
-        if page.get_by_text("1 of 60").is_visible():
-            break
-    page.get_by_text("1 of 60").wait_for()
+    page.keyboard.press("ArrowRight")
+    # Others on this server may have judged a query of their own: then it is 61.
+    page.get_by_text(re.compile(r"^1 of \d+$")).wait_for()
     page.keyboard.press("2")
     page.wait_for_url("**focus=2**")
     answers.nth(3).wait_for(state="detached")
