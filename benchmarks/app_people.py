@@ -20,7 +20,6 @@ import argparse
 import asyncio
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
@@ -29,6 +28,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psutil
+from _processes import cpu_seconds, end
 from _report import report
 from _sessions import Visitor
 from app_latency import FLAGS, start_server
@@ -73,7 +73,7 @@ def _served(arm: Callable[[str, psutil.Process], Coroutine[Any, Any, Figures]]) 
         try:
             return asyncio.run(arm(url, psutil.Process(server.pid)))
         finally:
-            _end(server)
+            end(server)
 
 
 async def _warmed(visitor: Visitor) -> None:
@@ -225,17 +225,6 @@ async def _memory(url: str, process: psutil.Process, reruns: int) -> Figures:
         "resident_mib_by_quarter": sizes,
         "grown_mib_a_1000_after_the_first_quarter": grown / (0.75 * reruns / 1000),
     }
-
-
-def cpu_seconds(process: psutil.Process) -> float:
-    """Processor time of a process so far."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    server.wait(10)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
 import tempfile
 from pathlib import Path
 
 import psutil
+from _processes import cpu_seconds, end
 from _report import report
 from _sessions import Visitor
 from app_latency import start_server
@@ -59,7 +59,7 @@ def _measured(value: str, specs: tuple[str, ...], rounds: int) -> dict[str, floa
         try:
             return asyncio.run(_asked(url, psutil.Process(server.pid), specs, rounds))
         finally:
-            _end(server)
+            end(server)
 
 
 async def _asked(
@@ -69,24 +69,14 @@ async def _asked(
         for query in (*QUERIES, *QUERIES):
             await visitor.ask(query)
             await visitor.settled()
-        before, resident = _seconds(process), process.memory_info().rss
+        before, resident = cpu_seconds(process), process.memory_info().rss
         for number in range(rounds):
             await visitor.ask(QUERIES[number % 2])
         return {
-            "cpu_ms": 1000 * (_seconds(process) - before) / rounds,
+            "cpu_ms": 1000 * (cpu_seconds(process) - before) / rounds,
             "resident_mib": process.memory_info().rss / 2**20,
             "grown_mib": (process.memory_info().rss - resident) / 2**20,
         }
-
-
-def _seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    server.wait(10)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import httpx
 import psutil
 from _models import ranked_documents
+from _processes import cpu_seconds
 from _report import report
 
 from rerank_lab.pipeline.reranking import Stages
@@ -116,10 +117,10 @@ def throughput(bodies: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         for workers, rounds in arms.items():
             with serving(SPEC, "--workers", workers) as (address, process):
                 crowd(address, bodies, 2, 1.0)
-                before, begun = sum(process.cpu_times()[:2]), time.monotonic()
+                before, begun = cpu_seconds(process), time.monotonic()
                 answers = crowd(address, bodies, CLIENTS, seconds)
                 took = time.monotonic() - begun
-                rounds.append((answers, took, sum(process.cpu_times()[:2]) - before))
+                rounds.append((answers, took, cpu_seconds(process) - before))
     return {f"{workers} in work": summary(rounds) for workers, rounds in arms.items()}
 
 

@@ -225,15 +225,11 @@ class StageRunner:
         model = str(component.options.get("model", ""))
         if not model_languages(model):
             return Trace()
+        handed_over = self.corpus.name == CANDIDATES.name
+        texts = "the text of the documents" if handed_over else "the corpus"
+        languages, guessed = self.corpus.languages, self.corpus.languages_guessed
         warnings = (
-            *language_warnings(
-                model,
-                self.corpus.languages,
-                "the corpus"
-                if self.corpus.name != CANDIDATES.name
-                else "the text of the documents",
-                guessed=self.corpus.languages_guessed,
-            ),
+            *language_warnings(model, languages, texts, guessed=guessed),
             *language_warnings(model, query_languages(self.query.text), "the query", guessed=True),
         )
         return Trace(warnings=warnings) if warnings else Trace()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rerank_lab import models
-from rerank_lab.components.base import Param, digest
+from rerank_lab.components.base import Info, Param, digest
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import (
     BackendError,
@@ -60,6 +60,34 @@ TIMEOUT = Param(
     label="Timeout",
     execution=True,
 )
+
+
+def engine_info(name: str, summary: str, params: tuple[Param, ...]) -> Info:
+    """What every engine says of itself; the extra that brings its client is called as it is."""
+    return Info(
+        name=name,
+        kind="retriever",
+        family="engine",
+        summary=summary,
+        scale=ENGINE_SCALE,
+        extra=name,
+        lane="light",
+        has_index=False,
+        has_model=False,
+        live=True,
+        params=params,
+    )
+
+
+def address_param(name: str, variable: str, form: str) -> Param:
+    """The option that names the variable with the address, which looks like `form`."""
+    return Param(
+        name,
+        variable,
+        f"The environment variable with the address: {form}.",
+        label="Address variable",
+        variable=True,
+    )
 
 
 def field_params(id_default: str = "id", text_default: str = "text") -> tuple[Param, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from rerank_lab.components.base import Info, Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.errors import InvalidInput, LabError
-from rerank_lab.retrievers.engines.base import ENGINE_SCALE, environment, package
+from rerank_lab.retrievers.engines.base import engine_info, environment, package
 from rerank_lab.retrievers.engines.search_api import SearchAPI, search_params
 
 _CANDIDATES = 100
@@ -19,17 +19,9 @@ class ElasticsearchEngine(SearchAPI):
     """Searches an index of Elasticsearch: multi_match, kNN, or a search body of the user's own."""
 
     title = "Elasticsearch"
-    info = Info(
+    info = engine_info(
         name="elasticsearch",
-        kind="retriever",
-        family="engine",
         summary="Searches an index of your Elasticsearch: words, kNN, or a search body of yours.",
-        scale=ENGINE_SCALE,
-        extra="elasticsearch",
-        lane="light",
-        has_index=False,
-        has_model=False,
-        live=True,
         params=(
             *search_params("RERANK_LAB_ENGINE_ELASTICSEARCH"),
             Param(

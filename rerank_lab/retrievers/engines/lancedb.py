@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rerank_lab.components.base import Info, Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.types import Document
-from rerank_lab.retrievers.engines.base import ENGINE_SCALE, EngineQuery, package
+from rerank_lab.retrievers.engines.base import EngineQuery, engine_info, package
 from rerank_lab.retrievers.engines.vector_database import (
     SEARCHES,
     WORDS,
@@ -22,17 +22,9 @@ class LanceDB(VectorDatabase):
 
     title = "LanceDB"
     unit = "table"
-    info = Info(
+    info = engine_info(
         name="lancedb",
-        kind="retriever",
-        family="engine",
         summary="Searches a table of your LanceDB, by embeddings or its full text.",
-        scale=ENGINE_SCALE,
-        extra="lancedb",
-        lane="light",
-        has_index=False,
-        has_model=False,
-        live=True,
         params=(
             *database_params(
                 "RERANK_LAB_ENGINE_LANCEDB",

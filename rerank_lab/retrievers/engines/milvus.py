@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from rerank_lab.components.base import Info, Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.types import Document
-from rerank_lab.retrievers.engines.base import ENGINE_SCALE, EngineQuery, package
+from rerank_lab.retrievers.engines.base import EngineQuery, engine_info, package
 from rerank_lab.retrievers.engines.vector_database import (
     SEARCHES,
     WORDS,
@@ -29,17 +29,9 @@ class Milvus(VectorDatabase):
     """Searches a collection of Milvus, by embeddings or by its BM25; `id` is the primary key."""
 
     title = "Milvus"
-    info = Info(
+    info = engine_info(
         name="milvus",
-        kind="retriever",
-        family="engine",
         summary="Searches a collection of your Milvus, by embeddings or its full text.",
-        scale=ENGINE_SCALE,
-        extra="milvus",
-        lane="light",
-        has_index=False,
-        has_model=False,
-        live=True,
         params=(
             *database_params(
                 "RERANK_LAB_ENGINE_MILVUS",

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from rerank_lab.components.base import Info
 from rerank_lab.core.errors import LabError
-from rerank_lab.retrievers.engines.base import ENGINE_SCALE, package
+from rerank_lab.retrievers.engines.base import engine_info, package
 from rerank_lab.retrievers.engines.search_api import SearchAPI, search_params
 
 
@@ -16,17 +15,9 @@ class OpenSearchEngine(SearchAPI):
     """Searches an index of OpenSearch: multi_match, k-NN, or a search body of the user's own."""
 
     title = "OpenSearch"
-    info = Info(
+    info = engine_info(
         name="opensearch",
-        kind="retriever",
-        family="engine",
         summary="Searches an index of your OpenSearch: words, k-NN, or a search body of yours.",
-        scale=ENGINE_SCALE,
-        extra="opensearch",
-        lane="light",
-        has_index=False,
-        has_model=False,
-        live=True,
         params=search_params("RERANK_LAB_ENGINE_OPENSEARCH"),
     )
 

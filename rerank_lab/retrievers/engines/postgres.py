@@ -10,7 +10,7 @@ from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from rerank_lab.components.base import Info, Param
+from rerank_lab.components.base import Param
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.types import Document
 from rerank_lab.retrievers.base import DEPTH
@@ -22,7 +22,9 @@ from rerank_lab.retrievers.engines.base import (
     EngineQuery,
     EngineResponse,
     EngineRetriever,
+    address_param,
     as_text,
+    engine_info,
     environment,
     field_params,
     package,
@@ -58,26 +60,12 @@ class Postgres(EngineRetriever):
     """
 
     title = "PostgreSQL"
-    info = Info(
+    info = engine_info(
         name="postgres",
-        kind="retriever",
-        family="engine",
         summary="Searches a table of your PostgreSQL: full text, pgvector, or both.",
-        scale=ENGINE_SCALE,
-        extra="postgres",
-        lane="light",
-        has_index=False,
-        has_model=False,
-        live=True,
         params=(
             DEPTH,
-            Param(
-                "dsn_env",
-                "RERANK_LAB_ENGINE_DSN",
-                "The environment variable that holds the address: postgresql://user:password@host/db.",
-                label="Address variable",
-                variable=True,
-            ),
+            address_param("dsn_env", "RERANK_LAB_ENGINE_DSN", "postgresql://user:password@host/db"),
             Param("table", "", "The table or view, as schema.table or table.", label="Table"),
             *field_params(),
             Param(

@@ -8,11 +8,10 @@ from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
-from rerank_lab.components.base import Info
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document
-from rerank_lab.retrievers.engines.base import ENGINE_SCALE, EngineQuery, as_text, package
+from rerank_lab.retrievers.engines.base import EngineQuery, as_text, engine_info, package
 from rerank_lab.retrievers.engines.vector_database import (
     VectorDatabase,
     database_params,
@@ -32,17 +31,9 @@ class Qdrant(VectorDatabase):
     """Searches a collection of Qdrant by embeddings; title and text are fields of the payload."""
 
     title = "Qdrant"
-    info = Info(
+    info = engine_info(
         name="qdrant",
-        kind="retriever",
-        family="engine",
         summary="Searches a collection of your Qdrant by embeddings.",
-        scale=ENGINE_SCALE,
-        extra="qdrant",
-        lane="light",
-        has_index=False,
-        has_model=False,
-        live=True,
         params=(
             *database_params(
                 "RERANK_LAB_ENGINE_QDRANT",

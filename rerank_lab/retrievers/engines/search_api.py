@@ -20,6 +20,7 @@ from rerank_lab.retrievers.engines.base import (
     EngineQuery,
     EngineResponse,
     EngineRetriever,
+    address_param,
     as_text,
     document_of,
     environment,
@@ -38,13 +39,7 @@ def search_params(variable: str) -> tuple[Param, ...]:
     """The options of both; `variable` usually holds the address."""
     return (
         DEPTH,
-        Param(
-            "url_env",
-            variable,
-            "The environment variable with the address: https://user:password@host:9200.",
-            label="Address variable",
-            variable=True,
-        ),
+        address_param("url_env", variable, "https://user:password@host:9200"),
         Param("index", "", "The index or alias to search.", label="Index"),
         *field_params(id_default="_id"),
         Param(

@@ -19,6 +19,7 @@ from rerank_lab.retrievers.engines.base import (
     EngineQuery,
     EngineResponse,
     EngineRetriever,
+    address_param,
     document_of,
     environment,
     field_params,
@@ -47,13 +48,7 @@ def database_params(variable: str, address: str, unit: str, filters: str) -> tup
     """
     return (
         DEPTH,
-        Param(
-            "url_env",
-            variable,
-            f"The environment variable with the address: {address}.",
-            label="Address variable",
-            variable=True,
-        ),
+        address_param("url_env", variable, address),
         Param(unit, "", f"The {unit} to search.", label=unit.capitalize()),
         *field_params(),
         *vector_params(),
