@@ -32,6 +32,17 @@ def positive(text: str) -> int:
 positive.__name__ = "whole number"
 
 
+def port_number(text: str) -> int:
+    """A TCP port, 0 for any that is free, for `type=`."""
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: they go from 0 to 65535")
+    return value
+
+
+port_number.__name__ = "port"
+
+
 def amount(text: str) -> float:
     """An amount of 0 or more, for `type=`."""
     value = float(text)

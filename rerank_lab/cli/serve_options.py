@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rerank_lab.cli.options import CommandParser, amount, positive
+from rerank_lab.cli.options import CommandParser, amount, port_number, positive
 
 
 def add_serve(parser: CommandParser) -> None:
@@ -23,7 +23,11 @@ def add_serve(parser: CommandParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
     parser.add_argument(
-        "--port", type=int, default=8000, metavar="N", help="default: 8000; 0 takes a free one"
+        "--port",
+        type=port_number,
+        default=8000,
+        metavar="N",
+        help="default: 8000; 0 takes a free one",
     )
     parser.add_argument(
         "--corpus", metavar="CORPUS", default="", help="what /v1/search searches: as for rank"

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -24,7 +25,7 @@ from tests.cli.conftest import fail_json
         (["bm25"], "has no reranker"),
         (["bm25 >> mmr"], "an order without scores"),
         (["bm25 >> nothing"], "nothing"),
-        (["bm25 >> overlap", "--port", "99999"], "port 99999"),
+        (["bm25 >> overlap", "--port", "99999"], "99999 is no port: they go from 0 to 65535"),
         (["bm25 >> overlap", "--api-key-file", "no-such"], "no key file"),
         (["--config", "no-such.yaml"], "no file"),
     ],
@@ -34,6 +35,14 @@ def test_what_cannot_be_served_is_said_at_once(
 ) -> None:
     port = [] if "--port" in words else ["--port", "0"]
     assert message in fail_json(capsys, "serve", *words, *port)["message"]
+
+
+def test_a_port_that_is_taken_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        error = fail_json(capsys, "serve", "bm25 >> overlap", "--port", port)
+    assert f"port {port}: " in error["message"]
+    assert "another --port" in error["hint"]
 
 
 def test_a_config_file_names_pipelines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
