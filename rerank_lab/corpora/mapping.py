@@ -185,7 +185,7 @@ class DocumentBuilder:
         records = [record for _, record in first]
         if mapping is None:
             mapping = self._with_judged_ids(guess_mapping(records, chosen), records, chosen, file)
-            _refuse_queries(mapping, chosen or {}, columns_of(records), file)
+            refuse_queries(mapping, chosen or {}, columns_of(records), file)
         if mapping is None:
             raise InvalidInput(
                 f"{file} has no column that holds text.",
@@ -336,7 +336,7 @@ def _with_whole_ids(rows: Iterator[Row], column: str) -> Iterator[Row]:
         yield line, record
 
 
-def _refuse_queries(
+def refuse_queries(
     mapping: ColumnMapping | None, chosen: Mapping[str, str], columns: list[str], file: str
 ) -> None:
     """Raise InvalidInput where the only texts of a table are those of queries."""

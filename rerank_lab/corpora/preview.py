@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.problems import Problem, ProblemLog
+from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.corpora.judged import judged_documents
 from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.mapping import (
@@ -18,6 +18,7 @@ from rerank_lab.corpora.mapping import (
     columns_of,
     guess_mapping,
     peek,
+    refuse_queries,
 )
 from rerank_lab.corpora.readers.base import JudgmentRow, QueryRow, Reader, ReadOptions, TableReader
 from rerank_lab.corpora.readers.registry import choose_reader
@@ -26,7 +27,6 @@ from rerank_lab.corpora.source import Source, detect_decoding
 SHOWN_ROWS = 10
 _SHOWN_SAMPLES, _SHOWN_LETTERS = 3, 200
 _PREVIEW_FILES = 20
-_BINARY = ("parquet", "pdf", "docx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ def preview_parts(source: Source, parts: Parts, options: ReadOptions) -> Preview
         )
     table = single and isinstance(reader, TableReader)
     mapping = guess_mapping(records, options.columns) if table else None
+    mapping = _of_documents(mapping, records, options, source.name, log)
     if mapping and parts.qrels and "id" not in options.columns:
         judged = judged_documents(parts.qrels, ReadOptions())
         if column := column_of_ids(records, mapping, judged):
@@ -98,13 +99,13 @@ def preview_parts(source: Source, parts: Parts, options: ReadOptions) -> Preview
                 "It is chosen for Id; choose another column if that is not meant.",
                 file=parts.qrels.name,
             )
-    if table and mapping is None:
+    if table and mapping is None and not log.count(Severity.ERROR):
         log.error("No column holds text.", "Choose the column of texts.", file=source.name)
     return Preview(
         source=source,
         format=reader.name if single else "files",
         label=reader.label if single else "One document a file",
-        encoding=_encoding(parts.documents[0], reader, options) if single else "",
+        encoding=_encoding(parts.documents[0], options) if single else "",
         columns=_columns(records, mapping),
         rows=tuple(_cut(record) for record in records[:SHOWN_ROWS]),
         mapping=mapping,
@@ -117,6 +118,22 @@ def preview_parts(source: Source, parts: Parts, options: ReadOptions) -> Preview
         chosen_format=options.format,
         reason=match.reason if single else "",
     )
+
+
+def _of_documents(
+    mapping: ColumnMapping | None,
+    records: Sequence[Record],
+    options: ReadOptions,
+    file: str,
+    log: ProblemLog,
+) -> ColumnMapping | None:
+    """The mapping, unless its texts are queries: that is reported."""
+    try:
+        refuse_queries(mapping, options.columns, columns_of(records), file)
+    except InvalidInput as error:
+        log.refused(error, file)
+        return None
+    return mapping
 
 
 def _records(
@@ -159,7 +176,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN_LETTERS else text[: _SHOWN_LETTERS - 1] + "…"
 
 
-def _encoding(source: Source, reader: Reader, options: ReadOptions) -> str:
-    if reader.name in _BINARY:
+def _encoding(source: Source, options: ReadOptions) -> str:
+    """The encoding of a text; empty for a binary file."""
+    try:
+        return detect_decoding(source, ProblemLog(), options.encoding).codec
+    except InvalidInput:
         return ""
-    return detect_decoding(source, ProblemLog(), options.encoding).codec

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +35,14 @@ JUDGED = {"query": "night hunters", "pos": [OWL], "neg": [WREN]}
 def parquet(*records: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(list(records)), out)
+    return out.getvalue()
+
+
+def workbook(*rows: Sequence[object]) -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(out)
     return out.getvalue()
 
 
@@ -65,6 +75,8 @@ SHAPES: dict[str, bytes | dict[str, bytes] | dict[str, bytes | str]] = {
     "birds.tsv": f"a\t{OWL}\nb\t{WREN}\n".encode(),
     "sep.csv": f"sep=;\nid;text\na;{OWL}\nb;{WREN}\n".encode("utf-16"),
     "birds.parquet": parquet(*ROWS),
+    "birds.xlsx": workbook(["id", "text"], ["a", OWL], ["b", WREN]),
+    "triplets.parquet": parquet({"query": "night hunters", "positive": [OWL], "negative": [WREN]}),
     "triplets.jsonl": make.jsonl(JUDGED),
     "pairs.csv": f"query,passage,label\nnight hunters,{OWL},1\nnight hunters,{WREN},0\n".encode(),
     "ragas.csv": "user_input,retrieved_contexts,reference_contexts\n"
@@ -130,6 +142,14 @@ def test_judgments_that_come_later_say_which_column_holds_their_ids(
     with pytest.raises(InvalidInput) as caught:
         attach_qrels("birds", tmp_path / "labels.tsv")
     assert "use Ticket # as id" in caught.value.hint
+
+
+def test_a_table_of_queries_is_refused_at_every_door(tmp_path: Path, home: Path) -> None:
+    data = b"query,hits\nnight hunters,3\nspring songs,2\n"
+    (tmp_path / "queries.csv").write_bytes(data)
+    for upload in (tmp_path / "queries.csv", inspect_upload("queries.csv", data)):
+        with pytest.raises(InvalidInput, match="no column of documents"):
+            import_corpus(upload, "birds")
 
 
 @pytest.mark.parametrize("name", SHAPES)
