@@ -10,13 +10,11 @@ from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import print_problems
 from rerank_lab.core.paths import user_path
 from rerank_lab.corpora import load_corpus
-from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.judging.query_sets import log_sample, typed_queries
-from rerank_lab.judging.records import LabQuery, LabQuerySet
+from rerank_lab.judging.records import LabQuerySet
 from rerank_lab.judging.store import JudgmentStore
-from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import query_sets
-from rerank_lab.services.query_sets import MadeQueries
+from rerank_lab.services.query_sets import MadeQueries, QuerySetRequest
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.query_sets import made_words, set_words
 
@@ -29,38 +27,45 @@ def label_queries(arguments: argparse.Namespace, output: Output) -> int:
     if not (arguments.text or arguments.file or arguments.log or arguments.generate):
         _list(store.query_sets(corpus.name), arguments.name, output)
         return 0
-    queries: list[LabQuery] = list(typed_queries(arguments.text, arguments.tag))
-    if arguments.file:
-        rows, log = query_sets.imported(user_path(arguments.file), arguments.tag)
-        queries += rows
-        if not output.as_json:
-            print_problems(log.problems, output)
-    if arguments.log:
-        counts = query_sets.read_log(user_path(arguments.log))
-        queries += log_sample(counts, arguments.size, seed=arguments.seed, tags=arguments.tag)
-    made = _made(arguments, corpus, engine, output) if arguments.generate else None
-    queries += made.queries if made else ()
-    query_set = query_sets.saved(corpus.name, arguments.name or "", queries, store)
+    request = _request(arguments)
+    if request.writer is not None:
+        estimate = query_sets.writing_estimate(
+            request.writer, corpus, request.documents, seed=request.seed
+        )
+        agree(arguments, estimate, output)
+    ctx = job_context(arguments, output, engine)
+    extended = query_sets.extend(request, corpus, ctx, engine, store)
+    documents, query_set = extended.from_documents, extended.query_set
     if output.as_json:
-        more = {"leaking": made.leaking, "without_query": made.none} if made else {}
-        output.json({"added": len(queries), **more, "set": query_sets.to_json(query_set)})
+        more = _left_out(documents)
+        output.json({"added": extended.added, **more, "set": query_sets.to_json(query_set)})
         return 0
-    if made:
-        output.line(made_words(made))
-    output.line(f"{counted(len(queries), 'query', 'queries')} added. {set_words(query_set)}")
+    print_problems(extended.problems, output)
+    if documents:
+        output.line(made_words(documents))
+    output.line(f"{counted(extended.added, 'query', 'queries')} added. {set_words(query_set)}")
     return 0
 
 
-def _made(
-    arguments: argparse.Namespace, corpus: Corpus, engine: Engine, output: Output
-) -> MadeQueries:
-    size, seed, tags = arguments.generate, arguments.seed, arguments.tag
-    if not arguments.model:
-        return query_sets.made_by_template(corpus, size, seed=seed, tags=tags)
-    model = judge_model(arguments)
-    agree(arguments, query_sets.writing_estimate(model, corpus, size, seed=seed), output)
-    ctx = job_context(arguments, output, engine)
-    return query_sets.made_by_llm(model, corpus, size, ctx, engine, seed=seed, tags=tags)
+def _request(arguments: argparse.Namespace) -> QuerySetRequest:
+    by_model = arguments.generate and arguments.model
+    return QuerySetRequest(
+        arguments.name or "",
+        tuple(arguments.text),
+        user_path(arguments.file) if arguments.file else None,
+        user_path(arguments.log) if arguments.log else None,
+        arguments.size,
+        arguments.generate or 0,
+        judge_model(arguments) if by_model else None,
+        tuple(arguments.tag),
+        arguments.seed,
+    )
+
+
+def _left_out(documents: MadeQueries | None) -> dict[str, int]:
+    if documents is None:
+        return {}
+    return {"leaking": documents.leaking, "without_query": documents.none}
 
 
 def _list(sets: list[LabQuerySet], name: str | None, output: Output) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.problems import Problem, ProblemLog
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.storage import disk_errors
 from rerank_lab.core.types import Document, Query
@@ -19,6 +20,8 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.judged import read_queries
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
+from rerank_lab.jobs.keys import JobKey
+from rerank_lab.jobs.table import Job
 from rerank_lab.judging import query_sets
 from rerank_lab.judging.llm_judge.answers import AnswerCache
 from rerank_lab.judging.llm_judge.asking import JudgeModel
@@ -27,6 +30,9 @@ from rerank_lab.judging.records import LabQuery, LabQuerySet, QueryOrigin
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.remote.gather import gather
+from rerank_lab.services.access import Action, needs
+from rerank_lab.services.model_answers import bound_with, context_with
+from rerank_lab.services.session import Bound, Session
 
 _TEXT_COLUMNS = ("query", "text", "search", "q")
 _COUNT_COLUMNS = ("frequency", "count", "n", "searches")
@@ -45,6 +51,174 @@ class MadeQueries:
     queries: tuple[LabQuery, ...]
     leaking: int
     none: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySetRequest:
+    """Add queries to a set of a corpus, from one source or several.
+
+    Attributes:
+        name: of the set, which is made when there is none.
+        lines: queries as they are typed or pasted, one each.
+        file: a file of queries in any format that corpora take.
+        log: a log, of which `log_size` queries are drawn: head, torso and tail.
+        documents: from how many random documents queries are made; 0 for none.
+        writer: the language model that writes these; None for the template.
+        tags: of all queries that are added.
+        seed: of the samples.
+    """
+
+    name: str
+    lines: tuple[str, ...] = ()
+    file: Path | None = None
+    log: Path | None = None
+    log_size: int = 60
+    documents: int = 0
+    writer: JudgeModel | None = None
+    tags: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedQuerySet:
+    """A set after queries were added.
+
+    Attributes:
+        added: how many queries came in, those that the set had already among them.
+        from_documents: what became of the documents that queries were made from; None for none.
+        problems: what could not be read of a file, and why.
+    """
+
+    query_set: LabQuerySet
+    added: int
+    from_documents: MadeQueries | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def extend(
+    request: QuerySetRequest, corpus: Corpus, ctx: Context, engine: Engine, store: JudgmentStore
+) -> ExtendedQuerySet:
+    """Add queries to a set and store it.
+
+    Raises:
+        InvalidInput: there is no query, no name, or something of a file cannot be read.
+        LabError: the language model cannot be asked; what it wrote by then is not paid for again.
+    """
+    if not request.name.strip():
+        raise InvalidInput("The query set has no name.", hint="Give it one.")
+    queries = list(query_sets.typed_queries(request.lines, request.tags))
+    problems: tuple[Problem, ...] = ()
+    if request.file is not None:
+        rows, log = imported(request.file, request.tags)
+        queries += rows
+        problems = log.problems
+    if request.log is not None:
+        queries += query_sets.log_sample(
+            read_log(request.log), request.log_size, seed=request.seed, tags=request.tags
+        )
+    from_documents = _from_documents(request, corpus, ctx, engine)
+    if from_documents is not None:
+        queries += from_documents.queries
+    query_set = saved(corpus.name, request.name, queries, store)
+    return ExtendedQuerySet(query_set, len(queries), from_documents, problems)
+
+
+def _from_documents(
+    request: QuerySetRequest, corpus: Corpus, ctx: Context, engine: Engine
+) -> MadeQueries | None:
+    size, seed, tags = request.documents, request.seed, request.tags
+    if not size:
+        return None
+    if request.writer is None:
+        return made_by_template(corpus, size, seed=seed, tags=tags)
+    return made_by_llm(request.writer, corpus, size, ctx, engine, seed=seed, tags=tags)
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySetKey(JobKey[ExtendedQuerySet]):
+    """One press of a session on the button that adds queries, in nanoseconds since 1970."""
+
+    request: QuerySetRequest
+    corpus_hash: str
+    session: Bound
+    begun_ns: int
+
+
+@needs(Action.EDIT)
+def start_extending(
+    request: QuerySetRequest, corpus: Corpus, session: Session
+) -> Job[ExtendedQuerySet]:
+    """The job that adds queries to a set. Always a new one."""
+    engine = session.engine
+
+    def work(ctx: Context) -> ExtendedQuerySet:
+        return extend(request, corpus, ctx, engine, JudgmentStore.open(engine.home))
+
+    outside = request.writer is not None and not request.writer.local
+    return session.jobs.submit(
+        QuerySetKey(
+            request, corpus.content_hash, bound_with(session, (), request.writer), time.time_ns()
+        ),
+        work,
+        lane="network" if outside else "batch",
+        name=f"Adding queries to {request.name.strip()}",
+        ctx=context_with(session, (), request.writer),
+        waiter=session.waiter,
+    )
+
+
+@needs(Action.EDIT)
+def without_queries(
+    query_set: LabQuerySet, query_ids: Collection[str], store: JudgmentStore
+) -> LabQuerySet:
+    """Take queries out of a set; labels given for them stay.
+
+    Raises:
+        InvalidInput: none would be left.
+    """
+    rest = tuple(query for query in query_set.queries if query.query_id not in query_ids)
+    if not rest:
+        raise InvalidInput(
+            f"{query_set.name} would have no query left.",
+            hint="Leave one, or add others first.",
+        )
+    smaller = replace(query_set, queries=rest, created_at=datetime.now(UTC))
+    store.save_query_set(smaller)
+    return smaller
+
+
+@needs(Action.EDIT)
+def with_tag(
+    query_set: LabQuerySet, query_ids: Collection[str], tag: str, store: JudgmentStore
+) -> LabQuerySet:
+    """Tag queries of a set.
+
+    Raises:
+        InvalidInput: the tag is empty.
+    """
+    tag = tag.strip()
+    if not tag:
+        raise InvalidInput("There is no tag to give.", hint="Type one.")
+    queries = tuple(
+        replace(query, tags=tuple(dict.fromkeys((*query.tags, tag))))
+        if query.query_id in query_ids
+        else query
+        for query in query_set.queries
+    )
+    tagged = replace(query_set, queries=queries, created_at=datetime.now(UTC))
+    store.save_query_set(tagged)
+    return tagged
+
+
+def repeated_words(query: LabQuery, corpus: Corpus) -> int | None:
+    """How many words in a row a synthetic query repeats of the document it was made from.
+
+    None for a query of people, and where the document is gone.
+    """
+    if not query.source_doc or query.source_doc not in corpus.document_ids:
+        return None
+    text = corpus.whole_document(query.source_doc).content
+    return query_sets.longest_common_run(query.text, text)
 
 
 def saved(corpus: str, name: str, queries: Sequence[LabQuery], store: JudgmentStore) -> LabQuerySet:

@@ -31,7 +31,7 @@ def page() -> None:
     """Draw the page."""
     now = read_screen()
     parts.notices(now.notices)
-    corpus = parts.corpus_or_card(now.corpus, now.exclude_identical)
+    corpus = parts.corpus_or_card(now)
     if corpus is None:
         return
     try:

@@ -110,7 +110,7 @@ def _setup(now: Screen, judged: int) -> None:
         return
     deepened = at_depth(spec, now.depth)
     request = CalibrationRequest(deepened, int(grade or 1))
-    corpus = resources.judged_corpus(now.corpus, now.exclude_identical, now.judgments)
+    corpus = resources.judged_corpus(now.corpus, now.exclude_identical, now.judgments, now.queries)
     _estimate(request, corpus, now.depth)
     if pressed:
         st.query_params[SHOWN] = str(deepened)

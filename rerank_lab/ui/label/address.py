@@ -6,8 +6,16 @@ from enum import StrEnum
 
 import streamlit as st
 
-SESSION, JUDGE, VIEW = "session", "judge", "view"
+SESSION, JUDGE, VIEW, PART = "session", "judge", "view", "part"
 """URL parameters."""
+
+
+class LabelPart(StrEnum):
+    """What the page shows where no session is open."""
+
+    SESSIONS = "Sessions"
+    QUERIES = "Query sets"
+    FILES = "Import and export"
 
 
 class LabelView(StrEnum):
@@ -19,6 +27,8 @@ class LabelView(StrEnum):
 
 def opened(session_id: str, judge: str = "", view: LabelView = LabelView.JUDGE) -> None:
     """Show a session, "" for the list of all. Call it from a callback only."""
+    if session_id:
+        st.query_params.pop(PART, None)
     values = {SESSION: session_id, JUDGE: judge, VIEW: view if view is LabelView.LEAD else ""}
     for name, value in values.items():
         if value:

@@ -36,12 +36,14 @@ _GRADES = {policy.value: title for policy, title in POLICY_TITLES.items()} | {
 
 
 def draw(corpus: Corpus) -> None:
-    """Both ways side by side, folded until somebody asks."""
-    with st.expander("Import and export labels", key="label_exchange", icon=":material/swap_vert:"):
+    """Both ways side by side."""
+    with st.container(key="label_exchange"):
         incoming, outgoing = st.columns(2, gap="large")
         with incoming:
+            st.markdown("**Labels of another tool**")
             _import(corpus)
         with outgoing:
+            st.markdown("**Labels of this lab**")
             _export(corpus)
         report = st.session_state.get(_REPORT)
         if isinstance(report, LabError):

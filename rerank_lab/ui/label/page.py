@@ -8,9 +8,9 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import MAX_JUDGE_CHARS, LabelSession
 from rerank_lab.services.grading import judge_name
 from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
-from rerank_lab.ui.label import exchange, lead, setup
+from rerank_lab.ui.label import exchange, lead, query_sets, setup
 from rerank_lab.ui.label import judge as judging
-from rerank_lab.ui.label.address import JUDGE, SESSION, VIEW, LabelView, opened
+from rerank_lab.ui.label.address import JUDGE, PART, SESSION, VIEW, LabelPart, LabelView, opened
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import read_screen
 from rerank_lab.views import label as views
@@ -40,7 +40,7 @@ def page() -> None:
 
 def _start() -> None:
     screen = read_screen()
-    corpus = parts.corpus_or_card(screen.corpus, screen.exclude_identical)
+    corpus = parts.corpus_or_card(screen)
     if corpus is None:
         return
     try:
@@ -48,9 +48,31 @@ def _start() -> None:
     except LabError as error:
         parts.error_card(error, key="label_store")
         return
-    setup.draw(screen, corpus, bool(sessions))
-    _list(sessions)
-    exchange.draw(corpus)
+    part = _part()
+    if part is LabelPart.SESSIONS:
+        setup.draw(screen, corpus, bool(sessions))
+        _list(sessions)
+    elif part is LabelPart.QUERIES:
+        query_sets.draw(corpus)
+    else:
+        exchange.draw(corpus)
+
+
+def _part() -> LabelPart:
+    """Which part of the page is open; in the URL."""
+    linked = str(st.query_params.get(PART, LabelPart.SESSIONS))
+    names = tuple(part.value for part in LabelPart)
+    chosen = st.segmented_control(
+        "Part of the page",
+        names,
+        default=linked if linked in names else LabelPart.SESSIONS.value,
+        key="label_part",
+        label_visibility="collapsed",
+        required=True,
+    )
+    part = LabelPart(chosen or LabelPart.SESSIONS)
+    st.query_params[PART] = part.value
+    return part
 
 
 def _list(sessions: list[LabelSession]) -> None:

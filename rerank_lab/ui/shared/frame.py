@@ -90,8 +90,10 @@ def _corpus_facts(name: str | None) -> Corpus | None:
     st.caption(corpora.corpus_line(entry))
     state.own_document_select(name)
     try:
+        state.query_set_select(name)
         state.judgment_select(name)
         _stale_labels(opened)
+        return resources.corpus(name, queries=state.query_choice())
     except LabError as error:
         parts.error_card(error, key="labels")
     return opened

@@ -65,10 +65,13 @@ def error_card(error: LabError, key: str, retry: Callable[[], None] | None = Non
                 st.code(error.details, language=None, wrap_lines=True)
 
 
-def corpus_or_card(name: str, exclude_identical: bool | None) -> Corpus | None:
-    """The corpus of a page; None, and a card that says why, when it cannot be opened."""
+def corpus_or_card(screen: Screen) -> Corpus | None:
+    """The corpus on screen with the queries chosen there.
+
+    None, and a card that says why, when it cannot be opened.
+    """
     try:
-        return resources.corpus(name, exclude_identical)
+        return resources.corpus(screen.corpus, screen.exclude_identical, screen.queries)
     except LabError as error:
         error_card(error, key="corpus_main")
         return None
@@ -77,7 +80,9 @@ def corpus_or_card(name: str, exclude_identical: bool | None) -> Corpus | None:
 def judged_corpus_or_card(screen: Screen) -> Corpus | None:
     """The corpus on screen with the judgments that count there; None, and a card, as above."""
     try:
-        return resources.judged_corpus(screen.corpus, screen.exclude_identical, screen.judgments)
+        return resources.judged_corpus(
+            screen.corpus, screen.exclude_identical, screen.judgments, screen.queries
+        )
     except LabError as error:
         error_card(error, key="corpus_main")
         return None

@@ -20,6 +20,7 @@ from rerank_lab.evaluation.experiments import Evaluation, load_experiment
 from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordState
 from rerank_lab.jobs.guests import LaneGuests
 from rerank_lab.jobs.table import Job, JobState, JobTable
+from rerank_lab.judging.records import LabQuerySet
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.services import indexes
@@ -31,6 +32,7 @@ from rerank_lab.services.qrels import (
     lab_store,
     with_judgments,
 )
+from rerank_lab.services.query_choice import QueryChoice
 from rerank_lab.services.session import Session
 from rerank_lab.ui import first_imports
 from rerank_lab.views.own_documents import OwnDocuments
@@ -67,7 +69,15 @@ def corpora() -> tuple[CorpusEntry, ...]:
 def refresh_corpora() -> None:
     """After an import, a deletion, or queries and judgments added to a corpus."""
     corpora.clear()
-    for cached in (_opened, _excluding, _judged, _labels, _own_documents):
+    for cached in (
+        _opened,
+        _excluding,
+        _judged,
+        _judged_in_set,
+        _in_query_set,
+        _labels,
+        _own_documents,
+    ):
         cached.clear()
 
 
@@ -81,15 +91,21 @@ def entry(name: str) -> CorpusEntry:
     return match
 
 
-def corpus(name: str, exclude_identical: bool | None = None) -> Corpus:
+def corpus(
+    name: str, exclude_identical: bool | None = None, queries: QueryChoice | None = None
+) -> Corpus:
     """An opened corpus; opened once for everybody. Raises LabError when it cannot be read.
 
     Args:
         name: As the list of corpora has it.
         exclude_identical: Whether queries leave out the document with their own id; None decides
             by the texts.
+        queries: Which queries it has; None for its own.
     """
     listed = entry(name)
+    if queries is not None:
+        changed = _query_set_version(listed.name, queries)
+        return _in_query_set(listed.name, listed.content_hash, exclude_identical, queries, changed)
     if listed.kind == "live":
         attempt = _attempt(listed.name, listed.content_hash)
         if isinstance(attempt, LabError):
@@ -100,7 +116,10 @@ def corpus(name: str, exclude_identical: bool | None = None) -> Corpus:
 
 
 def judged_corpus(
-    name: str, exclude_identical: bool | None = None, source: JudgmentSource | None = None
+    name: str,
+    exclude_identical: bool | None = None,
+    source: JudgmentSource | None = None,
+    queries: QueryChoice | None = None,
 ) -> Corpus:
     """An opened corpus with the judgments that count; made once for everybody until one is added.
 
@@ -108,13 +127,24 @@ def judged_corpus(
         name: As the list of corpora has it.
         exclude_identical: As for `corpus`.
         source: Which judgments count; None for the default of `with_judgments`.
+        queries: Which queries it has; None for its own and those of the lab that were judged.
 
     Raises:
         LabError: The corpus or the lab database cannot be read.
     """
     listed = entry(name)
     version = _label_version(listed.name)
-    return _judged(listed.name, listed.content_hash, exclude_identical, source, version)
+    if queries is None:
+        return _judged(listed.name, listed.content_hash, exclude_identical, source, version)
+    return _judged_in_set(
+        listed.name,
+        listed.content_hash,
+        exclude_identical,
+        source,
+        version,
+        queries,
+        _query_set_version(listed.name, queries),
+    )
 
 
 def labels(name: str) -> LabLabels:
@@ -160,6 +190,46 @@ def _judged(
     version: str,
 ) -> Corpus:
     return with_judgments(corpus(name, identical), source, engine().home)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _judged_in_set(
+    name: str,
+    content_hash: str,
+    identical: bool | None,
+    source: JudgmentSource | None,
+    version: str,
+    queries: QueryChoice,
+    changed: str,
+) -> Corpus:
+    return _asked(_judged(name, content_hash, identical, source, version), queries)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _in_query_set(
+    name: str, content_hash: str, identical: bool | None, queries: QueryChoice, changed: str
+) -> Corpus:
+    return _asked(corpus(name, identical), queries)
+
+
+def _asked(opened: Corpus, queries: QueryChoice) -> Corpus:
+    from rerank_lab.judging.store import JudgmentStore  # SQLAlchemy takes its time
+    from rerank_lab.services.query_sets import with_query_set
+
+    store = JudgmentStore.open(engine().home)
+    return with_query_set(opened, queries.query_set, store, queries.tag)
+
+
+def query_sets(name: str) -> list[LabQuerySet]:
+    """The query sets of a corpus, by name; none while the lab holds nothing."""
+    store = lab_store(engine().home)
+    return store.query_sets(name) if store is not None else []
+
+
+def _query_set_version(name: str, queries: QueryChoice) -> str:
+    """Changes whenever the set does; "" where there is no such set."""
+    sets = (one for one in query_sets(name) if one.name == queries.query_set)
+    return next((one.created_at.isoformat() for one in sets), "")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -17,6 +17,7 @@ from rerank_lab.core.judgment_basis import JudgmentBasis
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.services.qrels import JudgmentSource
+from rerank_lab.services.query_choice import QueryChoice
 from rerank_lab.ui.shared import resources
 from rerank_lab.views import judgment_choice as choices
 from rerank_lab.views.judgment_basis import basis_note
@@ -34,6 +35,7 @@ from rerank_lab.views.presets import (
 )
 
 MAX_QUERY_CHARS = 2000
+OWN_QUERIES, ALL_TAGS = "The corpus' own", "All"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Screen:
     """Whether queries leave out the document with their own id; None decides by the texts."""
     judgments: JudgmentSource | None = None
     """Which judgments count; None for the default."""
+    queries: QueryChoice | None = None
+    """Which query set is asked; None for the corpus' own queries."""
 
 
 def corpus_select() -> str | None:
@@ -83,6 +87,36 @@ def own_document_select(name: str) -> None:
         )
         if choice == OWN_DOCUMENT[0]:
             st.caption(own_documents.by_text)
+
+
+def query_set_select(name: str) -> None:
+    """Whose queries are asked, where the lab has query sets of this corpus; in the URL."""
+    sets = {one.name: one for one in resources.query_sets(name)}
+    if not sets:
+        return
+    chosen = st.selectbox(
+        "Query set", [OWN_QUERIES, *sets], key="query_set", bind="query-params",
+        help="Whose queries Compare, Evaluate, Label, Arena, Calibrate and Train ask.",
+    )  # fmt: skip
+    tags = sorted({tag for query in sets[chosen].queries for tag in query.tags} if chosen in sets
+                  else ())  # fmt: skip
+    if tags:
+        st.selectbox("Tag", [ALL_TAGS, *tags], key="query_tag", bind="query-params")
+
+
+def set_query_set(name: str) -> None:
+    """Ask the queries of this set. Call it from a callback only."""
+    st.session_state["query_set"] = name
+    st.session_state.pop("query_tag", None)
+
+
+def query_choice() -> QueryChoice | None:
+    """What the choice at the side means; None for the corpus' own queries."""
+    name = st.session_state.get("query_set") or OWN_QUERIES
+    if name == OWN_QUERIES:
+        return None
+    tag = st.session_state.get("query_tag") or ALL_TAGS
+    return QueryChoice(str(name), "" if tag == ALL_TAGS else str(tag))
 
 
 def judgment_select(name: str) -> None:
@@ -270,6 +304,7 @@ def read_screen() -> Screen:
         focus=focus_of(str(state.get("focus") or ""), len(specs)),
         exclude_identical=EXCLUDES.get(state.get("own") or OWN_DOCUMENT[0]),
         judgments=judgment_source(),
+        queries=query_choice(),
     )
 
 

@@ -166,7 +166,7 @@ def test_by_worth_the_order_follows_the_grades() -> None:
 
 
 def test_labels_of_another_tool_come_in_with_what_does_not_fit_and_go_out_again() -> None:
-    at = open_page("label", corpus="helpdesk", p=["bm25"])
+    at = open_page("label", corpus="helpdesk", part="Import and export", p=["bm25"])
     assert not at.get("download_button")
     corpus = load_corpus("helpdesk")
     query, document = corpus.queries[0].id, corpus.documents[0].id
