@@ -3,13 +3,14 @@
 A pipeline is recommended when, against each other one that meets the requirements, it is shown to
 be better, or shown not to be worse by more than the margin that the team states while it is neither
 slower (p95) nor dearer. Where no pipeline is, the data cannot decide, and the next steps say what
-would.
+would. Nothing is recommended against a decisive objection (`decision.objections`), nor for being
+"not worse" while the pipeline itself is not shown to be better than no answer at all by the margin.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,13 +20,16 @@ from rerank_lab.core.html_text import html_table
 from rerank_lab.decision.comparisons import ComparedPair, Comparisons
 from rerank_lab.decision.facts import PipelineFacts
 from rerank_lab.decision.frontier import not_dearer, not_slower
+from rerank_lab.decision.objections import Objection
 from rerank_lab.decision.requirements import Requirements, UnmetRequirement
 
 Outlook = Literal["recommended", "undecided", "none"]
 """none: no pipeline meets the requirements."""
-StepKind = Literal["finish", "queries", "judgments", "times", "price", "load", "requirement"]
-"""What would help: the rest of the answers, judged queries, judgments of documents, timed answers,
-a price, a load study, or to give up a requirement."""
+StepKind = Literal[
+    "finish", "data", "measure", "queries", "judgments", "times", "price", "load", "requirement"
+]
+"""What would help: the rest of the answers, data that belong together, a measure of quality, judged
+queries, judgments of documents, timed answers, a price, a load study, or one requirement less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,12 @@ class PipelineDecision:
         contenders: Every pipeline, in the order of the evaluation.
         verdict: Whether one is recommended.
         pipeline: The recommended one; where the data cannot decide, the one with the best mean of
-            those that remain; "" where none remains.
+            those that remain; "" where none remains, or the data cannot decide about any.
         rivals: Those that remain and cannot be ruled out against `pipeline`.
         comparisons: `pipeline` (as `b`) against each other that remains, corrected for all pairs of
             the evaluation.
         steps: What would decide, the most useful first.
+        objections: Why the data cannot decide about any, or what to know of the decision.
     """
 
     experiment_id: str
@@ -91,6 +96,7 @@ class PipelineDecision:
     rivals: tuple[str, ...]
     comparisons: tuple[ComparedPair, ...]
     steps: tuple[NextStep, ...] = ()
+    objections: tuple[Objection, ...] = ()
 
     @property
     def remaining(self) -> tuple[Contender, ...]:
@@ -155,16 +161,24 @@ class Leader:
     rivals: tuple[str, ...]
 
 
-def leader(facts: Mapping[str, PipelineFacts], comparisons: Comparisons, margin: float) -> Leader:
+def leader(
+    facts: Mapping[str, PipelineFacts],
+    comparisons: Comparisons,
+    margin: float,
+    objections: Sequence[Objection] = (),
+) -> Leader:
     """Who is recommended of those that remain; else the best mean, and whom it is not ahead of.
 
     Args:
         facts: Of the pipelines that remain, by spec; the quality of each is known.
         comparisons: Of all pipelines of the evaluation.
         margin: A difference of the measure up to this does not matter.
+        objections: Nobody leads where one is decisive.
     """
     if not facts:
         return Leader("none", "", ())
+    if any(one.decisive for one in objections):
+        return Leader("undecided", "", ())
     by_quality = sorted(facts, key=lambda spec: -_mean(facts[spec]))
     for spec in by_quality:
         if not _in_the_way(spec, facts, comparisons, margin):
@@ -176,14 +190,20 @@ def leader(facts: Mapping[str, PipelineFacts], comparisons: Comparisons, margin:
 def _in_the_way(
     spec: str, facts: Mapping[str, PipelineFacts], comparisons: Comparisons, margin: float
 ) -> tuple[str, ...]:
-    """The others that a pipeline is neither better than, nor as good as at no more cost."""
+    """The others that a pipeline is neither better than, nor as good as at no more cost.
+
+    A pipeline that an empty list might equal is not called as good as another (assay sensitivity).
+    """
+    quality = facts[spec].quality.value
+    sensitive = quality is not None and quality.low is not None and quality.low > margin
     return tuple(
         other
         for other in facts
         if other != spec
         and not comparisons.better(spec, other)
         and not (
-            not_slower(facts[spec], facts[other])
+            sensitive
+            and not_slower(facts[spec], facts[other])
             and not_dearer(facts[spec], facts[other])
             and comparisons.not_worse(spec, other, margin)
         )

@@ -16,6 +16,7 @@ from rerank_lab.components.catalogue import catalogue
 from rerank_lab.components.registry import expand, pipeline_leaves, resolve
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal as Value
+from rerank_lab.core.types import Status
 from rerank_lab.decision.cost import PipelineCost
 from rerank_lab.decision.latency import PipelineLatency
 from rerank_lab.evaluation.experiments import Cell, Evaluation
@@ -83,6 +84,8 @@ class PipelineFacts:
         gpu: Whether it ran on a GPU, or asks for one.
         memory: Bytes that its models take.
         under_load: Whether p95 is of a load study; else it is of one query at a time.
+        asked: Queries that it was asked so far.
+        failed: Those of them that it gave no answer of its own to.
     """
 
     pipeline: str
@@ -95,6 +98,8 @@ class PipelineFacts:
     gpu: KnownFact[bool]
     memory: KnownFact[int]
     under_load: bool = False
+    asked: int = 0
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ def pipeline_facts(
     pipeline = latency.pipeline
     cells = [c for (_, spec), c in evaluation.cells.items() if spec == pipeline and c.answered]
     parts = _parts(pipeline)
+    outcome = evaluation.by_pipeline[pipeline]
+    asked = outcome.queries - outcome.pending - outcome.status.get(Status.CANCELLED, 0)
     return PipelineFacts(
         pipeline,
         quality=_quality(evaluation, pipeline, measure),
@@ -142,6 +149,8 @@ def pipeline_facts(
         gpu=_gpu(parts, cells),
         memory=_memory(parts),
         under_load=latency.source == "load",
+        asked=asked,
+        failed=asked - outcome.answered,
     )
 
 

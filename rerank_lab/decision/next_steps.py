@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rerank_lab.decision.choice import Contender, Leader, NextStep
+from rerank_lab.decision.choice import Contender, Leader, NextStep, StepKind
 from rerank_lab.decision.comparisons import Comparisons
 from rerank_lab.decision.frontier import not_dearer
+from rerank_lab.decision.objections import Objection, ObjectionKind
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.evaluation import JUDGING_DEPTH
@@ -25,12 +26,32 @@ _LIMITS = {
 """The fields of `Requirements` that rule pipelines out, in words."""
 
 
+_REMEDIES: dict[ObjectionKind, tuple[StepKind, str]] = {
+    "measure": ("measure", "Choose a measure of quality, such as nDCG@10."),
+    "judgments": ("judgments", "Judge documents, or bring judgments with the queries."),
+    "relevance": ("judgments", "Judge documents of other queries, or check the grades."),
+    "mismatch": ("data", "Bring the judgments of these very documents, and evaluate again."),
+    "language": (
+        "data",
+        "Bring queries in the language of the documents, or begin with a first stage for several "
+        "languages, such as dense retrieval with a multilingual model.",
+    ),
+    "depth": ("judgments", "Judge what stands first: until then it counts as not relevant."),
+    "retrieval": (
+        "data",
+        "Check that queries, judgments and documents belong together, and try another first stage.",
+    ),
+}  # fmt: skip
+"""What helps against an objection."""
+
+
 def next_steps(
     evaluation: Evaluation,
     first: Leader,
     contenders: Sequence[Contender],
     comparisons: Comparisons,
     required: Requirements,
+    objections: Sequence[Objection] = (),
 ) -> tuple[NextStep, ...]:
     """The steps that apply, the most useful first; () when nothing is open."""
     steps: list[NextStep] = []
@@ -38,6 +59,11 @@ def next_steps(
     if missing:
         sentence = f"Finish the evaluation: {missing:,} of its answers are missing."
         steps.append(NextStep("finish", sentence, missing))
+    if failed := sum(_failures(one) for one in contenders):
+        sentence = f"Ask the {failed:,} failed queries again, once what broke is mended."
+        steps.append(NextStep("finish", sentence, failed))
+    if any(one.decisive for one in objections):
+        return (*steps, *_against(objections))
     if first.verdict == "none":
         steps += _without_one_requirement(contenders, required)
     if first.verdict == "undecided":
@@ -47,6 +73,19 @@ def next_steps(
         sentence = "Its p95 is of one query at a time: a load study tells it under your load."
         steps.append(NextStep("load", sentence))
     return tuple(steps)
+
+
+def _failures(contender: Contender) -> int:
+    """The queries that a pipeline failed on, where it falls for that."""
+    fell = any(one.name == "answers" for one in contender.unmet)
+    return contender.facts.failed if fell else 0
+
+
+def _against(objections: Sequence[Objection]) -> Iterator[NextStep]:
+    """What helps against objections: against the causes where there are some, else what is seen."""
+    causes = [one for one in objections if not one.decisive] or objections
+    for kind, sentence in dict.fromkeys(_REMEDIES[one.kind] for one in causes):
+        yield NextStep(kind, sentence)
 
 
 def _without_one_requirement(

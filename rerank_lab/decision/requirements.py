@@ -13,9 +13,12 @@ from rerank_lab.decision.facts import MANY_LANGUAGES, KnownFact, PipelineFacts
 Licensing = Literal["any", "commercial", "open"]
 """commercial: may be used in a business. open: an open source licence, weights in your hands."""
 RequirementName = Literal[
-    "quality", "p95", "price", "licence", "languages", "local", "gpu", "memory"
+    "quality", "answers", "p95", "price", "licence", "languages", "local", "gpu", "memory"
 ]
 
+_FAILED_AT_MOST = 0.05
+"""The share of its queries that a pipeline may leave without an answer of its own, one in any case:
+means are over the queries that were answered, which are rarely the hard ones."""
 _OPEN_LICENCES = frozenset({"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause"})
 _NOT_COMMERCIAL = ("NC", "non-commercial")
 
@@ -66,6 +69,7 @@ def unmet(facts: PipelineFacts, required: Requirements) -> tuple[UnmetRequiremen
     """What of the requirements a pipeline does not meet, or is not known to meet."""
     checks: tuple[tuple[RequirementName, KnownFact[Any], str], ...] = (
         ("quality", facts.quality, ""),
+        ("answers", facts.quality, _failing(facts)),
         ("p95", facts.p95, _too_slow(facts, required)),
         ("price", facts.price, _too_dear(facts, required)),
         ("licence", facts.licences, _forbidden(facts, required)),
@@ -76,7 +80,7 @@ def unmet(facts: PipelineFacts, required: Requirements) -> tuple[UnmetRequiremen
     )
     missed: list[UnmetRequirement] = []
     for name, fact, sentence in checks:
-        if not _ASKED[name](required):
+        if not _ASKED[name](required) or (name == "answers" and not fact.known):
             continue
         if not fact.known:
             missed.append(UnmetRequirement(name, f"{_NOUNS[name]} not known. {fact.source}", False))
@@ -87,6 +91,7 @@ def unmet(facts: PipelineFacts, required: Requirements) -> tuple[UnmetRequiremen
 
 _ASKED: dict[RequirementName, Callable[[Requirements], bool]] = {
     "quality": lambda required: True,
+    "answers": lambda required: True,
     "p95": lambda required: required.p95 is not None,
     "price": lambda required: required.price is not None,
     "licence": lambda required: required.licence != "any",
@@ -97,6 +102,7 @@ _ASKED: dict[RequirementName, Callable[[Requirements], bool]] = {
 }
 _NOUNS: dict[RequirementName, str] = {
     "quality": "its quality is",
+    "answers": "how often it answers is",
     "p95": "its p95 is",
     "price": "its price is",
     "licence": "its licence is",
@@ -105,6 +111,12 @@ _NOUNS: dict[RequirementName, str] = {
     "gpu": "whether it needs a GPU is",
     "memory": "its memory is",
 }
+
+
+def _failing(facts: PipelineFacts) -> str:
+    if facts.failed <= max(1.0, _FAILED_AT_MOST * facts.asked):
+        return ""
+    return f"it gave no answer of its own to {facts.failed:,} of {facts.asked:,} queries"
 
 
 def _too_slow(facts: PipelineFacts, required: Requirements) -> str:

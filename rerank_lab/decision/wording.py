@@ -16,6 +16,9 @@ def headline(decision: PipelineDecision, names: Mapping[str, str]) -> str:
         decision: Any.
         names: How pipelines are called, by spec.
     """
+    decisive = [one.sentence for one in decision.objections if one.decisive]
+    if decisive:
+        return f"The data cannot decide. {decisive[0]}"
     if decision.verdict == "none":
         return "No pipeline meets all of these requirements."
     name = names[decision.pipeline]
@@ -27,8 +30,9 @@ def headline(decision: PipelineDecision, names: Mapping[str, str]) -> str:
 
 def reasons(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, ...]:
     """Why, a sentence each: against each other pipeline that remains, then speed and price."""
-    if decision.verdict == "none":
-        return ()
+    notes = tuple(one.sentence for one in decision.objections if not one.decisive)
+    if not decision.pipeline:
+        return notes
     if not decision.comparisons:
         lines = ["It is the only pipeline that meets the requirements; nothing is left to compare."]
     else:
@@ -42,7 +46,22 @@ def reasons(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, 
     if costs:
         subject = "It" if decision.verdict == "recommended" else names[decision.pipeline]
         lines.append(f"{subject} {' and '.join(costs)}.")
-    return tuple(lines)
+    return (*lines, *_insensitive(decision, names), *notes)
+
+
+def _insensitive(decision: PipelineDecision, names: Mapping[str, str]) -> tuple[str, ...]:
+    """That a pipeline "not worse than another" is not recommended for it, since neither is good."""
+    quality = decision.contender(decision.pipeline).facts.quality.value
+    margin = decision.required.margin
+    claimed = any(one.result == "not worse" for one in decision.comparisons)
+    if not claimed or decision.verdict == "recommended" or quality is None:
+        return ()
+    if quality.low is None or quality.low > margin:
+        return ()
+    return (
+        f"{names[decision.pipeline]} itself is not shown to reach more than {margin:g} "
+        f"{decision.measure}: that it is not worse than another recommends nothing.",
+    )
 
 
 def _comparison_line(

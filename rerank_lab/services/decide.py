@@ -13,6 +13,7 @@ from rerank_lab.decision.facts import PipelineFacts, pipeline_facts
 from rerank_lab.decision.frontier import dominated
 from rerank_lab.decision.latency import pipeline_latency
 from rerank_lab.decision.next_steps import next_steps
+from rerank_lab.decision.objections import objections
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.pipeline.engine import Engine
@@ -54,7 +55,8 @@ def decide(
         evaluation: Finished or not.
         engine: Where components come from; nothing is sent and no model is loaded.
         required: What the team can accept.
-        corpus: The documents of the evaluation; without them, what providers bill is unknown.
+        corpus: The documents of the evaluation; without them, what providers bill is unknown, and
+            so is why nothing relevant is retrieved, where nothing is.
         comparisons: Those of this evaluation by the required measure, where they are at hand.
 
     Raises:
@@ -67,8 +69,9 @@ def decide(
         Contender(one, unmet(one, required), dominating[spec]) for spec, one in facts.items()
     )
     remaining = {one.pipeline: one.facts for one in contenders if one.remains}
-    first = leader(remaining, comparisons, required.margin)
-    others = (spec for spec in remaining if spec != first.pipeline)
+    against_it = objections(evaluation, comparisons, required.margin, corpus)
+    first = leader(remaining, comparisons, required.margin, against_it)
+    others = [spec for spec in remaining if first.pipeline and spec != first.pipeline]
     return PipelineDecision(
         evaluation.id,
         evaluation.design.corpus,
@@ -80,7 +83,8 @@ def decide(
         first.pipeline,
         first.rivals,
         tuple(comparisons.against(other, first.pipeline, required.margin) for other in others),
-        next_steps(evaluation, first, contenders, comparisons, required),
+        next_steps(evaluation, first, contenders, comparisons, required, against_it),
+        against_it,
     )
 
 

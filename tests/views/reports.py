@@ -29,9 +29,9 @@ def evidence_of(
     """What `services.report.evidence` collects, without a data folder."""
     primary, baseline = evaluation.compared_by()
     engine = default_engine()
-    decision = decide(evaluation, engine, required)
-    costs = tuple(pipeline_costs(evaluation, engine, required.terms).values())
     corpus = Corpus("hand made", tuple(documents)) if documents else None
+    decision = decide(evaluation, engine, required, corpus=corpus)
+    costs = tuple(pipeline_costs(evaluation, engine, required.terms).values())
     problem = "" if corpus else "There is no corpus 'hand made' here."
     return ReportEvidence(
         evaluation, primary, baseline, decision, studies, corpus, problem, costs=costs

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from rerank_lab.core.types import Query, Ranking
+from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.decision.cost import CostTerms
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.evaluation.experiments import Evaluation, score
@@ -99,6 +99,25 @@ def test_few_queries_and_ids_that_trec_files_cannot_hold_come_out_as_well(
     page = exported(spaced, tmp_path, required=required)
     assert script.problems(page, script.Files(tmp_path)) == []
     assert sorted(path.suffix for path in (tmp_path / "runs").iterdir()) == [".jsonl"] * 3
+
+
+@pytest.mark.parametrize(
+    ("places", "phrase"),
+    [
+        ({FIRST: [0] * 12, BETTER: [0] * 12}, "Every pipeline has nDCG@10 0 on all"),
+        ({FIRST: [9] + [0] * 59, BETTER: [0] * 60}, "an empty result list would do as well"),
+        ({FIRST: [1], BETTER: [2]}, "the test can show no difference"),
+        ({FIRST: [1] * 9, BETTER: [1] * 9}, "the same documents in the same order"),
+        ({FIRST: [4] * 12, BETTER: [1] * 6 + [None] * 6}, "gave no answer of its own to"),
+    ],
+)
+def test_what_cannot_be_decided_is_reported_with_numbers_that_come_out_again(
+    script: ModuleType, tmp_path: Path, places: dict[str, list[int | None]], phrase: str
+) -> None:
+    evaluation = evaluations.evaluation(places, measures=("nDCG@10", "RR@10"))
+    page = exported(evaluation, tmp_path, documents=[Document("doc-17", "of another corpus")])
+    assert phrase in " ".join(re.sub(r"<[^>]*>", "", page).split())
+    assert script.problems(page, script.Files(tmp_path)) == []
 
 
 def test_one_number_that_is_altered_is_found(script: ModuleType, reported: tuple[str, Any]) -> None:

@@ -22,7 +22,13 @@ from rerank_lab.ui.choose import html as choose_html
 from rerank_lab.ui.choose import limits, ship, take_along
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.shared import parts, resources
-from rerank_lab.ui.shared.navigation import EVALUATE_PAGE, EXPERIMENT, LABEL_PAGE, go_to
+from rerank_lab.ui.shared.navigation import (
+    CORPORA_PAGE,
+    EVALUATE_PAGE,
+    EXPERIMENT,
+    LABEL_PAGE,
+    go_to,
+)
 from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen
 from rerank_lab.views.choose import (
@@ -163,21 +169,24 @@ def _answer(evaluation: Evaluation, decision: PipelineDecision, view: ChooseView
     st.html(cards.verdict(view.headline))
     for reason in view.reasons:
         st.markdown(parts.literal(reason))
-    for step in decision.steps:
-        _step(evaluation, step)
+    for place, step in enumerate(decision.steps):
+        _step(evaluation, step, place)
     candidates = pipeline_labels(evaluation.design.pipelines)[1]
     st.caption(parts.literal(design_line(evaluation.design, candidates)))
 
 
-def _step(evaluation: Evaluation, step: NextStep) -> None:
+def _step(evaluation: Evaluation, step: NextStep, place: int) -> None:
     """What would help, with the way there where one click leads to it."""
-    with st.container(horizontal=True, vertical_alignment="center", key=f"step_{step.kind}"):
+    with st.container(horizontal=True, vertical_alignment="center", key=f"step_{place}"):
         st.markdown(f":material/arrow_forward: {parts.literal(step.sentence)}", width="content")
         if step.kind == "judgments":
-            if st.button("Judge them", key="choose_judge", icon=":material/grading:"):
+            if st.button("Judge them", key=f"choose_judge_{place}", icon=":material/grading:"):
                 _judge(evaluation)
+        elif step.kind == "data":
+            if st.button("Open corpora", key=f"choose_corpora_{place}", icon=":material/folder:"):
+                go_to(CORPORA_PAGE)
         elif step.kind in ("finish", "times") and st.button(
-            "Open the evaluation", key=f"choose_open_{step.kind}", icon=":material/monitoring:"
+            "Open the evaluation", key=f"choose_open_{place}", icon=":material/monitoring:"
         ):
             go_to(EVALUATE_PAGE, **{EXPERIMENT: evaluation.id})
 

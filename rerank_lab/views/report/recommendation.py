@@ -27,10 +27,13 @@ def recommendation(context: ReportContext) -> ReportSection:
     if not design.qrels:
         blocks.append(Paragraph((context.view.sentence,), "lead"))
         return ReportSection("recommendation", "Recommendation", tuple(blocks))
-    blocks.append(Paragraph(context.sentence(headline(decision, context.names), []), "lead"))
+    objected, ids = _objection_numbers(context)
+    lead = context.sentence(headline(decision, context.names), objected, *ids)
+    blocks.append(Paragraph(lead, "lead"))
     blocks.append(Paragraph(_summary(context)))
     why = [
-        context.sentence(one, _reason_numbers(context)) for one in reasons(decision, context.names)
+        context.sentence(one, [*_reason_numbers(context), *objected], *ids)
+        for one in reasons(decision, context.names)
     ]
     if why:
         blocks.append(Bullets(tuple(why)))
@@ -72,6 +75,20 @@ def _summary(context: ReportContext) -> Words:
         if row.candidates:
             numbers.append(count(row.candidates, "candidates", place))
     return context.sentence(view.sentence, [*numbers, ZERO])
+
+
+def _objection_numbers(context: ReportContext) -> tuple[list[ReportNumber], list[str]]:
+    """The numbers that objections may say, and the ids of documents in them."""
+    decision = context.evidence.decision
+    margin = decision.required.margin
+    numbers = [
+        count(value, "decision", "objections", place, "counts", position)
+        for place, one in enumerate(decision.objections)
+        for position, value in enumerate(one.counts)
+    ]
+    numbers.append(number(f"{margin:g}", margin, "decision", "required", "margin"))
+    numbers += [ZERO, number("1", 1, "constant")]
+    return numbers, [one for objection in decision.objections for one in objection.ids]
 
 
 def _reason_numbers(context: ReportContext) -> list[ReportNumber]:
@@ -148,6 +165,9 @@ def _fall(context: ReportContext, contender: Contender) -> Words:
     numbers += fact_numbers(required.memory, (*of, "memory"), "bytes")
     numbers.append(number("1,000", 1000, "constant"))
     sentences = "; ".join(one.sentence.rstrip(".") for one in contender.unmet)
+    of_facts = ("decision", "contenders", context.places[contender.pipeline], "facts")
+    numbers.append(count(contender.facts.failed, *of_facts, "failed"))
+    numbers.append(count(contender.facts.asked, *of_facts, "asked"))
     models = [part.model for part in contender.facts.licences.value or ()]
     return (
         context.name(contender.pipeline),
