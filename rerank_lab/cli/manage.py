@@ -59,6 +59,7 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
 def _import(arguments: argparse.Namespace, output: Output) -> int:
     from rerank_lab.cli.reading import print_problems, read_options
     from rerank_lab.corpora import ImportOptions, PassageOptions
+    from rerank_lab.corpora.limits import LOCAL_LIMITS
     from rerank_lab.services.corpora import ImportRequest, run_import
 
     tokens = arguments.passages
@@ -73,6 +74,7 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
         passages=passages,
         replace=arguments.replace,
         strict=arguments.strict,
+        limits=LOCAL_LIMITS,
     )
     request = ImportRequest(
         Path(arguments.path),

@@ -24,7 +24,7 @@ from rerank_lab.corpora.judged import (
     tallies_sentence,
 )
 from rerank_lab.corpora.layouts import Parts, find_parts
-from rerank_lab.corpora.limits import Limits, check_size
+from rerank_lab.corpora.limits import IMPORT_IT, Limits, check_size
 from rerank_lab.corpora.lookups import document_ids
 from rerank_lab.corpora.mapping import ColumnMapping, DocumentBuilder, Row, column_of_ids
 from rerank_lab.corpora.readers.base import (
@@ -36,6 +36,7 @@ from rerank_lab.corpora.readers.base import (
 )
 from rerank_lab.corpora.readers.registry import choose_reader, is_archive, readers
 from rerank_lab.corpora.source import LINES, Source, clean_text
+from rerank_lab.corpora.stored_documents import DocumentWriter
 
 _LOOKED_AT = 1000
 """Documents in whose fields the ids of judgments are looked for."""
@@ -116,7 +117,7 @@ def opened(source: Source, limits: Limits) -> Iterator[Parts]:
     if source.path and source.path.is_dir():
         yield find_parts(source.path)
         return
-    check_size(source.name, source.size, limits.upload)
+    check_size(source.name, source.size, limits.upload, IMPORT_IT)
     if is_archive(source):
         with unpacked(source, limits) as folder:
             yield find_parts(folder)
@@ -131,42 +132,46 @@ def read_parts(
     *,
     mapping: ColumnMapping | None = None,
     judgments: Source | None = None,
+    writer: DocumentWriter | None = None,
     ctx: Context | None = None,
 ) -> Bundle:
     """Read everything. One unusable file among many is a problem; a single one raises.
 
     A format that was chosen holds for a single file of documents only. `judgments` is the file
-    that is going to take the place of the collection's own.
+    that is going to take the place of the collection's own. `writer` takes the documents, which
+    are then not in memory.
     """
     ctx = ctx or Context()
     documents = options.documents
     bundle = Bundle()
     judged = judgments or parts.qrels
     builder = DocumentBuilder(
-        log, ctx, lambda: judged_documents(judged, options.qrels) if judged else ()
+        log, ctx, lambda: judged_documents(judged, options.qrels) if judged else (), writer
     )
     alone = len(parts.documents) == 1
     if not alone:
         documents = replace(documents, format="")
-    for number, source in enumerate(parts.documents, 1):
+    for number, part in enumerate(parts.documents, 1):
+        source = replace(part, limits=documents.limits)
         ctx.checkpoint()
         ctx.report(f"Reading {source.name}", number, len(parts.documents))
         try:
-            check_size(source.name, source.size, documents.limits.upload)
+            check_size(source.name, source.size, documents.limits.upload, IMPORT_IT)
             _read_file(source, mapping, documents, log, builder, bundle)
         except InvalidInput as error:
             if alone:
                 raise
             log.refused(error, source.name)
     _warn_of_unknown_files(parts, log)
-    bundle.documents, bundle.skipped = builder.documents, builder.skipped
+    bundle.skipped = builder.skipped
     bundle.format = ", ".join(sorted({reading.label for reading in bundle.readings}))
-    if not bundle.documents:
+    if not len(builder.documents):
         raise InvalidInput(
             f"{_names(parts.documents)} holds no usable document.",
             hint="See what is wrong with each row or file; nothing was imported.",
             problems=log.lines(),
         )
+    bundle.documents = tuple(builder.documents) if writer is None else writer.finish()
     read_own_judged(bundle, parts, options, log)
     return bundle
 
@@ -266,12 +271,14 @@ def read_judged(bundle: Bundle, parts: Parts, options: CollectionOptions, log: P
     """Queries and judgments, when there are any. Ids are checked by whoever has the corpus."""
     if parts.queries is not None:
         check_size(parts.queries.name, parts.queries.size, options.queries.limits.upload)
-        query_set = read_queries(parts.queries, options.queries, log)
+        query_file = replace(parts.queries, limits=options.queries.limits)
+        query_set = read_queries(query_file, options.queries, log)
         bundle.queries = list(query_set.queries)
         bundle.judged_readings.append(query_set.reading)
     if parts.qrels is not None:
         check_size(parts.qrels.name, parts.qrels.size, options.qrels.limits.upload)
-        judgments = read_judgments(parts.qrels, options.qrels, log)
+        judgment_file = replace(parts.qrels, limits=options.qrels.limits)
+        judgments = read_judgments(judgment_file, options.qrels, log)
         doc_ids = document_ids(bundle.documents)
         bundle.qrels, queries = fit_judgments(judgments, bundle.queries, doc_ids, log)
         bundle.queries = list(queries)

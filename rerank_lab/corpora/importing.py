@@ -1,11 +1,13 @@
 """Bringing one's own corpus in two steps: look at it (`inspect_upload`), then `import_corpus`.
 
-Nothing is half-imported: the corpus is written beside its place and moved there at the end.
+Nothing is half-imported: the corpus is written beside its place and moved there at the end. Its
+documents go from the reader to the disk one by one; they are never all in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
+from rerank_lab.core.storage import remove_folder
+from rerank_lab.core.types import Document
 from rerank_lab.corpora.bundle import (
     Bundle,
     CollectionOptions,
@@ -22,23 +26,40 @@ from rerank_lab.corpora.bundle import (
     checked_judgments,
     opened,
     read_judged,
+    read_own_judged,
     read_parts,
     refuse_losses,
 )
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.duplicates import Duplicates, find_duplicates
 from rerank_lab.corpora.judged import JudgedReading
 from rerank_lab.corpora.layouts import Parts
-from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits, check_size
+from rerank_lab.corpora.limits import DEFAULT_LIMITS, LOCAL_LIMITS, Limits, check_size
 from rerank_lab.corpora.load import finished, load_corpus
 from rerank_lab.corpora.mapping import ColumnMapping
-from rerank_lab.corpora.passages import PassageOptions, cut_passages
+from rerank_lab.corpora.passages import PassageOptions, id_clash, passages_of
 from rerank_lab.corpora.preview import Preview, preview_parts
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.store import check_name, imported_entry, read_summary, save_corpus
-from rerank_lab.corpora.summary import CorpusSummary, duplicate_groups, summarise
+from rerank_lab.corpora.store import (
+    CorpusEntry,
+    check_name,
+    corpora_home,
+    imported_entry,
+    new_corpus,
+    read_summary,
+    save_corpus,
+    stored_judged,
+    write_judged,
+    write_summary,
+)
+from rerank_lab.corpora.stored_documents import DocumentWriter, StoredDocuments, stored_documents
+from rerank_lab.corpora.summary import CorpusSummary, summarise
 
 ImportSource = Preview | Source | Path | str
+_UNCUT = ".uncut"
+"""Where documents lie until they are cut into passages."""
+_CHUNK = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +133,6 @@ class ImportReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    slug: str
-    replace: bool
-
-
 def inspect_upload(name: str, data: bytes | Path, options: ImportOptions | None = None) -> Preview:
     """Format, encoding, columns, first rows and first problems of an upload; nothing is stored.
 
@@ -162,21 +177,55 @@ def import_corpus(
     if isinstance(upload, Preview):
         mapping = mapping or upload.mapping
         options = replace(options, format=options.format or upload.chosen_format)
-    with opened(source, options.limits) as parts:
-        judged = _source(qrels) if qrels is not None else None
-        bundle = read_parts(parts, options.reading, log, mapping=mapping, judgments=judged, ctx=ctx)
-    _read_beside(bundle, queries, qrels, options, log)
+    files = _Files(source, queries, qrels, mapping)
+    with new_corpus(slug, replace=options.replace) as folder:
+        bundle, documents = _read_into(folder, files, options, log, ctx)
+        about = _provenance(source, bundle, options)
+        corpus = _checked(name.strip(), bundle, log)
+        duplicates = _repeats(corpus, log, ctx)
+        if options.strict:
+            refuse_losses(source.name, log)
+        summary = summarise(corpus, duplicates, ctx)
+        write_judged(folder, corpus.queries, corpus.qrels)
+        write_summary(folder, _stored_about(about, summary, log))
+        ctx.checkpoint()
+    return _report(slug, summary, documents, bundle, log)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of an import: the documents, and what takes the place of what is beside them."""
+
+    documents: Source
+    queries: ImportSource | None
+    qrels: ImportSource | None
+    mapping: ColumnMapping | None
+
+
+def _read_into(
+    folder: Path, files: _Files, options: ImportOptions, log: ProblemLog, ctx: Context
+) -> tuple[Bundle, int]:
+    """Write the documents, or their passages, into a folder; how many there were before cutting."""
+    uncut = folder / _UNCUT
+    with (
+        opened(files.documents, options.limits) as parts,
+        closing(DocumentWriter(uncut if options.passages else folder)) as writer,
+    ):
+        bundle = read_parts(
+            parts,
+            options.reading,
+            log,
+            mapping=files.mapping,
+            judgments=_source(files.qrels) if files.qrels is not None else None,
+            writer=writer,
+            ctx=ctx,
+        )
+    _read_beside(bundle, files.queries, files.qrels, options, log)
     documents = len(bundle.documents)
     if options.passages:
-        ctx.report("Cutting passages")
-        bundle.documents = cut_passages(bundle.documents, options.passages)
-    about = _provenance(source, bundle, options)
-    corpus = _checked(name.strip(), bundle, log)
-    _tell_repeats(corpus, log)
-    if options.strict:
-        refuse_losses(source.name, log)
-    place = _Place(slug, options.replace)
-    return _store(corpus, place, about, log, documents=documents, ctx=ctx, bundle=bundle)
+        bundle.documents = _cut(bundle.documents, options.passages, folder, ctx)
+        remove_folder(uncut)
+    return bundle, documents
 
 
 def attach_queries(
@@ -221,10 +270,7 @@ def _attach(
     entry = imported_entry(name)
     source, log = _source(upload), ProblemLog(options.limits.problems)
     check_size(source.name, source.size, options.limits.upload)
-    # The stored judgments as they are: those that wait for their queries must not be lost.
-    with opened(Source.of(entry.path), options.limits) as parts:
-        bundle = read_parts(parts, CollectionOptions(), ProblemLog(), ctx=ctx)
-    bundle.readings, bundle.judged_readings = [], []
+    bundle = _stored_bundle(entry, ctx)
     reading = options.queries if what == "queries" else options.qrels
     if reading == ReadOptions():
         reading = options.documents
@@ -239,8 +285,44 @@ def _attach(
     documents = len(corpus.document_ids)
     if options.strict:
         refuse_losses(source.name, log)
-    place = _Place(entry.slug, True)
-    return _store(corpus, place, about, log, documents=documents, ctx=ctx, bundle=bundle)
+    bundle.skipped = int(about.get("skipped", 0))
+    summary = summarise(corpus, ctx=ctx)
+    stored = _stored_about(about, summary, log)
+    save_corpus(corpus, stored, slug=entry.slug, replace=True, ctx=ctx)
+    return _report(entry.slug, summary, documents, bundle, log)
+
+
+def _stored_bundle(entry: CorpusEntry, ctx: Context) -> Bundle:
+    """A corpus with its judgments as they are: those that wait for their queries stay."""
+    documents = stored_documents(entry.path, ctx)
+    if documents is None:
+        with opened(Source.of(entry.path), LOCAL_LIMITS) as parts:
+            reading = CollectionOptions(ReadOptions(limits=LOCAL_LIMITS))
+            bundle = read_parts(parts, reading, ProblemLog(), ctx=ctx)
+    else:
+        bundle = Bundle(documents=documents)
+        read_own_judged(bundle, stored_judged(entry.path), CollectionOptions(), ProblemLog())
+    bundle.readings, bundle.judged_readings = [], []
+    return bundle
+
+
+def _cut(
+    documents: Sequence[Document], options: PassageOptions, folder: Path, ctx: Context
+) -> StoredDocuments:
+    """Write the passages of documents, which lie on the disk, as a corpus of their own.
+
+    Raises InvalidInput when a passage id is already a document's.
+    """
+    with closing(DocumentWriter(folder)) as writer:
+        for number, document in enumerate(documents):
+            if number % _CHUNK == 0:
+                ctx.checkpoint()
+                ctx.report("Cutting passages", number, len(documents))
+            for passage in passages_of(document, options):
+                if writer.number(passage.id) is not None:
+                    raise id_clash(passage.id)
+                writer.add(passage)
+        return writer.finish()
 
 
 def _provenance(source: Source, bundle: Bundle, options: ImportOptions) -> dict[str, Any]:
@@ -286,35 +368,33 @@ def _checked(name: str, bundle: Bundle, log: ProblemLog) -> Corpus:
     return replace(corpus, qrels=bundle.qrels if corpus.qrels else {})
 
 
-def _tell_repeats(corpus: Corpus, log: ProblemLog) -> None:
-    groups = duplicate_groups(corpus.documents)
-    if repeats := sum(len(group) - 1 for group in groups):
+def _repeats(corpus: Corpus, log: ProblemLog, ctx: Context) -> Duplicates:
+    """The documents that repeat others, which `log` is told of."""
+    duplicates = find_duplicates(corpus.documents, ctx)
+    if repeats := duplicates.count:
         count = "1 document repeats" if repeats == 1 else f"{repeats:,} documents repeat"
-        examples = "; ".join(" = ".join(group[:4]) for group in groups[:3])
+        examples = "; ".join(" = ".join(group[:4]) for group in duplicates.groups[:3])
         log.note(f"{count} the content of another; all are kept ({examples}).")
+    return duplicates
 
 
-def _store(
-    corpus: Corpus,
-    place: _Place,
-    about: Mapping[str, Any],
-    log: ProblemLog,
-    *,
-    documents: int,
-    ctx: Context,
-    bundle: Bundle,
-) -> ImportReport:
-    ctx.checkpoint()
-    ctx.report("Looking the corpus over", 0, len(corpus))
-    summary = summarise(corpus)
+def _stored_about(
+    about: Mapping[str, Any], summary: CorpusSummary, log: ProblemLog
+) -> dict[str, Any]:
+    """What is stored of a corpus, to be known without reading it."""
     problems = [problem.to_json() for problem in log.problems]
-    stored = dict(about) | summary.to_json() | {"problems": problems}
-    path = save_corpus(corpus, stored, slug=place.slug, replace=place.replace, ctx=ctx)
+    return dict(about) | summary.to_json() | {"problems": problems}
+
+
+def _report(
+    slug: str, summary: CorpusSummary, documents: int, bundle: Bundle, log: ProblemLog
+) -> ImportReport:
+    """What became of an import of so many documents, before they were cut."""
     return ImportReport(
-        name=corpus.name,
-        path=path,
+        name=summary.name,
+        path=corpora_home() / slug,
         documents=documents,
-        skipped=int(about.get("skipped", 0)),
+        skipped=bundle.skipped,
         passages=summary.passages,
         queries=summary.queries,
         judgments=summary.judgments,

@@ -95,28 +95,105 @@ class KeyTable(Sequence[str]):
 
 
 class KeyTableWriter:
-    """Collects distinct keys in their order; 16 bytes of memory a key beside their texts' file."""
+    """Collects keys in their order. Their texts go to a file; 16 bytes of memory a key stay.
+
+    Whoever asks for the numbers of keys on the way has them looked up in a table of hashes, which
+    takes 8 to 16 bytes more.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
         self._hashes, self._starts = array("Q"), array("q", [0])
-        self._data = bytearray()
+        self._data, self._written = bytearray(), 0
         self._spool = (folder / f"{name}.part").open("w+b")
+        # Open addressing: a number + 1 in each slot that is taken. Empty until a key is looked up.
+        self._slots = array("I")
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(len(self)):
+            yield self._key(number).decode("utf-8", "surrogatepass")
 
     def add(self, key: str) -> None:
         """Append a key. Whether it is there already is found out at the end."""
         data = _encoded(key)
-        self._hashes.append(_hash(data))
+        value = _hash(data)
+        if self._slots:
+            self._make_room()
+            self._slots[self._slot(value)] = len(self) + 1
+        self._append(data, value)
+
+    def number(self, key: str) -> int | None:
+        """The place of a key that was added, counted from 0; None where it was not."""
+        data = _encoded(key)
+        return self._number(data, _hash(data))
+
+    def find_or_add(self, key: str) -> int:
+        """The place of a key, which is added where it is new."""
+        data = _encoded(key)
+        value = _hash(data)
+        number = self._number(data, value)
+        if number is not None:
+            return number
+        self._slots[self._slot(value)] = len(self) + 1
+        self._append(data, value)
+        return len(self) - 1
+
+    def _append(self, data: bytes, value: int) -> None:
+        self._hashes.append(value)
         self._starts.append(self._starts[-1] + len(data))
         self._data += data
         if len(self._data) >= _WRITTEN_AT_ONCE:
             self._spool.write(self._data)
+            self._written += len(self._data)
             self._data.clear()
+
+    def _number(self, data: bytes, value: int) -> int | None:
+        self._make_room()
+        slots, hashes, mask = self._slots, self._hashes, len(self._slots) - 1
+        place = value & mask
+        while taken := slots[place]:
+            if hashes[taken - 1] == value and self._key(taken - 1) == data:
+                return taken - 1
+            place = (place + 1) & mask
+        return None
+
+    def _slot(self, value: int) -> int:
+        """The next free slot for a hash."""
+        slots, mask = self._slots, len(self._slots) - 1
+        place = value & mask
+        while slots[place]:
+            place = (place + 1) & mask
+        return place
+
+    def _make_room(self) -> None:
+        """At most half of the slots are taken once a further key has come."""
+        if 2 * (len(self) + 1) <= len(self._slots):
+            return
+        size = max(1024, len(self._slots))
+        while size < 2 * (len(self) + 1):
+            size *= 2
+        self._slots = array("I", bytes(4 * size))
+        for number, value in enumerate(self._hashes):
+            self._slots[self._slot(value)] = number + 1
+
+    def _key(self, number: int) -> bytes:
+        """The bytes of a key, from the file or from what is not written yet."""
+        start, end = self._starts[number], self._starts[number + 1]
+        if start >= self._written:
+            return bytes(self._data[start - self._written : end - self._written])
+        self._spool.seek(start)
+        data = self._spool.read(end - start)
+        self._spool.seek(0, 2)
+        return data
 
     def finish(self) -> bool:
         """Write the files of the table; False where a key was added twice."""
         self._spool.write(self._data)
         self._spool.flush()
+        self._slots = array("I")
         size = self._starts[-1]
         file = self._folder / f"{self._name}.part"
         stored = np.memmap(file, np.uint8, "r") if size else np.zeros(0, np.uint8)

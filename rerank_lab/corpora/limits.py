@@ -19,6 +19,8 @@ class Limits:
     """The longest line or table cell (in characters); a longer one is reported and left out."""
     archive_total: int = 4 * GB
     """All members of a zip, unpacked."""
+    decompressed: int = 4 * GB
+    """A file compressed by gzip, bzip2 or Zstandard, decompressed while it is read."""
     archive_ratio: int = 200
     """Unpacked over packed size of one member. Real text stays well below 100."""
     archive_entries: int = 200_000
@@ -29,6 +31,8 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+LOCAL_LIMITS = Limits(upload=1 << 60, decompressed=1 << 60)
+"""For files that somebody names on their own machine: as large as the disk holds."""
 
 
 def readable_size(size: int) -> str:
@@ -39,6 +43,7 @@ def readable_size(size: int) -> str:
     return f"{size} bytes"
 
 
+IMPORT_IT = "On the machine itself, rerank-lab corpora import FILE --name NAME reads any size."
 SPLIT = "Split it, or keep a part of it: reranking is compared on a sample as well."
 
 

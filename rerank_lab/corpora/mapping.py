@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
@@ -149,6 +150,39 @@ def column_of_ids(
     return best
 
 
+class CollectedDocuments(Protocol):
+    """Where the documents of files are collected: in memory, or on the disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> Document: ...
+
+    def __iter__(self) -> Iterator[Document]: ...
+
+    def add(self, document: Document) -> None:
+        """The next document, whose id is new."""
+
+    def number(self, doc_id: str) -> int | None:
+        """Where the document of this id stands; None where there is none so far."""
+
+
+class DocumentsInMemory(list[Document]):
+    """Documents in their order, looked up by their ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[str, int] = {}
+
+    def add(self, document: Document) -> None:
+        """The next document, whose id is new."""
+        self._numbers[document.id] = len(self)
+        self.append(document)
+
+    def number(self, doc_id: str) -> int | None:
+        """Where the document of this id stands; None where there is none so far."""
+        return self._numbers.get(doc_id)
+
+
 class DocumentBuilder:
     """Collects documents with unique ids over one or many files. The first of an id is kept."""
 
@@ -157,13 +191,23 @@ class DocumentBuilder:
         log: ProblemLog,
         ctx: Context | None = None,
         judged_ids: Callable[[], Collection[str]] = tuple,
+        documents: CollectedDocuments | None = None,
     ) -> None:
-        """`judged_ids` gives ids that judgments name; they tell which column holds ids."""
+        """Begin with no document.
+
+        Args:
+            log: takes the problems of rows.
+            ctx: for progress and cancelling.
+            judged_ids: gives ids that judgments name; they tell which column holds ids.
+            documents: where to collect; in memory, unless said otherwise.
+        """
+        self.documents = DocumentsInMemory() if documents is None else documents
         self._log = log
         self._ctx = ctx or Context()
         self._judged_ids = judged_ids
-        self._at: dict[str, tuple[int, str, int]] = {}
-        self.documents: list[Document] = []
+        self._files: list[str] = []
+        # For each document: which of the files it is from, and the line there.
+        self._file_numbers, self._lines = array("i"), array("q")
         self.skipped = 0
         self.repeated = 0
         """Rows whose document had been given with the same content."""
@@ -195,11 +239,12 @@ class DocumentBuilder:
         if _are_decimals([record.get(mapping.id) for record in records if mapping.id]):
             self._log.note("Ids such as 1.0 were read as whole numbers.", file=file)
             rows = _with_whole_ids(rows, str(mapping.id))
+        self._files.append(file)
         for number, (line, record) in enumerate(rows, 1):
             if number % _CHECK_EVERY == 0:
                 self._ctx.checkpoint()
                 self._ctx.report(f"Reading {file}", len(self.documents))
-            self.add(file, line, record, mapping)
+            self._add(file, line, record, mapping)
         return mapping
 
     def _with_judged_ids(
@@ -222,7 +267,7 @@ class DocumentBuilder:
         )
         return replace(mapping, id=column, title=None if mapping.title == column else mapping.title)
 
-    def add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
+    def _add(self, file: str, line: int, record: Record, mapping: ColumnMapping) -> None:
         """One row: a document more, or a problem more."""
         record = {name: None if _is_nan(value) else value for name, value in record.items()}
         doc_id = self._id(file, line, record, mapping)
@@ -238,12 +283,14 @@ class DocumentBuilder:
             text,
             clean_text(str(title)).strip() if title is not None else "",
             _meta(record, mapping),
-            str(record.get(PARENT) or ""),
+            clean_text(str(record.get(PARENT) or "")),
         )
         if self._is_new(file, line, document):
             if not document.content.strip():
                 self._log.note(f"Document {doc_id!r} has no text; kept.", file=file, line=line)
-            self.documents.append(document)
+            self.documents.add(document)
+            self._file_numbers.append(len(self._files) - 1)
+            self._lines.append(line)
         else:
             self.skipped += 1
 
@@ -290,13 +337,12 @@ class DocumentBuilder:
         return None
 
     def _is_new(self, file: str, line: int, document: Document) -> bool:
-        place = self._at.get(document.id)
-        if place is None:
-            self._at[document.id] = (len(self.documents), file, line)
+        number = self.documents.number(document.id)
+        if number is None:
             return True
-        index, first_file, first_line = place
+        first_file, first_line = self._files[self._file_numbers[number]], self._lines[number]
         where = f"{first_file}, line {first_line}" if first_line else first_file
-        if self.documents[index].content == document.content:
+        if self.documents[number].content == document.content:
             self.repeated += 1
             self._log.note(
                 f"Document {document.id!r} is given twice with the same content "

@@ -48,17 +48,31 @@ def cut_passages(
     characters of it it holds. Raises InvalidInput when a passage id is already a document's.
     """
     options = options or PassageOptions()
-    whole = list(documents)
-    out: list[Document] = []
-    for document in whole:
-        spans = passage_spans(document.text, options)
-        if len(spans) == 1 or document.parent:
-            out.append(document)
-        else:
-            out += [_passage(document, number, span) for number, span in enumerate(spans, 1)]
-    if len(out) > len(whole):
-        _check_ids(out)
-    return out
+    groups = [passages_of(document, options) for document in documents]
+    passages = [passage for group in groups for passage in group]
+    if len(passages) > len(groups):
+        ids: set[str] = set()
+        for passage in passages:
+            if passage.id in ids:
+                raise id_clash(passage.id)
+            ids.add(passage.id)
+    return passages
+
+
+def passages_of(document: Document, options: PassageOptions) -> list[Document]:
+    """The passages of one document, or itself where it is short enough or a passage already."""
+    spans = passage_spans(document.text, options)
+    if len(spans) == 1 or document.parent:
+        return [document]
+    return [_passage(document, number, span) for number, span in enumerate(spans, 1)]
+
+
+def id_clash(passage_id: str) -> InvalidInput:
+    """The error for a passage whose id another document has."""
+    return InvalidInput(
+        f"The id {passage_id!r} belongs to a document and to a passage of another.",
+        hint="Give documents ids that do not end in #p and a number.",
+    )
 
 
 def passage_spans(
@@ -137,14 +151,3 @@ def _passage(document: Document, number: int, span: tuple[int, int]) -> Document
     meta = dict(document.meta) | {SPAN: [start, end]}
     passage_id = f"{document.id}#p{number}"
     return Document(passage_id, document.text[start:end], document.title, meta, document.id)
-
-
-def _check_ids(passages: list[Document]) -> None:
-    ids: set[str] = set()
-    for passage in passages:
-        if passage.id in ids:
-            raise InvalidInput(
-                f"The id {passage.id!r} belongs to a document and to a passage of another.",
-                hint="Give documents ids that do not end in #p and a number.",
-            )
-        ids.add(passage.id)

@@ -40,6 +40,7 @@ class Source:
     name: str
     path: Path | None = None
     data: bytes = field(default=b"", repr=False)
+    limits: Limits = field(default=DEFAULT_LIMITS, repr=False)
 
     @classmethod
     def of(cls, path: Path, name: str = "") -> Source:
@@ -68,14 +69,16 @@ class Source:
         can be.
         """
         if compression := self._compression:
-            raw = _BoundedStream(self.name, compression(self._open_stored()), self.size)
+            stored = compression(self._open_stored())
+            raw = _BoundedStream(self.name, stored, self.size, self.limits)
             return cast(BinaryIO, io.BufferedReader(raw))
         return self._open_stored()
 
     def read(self) -> bytes:
         """All the (decompressed) bytes, of at most 200 MB where they are compressed."""
         if self._compression is None:
-            return self.path.read_bytes() if self.path else self.data
+            with self._open_stored() as stored:
+                return stored.read()
         limit = DEFAULT_LIMITS.page_file
         with self.open() as stream:
             data = stream.read(limit + 1)
@@ -88,7 +91,15 @@ class Source:
             return stream.read(size)
 
     def _open_stored(self) -> BinaryIO:
-        return self.path.open("rb") if self.path else io.BytesIO(self.data)
+        if self.path is None:
+            return io.BytesIO(self.data)
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise InvalidInput(
+                f"{self.name} cannot be read: {error.strerror or error}.",
+                hint="Check that the file is there, and that you may read it.",
+            ) from error
 
     @property
     def _compression(self) -> Callable[[BinaryIO], BinaryIO] | None:
@@ -108,11 +119,10 @@ def uncompressed_name(name: str) -> str:
 class _BoundedStream(io.RawIOBase):
     """Decompressed bytes, counted as they come: the size that a file states is not believed."""
 
-    def __init__(self, name: str, stream: BinaryIO, stored: int) -> None:
-        limits = DEFAULT_LIMITS
+    def __init__(self, name: str, stream: BinaryIO, stored: int, limits: Limits) -> None:
         self._name = name
         self._stream = stream
-        self._left = min(limits.archive_total, max(10 * MB, stored * limits.archive_ratio))
+        self._left = min(limits.decompressed, max(10 * MB, stored * limits.archive_ratio))
 
     def readable(self) -> bool:
         return True

@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document, Qrels, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.layouts import Parts
-from rerank_lab.corpora.mapping import META, PARENT
+from rerank_lab.corpora.mapping import META
 from rerank_lab.corpora.source import Source
-from rerank_lab.corpora.stored_documents import CORPUS, TABLES, UnusualLines, write_tables
+from rerank_lab.corpora.stored_documents import CORPUS, DocumentWriter, StoredDocuments
 
 QUERIES, QRELS, SUMMARY = "queries.jsonl", "qrels.tsv", "summary.json"
 LIVE = "live.json"
@@ -167,46 +167,53 @@ def save_corpus(
 
     Raises InvalidInput when there is one already and it is not to be replaced.
     """
-    ctx = ctx or Context()
+    with new_corpus(slug, replace=replace) as folder:
+        write_documents(folder, corpus.documents, ctx or Context())
+        write_judged(folder, corpus.queries, corpus.qrels)
+        write_summary(folder, summary)
+    return corpora_home() / slug
+
+
+@contextmanager
+def new_corpus(slug: str, *, replace: bool = False) -> Iterator[Path]:
+    """An empty folder to write a corpus into, which takes its place when the block ends well.
+
+    Raises:
+        InvalidInput: There is one already and it is not to be replaced.
+        StorageError: The folder cannot be written.
+    """
     target = corpora_home() / slug
     try:
         with staged_folder(target, replace=replace) as folder:
-            _write_corpus(folder, corpus, ctx)
-            write_summary(folder, summary)
-            ctx.checkpoint()
+            yield folder
     except FileExistsError:
         raise _taken(target.name) from None
-    return target
 
 
-def _write_corpus(folder: Path, corpus: Corpus, ctx: Context) -> None:
-    with (folder / CORPUS).open("w", encoding="utf-8", newline="\n") as out:
-        for start in range(0, len(corpus.documents), _CHUNK):
-            ctx.checkpoint()
-            ctx.report("Storing documents", start, len(corpus.documents))
-            out.writelines(map(document_line, corpus.documents[start : start + _CHUNK]))
-    _write_tables(folder, ctx)
-    if corpus.queries:
-        write_queries(folder / QUERIES, corpus.queries)
-    if corpus.qrels:
-        write_judgments(folder / QRELS, corpus.qrels)
+def write_documents(
+    folder: Path, documents: Sequence[Document], ctx: Context, doing: str = "Storing documents"
+) -> StoredDocuments:
+    """Write documents with distinct ids, one in memory at a time; `doing` is said of it.
+
+    Raises:
+        StorageError: The disk is full, for example.
+        Cancelled: `ctx` says so.
+    """
+    with closing(DocumentWriter(folder)) as writer:
+        for number, document in enumerate(documents):
+            if number % _CHUNK == 0:
+                ctx.checkpoint()
+                ctx.report(doing, number, len(documents))
+            writer.add(document)
+        return writer.finish()
 
 
-def _write_tables(folder: Path, ctx: Context) -> None:
-    """The tables that let documents be read one by one; without them all are read at each start."""
-    (folder / TABLES).mkdir()
-    with suppress(UnusualLines):
-        write_tables(folder / CORPUS, folder / TABLES, ctx)
-
-
-def document_line(document: Document) -> str:
-    """A document as a line of `corpus.jsonl`, in the layout of BEIR."""
-    row: dict[str, Any] = {"_id": document.id, "title": document.title, "text": document.text}
-    if document.meta:
-        row[META] = document.meta
-    if document.parent:
-        row[PARENT] = document.parent
-    return json.dumps(row, ensure_ascii=False, default=str) + "\n"
+def write_judged(folder: Path, queries: Sequence[Query], qrels: Qrels) -> None:
+    """Write the queries and judgments of a corpus; no file where there are none."""
+    if queries:
+        write_queries(folder / QUERIES, queries)
+    if qrels:
+        write_judgments(folder / QRELS, qrels)
 
 
 def write_queries(path: Path, queries: Iterable[Query]) -> None:
@@ -245,10 +252,7 @@ def save_live(
     try:
         with staged_folder(target, replace=replace) as folder:
             write_file(folder / LIVE, json.dumps({"engine": engine}, ensure_ascii=False, indent=1))
-            if corpus.queries:
-                write_queries(folder / QUERIES, corpus.queries)
-            if corpus.qrels:
-                write_judgments(folder / QRELS, corpus.qrels)
+            write_judged(folder, corpus.queries, corpus.qrels)
             write_summary(folder, summary)
     except FileExistsError:
         raise _taken(target.name) from None

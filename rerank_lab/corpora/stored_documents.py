@@ -38,6 +38,7 @@ TABLES = ".documents"
 """The folder of the tables, beside `corpus.jsonl`."""
 _MANIFEST, _FORMAT = "manifest.json", 1
 _CHUNK = 2000
+_WRITTEN_AT_ONCE = 4 << 20
 _DAMAGED = (OSError, ValueError, KeyError, EOFError)
 
 
@@ -411,70 +412,181 @@ def write_tables(file: Path, folder: Path, ctx: Context) -> None:
                     if number % _CHUNK == 0:
                         ctx.checkpoint()
                         ctx.report("Storing ids", number)
-                    tables.add(line)
+                    tables.add(document_of(line), len(line))
             about = tables.finish()
         finally:
             tables.discard()
-        about |= {"format": _FORMAT, "size": state.st_size, "modified_ns": state.st_mtime_ns}
-        write_file(folder / _MANIFEST, json.dumps(about, indent=1))
+        _write_about(folder, about, state)
+
+
+def _write_about(tables: Path, about: dict[str, Any], state: os.stat_result) -> None:
+    """The manifest of tables, which belong to a corpus file in that state."""
+    about |= {"format": _FORMAT, "size": state.st_size, "modified_ns": state.st_mtime_ns}
+    write_file(tables / _MANIFEST, json.dumps(about, indent=1))
 
 
 class _TableWriter:
+    """Writes the tables of documents that come one after the other."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ids = KeyTableWriter(folder, "ids")
-        self._offsets, self._blank = array("q", [0]), array("i")
+        self.ids = KeyTableWriter(folder, "ids")
+        self.offsets = array("q", [0])
+        self._blank = array("i")
         self._digest = ContentDigest()
-        self._parents: dict[str, int] = {}
+        self._parents = KeyTableWriter(folder, "parents")
         self._parent_numbers = array("i")
 
-    def add(self, line: bytes) -> None:
-        document = document_of(line)
+    def add(self, document: Document, size: int) -> None:
+        """The next document, whose line has so many bytes."""
         number = len(self._parent_numbers)
-        self._offsets.append(self._offsets[-1] + len(line))
-        self._ids.add(document.id)
+        self.offsets.append(self.offsets[-1] + size)
+        self.ids.add(document.id)
         self._digest.add(document)
         if not document.content.strip():
             self._blank.append(number)
         parent = document.parent
-        self._parent_numbers.append(
-            self._parents.setdefault(parent, len(self._parents)) if parent else -1
-        )
+        self._parent_numbers.append(self._parents.find_or_add(parent) if parent else -1)
 
     def finish(self) -> dict[str, Any]:
-        """Write the files; what is not in them is returned."""
-        if not self._ids.finish():
+        """Write the files; what is not in them is returned. Raises UnusualLines for an id twice."""
+        if not self.ids.finish():
             raise UnusualLines("an id comes twice")
-        self._save("offsets", np.frombuffer(self._offsets, np.int64))
+        self._save("offsets", np.frombuffer(self.offsets, np.int64))
         self._save("blank", np.array(self._blank, np.int32))
         parents = np.array(self._parent_numbers, np.int32)
         passages = int((parents >= 0).sum())
-        if passages:
-            self._save_parents(parents)
         ids = KeyTable.open(self._folder, "ids")
-        both = sum(
-            number is not None and parents[number] < 0 for number in map(ids.number, self._parents)
-        )
-        return {
+        numbers = map(ids.number, self._parents)
+        both = sum(number is not None and parents[number] < 0 for number in numbers)
+        about = {
             "documents": len(parents) - passages + len(self._parents) - both,
             "passages": passages,
             "content_hash": self._digest.hexdigest(),
         }
+        if passages:
+            self._save_parents(parents)
+        return about
 
     def discard(self) -> None:
-        self._ids.discard()
+        """Close and remove what is only needed while documents are added."""
+        self.ids.discard()
+        self._parents.discard()
 
     def _save_parents(self, parents: NDArray[Any]) -> None:
-        writer = KeyTableWriter(self._folder, "parents")
-        for parent in self._parents:
-            writer.add(parent)
-        writer.finish()
+        count = len(self._parents)
+        self._parents.finish()
         numbers = np.argsort(parents, kind="stable").astype(np.int32)[int((parents < 0).sum()) :]
-        starts = np.zeros(len(self._parents) + 1, np.int64)
-        np.cumsum(np.bincount(parents[parents >= 0], minlength=len(self._parents)), out=starts[1:])
+        starts = np.zeros(count + 1, np.int64)
+        np.cumsum(np.bincount(parents[parents >= 0], minlength=count), out=starts[1:])
         self._save("parent-numbers", parents)
         self._save("passage-starts", starts)
         self._save("passage-numbers", numbers)
 
     def _save(self, name: str, values: NDArray[Any]) -> None:
         np.save(self._folder / f"{name}.npy", values, allow_pickle=False)
+
+
+class DocumentWriter(Sequence[Document]):
+    """Writes the documents of a corpus, one after the other, with their tables.
+
+    What was written can be looked at on the way. The texts are on the disk; some 50 bytes of memory
+    a document stay.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Begin `corpus.jsonl` in a folder that has none.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        self._folder = folder
+        with disk_errors(folder):
+            (folder / TABLES).mkdir(parents=True)
+            self._tables = _TableWriter(folder / TABLES)
+            self._out = (folder / CORPUS).open("xb", buffering=0)
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+
+    def __len__(self) -> int:
+        return len(self._tables.offsets) - 1
+
+    @overload
+    def __getitem__(self, number: int) -> Document: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[Document, ...]: ...
+    def __getitem__(self, number: int | slice) -> Document | tuple[Document, ...]:
+        if isinstance(number, slice):
+            return tuple(self[place] for place in range(*number.indices(len(self))))
+        place = number + len(self) if number < 0 else number
+        if not 0 <= place < len(self):
+            raise IndexError(number)
+        written = len(self) - len(self._waiting)
+        if place >= written:
+            return document_of(self._waiting[place - written])
+        start, end = self._tables.offsets[place : place + 2]
+        with disk_errors(self._folder), (self._folder / CORPUS).open("rb", buffering=0) as stream:
+            stream.seek(start)
+            return document_of(stream.read(end - start))
+
+    def add(self, document: Document) -> None:
+        """The next document, whose id is new.
+
+        Raises:
+            StorageError: The disk is full, for example.
+        """
+        line = document_line(document)
+        self._tables.add(document, len(line))
+        self._waiting.append(line)
+        self._waiting_size += len(line)
+        if len(self._waiting) >= _CHUNK or self._waiting_size > _WRITTEN_AT_ONCE:
+            self._write()
+
+    def number(self, doc_id: str) -> int | None:
+        """Where the document of this id stands; None where there is none so far."""
+        return self._tables.ids.number(doc_id)
+
+    def finish(self) -> StoredDocuments:
+        """All that was added, as it lies on the disk now.
+
+        Raises:
+            StorageError: The disk is full, for example.
+            UnusualLines: An id came twice.
+        """
+        with disk_errors(self._folder):
+            self._write()
+            self._out.close()
+            tables = self._folder / TABLES
+            try:
+                about = self._tables.finish()
+            finally:
+                self._tables.discard()
+            _write_about(tables, about, (self._folder / CORPUS).stat())
+            return _opened(self._folder, tables)
+
+    def close(self) -> None:
+        """Let go of the files of an unfinished corpus; nothing where it is finished."""
+        self._out.close()
+        self._tables.discard()
+
+    def _write(self) -> None:
+        with disk_errors(self._folder):
+            data = memoryview(b"".join(self._waiting))
+            while data:
+                data = data[self._out.write(data) :]
+        self._waiting.clear()
+        self._waiting_size = 0
+
+
+def document_line(document: Document) -> bytes:
+    """A document as a line of `corpus.jsonl`, in the layout of BEIR."""
+    row: dict[str, Any] = {"_id": document.id, "title": document.title, "text": document.text}
+    if document.meta:
+        row["metadata"] = document.meta
+    if document.parent:
+        row["_parent"] = document.parent
+    line = json.dumps(row, ensure_ascii=False, default=str) + "\n"
+    try:
+        return line.encode("utf-8")
+    except UnicodeEncodeError:  # half of a character, in metadata: no UTF-8 has it
+        return line.encode("utf-8", "replace")

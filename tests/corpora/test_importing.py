@@ -177,7 +177,7 @@ def test_a_failed_replacement_leaves_the_old_corpus(home: Path) -> None:
     token = CancelToken()
 
     def stop(progress: Progress) -> None:
-        if progress.message == "Storing documents":
+        if progress.message == "Looking the corpus over":
             token.cancel()
 
     with pytest.raises(Cancelled):
@@ -201,7 +201,7 @@ def test_a_replacement_that_died_half_way_is_undone(home: Path) -> None:
 
 def test_two_imports_of_one_name_at_once_keep_the_first(home: Path) -> None:
     def meanwhile(progress: Progress) -> None:
-        if progress.message == "Storing documents":
+        if progress.message == "Looking the corpus over":
             import_corpus(inspect_upload("a.txt", b"first"), "mine")
 
     with pytest.raises(InvalidInput, match="already a corpus"):
@@ -218,7 +218,7 @@ def test_progress_is_reported() -> None:
     said: list[str] = []
     ctx = Context(progress=lambda progress: said.append(progress.message))
     import_corpus(inspect_upload("a.txt", b"text"), "mine", ctx=ctx)
-    assert said == ["Reading a.txt", "Looking the corpus over", "Storing documents", "Storing ids"]
+    assert said == ["Reading a.txt", "Looking the corpus over"]
 
 
 def test_long_documents_are_cut_and_their_parent_kept() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -62,7 +64,7 @@ class QueryPassagesReader(Reader):
 
     def read(self, source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Entry]:
         """New passages as documents, new queries, and a judgment for every graded passage."""
-        ids: dict[tuple[str, str], str] = {}
+        ids: dict[bytes, str] = {}
         query_ids: dict[str, str] = {}
         for line, record in table_rows(source, options, log):
             query = first_value(record, self.query)
@@ -283,8 +285,11 @@ class EvaluationTableReader(QueryPassagesReader):
     key = (*positives, *ungraded)
 
 
-def _passage(value: Any, ids: dict[tuple[str, str], str]) -> tuple[Record, bool] | None:
-    """The document row of a passage and whether it is a new one; None without a text."""
+def _passage(value: Any, ids: dict[bytes, str]) -> tuple[Record, bool] | None:
+    """The document row of a passage and whether it is a new one; None without a text.
+
+    `ids` of the passages so far are held by digests of what makes passages equal, not by texts.
+    """
     inner = value.get("doc") if isinstance(value, dict) else None
     body = inner if isinstance(inner, dict | str) else value
     if isinstance(body, str):
@@ -294,10 +299,15 @@ def _passage(value: Any, ids: dict[tuple[str, str], str]) -> tuple[Record, bool]
     if not text and not title:
         return None
     named = id_text(first_value(value, _PASSAGE_ID)) if isinstance(value, dict) else None
-    key = ("id", named) if named else (title, text)
+    key = _digest("id", named) if named else _digest(title, text)
     new = key not in ids
     doc_id = ids.setdefault(key, named or f"p{len(ids) + 1}")
     return {"id": doc_id, "title": title, "text": text}, new
+
+
+def _digest(first: str, second: str) -> bytes:
+    data = json.dumps((first, second)).encode()
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _titled(value: Any) -> Iterator[tuple[str, Any]]:
