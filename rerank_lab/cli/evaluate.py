@@ -19,6 +19,7 @@ from rerank_lab.cli.reading import (
     read_options,
     readings_json,
 )
+from rerank_lab.cli.workers import chosen_workers
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
@@ -66,7 +67,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     note_cost_estimates(evaluations.cost_estimates(request, corpus, DEPTH, engine), output)
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)
-    done = evaluations.run(request, corpus, ctx, engine)
+    done = evaluations.run(request, corpus, ctx, engine, chosen_workers(arguments, output))
     if done.unkept:
         output.note(f"Results are not kept. {done.unkept}")
     errors = _judge_errors(arguments, done)

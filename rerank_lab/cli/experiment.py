@@ -14,6 +14,7 @@ from rerank_lab.cli.evaluate import print_results
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import print_basis, print_problems, readings_json
+from rerank_lab.cli.workers import chosen_workers
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.storage import disk_errors, write_file
@@ -77,7 +78,8 @@ def _asked(file: ExperimentFile, arguments: argparse.Namespace, output: Output) 
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)
     ctx = job_context(arguments, output, engine)
-    done = runs.run(file, corpus, ctx, engine, files.last)
+    workers = chosen_workers(arguments, output)
+    done = runs.run(file, corpus, ctx, engine, files.last, workers)
     if done.evaluation.unkept:
         output.note(f"Results are not kept. {done.evaluation.unkept}")
     if output.as_json:

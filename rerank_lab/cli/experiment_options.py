@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rerank_lab.cli.options import CommandParser, add_spending, amount
+from rerank_lab.cli.workers import add_workers
 
 _REFERENCE = "the id of a kept experiment, the first characters of one, or an experiment file"
 
@@ -109,6 +110,7 @@ def _add_asking(parser: CommandParser) -> None:
         help="give up on what a provider is asked for one query after so long (default: 600)",
     )
     add_spending(parser)
+    add_workers(parser)
 
 
 def _add_gate_output(parser: CommandParser) -> None:

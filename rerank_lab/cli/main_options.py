@@ -16,6 +16,7 @@ from rerank_lab.cli.options import (
     amount,
     positive,
 )
+from rerank_lab.cli.workers import add_workers
 from rerank_lab.core.languages import LANGUAGES
 from rerank_lab.fusion.learned.settings import LEARNERS
 
@@ -77,6 +78,7 @@ def add_evaluate(parser: CommandParser) -> None:
     """`rerank-lab evaluate`."""
     add_corpus(parser)
     add_specs(parser)
+    add_workers(parser)
     _add_measures(parser)
     add_judged(parser)
     add_judgment_source(parser)

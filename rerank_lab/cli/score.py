@@ -7,6 +7,7 @@ import argparse
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import print_problems
+from rerank_lab.cli.workers import chosen_workers
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.pipeline.engine import default_engine
@@ -25,7 +26,8 @@ def score(arguments: argparse.Namespace, output: Output) -> int:
         replace=arguments.replace,
     )
     engine = default_engine()
-    scored = bulk_scoring.run(request, job_context(arguments, output, engine), engine)
+    ctx = job_context(arguments, output, engine)
+    scored = bulk_scoring.run(request, ctx, engine, chosen_workers(arguments, output))
     if output.as_json:
         output.json(scored.to_json())
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rerank_lab.cli.options import CommandParser, add_spending, amount, positive
+from rerank_lab.cli.workers import add_workers
 
 
 def add_score(parser: CommandParser) -> None:
@@ -47,3 +48,4 @@ def add_score(parser: CommandParser) -> None:
         help="give up on what a provider is asked for one query after so long (default: 600)",
     )
     add_spending(parser)
+    add_workers(parser)

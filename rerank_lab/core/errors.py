@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rerank_lab.core.text import encodable
 
@@ -38,10 +39,20 @@ class LabError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), vars(self))
+
     def to_json(self) -> dict[str, str]:
         """The shape that the command line and the API print: error, message, hint (and details)."""
         fields = {"error": self.kind, "message": self.message, "hint": self.hint}
         return fields | ({"details": self.details} if self.details else {})
+
+
+def _again(kind: type[LabError], fields: dict[str, Any]) -> LabError:
+    """The same error in another process."""
+    error = kind.__new__(kind, fields["message"])
+    vars(error).update(fields)
+    return error
 
 
 class InvalidInput(LabError):

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.components.base import digest
 from rerank_lab.core.context import Context, Progress
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.storage import disk_errors, file_lock
 from rerank_lab.core.types import Document, Query
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.jobs.workers import InThisThread, Workers, answers
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
-from rerank_lab.rerankers.base import PointwiseReranker
+from rerank_lab.rerankers.base import PointwiseReranker, Reranker
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.pair_files import (
     Pair,
@@ -99,8 +101,17 @@ class ScoredPairs:
         }
 
 
-def run(request: ScorePairsRequest, ctx: Context, engine: Engine) -> ScoredPairs:
+def run(
+    request: ScorePairsRequest, ctx: Context, engine: Engine, workers: Workers | None = None
+) -> ScoredPairs:
     """Score here and now.
+
+    Args:
+        request: What to score.
+        ctx: Cancel, cache, spend limit.
+        engine: Where the reranker comes from.
+        workers: Who scores the parts; by default this thread. At most one part a worker is in
+            memory, and one more.
 
     Raises:
         InvalidInput: The pairs, the reranker or the name of the result cannot be used.
@@ -113,11 +124,10 @@ def run(request: ScorePairsRequest, ctx: Context, engine: Engine) -> ScoredPairs
     total = pair_count(request.pairs)
     parts_folder = _parts_folder(request, reranker)
     with file_lock(parts_folder, timeout_s=_LOCK_S):
-        scoring = _Scoring(reranker, ctx, parts_folder, total)
         log = ProblemLog()
         pairs = read_pairs(request.pairs, dict(request.columns), log)
-        for batch in batches(pairs, request.part_rows):
-            scoring.add(batch)
+        scoring = _Scoring(ctx, parts_folder, total, batches(pairs, request.part_rows))
+        scoring.run(PairWork.of(reranker, str(request.node)), workers or InThisThread(), engine)
         if not scoring.parts:
             raise InvalidInput(
                 f"{request.pairs.name} holds no pair.",
@@ -174,54 +184,129 @@ def start(request: ScorePairsRequest, session: Session) -> Job[ScoredPairs]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PartTask:
+    """The pairs of a part, and the file that their scores go to."""
+
+    path: Path
+    pairs: Sequence[Pair]
+
+    @property
+    def documents(self) -> list[Document]:
+        """The documents, named by their places in the part."""
+        return [Document(str(i), p.document, p.title) for i, p in enumerate(self.pairs)]
+
+
+@dataclass(frozen=True, slots=True)
+class PairWork:
+    """Scoring parts by one reranker.
+
+    Attributes:
+        reranker: its canonical spec.
+        fingerprint: of the reranker, where the work was planned.
+        local_models: as `Workload.local_models`.
+    """
+
+    reranker: str
+    fingerprint: str
+    local_models: bool
+
+    @classmethod
+    def of(cls, reranker: PointwiseReranker, spec: str) -> PairWork:
+        """The work of a reranker that is prepared."""
+        local = reranker.info.has_model and not reranker.calls_out
+        return cls(spec, reranker.fingerprint(), local)
+
+    def open(self, engine: Engine) -> Callable[[PartTask, Context], list[float | None]]:
+        """As `Workload.open`.
+
+        Raises:
+            InvalidInput: this machine has another state of the model than the planner's has.
+        """
+        reranker = engine.reranker(Stages(self.reranker).spec.nodes[0])
+        reranker.prepare(Context())
+        if reranker.fingerprint() != self.fingerprint:
+            raise InvalidInput(
+                f"A worker has another state of {self.reranker} than this machine.",
+                hint="Bring the same version of Rerank Lab, and of the model, to all machines.",
+            )
+        return lambda task, ctx: _scores(reranker, task, ctx)
+
+    def failed(self, task: PartTask, error: LabError) -> list[float | None]:
+        """Raises the error: a part without scores is not written."""
+        raise error
+
+
+def _scores(reranker: Reranker, task: PartTask, ctx: Context) -> list[float | None]:
+    """Of shape `[n_pairs]`; the pairs of a query are scored together."""
+    ctx.checkpoint()
+    documents = task.documents
+    by_query: dict[str, list[Document]] = defaultdict(list)
+    for pair, document in zip(task.pairs, documents, strict=True):
+        by_query[pair.query].append(document)
+    scores: dict[str, float | None] = {}
+    for text, of_query in by_query.items():
+        reporting = _under_progress(ctx, len(scores), len(documents))
+        within = reporting.for_remote_stage() if reranker.calls_out else reporting
+        ranking = reranker.rerank(Query.of(text), of_query, within).ranking
+        scores |= zip(ranking.doc_ids, ranking.scores, strict=True)
+    return [scores[document.id] for document in documents]
+
+
+def _under_progress(ctx: Context, done: int, total: int) -> Context:
+    """The context of one query, under the progress of its part."""
+
+    def progress(now: Progress) -> None:
+        ctx.report(now.message, done, total)
+
+    return replace(ctx, progress=progress)
+
+
 @dataclass(slots=True)
 class _Scoring:
     """A run in progress."""
 
-    reranker: PointwiseReranker
     ctx: Context
     folder: Path
     total: int
+    batches: Iterator[list[Pair]]
     pairs: int = 0
     reused: int = 0
     blank: int = 0
     parts: list[Path] = field(default_factory=list)
 
-    def add(self, batch: Sequence[Pair]) -> None:
-        """Score a part, or take over the finished one of an earlier run."""
-        self.ctx.checkpoint()
-        path = self.folder / f"part-{len(self.parts):08d}.parquet"
-        documents = [Document(str(i), p.document, p.title) for i, p in enumerate(batch)]
-        self.blank += sum(document.blank for document in documents)
-        if part_holds(path, batch):
-            self.reused += len(batch)
-        else:
-            write_part(path, batch, self._scores(batch, documents))
-        self.parts.append(path)
-        self.pairs += len(batch)
+    def run(self, work: PairWork, workers: Workers, engine: Engine) -> None:
+        """Score every part that no earlier run has finished."""
+        lots = (iter([task]) for task in self._tasks())
+        head = next(lots, None)
+        if head is None:
+            return
+        ctx = replace(self.ctx, progress=self._nested)
+        with workers.pool(work, ctx, engine) as pool:
+            for task, scores in answers(work, pool, chain([head], lots), self.ctx):
+                write_part(task.path, task.pairs, scores)
+                self._count(task)
+
+    def _tasks(self) -> Iterator[PartTask]:
+        """The parts that have to be scored; finished ones are taken over on the way."""
+        for batch in self.batches:
+            self.ctx.checkpoint()
+            task = PartTask(self.folder / f"part-{len(self.parts):08d}.parquet", batch)
+            self.parts.append(task.path)
+            if part_holds(task.path, batch):
+                self.reused += len(batch)
+                self._count(task)
+            else:
+                yield task
+
+    def _count(self, task: PartTask) -> None:
+        self.blank += sum(document.blank for document in task.documents)
+        self.pairs += len(task.pairs)
         self.ctx.report("scoring pairs", self.pairs, self.total)
 
-    def _scores(self, batch: Sequence[Pair], documents: Sequence[Document]) -> list[float | None]:
-        """Of shape `[n_pairs]`; the pairs of a query are scored together."""
-        by_query: dict[str, list[Document]] = defaultdict(list)
-        for pair, document in zip(batch, documents, strict=True):
-            by_query[pair.query].append(document)
-        scores: dict[str, float | None] = {}
-        for text, of_query in by_query.items():
-            reporting = _under_progress(self.ctx, self.pairs + len(scores), self.total)
-            ctx = reporting.for_remote_stage() if self.reranker.calls_out else reporting
-            ranking = self.reranker.rerank(Query.of(text), of_query, ctx).ranking
-            scores |= zip(ranking.doc_ids, ranking.scores, strict=True)
-        return [scores[document.id] for document in documents]
-
-
-def _under_progress(ctx: Context, done: int, total: int) -> Context:
-    """The context of one query, under the progress of the whole."""
-
-    def progress(now: Progress) -> None:
-        ctx.report(f"scoring pairs: {now.message}", done, total)
-
-    return replace(ctx, progress=progress)
+    def _nested(self, now: Progress) -> None:
+        """What happens in a part, under the progress of the whole."""
+        self.ctx.report(f"scoring pairs: {now.message}", self.pairs + now.done, self.total)
 
 
 def _reranker_of(request: ScorePairsRequest, engine: Engine) -> PointwiseReranker:

@@ -24,6 +24,7 @@ from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordStat
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobTable
+from rerank_lab.jobs.workers import Workers
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.access import Action, needs
@@ -80,14 +81,27 @@ def notes_on_languages(request: EvaluationRequest, corpus: Corpus) -> tuple[str,
     return language_notes(request.pipelines, corpus, request.queries(corpus))
 
 
-def run(request: EvaluationRequest, corpus: Corpus, ctx: Context, engine: Engine) -> Evaluation:
+def run(
+    request: EvaluationRequest,
+    corpus: Corpus,
+    ctx: Context,
+    engine: Engine,
+    workers: Workers | None = None,
+) -> Evaluation:
     """Evaluate here and now. Where results cannot be kept, `Evaluation.unkept` says why.
+
+    Args:
+        request: What to evaluate.
+        corpus: Documents, queries and judgments.
+        ctx: Cancel, cache, spend limit.
+        engine: Where components come from.
+        workers: Who runs the cells; by default this thread.
 
     Raises:
         InvalidInput: As `planned`.
         Cancelled: What was answered by then is kept; the same request goes on from there.
     """
-    return run_experiment(planned(request, corpus, engine), ctx, engine)
+    return run_experiment(planned(request, corpus, engine), ctx, engine, workers=workers)
 
 
 @dataclass(frozen=True, slots=True)

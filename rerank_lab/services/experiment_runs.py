@@ -25,6 +25,7 @@ from rerank_lab.evaluation.experiments import Evaluation, load_experiment, score
 from rerank_lab.evaluation.experiments.environment import libraries_in_use
 from rerank_lab.evaluation.statistics import Settings
 from rerank_lab.evaluation.studies import save_study, studies
+from rerank_lab.jobs.workers import Workers
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services import evaluate as evaluations
@@ -102,6 +103,7 @@ def run(
     ctx: Context,
     engine: Engine,
     last: Path | None = None,
+    workers: Workers | None = None,
 ) -> ExperimentRun:
     """Run what has no answer yet, hold the gates, and compare with the last run.
 
@@ -111,6 +113,7 @@ def run(
         ctx: Without a score cache every model is asked again.
         engine: Where components come from.
         last: The snapshot of the last run, written anew; by default one in the data folder.
+        workers: Who runs the cells; by default this thread.
 
     Raises:
         InvalidInput: The experiment cannot be planned, or `last` is no snapshot.
@@ -119,7 +122,7 @@ def run(
     terms = file.terms
     place = last or snapshot_place(file, engine.home)
     before = last_snapshot(place)
-    evaluation = evaluations.run(evaluation_request(terms), corpus, ctx, engine)
+    evaluation = evaluations.run(evaluation_request(terms), corpus, ctx, engine, workers)
     if not evaluation.unkept:
         save_study(evaluation.id, FILE_STUDY, {}, terms.to_json(), engine.home)
     now = snapshot(

@@ -21,6 +21,7 @@ from rerank_lab.core.errors import Cancelled, InvalidInput, StorageError
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.storage import file_lock
 from rerank_lab.jobs.table import JobTable
+from rerank_lab.jobs.workers import Threads
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.reranking import rerank_documents
 from rerank_lab.services.bulk_scoring import ScorePairsRequest, run, start
@@ -97,6 +98,14 @@ def test_csv_and_json_lines_give_the_same_as_parquet(pairs: Path, engine: Engine
     for path in (lines, table):
         done = run(request(path, replace=True), Context(), engine)
         assert pq.read_table(done.out)["score"].to_pylist() == expected
+
+
+def test_several_workers_write_the_same_file(pairs: Path, engine: Engine) -> None:
+    alone = run(request(pairs), Context(), engine)
+    before = pq.read_table(alone.out)
+    together = run(request(pairs, replace=True), Context(), engine, Threads(4))
+    assert pq.read_table(together.out).equals(before)
+    assert (together.pairs, together.reused, together.blank) == (ROWS, 0, alone.blank)
 
 
 def test_a_cancelled_run_keeps_finished_parts_and_goes_on(

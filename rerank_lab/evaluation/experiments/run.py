@@ -12,51 +12,44 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from rerank_lab.components.aliases import first_spec
 from rerank_lab.core.context import Context, Progress
-from rerank_lab.core.errors import (
-    BackendError,
-    Cancelled,
-    InvalidInput,
-    LabError,
-    MissingExtra,
-    MissingKey,
-    ModelUnavailable,
-    SpendLimit,
-    StorageError,
-)
+from rerank_lab.core.errors import InvalidInput, LabError, StorageError
 from rerank_lab.core.judgment_basis import JudgmentBasis
 from rerank_lab.core.spec import Node, PipelineSpec
-from rerank_lab.core.types import Qrels, Query, Status, Trace
+from rerank_lab.core.types import Qrels, Query, Trace
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
+from rerank_lab.evaluation.experiments.cell_work import (
+    AnsweredCell,
+    CellTask,
+    CellWork,
+    OnPipeline,
+    fingerprints,
+)
+from rerank_lab.evaluation.experiments.cells import Cell, Design
 from rerank_lab.evaluation.experiments.environment import (
     Environment,
     environment_now,
     served_models,
 )
 from rerank_lab.evaluation.experiments.evaluation import Evaluation, score
+from rerank_lab.evaluation.experiments.giving_up import GivingUp
 from rerank_lab.evaluation.experiments.store import CellKey, CellWriter, ExperimentRecord
 from rerank_lab.evaluation.measure_names import check_grades, parse_measures
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
+from rerank_lab.jobs.workers import InThisThread, Workers, answers
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline, pipelines
-from rerank_lab.rerankers.base import Reranker
-from rerank_lab.retrievers.base import Retriever
 
 OnCell = Callable[[Cell], None]
-OnPipeline = Callable[[Pipeline], AbstractContextManager[None]]
-_HOPELESS = (MissingExtra, MissingKey, ModelUnavailable, SpendLimit)
-"""Errors that the next query would meet as well."""
 _LOOK_S = 0.05
 """So often, at most, a run looks for what other processes have answered."""
 _TOGETHER_S = 0.02
 """Answers that are made within this time are written together."""
-_SAME_FAILURES = 3
-"""A pipeline whose first so many queries fail alike, and not for a passing reason, is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +152,7 @@ def run(
     *,
     must_keep: bool = False,
     turn: OnPipeline = lambda _: nullcontext(),
+    workers: Workers | None = None,
 ) -> Evaluation:
     """Run every cell that has no answer yet, keeping each as it finishes.
 
@@ -168,7 +162,10 @@ def run(
     Args:
         must_keep: raise StorageError when results cannot be kept; by default the run goes on
             without keeping them, and `Evaluation.unkept` says why.
-        turn: entered for each cell that is run, for who must share this machine with others.
+        turn: entered for each cell that is run in this process, for who must share this machine
+            with others.
+        workers: who runs the cells; by default this thread. Rankings are the same whoever it is,
+            times are those of where the cells were run.
 
     Raises:
         Cancelled, DeadlineExceeded: cells run by then are kept, and running the same plan again
@@ -178,14 +175,15 @@ def run(
     ctx = engine.context(ctx)
     record = _Kept(ExperimentRecord(experiment.id, engine.home), must_keep, on_cell)
     design = record.open(experiment.design)
-    work = _Work(Experiment(experiment.corpus, design), engine, ctx)
+    work = _Work(Experiment(experiment.corpus, design), engine, ctx, record, turn)
     ran: list[Trace] = []
     try:
-        for cell in _ran(work, record, turn):
+        for answer in work.answers(workers or InThisThread()):
+            cell = answer.cell
             if not ran:
                 record.note(_environment(experiment, engine, [cell.trace]))
             ran.append(cell.trace)
-            record.add(cell)
+            record.add(cell, answer.seconds)
             ctx.report("evaluating", len(work.cells), design.size)
     finally:
         record.flush()
@@ -195,23 +193,6 @@ def run(
     in_order = (work.cells.get((q.id, spec)) for q in design.queries for spec in design.pipelines)
     cells = [cell for cell in in_order if cell is not None]
     return replace(score(design, cells), unkept=record.problem)
-
-
-def _ran(work: _Work, record: _Kept, turn: OnPipeline) -> Iterator[Cell]:
-    """Every cell that has no answer yet, once it has been run."""
-    design = work.experiment.design
-    with record.turn() as first:
-        parsed = [(spec, Pipeline(spec)) for spec in design.pipelines]
-        # Two processes meet in the middle, and take over what the other has answered.
-        for query in design.queries if first else design.queries[::-1]:
-            for spec, pipeline in parsed:
-                if work.ctx.cache is not None:
-                    work.cells |= record.answered_since()
-                if (query.id, spec) not in work.cells:
-                    record.before(spec)
-                    with turn(pipeline):
-                        cell = work.cell(query, pipeline)
-                    yield cell
 
 
 def _environment(experiment: Experiment, engine: Engine, traces: Sequence[Trace]) -> Environment:
@@ -242,7 +223,6 @@ class _Kept:
     _looked_at: float = -math.inf
     _waiting: list[Cell] = field(default_factory=list)
     _written_at: float = -math.inf
-    _began_at: float = 0.0
     _seconds: dict[str, float] = field(default_factory=dict)
 
     def open(self, design: Design) -> Design:
@@ -290,12 +270,11 @@ class _Kept:
         """An answer of this pipeline is about to be made."""
         if self._waiting and self._seconds.get(spec, math.inf) > _TOGETHER_S:
             self.flush()
-        self._began_at = time.monotonic()
 
-    def add(self, cell: Cell) -> None:
-        """Keep the answer that was made."""
+    def add(self, cell: Cell, seconds: float) -> None:
+        """Keep the answer that was made, in so many seconds."""
         now = time.monotonic()
-        self._seconds[cell.pipeline] = now - self._began_at
+        self._seconds[cell.pipeline] = seconds
         self._waiting.append(cell)
         if now >= self._written_at + _TOGETHER_S:
             self.flush()
@@ -331,42 +310,56 @@ class _Work:
     experiment: Experiment
     engine: Engine
     ctx: Context
+    record: _Kept
+    turn: OnPipeline
     cells: dict[CellKey, Cell] = field(default_factory=dict)
-    given_up: dict[str, Failure] = field(default_factory=dict)
-    failures: dict[str, list[Failure]] = field(default_factory=dict)
+    giving_up: GivingUp = field(default_factory=GivingUp)
 
-    def cell(self, query: Query, pipeline: Pipeline) -> Cell:
-        spec = str(pipeline)
-        self.ctx.checkpoint()
-        if spec in self.given_up:
-            cell = Cell(query.id, spec, Status.SKIPPED, failure=self.given_up[spec])
-        else:
-            cell = self._asked(query, pipeline)
-        self.cells[query.id, spec] = cell
-        return cell
-
-    def _asked(self, query: Query, pipeline: Pipeline) -> Cell:
+    def answers(self, workers: Workers) -> Iterator[AnsweredCell]:
+        """Every cell that has no answer yet, once it has been run or its pipeline given up."""
         ctx = replace(self.ctx, progress=self._nested)
-        result = pipeline.run(query, self.experiment.corpus, ctx, self.engine)
-        if result.status is Status.CANCELLED:
-            raise Cancelled("Cancelled.", hint="Run it again to go on from here.")
-        cell = Cell.of(result)
-        self._watch(cell, result.error)
-        return cell
+        work = CellWork.of(self.experiment.corpus, self.experiment.design, self.engine, self.turn)
+        with self.record.turn() as first:
+            lots = self._lots(first)
+            head = next(lots, None)
+            if head is None:
+                return
+            with workers.pool(work, ctx, self.engine) as pool:
+                for task, answer in answers(work, pool, chain([head], lots), self.ctx):
+                    yield from self._taken(self.giving_up.answered(task.place, answer))
+        yield from self._taken(self.giving_up.rest())
 
-    def _watch(self, cell: Cell, error: LabError | None) -> None:
-        """Give a pipeline up when every further query would fail as this one did."""
-        if error is None or cell.failure is None:
-            self.failures[cell.pipeline] = []
-            return
-        if isinstance(error, _HOPELESS):
-            self.given_up[cell.pipeline] = cell.failure
-        elif not (isinstance(error, BackendError) and error.retryable):
-            alike = self.failures.setdefault(cell.pipeline, [])
-            alike.append(cell.failure)
-            only = sum(spec == cell.pipeline for _, spec in self.cells) + 1 == len(alike)
-            if only and len(alike) >= _SAME_FAILURES and len(set(alike)) == 1:
-                self.given_up[cell.pipeline] = cell.failure
+    def _taken(self, answered: Iterable[AnsweredCell]) -> Iterator[AnsweredCell]:
+        for one in answered:
+            self.cells[one.cell.query_id, one.cell.pipeline] = one.cell
+            yield one
+
+    def _lots(self, first: bool) -> Iterator[Iterator[CellTask]]:
+        """The cells of each query; queries without an open one are left out."""
+        queries = self.experiment.design.queries
+        # Two processes meet in the middle, and take over what the other has answered.
+        for place, query in enumerate(queries if first else queries[::-1]):
+            self.giving_up.turn(place, self.experiment.design.pipelines)
+            tasks = self._tasks(place, query)
+            task = next(tasks, None)
+            if task is not None:
+                yield chain([task], tasks)
+
+    def _tasks(self, place: int, query: Query) -> Iterator[CellTask]:
+        for number, spec in enumerate(self.experiment.design.pipelines):
+            if self.ctx.cache is not None:
+                self._take_over()
+            if (query.id, spec) in self.cells:
+                self.giving_up.taken_over(place, spec)
+            elif not self.giving_up.skips(place, query, spec):
+                self.record.before(spec)
+                yield CellTask(place, query, number)
+
+    def _take_over(self) -> None:
+        """Cells that have been answered by other processes, or by earlier runs."""
+        answered = self.record.answered_since()
+        self.cells |= answered
+        self.giving_up.working(spec for _, spec in answered)
 
     def _nested(self, now: Progress) -> None:
         """What a stage reports, under the progress of the whole."""
@@ -394,26 +387,5 @@ def _answer_parts(
     return [
         corpus.content_hash,
         [(query.id, query.text, *sorted(query.excluded)) for query in queries],
-        [(first_spec(pipeline.spec), _fingerprints(pipeline, engine)) for pipeline in parsed],
+        [(first_spec(pipeline.spec), fingerprints(pipeline, engine)) for pipeline in parsed],
     ]
-
-
-def _fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:
-    """Of every component and of fusions that were trained.
-
-    "" stands for one that cannot be made here, which fails when it is run.
-    """
-    fingerprints: list[str] = []
-    for node, kind in pipeline.leaves:
-        make: Callable[[Node], Retriever | Reranker]
-        make = engine.reranker if kind == "reranker" else engine.retriever
-        try:
-            fingerprints.append(make(node).fingerprint())
-        except LabError:
-            fingerprints.append("")
-    for fusion in pipeline.fusions:
-        try:
-            fingerprints += [one for one in [fusion.fingerprint()] if one]
-        except LabError:
-            fingerprints.append("")
-    return fingerprints

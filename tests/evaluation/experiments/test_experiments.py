@@ -29,6 +29,7 @@ from rerank_lab.evaluation.experiments import (
     score,
 )
 from rerank_lab.evaluation.experiments.store import CellKey, ExperimentRecord
+from rerank_lab.jobs.workers import Threads
 from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from tests.evaluation.experiments.old_folders import write_old_folder
@@ -115,6 +116,25 @@ def test_a_pipeline_that_fails_everywhere_has_no_number_and_stops_early(plugin: 
     assert sum(len(error.query_ids) for error in bad.errors) == 20
     assert good.measures == {"RR": 0.25}
     assert len(found.common) == 20
+
+
+@pytest.mark.parametrize("workers", [Threads(1), Threads(7)])
+def test_several_workers_give_the_same_cells(plugin: Calls, workers: Threads) -> None:
+    missing = f'{A} >> cross-encoder(model="nobody/has-this-model")'
+    planned = plan(corpus(20), [A, f"{A} >> faulty", B, missing], measures=["RR"])
+    alone = run(planned, Context(cache=None))
+    delete_experiment(planned.id)
+    ran: list[Cell] = []
+    together = run(planned, Context(cache=None), on_cell=ran.append, workers=workers)
+
+    assert len({(one.query_id, one.pipeline) for one in ran}) == len(ran) == 80
+    assert together.finished
+    for key, one in alone.cells.items():
+        other = together.cells[key]
+        assert (one.status, one.ranking, one.failure) == (
+            other.status, other.ranking, other.failure
+        )  # fmt: skip
+    assert load_experiment(planned.id).cells == together.cells
 
 
 def test_a_missing_model_is_asked_for_once(plugin: Calls) -> None:
