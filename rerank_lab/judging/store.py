@@ -364,6 +364,14 @@ class JudgmentStore:
                 content=msgspec.json.encode(comparison).decode(),
             )
 
+    def compared_at(self, corpus: str) -> str:
+        """When an LLM judge of a corpus was last compared with people; "" for never."""
+        table = JUDGE_COMPARISONS
+        query = select(func.max(table.c.compared_at)).where(table.c.corpus == corpus)
+        with self._database.reading() as connection:
+            newest = connection.scalar(query)
+        return "" if newest is None else str(newest)
+
     def comparisons(self, corpus: str) -> list[JudgeTrust]:
         """How the LLM judges of a corpus compare with people, the newest comparison first."""
         from rerank_lab.judging.llm_judge.trust import JudgeTrust

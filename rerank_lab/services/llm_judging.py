@@ -223,6 +223,39 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgingPlanKey(JobKey[JudgingPlan]):
+    """One press of a session on the button that asks for the cost, in nanoseconds since 1970."""
+
+    request: LLMJudgingRequest
+    corpus_hash: str
+    session: Bound
+    begun_ns: int
+
+
+@needs(Action.EDIT)
+def start_plan(
+    request: LLMJudgingRequest, corpus: Corpus, session: Session, store: JudgmentStore
+) -> Job[JudgingPlan]:
+    """The job that ranks the queries and tells what judging would take. Always a new one.
+
+    Raises:
+        InvalidInput: an option of the judge cannot be used.
+    """
+    engine = session.engine
+    judge_of(request.judge, request.scale, request.guidelines, engine)
+    bound = (session.waiter, str(session.key_version))
+    return session.jobs.submit(
+        JudgingPlanKey(request, corpus.content_hash, bound, time.time_ns()),
+        lambda ctx: plan(request, corpus, ctx, engine, store),
+        lane=RETRIEVAL_LANE,
+        by_stage=True,
+        name=f"What {request.judge.model} would be asked",
+        ctx=judging_context(request, session),
+        waiter=session.waiter,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LLMJudgingKey(JobKey[JudgingOutcome]):
     """An LLM judge at work on the documents of a corpus."""
 

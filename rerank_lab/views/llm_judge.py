@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from rerank_lab.judging.llm_judge.trust import Consistency, JudgeTrust
-from rerank_lab.services.llm_judging import JudgingOutcome
+from rerank_lab.judging.records import JudgeKind
+from rerank_lab.services.llm_judging import JudgingOutcome, JudgingPlan
+from rerank_lab.services.llm_trust import TrustPlan
+from rerank_lab.services.qrels import LabLabels
 from rerank_lab.views.formatting import counted
+from rerank_lab.views.hosted import estimates_words
 
 AGAINST = {"lab": "people's labels in the lab", "corpus": "the corpus' own judgments"}
 
 
 def outcome_lines(outcome: JudgingOutcome, allowed: bool) -> list[str]:
+    """What judging came to, a sentence a line, and whether that may count."""
+    lines = judged_lines(outcome)
+    if not allowed:
+        lines.append(
+            "Its labels enter no qrels until it was compared with people: see labels judge --trust."
+        )
+    return lines
+
+
+def judged_lines(outcome: JudgingOutcome) -> list[str]:
     """What judging came to, a sentence a line."""
     lines = [
         f"{outcome.judge}: {counted(outcome.graded, 'document')} graded, "
@@ -18,12 +36,7 @@ def outcome_lines(outcome: JudgingOutcome, allowed: bool) -> list[str]:
     ]
     if outcome.cost:
         lines.append(f"It cost ${outcome.cost:.4f} by the prices known.")
-    lines += [f"Failed: {failure}" for failure in outcome.failures]
-    if not allowed:
-        lines.append(
-            "Its labels enter no qrels until it was compared with people: see labels judge --trust."
-        )
-    return lines
+    return lines + [f"Failed: {failure}" for failure in outcome.failures]
 
 
 def trust_lines(trust: JudgeTrust) -> list[str]:
@@ -88,3 +101,59 @@ def _share(consistency: Consistency, words: str) -> str:
         return "not asked"
     low, high = consistency.interval
     return f"{consistency.same} of {consistency.asked} {words} [{low:.0%}, {high:.0%}]"
+
+
+@dataclass(frozen=True, slots=True)
+class LLMJudgeLine:
+    """One LLM judge of a corpus: what it did, and whether its labels may count.
+
+    `may_count` only where it was compared with people and nothing stands in the way.
+    """
+
+    judge: str
+    words: str
+    trust: JudgeTrust | None
+    may_count: bool
+
+
+def judge_lines(labels: LabLabels, comparisons: Sequence[JudgeTrust]) -> list[LLMJudgeLine]:
+    """The LLM judges that graded documents of a corpus, or were compared with people."""
+    rows = [row for row in labels.usable if row.kind is JudgeKind.LLM]
+    graded = Counter(row.judge for row in rows if row.grade is not None)
+    without = Counter(row.judge for row in rows if row.grade is None)
+    trusts = {one.judge: one for one in comparisons}
+    lines = []
+    for judge in sorted({*graded, *without, *trusts}):
+        trust = trusts.get(judge)
+        words = f"{counted(graded[judge], 'document')} graded, {without[judge]:,} without a grade."
+        words += " Not compared with people yet." if trust is None else f" {kappa_words(trust)}"
+        lines.append(LLMJudgeLine(judge, words, trust, judge in labels.llm_judges))
+    return lines
+
+
+def plan_words(planned: JudgingPlan) -> str:
+    """What judging would take: `40 documents in the pool, 12 judged before. ...`"""
+    before = planned.pool - len(planned.keys)
+    words = f"{counted(planned.pool, 'document')} in the pool, {before:,} judged before."
+    if not planned.keys:
+        return f"{words} Nothing is left to ask."
+    return f"{words} It is asked for up to {estimates_words((planned.estimate,))}."
+
+
+def comparison_words(planned: TrustPlan) -> str:
+    """What the comparison with people would take."""
+    return (
+        f"{counted(len(planned.sample), 'document')} that people graded "
+        f"({AGAINST[planned.against]}), {len(planned.missing):,} of them to be asked about; with "
+        f"repeats, turned orders and pleas up to {estimates_words((planned.estimate,))}."
+    )
+
+
+def confusion_cells(trust: JudgeTrust) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows: people's grade, how often the judge gave each grade, and its bias."""
+    heads = ["People's grade", *(f"Judge {grade}" for grade in trust.grades), "Mean bias"]
+    rows = []
+    for bias, counts in zip(trust.bias_by_grade, trust.confusion, strict=True):
+        mean = "–" if bias.mean is None else f"{bias.mean:+.2f}"
+        rows.append([str(bias.grade), *(f"{count:,}" for count in counts), mean])
+    return heads, rows

@@ -15,6 +15,7 @@ class LabelPart(StrEnum):
 
     SESSIONS = "Sessions"
     QUERIES = "Query sets"
+    LLM_JUDGE = "LLM judge"
     FILES = "Import and export"
 
 

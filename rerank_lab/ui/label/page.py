@@ -8,7 +8,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import MAX_JUDGE_CHARS, LabelSession
 from rerank_lab.services.grading import judge_name
 from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
-from rerank_lab.ui.label import exchange, lead, query_sets, setup
+from rerank_lab.ui.label import exchange, lead, llm_judge, query_sets, setup
 from rerank_lab.ui.label import judge as judging
 from rerank_lab.ui.label.address import JUDGE, PART, SESSION, VIEW, LabelPart, LabelView, opened
 from rerank_lab.ui.shared import parts, resources
@@ -54,6 +54,8 @@ def _start() -> None:
         _list(sessions)
     elif part is LabelPart.QUERIES:
         query_sets.draw(corpus)
+    elif part is LabelPart.LLM_JUDGE:
+        llm_judge.draw(screen, corpus)
     else:
         exchange.draw(corpus)
 

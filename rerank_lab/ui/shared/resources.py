@@ -238,9 +238,9 @@ def _labels(name: str, content_hash: str, version: str) -> LabLabels:
 
 
 def _label_version(name: str) -> str:
-    """Changes with every label of a corpus; "" while there is none."""
+    """Changes with every label of a corpus and comparison of a judge; "" while there is none."""
     store = lab_store(engine().home)
-    return store.version(name) if store is not None else ""
+    return f"{store.version(name)} {store.compared_at(name)}" if store is not None else ""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
