@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 
 from rerank_lab.cli.output import Output
@@ -13,11 +14,13 @@ from rerank_lab.core.paths import is_loopback
 from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.server.app import ServerStatus
+from rerank_lab.server.connections import ConnectionLimits
 from rerank_lab.server.keys import ApiKeys, read_keys
 from rerank_lab.server.limits import RequestLimits
 from rerank_lab.server.mounting import LOOPBACK_NAMES, ServerSettings, api_of
 from rerank_lab.server.pipelines import ServedPipelines, read_config, served_pipelines
-from rerank_lab.server.run import bound_socket, server_of
+from rerank_lab.server.run import bound_socket, run_until_asked, server_of
 
 
 def serve(arguments: argparse.Namespace, output: Output) -> int:
@@ -53,8 +56,20 @@ def serve(arguments: argparse.Namespace, output: Output) -> int:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         names = ", ".join(served.name for served in pipelines)
         output.note(f"serving {names} at {address}; Ctrl+C ends it")
-        server_of(api.application()).run(sockets=[bound])
-    return 0
+        bounds = ConnectionLimits(arguments.max_connections)
+        run_until_asked(server_of(api.application(), bounds, arguments.grace), bound)
+    return _end(api.status(), output)
+
+
+def _end(status: ServerStatus, output: Output) -> int:
+    """The exit code: 0 when all that was taken is finished."""
+    if status.given_up:
+        output.note(f"requests given up because they took longer than --grace: {status.given_up}")
+    code = min(status.given_up, 1)
+    if status.pending:
+        # Python would wait for their threads, which may wait for a provider.
+        os._exit(code)
+    return code
 
 
 def _specs(arguments: argparse.Namespace) -> dict[str, str]:

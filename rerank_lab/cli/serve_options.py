@@ -39,6 +39,7 @@ def add_serve(parser: CommandParser) -> None:
         help="keys that open the API, one a line; without it whoever reaches it may ask",
     )
     _add_bounds(parser)
+    _add_connection_bounds(parser)
 
 
 def _add_bounds(parser: CommandParser) -> None:
@@ -77,6 +78,25 @@ def _add_bounds(parser: CommandParser) -> None:
         metavar="USD",
         help="send no request to a provider that could take the whole server above this; a model "
         "of unknown price is refused",
+    )
+
+
+def _add_connection_bounds(parser: CommandParser) -> None:
+    """How many connections there are, and how they end."""
+    parser.add_argument(
+        "--max-connections",
+        type=positive,
+        default=512,
+        metavar="N",
+        help="open at a time; where all are, the one that waits longest without a whole request is "
+        "closed (default: 512)",
+    )
+    parser.add_argument(
+        "--grace",
+        type=amount,
+        default=60.0,
+        metavar="SECONDS",
+        help="to finish what was taken, when the server is asked to end (default: 60)",
     )
 
 

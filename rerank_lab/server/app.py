@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -90,6 +91,7 @@ class ServerStatus:
         capacity: So many may be.
         requests: Since the start, to rerank or to search.
         failed: Those of them that were refused or failed.
+        given_up: Those that the server could not finish when it was asked to end.
     """
 
     state: str
@@ -100,6 +102,7 @@ class ServerStatus:
     capacity: int
     requests: int
     failed: int
+    given_up: int = 0
 
 
 class RerankAPI:
@@ -142,6 +145,7 @@ class RerankAPI:
         self._state = state
         self._metrics = ServerMetrics()
         self._closing = False
+        self._given_up = 0
 
     def application(self) -> Starlette:
         """The ASGI application; no other site's page may read its answers (CORS is off)."""
@@ -177,6 +181,7 @@ class RerankAPI:
             self._queue.capacity,
             self._metrics.requests(WORK_ROUTES),
             self._metrics.requests(WORK_ROUTES, failed=True),
+            self._given_up,
         )
 
     @asynccontextmanager
@@ -200,6 +205,11 @@ class RerankAPI:
                 response = _refused(exchange, error)
             except LabError as error:
                 response = _refused(exchange, refusal_of(error))
+            except asyncio.CancelledError:
+                # The time to finish what was taken is over; nothing runs after this.
+                self._given_up += 1
+                words = "The server ends, and this request took too long; ask another one."
+                response = _refused(exchange, RequestRefused(503, words, retry_after=1))
             except Exception as error:
                 # Its text could hold a document's: only the type is told.
                 _log.error("%s: %s", path, type(error).__name__)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import signal
 import socket
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.server.connections import ConnectionLimits, Connections
 
 _BACKLOG = 2048
 
@@ -35,14 +38,37 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-def server_of(application: Starlette) -> uvicorn.Server:
-    """A server for one socket; when asked to end it finishes what it took."""
+def server_of(
+    application: ASGIApp, limits: ConnectionLimits | None = None, grace_s: float = 60.0
+) -> uvicorn.Server:
+    """A server for one socket; when asked to end it finishes what it took.
+
+    Args:
+        application: Answers the requests.
+        limits: Of its connections.
+        grace_s: Seconds that it may take for that; what is not finished then is given up.
+    """
+    connections = Connections(limits)
     config = uvicorn.Config(
-        application,
+        connections.noting(application),
+        http=connections.protocol(),
+        ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,
         backlog=_BACKLOG,
         lifespan="on",
+        timeout_keep_alive=math.ceil(connections.limits.idle_s),
+        timeout_graceful_shutdown=math.ceil(grace_s),
     )
     return uvicorn.Server(config)
+
+
+def run_until_asked(server: uvicorn.Server, bound: socket.socket) -> None:
+    """Serve until SIGTERM, which then is no failure, or Ctrl+C."""
+    # uvicorn raises the signal again, once it is done.
+    previous = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        server.run(sockets=[bound])
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -9,12 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from rerank_lab.core.types import Document
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.rerankers.base import Work
 from rerank_lab.server.app import RerankAPI
 from rerank_lab.server.mounting import ServerSettings, api_of
 from rerank_lab.server.pipelines import served_pipelines
@@ -49,11 +51,38 @@ def client(home: Path) -> Iterator[MakeClient]:
         yield make
 
 
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No reranking is done until it is set, or the request is cancelled."""
+    opened = threading.Event()
+
+    def score(_: object, query: str, texts: list[str], work: Work) -> list[float]:
+        while not opened.wait(0.01):
+            work.ctx.checkpoint()
+        return [0.5 for _ in texts]
+
+    monkeypatch.setattr("rerank_lab.rerankers.rules.overlap.Overlap.score", score)
+    return opened
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def metric(address: str, name: str) -> str:
+    lines = httpx.get(f"{address}/metrics").text.splitlines()
+    return next((line.rpartition(" ")[2] for line in lines if line.startswith(name)), "")
+
+
 @contextmanager
 def listening(home: Path, **settings: Any) -> Iterator[str]:
     """The address of the API on a free port of this machine."""
+    connections = settings.pop("connections", None)
     with bound_socket("127.0.0.1", 0) as bound:
-        server = server_of(rerank_api(home, **settings).application())
+        server = server_of(rerank_api(home, **settings).application(), connections)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:

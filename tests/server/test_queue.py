@@ -6,44 +6,16 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from rerank_lab.rerankers.base import Work
 from rerank_lab.server.limits import RequestLimits
-from tests.server.conftest import QUERY, TEXTS, MakeClient, listening
+from tests.server.conftest import QUERY, TEXTS, MakeClient, listening, metric, wait_for
 
 BODY = {"query": QUERY, "documents": TEXTS}
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """No reranking is done until it is set, or the request is cancelled."""
-    opened = threading.Event()
-
-    def score(_: object, query: str, texts: list[str], work: Work) -> list[float]:
-        while not opened.wait(0.01):
-            work.ctx.checkpoint()
-        return [0.5 for _ in texts]
-
-    monkeypatch.setattr("rerank_lab.rerankers.rules.overlap.Overlap.score", score)
-    return opened
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
-
-
-def metric(address: str, name: str) -> str:
-    lines = httpx.get(f"{address}/metrics").text.splitlines()
-    return next((line.rpartition(" ")[2] for line in lines if line.startswith(name)), "")
 
 
 def test_overload_gives_429_and_nothing_else(home: Path, gate: threading.Event) -> None:
