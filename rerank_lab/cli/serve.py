@@ -30,7 +30,11 @@ def serve(arguments: argparse.Namespace, output: Output) -> int:
             "Name either a pipeline or a --config file.",
             hint='For example: rerank-lab serve "bm25 >> ms-marco-minilm-l12"',
         )
-    limits = RequestLimits(documents=arguments.max_documents, deadline_s=arguments.deadline)
+    limits = RequestLimits(
+        documents=arguments.max_documents,
+        tokens=arguments.max_tokens,
+        deadline_s=arguments.deadline,
+    )
     keys = read_keys(arguments.api_key_file) if arguments.api_key_file else ApiKeys()
     pipelines = served_pipelines(_specs(arguments), limits.documents)
     engine = default_engine()

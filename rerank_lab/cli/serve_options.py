@@ -66,6 +66,13 @@ def _add_bounds(parser: CommandParser) -> None:
         help="of a request (default: 1000)",
     )
     parser.add_argument(
+        "--max-tokens",
+        type=positive,
+        default=1_000_000,
+        metavar="N",
+        help="of a request, query and documents together (default: 1000000)",
+    )
+    parser.add_argument(
         "--deadline",
         type=amount,
         default=60.0,

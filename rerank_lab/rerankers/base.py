@@ -133,6 +133,13 @@ class Reranker(Component, ABC):
                 self._close()
                 self._loaded = False
 
+    def token_budget(self, query: str) -> TokenBudget | None:
+        """How much of a text the model reads beside this query, by its tokenizer alone.
+
+        None when it reads texts whole, or nobody knows. Raises LabError when it cannot be told.
+        """
+        return None
+
     def rerank(
         self,
         query: Query,
@@ -238,13 +245,6 @@ class ScoringReranker(Reranker):
         Returns:
             Scores of shape `[n_texts]`, in the order of `texts`.
         """
-
-    def token_budget(self, query: str) -> TokenBudget | None:
-        """How much of a text the model reads beside this query, by its tokenizer alone.
-
-        None when it reads texts whole, or nobody knows. Raises LabError when it cannot be told.
-        """
-        return None
 
     def cuts_query(self, query: str) -> bool:
         """True when the query alone is longer than all that the model reads, so far as is known."""

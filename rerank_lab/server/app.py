@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora.corpus import Corpus
@@ -25,13 +26,13 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server import metrics, shapes
 from rerank_lab.server.decoding import fields_of
 from rerank_lab.server.keys import ApiKeys
-from rerank_lab.server.limits import RequestLimits
+from rerank_lab.server.limits import ArrivingBytes, RequestLimits
 from rerank_lab.server.metrics import ServerMetrics
 from rerank_lab.server.openapi import openapi
 from rerank_lab.server.pipelines import ServedPipelines
 from rerank_lab.server.queue import NO_TIMES, QueueTimes, WorkQueue
 from rerank_lab.server.refusals import CLIENT_LEFT, RequestRefused, refusal_of
-from rerank_lab.server.reranking import rerank_given
+from rerank_lab.server.reranking import RerankAnswer, rerank_given
 from rerank_lab.server.search import read_search, search
 from rerank_lab.server.shapes import RerankShape
 
@@ -144,6 +145,7 @@ class RerankAPI:
         self._spend = spend or SpendMeter()
         self._state = state
         self._metrics = ServerMetrics()
+        self._arriving = ArrivingBytes()
         self._closing = False
         self._given_up = 0
 
@@ -245,15 +247,22 @@ class RerankAPI:
 
     async def _rerank(self, exchange: Exchange, shape: RerankShape | None) -> Response:
         exchange.refusal = (shape or shapes.TEI).refusal
-        fields = fields_of(await self._limits.body(exchange.request))
+        fields = fields_of(await self._limits.body(exchange.request, self._arriving))
         shape = shape or shapes.shape_of(fields)
         exchange.refusal = shape.refusal
         call = shape.read(fields)
         self._limits.check_query(call.query)
         self._limits.check_documents(shape.texts, call.texts)
         served = self._pipelines.named(call.model)
+        texts_field = shape.texts
+
+        def work(ctx: Context) -> RerankAnswer:
+            count = served.token_count(self._engine)
+            self._limits.check_tokens(texts_field, call.query, call.texts, count)
+            return rerank_given(call, served, self._engine, ctx)
+
         answer, exchange.times = await self._queue.run(
-            lambda ctx: rerank_given(call, served, self._engine, ctx),
+            work,
             exchange.started + self._limits.deadline_s,
             exchange.client_left,
         )
@@ -265,7 +274,7 @@ class RerankAPI:
         corpus = self._corpus
         if corpus is None:
             raise RequestRefused(404, "This server has no corpus: it was started without --corpus.")
-        call = read_search(fields_of(await self._limits.body(exchange.request)))
+        call = read_search(fields_of(await self._limits.body(exchange.request, self._arriving)))
         self._limits.check_query(call.query)
         served = self._pipelines.named(call.model)
         body, exchange.times = await self._queue.run(

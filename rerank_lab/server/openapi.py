@@ -27,7 +27,7 @@ _STATUSES = {
     "429": "The queue is full; Retry-After says when to try again.",
     "500": "A stage failed.",
     "502": "A provider failed.",
-    "503": "A model, a key or the spend limit stands in the way.",
+    "503": "A model, a key or the spend limit stands in the way, or the server is full or ends.",
     "504": "The time allowed is used up.",
 }
 """What every route that works may answer beside 200."""
@@ -110,7 +110,7 @@ def openapi(limits: RequestLimits, *, keys_needed: bool, searches: bool) -> dict
     """The document.
 
     Args:
-        limits: Of one request; lengths of query and lists are stated.
+        limits: Of one request; tokens and lengths of query and lists are stated.
         keys_needed: Whether requests need a bearer key.
         searches: Whether there is a corpus, so that `/v1/search` answers.
     """
@@ -140,7 +140,8 @@ def openapi(limits: RequestLimits, *, keys_needed: bool, searches: bool) -> dict
 
 
 def _work(exchanged: _Exchanged, limits: RequestLimits, components: dict[str, Schema]) -> Schema:
-    texts = {"minItems": 1, "maxItems": limits.documents}
+    tokens = f"With the query at most {limits.tokens:,} tokens of the first reranker."
+    texts = {"minItems": 1, "maxItems": limits.documents, "description": tokens}
     query = {"minLength": 1, "maxLength": limits.query_chars, "pattern": r"\S"}
     bounds: dict[str, Schema] = {
         "query": query,

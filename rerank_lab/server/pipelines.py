@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
+from rerank_lab.rerankers.long_documents import estimated_token_budget
 from rerank_lab.server.refusals import RequestRefused
 from rerank_lab.services.cost_estimates import calls_out
 
@@ -65,6 +67,17 @@ class ServedPipeline:
                 422, f"{self.name} has no reranker: it can only search, at /v1/search."
             )
         return self.stages
+
+    def token_count(self, engine: Engine) -> Callable[[str], int]:
+        """Counts the tokens of a text as its first reranker has them, which reads all documents.
+
+        Without a tokenizer at hand a word counts as one for every three bytes, begun ones too.
+        """
+        budget = None
+        with suppress(LabError):
+            budget = engine.reranker(self.reranker.leaves[0]).token_budget("")
+        spans = (budget or estimated_token_budget(0)).spans
+        return lambda text: len(spans(text))
 
     def problems(self, corpus: Corpus | None, engine: Engine) -> Iterator[LabError]:
         """What would stop it from answering here, found without doing any work."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from tokenizers import Tokenizer
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.server.keys import ApiKeys, read_keys
 from rerank_lab.server.limits import RequestLimits
+from rerank_lab.server.pipelines import served_pipelines
+from tests.models import tiny
 from tests.server.conftest import QUERY, TEXTS, MakeClient, listening
 
 BODY: dict[str, Any] = {"model": "any", "query": QUERY, "documents": TEXTS}
@@ -28,6 +34,57 @@ def test_too_many_documents_are_refused_with_the_limit(client: MakeClient) -> No
         assert "documents: there are 3; the limit of this server is 2 a request." in answer.text
     tei = api.post("/rerank", json={"query": QUERY, "texts": TEXTS})
     assert tei.json()["error"].startswith("texts: there are 3")
+
+
+def test_too_many_tokens_are_refused_in_the_shape_that_was_asked(client: MakeClient) -> None:
+    """Without a tokenizer: 4 words of the query and the documents' 13, some longer than 3 bytes."""
+    api = client(limits=RequestLimits(tokens=30))
+    words = "documents: with the query they have more than 30 tokens, the limit of this server"
+    v2 = api.post("/v2/rerank", json=BODY)
+    assert (v2.status_code, v2.json()["message"].startswith(words)) == (422, True)
+    assert api.post("/v1/rerank", json=BODY).json()["detail"].startswith(words)
+    assert api.post("/rerank", json=BODY).json()["error"]["message"].startswith(words)
+    tei = api.post("/rerank", json={"query": QUERY, "texts": TEXTS}).json()
+    assert tei["error"].startswith("texts: with the query")
+    assert tei["error_type"] == "Validation"
+    few = api.post("/v2/rerank", json={**BODY, "documents": TEXTS[:1]})
+    assert few.status_code == 200
+    schema = api.get("/openapi.json").json()["paths"]["/v2/rerank"]["post"]["requestBody"]
+    documents = schema["content"]["application/json"]["schema"]["properties"]["documents"]
+    assert "at most 30 tokens" in documents["description"]
+
+
+def test_tokens_are_those_of_the_models_own_tokenizer(client: MakeClient, tmp_path: Path) -> None:
+    path = tiny.save_cross_encoder(tmp_path / "model")
+    spec = f'bm25 >> cross-encoder(model="{path}", backend="torch")'
+    served = served_pipelines({"tiny": spec}, 10)
+    (pipeline,) = served
+    tokenizer = Tokenizer.from_file(str(Path(path) / "tokenizer.json"))
+    text = "the heat pump, with words that nobody knows"
+    tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
+    assert pipeline.token_count(default_engine())(text) == tokens
+    query = len(tokenizer.encode(QUERY, add_special_tokens=False).ids)
+    body = {"query": QUERY, "documents": [text]}
+    for limit, status in ((query + tokens, 200), (query + tokens - 1, 422)):
+        api = client(specs={"tiny": spec}, limits=RequestLimits(tokens=limit))
+        assert api.post("/v2/rerank", json=body).status_code == status
+
+
+def test_a_body_that_says_to_be_too_long_is_refused_before_it_arrives(home: Path) -> None:
+    with listening(home) as address:
+        url = httpx.URL(address)
+        with socket.create_connection((url.host, url.port), timeout=5) as client:
+            head = "POST /v2/rerank HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json"
+            client.sendall(f"{head}\r\ncontent-length: 9000000\r\n\r\n".encode())
+            assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_bodies_that_arrive_at_once_have_a_limit_together(client: MakeClient) -> None:
+    api = client(limits=RequestLimits(all_bodies_bytes=100))
+    for _ in range(2):  # what was read is given back
+        refused = api.post("/v2/rerank", json=BODY)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert api.post("/v2/rerank", json={"query": "a", "documents": ["b"]}).status_code == 200
 
 
 def test_too_long_bodies_and_queries_are_refused(client: MakeClient) -> None:
