@@ -13,6 +13,15 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Document
+from rerank_lab.corpora.column_names import (
+    GRADES_ABROAD,
+    IDS_ABROAD,
+    QUERIES_ABROAD,
+    QUESTIONS_ABROAD,
+    TEXTS_ABROAD,
+    TITLES_ABROAD,
+    without_accents,
+)
 from rerank_lab.corpora.source import clean_text
 
 Record = dict[str, Any]
@@ -21,19 +30,33 @@ PEEK_ROWS = 200
 _CHECK_EVERY = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-DOC_ID = ("_id", "id", "doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid")
+DOC_ID = (
+    *("_id", "id", "doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid"),
+    *("chunk_id", "node_id", "object_id", "objectid", "uid", "uuid", "guid"),
+)
+_LESS_SURE_ID = ("article_id", "identifier", "pk", *IDS_ABROAD)
+"""Columns that are ids where all their values differ."""
 TEXT = (
     *("text", "contents", "content", "body", "passage", "document", "page_content", "chunk"),
-    *("doc", "abstract", "answer", "description"),
+    *("doc", "abstract", "answer", "description", "full_text", "chunk_text", "passage_text"),
+    *("document_text", "doc_text", "article_text", "product_description", *TEXTS_ABROAD),
 )
-TITLE = ("title", "headline", "heading", "subject", "name", "question")
+TITLE = (
+    *("title", "headline", "heading", "subject", "name", "question", "document_title"),
+    *("doc_title", "article_title", "product_title", "product_name", *TITLES_ABROAD),
+    *QUESTIONS_ABROAD,
+)
 QUERY_ID = ("_id", "id", "query_id", "qid", "topic_id", "question_id", "topic", "number")
 QUERY_TEXT = (
     *("text", "query", "query_text", "question", "title", "claim", "utterance", "keyword"),
-    *("search_term", "search_query", "user_input", "anchor"),
+    *("search_term", "search_query", "user_input", "anchor", *QUESTIONS_ABROAD),
+    *QUERIES_ABROAD,
 )
 JUDGED_QUERY = ("query_id", "qid", "topic_id", "topic", "query", "question_id")
-GRADE = ("score", "grade", "relevance", "rel", "label", "relevant", "rating", "judgment")
+GRADE = (
+    *("score", "grade", "relevance", "rel", "label", "relevant", "rating", "judgment"),
+    *GRADES_ABROAD,
+)
 SETS = (
     *("positive", "negative", "pos", "neg", "positive_passages", "contexts", "retrieved_contexts"),
     *("reference_contexts", "response", "reference", "ground_truth", "sentence1", "sentence2"),
@@ -43,10 +66,39 @@ META = "metadata"
 PARENT = "_parent"
 
 _KNOWN = frozenset(
-    (*DOC_ID, *TEXT, *TITLE, *QUERY_ID, *QUERY_TEXT, *JUDGED_QUERY, *GRADE, *SETS, META)
+    (
+        *DOC_ID,
+        *_LESS_SURE_ID,
+        *TEXT,
+        *TITLE,
+        *QUERY_ID,
+        *QUERY_TEXT,
+        *JUDGED_QUERY,
+        *GRADE,
+        *SETS,
+        META,
+    )
 )
-_QUESTIONS = ("query", "query_text", "user_input", "input", "anchor", "sentence1", "prompt")
+_QUESTIONS = (
+    *("query", "query_text", "user_input", "input", "anchor", "sentence1", "prompt"),
+    *QUERIES_ABROAD,
+)
 """Columns that hold queries: texts of documents only where the user says so."""
+_NO_TEXTS = frozenset((
+    *DOC_ID, *_LESS_SURE_ID, *JUDGED_QUERY, *GRADE, "class", "class_name", "type", "status", "url",
+    "uri", "link", "path", "file", "filename", "file_path", "source", "lang", "language", "date",
+    "created_at", "updated_at", "timestamp", "author", "hash", "vector", "embedding", "put",
+    "update", "message",
+)) - {"query"}  # fmt: skip
+_SEVERAL_WORDS = re.compile(r"\S\s+\S|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff]{2}")
+"""Two words, or letters of a script that writes no spaces."""
+_SPACES = re.compile(r"\s")
+_WORDS_SHARE = 3
+"""One value in so many has several words where a column holds texts."""
+_RIVAL_SHARE = 0.5
+_MOST_LEVELS = 4
+_WRAPPED_IDS = ("$oid", "$uuid", "$numberInt", "$numberLong")
+"""What MongoDB's extended JSON writes around an id."""
 _DECIMAL_ID = re.compile(r"\d+\.0+")
 
 
@@ -77,7 +129,8 @@ class ColumnMapping:
 
 def plain_name(name: str) -> str:
     """A column name for comparison: `Doc-ID` and `doc id` are `doc_id`."""
-    return name.strip(" ?:*\t").lower().replace("-", "_").replace(" ", "_")
+    plain = name.strip(" ?:*\t\ufeff").lower().replace("-", "_").replace(" ", "_")
+    return without_accents(plain)
 
 
 def is_known_name(name: str) -> bool:
@@ -107,16 +160,57 @@ def guess_mapping(
     rest = [column for column in columns if column not in chosen.values()]
     text = chosen.get("text") or find_column(rest, TEXT)
     doc_id = chosen.get("id") or find_column(rest, DOC_ID)
+    if doc_id is None and (name := find_column(rest, _LESS_SURE_ID)):
+        doc_id = name if _are_names(records, name) else None
     title = chosen.get("title") or find_column(rest, TITLE)
+    headerless = is_headerless(columns)
     if text is None:
-        lengths = {c: _mean_length(records, c) for c in rest if c != doc_id}
-        text = max(lengths, key=lambda column: lengths[column], default=None)
-        if text is None or not lengths[text]:
+        text = next(iter(_likely_texts(records, [c for c in rest if c != doc_id])), None)
+        if text is None:
             return None
-    if doc_id is None and is_headerless(columns) and len(columns) == 2 and text != columns[0]:
-        doc_id = columns[0]
+    if doc_id is None and headerless and text != columns[0]:
+        doc_id = columns[0] if len(columns) == 2 or _are_names(records, columns[0]) else None
     meta = tuple(chosen["meta"].split("+")) if "meta" in chosen else None
     return ColumnMapping(text, doc_id, title if title != text else None, meta)
+
+
+def rival_texts(
+    records: Sequence[Mapping[str, Any]], mapping: ColumnMapping, chosen: Mapping[str, str]
+) -> list[str]:
+    """Other columns that could be the texts, where the column was taken because it is longest."""
+    if "text" in chosen or plain_name(mapping.text) in TEXT:
+        return []
+    rest = [column for column in columns_of(records) if column not in mapping.used]
+    enough = _RIVAL_SHARE * _mean_length(records, mapping.text)
+    return [c for c in _likely_texts(records, rest) if _mean_length(records, c) >= enough]
+
+
+def _likely_texts(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """The columns that hold running text, the longest first.
+
+    Names of things are none: addresses, classes, states, ids. Where the columns have no names, any
+    text will do.
+    """
+    unnamed = is_headerless(columns_of(records))
+    likely = [c for c in columns if unnamed or _is_running_text(records, c)]
+    lengths = {column: _mean_length(records, column) for column in likely}
+    longest = sorted(likely, key=lambda column: -lengths[column])
+    return [column for column in longest if lengths[column]]
+
+
+def _is_running_text(records: Sequence[Mapping[str, Any]], column: str) -> bool:
+    """Whether a column can be texts: no name of something else, and words or long values in it."""
+    if plain_name(column) in _NO_TEXTS:
+        return False
+    texts = [record[column] for record in records if isinstance(record.get(column), str)]
+    words = sum(bool(_SEVERAL_WORDS.search(text.strip())) for text in texts)
+    return words * _WORDS_SHARE >= len(texts) > 0
+
+
+def _are_names(records: Sequence[Mapping[str, Any]], column: str) -> bool:
+    """Whether the values of a column are all different, and have no spaces."""
+    values = [str(record.get(column) or "").strip() for record in records]
+    return len(set(values)) == len(values) and all(v and not _SPACES.search(v) for v in values)
 
 
 def is_headerless(columns: Sequence[str]) -> bool:
@@ -230,10 +324,14 @@ class DocumentBuilder:
         if mapping is None:
             mapping = self._with_judged_ids(guess_mapping(records, chosen), records, chosen, file)
             refuse_queries(mapping, chosen or {}, columns_of(records), file)
+            self._tell_rivals(mapping, records, chosen or {}, file)
         if mapping is None:
             raise InvalidInput(
                 f"{file} has no column that holds text.",
-                hint="Give a column of texts, called text for example.",
+                hint="Give a column of texts, called text for example, or name the one that is: "
+                "--columns text=NAME. Its columns are: "
+                + ", ".join(columns_of(records)[:20])
+                + ".",
             )
         check_mapping(mapping, columns_of(records), file)
         if _are_decimals([record.get(mapping.id) for record in records if mapping.id]):
@@ -246,6 +344,24 @@ class DocumentBuilder:
                 self._ctx.report(f"Reading {file}", len(self.documents))
             self._add(file, line, record, mapping)
         return mapping
+
+    def _tell_rivals(
+        self,
+        mapping: ColumnMapping | None,
+        records: Sequence[Record],
+        chosen: Mapping[str, str],
+        file: str,
+    ) -> None:
+        """Report a choice between columns of texts that nothing but their length decided."""
+        rivals = rival_texts(records, mapping, chosen) if mapping else []
+        if mapping and rivals:
+            self._log.warning(
+                f"The column {mapping.text!r} was taken for the texts; "
+                f"{', '.join(map(repr, rivals[:5]))} could be it as well.",
+                f"If that is not meant, name it: --columns text={rivals[0]}.",
+                file=file,
+                field=mapping.text,
+            )
 
     def _with_judged_ids(
         self,
@@ -276,8 +392,8 @@ class DocumentBuilder:
             self.skipped += 1
             return
         title = record.get(mapping.title) if mapping.title else None
-        if isinstance(title, list):  # search engines give a field of one value as a list
-            title = " ".join(map(str, title))
+        if isinstance(title, list | dict | bytes):  # search engines give a field as a list
+            title = " ".join((text_of(title) or "").split())
         document = Document(
             doc_id,
             text,
@@ -322,10 +438,11 @@ class DocumentBuilder:
                 field=column,
             )
             return ""
-        if isinstance(value, str):
-            return clean_text(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
+        text = text_of(value)
+        if text is not None:
+            if isinstance(value, list | dict):
+                self._log.tally(file, "texts put together from parts")
+            return clean_text(text)
         problem = "is missing" if value is None else f"is {_kind(value)}, not text"
         self._log.error(
             f"The text {problem}; the row was left out.",
@@ -407,6 +524,33 @@ def check_mapping(mapping: ColumnMapping, columns: Iterable[str], file: str) -> 
         )
 
 
+def text_of(value: Any, levels: int = 0) -> str | None:
+    """The text that a value is, also in parts or one level deeper; None for what is no text.
+
+    `["a", "b"]` has a line a part, `{"text": "a"}` and `{"en": "a"}` hold one.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and not levels:
+        return str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+    if levels > _MOST_LEVELS or not value:
+        return None
+    if isinstance(value, dict):
+        name = find_column(value, (*TEXT, "value")) or (
+            next(iter(value)) if len(value) == 1 else None
+        )
+        return text_of(value[name], levels + 1) if name is not None else None
+    if isinstance(value, list):
+        parts = [text_of(part, levels + 1) for part in value]
+        return None if None in parts else "\n".join(part for part in parts if part is not None)
+    return None
+
+
 def id_text(value: Any) -> str | None:
     """An id as text: strings stripped, whole numbers as they print; None when it cannot be one.
 
@@ -414,6 +558,10 @@ def id_text(value: Any) -> str | None:
     """
     if isinstance(value, str):
         return _CONTROL.sub(" ", clean_text(value)).strip() or None
+    if isinstance(value, bytes):
+        return id_text(value.decode("utf-8", "replace"))
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _WRAPPED_IDS:
+        return id_text(next(iter(value.values())))
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

@@ -163,6 +163,34 @@ _COMPRESSIONS: tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...] = (
 )
 
 
+_LATIN_PAGES = ("cp1250", "cp1257", "cp1254", "iso8859_2", "iso8859_3", "iso8859_4", "iso8859_15",
+                "iso8859_10", "iso8859_13", "iso8859_14", "iso8859_16", "latin_1", "mac_latin2",
+                "mac_roman", "mac_iceland", "mac_turkish", "cp437", "cp850", "cp852", "cp858",
+                "cp1258", "cp775", "hp_roman8")  # fmt: skip
+_WESTERN = frozenset("àâãåæçèêëìïñòõøùûÿÀÂÃÅÆÇÈÊËÌÏÑÒÕØÙÛœŒ¿¡ªº«»–—‘’“”„…€")
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_IN_WORD = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]+|[\x80-\xff]+(?=[A-Za-z])")
+_PORTUGUESE = re.compile("ão|õe|ãe", re.IGNORECASE)
+_CENTRAL = frozenset("ąćčďęěłńňřśšťůźżžăşţșțőűğıĄĆČĎĘĚŁŃŇŘŚŠŤŮŹŻŽĂŞŢŐŰĞİ")
+_UNPACK = "Unpack it and give the file inside."
+_BINARIES = (
+    (b"\xfd7zXZ\x00", "an xz archive", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"\x04\x22\x4d\x18", "an LZ4 archive", _UNPACK),
+    (b"PK\x03\x04", "a zip archive or an office file", "Unpack it, or save it as CSV or text."),
+    (b"ARROW1", "an Arrow (Feather) file", "Save the table as Parquet."),
+    (b"Obj\x01", "an Avro file", "Save the table as Parquet or as JSON lines."),
+    (b"SQLite format 3\x00", "an SQLite database", "Export the table as CSV."),
+    (b"\x89HDF", "an HDF5 file", "Save the table as Parquet or CSV."),
+    (b"\x93NUMPY", "a NumPy array", "Save the texts as CSV or JSON lines."),
+    (b"\x80\x04\x95", "a Python pickle", "Pickles can run code. Save it as Parquet or JSON lines."),
+    (b"\x80\x05\x95", "a Python pickle", "Pickles can run code. Save it as Parquet or JSON lines."),
+    (b"PAR1", "a Parquet file", "Keep its extension .parquet."),
+)
+"""(first bytes, what they are, what to do) of files that are often given and are no text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """A codec name and whether single bytes that do not fit it are replaced (and reported)."""
@@ -180,6 +208,9 @@ def detect_decoding(source: Source, log: ProblemLog, encoding: str = "") -> Deco
     if encoding:
         return Decoding(_known_codec(encoding), lossy=True)
     head = source.head(_SAMPLE)
+    for magic, what, hint in _BINARIES:
+        if head.startswith(magic):
+            raise InvalidInput(f"{source.name} is {what}, which is not read as text.", hint=hint)
     for mark, codec in _BOMS:
         if head.startswith(mark):
             return Decoding(codec, lossy=True)
@@ -293,20 +324,52 @@ def _utf16_or_refuse(name: str, head: bytes) -> str:
 def _guess(source: Source, head: bytes, log: ProblemLog) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(_sample_with_bytes(source, head)).best()
+    sample = _sample_with_bytes(source, head)
+    best = from_bytes(sample).best()
     if best is None:
         raise InvalidInput(
             f"The text encoding of {source.name} is not UTF-8 and cannot be told.",
             hint="Save it as UTF-8, or name its encoding on import.",
         )
-    languages = f", reads as {best.language}" if best.language != "Unknown" else ""
+    guess = str(best.encoding)
+    if guess not in _LATIN_PAGES and _has_latin_words(sample):
+        guess = "cp1250"
+    western = _is_western(sample, guess)
+    encoding = "cp1252" if western else guess
+    known = best.language != "Unknown" and not western
+    languages = f", reads as {best.language}" if known else ""
     log.note(
-        f"The file is not UTF-8; read as {best.encoding} "
+        f"The file is not UTF-8; read as {encoding} "
         f"(a guess, confidence {1 - best.chaos:.0%}{languages}).",
         "If letters look wrong, choose the encoding on import or save the file as UTF-8.",
         file=source.name,
     )
-    return str(best.encoding)
+    return encoding
+
+
+def _is_western(sample: bytes, guess: str) -> bool:
+    """Whether bytes guessed as another code page of Latin letters are Western European.
+
+    Short texts do not tell the code pages apart. Where a byte means another letter in the two, the
+    letters of the guess would stand in the text more often than those of cp1252.
+    """
+    if guess not in _LATIN_PAGES:
+        return False
+    try:
+        western, other = sample.decode("cp1252"), sample.decode(guess)
+    except UnicodeDecodeError:
+        return False
+    pairs = [(w, o) for w, o in zip(western, other, strict=False) if w != o]
+    if not pairs or _PORTUGUESE.search(western):
+        return True
+    return sum(w in _WESTERN for w, _ in pairs) > sum(o in _CENTRAL for _, o in pairs)
+
+
+def _has_latin_words(sample: bytes) -> bool:
+    """Whether the bytes outside ASCII stand alone or in pairs in words of ASCII letters."""
+    runs = _HIGH_RUN.findall(sample)
+    inside = sum(len(run) <= 2 for run in _IN_WORD.findall(sample))
+    return bool(runs) and all(len(run) <= 2 for run in runs) and inside >= 0.8 * len(runs)
 
 
 def _sample_with_bytes(source: Source, head: bytes) -> bytes:

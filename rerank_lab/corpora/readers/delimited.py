@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.mapping import Row, is_known_name
 from rerank_lab.corpora.readers.base import Match, ReadOptions, Sample, TableReader
+from rerank_lab.corpora.readers.table_head import rows_above
 from rerank_lab.corpora.source import Source, detect_decoding, read_lines, uncompressed_name
 
 _HEAD_LINES, _HEAD_ROWS = 50, 20
@@ -48,6 +49,9 @@ class DelimitedReader(TableReader):
         head = list(itertools.islice(rows, _HEAD_ROWS))
         if not head:
             return
+        if above := rows_above([cells for _, cells in head]):
+            log.tally(source.name, "lines above the table", above)
+            head = head[above:]
         first = [cell.strip() for cell in head[0][1]]
         named = not set(first).isdisjoint(options.columns.values())
         header = named or _is_header(first, [cells for _, cells in head[1:]])
@@ -237,9 +241,10 @@ def _delimiter(name: str, head: list[str]) -> str:
         except csv.Error:
             continue
         widths = [len(row) for row in rows]
-        if not widths or widths[0] < 2:
+        first = next((width for width in widths if width > 1), 0)
+        if not first:
             continue
-        key = (sum(width == widths[0] for width in widths) / len(widths), widths[0])
+        key = (sum(width == first for width in widths) / len(widths), first)
         if key > best_key:
             best, best_key = delimiter, key
     return best

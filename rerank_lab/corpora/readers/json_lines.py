@@ -35,7 +35,7 @@ class JSONLinesReader(TableReader):
                 log.tally(source.name, "empty lines")
                 continue
             try:
-                record = json.loads(line.rstrip("\r\n"))
+                record = _value(line.rstrip("\r\n"), source.name, log)
             except (ValueError, RecursionError) as error:
                 message, column = json_fault(error)
                 where = f" (column {column})" if column else ""
@@ -50,6 +50,19 @@ class JSONLinesReader(TableReader):
                 yield number, record
             else:
                 report_not_an_object(record, source.name, number, log)
+
+
+def _value(line: str, file: str, log: ProblemLog) -> Any:
+    """The JSON value of a line; a comma after it is counted, as an array has one."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        bare = line.rstrip(" \t,")
+        if bare == line.rstrip() or not bare.endswith("}"):
+            raise
+        value = json.loads(bare)
+        log.tally(file, "commas at the ends of lines")
+        return value
 
 
 def json_fault(error: Exception) -> tuple[str, int]:

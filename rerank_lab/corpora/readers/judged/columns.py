@@ -8,6 +8,7 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
+from rerank_lab.corpora.column_names import GRADES_ABROAD, QUERIES_ABROAD, without_accents
 from rerank_lab.corpora.mapping import Record
 from rerank_lab.corpora.readers.judged.grades import grade_of
 
@@ -17,6 +18,7 @@ QUERY_IDS = (
 QUERY_TEXTS = (
     *("query_text", "query", "question", "keyword", "keywords", "search_term", "searchterm"),
     *("question_text", "claim", "utterance", "querytext", "search_query", "user_input"),
+    *QUERIES_ABROAD,
 )
 DOCUMENTS = (
     *("doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid", "doc"),
@@ -25,6 +27,7 @@ DOCUMENTS = (
 GRADES = (
     *("label", "relevance", "grade", "rating", "judgment", "judgement", "relevant", "rel"),
     *("relevance_label", "relevance_grade", "gain", "gold_label", "is_relevant", "relevancy"),
+    *GRADES_ABROAD,
 )
 SCORES = ("score", "scores", "value")
 """A grade where nothing else is one: BEIR calls it so, and so do runs their retrieval score."""
@@ -40,7 +43,8 @@ _SEPARATORS = re.compile(r"[\s\-./]+")
 
 def column_key(name: str) -> str:
     """A column name for comparison: `Doc-ID`, `docId` and `doc id` are all `doc_id`."""
-    return _SEPARATORS.sub("_", _CAMEL.sub("_", name.strip())).lower().strip("_?:*")
+    plain = _SEPARATORS.sub("_", _CAMEL.sub("_", name.strip(" \ufeff"))).lower().strip("_?:*")
+    return without_accents(plain)
 
 
 def column_named(columns: Iterable[str], names: Sequence[str]) -> str | None:
