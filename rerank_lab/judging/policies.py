@@ -63,7 +63,8 @@ def pair_decisions(
 ) -> list[PairDecision]:
     """One decision for each pair that has a grade, by query and document id.
 
-    "Cannot tell" is no grade. Where a person graded a pair, language models have no say in it.
+    "Cannot tell" is no grade. Where a person graded a pair, language models have no say in it, and
+    where a dispute was decided, that decision stands under every policy.
 
     Args:
         rows: of one corpus, in any order.
@@ -110,6 +111,9 @@ def _counts(row: Judgment, llm_judges: Set[str], simulated: bool) -> bool:
 
 def _decided(rows: Sequence[Judgment], policy: Policy, gold_judges: Set[str]) -> tuple[int, bool]:
     """The grade, and whether two grades were equal; rows ascend and all have grades."""
+    settled = [row.grade for row in rows if row.kind is JudgeKind.DECIDED]
+    if settled and settled[-1] is not None:
+        return settled[-1], False
     grades = [row.grade for row in rows if row.grade is not None]
     if policy is Policy.LATEST:
         return grades[-1], False

@@ -17,12 +17,16 @@ MAX_JUDGE_CHARS = 200
 
 
 class JudgeKind(StrEnum):
-    """Who a judge is. Simulated judges stand in samples and tests only."""
+    """Who a judge is. Simulated judges stand in samples and tests only.
+
+    DECIDED is the grade on which a dispute of judges was settled: it counts before all of theirs.
+    """
 
     HUMAN = "human"
     LLM = "llm"
     IMPORTED = "imported"
     SIMULATED = "simulated"
+    DECIDED = "decided"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ def missed_by_pool(
 def _by_judge(request: AgreementRequest, corpus: Corpus, home: Path | None) -> dict[str, Grades]:
     by_judge: dict[str, dict[tuple[str, str], int | None]] = defaultdict(dict)
     for row in _rows(request, corpus, home):
+        if row.kind is JudgeKind.DECIDED:  # what judges differed on stays a difference
+            continue
         if not request.judges or row.judge in request.judges:
             by_judge[row.judge][row.query_id, row.doc_id] = row.grade
     missing = [judge for judge in request.judges if judge not in by_judge]

@@ -25,7 +25,7 @@ from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.services.access import Action, needs
 
 _KEPT_PROBLEMS = 200
-COUNTED_KINDS = frozenset({JudgeKind.HUMAN, JudgeKind.IMPORTED})
+COUNTED_KINDS = frozenset({JudgeKind.HUMAN, JudgeKind.IMPORTED, JudgeKind.DECIDED})
 """The kinds of judges whose labels are exported unless others are asked for."""
 
 

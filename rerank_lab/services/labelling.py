@@ -42,6 +42,8 @@ from rerank_lab.services.pipeline_runs import ranked_queries
 from rerank_lab.services.session import Bound, Session
 
 MAX_JUDGES = 50
+DECIDES = " (decides)"
+"""Ends the name under which a decision stands, beside what the same person said as a judge."""
 CLAIM_S = 180.0
 """How long a document stays with the judge who has it, when nothing is heard of them any more."""
 _RUN_DEPTH = 50
@@ -351,7 +353,7 @@ def judged_pairs(corpus: Corpus, home: Path | None = None) -> frozenset[PairKey]
         key_of(row)
         for row in JudgmentStore.open(home).current(corpus.name)
         if row.grade is not None
-        and row.kind in (JudgeKind.HUMAN, JudgeKind.IMPORTED)
+        and row.kind in (JudgeKind.HUMAN, JudgeKind.IMPORTED, JudgeKind.DECIDED)
         and row.content_hash in ("", corpus.document_hash(row.doc_id))
     )
 
@@ -390,7 +392,14 @@ class LabelDesk:
         self._by_worth: tuple[int, list[JudgingPair]] | None = None
 
     def judgments(self) -> list[Judgment]:
-        """The grades of the session that count now, in the order in which they were given."""
+        """What judges say now, in the order in which they said it; decisions are not among it."""
+        return [row for row in self._current() if row.kind is not JudgeKind.DECIDED]
+
+    def settled(self) -> dict[PairKey, Judgment]:
+        """What was decided of pairs that judges graded differently."""
+        return {key_of(row): row for row in self._current() if row.kind is JudgeKind.DECIDED}
+
+    def _current(self) -> list[Judgment]:
         return self._store.current(self.labels.corpus, session_id=self.labels.session_id)
 
     def rows(self) -> list[Judgment]:
@@ -527,6 +536,39 @@ class LabelDesk:
             token=entry.token,
         )
         return self._store.append([row])[0]
+
+    @needs(Action.EDIT)
+    def settle(self, lead: str, pair: PairKey, grade: int, note: str = "") -> Judgment:
+        """Decide what a pair is worth that judges graded differently.
+
+        The decision counts before all their grades, and their disagreement stays measured.
+
+        Raises:
+            InvalidInput: the session is a simulated one, or the pair or grade is none of its own.
+            StorageError: it could not be stored.
+        """
+        if self.labels.simulated or pair not in self._pairs:
+            raise InvalidInput(
+                "This cannot be decided here.", hint="Open a session that people judge in."
+            )
+        self.labels.scale.check(grade)
+        row = Judgment(
+            self.labels.corpus,
+            *pair,
+            grade,
+            f"{judge_name(lead)}{DECIDES}",
+            JudgeKind.DECIDED,
+            datetime.now(UTC),
+            note,
+            content_hash=self.corpus.document_hash(pair[1]),
+            session_id=self.labels.session_id,
+        )
+        return self._store.append([row])[0]
+
+    @needs(Action.EDIT)
+    def unsettle(self, decision: Judgment) -> None:
+        """Take a decision back. Raises StorageError where that could not be stored."""
+        self._store.undo(decision.row_id, decision.judge, datetime.now(UTC))
 
     @needs(Action.JUDGE)
     def undo(self, judge: str, *, token: str = "", row_id: int = 0) -> Judgment | None:

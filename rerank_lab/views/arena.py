@@ -37,6 +37,7 @@ KIND_NAMES = {
     JudgeKind.LLM: "Language models",
     JudgeKind.IMPORTED: "Imported",
     JudgeKind.SIMULATED: "Simulated",
+    JudgeKind.DECIDED: "Decided",
 }
 OUTCOME_WORDS = {
     ArenaSide.LEFT: "left",

@@ -16,10 +16,10 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
-from rerank_lab.judging.agreement import JudgeAgreement
+from rerank_lab.judging.agreement import DisputedPair, JudgeAgreement
 from rerank_lab.judging.next_best import Decision
 from rerank_lab.judging.records import JudgingOrder, JudgingPair, Judgment, LabelSession
-from rerank_lab.judging.sessions import SessionProgress, StopReason, key_of
+from rerank_lab.judging.sessions import PairKey, SessionProgress, StopReason, key_of
 from rerank_lab.services.judgments import ImportedJudgments
 from rerank_lab.services.labelling import EffortEstimate
 from rerank_lab.views.formatting import counted
@@ -180,7 +180,8 @@ def pace_words(progress: SessionProgress, judge: str) -> list[str]:
         return []
     active = max(1, sum(one.grades > 0 for one in progress.judges))
     minutes = progress.left * mine.pace_s / 60 / active
-    return [f"{mine.pace_s:.0f} s each", f"about {minutes_words(minutes)} left"]
+    each = "under 1" if mine.pace_s < 1 else f"{mine.pace_s:.0f}"
+    return [f"{each} s each", f"about {minutes_words(minutes)} left"]
 
 
 def minutes_words(minutes: float) -> str:
@@ -277,11 +278,40 @@ def judge_rows(progress: SessionProgress) -> list[dict[str, str | int]]:
             "Grades": one.grades,
             "Cannot tell": one.unsure,
             "Minutes": f"{one.seconds / 60:.1f}",
-            "Seconds a grade": "" if one.pace_s is None else f"{one.pace_s:.0f}",
+            "Seconds a grade": _pace(one.pace_s),
             "Controls passed": f"{one.controls_passed} of {one.controls}" if one.controls else "",
         }
         for one in progress.judges
     ]
+
+
+def _pace(pace_s: float | None) -> str:
+    if pace_s is None:
+        return ""
+    return "under 1" if pace_s < 1 else f"{pace_s:.0f}"
+
+
+CHANGE = "Expected change"
+_WORTH_ROWS = 20
+
+
+def worth_rows(
+    decision: Decision, labels: LabelSession, corpus: Corpus
+) -> dict[str, list[str] | list[float]]:
+    """The unjudged documents worth most, by column."""
+    first = decision.candidates[:_WORTH_ROWS]
+    return {
+        "Query": [labels.queries.get(one.query_id, one.query_id) for one in first],
+        "Document": [_title(one.doc_id, corpus) for one in first],
+        CHANGE: [one.expected_change for one in first],
+    }
+
+
+def _title(doc_id: str, corpus: Corpus) -> str:
+    if doc_id not in corpus.document_ids:
+        return doc_id
+    document = corpus.whole_document(doc_id)
+    return shorten(document.title or document.text, 80)
 
 
 def decision_words(decision: Decision | None) -> str:
@@ -329,12 +359,47 @@ def disputed_rows(
     """What judges differ on, the widest gap first, with each one's grade."""
     rows: list[dict[str, str | int]] = []
     for pair in agreement.disputed[:50]:
-        known = pair.doc_id in corpus.document_ids
-        document = corpus.whole_document(pair.doc_id) if known else None
-        title = shorten(document.title or document.text, 80) if document else pair.doc_id
         texts: dict[str, str | int] = {
             "Query": labels.queries.get(pair.query_id, pair.query_id),
-            "Document": title,
+            "Document": _title(pair.doc_id, corpus),
         }
         rows.append(texts | dict(pair.grades))
     return rows
+
+
+def open_disputes(
+    agreement: JudgeAgreement, settled: Mapping[PairKey, Judgment]
+) -> list[DisputedPair]:
+    """What judges graded differently and nobody has decided yet, the widest gap first."""
+    return [one for one in agreement.disputed if (one.query_id, one.doc_id) not in settled]
+
+
+def disputes_left(disputes: int, unsettled: int) -> str:
+    """`3 of 7 settled`."""
+    return f"{disputes - unsettled:,} of {disputes:,} settled"
+
+
+@dataclass(frozen=True, slots=True)
+class DisputedGrade:
+    """What one judge said of a disputed document."""
+
+    judge: str
+    grade: str
+    note: str
+
+
+def disputed_grades(
+    pair: DisputedPair, labels: LabelSession, judgments: Iterable[Judgment]
+) -> list[DisputedGrade]:
+    """What each judge said of a pair, the lowest grade first; who could not tell comes last."""
+    names = {one.value: f"{one.value} · {one.label}" for one in labels.scale.grades}
+    rows = [row for row in judgments if key_of(row) == (pair.query_id, pair.doc_id)]
+    rows.sort(key=lambda row: (row.grade is None, row.grade or 0, row.judge))
+    return [
+        DisputedGrade(
+            row.judge,
+            "Cannot tell" if row.grade is None else names.get(row.grade, str(row.grade)),
+            row.note,
+        )
+        for row in rows
+    ]

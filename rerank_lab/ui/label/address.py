@@ -20,17 +20,18 @@ class LabelPart(StrEnum):
 
 
 class LabelView(StrEnum):
-    """The judge's screen, or the lead's."""
+    """The judge's screen, the lead's, or what judges differ on."""
 
     JUDGE = "judge"
     LEAD = "lead"
+    SETTLE = "settle"
 
 
 def opened(session_id: str, judge: str = "", view: LabelView = LabelView.JUDGE) -> None:
     """Show a session, "" for the list of all. Call it from a callback only."""
     if session_id:
         st.query_params.pop(PART, None)
-    values = {SESSION: session_id, JUDGE: judge, VIEW: view if view is LabelView.LEAD else ""}
+    values = {SESSION: session_id, JUDGE: judge, VIEW: "" if view is LabelView.JUDGE else view}
     for name, value in values.items():
         if value:
             st.query_params[name] = value

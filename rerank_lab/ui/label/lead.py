@@ -9,11 +9,14 @@ from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.next_best import Decision
 from rerank_lab.services.chosen_sessions import disputed_session
 from rerank_lab.services.labelling import LabelDesk
-from rerank_lab.ui.label.address import opened
+from rerank_lab.ui.label.address import LabelView, opened
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views import label as views
 
 _POLL_S = 5.0
+_TEXT_COLUMNS = {
+    name: st.column_config.TextColumn(name, width=240) for name in ("Query", "Document")
+}
 
 
 def draw(desk: LabelDesk) -> None:
@@ -44,7 +47,7 @@ def _now(desk: LabelDesk) -> None:
         progress = desk.progress()
         state = len(desk.rows())
         decision = _decision(desk, desk.labels.session_id, state)
-        agreement = _agreement(desk, desk.labels.session_id, state)
+        agreement = agreement_of(desk)
     except LabError as error:
         parts.error_card(error, key="lead")
         return
@@ -54,6 +57,8 @@ def _now(desk: LabelDesk) -> None:
             text=parts.literal(views.progress_sentence(progress)),
         )
         st.markdown(parts.literal(views.decision_words(decision)))
+        if decision is not None and decision.candidates:
+            _worth(decision, desk)
         if progress.grades:
             st.markdown("**Judges**")
             st.dataframe(views.judge_rows(progress), hide_index=True, key="lead_judges")
@@ -61,19 +66,57 @@ def _now(desk: LabelDesk) -> None:
             st.markdown(parts.literal(views.agreement_sentence(agreement)))
         if agreement is not None and agreement.disputed:
             disputed = views.disputed_rows(agreement, desk.labels, desk.corpus)
-            st.dataframe(disputed, hide_index=True, key="lead_disputed")
+            st.dataframe(
+                disputed, hide_index=True, key="lead_disputed", column_config=_TEXT_COLUMNS
+            )
             if not desk.labels.simulated:
-                st.button(
-                    "Settle what is disputed",
-                    key="lead_settle",
-                    icon=":material/gavel:",
-                    on_click=_settle,
-                    args=(desk, agreement),
-                    help="A session with these documents alone. The newest grade counts.",
-                )
+                _settling(desk, agreement)
 
 
-def _settle(desk: LabelDesk, agreement: JudgeAgreement) -> None:
+def _worth(decision: Decision, desk: LabelDesk) -> None:
+    """The documents whose grades would tell most about who wins."""
+    with st.expander(
+        "Which labels would tell most", key="lead_worth", icon=":material/priority_high:"
+    ):
+        st.caption(
+            "Expected change: how far the grade is expected to move the leader's lead, in "
+            "nDCG@10. A session in the order Next best asks for these first."
+        )
+        st.dataframe(
+            views.worth_rows(decision, desk.labels, desk.corpus),
+            hide_index=True,
+            key="lead_worth_rows",
+            column_config=_TEXT_COLUMNS
+            | {
+                views.CHANGE: st.column_config.NumberColumn(views.CHANGE, format="%.5f"),
+            },
+        )
+
+
+def _settling(desk: LabelDesk, agreement: JudgeAgreement) -> None:
+    open_count = len(views.open_disputes(agreement, desk.settled()))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Settle what is disputed",
+            key="lead_settle",
+            icon=":material/gavel:",
+            on_click=opened,
+            args=(desk.labels.session_id,),
+            kwargs={"view": LabelView.SETTLE},
+            help="One after the other, with the grades and notes of both. What you decide counts.",
+        )
+        st.button(
+            "Have them judged again",
+            key="lead_again",
+            type="tertiary",
+            on_click=_judge_again,
+            args=(desk, agreement),
+            help="A session with these documents alone, for somebody who sees no grades.",
+        )
+        st.caption(views.disputes_left(len(agreement.disputed), open_count))
+
+
+def _judge_again(desk: LabelDesk, agreement: JudgeAgreement) -> None:
     home = resources.engine().home
     opened(disputed_session(desk.labels, agreement, desk.corpus, home).session_id)
 
@@ -84,9 +127,17 @@ def _decision(_desk: LabelDesk, session_id: str, rows: int) -> Decision | None:
     return _desk.decision()
 
 
+def agreement_of(desk: LabelDesk) -> JudgeAgreement | None:
+    """How far the judges agree; reckoned once for each state of what they say."""
+    judgments = desk.judgments()
+    newest = judgments[-1].row_id if judgments else 0
+    return _agreement(desk, desk.labels.session_id, len(judgments), newest)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _agreement(_desk: LabelDesk, session_id: str, rows: int) -> JudgeAgreement | None:
-    """Reckoned once for each state of a session."""
+def _agreement(
+    _desk: LabelDesk, session_id: str, judgments: int, newest: int
+) -> JudgeAgreement | None:
     return _desk.agreement()
 
 

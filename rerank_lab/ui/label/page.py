@@ -8,7 +8,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import MAX_JUDGE_CHARS, LabelSession
 from rerank_lab.services.grading import judge_name
 from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
-from rerank_lab.ui.label import exchange, lead, llm_judge, query_sets, setup
+from rerank_lab.ui.label import adjudication, exchange, lead, llm_judge, query_sets, setup
 from rerank_lab.ui.label import judge as judging
 from rerank_lab.ui.label.address import JUDGE, PART, SESSION, VIEW, LabelPart, LabelView, opened
 from rerank_lab.ui.shared import parts, resources
@@ -30,6 +30,9 @@ def page() -> None:
         return
     if st.query_params.get(VIEW) == LabelView.LEAD:
         lead.draw(desk)
+        return
+    if st.query_params.get(VIEW) == LabelView.SETTLE:
+        adjudication.draw(desk)
         return
     name = str(st.query_params.get(JUDGE, ""))
     if name:

@@ -7,9 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.storage import StorageError
 from rerank_lab.corpora import load_corpus
+from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.records import (
     JudgeKind,
     JudgingOrder,
@@ -85,7 +89,10 @@ def test_the_sample_fills_the_lead_s_view_and_counts_nowhere_else() -> None:
     at.button(key="label_sample").click()
     until(drawn(at), "These judges are simulated")
     assert "leads with an expected nDCG@10" in words(at)
-    table = at.dataframe[0]
+    worth = at.dataframe(key="lead_worth_rows").value["Expected change"]
+    assert 0 < len(worth) <= 20
+    assert list(worth) == sorted(worth, reverse=True)
+    table = at.dataframe(key="lead_judges")
     assert "Krippendorff" in words(at)
     assert list(table.value["Judge"]) == ["Ada (simulated)", "Ben (simulated)"]
     rows = JudgmentStore.open().rows("helpdesk")
@@ -182,25 +189,74 @@ def test_labels_of_another_tool_come_in_with_what_does_not_fit_and_go_out_again(
     assert '"Download 1 label"' in str(at.get("download_button")[0].proto)
 
 
-def test_what_two_judges_dispute_is_settled_in_a_session_of_its_own() -> None:
+def disputed_session() -> LabelSession:
+    """Ada and Ben differ on the first two of three documents; Ben says why."""
     labels = small_session()
-    first, second = labels.pairs[:2]
-    rows = [
-        Judgment(labels.corpus, pair.query_id, pair.doc_id, grade, judge, JudgeKind.HUMAN,
-                 datetime.now(UTC), session_id=labels.session_id)
-        for pair, judge, grade in ((first, "Ada", 0), (first, "Ben", 3), (second, "Ada", 1),
-                                   (second, "Ben", 1))
-    ]  # fmt: skip
-    JudgmentStore.open().append(rows)
+    grades = ((0, "Ada", 0, ""), (0, "Ben", 3, "<b>names</b> the fix"), (1, "Ada", 1, ""),
+              (1, "Ben", 2, ""), (2, "Ada", 1, ""), (2, "Ben", 1, ""))  # fmt: skip
+    JudgmentStore.open().append(
+        [
+            Judgment(labels.corpus, labels.pairs[place].query_id, labels.pairs[place].doc_id, grade,
+                     judge, JudgeKind.HUMAN, datetime.now(UTC), note,
+                     session_id=labels.session_id)
+            for place, judge, grade, note in grades
+        ]
+    )  # fmt: skip
+    return labels
+
+
+def test_what_two_judges_dispute_is_judged_again_in_a_session_of_its_own() -> None:
+    labels = disputed_session()
     at = open_page("label", session=labels.session_id, view="lead")
-    at.button(key="lead_settle").click()
+    at.button(key="lead_again").click()
     drawn(at)
-    (settled,) = [one for one in JudgmentStore.open().sessions("helpdesk") if one != labels]
-    assert [(pair.query_id, pair.doc_id) for pair in settled.pairs] == [
-        (first.query_id, first.doc_id)
-    ]
-    assert settled.scale == labels.scale
-    assert at.query_params["session"] == settled.session_id
+    (again,) = [one for one in JudgmentStore.open().sessions("helpdesk") if one != labels]
+    assert [pair.doc_id for pair in again.pairs] == [pair.doc_id for pair in labels.pairs[:2]]
+    assert again.scale == labels.scale
+    assert at.query_params["session"] == again.session_id
+
+
+def press(at: AppTest, begins: str) -> None:
+    next(one for one in at.button if str(one.key).startswith(begins)).click()
+    drawn(at)
+
+
+def test_disputes_are_settled_side_by_side_and_the_decision_counts_under_every_policy() -> None:
+    labels = disputed_session()
+    at = open_page("label", session=labels.session_id, view="lead")
+    assert "0 of 2 settled" in words(at)
+    agreed = desk(labels).agreement()
+    at.button(key="lead_settle").click()
+    shown = words(drawn(at))
+    assert at.query_params["view"] == "settle"
+    for part in ("Dispute 1 of 2", "0 · not relevant", "3 ·", "Ada", "Ben", "<b>names</b> the fix"):
+        assert part in shown
+    next(one for one in at.text_input if str(one.key).startswith("settle_note_")).set_value("half")
+    press(at, "settle_1_")
+    assert "Dispute 2 of 2. 1 of 2 settled" in words(at)
+    press(at, "settle_2_")
+    assert "Everything that judges differ on is settled" in words(at)
+    pair = labels.pairs[0]
+    decided = desk(labels).settled()[pair.query_id, pair.doc_id]
+    assert (decided.grade, decided.judge, decided.note) == (1, "Lead (decides)", "half")
+    rows = desk(labels).rows()
+    for policy in Policy:
+        assert qrels_of(rows, policy)[pair.query_id][pair.doc_id] == 1
+    assert desk(labels).agreement() == agreed
+    assert [one.grades for one in desk(labels).progress().judges] == [3, 3]
+
+    press(at, "settle_to_Previous")
+    assert "Decided by Lead (decides): half" in words(at)
+    press(at, "settle_undo_")
+    assert "1 of 2 settled" in words(at)
+    assert (pair.query_id, pair.doc_id) not in desk(labels).settled()
+
+
+def test_nothing_is_decided_in_a_sample_session() -> None:
+    labels = replace(disputed_session(), simulated=True)
+    pair = labels.pairs[0]
+    with pytest.raises(InvalidInput, match="cannot be decided"):
+        desk(labels).settle("Lead", (pair.query_id, pair.doc_id), 1)
 
 
 def test_queries_are_numbered_in_the_order_in_which_the_judge_meets_them() -> None:
