@@ -24,14 +24,14 @@ def invented_words(size: int, rng: np.random.Generator) -> list[str]:
     return list(words)
 
 
-def texts(documents: int) -> Iterator[str]:
-    """Texts of 60 to 130 words, in bounded memory."""
+def texts(documents: int, shortest: int = 60, longest: int = 130) -> Iterator[str]:
+    """Texts of so many words, each length as likely, in bounded memory."""
     rng = np.random.default_rng(SEED)
     vocabulary = np.array(invented_words(_VOCABULARY, rng))
     chances = 1 / np.arange(2, len(vocabulary) + 2)
     chances /= chances.sum()
     for first in range(0, documents, _PIECE):
-        lengths = rng.integers(60, 131, min(_PIECE, documents - first))
+        lengths = rng.integers(shortest, longest + 1, min(_PIECE, documents - first))
         drawn = vocabulary[rng.choice(len(vocabulary), int(lengths.sum()), p=chances)]
         for part in np.split(drawn, np.cumsum(lengths)[:-1]):
             yield " ".join(part)
@@ -48,8 +48,8 @@ def queries(count: int, documents: int) -> list[str]:
     return drawn
 
 
-def write_collection(file: Path, documents: int) -> None:
+def write_collection(file: Path, documents: int, shortest: int = 60, longest: int = 130) -> None:
     """The texts as a JSONL file with ids d0000000, d0000001, ..."""
     with file.open("w", encoding="utf-8") as out:
-        for number, text in enumerate(texts(documents)):
+        for number, text in enumerate(texts(documents, shortest, longest)):
             out.write(json.dumps({"_id": f"d{number:07}", "title": "", "text": text}) + "\n")

@@ -1,12 +1,13 @@
 """A corpus of a million passages by the command line: import, index, and a query from cold.
 
-    python benchmarks/large_corpus.py [documents] [--peers]
+    python benchmarks/large_corpus.py [documents] [--peers] [--passages]
 
-A seeded synthetic collection (`_synthetic.py`). Each step is a process of its own: seconds of the
-clock, processor seconds of it and its children, megabytes that all of them together held at the
-peak, without pages of files (which the system drops when it needs memory) and with them. With
-`--peers`, bm25s and tantivy build and answer in processes of their own; all answer the same queries
-in turns, bm25s over the same terms.
+A seeded synthetic collection (`_synthetic.py`) of texts of 60 to 130 words, with `--passages` of 30
+to 70. Each step is a process of its own: seconds of the clock, processor seconds of it and its
+children, megabytes that all of them together held at the peak, without pages of files (which the
+system drops when it needs memory) and with them. With `--peers`, bm25s and tantivy build and answer
+in processes of their own; all answer the same queries in turns, bm25s over the same terms. What
+each step took goes to standard error when it is done.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ def step(command: list[str], environment: dict[str, str]) -> tuple[dict[str, flo
     if process.returncode:
         raise RuntimeError(err[-3000:])
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": seconds, "cpu_s": cpu} | watch.end(), out
+    took = {"seconds": seconds, "cpu_s": cpu} | watch.end()
+    print(" ".join(command[2:])[:60], took, file=sys.stderr)
+    return took, out
 
 
 def median(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -104,9 +107,10 @@ retriever.build(rl.load_corpus(sys.argv[2]), ctx, engine.home / "indexes")
 print(json.dumps("ready"), flush=True)
 for line in sys.stdin:
     query = Query("q", asked[int(line)])
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     ranking = retriever.search(query, 100, ctx).ranking
-    print(json.dumps([time.perf_counter() - start, [h.score for h in ranking]]), flush=True)
+    took = [time.perf_counter() - start, time.process_time() - cpu]
+    print(json.dumps([took, [h.score for h in ranking]]), flush=True)
 """
 
 TERMS = """
@@ -135,10 +139,11 @@ index.retrieve([asked[0]], k=100, show_progress=False)
 print(json.dumps(took), flush=True)
 for line in sys.stdin:
     query = asked[int(line)]
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     known = [[term for term in query if term in index.vocab_dict]]
     _, scores = index.retrieve(known, k=100, show_progress=False)
-    print(json.dumps([time.perf_counter() - start, scores[0].tolist()]), flush=True)
+    took = [time.perf_counter() - start, time.process_time() - cpu]
+    print(json.dumps([took, scores[0].tolist()]), flush=True)
 """
 )
 
@@ -164,11 +169,12 @@ searcher = index.searcher()
 print(json.dumps(took), flush=True)
 for line in sys.stdin:
     query = asked[int(line)]
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     parsed = index.parse_query(query, ["text"])
     hits = searcher.search(parsed, 100, count=False).hits
     ids = [searcher.doc(address)["id"][0] for _, address in hits]
-    print(json.dumps([time.perf_counter() - start, [score for score, _ in hits]]), flush=True)
+    took = [time.perf_counter() - start, time.process_time() - cpu]
+    print(json.dumps([took, [score for score, _ in hits]]), flush=True)
 """
 
 
@@ -184,12 +190,13 @@ class Answerer:
         self.took = self._read()
         self.memory = watch.end()
 
-    def ask(self, number: int) -> tuple[float, list[float]]:
+    def ask(self, number: int) -> tuple[list[float], list[float]]:
+        """Seconds of the clock and of the processor, and the scores."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{number}\n")
         self._process.stdin.flush()
-        seconds, scores = self._read()
-        return seconds, scores
+        took, scores = self._read()
+        return took, scores
 
     def end(self) -> None:
         self._process.communicate()
@@ -201,20 +208,21 @@ class Answerer:
 
 def answer(answerers: dict[str, Answerer], count: int) -> dict[str, Any]:
     """Milliseconds a query of each, taking turns; the largest difference of scores to bm25s."""
-    times: dict[str, list[float]] = {name: [] for name in answerers}
+    times: dict[str, list[list[float]]] = {name: [] for name in answerers}
     largest = 0.0
     for number in range(count):
         scores = {}
         for name, answerer in answerers.items():
-            seconds, scores[name] = answerer.ask(number)
-            times[name].append(seconds)
+            took, scores[name] = answerer.ask(number)
+            times[name].append(took)
         if "bm25s numba" in scores:
             pairs = zip(scores["ours"], scores["bm25s numba"], strict=False)
             largest = max([largest, *(abs(mine - theirs) for mine, theirs in pairs)])
     figures: dict[str, Any] = {
         name: {
-            "query_p50_ms": statistics.median(taken) * 1000,
-            "query_p95_ms": statistics.quantiles(taken, n=20)[18] * 1000,
+            f"query_{kind}{percentile}_ms": statistics.quantiles(own, n=20)[cut] * 1000
+            for kind, own in zip(("p", "cpu_p"), zip(*taken, strict=True), strict=True)
+            for percentile, cut in ((50, 9), (95, 18))
         }
         for name, taken in times.items()
     }
@@ -225,12 +233,12 @@ def answer(answerers: dict[str, Answerer], count: int) -> dict[str, Any]:
     return figures | {"largest_difference_to_bm25s": largest}
 
 
-def main(documents: int, peers: bool) -> None:
-    figures: dict[str, Any] = {"documents": documents, "k": K}
+def main(documents: int, peers: bool, lengths: tuple[int, int]) -> None:
+    figures: dict[str, Any] = {"documents": documents, "words": lengths, "k": K}
     with tempfile.TemporaryDirectory() as place:
         file, asked = Path(place) / "collection.jsonl", Path(place) / "queries.json"
         environment = os.environ | {"RERANK_LAB_HOME": str(Path(place) / "home")}
-        write_collection(file, documents)
+        write_collection(file, documents, *lengths)
         asked.write_text(json.dumps(queries(QUERIES, documents)), "utf-8")
         figures["collection_mb"] = file.stat().st_size / MB
         command = [sys.executable, "-m", "rerank_lab"]
@@ -257,4 +265,5 @@ def main(documents: int, peers: bool) -> None:
 
 if __name__ == "__main__":
     sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    main(sizes[0] if sizes else 1_000_000, "--peers" in sys.argv)
+    lengths = (30, 70) if "--passages" in sys.argv else (60, 130)
+    main(sizes[0] if sizes else 1_000_000, "--peers" in sys.argv, lengths)
