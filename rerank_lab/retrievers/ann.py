@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ KINDS = ("flat", "hnsw", "ivf")
 _EF_CONSTRUCTION = 200
 _POINTS_PER_LIST = 39
 _CHUNK = 2000
+_EXACT_BLOCK = 20_000
+_TOTAL = slice(8, 16)
+"""Where a flat index's file has the number of its vectors; their numbers follow the header."""
 PARALLEL_FROM = 10_000
 """Vectors of a graph for which other threads than one pay."""
 
@@ -85,10 +89,44 @@ def search(index: Any, vector: Vectors, k: int, shape: Shape) -> list[tuple[int,
     return [(row, score) for row, score in neighbours if row >= 0]
 
 
+def write_flat(blocks: Iterable[Vectors], shape: tuple[int, int], file: Path) -> None:
+    """Write the exact index of vectors that come in blocks, of `shape` (n, d) together.
+
+    The file is the one that FAISS writes, but the vectors are never all in memory: its header, of
+    which two numbers say how many there are, and then the vectors.
+    """
+    faiss = _faiss()
+    n, dimension = shape
+    header = bytearray(faiss.serialize_index(faiss.IndexFlatIP(dimension)))
+    header[_TOTAL] = struct.pack("<q", n)
+    header[-8:] = struct.pack("<Q", n * dimension)
+    with file.open("wb") as out:
+        out.write(header)
+        for block in blocks:
+            out.write(np.ascontiguousarray(block, "<f4").data)
+
+
+def nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
+    """Rows of the k nearest vectors of each query, of shape (q, k), nearest first; exact.
+
+    Some thousand vectors are in memory at a time. Of equally near ones the first come first.
+    """
+    rows = np.zeros((len(queries), 0), np.int64)
+    scores = np.zeros((len(queries), 0), np.float32)
+    for start in range(0, len(vectors), _EXACT_BLOCK):
+        block = queries @ vectors[start : start + _EXACT_BLOCK].T
+        numbers = np.broadcast_to(np.arange(start, start + block.shape[1]), block.shape)
+        scores, rows = np.hstack([scores, block]), np.hstack([rows, numbers])
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        scores = np.take_along_axis(scores, best, axis=1)
+        rows = np.take_along_axis(rows, best, axis=1)
+    return rows
+
+
 def recall(index: Any, shape: Shape, vectors: Vectors, queries: Vectors, k: int) -> float:
     """Share of the true k nearest that the index finds, mean over `queries`, shape (q, d)."""
     k = min(k, len(vectors))
-    exact = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
+    exact = nearest(vectors, queries, k)
     shares = []
     for query, best in zip(queries, exact, strict=True):
         rows = {row for row, _ in search(index, query, k, shape)}
@@ -102,9 +140,10 @@ def save(index: Any, file: Path) -> None:
 
 
 def read(file: Path) -> Any:
-    """Raises OSError or ValueError when the file is damaged."""
+    """The index of a file, memory-mapped. Raises OSError or ValueError when it is damaged."""
+    faiss = _faiss()
     try:
-        return _faiss().read_index(str(file))
+        return faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
     except RuntimeError as error:
         raise ValueError(str(error).splitlines()[0]) from error
 

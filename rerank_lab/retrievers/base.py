@@ -24,6 +24,7 @@ from rerank_lab.core.storage import disk_errors, remove_folder, staged_folder, w
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.key_table import KeyTable
 
 _log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
@@ -61,6 +62,11 @@ def needs_copy(retriever: str, corpus: Corpus) -> InvalidInput:
         f"{retriever} reads all documents, and those of {corpus.name!r} stay in the search engine.",
         hint="Begin the pipeline with live, the engine's own search; or import a copy as a corpus.",
     )
+
+
+def names_of(ids: Sequence[str], numbers: Sequence[int]) -> list[str]:
+    """Some ids of a corpus, by the numbers of their documents; those on the disk read at once."""
+    return ids.some(numbers) if isinstance(ids, KeyTable) else [ids[number] for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)

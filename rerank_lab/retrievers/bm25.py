@@ -15,10 +15,9 @@ from rerank_lab.corpora.analysis import (
     Analyzer,
 )
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.corpora.key_table import KeyTable
 from rerank_lab.corpora.stored_documents import StoredDocuments
 from rerank_lab.retrievers import postings
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, stored_index
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index
 
 
 class BM25(Retriever):
@@ -94,14 +93,9 @@ class BM25(Retriever):
 
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         best = self._postings.search(self._analyzer.query_terms(query.text), k)
-        scores = dict(zip(self._names([n for n, _ in best]), (s for _, s in best), strict=True))
+        names = names_of(self._ids, [number for number, _ in best])
+        scores = dict(zip(names, (score for _, score in best), strict=True))
         return Ranking.from_scores(query.id, scores, self.info.scale)
-
-    def _names(self, numbers: list[int]) -> list[str]:
-        """The ids of these documents."""
-        if isinstance(self._ids, KeyTable):
-            return self._ids.some(numbers)
-        return [self._ids[number] for number in numbers]
 
     def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
         ranking = self._search(query, k, ctx)

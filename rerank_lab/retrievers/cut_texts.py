@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rerank_lab.core.types import Ranking
+from rerank_lab.corpora.key_table import mapped
 
 _FILE = "cut.npy"
 
 
 class CutTexts:
-    """The ids of the documents whose texts the model of an index read only in part."""
+    """A flag for each document, in an order of the index: whether its text was read in part only.
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self.ids = frozenset(ids)
+    Memory-mapped where it is stored.
+    """
 
-    def save(self, folder: Path, all_ids: Iterable[str]) -> None:
-        """Write a flag for each of `all_ids`, in their order."""
-        np.save(folder / _FILE, np.array([doc_id in self.ids for doc_id in all_ids], dtype=bool))
+    def __init__(self, flags: NDArray[np.bool_]) -> None:
+        self._flags = flags
+
+    def save(self, folder: Path) -> None:
+        """Write the flags into a folder."""
+        np.save(folder / _FILE, self._flags, allow_pickle=False)
 
     @classmethod
-    def read(cls, folder: Path, all_ids: Iterable[str]) -> CutTexts:
-        """What `save` wrote for the same ids; none for an index of an older version."""
+    def open(cls, folder: Path, documents: int) -> CutTexts:
+        """What `save` wrote for so many documents; none cut for an index of an older version."""
         try:
-            flags = np.load(folder / _FILE, allow_pickle=False)
+            flags = mapped(folder / _FILE)
         except (OSError, ValueError):
-            return cls(())
-        return cls(doc_id for doc_id, cut in zip(all_ids, flags, strict=False) if cut)
+            return cls(np.zeros(documents, np.bool_))
+        return cls(flags if len(flags) == documents else np.zeros(documents, np.bool_))
 
-    def warnings(self, ranking: Ranking, model: str) -> tuple[str, ...]:
-        """One sentence when documents of this ranking were cut, else none."""
-        count = sum(hit.doc_id in self.ids for hit in ranking)
+    def warnings(self, places: Sequence[int], model: str) -> tuple[str, ...]:
+        """One sentence when documents of a ranking, at these places, were cut; else none."""
+        count = int(self._flags[np.asarray(places, np.int64)].sum())
         if not count:
             return ()
         return (
-            f"{count} of {len(ranking)} texts were cut to the length that {model} reads "
+            f"{count} of {len(places)} texts were cut to the length that {model} reads "
             "when they were indexed",
         )

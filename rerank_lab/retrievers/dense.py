@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,17 @@ from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers import ann
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, DamagedIndex, Retriever, stored_index
+from rerank_lab.retrievers.base import (
+    DEPTH,
+    MANIFEST,
+    DamagedIndex,
+    Retriever,
+    names_of,
+    stored_index,
+)
 from rerank_lab.retrievers.cut_texts import CutTexts
-from rerank_lab.retrievers.embeddings import EmbeddingStore
+from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts
+from rerank_lab.retrievers.embeddings import BLOCK, EmbeddingStore, hexadecimal
 
 _BATCH = 256
 _SAMPLE = 200
@@ -143,84 +152,127 @@ class Dense(Retriever):
         super().build(corpus, ctx, indexes)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
-        texts: dict[str, str] = {}
-        self._ids: list[list[str]] = []
-        row_of: dict[str, int] = {}
-        self._blank_rows: set[int] = set()
-        for document in corpus.documents:
-            content = document.content_hash
-            if content not in row_of:
-                row_of[content] = len(self._ids)
-                self._ids.append([])
-                texts[content] = document.content
-                if document.blank:
-                    self._blank_rows.add(row_of[content])
-            self._ids[row_of[content]].append(document.id)
+        self._names = corpus.ids
         if folder is not None and (folder / MANIFEST).exists():
-            self._open(folder)
+            self._open(corpus, folder, ctx)
             return
-        store = None
-        if folder is not None:
-            place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
-            store = EmbeddingStore(place, self._encoder.dimension)
-        vectors, truncated = self._embed(texts, store, ctx)
-        self._cut = CutTexts(i for h in truncated for i in self._ids[row_of[h]])
-        index = ann.build(vectors, self.shape, ctx)
-        facts = {"dimension": self._encoder.dimension, "truncated": len(truncated)}
-        self.facts = facts | self._measured(index, vectors, corpus, ctx)
-        self._index = index
-        if folder is not None:
-            with stored_index(folder, {**self._manifest(corpus), **self.facts}) as unfinished:
-                ann.save(index, unfinished / _INDEX)
-                self._cut.save(unfinished, self._document_ids)
+        texts, digests = distinct_texts(corpus.documents, ctx)
+        if folder is None:
+            self._texts = texts
+            vectors, cut = self._embedded(corpus, texts, ctx)
+            self._cut = CutTexts(self._flags(texts, cut))
+            self._index = ann.build(vectors, self.shape, ctx)
+            self.facts = self._facts(cut) | self._measured(self._index, vectors, corpus, ctx)
+            return
+        place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
+        store = EmbeddingStore(place, self._encoder.dimension)
+        self._embed_missing(corpus, texts, digests, store, ctx)
+        manifest = self._manifest(corpus)
+        with stored_index(folder, manifest) as unfinished:
+            manifest |= self._write_index(corpus, texts, digests, store, unfinished, ctx)
+        self._open(corpus, folder, ctx)
 
-    def _open(self, folder: Path) -> None:
+    def _write_index(
+        self,
+        corpus: Corpus,
+        texts: DistinctTexts,
+        digests: NDArray[np.uint8],
+        store: EmbeddingStore,
+        folder: Path,
+        ctx: Context,
+    ) -> dict[str, Any]:
+        """Write the index of stored vectors; what is known of it. An exact one is not in memory."""
+        cut = np.zeros(len(texts), np.bool_)
+        shape = (len(texts), self._encoder.dimension)
+        blocks = _stored_blocks(store, digests, cut, ctx)
+        if self.shape.kind == "flat":
+            ann.write_flat(blocks, shape, folder / _INDEX)
+            measured = {}
+        else:
+            file = folder / "vectors.npy"
+            vectors = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+            start = 0
+            for block in blocks:
+                vectors[start : start + len(block)] = block
+                start += len(block)
+            index = ann.build(vectors, self.shape, ctx)
+            ann.save(index, folder / _INDEX)
+            measured = self._measured(index, vectors, corpus, ctx)
+            del vectors
+            file.unlink()
+        texts.save(folder)
+        CutTexts(self._flags(texts, cut)).save(folder)
+        return self._facts(cut) | measured
+
+    def _open(self, corpus: Corpus, folder: Path, ctx: Context) -> None:
         try:
             self._index = ann.read(folder / _INDEX)
             facts = load_json((folder / MANIFEST).read_text("utf-8"))
         except (OSError, ValueError, EOFError) as error:
             raise DamagedIndex.of(self.info.name, folder, str(error)) from error
-        if (self._index.ntotal, self._index.d) != (len(self._ids), self._encoder.dimension):
+        try:
+            self._texts = DistinctTexts.open(folder, len(corpus))
+        except (OSError, ValueError):  # as stored until version 0.1
+            self._texts, _ = distinct_texts(corpus.documents, ctx)
+            with suppress(OSError):
+                self._texts.save(folder)
+        if (self._index.ntotal, self._index.d) != (len(self._texts), self._encoder.dimension):
             raise DamagedIndex.of(self.info.name, folder, "it holds other vectors than it should")
         self.facts = {k: v for k, v in facts.items() if k in _FACTS}
-        self._cut = CutTexts.read(folder, self._document_ids)
+        self._cut = CutTexts.open(folder, len(corpus))
 
-    @property
-    def _document_ids(self) -> Iterator[str]:
-        """All ids, those of one text together."""
-        return chain.from_iterable(self._ids)
+    def _facts(self, cut: NDArray[np.bool_]) -> dict[str, Any]:
+        return {"dimension": self._encoder.dimension, "truncated": int(cut.sum())}
 
-    def _embed(
-        self, texts: Mapping[str, str], store: EmbeddingStore | None, ctx: Context
-    ) -> tuple[NDArray[np.float32], set[str]]:
-        """Vectors of `texts` (by content hash) and the hashes of those that were cut."""
-        known = store.known(list(texts)) if store else set()
-        missing = [content for content in texts if content not in known]
-        fresh: dict[str, NDArray[np.float32]] = {}
-        cut: set[str] = set()
+    @staticmethod
+    def _flags(texts: DistinctTexts, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A flag for each document, those of one text together, from one for each text."""
+        return np.repeat(cut, np.diff(texts.starts))
+
+    def _embedded(
+        self, corpus: Corpus, texts: DistinctTexts, ctx: Context
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The vectors of all texts, and which of these were cut; nothing is stored."""
+        vectors = np.empty((len(texts), self._encoder.dimension), np.float32)
+        cut = np.zeros(len(texts), np.bool_)
+        contents = _contents(corpus, texts)
+        for start in range(0, len(texts), _BATCH):
+            batch = list(islice(contents, _BATCH))
+            rows, truncated = self._encoded(batch, start, len(texts), ctx)
+            vectors[start : start + len(batch)] = rows
+            cut[[start + row for row in truncated]] = True
+        return vectors, cut
+
+    def _embed_missing(
+        self,
+        corpus: Corpus,
+        texts: DistinctTexts,
+        digests: NDArray[np.uint8],
+        store: EmbeddingStore,
+        ctx: Context,
+    ) -> None:
+        """Have a vector of every text in the store; what is there already is not made again."""
+        missing = store.missing(digests, ctx)
+        documents = texts.first_documents()
         for start in range(0, len(missing), _BATCH):
-            ctx.checkpoint()
+            some = missing[start : start + _BATCH]
+            batch = [corpus.documents[number].content for number in documents[some].tolist()]
             done = len(texts) - len(missing) + start
-            batch = missing[start : start + _BATCH]
-            truncated: set[int] = set()
-            usage = models.Usage()
-            batch_vectors = self._encoder.encode(
-                [texts[content] for content in batch],
-                "passage",
-                replace(ctx, progress=_counting(ctx, done, len(texts))),
-                truncated.add,
-                usage,
-            )
-            self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
-            if store:
-                store.add(batch, batch_vectors, truncated)
-            else:
-                fresh |= zip(batch, batch_vectors, strict=True)
-                cut |= {batch[row] for row in truncated}
+            rows, truncated = self._encoded(batch, done, len(texts), ctx)
+            store.add(hexadecimal(digests[some]), rows, truncated)
             ctx.report("embedding documents", done + len(batch), len(texts))
-        if store:
-            return store.read(list(texts))
-        return np.stack([fresh[content] for content in texts]), cut
+
+    def _encoded(
+        self, batch: list[str], done: int, total: int, ctx: Context
+    ) -> tuple[NDArray[np.float32], set[int]]:
+        """The vectors of a batch of texts, and the places in it of those that were cut."""
+        ctx.checkpoint()
+        truncated: set[int] = set()
+        usage = models.Usage()
+        counting = replace(ctx, progress=_counting(ctx, done, total))
+        vectors = self._encoder.encode(batch, "passage", counting, truncated.add, usage)
+        self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
+        return vectors, truncated
 
     def _measured(
         self, index: Any, vectors: NDArray[np.float32], corpus: Corpus, ctx: Context
@@ -237,7 +289,8 @@ class Dense(Retriever):
             queries = self._encoder.encode(sample, "query", ctx, None, usage)
             self.build_trace += Trace(load_s=usage.load_s, queue_s=usage.queue_s)
         else:
-            queries = vectors[rng.sample(range(len(vectors)), min(_SAMPLE, len(vectors)))]
+            sampled = rng.sample(range(len(vectors)), min(_SAMPLE, len(vectors)))
+            queries = np.asarray(vectors[sampled])
         recalls = {
             f"recall@{k}": ann.recall(index, self.shape, vectors, queries, k) for k in (10, 100)
         }
@@ -255,12 +308,16 @@ class Dense(Retriever):
         usage = models.Usage()
         quiet = replace(ctx, progress=_ignore)
         vector = self._encoder.encode([query.text], "query", quiet, None, usage)[0]
-        scores = {
-            doc_id: score
-            for row, score in ann.search(self._index, vector, k + len(self._blank_rows), self.shape)
-            if row not in self._blank_rows
-            for doc_id in self._ids[row]
-        }
+        blank = self._texts.blank
+        rows = ann.search(self._index, vector, k + len(blank), self.shape)
+        if len(blank):
+            without = set(blank.tolist())
+            rows = [(row, score) for row, score in rows if row not in without]
+        scores: dict[str, float] = {}
+        places: dict[str, int] = {}
+        for row, score in rows:
+            for doc_id in names_of(self._names, self._texts.of_row(row)):
+                scores[doc_id], places[doc_id] = score, int(self._texts.starts[row])
         ranking = Ranking.from_scores(query.id, scores, self.info.scale, limit=k)
         trace = Trace(
             load_s=usage.load_s,
@@ -273,7 +330,7 @@ class Dense(Retriever):
             warnings=(
                 *usage.warnings,
                 *([long_query_warning(self.model)] if usage.truncated else []),
-                *self._cut.warnings(ranking, self.model),
+                *self._cut.warnings([places[hit.doc_id] for hit in ranking], self.model),
             ),
         )
         return ranking, trace
@@ -282,10 +339,31 @@ class Dense(Retriever):
         """Let go of the index."""
         super().close()
         self.__dict__.pop("_index", None)
-        self.__dict__.pop("_ids", None)
+        for name in ("_names", "_texts", "_cut"):
+            self.__dict__.pop(name, None)
 
 
 _FACTS = {"dimension", "truncated", "recall@10", "recall@100", "recall_queries", "recall_by"}
+
+
+def _contents(corpus: Corpus, texts: DistinctTexts) -> Iterator[str]:
+    """The texts of all rows, in their order."""
+    for number in texts.first_documents().tolist():
+        yield corpus.documents[number].content
+
+
+def _stored_blocks(
+    store: EmbeddingStore, digests: NDArray[np.uint8], cut: NDArray[np.bool_], ctx: Context
+) -> Iterator[NDArray[np.float32]]:
+    """The stored vectors, in blocks; `cut` takes which of their texts were cut."""
+    for start in range(0, len(digests), BLOCK):
+        ctx.checkpoint()
+        ctx.report("reading vectors", start, len(digests))
+        contents = hexadecimal(digests[start : start + BLOCK])
+        vectors, truncated = store.read(contents)
+        if truncated:
+            cut[start : start + len(contents)] = [content in truncated for content in contents]
+        yield vectors
 
 
 def _counting(ctx: Context, done: int, total: int) -> Any:

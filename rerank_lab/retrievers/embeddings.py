@@ -16,11 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import StorageError
 from rerank_lab.core.storage import disk_errors, open_sqlite, set_aside
 
 Vectors = NDArray[np.float32]
+Digests = NDArray[np.uint8]
 
+BLOCK = 2000
+"""Vectors that are in memory together where those of a corpus are read."""
 _READ_AT_ONCE = 500
 _TABLE = """
 CREATE TABLE IF NOT EXISTS vectors (
@@ -30,12 +34,11 @@ CREATE TABLE IF NOT EXISTS vectors (
 """
 
 
-class EmbeddingStore:
-    """Vectors of `dimension` float32 by content hash (hex), with a flag for truncated texts."""
+class ContentStore:
+    """Blobs by content hash (hex), with a flag for truncated texts and a checksum each."""
 
-    def __init__(self, file: Path, dimension: int) -> None:
+    def __init__(self, file: Path) -> None:
         self.file = file
-        self.dimension = dimension
         try:
             self._check()
         except StorageError as error:
@@ -44,46 +47,49 @@ class EmbeddingStore:
     def known(self, hashes: Sequence[str]) -> set[str]:
         """Those of `hashes` whose vectors are here and sound."""
         try:
-            return {content for content, _, _ in self._rows(hashes)}
+            return {content for content, _, _ in self.rows(hashes)}
         except StorageError as error:
             self._begin_anew(error)
             return set()
 
-    def read(self, hashes: Sequence[str]) -> tuple[Vectors, set[str]]:
-        """Vectors of shape (len(hashes), dimension), and the hashes of truncated texts.
+    def missing(self, digests: Digests, ctx: Context) -> NDArray[np.int64]:
+        """The rows of `digests`, of shape [n, 32], whose vectors are not here, or not soundly.
 
-        Raises KeyError when one is missing.
+        Raises:
+            Cancelled: `ctx` says so.
         """
-        place = {content: row for row, content in enumerate(hashes)}
-        vectors = np.empty((len(hashes), self.dimension), np.float32)
-        missing, truncated = set(hashes), set[str]()
-        for content, vector, cut in self._rows(hashes):
-            vectors[place[content]] = vector
-            missing.discard(content)
-            if cut:
-                truncated.add(content)
-        if missing:
-            raise KeyError(f"{len(missing)} vectors are missing")
-        return vectors, truncated
+        rows: list[int] = []
+        for start in range(0, len(digests), BLOCK):
+            ctx.checkpoint()
+            ctx.report("looking for vectors", start, len(digests))
+            contents = hexadecimal(digests[start : start + BLOCK])
+            known = self.known(contents)
+            rows += [row for row, content in enumerate(contents, start) if content not in known]
+        return np.array(rows, np.int64)
 
-    def add(self, hashes: Sequence[str], vectors: Vectors, truncated: set[int]) -> None:
+    def is_sound(self, blob: bytes) -> bool:
+        """Whether a blob has the size of a vector."""
+        return bool(blob)
+
+    def put(self, hashes: Sequence[str], blobs: Sequence[bytes], truncated: set[int]) -> None:
         """Store a batch, all of it or nothing. What is there already is replaced."""
-        rows = []
-        for row, (content, vector) in enumerate(zip(hashes, vectors, strict=True)):
-            blob = np.ascontiguousarray(vector, "<f4").tobytes()
-            rows.append((bytes.fromhex(content), blob, row in truncated, zlib.crc32(blob)))
+        rows = [
+            (bytes.fromhex(content), blob, row in truncated, zlib.crc32(blob))
+            for row, (content, blob) in enumerate(zip(hashes, blobs, strict=True))
+        ]
         with self._connection() as database, database:
             database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
 
-    def _rows(self, hashes: Sequence[str]) -> Iterator[tuple[str, Vectors, int]]:
+    def rows(self, hashes: Sequence[str]) -> Iterator[tuple[str, bytes, int]]:
+        """(hash, blob, truncated) of those that are here and sound, in any order."""
         with self._connection() as database:
             for start in range(0, len(hashes), _READ_AT_ONCE):
                 some = [bytes.fromhex(content) for content in hashes[start : start + _READ_AT_ONCE]]
                 marks = ",".join("?" * len(some))
                 rows = database.execute(f"SELECT * FROM vectors WHERE content IN ({marks})", some)
                 for content, blob, cut, checksum in rows:
-                    if len(blob) == 4 * self.dimension and zlib.crc32(blob) == checksum:
-                        yield content.hex(), np.frombuffer(blob, "<f4"), cut
+                    if self.is_sound(blob) and zlib.crc32(blob) == checksum:
+                        yield content.hex(), blob, cut
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -100,3 +106,42 @@ class EmbeddingStore:
             raise error
         set_aside(self.file)
         self._check()
+
+
+class EmbeddingStore(ContentStore):
+    """Vectors of `dimension` float32 by content hash (hex), with a flag for truncated texts."""
+
+    def __init__(self, file: Path, dimension: int) -> None:
+        self.dimension = dimension
+        super().__init__(file)
+
+    def is_sound(self, blob: bytes) -> bool:
+        """Whether a blob has the size of a vector."""
+        return len(blob) == 4 * self.dimension
+
+    def read(self, hashes: Sequence[str]) -> tuple[Vectors, set[str]]:
+        """Vectors of shape (len(hashes), dimension), and the hashes of truncated texts.
+
+        Raises KeyError when one is missing.
+        """
+        place = {content: row for row, content in enumerate(hashes)}
+        vectors = np.empty((len(hashes), self.dimension), np.float32)
+        missing, truncated = set(hashes), set[str]()
+        for content, blob, cut in self.rows(hashes):
+            vectors[place[content]] = np.frombuffer(blob, "<f4")
+            missing.discard(content)
+            if cut:
+                truncated.add(content)
+        if missing:
+            raise KeyError(f"{len(missing)} vectors are missing")
+        return vectors, truncated
+
+    def add(self, hashes: Sequence[str], vectors: Vectors, truncated: set[int]) -> None:
+        """Store a batch, all of it or nothing. What is there already is replaced."""
+        blobs = [np.ascontiguousarray(vector, "<f4").tobytes() for vector in vectors]
+        self.put(hashes, blobs, truncated)
+
+
+def hexadecimal(digests: Digests) -> list[str]:
+    """Digests, of shape [n, 32], as they name contents."""
+    return [digest.tobytes().hex() for digest in digests]

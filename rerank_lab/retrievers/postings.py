@@ -312,8 +312,8 @@ def weighted_postings(
     idf = weighting.idf(df, n) if len(df) else np.zeros(0)
     start = np.zeros(len(df) + 1, dtype=np.int64)
     np.cumsum(df, out=start[1:])
-    documents = _new_array(folder, "documents", np.int32, int(start[-1]))
-    weights = _new_array(folder, "weights", np.float32, int(start[-1]))
+    documents = new_array(folder, "documents", np.int32, int(start[-1]))
+    weights = new_array(folder, "weights", np.float32, int(start[-1]))
     relative = lengths / max(1e-9, float(lengths.mean()))
     free = start[:-1].copy()
     for segment in counts.segments():
@@ -321,15 +321,20 @@ def weighted_postings(
         for part in _parts(segment):
             gain = weighting.gain(part.frequencies, relative[part.documents + segment.first])
             added = (idf[part.terms] * (gain - weighting.absent())).astype(np.float32)
-            places = _places(part.terms, free)
+            places = next_places(part.terms, free)
             documents[places] = part.documents + np.int32(segment.first)
             weights[places] = added
-    order = np.empty(n, dtype=np.int32)
-    order[sorted(range(n), key=list(ids).__getitem__)] = np.arange(n, dtype=np.int32)
     absent = (idf * weighting.absent()).astype(np.float32)
     numbers = {term: number for number, term in enumerate(counts.terms)}
     peaks = peaks_of(start, weights)
-    return Postings(numbers, start, documents, weights, absent, order, peaks)
+    return Postings(numbers, start, documents, weights, absent, order_of(ids), peaks)
+
+
+def order_of(ids: Sequence[str]) -> Ints:
+    """The place of each document when the ids are sorted."""
+    order = np.empty(len(ids), dtype=np.int32)
+    order[sorted(range(len(ids)), key=list(ids).__getitem__)] = np.arange(len(ids), dtype=np.int32)
+    return order
 
 
 def _parts(segment: IndexSegment) -> Iterator[IndexSegment]:
@@ -345,7 +350,7 @@ def _parts(segment: IndexSegment) -> Iterator[IndexSegment]:
         )
 
 
-def _places(terms: Ints, free: NDArray[np.int64]) -> NDArray[np.int64]:
+def next_places(terms: Ints, free: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where the next entries of these terms go; `free`, each term's next place, moves on.
 
     The entries of a term stand together.
@@ -357,7 +362,8 @@ def _places(terms: Ints, free: NDArray[np.int64]) -> NDArray[np.int64]:
     return places
 
 
-def _new_array(folder: Path | None, name: str, kind: type, size: int) -> NDArray[Any]:
+def new_array(folder: Path | None, name: str, kind: type, size: int) -> NDArray[Any]:
+    """An array for an index; in a folder it is a file that is mapped into memory."""
     if folder is None or not size:
         return np.zeros(size, kind)
     file = folder / f"{name}.npy"

@@ -83,3 +83,27 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
     with pytest.raises(ValueError):
         ann.read(file)
+
+
+@pytest.mark.parametrize("k", [1, 10, 5000])
+def test_the_nearest_are_found_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch, k: int) -> None:
+    vectors = np.concatenate([VECTORS[:700], VECTORS[:30]])  # some are equally near
+    exact = np.argsort(-(QUERIES @ vectors.T), axis=1, kind="stable")[:, :k]
+    monkeypatch.setattr(ann, "_EXACT_BLOCK", 128)
+    rows = ann.nearest(vectors, QUERIES, k)
+    assert rows.shape == exact.shape
+    scores = np.sum(QUERIES[:, None] * vectors[rows], axis=2)
+    expected = np.sum(QUERIES[:, None] * vectors[exact], axis=2)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_an_exact_index_is_written_without_holding_it(tmp_path: Path) -> None:
+    ann.save(ann.build(VECTORS, Shape("flat"), CTX), tmp_path / "whole")
+    blocks = (VECTORS[start : start + 300] for start in range(0, len(VECTORS), 300))
+    ann.write_flat(blocks, VECTORS.shape, tmp_path / "streamed")
+    assert (tmp_path / "streamed").read_bytes() == (tmp_path / "whole").read_bytes()
+    opened = ann.read(tmp_path / "streamed")
+    whole = ann.read(tmp_path / "whole")
+    for query in QUERIES[:5]:
+        flat = Shape("flat")
+        assert ann.search(opened, query, 10, flat) == ann.search(whole, query, 10, flat)
