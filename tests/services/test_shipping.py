@@ -10,7 +10,8 @@ import subprocess
 import sysconfig
 import venv
 import zipfile
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,41 +35,8 @@ CORPUS = Corpus(
     (Query("q/1", "dogs that bark"), Query("q2", "quiet fish")),
     {"q/1": {"d2": 1}, "q2": {"d0": 1}},
 )
-RUN_ALL = """
-import importlib, json, sys
-import pytest
-folder = sys.argv[1]
-sys.path.insert(0, folder)
-query, texts = "do dogs bark", json.loads(sys.argv[2])
-told = {}
-module = importlib.import_module("pets")
-corpus = importlib.import_module("rerank_lab").load_corpus(folder + "/texts.jsonl")
-told["search"] = module.search(corpus, query)
-told["rerank"] = module.rerank(query, texts)
-from langchain_core.documents import Document
-chain = importlib.import_module("pets_langchain").RERANKER
-told["langchain"] = [one.page_content for one in chain.compress_documents(
-    [Document(page_content=text) for text in texts], query)]
-from llama_index.core.schema import NodeWithScore, TextNode
-nodes = [NodeWithScore(node=TextNode(text=text)) for text in texts]
-told["llama-index"] = [one.node.get_content() for one in importlib.import_module(
-    "pets_llama_index").RERANKER.postprocess_nodes(nodes, query_str=query)]
-haystack = importlib.import_module("haystack")
-documents = [haystack.Document(content=text) for text in texts]
-told["haystack"] = [one.content for one in importlib.import_module("pets_haystack").ranker().run(
-    query=query, documents=documents)["documents"]]
-quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", folder]
-told["golden"] = int(pytest.main([*quiet, folder + "/test_pets_golden_cases.py"]))
-data = folder + "/pets_golden_cases.json"
-cases = json.load(open(data))
-cases["cases"][0]["documents"].reverse()
-for place, one in enumerate(cases["cases"][0]["documents"], 1):
-    one["first"] = one["last"] = place
-json.dump(cases, open(data, "w"))
-sys.modules.pop("test_pets_golden_cases")
-told["moved"] = int(pytest.main([*quiet, folder + "/test_pets_golden_cases.py"]))
-print("\\n" + json.dumps(told))
-"""
+BEST_FIRST = [TEXTS[2], TEXTS[1], TEXTS[0]]
+"""For "do dogs bark", by the words that they share with it."""
 
 
 @pytest.fixture
@@ -103,32 +71,102 @@ def own_environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def test_every_piece_runs_in_an_environment_of_its_own(
-    evaluation: Evaluation, tmp_path: Path, home: Path
-) -> None:
-    folder = tmp_path / "shipped"
-    folder.mkdir()
-    for shipment in shipments(Pipeline(SPEC).spec, evaluation, CORPUS, "pets"):
+@dataclass(frozen=True)
+class Shipped:
+    """A folder with every form of the pipeline and its corpus, and a Python that sees no source."""
+
+    folder: Path
+    python: Path
+    home: Path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of a user in the folder."""
+        return subprocess.run(
+            [str(self.python), *arguments], capture_output=True, text=True, timeout=240,
+            cwd=self.folder,
+            env={"RERANK_LAB_HOME": str(self.home), "HOME": "/", "PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+
+    def tests(self) -> subprocess.CompletedProcess[str]:
+        """Run the golden cases."""
+        return self.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly",
+                        "--rootdir", ".", "test_pets_golden_cases.py")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    base = tmp_path_factory.mktemp("shipped")
+    folder, home = base / "files", base / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RERANK_LAB_HOME", str(home))
+        done = evaluate(CORPUS, [SPEC], measures=["RR@10"])
+    save(CORPUS, folder / "pets")
+    for shipment in shipments(Pipeline(SPEC).spec, done, CORPUS, "pets"):
         for file in shipment.files:
             (folder / file.name).write_bytes(file.content)
-    rows = [{"id": f"d{place}", "text": text} for place, text in enumerate(TEXTS)]
-    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "all.py").write_text(RUN_ALL)
-    python = own_environment(tmp_path / "env")
-    command = [str(python), str(folder / "all.py"), str(folder), json.dumps(TEXTS)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=240, cwd=folder,
-        env={"RERANK_LAB_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+    return Shipped(folder, own_environment(base / "env"), home)
 
-    best, second, worst = TEXTS[2], TEXTS[1], TEXTS[0]
-    assert [TEXTS[place] for place, _ in told["rerank"]] == [best, second, worst]
-    assert told["langchain"] == told["llama-index"] == told["haystack"] == [best, second, worst]
-    assert len(told["search"]) == 2  # bm25 leaves out what shares no word
-    assert told["golden"] == 0
-    assert told["moved"] == 1
+
+def save(corpus: Corpus, folder: Path) -> None:
+    """As BEIR keeps a corpus."""
+    (folder / "qrels").mkdir(parents=True)
+    rows = [{"_id": one.id, "title": one.title, "text": one.text} for one in corpus.documents]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    rows = [{"_id": one.id, "text": one.text} for one in corpus.queries]
+    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "qrels" / "test.tsv").write_text(qrels(corpus.qrels))
+
+
+def qrels(judged: Mapping[str, Mapping[str, int]]) -> str:
+    """A file of judgments as BEIR writes it."""
+    rows = [f"{q}\t{d}\t{grade}" for q, grades in judged.items() for d, grade in grades.items()]
+    return "\n".join(["query-id\tcorpus-id\tscore", *rows])
+
+
+def test_the_yaml_runs_and_its_gate_fails_where_the_ranking_is_worse(shipped: Shipped) -> None:
+    run = ("-m", "rerank_lab", "experiment", "run")
+    done = shipped.run(*run, "pets.yaml", "--json")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [gate["result"] for gate in json.loads(done.stdout)["gates"]] == ["passed", "passed"]
+    (shipped.folder / "other.tsv").write_text(qrels({"q/1": {"d0": 1}, "q2": {"d1": 1}}))
+    text = (shipped.folder / "pets.yaml").read_text()
+    (shipped.folder / "other.yaml").write_text(text + "qrels: other.tsv\n")
+    worse = shipped.run(*run, "other.yaml")
+    assert worse.returncode == 1, worse.stderr[-3000:]
+
+
+def test_the_python_module_runs(shipped: Shipped) -> None:
+    done = shipped.run("pets.py", "dogs that bark", "pets")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["d1", "d2"]
+    again = (
+        "import pets, sys; print(*(place for place, _ in pets.rerank(sys.argv[1], sys.argv[2:])))"
+    )
+    assert shipped.run("-c", again, "do dogs bark", *TEXTS).stdout.split() == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize("framework", ["langchain", "llama_index", "haystack"])
+def test_the_code_for_a_framework_runs(shipped: Shipped, framework: str) -> None:
+    done = shipped.run(f"pets_{framework}.py", "do dogs bark", *TEXTS)
+    assert done.returncode == 0, done.stderr[-3000:]
+    scored = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    assert [text for _, text in scored] == BEST_FIRST
+    scores = [float(score) for score, _ in scored]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_golden_cases_pass_and_fail_when_the_ranking_moves(shipped: Shipped) -> None:
+    passing = shipped.tests()
+    assert passing.returncode == 0, passing.stdout[-3000:]
+    data = shipped.folder / "pets_golden_cases.json"
+    kept = json.loads(data.read_text())
+    try:
+        data.write_text(json.dumps(kept | {"pipeline": "bm25(k=1)"}))
+        moved = shipped.tests()
+        assert moved.returncode == 1
+        assert "is at no place, not from" in moved.stdout, moved.stdout
+    finally:
+        data.write_text(json.dumps(kept))
 
 
 @pytest.mark.models
