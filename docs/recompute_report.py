@@ -182,16 +182,23 @@ class Files:
         return stats.norm.ppf(1 - tail) + stats.norm.ppf(self.settings["power"])
 
     def interval(self, values):
-        """BCa bootstrap interval of the mean, by scipy with the seed of the report."""
-        if len(values) < 2:
+        """Of the mean, by scipy with the seed of the report: Student's for few values, else BCa.
+
+        The tails of BCa are widened by Student's quantile (Hesterberg, 2015).
+        """
+        n, level = len(values), self.settings["level"]
+        if n < 2:
             return None, None
         if np.ptp(values) == 0:
             return float(values[0]), float(values[0])
+        if n < self.settings["resampled_from"]:
+            return stats.t.interval(level, n - 1, values.mean(), stats.sem(values))
+        widened = stats.norm.cdf(stats.t.ppf((1 - level) / 2, n - 1) * math.sqrt(n / (n - 1)))
         size = max(1, 2_000_000 // len(values))
         with np.errstate(all="ignore"):
             interval = stats.bootstrap(
                 (values,), np.mean, n_resamples=self.settings["resamples"], batch=size,
-                confidence_level=self.settings["level"], method="BCa",
+                confidence_level=1 - 2 * widened, method="BCa",
                 rng=np.random.default_rng(self.settings["seed"]),
             ).confidence_interval  # fmt: skip
         return float(interval.low), float(interval.high)
@@ -342,6 +349,9 @@ class Files:
     def of_quality(self, i, field):
         values = self.common_values(i, self.primary)
         low, high = self.interval(values)
+        if low is not None:
+            low = max(0.0, low) if values.min() >= 0 else low
+            high = min(1.0, high) if values.max() <= 1 else high
         return {"value": float(values.mean()), "low": low, "high": high}[field]
 
     @cache

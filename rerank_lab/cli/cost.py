@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora import load_corpus
@@ -26,6 +27,7 @@ def cost(arguments: argparse.Namespace, output: Output) -> int:
         raise InvalidInput(
             "Give pipelines with -p, or an experiment with --experiment.", hint="Exactly one."
         )
+    table_file(arguments.table)
     engine = default_engine()
     if arguments.experiment:
         evaluation = load_experiment(arguments.experiment, engine.home)
@@ -44,6 +46,7 @@ def cost(arguments: argparse.Namespace, output: Output) -> int:
         terms = _terms(arguments, [str(spec) for spec in specs])
         request = CostRequest(tuple(specs), terms)
         study = costing.run(request, load_corpus(arguments.corpus), engine)
+    write_study_table(arguments, output, study)
     if output.as_json:
         figures = [
             {"pipeline": one.pipeline, "usd_per_thousand": one.usd_per_thousand,

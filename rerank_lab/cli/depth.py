@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import judged_collection, print_basis
@@ -18,6 +19,7 @@ from rerank_lab.views.labels import numbered
 
 def depth(arguments: argparse.Namespace, output: Output) -> int:
     """Try the depths; 2 when no pipeline answered a single query."""
+    table_file(arguments.table)
     engine = default_engine()
     corpus = judged_collection(arguments)
     request = DepthRequest(
@@ -28,6 +30,7 @@ def depth(arguments: argparse.Namespace, output: Output) -> int:
     )
     note_cost_estimates(depth_service.cost_estimates(request, corpus, engine), output)
     study = depth_service.run(request, corpus, job_context(arguments, output, engine), engine)
+    write_study_table(arguments, output, study)
     labels = numbered([curve.pipeline for curve in study.curves])
     view = depth_view(study, labels)
     if output.as_json:

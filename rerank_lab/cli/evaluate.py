@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.evaluate_questions import print_questions, questions_json
+from rerank_lab.cli.files import output_file, table_file
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import (
@@ -137,25 +138,8 @@ def _files(arguments: argparse.Namespace) -> _Files:
     runs = user_path(arguments.runs) if arguments.runs else None
     if runs is not None and runs.exists() and not runs.is_dir():
         raise InvalidInput(f"--runs: {runs} is a file.", hint="Name a folder.")
-    table = _file("--table", arguments.table)
-    if table is not None and table.suffix.casefold() not in RESULT_FILES:
-        raise InvalidInput(
-            f"--table: {table.name} does not say what kind of file it is to be.",
-            hint=f"End its name in {', '.join(RESULT_FILES)}.",
-        )
-    return _Files(runs, table, _file("--per-query", arguments.per_query))
-
-
-def _file(option: str, name: str | None) -> Path | None:
-    """The path of a file that can be written. Raises InvalidInput."""
-    if not name:
-        return None
-    file = user_path(name)
-    if file.is_dir():
-        raise InvalidInput(f"{option}: {file} is a folder.", hint="Name a file.")
-    if not file.parent.is_dir():
-        raise InvalidInput(f"{option}: there is no folder {file.parent}.", hint="Make it first.")
-    return file
+    per_query = output_file("--per-query", arguments.per_query)
+    return _Files(runs, table_file(arguments.table), per_query)
 
 
 def measure(arguments: argparse.Namespace, output: Output) -> int:

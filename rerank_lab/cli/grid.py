@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rerank_lab.cli.cost_estimate import note_cost_estimates
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import judged_collection, print_basis
@@ -15,6 +16,7 @@ from rerank_lab.views.grid import grid_rows, grid_view
 
 def grid(arguments: argparse.Namespace, output: Output) -> int:
     """Run the grid; 2 when no pair answered a single query."""
+    table_file(arguments.table)
     engine = default_engine()
     corpus = judged_collection(arguments)
     request = grid_service.request_for(
@@ -26,6 +28,7 @@ def grid(arguments: argparse.Namespace, output: Output) -> int:
     )
     note_cost_estimates(grid_service.cost_estimates(request, corpus, engine), output)
     study = grid_service.run(request, corpus, job_context(arguments, output, engine), engine)
+    write_study_table(arguments, output, study)
     view = grid_view(study)
     if output.as_json:
         more = {"answer": list(view.answer), "judgments": corpus.basis.to_json()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import open_collection
@@ -24,6 +25,7 @@ from rerank_lab.views import load as views
 
 def load(arguments: argparse.Namespace, output: Output) -> int:
     """Measure each pipeline, or the address, one after the other."""
+    table_file(arguments.table)
     engine = default_engine()
     corpus = open_collection(arguments)
     specs = [pipeline.spec for pipeline in pipelines(arguments.pipelines)]
@@ -45,6 +47,7 @@ def load(arguments: argparse.Namespace, output: Output) -> int:
             )
             for spec in specs
         ]
+    write_study_table(arguments, output, *studies)
     if output.as_json:
         output.json({"studies": [study.to_json() for study in studies]})
         return 0

@@ -10,6 +10,7 @@ from rerank_lab.cli.options import (
     add_corpus,
     add_judged,
     add_specs,
+    add_table,
     amount,
     positive,
 )
@@ -30,6 +31,7 @@ short_time.__name__ = "time"
 
 def add_load(parser: CommandParser) -> None:
     """The options of the command."""
+    add_table(parser)
     add_corpus(parser)
     add_specs(parser, required=False)
     _add_address(parser)
@@ -93,6 +95,7 @@ def _add_rates(parser: CommandParser) -> None:
 
 def add_cost(parser: CommandParser) -> None:
     """The options of `rerank-lab cost`."""
+    add_table(parser)
     parser.add_argument(
         "corpus", metavar="CORPUS", nargs="?", default="", help="what is searched; with "
         "--experiment, in place of its own",

@@ -186,3 +186,14 @@ def add_exclusion(parser: CommandParser) -> None:
         help="leave out of a query's ranking the document with the query's own id, as BEIR does "
         "(default: where queries and documents of the same id have the same text)",
     )
+
+
+def add_table(parser: CommandParser) -> None:
+    """`--table`, of the commands that study pipelines."""
+    parser.add_argument(
+        "--table",
+        default="",
+        metavar="FILE",
+        help="also write the table there, by the ending of the name: .csv, .json, .md, .parquet "
+        "or .tex",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, cut, screen_width
@@ -19,6 +20,7 @@ from rerank_lab.views.rag import HEADINGS, RagView, rag_view
 
 def rag(arguments: argparse.Namespace, output: Output) -> int:
     """Look at the contexts; 2 when no pipeline answered a single query."""
+    table_file(arguments.table)
     engine = default_engine()
     corpus, evaluation, specs = of_experiment(arguments, judged_collection(arguments), engine)
     request = RagRequest(
@@ -37,6 +39,7 @@ def rag(arguments: argparse.Namespace, output: Output) -> int:
         agree(arguments, estimate, output)
     ctx = job_context(arguments, output, engine)
     study = rag_studies.run(request, corpus, ctx, engine, evaluation)
+    write_study_table(arguments, output, study)
     view = rag_view(study)
     if output.as_json:
         judgments = corpus.basis.to_json()

@@ -14,7 +14,7 @@ from rerank_lab.corpora.load import load_corpus
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services.report import ReportRequest, evidence
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.report import report_file
+from rerank_lab.views.report import report_document, report_file
 from rerank_lab.views.report.files import data_files
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def report(arguments: argparse.Namespace, output: Output) -> int:
     )
     collected = evidence(request, engine)
     written: list[Path] = [file]
-    write_file(file, report_file(collected, kind))
-    for name, data in data_files(collected) if arguments.files else ():
+    document = report_document(collected)
+    write_file(file, report_file(document, kind))
+    for name, data in data_files(collected, document) if arguments.files else ():
         written.append(user_path(arguments.files) / name)
         write_file(written[-1], data)
     if output.as_json:

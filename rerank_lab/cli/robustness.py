@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, cut, printable, screen_width
@@ -21,6 +22,7 @@ from rerank_lab.views.robustness import PerturbationGroup, robustness_view
 
 def robustness(arguments: argparse.Namespace, output: Output) -> int:
     """Try the perturbations; 2 when no pipeline answered a single query."""
+    table_file(arguments.table)
     engine = default_engine()
     corpus, evaluation, specs = of_experiment(arguments, judged_collection(arguments), engine)
     request = RobustnessRequest(
@@ -40,6 +42,7 @@ def robustness(arguments: argparse.Namespace, output: Output) -> int:
         agree(arguments, rewriting, output)
     ctx = job_context(arguments, output, engine)
     study = robustness_studies.run(request, corpus, ctx, engine, evaluation)
+    write_study_table(arguments, output, study)
     view = robustness_view(study)
     if output.as_json:
         judgments = corpus.basis.to_json()

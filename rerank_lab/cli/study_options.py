@@ -12,6 +12,7 @@ from rerank_lab.cli.options import (
     add_judgment_source,
     add_specs,
     add_spending,
+    add_table,
     positive,
 )
 
@@ -30,6 +31,7 @@ def _add_experiment(parser: CommandParser) -> None:
 
 def add_robustness(parser: CommandParser) -> None:
     """`rerank-lab robustness`; the language model writes paraphrases, where one is named."""
+    add_table(parser)
     add_corpus(parser)
     _add_experiment(parser)
     parser.add_argument(
@@ -73,6 +75,7 @@ def add_robustness(parser: CommandParser) -> None:
 
 def add_depth(parser: CommandParser) -> None:
     """`rerank-lab depth`."""
+    add_table(parser)
     add_corpus(parser)
     add_specs(parser)
     parser.add_argument(
@@ -95,6 +98,7 @@ def add_depth(parser: CommandParser) -> None:
 
 def add_grid(parser: CommandParser) -> None:
     """`rerank-lab grid`."""
+    add_table(parser)
     add_corpus(parser)
     parser.add_argument(
         "--first",
@@ -140,6 +144,7 @@ def add_grid(parser: CommandParser) -> None:
 
 def add_tune(parser: CommandParser) -> None:
     """`rerank-lab tune`."""
+    add_table(parser)
     add_corpus(parser)
     parser.add_argument(
         "-p", "--pipeline", metavar="SPEC", required=True, help="the pipeline to begin with"
@@ -193,6 +198,7 @@ numbers.__name__ = "list of whole numbers"
 
 def add_rag(parser: CommandParser) -> None:
     """`rerank-lab rag`."""
+    add_table(parser)
     add_corpus(parser)
     _add_experiment(parser)
     parser.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import judged_collection, print_basis
@@ -15,6 +16,7 @@ from rerank_lab.views.tuning import search_view
 
 def tune(arguments: argparse.Namespace, output: Output) -> int:
     """Search, and report on the held-out queries."""
+    table_file(arguments.table)
     engine = default_engine()
     corpus = judged_collection(arguments)
     request = tuning.request_for(
@@ -27,6 +29,7 @@ def tune(arguments: argparse.Namespace, output: Output) -> int:
     )
     note_cost_estimates(tuning.cost_estimates(request, corpus, DEPTH, engine), output)
     study = tuning.run(request, corpus, job_context(arguments, output, engine), engine)
+    write_study_table(arguments, output, study)
     view = search_view(study)
     if output.as_json:
         more = {"answer": list(view.answer), "pipeline": view.pipeline}

@@ -20,7 +20,7 @@ from rerank_lab.core.types import Status
 from rerank_lab.decision.cost import PipelineCost
 from rerank_lab.decision.latency import PipelineLatency
 from rerank_lab.evaluation.experiments import Cell, Evaluation
-from rerank_lab.evaluation.statistics import bootstrap_interval
+from rerank_lab.evaluation.statistics import mean_interval
 from rerank_lab.models.locate.resolve import availability
 from rerank_lab.remote import urls
 from rerank_lab.remote.providers import providers
@@ -173,7 +173,7 @@ def _quality(evaluation: Evaluation, pipeline: str, measure: str) -> KnownFact[B
             None,
             "It answered none of the judged queries." if judged else "No query is judged here.",
         )
-    low, high = bootstrap_interval(np.array(values, dtype=np.float64))
+    low, high = mean_interval(np.array(values, dtype=np.float64))
     return KnownFact(
         Bounded(math.fsum(values) / len(values), low, high),
         f"mean {measure} over the {len(values):,} queries that all pipelines answered",

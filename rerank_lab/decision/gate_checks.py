@@ -27,8 +27,8 @@ from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.margins import Claim, MarginTest, Verdict, margin_tests
 from rerank_lab.evaluation.statistics import (
     Settings,
-    bootstrap_interval,
     differences,
+    mean_interval,
     queries_needed,
 )
 
@@ -211,7 +211,7 @@ def _mean(gate: ThresholdGate, spec: str, evidence: GateEvidence) -> _Measured:
     doubt = f"{_queries(missing)} of {judged:,} have no answer, and could turn it either way"
     if gate.level is None:
         return _Measured(mean, sentence, least, most, doubt=doubt)
-    low, high = bootstrap_interval(
+    low, high = mean_interval(
         np.array(values, dtype=np.float64), replace(evidence.settings, level=gate.level)
     )
     if low is None or high is None:

@@ -26,6 +26,7 @@ from rerank_lab.evaluation.statistics import (
     against,
     bootstrap_interval,
     holm,
+    mean_interval,
     randomisation_test,
     randomisation_tests,
 )
@@ -309,7 +310,7 @@ def _means(
     for measure, values in every.items():
         for pipeline, by_query in values.items():
             column = np.array([by_query[query_id] for query_id in query_ids], dtype=np.float64)
-            low, high = bootstrap_interval(column, settings)
+            low, high = mean_interval(column, settings)
             means.append(TagMean(pipeline, measure, float(column.mean()), low, high))
     return means
 

@@ -1,6 +1,6 @@
 """Claims with a margin: "not worse than X by more than 0.02", "better than X by more than 0.01".
 
-A claim is shown when two things agree: the BCa interval of the difference lies on its side of the
+A claim is shown when two things agree: the interval of the difference lies on its side of the
 margin, and so does a one-sided sign-flip test of the differences moved by the margin. Both have the
 level of one end of a two-sided interval (2.5 % for 95 %), as ICH E9 has it for non-inferiority in
 clinical trials, so that no verdict contradicts the interval beside it. A claim that is not shown is

@@ -45,7 +45,7 @@ def results_parquet(evaluation: Evaluation, primary: str = "", baseline: str = "
         for column in table.columns
         if column.csv
     }
-    return _parquet(columns)
+    return parquet_file(columns)
 
 
 def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
@@ -107,10 +107,10 @@ def queries_parquet(evaluation: Evaluation, primary: str = "", baseline: str = "
     columns |= {
         name: [line.values.get(name) for line in lines] for name in evaluation.design.measures
     }
-    return _parquet(columns | {"difference": [line.difference for line in lines]})
+    return parquet_file(columns | {"difference": [line.difference for line in lines]})
 
 
-def _parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:
+def parquet_file(columns: Mapping[str, Sequence[Any]]) -> bytes:
     """A Parquet file; a column without any value is one of numbers."""
     import pyarrow
     import pyarrow.parquet

@@ -18,9 +18,11 @@ import pytest
 
 from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.decision.cost import CostTerms
+from rerank_lab.decision.report.document import ReportDocument
 from rerank_lab.decision.requirements import Requirements
 from rerank_lab.evaluation.experiments import Evaluation, score
-from rerank_lab.views.report import report_file
+from rerank_lab.services.report import ReportEvidence
+from rerank_lab.views.report import report_document, report_file
 from rerank_lab.views.report.files import data_files, report_zip
 from tests.views import evaluations
 from tests.views.reports import evidence_of, kept_studies
@@ -178,6 +180,19 @@ def test_one_archive_holds_the_report_and_its_data(tmp_path: Path) -> None:
     assert archive.read("report.html") == report_file(evidence, "html")
     assert {f"files/{name}" for name, _ in data_files(evidence)} < set(archive.namelist())
     assert report_zip(evidence) == report_zip(evidence)
+
+
+def test_the_report_of_an_archive_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def counted(evidence: ReportEvidence) -> ReportDocument:
+        made.append(evidence)
+        return report_document(evidence)
+
+    monkeypatch.setattr("rerank_lab.views.report.files.report_document", counted)
+    monkeypatch.setattr("rerank_lab.views.report.report_document", counted)
+    report_zip(evidence_of(varied(4)))
+    assert len(made) == 1
 
 
 def test_hashes_are_of_the_files(tmp_path: Path) -> None:

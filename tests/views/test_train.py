@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rerank_lab.evaluation.statistics import paired
+from rerank_lab.evaluation.statistics import Settings, paired
 from rerank_lab.fusion.learned.features import Features
 from rerank_lab.fusion.learned.model import (
     FIRST,
@@ -132,7 +132,7 @@ def test_intervals_and_p_values_give_one_verdict_where_the_old_ones_differed() -
     learned = {q: 0.4 + gain for q, gain in zip(ids, gains, strict=True)}
     values = {SIGNAL: signal, MODEL: learned, FIRST: signal}
     view = train_view(replace(made, validation=replace(made.validation, values=values)))
-    plain = paired(signal, learned)
+    plain = paired(signal, learned, settings=Settings(interval="bca"))
     assert plain.low is not None
     assert plain.low > 0
     for rung in view.rungs[1:]:

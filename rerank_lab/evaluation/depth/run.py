@@ -16,7 +16,7 @@ from rerank_lab.evaluation.depth.study import DepthCurve, DepthPoint, DepthStudy
 from rerank_lab.evaluation.experiments.cells import DEEPEST
 from rerank_lab.evaluation.first_stage import ideal_order
 from rerank_lab.evaluation.measures import average, measure
-from rerank_lab.evaluation.statistics import Paired, bootstrap_interval, holm, paired
+from rerank_lab.evaluation.statistics import Paired, holm, mean_interval, paired
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.replay import DepthResults, at_depths, replayed, with_candidates
 from rerank_lab.pipeline.results import Result, ranking_of
@@ -226,7 +226,7 @@ def _point(
         return average({q: {name: by_query[q]} for q in common}, [name])[name]
 
     of_depth = {q: values.values[depth][q] for q in common}
-    low, high = bootstrap_interval(np.array(list(of_depth.values()), dtype=np.float64))
+    low, high = mean_interval(np.array(list(of_depth.values()), dtype=np.float64))
     seconds = values.seconds[depth]
     p50, p95 = np.percentile(seconds, (50, 95)) if seconds else (None, None)
     deepest = design.depths[-1]

@@ -16,7 +16,7 @@ from rerank_lab.evaluation.experiments.cells import DEEPEST, Cell
 from rerank_lab.evaluation.first_stage import ideal_order
 from rerank_lab.evaluation.grid.study import FirstStageCeiling, GridPair, GridStudy
 from rerank_lab.evaluation.measures import average, measure
-from rerank_lab.evaluation.statistics import Values, best_group, bootstrap_interval, holm, paired
+from rerank_lab.evaluation.statistics import Values, best_group, holm, mean_interval, paired
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 
@@ -182,7 +182,7 @@ def _pairs(
             reranker,
             spec,
             _mean(values[spec], name),
-            *bootstrap_interval(np.array(list(values[spec].values()), dtype=np.float64)),
+            *mean_interval(np.array(list(values[spec].values()), dtype=np.float64)),
             float(np.percentile(seconds[spec], 95)) if seconds.get(spec) else None,
             paired(values[first], values[spec], (first, spec))
             if reranker and first in values

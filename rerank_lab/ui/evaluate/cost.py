@@ -20,6 +20,7 @@ from rerank_lab.decision.cost import (
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.services import cost as costing
 from rerank_lab.services.load import load_studies
+from rerank_lab.ui.evaluate import study_files
 from rerank_lab.ui.evaluate.on_screen import corpus_of
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.plots import PlainFigure
@@ -46,6 +47,7 @@ def draw(evaluation: Evaluation, _: Screen) -> None:
     costs = _costs(evaluation, terms) if prices or capacities else plain
     with place:
         _answer(costs, labels)
+        study_files.draw("cost", evaluation.id, CostStudy(terms, tuple(costs)))
     if st.button(
         "Keep for the report", key=f"cost_keep_{evaluation.id}", icon=":material/save:",
         help="Choose and the decision report then use this load and these prices.",

@@ -10,7 +10,7 @@ from rerank_lab.evaluation.depth.study import DepthStudy
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.services import depth as depth_service
 from rerank_lab.services.depth import DEPTHS
-from rerank_lab.ui.evaluate import on_screen
+from rerank_lab.ui.evaluate import on_screen, study_files
 from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.plots import PlainFigure
@@ -92,6 +92,7 @@ def _study(study: DepthStudy, evaluation: Evaluation, screen: Screen) -> None:
             )
         with st.expander("All points"):
             _table(view, study)
+        study_files.draw("depth", evaluation.id, study)
     for note in view.notes:
         st.caption(parts.literal(note))
 

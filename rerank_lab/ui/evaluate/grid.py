@@ -9,7 +9,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.grid.study import GridStudy
 from rerank_lab.services import grid as grid_service
-from rerank_lab.ui.evaluate import on_screen
+from rerank_lab.ui.evaluate import on_screen, study_files
 from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.plots import PlainFigure
@@ -96,5 +96,6 @@ def _study(study: GridStudy, evaluation: Evaluation) -> None:
             key=f"grid_times_{evaluation.id}",
             config=config,
         )
+    study_files.draw("grid", evaluation.id, study)
     for note in view.notes:
         st.caption(parts.literal(note))

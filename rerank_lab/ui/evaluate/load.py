@@ -18,6 +18,7 @@ from rerank_lab.services import load
 from rerank_lab.services.cost_estimates import calls_out
 from rerank_lab.services.load import LoadRequest
 from rerank_lab.services.own_pipelines import runs_here
+from rerank_lab.ui.evaluate import study_files
 from rerank_lab.ui.evaluate.on_screen import corpus_of
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.plots import PlainFigure
@@ -54,6 +55,7 @@ def draw(evaluation: Evaluation, _: Screen) -> None:
     )
     if study is not None:
         _answer(study)
+        study_files.draw("load", evaluation.id, study)
     elif job is None:
         st.caption(
             "Not measured yet. One rate tells how long queries take at it; with a bound on p95, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from rerank_lab.services import rag
 from rerank_lab.services.evaluated_corpus import evaluated_corpus
 from rerank_lab.services.rag import RagRequest
 from rerank_lab.ui.compare.cards import escape
+from rerank_lab.ui.evaluate import study_files
 from rerank_lab.ui.evaluate.language_model import language_model
 from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
@@ -122,15 +122,7 @@ def _results(study: RagStudy, experiment_id: str) -> None:
             st.html(example_table(view))
     for note in view.notes:
         st.caption(parts.literal(note))
-    st.download_button(
-        "Download (JSON)",
-        data=lambda: json.dumps(study.to_json(), ensure_ascii=False, indent=1).encode(),
-        file_name=f"{experiment_id[:8]}-contexts.json",
-        mime="application/json",
-        key="rag_json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    study_files.draw("contexts", experiment_id, study)
 
 
 def context_table(view: RagView) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from rerank_lab.evaluation.robustness.study import RobustnessStudy
 from rerank_lab.services import robustness
 from rerank_lab.services.evaluated_corpus import evaluated_corpus
 from rerank_lab.ui.compare.cards import escape
+from rerank_lab.ui.evaluate import study_files
 from rerank_lab.ui.evaluate.language_model import language_model
 from rerank_lab.ui.evaluate.on_screen import compared_by
 from rerank_lab.ui.evaluate.study_jobs import at_work
@@ -106,15 +106,7 @@ def _results(study: RobustnessStudy, experiment_id: str) -> None:
     _examples(view)
     for note in view.notes:
         st.caption(parts.literal(note))
-    st.download_button(
-        "Download (JSON)",
-        data=lambda: json.dumps(study.to_json(), ensure_ascii=False, indent=1).encode(),
-        file_name=f"{experiment_id[:8]}-robustness.json",
-        mime="application/json",
-        key="robustness_json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    study_files.draw("robustness", experiment_id, study)
 
 
 def _examples(view: RobustnessView) -> None:

@@ -13,7 +13,7 @@ from rerank_lab.evaluation.tuning.study import SearchStudy
 from rerank_lab.services import tuning
 from rerank_lab.services.own_pipelines import own_pipelines
 from rerank_lab.services.tuning import SearchRequest
-from rerank_lab.ui.evaluate import on_screen
+from rerank_lab.ui.evaluate import on_screen, study_files
 from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.state import Screen
@@ -101,5 +101,6 @@ def _study(study: SearchStudy, evaluation: Evaluation) -> None:
             key=f"search_trials_{evaluation.id}",
             alt="Settings that were tried, the best first",
         )
+    study_files.draw("tuning", evaluation.id, study)
     for note in view.notes:
         st.caption(parts.literal(note))

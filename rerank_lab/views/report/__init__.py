@@ -25,15 +25,16 @@ from rerank_lab.views.report.studies import depth, further
 ReportFormat = Literal["html", "md"]
 
 
-def report_file(evidence: ReportEvidence, kind: ReportFormat) -> bytes:
+def report_file(report: ReportEvidence | ReportDocument, kind: ReportFormat) -> bytes:
     """The report as one file.
 
     Args:
-        evidence: what it shows.
+        report: what it shows, or the document that was made of it.
         kind: "html" for one self-contained page, "md" for Markdown.
     """
     write = report_html if kind == "html" else report_markdown
-    return write(report_document(evidence)).encode()
+    document = report if isinstance(report, ReportDocument) else report_document(report)
+    return write(document).encode()
 
 
 def report_document(evidence: ReportEvidence) -> ReportDocument:

@@ -20,7 +20,7 @@ from rerank_lab.decision.report.document import (
     Words,
 )
 from rerank_lab.evaluation.by_tag import groups_of
-from rerank_lab.evaluation.statistics import Settings
+from rerank_lab.evaluation.statistics import RESAMPLED_FROM, Settings
 from rerank_lab.pipeline.resolution import candidate_limit
 from rerank_lab.services.report import ReportEvidence
 from rerank_lab.views.evaluate import ALPHA
@@ -32,27 +32,34 @@ FORMAT = "rerank-lab-report-1"
 
 def report_zip(evidence: ReportEvidence) -> bytes:
     """The report as one page, and the files of its data in a folder beside it."""
-    page = ("report.html", report_file(evidence, "html"))
-    data = ((f"files/{name}", content) for name, content in data_files(evidence))
+    document = report_document(evidence)
+    page = ("report.html", report_file(document, "html"))
+    data = ((f"files/{name}", content) for name, content in data_files(evidence, document))
     return zipped((page, *data))
 
 
-def data_files(evidence: ReportEvidence) -> Iterator[tuple[str, bytes]]:
+def data_files(
+    evidence: ReportEvidence, document: ReportDocument | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file, the last one with the SHA-256 of the others.
 
     `manifest.json` says what was evaluated and how, `qrels.json` and `runs/` hold judgments and
     rankings, `queries.json` the status, time and values of each query and pipeline, `groups.json`
     the kinds of queries, `decision.json`, `costs.json`, `environments.json` and `studies/` what
     else the report stands on, and `texts.json` the texts that it shows as they stand.
+
+    Args:
+        evidence: what the report shows.
+        document: the report made of it, where it is at hand.
     """
     hashes = []
-    for name, data in _files(evidence):
+    for name, data in _files(evidence, document or report_document(evidence)):
         hashes.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         yield name, data
     yield "SHA256SUMS", "".join(hashes).encode()
 
 
-def _files(evidence: ReportEvidence) -> Iterator[tuple[str, bytes]]:
+def _files(evidence: ReportEvidence, document: ReportDocument) -> Iterator[tuple[str, bytes]]:
     evaluation = evidence.evaluation
     compared_by = (evidence.primary, evidence.baseline)
     runs = dict(run_files(evaluation))
@@ -71,7 +78,7 @@ def _files(evidence: ReportEvidence) -> Iterator[tuple[str, bytes]]:
     yield "environments.json", _json(msgspec.to_builtins(evidence.environments))
     for study in evidence.studies:
         yield f"studies/{study.kind}-{study.digest}.json", _json(msgspec.to_builtins(study))
-    yield "texts.json", _json(sorted(set(_texts(report_document(evidence)))))
+    yield "texts.json", _json(sorted(set(_texts(document))))
 
 
 def _manifest(evidence: ReportEvidence, runs: list[str]) -> dict[str, Any]:
@@ -92,6 +99,7 @@ def _manifest(evidence: ReportEvidence, runs: list[str]) -> dict[str, Any]:
         "settings": {
             "level": settings.level,
             "resamples": settings.resamples,
+            "resampled_from": RESAMPLED_FROM,
             "seed": settings.seed,
             "power": settings.power,
             "tolerance": settings.tolerance,

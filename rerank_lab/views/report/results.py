@@ -19,7 +19,7 @@ from rerank_lab.decision.report.document import (
 )
 from rerank_lab.decision.report.svg import IntervalMark, interval_chart
 from rerank_lab.evaluation.experiments.columns import ResultRow
-from rerank_lab.evaluation.statistics import Paired
+from rerank_lab.evaluation.statistics import RESAMPLED_FROM, Paired
 from rerank_lab.views.evaluate import ALPHA, interval_note
 from rerank_lab.views.evaluate_lines import tags
 from rerank_lab.views.evaluate_tables import beaten_letters, has_marks
@@ -240,9 +240,11 @@ def _differences_table(
 
 def _method() -> Words:
     return (
-        "Interval: bootstrap (BCa, ", number("10,000", 10_000, "setting", "resamples"),
-        " resamples) of this comparison alone. p: paired randomisation test, corrected for all "
-        "comparisons with the baseline; it decides. Detectable: the smallest true difference that "
-        "so many queries would show with power ",
+        "Interval, of this comparison alone: bootstrap (BCa with widened tails, ",
+        number("10,000", 10_000, "setting", "resamples"), " resamples), Student's for fewer than ",
+        number("20", RESAMPLED_FROM, "setting", "resampled_from"), " queries. p: paired "
+        "randomisation test, corrected for all comparisons with the baseline; it decides. "
+        "Detectable: the smallest true difference that so many queries would show with "
+        "power ",
         *optional(0.8, "0.8", "setting", "power"), ".",
     )  # fmt: skip
