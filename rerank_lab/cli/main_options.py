@@ -74,6 +74,21 @@ def add_rank(parser: CommandParser) -> None:
     )
 
 
+def add_index(parser: CommandParser) -> None:
+    """`rerank-lab index`."""
+    add_corpus(parser)
+    parser.add_argument(
+        "-p",
+        "--pipeline",
+        dest="pipelines",
+        metavar="SPEC",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="pipelines whose first stages are to have their indexes (default: bm25)",
+    )
+
+
 def add_evaluate(parser: CommandParser) -> None:
     """`rerank-lab evaluate`."""
     add_corpus(parser)

@@ -29,6 +29,7 @@ COMMANDS = {
     "cost": ("cost", "cost"),
     "train": ("train", "train"),
     "corpora": ("manage", "corpora"),
+    "index": ("index", "index"),
     "labels": ("labels", "labels"),
     "arena": ("arena", "arena"),
     "models": ("manage", "models"),
@@ -129,6 +130,11 @@ HELP = {
     ),
     "corpora": CommandHelp(
         "List, import, connect or delete corpora.", "main_options", "add_corpora", has_actions=True
+    ),
+    "index": CommandHelp(
+        "Build the indexes that pipelines need beforehand; goes on where it was stopped.",
+        "main_options",
+        "add_index",
     ),
     "labels": CommandHelp(
         "Relevance labels: import, agreement, what is next.",

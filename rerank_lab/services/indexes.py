@@ -1,12 +1,17 @@
-"""Indexes as a use case: build one beforehand, and have the keyword index of a corpus ready."""
+"""Indexes as a use case: build those of pipelines, have the keyword index of a corpus ready."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from rerank_lab.components.registry import resolve
+from rerank_lab.components.registry import pipeline_leaves, resolve
 from rerank_lab.core.context import Context
-from rerank_lab.core.spec import Node
+from rerank_lab.core.errors import Cancelled, LabError
+from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
@@ -17,6 +22,94 @@ from rerank_lab.services.session import Session
 
 KEYWORDS = "bm25"
 """The first stage whose index is made for every corpus that is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What became of the index of one first stage.
+
+    Attributes:
+        retriever: the spec of the first stage.
+        folder: where its index lies; empty where it has none on the disk.
+        built: whether it was made now; else it was there.
+        seconds: what building or opening took, by the clock.
+        size: bytes on the disk.
+        reason: why it has no index, in words.
+        warnings: what was to be said while it was built.
+        error: why it could not be built.
+    """
+
+    retriever: str
+    folder: str = ""
+    built: bool = False
+    seconds: float = 0.0
+    size: int = 0
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    error: LabError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name; of an error its message."""
+        names = ("retriever", "folder", "built", "seconds", "size", "reason", "warnings")
+        return {name: getattr(self, name) for name in names}
+
+
+def build_all(
+    specs: Sequence[PipelineSpec], corpus: Corpus, ctx: Context, engine: Engine
+) -> list[IndexState]:
+    """Build the indexes that pipelines need, one after the other; none stays in memory.
+
+    An index that is there is opened to see that it is sound. One that was stopped goes on: the
+    vectors that were made are kept.
+
+    Returns:
+        A state for each different first stage. One that failed does not stop the others.
+
+    Raises:
+        Cancelled: `ctx` says so.
+    """
+    return [_index_state(node, corpus, ctx, engine) for node in _first_stages(specs, engine)]
+
+
+def _first_stages(specs: Iterable[PipelineSpec], engine: Engine) -> list[Node]:
+    """The retrievers of some pipelines, those that share an index once."""
+    nodes: dict[tuple[object, ...], Node] = {}
+    for spec in specs:
+        for node, kind in pipeline_leaves(spec):
+            if kind == "retriever":
+                retriever = engine.retriever(node)
+                options = tuple(sorted(retriever.index_options.items()))
+                nodes.setdefault((retriever.identity, options), node)
+    return list(nodes.values())
+
+
+def _index_state(node: Node, corpus: Corpus, ctx: Context, engine: Engine) -> IndexState:
+    name = str(node)
+    start = time.perf_counter()
+    try:
+        retriever = engine.retriever(node)
+        if retriever.info.live:
+            return IndexState(name, reason="its index is that of the search engine")
+        for problem in retriever.problems(corpus):
+            raise problem
+        retriever.prepare(ctx)
+        retriever.build(corpus, ctx, engine.home / "indexes")
+        folder = retriever.index_folder(corpus, engine.home / "indexes")
+    except Cancelled:
+        raise
+    except LabError as error:
+        return IndexState(name, reason=error.message, error=error)
+    took, warnings = time.perf_counter() - start, retriever.build_trace.warnings
+    built = retriever.build_trace.build_s > 0
+    retriever.close()
+    if not folder.exists():
+        why = "it keeps no index on the disk"
+        return IndexState(name, seconds=took, reason=why, warnings=warnings)
+    return IndexState(name, str(folder), built, took, _size(folder), warnings=warnings)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 @dataclass(frozen=True, slots=True)
