@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rerank_lab.jobs.workers.local import InThisThread, Threads
 from rerank_lab.jobs.workers.pool import Workers
+from rerank_lab.jobs.workers.ray_actors import RayWorkers
 from rerank_lab.jobs.workers.schedule import answers
 
-__all__ = ["InThisThread", "Threads", "Workers", "answers"]
+__all__ = ["InThisThread", "RayWorkers", "Threads", "Workers", "answers"]

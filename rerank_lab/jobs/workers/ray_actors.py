@@ -1,0 +1,355 @@
+"""Workers that are Ray actors: processes of this machine, or of all machines of a cluster.
+
+A worker opens the work once, with its own engine and models, and answers task after task. Nothing
+is written there but caches. Keys come from the environment of the worker's process; they are never
+handed over. Of a worker that ends only the task that it had is lost, and another takes its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, cast
+
+from rerank_lab.core.context import Context
+from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
+from rerank_lab.core.guard import lab_errors
+from rerank_lab.core.paths import data_home
+from rerank_lab.jobs.workers.ledger import Ask, Ledger, LedgerCounters, LedgerMeter
+from rerank_lab.jobs.workers.pool import Answer, Finished, Task, WorkerLost, Workload
+from rerank_lab.models.runtime.device import THREADS_VARIABLE
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.remote.limits import count_elsewhere
+
+_log = logging.getLogger(__name__)
+_FAILED_STARTS = 3
+"""Workers that may end one after the other before they are ready."""
+_START_S = 300.0
+"""So long the first worker may take until it is ready."""
+_SPENT_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RayWorkers:
+    """Ray actors, one model each.
+
+    Attributes:
+        count: how many; 0 for one a core of the cluster, or one a GPU where there are some.
+        address: of a running cluster, as Ray takes it; "" for one of this command's own, on this
+            machine, which ends with it.
+    """
+
+    count: int = 0
+    address: str = ""
+
+    @property
+    def words(self) -> str:
+        """How many, and where."""
+        count = f"{self.count} workers" if self.count else "workers"
+        return f"{count} on Ray at {self.address}" if self.address else f"{count} on Ray"
+
+    @contextmanager
+    def pool(
+        self, work: Workload[Task, Answer], ctx: Context, engine: Engine
+    ) -> Iterator[_RayPool[Task, Answer]]:
+        """As `Workers.pool`."""
+        if any(ctx.secrets.values()):
+            raise InvalidInput(
+                "Keys that were typed in are not sent to workers on other machines.",
+                hint="Set the keys in the environment of the machines, where Ray is started.",
+            )
+        with _cluster(self.address) as ray:
+            share = _share(ray, self.count, local_models=work.local_models)
+            pool: _RayPool[Task, Answer] = _RayPool(ray, work, ctx, engine, share)
+            try:
+                pool.start()
+                yield pool
+            finally:
+                pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """How many workers there are, and what each of them takes of the cluster."""
+
+    count: int
+    cpus: float = 0.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How a worker works. No secret is in it: it lies in Ray's object store."""
+
+    worker: int
+    home: str
+    cached: bool
+    seed: int
+    remote_stage_s: float | None
+    limit: float | None
+    currency: str
+    threads: int
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    """Ray, connected to a cluster; one that this process is connected to already is used."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtra.of("Work on Ray", "ray") from None
+    if ray.is_initialized():
+        yield ray
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address:
+        options["address"] = address
+    else:
+        options |= {"include_dashboard": False, "num_cpus": len(os.sched_getaffinity(0))}
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise BackendError(
+            f"Ray cannot be reached at {address!r}." if address else "Ray does not start here.",
+            hint="Check --ray-address, and that its machines run the same versions of Ray and "
+            "Python."
+            if address
+            else "See the details; --workers N works without Ray.",
+            details=str(error),
+        ) from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _share(ray: Any, count: int, *, local_models: bool) -> _Share:
+    resources = ray.cluster_resources()
+    cpus, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+    if not local_models:  # they wait for others, and take no core
+        return _Share(count or max(1, cpus))
+    if gpus:
+        most = count or gpus
+        return _Share(most, gpus=1.0 if most <= gpus else gpus / most)
+    most = min(count or cpus, max(1, cpus))
+    return _Share(most, cpus=float(max(1, cpus // most)))
+
+
+class WorkerProcess:
+    """What runs in an actor."""
+
+    def __init__(self) -> None:
+        self._call: Callable[[Any, Context], Any] | None = None
+        self._ctx = Context()
+
+    def open(self, work: Workload[Any, Any], terms: _Terms, ledger: Any) -> LabError | None:
+        """Get ready; the error that keeps it from that."""
+        if terms.threads:
+            os.environ.setdefault(THREADS_VARIABLE, str(terms.threads))
+        home = Path(terms.home)
+        engine = Engine(home if home.is_dir() else data_home())
+        ask = _asking(ledger)
+        try:
+            with lab_errors("A worker"):
+                count_elsewhere(LedgerCounters(ask), ask("salt"))
+                self._ctx = Context(
+                    cache=engine.scores if terms.cached else None,
+                    seed=terms.seed,
+                    remote_stage_s=terms.remote_stage_s,
+                    spend=LedgerMeter(terms.limit, terms.currency, terms.worker, ask),
+                )
+                self._call = work.open(engine)
+        except LabError as error:
+            return error
+        return None
+
+    def run(self, task: Any) -> Any:
+        """The answer to a task, or its LabError."""
+        try:
+            with lab_errors("A worker"):
+                return cast(Callable[[Any, Context], Any], self._call)(task, self._ctx)
+        except LabError as error:
+            return error
+
+
+def _asking(ledger: Any) -> Ask:
+    """Calls of the ledger's actor. Raises BackendError when it is gone."""
+    import ray
+    from ray.exceptions import RayError
+
+    def ask(method: str, *values: Any) -> Any:
+        try:
+            answer = ray.get(getattr(ledger, method).remote(*values))
+        except RayError as error:
+            raise BackendError(
+                "Nobody counts what is spent any more.",
+                hint="Run it again to go on from here.",
+                details=str(error),
+            ) from None
+        if isinstance(answer, LabError):
+            raise answer
+        return answer
+
+    return ask
+
+
+@dataclass(slots=True)
+class _Actor:
+    """An actor and what it is at."""
+
+    handle: Any
+    opening: Any = None
+    """What `WorkerProcess.open` returns; None once it is ready."""
+    ticket: int = -1
+
+
+@dataclass
+class _RayPool(Generic[Task, Answer]):
+    """The actors of one job, and the ledger that counts for them."""
+
+    ray: Any
+    work: Workload[Task, Answer]
+    ctx: Context
+    engine: Engine
+    share: _Share
+    second_runs: bool = True
+    _actors: dict[int, _Actor] = field(default_factory=dict)
+    _at: dict[Any, int] = field(default_factory=dict)
+    """The worker whose answer, or readiness, an object of Ray's will be."""
+    _started: int = 0
+    _failed_starts: int = 0
+    _counted: float = 0.0
+    _counted_at: float = 0.0
+
+    def start(self) -> None:
+        """Start the ledger and the workers. Raises what keeps the first of them from working."""
+        self.ctx.report(f"starting {self.share.count} workers")
+        spend = self.ctx.spend
+        self._ledger = (
+            self.ray.remote(Ledger).options(num_cpus=0).remote(spend.left, spend.currency)
+        )
+        self._work = self.ray.put(self.work)
+        self._class = self.ray.remote(WorkerProcess)
+        for _ in range(self.share.count):
+            self._start_worker()
+        end = time.monotonic() + _START_S
+        while not self.workers():
+            self.ctx.checkpoint()
+            self.wait(0.1)
+            if time.monotonic() > end:
+                raise BackendError(
+                    f"Ray started no worker within {_START_S:g} s.",
+                    hint="See `ray status`: the cluster may have no free core or GPU.",
+                )
+
+    def _start_worker(self) -> None:
+        number, self._started = self._started, self._started + 1
+        handle = self._class.options(
+            num_cpus=self.share.cpus, num_gpus=self.share.gpus, max_restarts=0
+        ).remote()
+        terms = _Terms(
+            worker=number,
+            home=str(self.engine.home),
+            cached=self.ctx.cache is not None,
+            seed=self.ctx.seed,
+            remote_stage_s=self.ctx.remote_stage_s,
+            limit=self.ctx.spend.limit,
+            currency=self.ctx.spend.currency,
+            threads=int(self.share.cpus),
+        )
+        actor = _Actor(handle, handle.open.remote(self._work, terms, self._ledger))
+        self._actors[number] = actor
+        self._at[actor.opening] = number
+
+    def workers(self) -> Sequence[int]:
+        """Those that are ready."""
+        return [number for number, actor in self._actors.items() if actor.opening is None]
+
+    def submit(self, worker: int, ticket: int, task: Task) -> None:
+        """As `WorkerPool.submit`."""
+        actor = self._actors[worker]
+        actor.ticket = ticket
+        self._at[actor.handle.run.remote(task)] = worker
+
+    def wait(self, timeout_s: float) -> Sequence[Finished[Answer]]:
+        """As `WorkerPool.wait`."""
+        self._count_spent()
+        if not self._at:
+            time.sleep(timeout_s)
+            return []
+        ready, others = self.ray.wait(list(self._at), num_returns=1, timeout=timeout_s)
+        if ready and others:
+            ready += self.ray.wait(others, num_returns=len(others), timeout=0)[0]
+        finished = [self._finished(reference) for reference in ready]
+        return [one for one in finished if one is not None]
+
+    def _finished(self, reference: Any) -> Finished[Answer] | None:
+        from ray.exceptions import RayError
+
+        number = self._at.pop(reference)
+        actor = self._actors[number]
+        try:
+            answer = self.ray.get(reference)
+        except RayError as error:
+            return self._lost(number, error)
+        if actor.opening is not None:
+            actor.opening = None
+            if isinstance(answer, LabError):
+                raise answer
+            self._failed_starts = 0
+            return None
+        ticket, actor.ticket = actor.ticket, -1
+        if isinstance(answer, LabError):
+            return Finished(number, ticket, error=answer)
+        return Finished(number, ticket, cast(Answer, answer))
+
+    def _lost(self, number: int, error: Exception) -> Finished[Answer] | None:
+        """A worker ended; another takes its place."""
+        actor = self._actors.pop(number)
+        self.ray.kill(actor.handle)
+        self._ledger.ended.remote(number)
+        _log.info("Worker %s ended: %s", number, error)
+        if actor.opening is not None:
+            self._failed_starts += 1
+            if self._failed_starts >= max(_FAILED_STARTS, self.share.count):
+                raise BackendError(
+                    f"{self._failed_starts} workers ended before they were ready.",
+                    hint="Install the same version of Rerank Lab on all machines of Ray, with "
+                    "memory for the models.",
+                    details=str(error),
+                ) from None
+        self._start_worker()
+        if actor.ticket < 0:
+            return None
+        lost = WorkerLost(
+            "Worker processes ended while they were at work on this query.",
+            hint="See the logs of Ray: the machine may have run out of memory.",
+            details=str(error),
+        )
+        return Finished(number, actor.ticket, error=lost)
+
+    def _count_spent(self, *, now: bool = False) -> None:
+        """Bring this process' meter to what the workers have spent."""
+        if not now and time.monotonic() < self._counted_at + _SPENT_EVERY_S:
+            return
+        spent = self.ray.get(self._ledger.spent.remote())
+        self.ctx.spend.settle(0.0, spent - self._counted)
+        self._counted, self._counted_at = spent, time.monotonic()
+
+    def close(self) -> None:
+        """End the workers, whatever they are at, and count what they have spent."""
+        from ray.exceptions import RayError
+
+        with suppress(RayError):
+            for number, actor in self._actors.items():
+                self.ray.kill(actor.handle)
+                self._ledger.ended.remote(number)
+            self._count_spent(now=True)
+        with suppress(RayError):
+            self.ray.kill(self._ledger)
