@@ -63,6 +63,7 @@ WIKI = "".join(
     "</page>"
     for r in ROWS
 )
+NODES = [{"id_": row["id"], "text_resource": {"text": row["text"]}} for row in ROWS]
 PAGES: dict[str, bytes | str] = {"a.html": f"<p>{OWL}</p>", "b.md": WREN}
 
 BEIR = {name: data.encode() if isinstance(data, str) else data for name, data in make.BEIR.items()}
@@ -96,6 +97,27 @@ SHAPES: dict[str, bytes | dict[str, bytes] | dict[str, bytes | str]] = {
     "langchain.jsonl": make.jsonl(
         *({"id": None, "page_content": r["text"], "metadata": {}} for r in ROWS)
     ),
+    "docstore.json": json.dumps(
+        {"docstore/data": {node["id_"]: {"__data__": node} for node in NODES}}
+    ).encode(),
+    "nodes.jsonl": make.jsonl(*({"node": node, "score": 1} for node in NODES)),
+    "chroma.json": json.dumps(
+        {"ids": ["a", "b"], "documents": [OWL, WREN], "metadatas": [{"n": 1}, None], "data": None}
+    ).encode(),
+    "qdrant.json": json.dumps(
+        {"result": {"points": [{"id": r["id"], "payload": r, "vector": [0.5]} for r in ROWS]},
+         "status": "ok"}
+    ).encode(),
+    "pinecone.jsonl": make.jsonl(
+        *({"id": r["id"], "values": [0.5], "metadata": {"text": r["text"]}} for r in ROWS)
+    ),
+    "vespa.jsonl": make.jsonl(
+        *({"put": f"id:ns:bird::{r['id']}", "fields": {"text": r["text"]}} for r in ROWS)
+    ),
+    "weaviate.json": json.dumps(
+        {"objects": [{"id": r["id"], "properties": {"t": r["text"]}} for r in ROWS]}
+    ).encode(),
+    "typesense.json": json.dumps({"hits": [{"document": row} for row in ROWS]}).encode(),
     "trec.sgml": TREC.encode(),
     "smart.all": "".join(f".I {r['id']}\n.W\n{r['text']}\n" for r in ROWS).encode(),
     "wiki.xml": f"<mediawiki>{WIKI}</mediawiki>".encode(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.mapping import META, ColumnMapping, Row
@@ -14,6 +15,8 @@ _SHAPES = (
     ("LangChain", {"page_content"}),
     ("LangChain", {"kwargs", "lc"}),
     ("LlamaIndex", {"id_", "text"}),
+    ("LlamaIndex", {"id_", "text_resource"}),
+    ("LlamaIndex", {"node", "score"}),
     ("Haystack", {"content", "meta", "blob"}),
 )
 
@@ -38,14 +41,20 @@ class FrameworkDocumentReader(Reader):
         for number, (line, record) in enumerate(table_rows(source, options, log), 1):
             inner = record.get("kwargs")
             record = inner if isinstance(inner, dict) and "page_content" in inner else record
+            node = record.get("node")
+            record = node if isinstance(node, dict) else record
             metadata = first_value(record, ("metadata", "meta"))
             about = metadata if isinstance(metadata, dict) else {}
             doc_id = first_value(record, ("id_", "id"))
             if doc_id is None:
                 doc_id = f"d{number}"
                 numbered += 1
-            text = first_value(record, ("page_content", "text", "content"))
-            row = {"id": doc_id, "title": about.get("title"), "text": text or "", META: about}
+            row = {
+                "id": doc_id,
+                "title": about.get("title"),
+                "text": node_text(record),
+                META: about,
+            }
             yield line, row
         if numbered:
             log.note(
@@ -53,3 +62,11 @@ class FrameworkDocumentReader(Reader):
                 "row.",
                 file=source.name,
             )
+
+
+def node_text(record: Mapping[str, Any]) -> str:
+    """The text of a document or node; LlamaIndex keeps it in a resource since 0.12."""
+    resource = record.get("text_resource")
+    inner = resource.get("text") if isinstance(resource, dict) else None
+    text = first_value(dict(record), ("page_content", "text", "content")) or inner
+    return text if isinstance(text, str) else ""

@@ -15,6 +15,7 @@ from rerank_lab.corpora.readers.registry import table_rows
 from rerank_lab.corpora.source import Source
 
 _ACTIONS = ("index", "create", "update", "delete")
+_TYPESENSE = re.compile(rb'"hits"\s*:\s*\[\s*\{\s*"document"\s*:\s*\{')
 _RESPONSE = re.compile(rb'"(hits|response)"\s*:\s*\{')
 
 
@@ -68,7 +69,7 @@ class BulkRequestReader(Reader):
 
 
 class SearchResponseReader(Reader):
-    """The JSON that a search engine answers with (Elasticsearch, OpenSearch, Solr)."""
+    """The JSON that a search engine answers with (Elasticsearch, OpenSearch, Solr, Typesense)."""
 
     name = "search-response"
     label = "response of a search engine"
@@ -77,6 +78,8 @@ class SearchResponseReader(Reader):
         """One object with `hits` that have `_source`, or with `response` that has `docs`."""
         if sample.suffix not in (".json", "") or not sample.start.startswith(b"{"):
             return None
+        if _TYPESENSE.search(sample.head):
+            return Match(0.85, "it holds hits with documents")
         response = _RESPONSE.search(sample.head)
         telling = b'"_source"' in sample.head or b'"docs"' in sample.head
         one_value = len(sample.head.split(b"\n{", 2)) == 1
@@ -100,6 +103,8 @@ class SearchResponseReader(Reader):
 
 def opened_hit(hit: Record) -> Record:
     """The fields of a hit beside its id, without what the engine adds."""
+    if isinstance(document := hit.get("document"), dict):
+        return document
     fields = hit.get("_source")
     return {"_id": hit.get("_id")} | fields if isinstance(fields, dict) else hit
 
@@ -110,6 +115,8 @@ def _action(record: Record) -> str:
 
 
 def _hits(value: Any) -> list[Any] | None:
+    if isinstance(value, dict) and isinstance(value.get("hits"), list):
+        return list(value["hits"])
     for outer, inner in (("hits", "hits"), ("response", "docs")):
         block = value.get(outer) if isinstance(value, dict) else None
         hits = block.get(inner) if isinstance(block, dict) else None

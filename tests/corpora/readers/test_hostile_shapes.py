@@ -31,7 +31,15 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "elasticdump": [{"_id": "d", "_source": {"title": "t", "body": "b"}}],
     "bulk": [{"index": {"_id": "d"}}, {"body": "b"}],
     "search-response": [{"hits": {"hits": [{"_id": "d", "_source": {"body": "b"}}]}}],
+    "chroma": [{"ids": ["d"], "documents": ["b"], "metadatas": [{"k": "v"}]}],
+    "llama-index-store": [{"docstore/data": {"d": {"__data__": {"id_": "d", "text": "b"}}}}],
+    "qdrant": [{"id": 1, "payload": {"text": "b"}, "vector": [0.5]}],
+    "pinecone": [{"id": "d", "values": [0.5], "metadata": {"text": "b"}}],
+    "weaviate": [{"id": "d", "properties": {"text": "b"}}],
+    "vespa": [{"put": "id:n:t::d", "fields": {"text": "b"}}],
 }
+ONE_VALUE = ("qa-dataset", "search-response", "chroma", "llama-index-store")
+"""Shapes that are one JSON value, not one a line."""
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
@@ -50,7 +58,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def read(name: str, records: Any, log: ProblemLog) -> int:
-    single = name in ("qa-dataset", "search-response")
+    single = name in ONE_VALUE
     lines = records[:1] if single else records
     data = "".join(json.dumps(record) + "\n" for record in lines).encode()
     source = Source("x.json" if single else "x.jsonl", data=data)

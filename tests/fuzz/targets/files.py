@@ -20,7 +20,7 @@ from rerank_lab.corpora.runs import read_run
 from rerank_lab.corpora.source import Source
 from rerank_lab.views.corpora import list_documents
 from tests.corpora.make import BEIR, docx, pdf, zipped
-from tests.corpora.readers.test_hostile_shapes import GOOD
+from tests.corpora.readers.test_hostile_shapes import GOOD, ONE_VALUE
 from tests.corpora.readers.test_judged_shapes import RELEVANT_ONLY, SHAPES
 from tests.fuzz.targets.base import (
     named,
@@ -32,10 +32,7 @@ from tests.fuzz.targets.base import (
 def corpus_seeds() -> list[bytes]:
     lines = {name: "".join(json.dumps(r) + "\n" for r in rows) for name, rows in GOOD.items()}
     return [
-        *(
-            named("x.json" if n in ("qa-dataset", "search-response") else "x.jsonl", text)
-            for n, text in lines.items()
-        ),
+        *(named("x.json" if n in ONE_VALUE else "x.jsonl", text) for n, text in lines.items()),
         named("a.json", '[{"id": "a", "title": "t", "text": "one"}, {"id": 2, "text": null}]'),
         named("a.csv", "id,title,text\n1,Cats,They purr\n2,Dogs,They bark\n"),
         named("a.csv", 'sep=;\nid;text\n1;"a;""b"""\n'),
