@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import socket
 import uuid
@@ -131,3 +132,32 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tup
     """A third-party package with small components; gives the list of the calls they got."""
     yield plugins.install(tmp_path / "site", monkeypatch)
     plugins.uninstall()
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """The port of a running server that speaks the protocol of S3."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    server.start()
+    yield int(server.get_host_and_port()[1])
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of that server, to which the environment leads everybody, and an empty `bucket`."""
+    boto3 = pytest.importorskip("boto3")
+    for name, value in (
+        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3_port}"),
+        ("AWS_ACCESS_KEY_ID", "a-key-for-tests"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-for-tests"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    yield client
+    for entry in client.list_objects_v2(Bucket="bucket").get("Contents", ()):
+        client.delete_object(Bucket="bucket", Key=entry["Key"])

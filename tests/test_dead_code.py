@@ -19,7 +19,7 @@ FOR_TESTS = ROOT / "rerank_lab" / "testing"
 """Fakes and servers that only tests, of this project and of plugins, make use of."""
 CALLED_BY_OTHERS = {
     # Python and Streamlit's server
-    "__getattr__", "__dir__", "readinto", "_from_iterable",
+    "__getattr__", "__dir__", "readinto", "_from_iterable", "handle_starttag",
     # fields of values that are written to files or read by whoever scripts the core
     "by", "p_t", "qrels_hash", "max_difference", "systems", "instead", "exchange", "begun_ns",
     "query_text", "rr", "shown_hash", "other_model", "detectable",

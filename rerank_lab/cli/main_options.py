@@ -246,8 +246,12 @@ def _add_engine(parser: CommandParser) -> None:
 def add_corpora(parser: CommandParser, common: CommandParser) -> None:
     """`rerank-lab corpora` with its actions; `common` has the options of all."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=CommandParser)
-    importing = actions.add_parser("import", help="import a file or folder", parents=[common])
-    importing.add_argument("path", metavar="PATH")
+    importing = actions.add_parser(
+        "import", help="import a file or folder, from here or from elsewhere", parents=[common]
+    )
+    importing.add_argument(
+        "path", metavar="PATH", help="a path, or an address: s3://, gs:// or https://"
+    )
     importing.add_argument("--name", required=True, help="the name it is to have")
     importing.add_argument("--queries", metavar="FILE", help="a query file to go with it")
     importing.add_argument("--qrels", metavar="FILE", help="a judgment file to go with it")
@@ -272,6 +276,12 @@ def add_corpora(parser: CommandParser, common: CommandParser) -> None:
     )
     _add_engine(trying)
     trying.add_argument("query", metavar="QUERY", help="the query's text")
+    changes = actions.add_parser(
+        "changes",
+        help="what is another, at the address a corpus was imported from, since then",
+        parents=[common],
+    )
+    changes.add_argument("name", metavar="NAME")
     deleting = actions.add_parser(
         "delete", help="delete an imported or live corpus", parents=[common]
     )

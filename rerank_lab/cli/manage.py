@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rerank_lab.cli.output import Output, cut
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.paths import project_home
-from rerank_lab.views.formatting import size_words
+from rerank_lab.views.formatting import origin_sentence, size_words
 
 _READINGS_SHOWN = 10
 
@@ -26,6 +27,8 @@ def corpora(arguments: argparse.Namespace, output: Output) -> int:
         return (connect if arguments.action == "connect" else preview)(arguments, output)
     if arguments.action == "import":
         return _import(arguments, output)
+    if arguments.action == "changes":
+        return _changes(arguments, output)
     if arguments.action == "delete":
         return _delete(arguments, output)
     from rerank_lab.corpora import list_corpora
@@ -77,10 +80,10 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
         limits=LOCAL_LIMITS,
     )
     request = ImportRequest(
-        Path(arguments.path),
+        arguments.path,
         arguments.name,
-        queries=Path(arguments.queries) if arguments.queries else None,
-        qrels=Path(arguments.qrels) if arguments.qrels else None,
+        queries=arguments.queries or None,
+        qrels=arguments.qrels or None,
         options=options,
     )
     report = run_import(request, Context(progress=output.progress))
@@ -93,6 +96,8 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"... and {len(report.readings) - _READINGS_SHOWN:,} files more")
     for judged in report.judged_readings:
         output.line(judged.sentence)
+    if report.origin is not None:
+        output.line(origin_sentence(report.origin))
     output.line(
         f"{report.name}: {size_words(report.documents, report.passages)} kept, "
         f"{report.skipped:,} rows skipped, "
@@ -100,6 +105,24 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
     )
     print_problems(report.problems, output)
     output.line(f'next: rerank-lab rank "{report.name}" "your query" -p bm25')
+    return 0
+
+
+def _changes(arguments: argparse.Namespace, output: Output) -> int:
+    from rerank_lab.services.corpora import changes_since_import
+
+    changes = changes_since_import(arguments.name, Context(progress=output.progress))
+    if output.as_json:
+        output.json(asdict(changes))
+        return 0
+    for what in ("changed", "added", "removed"):
+        names = getattr(changes, what)
+        for name in names[:_READINGS_SHOWN]:
+            output.line(f"{what}: {name}")
+        if len(names) > _READINGS_SHOWN:
+            output.line(f"... and {len(names) - _READINGS_SHOWN:,} files more {what}")
+    if not changes.any:
+        output.line(f"Nothing has changed at {changes.address} since it was imported.")
     return 0
 
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from rerank_lab.core.errors import InvalidInput, LabError
-from rerank_lab.corpora.limits import MB, Limits, readable_size
+from rerank_lab.core.text import readable_size
+from rerank_lab.corpora.limits import MB, Limits
 from rerank_lab.corpora.source import Source
 
 _NESTED = {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst"}

@@ -7,7 +7,7 @@ documents go from the reader to the disk one by one; they are never all in memor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.core.storage import remove_folder
 from rerank_lab.core.types import Document
+from rerank_lab.corpora.addresses import brought
 from rerank_lab.corpora.bundle import (
     Bundle,
     CollectionOptions,
@@ -47,14 +48,17 @@ from rerank_lab.corpora.store import (
     corpora_home,
     imported_entry,
     new_corpus,
+    read_origin,
     read_summary,
     save_corpus,
     stored_judged,
+    write_about,
     write_judged,
-    write_summary,
 )
 from rerank_lab.corpora.stored_documents import DocumentWriter, StoredDocuments, stored_documents
 from rerank_lab.corpora.summary import CorpusSummary, summarise
+from rerank_lab.remote.objects.address import is_address
+from rerank_lab.remote.objects.store import FileOrigin
 
 ImportSource = Preview | Source | Path | str
 _UNCUT = ".uncut"
@@ -117,6 +121,8 @@ class ImportReport:
     """How each file of documents was read; empty when only queries or judgments were attached."""
     judged_readings: tuple[JudgedReading, ...] = ()
     """How the files of queries and judgments were read."""
+    origin: FileOrigin | None = None
+    """Where the documents were brought from, if not from this machine."""
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line gives it with `--json`."""
@@ -130,6 +136,7 @@ class ImportReport:
             "files": [reading.to_json() for reading in self.readings],
             "readings": [reading.to_json() for reading in self.judged_readings],
             "left_out": self.problem_counts.get("error", 0),
+            "origin": self.origin.to_json() if self.origin else None,
         }
 
 
@@ -157,7 +164,8 @@ def import_corpus(
     """Read, check, cut, summarise and store a corpus under `name`, all of it or nothing.
 
     Args:
-        upload: a file, a folder, an upload or its preview.
+        upload: a file, a folder, an address such as `s3://bucket/folder/`, an upload or its
+            preview.
         name: what the corpus is to be called.
         mapping: the columns of files of rows; without it (and with a Preview) the guessed ones.
         queries: a query file in place of the queries that come with the documents.
@@ -173,23 +181,28 @@ def import_corpus(
     options, ctx = options or ImportOptions(), ctx or Context()
     slug = check_name(name, replace=options.replace)
     log = ProblemLog(options.limits.problems)
-    source = _source(upload)
     if isinstance(upload, Preview):
         mapping = mapping or upload.mapping
         options = replace(options, format=options.format or upload.chosen_format)
-    files = _Files(source, queries, qrels, mapping)
-    with new_corpus(slug, replace=options.replace) as folder:
+    with ExitStack() as stack:
+        source = _source(upload, stack, options, ctx)
+        query_file, judgment_file = (
+            None if one is None else _source(one, stack, options, ctx) for one in (queries, qrels)
+        )
+        files = _Files(source, query_file, judgment_file, mapping)
+        folder = stack.enter_context(new_corpus(slug, replace=options.replace))
         bundle, documents = _read_into(folder, files, options, log, ctx)
-        about = _provenance(source, bundle, options)
         corpus = _checked(name.strip(), bundle, log)
         duplicates = _repeats(corpus, log, ctx)
         if options.strict:
             refuse_losses(source.name, log)
         summary = summarise(corpus, duplicates, ctx)
         write_judged(folder, corpus.queries, corpus.qrels)
-        write_summary(folder, _stored_about(about, summary, log))
+        write_about(
+            folder, _stored_about(_provenance(source, bundle, options), summary, log), source.origin
+        )
         ctx.checkpoint()
-    return _report(slug, summary, documents, bundle, log)
+    return _report(slug, summary, documents, bundle, log, source.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +210,8 @@ class _Files:
     """The files of an import: the documents, and what takes the place of what is beside them."""
 
     documents: Source
-    queries: ImportSource | None
-    qrels: ImportSource | None
+    queries: Source | None
+    qrels: Source | None
     mapping: ColumnMapping | None
 
 
@@ -216,7 +229,7 @@ def _read_into(
             options.reading,
             log,
             mapping=files.mapping,
-            judgments=_source(files.qrels) if files.qrels is not None else None,
+            judgments=files.qrels,
             writer=writer,
             ctx=ctx,
         )
@@ -267,8 +280,15 @@ def stored_summary(name: str) -> CorpusSummary:
 def _attach(
     name: str, upload: ImportSource, what: str, options: ImportOptions, ctx: Context
 ) -> ImportReport:
-    entry = imported_entry(name)
-    source, log = _source(upload), ProblemLog(options.limits.problems)
+    with ExitStack() as stack:
+        source = _source(upload, stack, options, ctx)
+        return _attach_source(imported_entry(name), source, what, options, ctx)
+
+
+def _attach_source(
+    entry: CorpusEntry, source: Source, what: str, options: ImportOptions, ctx: Context
+) -> ImportReport:
+    log = ProblemLog(options.limits.problems)
     check_size(source.name, source.size, options.limits.upload)
     bundle = _stored_bundle(entry, ctx)
     reading = options.queries if what == "queries" else options.qrels
@@ -288,8 +308,9 @@ def _attach(
     bundle.skipped = int(about.get("skipped", 0))
     summary = summarise(corpus, ctx=ctx)
     stored = _stored_about(about, summary, log)
-    save_corpus(corpus, stored, slug=entry.slug, replace=True, ctx=ctx)
-    return _report(entry.slug, summary, documents, bundle, log)
+    origin = read_origin(entry.path)
+    save_corpus(corpus, stored, slug=entry.slug, replace=True, origin=origin, ctx=ctx)
+    return _report(entry.slug, summary, documents, bundle, log, origin)
 
 
 def _stored_bundle(entry: CorpusEntry, ctx: Context) -> Bundle:
@@ -333,29 +354,31 @@ def _provenance(source: Source, bundle: Bundle, options: ImportOptions) -> dict[
         "licence": options.licence,
         "imported_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "skipped": bundle.skipped,
+        **({"origin": source.origin.summary()} if source.origin else {}),
     }
 
 
 def _read_beside(
     bundle: Bundle,
-    queries: ImportSource | None,
-    qrels: ImportSource | None,
+    query_file: Source | None,
+    judgment_file: Source | None,
     options: ImportOptions,
     log: ProblemLog,
 ) -> None:
     """Take queries and judgments from files of their own; a file that is unusable raises."""
-    query_file = _source(queries) if queries is not None else None
-    judgment_file = _source(qrels) if qrels is not None else None
     read_judged(bundle, Parts((), query_file, judgment_file), options.reading, log)
     if judgment_file is not None:
         checked_judgments(bundle, ProblemLog(), judgment_file.name)
 
 
-def _source(upload: ImportSource) -> Source:
+def _source(upload: ImportSource, stack: ExitStack, options: ImportOptions, ctx: Context) -> Source:
+    """What is to be read; from elsewhere it is brought here until the stack is left."""
     if isinstance(upload, Preview):
         return upload.source
     if isinstance(upload, Source):
         return upload
+    if is_address(upload):
+        return stack.enter_context(brought(str(upload), limits=options.limits, ctx=ctx))
     path = user_path(upload)
     if not path.exists():
         raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
@@ -387,7 +410,12 @@ def _stored_about(
 
 
 def _report(
-    slug: str, summary: CorpusSummary, documents: int, bundle: Bundle, log: ProblemLog
+    slug: str,
+    summary: CorpusSummary,
+    documents: int,
+    bundle: Bundle,
+    log: ProblemLog,
+    origin: FileOrigin | None,
 ) -> ImportReport:
     """What became of an import of so many documents, before they were cut."""
     return ImportReport(
@@ -403,6 +431,7 @@ def _report(
         problem_counts={severity.value: log.count(severity) for severity in Severity},
         readings=tuple(bundle.readings),
         judged_readings=tuple(bundle.judged_readings),
+        origin=origin,
     )
 
 

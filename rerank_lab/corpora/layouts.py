@@ -12,6 +12,7 @@ from rerank_lab.corpora.source import Source, uncompressed_name
 
 CORPUS_STEMS = ("corpus", "documents", "docs", "collection", "passages")
 QUERY_STEMS = ("queries", "topics", "questions")
+QRELS_STEMS = ("qrels", "judgments", "judgements")
 SPLITS = ("test", "dev", "validation", "train")
 
 
@@ -54,6 +55,16 @@ def find_parts(folder: Path) -> Parts:
     sources = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in known)
     ignored = tuple(p.relative_to(folder).as_posix() for p in rest if not known_extension(p.name))
     return Parts(sources, _source(queries), _source(qrels), ignored)
+
+
+def worth_reading(name: str) -> bool:
+    """Whether a file of that path within a folder may be one of its parts."""
+    path = Path(name)
+    if any(_hidden(part) for part in path.parts):
+        return False
+    stems = (*QUERY_STEMS, *QRELS_STEMS)
+    judged = path.parts[0] == "qrels" or _shard_stem(path) in stems
+    return judged or known_extension(path.name)
 
 
 def _hub_parts(folder: Path, files: list[Path]) -> Parts | None:
@@ -125,7 +136,7 @@ def _shard_stem(path: Path) -> str:
 
 def _qrels_file(folder: Path, roots: list[Path]) -> Path | None:
     """`qrels.*` at the top, else the BEIR folder's test split (or dev, or train)."""
-    if top := _by_stem(roots, ("qrels", "judgments", "judgements")):
+    if top := _by_stem(roots, QRELS_STEMS):
         return top
     splits = sorted(p for p in (folder / "qrels").glob("*") if p.is_file() and not _hidden(p.name))
     return _by_stem(splits, SPLITS) or (splits[0] if splits else None)

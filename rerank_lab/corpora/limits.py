@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.text import readable_size
 
-KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
+MB, GB = 1 << 20, 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,6 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 LOCAL_LIMITS = Limits(upload=1 << 60, decompressed=1 << 60)
 """For files that somebody names on their own machine: as large as the disk holds."""
-
-
-def readable_size(size: int) -> str:
-    """A size for people: `1.0 GB`, `12 KB`."""
-    for unit, step in (("GB", GB), ("MB", MB), ("KB", KB)):
-        if size >= step:
-            return f"{size / step:.1f} {unit}"
-    return f"{size} bytes"
 
 
 IMPORT_IT = "On the machine itself, rerank-lab corpora import FILE --name NAME reads any size."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
+from rerank_lab.corpora.addresses import brought, brought_file
 from rerank_lab.corpora.bundle import (
     Bundle,
     CollectionOptions,
@@ -47,9 +49,11 @@ from rerank_lab.corpora.stored_documents import (
     stored_documents,
     usual_documents,
 )
+from rerank_lab.remote.objects.address import is_address, parse_address
 
 _log = logging.getLogger(__name__)
 PathLike = str | Path
+"""A path of this machine, or an address."""
 
 
 def load_corpus(
@@ -60,9 +64,11 @@ def load_corpus(
     exclude_identical: bool | None = None,
     options: CollectionOptions | None = None,
 ) -> Corpus:
-    """The corpus that `reference` names: a sample, an imported corpus, a path, `ir_datasets:<id>`.
+    """The corpus that `reference` names: a sample, an imported one, a path, an address, or
+    `ir_datasets:<id>`.
 
-    `queries` and `qrels` are files that take the place of the corpus' own. Rows that cannot be
+    An address is a file or folder elsewhere: `s3://`, `gs://` or `https://`. `queries` and `qrels`
+    are files that take the place of the corpus' own. Rows that cannot be
     used are left out, logged as a warning and listed in `corpus.meta["problems"]`; how each file
     was read stands in `corpus.meta["readings"]`. Raises
     InvalidInput when nothing is usable, or when no corpus or file has that name.
@@ -75,12 +81,14 @@ def load_corpus(
     """
     options = options or CollectionOptions()
     log = ProblemLog(options.documents.limits.problems)
-    extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
-    live = _live(str(reference), options, log, extra)
-    if live is not None:
-        return with_exclusions(live, exclude_identical)
-    name, bundle, meta = _read(reference, options, log, extra.qrels)
-    read_judged(bundle, extra, options, log)
+    with ExitStack() as stack:
+        given = (_given(queries, "query", stack), _given(qrels, "judgment", stack))
+        extra = Parts((), *given)
+        live = _live(str(reference), options, log, extra)
+        if live is not None:
+            return with_exclusions(live, exclude_identical)
+        name, bundle, meta = _read(reference, options, log, extra.qrels)
+        read_judged(bundle, extra, options, log)
     corpus = finished(name, bundle, meta, log, strict=qrels is not None)
     if options.strict:
         refuse_losses(name, log)
@@ -152,8 +160,9 @@ def connect_live(
     """
     slug = check_name(name, replace=replace)
     log, bundle = ProblemLog(), Bundle()
-    extra = Parts((), _given(queries, "query"), _given(qrels, "judgment"))
-    read_judged(bundle, extra, CollectionOptions(), log)
+    with ExitStack() as stack:
+        given = (_given(queries, "query", stack), _given(qrels, "judgment", stack))
+        read_judged(bundle, Parts((), *given), CollectionOptions(), log)
     corpus = open_live(name.strip(), engine, bundle, {"kind": "live"}, log)
     summary = {
         "name": corpus.name,
@@ -209,6 +218,13 @@ def _read(
     if entry is not None:
         bundle = _read_stored(entry, log) or _read_path(entry.path, CollectionOptions(), log, None)
         return entry.name, bundle, _entry_meta(entry)
+    if is_address(reference):
+        with brought(text, limits=options.documents.limits) as source:
+            bundle = _read_source(source, options, log, judgments)
+            name = parse_address(text).name
+            name = name if source.path is None or source.path.is_dir() else Path(name).stem
+            meta = {"source": source.name, "format": bundle.format, "origin": source.origin}
+            return name, bundle, meta
     path = user_path(reference)
     if not path.exists():
         raise unknown_corpus(text)
@@ -237,7 +253,13 @@ def _read_stored(entry: CorpusEntry, log: ProblemLog) -> Bundle | None:
 def _read_path(
     path: Path, options: CollectionOptions, log: ProblemLog, judgments: Source | None
 ) -> Bundle:
-    with opened(Source.of(path), options.documents.limits) as parts:
+    return _read_source(Source.of(path), options, log, judgments)
+
+
+def _read_source(
+    source: Source, options: CollectionOptions, log: ProblemLog, judgments: Source | None
+) -> Bundle:
+    with opened(source, options.documents.limits) as parts:
         return read_parts(parts, options, log, judgments=judgments)
 
 
@@ -247,9 +269,12 @@ def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:
     return {"source": entry.kind} | meta | {"kind": entry.kind}
 
 
-def _given(path: PathLike | None, what: str) -> Source | None:
+def _given(path: PathLike | None, what: str, stack: ExitStack) -> Source | None:
+    """The file of queries or judgments, brought here until the stack is left if it is elsewhere."""
     if path is None:
         return None
+    if is_address(path):
+        return stack.enter_context(brought_file(str(path)))
     file = user_path(path)
     if not file.is_file():
         raise InvalidInput(f"There is no {what} file {path}.", hint="Check the path.")

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, MB, Limits, check_size
+from rerank_lab.remote.objects.store import FileOrigin
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -41,6 +42,8 @@ class Source:
     path: Path | None = None
     data: bytes = field(default=b"", repr=False)
     limits: Limits = field(default=DEFAULT_LIMITS, repr=False)
+    origin: FileOrigin | None = field(default=None, repr=False)
+    """Where it was brought from, if that is not this machine."""
 
     @classmethod
     def of(cls, path: Path, name: str = "") -> Source:

@@ -30,10 +30,13 @@ from rerank_lab.corpora.layouts import Parts
 from rerank_lab.corpora.mapping import META
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.stored_documents import CORPUS, DocumentWriter, StoredDocuments
+from rerank_lab.remote.objects.store import FileOrigin
 
 QUERIES, QRELS, SUMMARY = "queries.jsonl", "qrels.tsv", "summary.json"
 LIVE = "live.json"
 """In place of documents, where these stay in a search engine: the engine's spec."""
+ORIGIN = "origin.json"
+"""Where the documents were brought from, with the version of each file."""
 _CHUNK = 2000
 
 
@@ -161,6 +164,7 @@ def save_corpus(
     *,
     slug: str,
     replace: bool = False,
+    origin: FileOrigin | None = None,
     ctx: Context | None = None,
 ) -> Path:
     """Write a corpus beside its place, then move it there; give back its folder.
@@ -170,7 +174,7 @@ def save_corpus(
     with new_corpus(slug, replace=replace) as folder:
         write_documents(folder, corpus.documents, ctx or Context())
         write_judged(folder, corpus.queries, corpus.qrels)
-        write_summary(folder, summary)
+        write_about(folder, summary, origin)
     return corpora_home() / slug
 
 
@@ -188,6 +192,13 @@ def new_corpus(slug: str, *, replace: bool = False) -> Iterator[Path]:
             yield folder
     except FileExistsError:
         raise _taken(target.name) from None
+
+
+def write_about(folder: Path, summary: Mapping[str, Any], origin: FileOrigin | None) -> None:
+    """Write what is known of a corpus without reading it, and where it was brought from."""
+    write_summary(folder, summary)
+    if origin is not None:
+        write_file(folder / ORIGIN, json.dumps(origin.to_json(), ensure_ascii=False))
 
 
 def write_documents(
@@ -285,6 +296,14 @@ def read_summary(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
+
+
+def read_origin(folder: Path) -> FileOrigin | None:
+    """Where a stored corpus was brought from; None for files of this machine."""
+    try:
+        return FileOrigin.from_json(load_json((folder / ORIGIN).read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _folders(home: Path) -> list[Path]:

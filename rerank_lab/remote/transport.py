@@ -16,6 +16,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from urllib.parse import quote, unquote, urlsplit
 
@@ -69,7 +70,7 @@ def send(
     deadline = time.monotonic() + timeout_s
     target = urls.unchecked(url) if own else urls.check(url)
     with _translated(), _bounded(deadline):
-        request = _request(url, target, content, headers, timeout_s)
+        request = _request("POST", url, target, content, headers, timeout_s)
         with _closing(_pool(target).handle_request(request)) as reply:
             received = {
                 name.decode("latin-1").lower(): value.decode("latin-1")
@@ -80,23 +81,82 @@ def send(
     return Response(reply.status, safe_headers, redacted(_text(body), secrets))
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A reply whose body is still on its way. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+@contextmanager
+def receive(
+    url: str, headers: Mapping[str, str], *, idle_s: float, private: bool
+) -> Iterator[Incoming]:
+    """GET a file that may be of any size: its bytes come as they are sent, not decompressed.
+
+    Args:
+        url: The full address, with its query. It is resolved and checked, and asked where it was
+            checked. Redirects are not followed.
+        headers: All headers but those of HTTP itself.
+        idle_s: Bounds each step: connecting, the head of the reply, and each wait for more of it.
+        private: Whether the address may be one of this machine or its network.
+
+    Raises:
+        InvalidInput: The address is private, and may not be.
+        BackendError: The host is unknown.
+        TransportError: No reply came in time, or it breaks off.
+    """
+    target = urls.resolved(url, private=private)
+    own = {"Accept-Encoding": "identity", "User-Agent": "rerank-lab", **headers}
+    with _translated(), _bounded(time.monotonic() + idle_s):
+        request = _request("GET", url, target, b"", own, idle_s)
+        with _closing(_pool(target).handle_request(request)) as reply:
+            received = {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in reply.headers
+            }
+            yield Incoming(reply.status, received, _patient_chunks(reply, idle_s))
+
+
+def _patient_chunks(reply: httpcore.Response, idle_s: float) -> Iterator[bytes]:
+    """The body as it comes; each part of it has the whole time again."""
+    stream = reply.stream
+    if not isinstance(stream, Iterable):
+        raise TransportError("connection", body="the reply has no body that can be read")
+    for chunk in stream:
+        yield chunk
+        _exchange.deadline = time.monotonic() + idle_s
+
+
 def _request(
-    url: str, target: urls.Target, content: bytes, headers: Mapping[str, str], timeout_s: float
+    method: str,
+    url: str,
+    target: urls.Target,
+    content: bytes,
+    headers: Mapping[str, str],
+    timeout_s: float,
 ) -> httpcore.Request:
     host = target.host.encode("idna").decode() if not target.host.isascii() else target.host
     authority = f"[{host}]" if ":" in host else host
     usual_port = target.port == urls.default_port(target.scheme)
     if not usual_port:
         authority += f":{target.port}"
+    parts = urlsplit(url)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~?")
     address = httpcore.URL(
         scheme=target.scheme.encode(),
         host=(target.ip or host).encode(),
         port=None if usual_port else target.port,
-        target=quote(urlsplit(url).path or "/", safe="/%:@!$&'()*+,;=~").encode(),
+        target=(f"{path}?{query}" if query else path).encode(),
     )
-    own = {"Host": authority, "Accept-Encoding": "gzip", "Content-Length": str(len(content))}
+    own = {"Host": authority, "Accept-Encoding": "gzip"}
+    if method == "POST":
+        own["Content-Length"] = str(len(content))
     return httpcore.Request(
-        "POST",
+        method,
         address,
         headers=[(k.encode(), v.encode("latin-1")) for k, v in {**own, **headers}.items()],
         content=content,

@@ -72,9 +72,32 @@ def check(url: str) -> Target:
     Raises InvalidInput for a refused one and BackendError (retryable) when no address is found.
     """
     check_form(url)
+    return resolved(url, private=private_allowed())
+
+
+def resolved(url: str, *, private: bool) -> Target:
+    """The target of a full URL, whose host has public addresses only unless `private` ones may be.
+
+    Raises:
+        InvalidInput: An address of the host is not public.
+        BackendError: No address is known (retryable).
+    """
     target = unchecked(url)
-    if private_allowed():
+    if private:
         return target
+    addresses = _addresses(target)
+    if not all(_public(ipaddress.ip_address(address)) for address in addresses):
+        raise _refused(target.host)
+    return Target(target.scheme, target.host, target.port, addresses[0])
+
+
+def reaches_private(url: str) -> bool:
+    """Whether an address of the host is not public. Raises BackendError when none is known."""
+    addresses = _addresses(unchecked(url))
+    return not all(_public(ipaddress.ip_address(address)) for address in addresses)
+
+
+def _addresses(target: Target) -> list[str]:
     host = target.host
     try:
         entries = socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
@@ -84,10 +107,7 @@ def check(url: str) -> Target:
             hint="Check the base URL and the network connection.",
             retryable=True,
         ) from None
-    addresses = [str(entry[4][0]).split("%")[0] for entry in entries]
-    if not all(_public(ipaddress.ip_address(address)) for address in addresses):
-        raise _refused(host)
-    return Target(target.scheme, host, target.port, addresses[0])
+    return [str(entry[4][0]).split("%")[0] for entry in entries]
 
 
 def unchecked(url: str) -> Target:

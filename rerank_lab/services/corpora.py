@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,11 +27,15 @@ from rerank_lab.corpora import (
     stored_summary,
     summarise,
 )
+from rerank_lab.corpora.addresses import OriginChanges, origin_changes
 from rerank_lab.corpora.source import Source
+from rerank_lab.corpora.store import imported_entry, read_origin
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.remote.objects.address import OWN_RULES, AddressRules, is_address, visitor_rules
+from rerank_lab.remote.objects.store import FileOrigin
 from rerank_lab.retrievers.stored_indexes import delete_indexes
-from rerank_lab.services.access import Action, needs, require
+from rerank_lab.services.access import OWNER, Action, current_visitor, needs, require
 from rerank_lab.services.session import Session
 
 
@@ -48,16 +52,18 @@ class InspectionRequest:
 class ImportRequest:
     """Import a file or folder as a corpus, with files of queries and judgments if there are any.
 
-    `source_name` is what problems call the file; empty means its own name.
+    Each may be an address, such as `s3://bucket/folder/`. `source_name` is what problems call the
+    file; empty means its own name. `origin` says where a file was brought from before.
     """
 
-    path: Path
+    path: Path | str
     name: str
     source_name: str = ""
     mapping: ColumnMapping | None = None
-    queries: Path | None = None
-    qrels: Path | None = None
+    queries: Path | str | None = None
+    qrels: Path | str | None = None
     options: ImportOptions = field(default_factory=ImportOptions)
+    origin: FileOrigin | None = None
 
 
 def inspect(request: InspectionRequest) -> Preview:
@@ -77,10 +83,14 @@ def run_import(request: ImportRequest, ctx: Context | None = None) -> ImportRepo
         Cancelled: `ctx` says so.
     """
     for path in (request.path, request.queries, request.qrels):
-        if path is not None and not user_path(path).exists():
+        if path is not None and not is_address(path) and not user_path(path).exists():
             raise InvalidInput(f"There is no file or folder {path}.", hint="Check the path.")
+    upload: Source | str = str(request.path)
+    if not is_address(request.path):
+        source = Source.of(user_path(request.path), request.source_name)
+        upload = replace(source, origin=request.origin)
     return import_corpus(
-        Source.of(user_path(request.path), request.source_name),
+        upload,
         request.name,
         mapping=request.mapping,
         queries=request.queries,
@@ -108,6 +118,31 @@ def attach(request: AttachRequest, ctx: Context | None = None) -> ImportReport:
     """
     use = attach_queries if request.part == "queries" else attach_qrels
     return use(request.corpus, request.path, ctx=ctx)
+
+
+def changes_since_import(name: str, ctx: Context | None = None) -> OriginChanges:
+    """What is another, at the address that a corpus was imported from, since it was read there.
+
+    Raises:
+        InvalidInput: There is no such corpus, or it was imported from files of this machine.
+        LabError: The address cannot be asked again.
+    """
+    origin = read_origin(imported_entry(name).path)
+    if origin is None:
+        raise InvalidInput(
+            f"{name!r} was not imported from an address.",
+            hint="Files of this machine are compared by importing them again.",
+        )
+    return origin_changes(origin, rules=address_rules(), ctx=ctx)
+
+
+def address_rules() -> AddressRules:
+    """What whoever asks may read from elsewhere; to be asked before a job begins, for its visitor.
+
+    The owner of this process reads what its user could read anyway. A visitor reaches neither its
+    network nor, with its credentials, buckets that its operator has not named.
+    """
+    return OWN_RULES if current_visitor() is OWNER else visitor_rules()
 
 
 @needs(Action.DELETE, "name")

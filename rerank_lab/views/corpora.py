@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from rerank_lab.core.languages import language_name
 from rerank_lab.core.spec import format_literal
+from rerank_lab.core.text import readable_size
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary, LiveCorpus
-from rerank_lab.corpora.limits import readable_size
 from rerank_lab.corpora.tokens import count_tokens, normalised
 from rerank_lab.retrievers.stored_indexes import StoredIndex
 from rerank_lab.views.formatting import counted, language_names

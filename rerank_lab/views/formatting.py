@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rerank_lab.core.languages import language_name
+from rerank_lab.core.text import readable_size
+from rerank_lab.remote.objects.store import FileOrigin
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -21,6 +23,17 @@ def size_words(documents: int, passages: int) -> str:
     """`41 documents`, or `41 documents (137 passages)` where passages are searched."""
     words = counted(documents, "document")
     return f"{words} ({counted(passages, 'passage')})" if passages else words
+
+
+def origin_sentence(origin: FileOrigin) -> str:
+    """Where a corpus was brought from, how much it was, and which version of it."""
+    size = readable_size(sum(one.size or 0 for one in origin.objects))
+    head = f"from {origin.address}: {counted(len(origin.objects), 'file')}, {size}"
+    if len(origin.objects) != 1:
+        return f"{head}, version {origin.version[:12]}"
+    one = origin.objects[0]
+    marks = [f"ETag {one.etag}" if one.etag else "", f"of {one.modified}" if one.modified else ""]
+    return ", ".join([head, *(mark for mark in marks if mark)])
 
 
 def corpus_size_words(documents: int | None, passages: int, *, live: bool) -> str:
