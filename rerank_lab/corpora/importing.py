@@ -186,10 +186,7 @@ def import_corpus(
         options = replace(options, format=options.format or upload.chosen_format)
     with ExitStack() as stack:
         source = _source(upload, stack, options, ctx)
-        query_file, judgment_file = (
-            None if one is None else _source(one, stack, options, ctx) for one in (queries, qrels)
-        )
-        files = _Files(source, query_file, judgment_file, mapping)
+        files = _Files(source, *_beside(queries, qrels, stack, options, ctx), mapping)
         folder = stack.enter_context(new_corpus(slug, replace=options.replace))
         bundle, documents = _read_into(folder, files, options, log, ctx)
         corpus = _checked(name.strip(), bundle, log)
@@ -275,6 +272,18 @@ def stored_summary(name: str) -> CorpusSummary:
         return CorpusSummary.from_json(read_summary(imported_entry(name).path))
     except (InvalidInput, KeyError, TypeError, ValueError):
         return summarise(load_corpus(name))
+
+
+def _beside(
+    queries: ImportSource | None,
+    qrels: ImportSource | None,
+    stack: ExitStack,
+    options: ImportOptions,
+    ctx: Context,
+) -> tuple[Source | None, Source | None]:
+    """The files of queries and judgments that were named, as `_source` gives them."""
+    query_file = None if queries is None else _source(queries, stack, options, ctx)
+    return query_file, None if qrels is None else _source(qrels, stack, options, ctx)
 
 
 def _attach(
