@@ -393,11 +393,11 @@ class LabelDesk:
 
     def judgments(self) -> list[Judgment]:
         """What judges say now, in the order in which they said it; decisions are not among it."""
-        return [row for row in self._current() if row.kind is not JudgeKind.DECIDED]
+        return [row for row in self._current() if not _decides(row)]
 
     def settled(self) -> dict[PairKey, Judgment]:
         """What was decided of pairs that judges graded differently."""
-        return {key_of(row): row for row in self._current() if row.kind is JudgeKind.DECIDED}
+        return {key_of(row): row for row in self._current() if _decides(row)}
 
     def _current(self) -> list[Judgment]:
         return self._store.current(self.labels.corpus, session_id=self.labels.session_id)
@@ -541,15 +541,16 @@ class LabelDesk:
     def settle(self, lead: str, pair: PairKey, grade: int, note: str = "") -> Judgment:
         """Decide what a pair is worth that judges graded differently.
 
-        The decision counts before all their grades, and their disagreement stays measured.
+        The decision counts before all their grades, and their disagreement stays measured. In a
+        session of simulated judges it is simulated too.
 
         Raises:
-            InvalidInput: the session is a simulated one, or the pair or grade is none of its own.
+            InvalidInput: the pair or grade is none of the session's own.
             StorageError: it could not be stored.
         """
-        if self.labels.simulated or pair not in self._pairs:
+        if pair not in self._pairs:
             raise InvalidInput(
-                "This cannot be decided here.", hint="Open a session that people judge in."
+                "This document is not in the session.", hint="Open the session again by its link."
             )
         self.labels.scale.check(grade)
         row = Judgment(
@@ -557,7 +558,7 @@ class LabelDesk:
             *pair,
             grade,
             f"{judge_name(lead)}{DECIDES}",
-            JudgeKind.DECIDED,
+            JudgeKind.SIMULATED if self.labels.simulated else JudgeKind.DECIDED,
             datetime.now(UTC),
             note,
             content_hash=self.corpus.document_hash(pair[1]),
@@ -582,6 +583,12 @@ class LabelDesk:
             if row.undoes is None and (row.row_id == row_id or (token and row.token == token)):
                 return self._store.undo(row.row_id, judge, datetime.now(UTC))
         return None
+
+
+def _decides(row: Judgment) -> bool:
+    """Whether a row settles a dispute, also one of simulated judges."""
+    simulated = row.kind is JudgeKind.SIMULATED and row.judge.endswith(DECIDES)
+    return simulated or row.kind is JudgeKind.DECIDED
 
 
 def _mixed(by_worth: Sequence[JudgingPair], others: Sequence[JudgingPair]) -> list[JudgingPair]:

@@ -270,25 +270,21 @@ def progress_sentence(progress: SessionProgress) -> str:
     return f"{spent}; about {minutes_words(left)} left." if left is not None else f"{spent}."
 
 
-def judge_rows(progress: SessionProgress) -> list[dict[str, str | int]]:
-    """The table of judges: grades, time, pace, control questions."""
-    return [
-        {
-            "Judge": one.judge,
-            "Grades": one.grades,
-            "Cannot tell": one.unsure,
-            "Minutes": f"{one.seconds / 60:.1f}",
-            "Seconds a grade": _pace(one.pace_s),
-            "Controls passed": f"{one.controls_passed} of {one.controls}" if one.controls else "",
-        }
-        for one in progress.judges
-    ]
-
-
-def _pace(pace_s: float | None) -> str:
-    if pace_s is None:
-        return ""
-    return "under 1" if pace_s < 1 else f"{pace_s:.0f}"
+def judge_rows(progress: SessionProgress) -> dict[str, Sequence[str | float | None]]:
+    """The table of judges by column; controls only where there are any."""
+    judges = progress.judges
+    columns: dict[str, Sequence[str | float | None]] = {
+        "Judge": [one.judge for one in judges],
+        "Grades": [one.grades for one in judges],
+        "Cannot tell": [one.unsure for one in judges],
+        "Minutes": [round(one.seconds / 60, 1) for one in judges],
+        "Seconds a grade": [None if one.pace_s is None else round(one.pace_s, 1) for one in judges],
+    }
+    if any(one.controls for one in judges):
+        columns["Controls passed"] = [
+            f"{one.controls_passed} of {one.controls}" if one.controls else "" for one in judges
+        ]
+    return columns
 
 
 CHANGE = "Expected change"

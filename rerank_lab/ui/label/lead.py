@@ -69,8 +69,7 @@ def _now(desk: LabelDesk) -> None:
             st.dataframe(
                 disputed, hide_index=True, key="lead_disputed", column_config=_TEXT_COLUMNS
             )
-            if not desk.labels.simulated:
-                _settling(desk, agreement)
+            _settling(desk, agreement)
 
 
 def _worth(decision: Decision, desk: LabelDesk) -> None:
@@ -105,14 +104,15 @@ def _settling(desk: LabelDesk, agreement: JudgeAgreement) -> None:
             kwargs={"view": LabelView.SETTLE},
             help="One after the other, with the grades and notes of both. What you decide counts.",
         )
-        st.button(
-            "Have them judged again",
-            key="lead_again",
-            type="tertiary",
-            on_click=_judge_again,
-            args=(desk, agreement),
-            help="A session with these documents alone, for somebody who sees no grades.",
-        )
+        if not desk.labels.simulated:
+            st.button(
+                "Have them judged again",
+                key="lead_again",
+                type="tertiary",
+                on_click=_judge_again,
+                args=(desk, agreement),
+                help="A session with these documents alone, for somebody who sees no grades.",
+            )
         st.caption(views.disputes_left(len(agreement.disputed), open_count))
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.judgment_basis import Policy
 from rerank_lab.core.storage import StorageError
 from rerank_lab.corpora import load_corpus
@@ -253,11 +252,15 @@ def test_disputes_are_settled_side_by_side_and_the_decision_counts_under_every_p
     assert (pair.query_id, pair.doc_id) not in desk(labels).settled()
 
 
-def test_nothing_is_decided_in_a_sample_session() -> None:
-    labels = replace(disputed_session(), simulated=True)
-    pair = labels.pairs[0]
-    with pytest.raises(InvalidInput, match="cannot be decided"):
-        desk(labels).settle("Lead", (pair.query_id, pair.doc_id), 1)
+def test_disputes_of_a_sample_can_be_settled_and_count_nowhere_else() -> None:
+    at = open_page("label", corpus="helpdesk", p=["bm25"])
+    at.button(key="label_sample").click()
+    until(drawn(at), "These judges are simulated")
+    at.button(key="lead_settle").click()
+    drawn(at)
+    press(at, "settle_2_")
+    assert "1 of" in words(at)
+    assert {row.kind for row in JudgmentStore.open().rows("helpdesk")} == {JudgeKind.SIMULATED}
 
 
 def test_queries_are_numbered_in_the_order_in_which_the_judge_meets_them() -> None:
