@@ -46,6 +46,7 @@ def doctor(arguments: argparse.Namespace, output: Output) -> int:
         _packages(),
         _data_folder(data_home()),
         _lab_database(),
+        *_score_cache(),
         _samples(),
         _models(),
         _components(),
@@ -120,6 +121,23 @@ def _lab_database() -> Check:
     except LabError as error:
         return Check("Lab database", "problem", error.message, error.hint)
     return Check("Lab database", "ok", f"{database.name}, schema {SCHEMA_REVISION}")
+
+
+def _score_cache() -> tuple[Check, ...]:
+    """Whether the shared cache answers, where one is named."""
+    from rerank_lab.rerankers.shared_scores import CACHE_VARIABLE, shared_scores
+
+    address = os.environ.get(CACHE_VARIABLE, "").strip()
+    if not address:
+        return ()
+    try:
+        cache = shared_scores(address)
+    except LabError as error:
+        return (Check("Score cache", "problem", error.message, error.hint),)
+    if fault := cache.fault():
+        hint = f"Check that the server runs and that its address in {CACHE_VARIABLE} is right."
+        return (Check("Score cache", "problem", f"{cache.name} does not answer: {fault}", hint),)
+    return (Check("Score cache", "ok", cache.name),)
 
 
 def _samples() -> Check:

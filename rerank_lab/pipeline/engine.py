@@ -22,7 +22,7 @@ from rerank_lab.core.types import Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.single_flight import SingleFlight
 from rerank_lab.rerankers.base import Reranker
-from rerank_lab.rerankers.score_cache import ScoreCache
+from rerank_lab.rerankers.shared_scores import score_store
 from rerank_lab.retrievers.base import Retriever
 
 ENGINE_VARIABLES = "RERANK_LAB_ENGINE_"
@@ -39,7 +39,7 @@ class Engine:
     def __init__(self, home: Path | None = None, *, indexes: int = 12, results: int = 512) -> None:
         self.home = home or data_home()
         self.readable: Sequence[Path] | None = None
-        self.scores = ScoreCache(self.home / "scores.sqlite")
+        self.scores = score_store(self.home)
         self.results: SingleFlight[Any] = SingleFlight(results)
         self._retrievers: SingleFlight[Retriever] = SingleFlight(indexes)
         self._rerankers: SingleFlight[Reranker] = SingleFlight(64, Reranker.close)
