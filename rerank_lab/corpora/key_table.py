@@ -7,6 +7,7 @@ search and compared with what is stored. Nothing is unpickled, nothing is read a
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +26,7 @@ class KeyTable(Sequence[str]):
     def __init__(self, parts: dict[str, NDArray[Any]]) -> None:
         self._bytes, self._starts = parts[_BYTES], parts[_STARTS]
         self._hashes, self._rows = parts[_HASHES], parts[_ROWS]
+        self._hash_view = self._hashes.data
 
     @classmethod
     def open(cls, folder: Path, name: str) -> KeyTable:
@@ -48,9 +50,9 @@ class KeyTable(Sequence[str]):
     def number(self, key: str) -> int | None:
         """The place of a key, counted from 0; None where it is not in the table."""
         data = _encoded(key)
-        value = np.uint64(_hash(data))
-        place = int(np.searchsorted(self._hashes, value))
-        while place < len(self._hashes) and self._hashes[place] == value:
+        value, hashes = _hash(data), self._hash_view
+        place = bisect_left(hashes, value)
+        while place < len(hashes) and hashes[place] == value:
             row = int(self._rows[place])
             if self._stored(row) == data:
                 return row

@@ -94,12 +94,12 @@ class BM25(Retriever):
     def _search(self, query: Query, k: int, ctx: Context) -> Ranking:
         best = self._postings.search(self._analyzer.query_terms(query.text), k)
         names = names_of(self._ids, [number for number, _ in best])
-        scores = dict(zip(names, (score for _, score in best), strict=True))
-        return Ranking.from_scores(query.id, scores, self.info.scale)
+        scores = [score for _, score in best]
+        return Ranking.from_columns(query.id, names, scores, self.info.scale)
 
     def _traced(self, query: Query, k: int, ctx: Context) -> tuple[Ranking, Trace]:
         ranking = self._search(query, k, ctx)
-        if ranking.hits or not self._analyzer.only_stop_words(query.text):
+        if len(ranking) or not self._analyzer.only_stop_words(query.text):
             return ranking, Trace()
         return ranking, Trace(warnings=(STOP_WORDS_ONLY,))
 

@@ -7,14 +7,15 @@ adds up a few stored columns. Formulas: Kamphuis et al. 2020, "Which BM25 do you
 from __future__ import annotations
 
 import math
+import operator
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +29,13 @@ from rerank_lab.retrievers.base import DamagedIndex
 from rerank_lab.retrievers.counting import Counts, IndexSegment, count_documents, count_texts
 
 VARIANTS = ("lucene", "robertson", "atire", "bm25l", "bm25+")
-_BLOCK = 64
-_SLACK = np.float32(1 - 1e-4)
+TOPS = (10, 100, 1000)
+"""The places at which the weights of a list are kept: they tell what the best k have at least."""
+_TINY = 1e-30
+_SLACK = 1 - 1e-4
 """Sums of float32 differ by their order; by less than this for any query."""
 _SPARSE = 8
-"""Where one document of so many is in a list at most, the others are not looked at."""
-_ENOUGH = 4096
-"""The best of so many documents with a rare word are about as good as the best of all."""
+"""Where one document of so many is in a list, which documents have a score is not noted."""
 _LOOK_UP = 16
 """So many entries are added up in the time in which one is looked up."""
 _PART = 1 << 20
@@ -42,6 +43,7 @@ _TERMS = "terms"
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
+Numbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,10 @@ class Weighting:
 class Postings:
     """`documents[start[t]:start[t+1]]` hold term t, ascending; `weights` is what it adds there.
 
-    `peaks[t]` is the most that term t adds anywhere; without `peaks` it is looked for in each
-    search. `absent[t]` is added to every document that matches a query with term t; `order` is each
+    `peaks[t]` is the most that term t adds anywhere, looked for in each search where it is None;
+    `tops[t]` is what it adds to its 10th, 100th and 1000th best document, unused where it is None;
+    with it, all weights are above 0.
+    `absent[t]` is added to every document that matches a query with term t; `order` is each
     document's place when ids are sorted, which settles ties.
     """
 
@@ -107,6 +111,7 @@ class Postings:
     absent: Floats
     order: Ints
     peaks: Floats | None
+    tops: Floats | None = None
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(document number, score > 0) of the best k: by score, then by document id."""
@@ -117,68 +122,59 @@ class Postings:
         numbered = ((self.terms.get(term), np.float32(times)) for term, times in terms.items())
         query = [(number, times) for number, times in numbered if number is not None]
         constant = np.float32(0)
-        for number, times in query:
-            constant += self.absent[number] * times
-        contenders = self._contenders(query, k)
+        if self.absent[[number for number, _ in query]].any():
+            for number, times in query:
+                constant += self.absent[number] * times
+        contenders = np.sort(self._contenders(query, k))
         scores = self._scores(query, contenders)
         best = _best(scores, self.order[contenders], k)
-        return [(int(contenders[n]), float(scores[n] + constant)) for n in best]
+        totals = (scores[best] + constant).tolist()
+        return list(zip(contenders[best].tolist(), totals, strict=True))
 
-    def _contenders(self, query: Sequence[tuple[int, np.float32]], k: int) -> NDArray[np.int64]:
-        """Documents among which the best k are, in ascending order.
+    def _contenders(self, query: Sequence[tuple[int, np.float32]], k: int) -> Numbers:
+        """Documents among which the best k are.
 
         The terms that can add most come first (MaxScore, Turtle and Flood 1995). As soon as no
         document without any of them can be among the best, the long lists of common words that are
-        left are not gone through: whoever is close enough is a contender.
+        left are not gone through: they are looked up for whoever is close enough. `bound` is what
+        the k-th best document has at least.
         """
-        columns = sorted((self._list(number, times) for number, times in query), reverse=True)
-        with _zeros(len(self.order)) as (scores, seen):
-            return self._near_the_best(columns, scores, seen, k)
+        columns = [self._list(number, times) for number, times in query]
+        columns = sorted((one for one in columns if one.peak > 0), key=_peak, reverse=True)
+        bound, rest = self._known_bound(query, k), sum(column.peak for column in columns)
+        with _zeros(len(self.order), self.tops is not None) as partial:
+            for place, column in enumerate(columns):
+                if place and rest >= bound and len(column.documents) > 2 * partial.size >= 2 * k:
+                    bound = max(bound, partial.bound(k, bound))
+                if place and rest < bound:
+                    return _narrowed(partial, columns[place:], k, bound)
+                partial.add(column)
+                rest -= column.peak
+            return _narrowed(partial, (), k, bound)
 
-    def _near_the_best(
-        self, columns: Sequence[_List], scores: Floats, seen: list[Ints], k: int
-    ) -> NDArray[np.int64]:
-        """As `_contenders`; adds up in `scores`, and notes in `seen` where these are not 0."""
-        rest, size = sum(column.peak for column in columns), 0
-        for place, column in enumerate(columns):
-            if place and len(column.documents) > size >= k * place:
-                near = _near(scores, seen, k, rest)
-                if near is not None and len(near) * _LOOK_UP < len(column.documents):
-                    near = np.unique(near)
-                    return _narrowed(near, scores[near], columns[place:], k)
-            times, weights = column.times, column.weights
-            seen.append(column.documents)
-            np.add.at(scores, column.documents, weights if times == 1 else weights * times)
-            size += len(column.documents)
-            rest -= column.peak
-        if k * len(columns) < size < len(scores) // _SPARSE:
-            near = _near(scores, seen, k, 0.0)
-            if near is not None:
-                return np.unique(near).astype(np.int64)
-        return _contenders(scores, k)
+    def _known_bound(self, query: Sequence[tuple[int, np.float32]], k: int) -> float:
+        """What one term alone gives k documents at least; 0 where that is not known."""
+        column = next((place for place, size in enumerate(TOPS) if k <= size), None)
+        if self.tops is None or column is None:
+            return 0.0
+        best = max((float(self.tops[number, column] * times) for number, times in query), default=0)
+        return best * _SLACK
 
     def _list(self, number: int, times: np.float32) -> _List:
         documents, weights = self._column(number)
         peak = weights.max(initial=0) if self.peaks is None else self.peaks[number]
-        return _List(float(peak * times), number, documents, weights, times)
+        return _List(float(peak * times), documents, weights, times)
 
     def _column(self, number: int) -> tuple[Ints, Floats]:
         place = slice(int(self.start[number]), int(self.start[number + 1]))
         return self.documents[place], self.weights[place]
 
-    def _scores(
-        self, query: Sequence[tuple[int, np.float32]], documents: NDArray[np.int64]
-    ) -> Floats:
+    def _scores(self, query: Sequence[tuple[int, np.float32]], documents: Numbers) -> Floats:
         """The scores of some documents, added up in the order of the query's terms."""
         scores = np.zeros(len(documents), dtype=np.float32)
         wanted = documents.astype(np.int32)
         for number, times in query:
-            holders, weights = self._column(number)
-            places = np.searchsorted(holders, wanted)
-            places[places == len(holders)] = 0
-            held = holders[places] == wanted
-            own = weights[places[held]]
-            scores[held] += own * times if times != 1 else own
+            scores += _looked_up(*self._column(number), times, wanted)
         return scores
 
     def idf(self, term: str) -> float:
@@ -198,7 +194,7 @@ class Postings:
                 values.flush()
             else:
                 np.save(folder / f"{name}.npy", values, allow_pickle=False)
-        for name in ("start", "absent", "order", "peaks"):
+        for name in ("start", "absent", "order", "peaks", "tops"):
             if getattr(self, name) is not None:
                 np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         write_table(folder, _TERMS, self.terms)
@@ -208,18 +204,17 @@ class Postings:
         """Memory-mapped. Raises OSError or ValueError when the files are damaged."""
         names = ("start", "documents", "weights", "absent", "order")
         arrays = {name: mapped(folder / f"{name}.npy") for name in names}
-        file = folder / "peaks.npy"
-        peaks = mapped(file) if file.exists() else None  # as stored until version 0.1
+        peaks, tops = _mapped_if_there(folder, "peaks"), _mapped_if_there(folder, "tops")
         terms = _stored_terms(folder)
         entries = len(arrays["documents"])
         if (
             len(arrays["start"]) != len(terms) + 1
             or int(arrays["start"][-1]) != entries
             or len(arrays["weights"]) != entries
-            or (peaks is not None and len(peaks) != len(terms))
+            or any(best is not None and len(best) != len(terms) for best in (peaks, tops))
         ):
             raise ValueError("the parts of the index do not fit together")
-        return cls(terms, **arrays, peaks=peaks)
+        return cls(terms, **arrays, peaks=peaks, tops=tops)
 
 
 class _StoredTerms(Mapping[str, int]):
@@ -239,6 +234,12 @@ class _StoredTerms(Mapping[str, int]):
 
     def __len__(self) -> int:
         return len(self._table)
+
+
+def _mapped_if_there(folder: Path, name: str) -> Floats | None:
+    """An array that indexes of earlier versions lack."""
+    file = folder / f"{name}.npy"
+    return mapped(file) if file.exists() else None
 
 
 def _stored_terms(folder: Path) -> Mapping[str, int]:
@@ -327,7 +328,8 @@ def weighted_postings(
     absent = (idf * weighting.absent()).astype(np.float32)
     numbers = {term: number for number, term in enumerate(counts.terms)}
     peaks = peaks_of(start, weights)
-    return Postings(numbers, start, documents, weights, absent, order_of(ids), peaks)
+    tops = tops_of(start, weights)
+    return Postings(numbers, start, documents, weights, absent, order_of(ids), peaks, tops)
 
 
 def order_of(ids: Sequence[str]) -> Ints:
@@ -370,78 +372,161 @@ def new_array(folder: Path | None, name: str, kind: type, size: int) -> NDArray[
     return np.lib.format.open_memmap(file, mode="w+", dtype=kind, shape=(size,))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _List:
-    """The documents of a term of a query; lists are compared by the most that they can add."""
+class _List(NamedTuple):
+    """The documents of a term of a query, and the most that it can add."""
 
     peak: float
-    number: int
-    documents: Ints = field(compare=False)
-    weights: Floats = field(compare=False)
-    times: np.float32 = field(compare=False)
+    documents: Ints
+    weights: Floats
+    times: np.float32
 
-    def added_to(self, documents: Ints) -> Floats:
+    def added_to(self, documents: Numbers) -> Floats:
         """What the term adds to each of some documents, which are in ascending order."""
-        places = np.searchsorted(self.documents, documents)
-        places[places == len(self.documents)] = 0
-        own = self.weights[places] * self.times
-        return np.where(self.documents[places] == documents, own, np.float32(0))
+        return _looked_up(self.documents, self.weights, self.times, documents.astype(np.int32))
+
+
+_peak = operator.itemgetter(0)
+
+
+def _looked_up(holders: Ints, weights: Floats, times: np.float32, documents: Ints) -> Floats:
+    """What a list adds to each of some documents, 0 to those that it does not hold."""
+    places = holders.searchsorted(documents)
+    own = weights.take(places, mode="clip")  # past the end, it is another document's
+    own *= holders.take(places, mode="clip") == documents
+    return own if times == 1 else own * times
+
+
+class _PartialScores:
+    """What the lists so far give each document, and which documents have anything.
+
+    Attributes:
+        size: how many documents have a score, or more.
+    """
+
+    def __init__(self, scores: Floats, positive: bool) -> None:
+        """`scores` are all 0. An entry that adds nothing, of lists that are not all `positive`,
+        lets a document be noted twice."""
+        self.size = 0
+        self._scores, self._positive = scores, positive
+        self._lists: list[Numbers] = []
+        self._dense = False
+
+    def add(self, column: _List) -> None:
+        """Add a list. Documents that come first are noted, unless very many have a score."""
+        weights = column.weights if column.times == 1 else column.weights * column.times
+        documents = column.documents.astype(np.intp)
+        if self._dense or len(documents) * _SPARSE > len(self._scores):
+            self._dense = True
+            self.size += len(documents)
+            self._scores[documents] += weights
+            return
+        held = self._scores[documents]
+        new = documents[held == 0] if self._lists else documents
+        held += weights
+        self._scores[documents] = held
+        self._lists.append(new)
+        self.size += len(new)
+
+    def of(self, documents: Numbers) -> Floats:
+        """The scores of some documents."""
+        return self._scores[documents]
+
+    def near(self, least: float) -> tuple[Numbers, Floats]:
+        """The documents with at least that score, each once, and their scores."""
+        least = max(least, _TINY)
+        if self._dense:
+            near = np.flatnonzero(self._scores >= least)
+            return near, self._scores[near]
+        documents = np.concatenate(self._lists) if self._lists else np.zeros(0, np.intp)
+        scores = self._scores[documents]
+        kept = scores >= least
+        if self._positive:
+            return documents[kept], scores[kept]
+        near = np.unique(documents[kept])
+        return near, self._scores[near]
+
+    def bound(self, k: int, least: float) -> float:
+        """What the k-th best document has at least, where that is more than `least`; else 0."""
+        scores = self.near(least)[1]
+        return float(_kth_best(scores, k)) * _SLACK if len(scores) >= k else 0.0
+
+    def clear(self) -> None:
+        """Set what was changed to 0."""
+        if self._dense:
+            self._scores[:] = 0
+        else:
+            for documents in self._lists:
+                self._scores[documents] = 0
 
 
 _SCRATCH = threading.local()
 
 
 @contextmanager
-def _zeros(size: int) -> Iterator[tuple[Floats, list[Ints]]]:
-    """An array of zeros for this thread, and a list for the places where they are changed.
+def _zeros(size: int, positive: bool) -> Iterator[_PartialScores]:
+    """Scores of 0 for so many documents, in memory of this thread.
 
-    The array is used again: new memory for every query takes longer than the query itself.
+    The memory is used again: new memory for every query takes longer than the query itself.
     """
     scratch: Floats | None = getattr(_SCRATCH, "zeros", None)
     _SCRATCH.zeros = None
     if scratch is None or len(scratch) < size:
         scratch = np.zeros(size, dtype=np.float32)
-    seen: list[Ints] = []
-    yield scratch[:size], seen
-    if sum(map(len, seen)) * 4 > size:
-        scratch[:size] = 0
-    else:
-        for places in seen:
-            scratch[places] = 0
+    partial = _PartialScores(scratch[:size], positive)
+    yield partial
+    partial.clear()
     _SCRATCH.zeros = scratch
 
 
-def _near(scores: Floats, lists: Sequence[Ints], k: int, rest: float) -> Ints | None:
-    """Those of the listed documents that may be among the best k when each may still get `rest`.
+def _narrowed(partial: _PartialScores, columns: Sequence[_List], k: int, bound: float) -> Numbers:
+    """Which documents may be among the best k after these lists.
 
-    A document may come several times. None where documents of no list may be among the best too.
+    A list that is short beside them is added up; in others they are looked up. `bound` is what the
+    k-th best has at least.
     """
-    size, count = 0, 0
-    while count < len(lists) and size < _ENOUGH:
-        size += len(lists[count])
-        count += 1
-    if size < k * count:
-        return None
-    # Each document comes `count` times at most, so that the first k are among the first k * count.
-    bound = _kth_best(scores[np.concatenate(lists[:count])], k * count) * _SLACK
-    if bound <= rest:
-        return None
-    documents = np.concatenate(lists)
-    return documents[scores[documents] >= bound - rest]
-
-
-def _narrowed(
-    documents: Ints, scores: Floats, columns: Sequence[_List], k: int
-) -> NDArray[np.int64]:
-    """Which of `documents` (distinct, ascending) may be among the best k after these lists."""
     rest = sum(column.peak for column in columns)
+    documents, scores = partial.near(bound - rest)
+    documents, scores, bound = _pruned(documents, scores, k, bound, rest)
+    looked_up = False
     for column in columns:
-        scores = scores + column.added_to(documents)
-        rest -= column.peak
-        if len(documents) > k:
-            kept = scores >= _kth_best(scores, k) * _SLACK - max(rest, 0.0)
-            documents, scores = documents[kept], scores[kept]
-    return documents.astype(np.int64)
+        if not looked_up and len(documents) * _LOOK_UP > len(column.documents):
+            partial.add(column)
+            scores = partial.of(documents)
+        else:
+            if not looked_up:
+                documents.sort()
+                scores, looked_up = partial.of(documents), True
+            scores = scores + column.added_to(documents)
+        rest = max(rest - column.peak, 0.0)
+        documents, scores, bound = _pruned(documents, scores, k, bound, rest)
+    return documents
+
+
+def _pruned(
+    documents: Numbers, scores: Floats, k: int, bound: float, rest: float
+) -> tuple[Numbers, Floats, float]:
+    """Those that may be among the best k when each may get `rest`, and what the k-th best has."""
+    if len(documents) > k:
+        bound = max(bound, float(_kth_best(scores, k)) * _SLACK)
+        kept = scores >= bound - rest
+        documents, scores = documents[kept], scores[kept]
+    return documents, scores, bound
+
+
+def tops_of(start: NDArray[np.int64], weights: Floats) -> Floats | None:
+    """The 10th, 100th and 1000th largest weight of each term, of shape [n_terms, 3]; 0 for none.
+
+    None where an entry adds nothing: an index with these has none such.
+    """
+    if len(weights) and weights.min() <= 0:
+        return None
+    tops = np.zeros((len(start) - 1, len(TOPS)), np.float32)
+    sizes = np.diff(start)
+    for number in np.flatnonzero(sizes >= TOPS[0]).tolist():
+        own, size = weights[start[number] : start[number + 1]], int(sizes[number])
+        places = [size - top for top in TOPS if top <= size]
+        tops[number, : len(places)] = np.partition(own, places)[places]
+    return tops
 
 
 def peaks_of(start: NDArray[np.int64], weights: Floats) -> Floats:
@@ -461,23 +546,8 @@ def _best(scores: Floats, order: Ints, k: int) -> NDArray[np.int64]:
     return best
 
 
-def _contenders(scores: Floats, k: int) -> NDArray[np.int64]:
-    """The documents with a score among which the best k are, all that tie with the last included.
-
-    Looks at blocks first: the k-th best of the blocks' maxima cannot lie above the k-th best score,
-    and leaves few documents to look at one by one. The scores may be off by their last digits.
-    """
-    bound = np.float32(0)
-    blocks = np.arange(0, len(scores), _BLOCK)
-    if len(blocks) > k:
-        bound = _kth_best(np.maximum.reduceat(scores, blocks), k) * _SLACK
-    contenders = np.flatnonzero(scores >= bound if bound > 0 else scores)
-    if len(contenders) > k:
-        held = scores[contenders]
-        contenders = contenders[held >= _kth_best(held, k) * _SLACK]
-    return contenders
-
-
 def _kth_best(values: Floats, k: int) -> np.float32:
-    kth: np.float32 = np.partition(values, len(values) - k)[len(values) - k]
+    ordered, place = values.copy(), len(values) - k
+    ordered.partition(place)
+    kth: np.float32 = ordered[place]
     return kth

@@ -33,6 +33,7 @@ from rerank_lab.retrievers.postings import (
     open_stored,
     order_of,
     peaks_of,
+    tops_of,
 )
 from rerank_lab.retrievers.sparse_vectors import SparseStore
 
@@ -252,6 +253,7 @@ def postings_of(
         np.zeros(len(used), dtype=np.float32),
         order_of(ids),
         peaks_of(start, weights),
+        tops_of(start, weights),
     )
 
 

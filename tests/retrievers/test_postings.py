@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,27 +41,67 @@ def over_everything(
 
 
 @pytest.mark.parametrize("k", [1, 5, 40, 1000])
-@pytest.mark.parametrize("enough", [10, 4096])
+@pytest.mark.parametrize("sparse", [0, 8, 10**9])
+@pytest.mark.parametrize(("known", "look_up"), [(True, 16), (True, 1), (False, 1)])
 def test_the_same_documents_and_scores_bit_for_bit(
-    index: postings.Postings, k: int, enough: int, monkeypatch: pytest.MonkeyPatch
+    index: postings.Postings,
+    k: int,
+    sparse: int,
+    known: bool,
+    look_up: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(postings, "_ENOUGH", enough)
-    monkeypatch.setattr(postings, "_LOOK_UP", 1)
+    monkeypatch.setattr(postings, "_SPARSE", sparse)
+    monkeypatch.setattr(postings, "_LOOK_UP", look_up)
+    if not known:
+        index = replace(index, tops=None, peaks=None)
     narrowed = 0
     narrow = postings._narrowed
 
     def counted(*arguments: object) -> object:
         nonlocal narrowed
-        narrowed += 1
+        narrowed += bool(arguments[1])
         return narrow(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(postings, "_narrowed", counted)
     rng = random.Random(k)
-    for _ in range(120):
+    for _ in range(60):
         words = rng.choices(WORDS, k=rng.randint(1, 7)) + rng.choices(WORDS[:6], k=2)
         terms = {word: rng.choice([1, 1, 1, 2, 0.25]) for word in [*words, "unknown"]}
         assert index.weighted(terms, k) == over_everything(index, terms, k)
     assert narrowed > 10 or k > 5
+
+
+def test_entries_that_add_nothing_spoil_no_bound() -> None:
+    rng = np.random.default_rng(5)
+    documents, weights, start = [], [], [0]
+    for size in (40, 60, 90, 200, 200):
+        documents.append(np.sort(rng.choice(200, size, replace=False)).astype(np.int32))
+        weights.append(np.where(rng.random(size) < 0.4, 0, rng.random(size)).astype(np.float32))
+        start.append(start[-1] + size)
+    starts, all_weights = np.array(start), np.concatenate(weights)
+    index = postings.Postings(
+        {f"t{n}": n for n in range(5)},
+        starts,
+        np.concatenate(documents),
+        all_weights,
+        np.zeros(5, np.float32),
+        np.arange(200, dtype=np.int32),
+        postings.peaks_of(starts, all_weights),
+        postings.tops_of(starts, all_weights),
+    )
+    for count in range(1, 6):
+        for k in (1, 3, 20, 150):
+            terms = {f"t{n}": 1.0 for n in range(count)}
+            assert index.weighted(terms, k) == over_everything(index, terms, k)
+
+
+def test_the_best_weights_of_each_term_are_kept(index: postings.Postings) -> None:
+    assert index.tops is not None
+    for number in range(len(index.terms)):
+        own = np.sort(index.weights[index.start[number] : index.start[number + 1]])[::-1]
+        for top, weight in zip(postings.TOPS, index.tops[number].tolist(), strict=True):
+            assert weight == (own[top - 1] if len(own) >= top else 0)
 
 
 def test_a_search_leaves_no_trace_in_the_next_one(index: postings.Postings) -> None:
