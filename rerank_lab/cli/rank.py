@@ -66,7 +66,8 @@ def rank(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.format:
         return _other_shape(arguments.format, results, corpus, arguments.top, output)
     if output.as_json and len(failed) < len(results):
-        output.json({"rankings": [to_json(result, arguments.top) for result in results]})
+        rankings = [to_json(result, arguments.top) for result in results]
+        output.json({"rankings": rankings, "judgments": corpus.basis.to_json()})
     elif not output.as_json:
         for result in results:
             _print(result, corpus, arguments.top or SHOWN, output)

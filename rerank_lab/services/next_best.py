@@ -45,7 +45,7 @@ def next_best(
 
     Raises:
         InvalidInput: as `decide`, or the corpus has no query.
-        BackendError: a pipeline answered nothing.
+        LabError: a pipeline answered no query; the error is its own.
     """
     runs = pipeline_runs(request.pipelines, corpus, ctx, engine, request.limit)
     observed = {

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import BackendError, Cancelled, LabError
+from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
-from rerank_lab.evaluation.experiments import plan
-from rerank_lab.evaluation.experiments import run as run_experiment
 from rerank_lab.judging.pools import PipelineRuns
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
+
+_MOST_DOCUMENTS = 1000
 
 
 def pipeline_runs(
@@ -23,7 +23,7 @@ def pipeline_runs(
     engine: Engine,
     limit: int | None = None,
 ) -> PipelineRuns:
-    """The ranking of each query by each pipeline, kept like an evaluation and taken up again.
+    """The ranking of each query by each pipeline. Nothing is kept but scores, by the cache.
 
     Args:
         pipelines: the specs.
@@ -34,25 +34,15 @@ def pipeline_runs(
 
     Raises:
         InvalidInput: the corpus has no query.
-        BackendError: a pipeline answered nothing; it says why.
-        Cancelled: what was answered by then is kept.
+        LabError: a pipeline answered no query; the error is its own.
     """
     queries = corpus.queries[:limit]
-    done = run_experiment(
-        plan(corpus, pipelines, queries=queries, qrels={}, engine=engine), ctx, engine
-    )
-    for outcome in done.outcomes:
-        if not outcome.answered:
-            failure = outcome.errors[0].failure if outcome.errors else None
-            raise BackendError(
-                f"{outcome.pipeline} answered no query"
-                + (f": {failure.message}" if failure else "."),
-                hint=failure.hint if failure else "Try the pipeline on Compare.",
-            )
-    return {
-        spec: {query_id: ranking.doc_ids for query_id, ranking in done.run(spec).rankings.items()}
-        for spec in done.design.pipelines
-    }
+    if not queries:
+        raise InvalidInput(
+            f"{corpus.name} has no queries.", hint="Add a query file, or choose a query set."
+        )
+    parsed = [Pipeline(spec) for spec in pipelines]
+    return ranked_queries(parsed, queries, _MOST_DOCUMENTS, corpus, ctx, engine)
 
 
 def ranked_queries(

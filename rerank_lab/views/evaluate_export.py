@@ -19,21 +19,27 @@ from rerank_lab.core.types import Query, Run
 from rerank_lab.corpora.runs import trec_lines, write_run
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.views.evaluate_tables import results_latex, results_markdown
+from rerank_lab.views.judgment_basis import basis_name, basis_note
 from rerank_lab.views.results_table import exported
 
+JUDGMENTS = "judgments"
+"""The column that says which judgments counted: source, winner, policy and LLM judges."""
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 Export = Callable[[Evaluation, str, str], str | bytes]
 """Makes a file of an evaluation, compared by a measure with a baseline."""
 
 
 def results_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
-    """One line a pipeline, with every column that has a name in CSV."""
+    """One line a pipeline: every column that has a name in CSV, and which judgments counted."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     table = evaluation.table(primary, baseline)
     columns = [column for column in table.columns if column.csv]
-    rows.writerow([column.csv for column in columns])
-    rows.writerows([exported(column, row) for column in columns] for row in table.rows)
+    judgments = harmless_cell(basis_name(evaluation.design.basis))
+    rows.writerow([*(column.csv for column in columns), JUDGMENTS])
+    rows.writerows(
+        [*(exported(column, row) for column in columns), judgments] for row in table.rows
+    )
     return out.getvalue()
 
 
@@ -45,7 +51,8 @@ def results_parquet(evaluation: Evaluation, primary: str = "", baseline: str = "
         for column in table.columns
         if column.csv
     }
-    return parquet_file(columns)
+    judgments = [basis_name(evaluation.design.basis)] * len(table.rows)
+    return parquet_file(columns | {JUDGMENTS: judgments})
 
 
 def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -> str:
@@ -56,9 +63,9 @@ def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     names = evaluation.design.measures
-    rows.writerow(
-        ["query_id", "query", "pipeline", "status", "seconds", "error", *names, "difference"]
-    )
+    heads = ("query_id", "query", "pipeline", "status", "seconds", "error")
+    rows.writerow([*heads, *names, "difference", JUDGMENTS])
+    judgments = harmless_cell(basis_name(evaluation.design.basis))
     for line in _query_values(evaluation, primary, baseline):
         rows.writerow(
             [
@@ -70,6 +77,7 @@ def queries_csv(evaluation: Evaluation, primary: str = "", baseline: str = "") -
                 harmless_cell(line.error),
                 *(_number(line.values.get(name)) for name in names),
                 _number(line.difference),
+                judgments,
             ]
         )
     return out.getvalue()
@@ -107,7 +115,8 @@ def queries_parquet(evaluation: Evaluation, primary: str = "", baseline: str = "
     columns |= {
         name: [line.values.get(name) for line in lines] for name in evaluation.design.measures
     }
-    return parquet_file(columns | {"difference": [line.difference for line in lines]})
+    columns["difference"] = [line.difference for line in lines]
+    return parquet_file(columns | {JUDGMENTS: [basis_name(evaluation.design.basis)] * len(lines)})
 
 
 def parquet_file(columns: Mapping[str, Sequence[Any]]) -> bytes:
@@ -172,8 +181,9 @@ def results_json(evaluation: Evaluation, primary: str = "", baseline: str = "") 
 
 
 def runs_zip(evaluation: Evaluation) -> bytes:
-    """One TREC run a pipeline that answered anything."""
-    return zipped(run_files(evaluation))
+    """One TREC run a pipeline that answered anything, and which judgments they were measured by."""
+    judgments = f"{basis_note(evaluation.design.basis)}\n".encode()
+    return zipped([*run_files(evaluation), ("judgments.txt", judgments)])
 
 
 def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:

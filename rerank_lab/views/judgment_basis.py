@@ -30,6 +30,13 @@ def basis_sentence(basis: JudgmentBasis) -> str:
     return "; ".join([*parts, *left_out(basis)])
 
 
+def basis_name(basis: JudgmentBasis) -> str:
+    """Source, winner, policy and LLM judges in one cell: `both, lab wins, latest`, or `own`."""
+    winner = f"{basis.winner} wins" if basis.winner else ""
+    names = (basis.source, winner, basis.policy, *basis.llm_judges)
+    return ", ".join(name for name in names if name)
+
+
 def basis_note(basis: JudgmentBasis) -> str:
     """The sentence as one of its own, for the side bar."""
     sentence = basis_sentence(basis)

@@ -9,6 +9,7 @@ import pytest
 
 from rerank_lab.cli import main
 from rerank_lab.core.database import FILE_NAME
+from rerank_lab.evaluation.experiments.store import list_experiments
 from rerank_lab.judging.records import (
     JudgeKind,
     JudgingPair,
@@ -138,6 +139,7 @@ def test_next_names_pairs_the_leader_and_how_sure_it_is(
     assert not judged & {(pair["query_id"], pair["doc_id"]) for pair in after["pairs"]}
     assert main(command) == 0
     assert "leads with an expected nDCG@10" in capsys.readouterr().out
+    assert list_experiments() == []
 
 
 @pytest.mark.parametrize(

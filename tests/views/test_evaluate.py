@@ -189,8 +189,13 @@ def test_runs_read_back_as_they_were(tmp_path: Path) -> None:
     data = export.runs_zip(found)
     assert data == export.runs_zip(found)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.namelist() == ["1-bm25.trec", "2-bm25-identity.trec"]
+        assert archive.namelist() == ["1-bm25.trec", "2-bm25-identity.trec", "judgments.txt"]
         archive.extractall(tmp_path)
+    assert (tmp_path / "judgments.txt").read_text() == "The corpus' own (0).\n"
+    assert "judgments" in export.results_csv(found).splitlines()[0].split(",")
+    assert all(
+        row["judgments"] == "own" for row in csv.DictReader(export.queries_csv(found).splitlines())
+    )
     run = runs.read_run(tmp_path / "2-bm25-identity.trec")
     assert run.rankings["q0"].doc_ids[0] == "right"
     assert "q1" not in run.rankings
@@ -199,7 +204,7 @@ def test_runs_read_back_as_they_were(tmp_path: Path) -> None:
 def test_ids_with_spaces_come_as_json_lines(tmp_path: Path) -> None:
     data = export.runs_zip(evaluation({"bm25": [3, 3]}, gap=" "))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.namelist() == ["1-bm25.jsonl"]
+        assert archive.namelist() == ["1-bm25.jsonl", "judgments.txt"]
         archive.extractall(tmp_path)
     assert "wrong 0" in runs.read_run(tmp_path / "1-bm25.jsonl").rankings["q0"].doc_ids
 

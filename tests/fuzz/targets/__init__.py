@@ -12,6 +12,7 @@ from tests.fuzz.targets.files import (
     read_run_file,
     run_seeds,
 )
+from tests.fuzz.targets.labels import label_seeds, read_label_file
 from tests.fuzz.targets.servers import (
     ANSWERS,
     chat_seeds,
@@ -54,6 +55,12 @@ TARGETS = {
             judged_seeds,
             read_judged,
             (b"qid:", b"<top>", b"<num>", b"#docid", *JSON_PIECES),
+        ),
+        Target(
+            "labels",
+            label_seeds,
+            read_label_file,
+            (b"qid:", b"#docid", b'"kind": "llm"', b'"at": "2026"', b"nan", b"1e999", *JSON_PIECES),
         ),
         Target("runs", run_seeds, read_run_file, JSON_PIECES),
         Target(
