@@ -27,12 +27,18 @@ from rerank_lab.corpora import (
     stored_summary,
     summarise,
 )
-from rerank_lab.corpora.addresses import OriginChanges, origin_changes
+from rerank_lab.corpora.addresses import OriginChanges, bring, origin_changes
 from rerank_lab.corpora.source import Source
 from rerank_lab.corpora.store import imported_entry, read_origin
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.remote.objects.address import OWN_RULES, AddressRules, is_address, visitor_rules
+from rerank_lab.remote.objects.address import (
+    OWN_RULES,
+    AddressRules,
+    is_address,
+    parse_address,
+    visitor_rules,
+)
 from rerank_lab.remote.objects.store import FileOrigin
 from rerank_lab.retrievers.stored_indexes import delete_indexes
 from rerank_lab.services.access import OWNER, Action, current_visitor, needs, require
@@ -120,20 +126,22 @@ def attach(request: AttachRequest, ctx: Context | None = None) -> ImportReport:
     return use(request.corpus, request.path, ctx=ctx)
 
 
-def changes_since_import(name: str, ctx: Context | None = None) -> OriginChanges:
+def changes_since_import(
+    name: str, ctx: Context | None = None, *, rules: AddressRules = OWN_RULES
+) -> OriginChanges:
     """What is another, at the address that a corpus was imported from, since it was read there.
 
     Raises:
         InvalidInput: There is no such corpus, or it was imported from files of this machine.
         LabError: The address cannot be asked again.
     """
-    origin = read_origin(imported_entry(name).path)
+    origin = origin_of(name)
     if origin is None:
         raise InvalidInput(
             f"{name!r} was not imported from an address.",
             hint="Files of this machine are compared by importing them again.",
         )
-    return origin_changes(origin, rules=address_rules(), ctx=ctx)
+    return origin_changes(origin, rules=rules, ctx=ctx)
 
 
 def address_rules() -> AddressRules:
@@ -165,6 +173,29 @@ class InspectKey(JobKey[Preview]):
     upload: str
     format: str
     encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class BringRequest:
+    """Bring what lies at an address into an empty folder of the data folder."""
+
+    address: str = field(repr=False)
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BringKey(JobKey[Source]):
+    """Bringing files from elsewhere. `upload` names their folder; the address may be secret."""
+
+    upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesKey(JobKey[OriginChanges]):
+    """Looking at the address of a corpus again; `asked` counts how often."""
+
+    corpus: str
+    asked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +234,43 @@ def start_inspection(request: InspectionRequest, upload: str, session: Session) 
         name=f"Looking at {request.name}",
         waiter=session.waiter,
     )
+
+
+@needs(Action.IMPORT, "upload")
+def start_bringing(request: BringRequest, upload: str, session: Session) -> Job[Source]:
+    """The job that brings files from an address, as far as the visitor may read there.
+
+    Raises:
+        InvalidInput: It is no address.
+        NotAllowed: The visitor may not read there.
+    """
+    address, rules = parse_address(request.address), address_rules()
+    rules.check(address)
+    return session.jobs.submit(
+        BringKey(upload),
+        lambda ctx: bring(request.address, request.folder, rules=rules, ctx=ctx),
+        lane="light",
+        name=f"Reading {address.shown}",
+        waiter=session.waiter,
+    )
+
+
+@needs(Action.IMPORT, "name")
+def start_changes(name: str, asked: int, session: Session) -> Job[OriginChanges]:
+    """The job that looks whether files at the address of a corpus are others since its import."""
+    rules = address_rules()
+    return session.jobs.submit(
+        ChangesKey(name, asked),
+        lambda ctx: changes_since_import(name, ctx, rules=rules),
+        lane="light",
+        name=f"Looking where {name} came from",
+        waiter=session.waiter,
+    )
+
+
+def origin_of(name: str) -> FileOrigin | None:
+    """The address that an imported corpus was brought from; None for files of this machine."""
+    return read_origin(imported_entry(name).path)
 
 
 @needs(Action.IMPORT, "upload")

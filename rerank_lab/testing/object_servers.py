@@ -49,7 +49,7 @@ class FileServer:
 
     def __enter__(self) -> FileServer:
         handler = type("Handler", (_FileHandler,), {"files": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _QuietServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         if self.tls is not None:
             self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
@@ -87,6 +87,13 @@ class FileServer:
             return None
         links = "".join(f'<li><a href="{name}">{name}</a></li>' for name in ["../", *names])
         return f"<html><body><ul>{links}</ul></body></html>".encode()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that went away."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing."""
 
 
 class _FileHandler(BaseHTTPRequestHandler):

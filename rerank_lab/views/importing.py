@@ -15,6 +15,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import Problem, ProblemLog
 from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.corpora import ColumnMapping, ImportReport, Preview
+from rerank_lab.corpora.addresses import OriginChanges
 from rerank_lab.corpora.mapping import DocumentBuilder
 from rerank_lab.corpora.readers.registry import table_readers
 from rerank_lab.views.corpora import Fact, snippet
@@ -24,6 +25,7 @@ NO_COLUMN = "(none)"
 NO_QUERIES_HINT = (
     "This corpus has no queries of its own. Type one on Compare, or add a query set under Change."
 )
+_NAMED = 5
 _STEM_SUFFIXES = re.compile(r"(\.[A-Za-z0-9]{1,8}){1,2}$")
 _PROBLEM_FIELDS = ("severity", "file", "line", "field", "message", "hint")
 
@@ -147,6 +149,19 @@ def import_sentence(report: ImportReport) -> str:
     lost = report.problem_counts.get("error", 0)
     left = f"; {counted(lost, 'entry was', 'entries were')} left out" if lost else ""
     return f'"{report.name}" holds {held}{left}.'
+
+
+def changes_lines(changes: OriginChanges) -> tuple[str, ...]:
+    """What is another at the address of a corpus, a line each kind; that nothing is, in one."""
+    if not changes.any:
+        return ("Nothing has changed there since it was imported.",)
+    kinds = (("changed", changes.changed), ("new", changes.added), ("gone", changes.removed))
+    lines = []
+    for kind, names in kinds:
+        if names:
+            more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+            lines.append(f"{counted(len(names), 'file')} {kind}: {', '.join(names[:_NAMED])}{more}")
+    return (*lines, "Import it again to have what lies there now.")
 
 
 def mappable(preview: Preview) -> bool:

@@ -11,8 +11,8 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary
 from rerank_lab.services.access import Action, may
 from rerank_lab.services.corpora import AttachRequest, delete, start_attaching
+from rerank_lab.ui.corpora import addresses, uploads
 from rerank_lab.ui.corpora import indexes as corpus_indexes
-from rerank_lab.ui.corpora import uploads
 from rerank_lab.ui.corpora.import_report import draw_report
 from rerank_lab.ui.shared import navigation, parts, resources, visitor
 from rerank_lab.ui.shared.visitor import session
@@ -205,6 +205,7 @@ def _change(entry: CorpusEntry) -> None:
         st.markdown("**Judgments**")
         st.caption("TREC qrels, or a table of query, document, grade. They replace those it has.")
         _attach(entry, "qrels")
+    addresses.draw_changes(entry.name)
     st.space("small")
     delete_button(entry)
 

@@ -22,7 +22,7 @@ from rerank_lab.services.corpora import (
     start_import,
     start_inspection,
 )
-from rerank_lab.ui.corpora import connecting, uploads
+from rerank_lab.ui.corpora import addresses, connecting, uploads
 from rerank_lab.ui.corpora.import_mapping import choose_mapping
 from rerank_lab.ui.corpora.import_report import draw_problems, draw_report
 from rerank_lab.ui.corpora.uploads import Upload
@@ -31,7 +31,7 @@ from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, short_key, watch
 from rerank_lab.views import importing as views
 
-FILES, PASTE, ENGINE = "Files", "Paste a list", "Search engine"
+FILES, PASTE, ADDRESS, ENGINE = "Files", "Paste a list", "Address", "Search engine"
 FIND_OUT = "(find out)"
 LIST_NAME = "pasted list.txt"
 
@@ -44,7 +44,7 @@ def draw() -> None:
         return
     way = st.segmented_control(
         "From",
-        (FILES, PASTE, ENGINE),
+        (FILES, PASTE, ADDRESS, ENGINE),
         default=FILES,
         required=True,
         key="import_way",
@@ -53,9 +53,10 @@ def draw() -> None:
     if way == ENGINE:
         connecting.draw()
         return
-    upload = _upload(way)
+    upload = addresses.draw() if way == ADDRESS else _upload(way)
     if upload is None:
-        _welcome()
+        if way != ADDRESS:
+            _welcome()
         return
     options = _reading_options()
     request = InspectionRequest(upload.name, upload.path, options)
@@ -229,7 +230,12 @@ def _start(
     options: ImportOptions,
 ) -> None:
     request = ImportRequest(
-        upload.path, name, upload.name, mapping=mapping or preview.mapping, options=options
+        upload.path,
+        name,
+        upload.name,
+        mapping=mapping or preview.mapping,
+        options=options,
+        origin=upload.origin,
     )
 
     job = start_import(
@@ -274,4 +280,5 @@ def _look(name: str) -> None:
 def _again() -> None:
     st.session_state.pop("import_job", None)
     st.session_state.pop("import_upload", None)
+    addresses.forget()
     st.session_state["import_version"] = int(st.session_state.get("import_version", 0)) + 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rerank_lab.core.paths import data_home
+from rerank_lab.remote.objects.store import FileOrigin
 
 _KEEP_S = 24 * 3600.0
 _CHUNK = 1 << 20
@@ -34,20 +35,21 @@ class Uploaded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Files as they came in. `path` is the file itself, or the folder when there are several."""
+    """Files as they came in. `path` is the file itself, or the folder when there are several.
+
+    `origin` says where they were brought from, if not from the visitor's machine.
+    """
 
     name: str
     path: Path
     folder: Path
+    origin: FileOrigin | None = None
 
 
 def stage(files: Sequence[Uploaded]) -> Upload:
     """Write the files to a folder of their own. Names are made harmless and distinct."""
-    home = data_home() / "uploads"
-    _sweep(home)
-    folder = home / uuid.uuid4().hex
-    inside = folder / "files"
-    inside.mkdir(parents=True)
+    inside = new_folder()
+    folder = inside.parent
     names: list[str] = []
     for file in files:
         name = _free(safe_name(file.name), names)
@@ -60,6 +62,15 @@ def stage(files: Sequence[Uploaded]) -> Upload:
     if len(names) == 1:
         return Upload(names[0], inside / names[0], folder)
     return Upload(f"{len(names)} files", inside, folder)
+
+
+def new_folder() -> Path:
+    """An empty folder for files; it lies alone in the folder of their upload."""
+    home = data_home() / "uploads"
+    _sweep(home)
+    inside = home / uuid.uuid4().hex / "files"
+    inside.mkdir(parents=True)
+    return inside
 
 
 def discard(upload: Upload) -> None:

@@ -10,6 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from rerank_lab.corpora import import_corpus, inspect_upload, list_corpora, load_corpus
+from rerank_lab.services import access
+from rerank_lab.services.access import Role, Visitor
+from rerank_lab.testing.object_servers import FileServer
+from rerank_lab.ui.shared import visitor
 from tests.corpora import make
 from tests.ui import pages
 from tests.ui.pages import drawn, open_page, until, words
@@ -260,3 +264,50 @@ def test_a_large_corpus_is_listed_page_by_page() -> None:
     imported(data=("id,text\n" + rows).encode())
     at = until(open_page("corpora", corpus="mine"), "1–10 of 20,000 documents")
     assert len([b for b in at.button if b.label == "Open"]) == 10
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    with FileServer({"/docs/mine.csv": CSV}) as server:
+        yield server
+
+
+def read_address(address: str) -> AppTest:
+    at = open_page("corpora", view="Bring your own")
+    at.segmented_control(key="import_way").set_value("Address")
+    drawn(at)
+    next(field for field in at.text_input if field.label == "Address").set_value(address)
+    next(button for button in at.button if button.label == "Read it").click()
+    return drawn(at)
+
+
+def test_an_address_is_read_looked_at_imported_and_looked_at_again(files: FileServer) -> None:
+    at = until(read_address(f"{files.address}/docs/mine.csv?key=5ec4e7f00d"), "First documents")
+    assert "5ec4e7f00d" not in words(at)
+    at = until(read_address(f"{files.address}/docs/mine.csv"), "First documents")
+    assert f"From {files.address}/docs/mine.csv: 1 file, {len(CSV)} bytes, ETag" in words(at)
+    at.button(key="import_now").click()
+    until(drawn(at), "holds 3 documents")
+    at = until(open_page("corpora", corpus="mine", part="Change"), "Where it came from")
+    at.button(key="origin_changes").click()
+    until(drawn(at), "Nothing has changed there")
+    files.files["/docs/mine.csv"] += b"4,Stoves,Wood burns\n"
+    at.button(key="origin_changes").click()
+    until(drawn(at), "1 file changed: mine.csv")
+
+
+def test_an_address_that_cannot_be_read_says_why(files: FileServer) -> None:
+    until(read_address("ftp://example.com/a.csv"), "no address that can be read")
+    until(read_address(f"{files.address}/none.csv"), "There is nothing at")
+
+
+def test_a_visitor_of_a_reachable_app_does_not_reach_its_network(
+    files: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = Visitor("somebody", Role.EDITOR, signed_in=True)
+    monkeypatch.setattr(visitor, "_current", lambda: editor)
+    monkeypatch.setattr(access, "_visitor", lambda: editor)
+    until(read_address(f"{files.address}/docs/mine.csv"), "private network")
+    until(read_address("https://169.254.169.254/latest/"), "private network")
+    until(read_address("s3://bucket/a.csv"), "may not read s3://bucket")
+    assert not files.requests
