@@ -30,7 +30,7 @@ from _report import report
 
 from rerank_lab.core.context import Context
 from rerank_lab.models import ModelOptions, Scorer, Usage, open_scorer
-from rerank_lab.models.convert.cross_encoder import compare
+from rerank_lab.models.convert.precision import compare
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.runtime.tokenizer import FastTokenizer
 

@@ -15,7 +15,14 @@ from uuid import uuid4
 import pytest
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.convert import conversion, cross_encoder, embedding, fused_graph
+from rerank_lab.models.convert import (
+    conversion,
+    cross_encoder,
+    embedding,
+    fused_graph,
+    late_interaction,
+    sparse,
+)
 from rerank_lab.models.convert.conversion import Conversion
 from rerank_lab.models.locate.folder import LocatedModel
 
@@ -42,7 +49,7 @@ def share(folder: Path, patch: pytest.MonkeyPatch) -> None:
             _link(target, shared)
         return result
 
-    for module in (fused_graph, cross_encoder, embedding):
+    for module in (fused_graph, cross_encoder, embedding, late_interaction, sparse):
         patch.setattr(module, "convert_once", convert_or_copy)
 
 

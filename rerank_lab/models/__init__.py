@@ -3,6 +3,7 @@
     open_scorer(model, ctx)         cross-encoder: pairs to logits
     open_encoder(model, ctx)        bi-encoder: texts to vectors of length 1
     open_token_encoder(model, ctx)  late interaction: texts to one vector a token
+    open_sparse_encoder(model, ctx) SPLADE: texts to weights of words
     availability(model)             ready, downloadable or missing, and why: cheap, no network
     model_digest(model)             digest of files and conversion, without loading
     loaded_models()                 what is in memory now
@@ -18,15 +19,17 @@ from typing import TypeVar
 from rerank_lab.core.context import Context
 from rerank_lab.models.convert.conversion import (
     CONVERSION_VERSION,
+    VECTORS_FORM,
     VECTORS_VERSION,
     converted_folder,
     read_conversion,
 )
-from rerank_lab.models.local_model import Encoder, Scorer, TokenEncoder
+from rerank_lab.models.local_model import Encoder, Scorer, SparseEncoder, TokenEncoder
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.locate.resolve import Availability, availability, fetch, locate
 from rerank_lab.models.locate.soundness import require_sound
-from rerank_lab.models.runtime.device import DEVICES, Device
+from rerank_lab.models.runtime.device import DEVICES, Device, int8_form
+from rerank_lab.models.runtime.engine import Sparse
 from rerank_lab.models.runtime.memory import LoadedModel, loaded_models
 from rerank_lab.models.runtime.request import (
     BACKENDS,
@@ -49,6 +52,8 @@ __all__ = [
     "LoadedModel",
     "ModelOptions",
     "Scorer",
+    "Sparse",
+    "SparseEncoder",
     "TokenEncoder",
     "Usage",
     "availability",
@@ -57,10 +62,11 @@ __all__ = [
     "model_digest",
     "open_encoder",
     "open_scorer",
+    "open_sparse_encoder",
     "open_token_encoder",
 ]
 
-M = TypeVar("M", Scorer, Encoder, TokenEncoder)
+M = TypeVar("M", Scorer, Encoder, TokenEncoder, SparseEncoder)
 
 
 def open_scorer(model: str, ctx: Context, options: ModelOptions | None = None) -> Scorer:
@@ -79,7 +85,7 @@ def open_encoder(
     from rerank_lab.models.execution_plan import plan_encoder
 
     options = options or ModelOptions(device=device)
-    located = _fetch_sound(model, ctx)
+    located = _fetch_sound(model, ctx, VECTORS_FORM)
     return _loaded(Encoder(plan_encoder(located, options, ctx), options), ctx)
 
 
@@ -90,27 +96,40 @@ def open_token_encoder(
     from rerank_lab.models.execution_plan import plan_token_encoder
 
     options = options or ModelOptions(device=device)
-    located = _fetch_sound(model, ctx)
+    located = _fetch_sound(model, ctx, VECTORS_FORM)
     return _loaded(TokenEncoder(plan_token_encoder(located, options, ctx), options), ctx)
+
+
+def open_sparse_encoder(
+    model: str, ctx: Context, options: ModelOptions | None = None
+) -> SparseEncoder:
+    """A learned sparse encoder, loaded. Raises ModelUnavailable with what to do."""
+    from rerank_lab.models.execution_plan import plan_sparse_encoder
+
+    options = options or ModelOptions()
+    located = _fetch_sound(model, ctx, VECTORS_FORM)
+    return _loaded(SparseEncoder(plan_sparse_encoder(located, options, ctx), options), ctx)
 
 
 def model_digest(model: str, vectors: bool = False) -> str:
     """Digest of a model's files and of how they are run here, without loading it.
 
-    Fine for cache keys: the same before and after loading, and on every machine. Raises
-    ModelUnavailable when the files are not here.
+    Fine for cache keys: the same before and after loading, and on every processor that adds up
+    int8 products in 32 bits; others round weights to 7 bits. Raises ModelUnavailable when the files
+    are not here.
 
     Args:
         model: Catalogue name, folder or hub id.
         vectors: Whether its vectors are kept. They stay valid while a conversion changes scores.
     """
-    return f"{locate(model).digest}:{VECTORS_VERSION if vectors else CONVERSION_VERSION}"
+    version = VECTORS_VERSION if vectors else CONVERSION_VERSION
+    return f"{locate(model).digest}:{version}{int8_form()}"
 
 
-def _fetch_sound(model: str, ctx: Context) -> LocatedModel:
+def _fetch_sound(model: str, ctx: Context, form: str = "") -> LocatedModel:
     located = fetch(model, ctx)
     if located.has_safetensors:
-        converted = read_conversion(converted_folder(located)) is not None
+        converted = read_conversion(converted_folder(located, form)) is not None
         require_sound(located, converted=converted)
     return located
 

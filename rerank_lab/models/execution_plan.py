@@ -16,20 +16,38 @@ from typing import Generic, Literal, TypeVar
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
 from rerank_lab.models.convert import cross_encoder as conversion_to_int8
-from rerank_lab.models.convert import embedding, fused_graph
-from rerank_lab.models.convert.conversion import converted_folder, read_conversion
+from rerank_lab.models.convert import embedding, fused_graph, late_interaction
+from rerank_lab.models.convert import sparse as sparse_conversion
+from rerank_lab.models.convert.conversion import (
+    VECTORS_FORM,
+    VECTORS_VERSION,
+    Conversion,
+    converted_folder,
+    read_conversion,
+)
+from rerank_lab.models.convert.precision import FULL, INT8
 from rerank_lab.models.locate.folder import LocatedModel
+from rerank_lab.models.onnx.encoders import OnnxMultiVector, OnnxSparse
 from rerank_lab.models.onnx.openvino_session import require_openvino
 from rerank_lab.models.onnx.tasks import OnnxEmbedder, OnnxScorer, OnnxTokenEmbedder
 from rerank_lab.models.relevance_head import Head, head_of, require_trained_head
-from rerank_lab.models.runtime.device import choose_device, has_cuda, torch_dtype
-from rerank_lab.models.runtime.engine import ModelEngine, PairEngine, TextEngine, TokenEngine
+from rerank_lab.models.runtime.device import choose_device, has_cuda, int8_form, torch_dtype
+from rerank_lab.models.runtime.engine import (
+    ModelEngine,
+    PairEngine,
+    SparseEngine,
+    TextEngine,
+    TokenEngine,
+)
 from rerank_lab.models.runtime.request import ModelOptions
 from rerank_lab.models.torch import sentence_transformer
+from rerank_lab.models.torch.sparse import load_sparse, require_sparse
 
 E_co = TypeVar("E_co", bound=ModelEngine, covariant=True)
 E = TypeVar("E", bound=ModelEngine)
 Task = Literal["score", "embed", "tokens", "sparse", "prompt", "fused", "context"]
+
+_VECTOR_TASKS = ("embed", "tokens", "sparse")
 
 MARKERS = ("[unused0]", "[unused1]")
 """Query and document markers of ColBERT models trained from BERT vocabularies."""
@@ -64,11 +82,15 @@ class ExecutionPlan(Generic[E_co]):
 
     @property
     def digest(self) -> str:
-        """Stands for everything that its output depends on, batches apart."""
+        """Stands for everything that its output depends on, batches apart.
+
+        Vectors are kept under it: how they are made is a part of it.
+        """
         prefixes = (self.query_prefix, self.passage_prefix)
         parts: list[object] = [self.located.digest, self.task, self.backend, prefixes, self.pooling]
+        if self.task in _VECTOR_TASKS:
+            parts.append(f"{VECTORS_VERSION}{int8_form()}")
         extra = [self.template_digest, self.adapter_digest, self.reads_attention]
-        # Indexes are kept under this digest: a plan without the later fields keeps its old one.
         return hashlib.sha256(
             json.dumps(parts + (extra if any(extra) else [])).encode()
         ).hexdigest()
@@ -136,12 +158,34 @@ def plan_token_encoder(
         return _onnx_plan(
             located, "tokens", graph, ctx, lambda g, t, b: OnnxTokenEmbedder(g, t, b, MARKERS)
         )
-    return torch_plan(
+    plan: ExecutionPlan[TokenEngine] = torch_plan(
         located,
         "tokens",
         options,
         lambda device, dtype: sentence_transformer.load_token_embedder(located, device, dtype),
     )
+    if _converts(plan, options) and late_interaction.convertible(located):
+        conversion = late_interaction.convert_token_encoder(located, ctx)
+        return _converted_vectors_plan(plan, conversion, OnnxMultiVector)
+    return plan
+
+
+def plan_sparse_encoder(
+    located: LocatedModel, options: ModelOptions, ctx: Context
+) -> ExecutionPlan[SparseEngine]:
+    """How to run a learned sparse encoder. Raises ModelUnavailable when it is none."""
+    require_sparse(located)
+    plan: ExecutionPlan[SparseEngine] = torch_plan(
+        located,
+        "sparse",
+        options,
+        lambda device, dtype: load_sparse(located, device, dtype),
+        memory_factor=1.5,
+    )
+    if _converts(plan, options) and sparse_conversion.convertible(located):
+        conversion = sparse_conversion.convert_sparse_encoder(located, ctx)
+        return _converted_vectors_plan(plan, conversion, OnnxSparse)
+    return plan
 
 
 def torch_plan(
@@ -270,7 +314,7 @@ def _converted_scorer_plan(
         conversion = conversion_to_int8.convert(located, head, ctx)
     if conversion.precision == "none":
         return replace(plan, warning=conversion.warning)
-    graph = folder / ("int8.onnx" if conversion.precision == "int8" else "full.onnx")
+    graph = folder / (INT8 if conversion.precision == "int8" else FULL)
     backend = f"onnx {conversion.precision}"
     return replace(
         plan,
@@ -303,7 +347,7 @@ def _openvino_plan(
             f"{located.name} cannot run in OpenVINO: {conversion.reason}.",
             hint='Use backend="auto".',
         )
-    graph, backend = folder / "full.onnx", f"openvino {conversion.precision}"
+    graph, backend = folder / FULL, f"openvino {conversion.precision}"
     return ExecutionPlan(
         located,
         "score",
@@ -318,19 +362,32 @@ def _converted_encoder_plan(
     plan: ExecutionPlan[TextEngine], ctx: Context
 ) -> ExecutionPlan[TextEngine]:
     located, pooling = plan.located, plan.pooling
-    folder = converted_folder(located)
-    conversion = read_conversion(folder)
+    conversion = read_conversion(converted_folder(located, VECTORS_FORM))
     if conversion is None:
         if not embedding.convertible(located, pooling):
             return plan
         conversion = embedding.convert_encoder(located, pooling, ctx)
+    prefixes = (plan.query_prefix, plan.passage_prefix)
+
+    def load(graph: Path, backend: str) -> TextEngine:
+        return OnnxEmbedder(graph, graph.parent / "tokenizer.json", backend, pooling, prefixes)
+
+    return _converted_vectors_plan(plan, conversion, load)
+
+
+def _converted_vectors_plan(
+    plan: ExecutionPlan[E], conversion: Conversion, load: Callable[[Path, str], E]
+) -> ExecutionPlan[E]:
+    """The converted form of an encoder, `load` called with graph and backend, or `plan` itself."""
     if conversion.precision == "none":
         return plan
-    graph, tokenizer = folder / "full.onnx", folder / "tokenizer.json"
-    backend, prefixes = "onnx fp32", (plan.query_prefix, plan.passage_prefix)
+    folder = converted_folder(plan.located, VECTORS_FORM)
+    graph = folder / (INT8 if conversion.precision == "int8" else FULL)
+    backend = f"onnx {conversion.precision}"
     return replace(
         plan,
         backend=backend,
-        load=lambda: OnnxEmbedder(graph, tokenizer, backend, pooling, prefixes),
+        load=lambda: load(graph, backend),
         size=int(graph.stat().st_size * 1.5),
+        first_token=conversion.first_token,
     )

@@ -19,6 +19,8 @@ from rerank_lab.models.runtime.engine import (
     Floats,
     ModelEngine,
     PairEngine,
+    Sparse,
+    SparseEngine,
     TextEngine,
     TokenEngine,
 )
@@ -240,6 +242,25 @@ class TokenEncoder(LocalModel[TokenEngine]):
             texts,
             [len(text) for text in texts],
             lambda engine, some, request: engine.embed_tokens(some, kind, request),
+            ctx,
+            usage,
+            part=kind,
+        )
+
+
+class SparseEncoder(LocalModel[SparseEngine]):
+    """A SPLADE model: texts to sparse vectors, to be compared by inner product."""
+
+    __slots__ = ()
+
+    def encode(
+        self, texts: Sequence[str], kind: Kind, ctx: Context, usage: Usage | None = None
+    ) -> list[Sparse]:
+        """A sparse vector for each text, in the order given."""
+        return self.computed(
+            texts,
+            [len(text) for text in texts],
+            lambda engine, some, request: engine.embed_sparse(some, kind, request),
             ctx,
             usage,
             part=kind,

@@ -97,3 +97,10 @@ def probe_texts() -> list[tuple[str, list[str]]]:
         texts += [f"{probe.decoy} {others[4]}", f"{others[5]} {probe.answer}"]
         pairs.append((probe.query, texts))
     return pairs
+
+
+def probe_passages() -> tuple[list[str], list[str]]:
+    """Every probe's question, and all passages of all probes, for models that embed each alone."""
+    pairs = probe_texts()
+    passages = dict.fromkeys(text for _, texts in pairs for text in texts)
+    return [question for question, _ in pairs], list(passages)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rerank_lab.models.torch.sparse import Sparse
+from rerank_lab.models import Sparse
 from rerank_lab.retrievers.embeddings import ContentStore
 
 

@@ -19,9 +19,9 @@ from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.types import Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.key_table import mapped
+from rerank_lab.models import Sparse, open_sparse_encoder
 from rerank_lab.models.runtime.device import DEVICES
 from rerank_lab.models.token_budget import long_query_warning
-from rerank_lab.models.torch.sparse import Sparse, open_sparse_encoder
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts

@@ -71,7 +71,10 @@ def test_every_pipeline_ranks_as_before(spec: str, request: pytest.FixtureReques
     corpus = load_corpus(NAME)
     result = Pipeline(spec).run(corpus.queries[0], corpus, Context())
     assert result.error is None
-    assert list(result.ranking.doc_ids) == EXPECTED["rankings"][spec]
+    ranked, before = list(result.ranking.doc_ids), EXPECTED["rankings"][spec]
+    surely = 10 if "minilm" in spec else len(before)  # vectors are made in int8 since then
+    assert ranked[:surely] == before[:surely]
+    assert set(ranked) == set(before)
 
 
 def test_an_index_of_keywords_is_built_again_once_because_the_analysis_changed(home: Path) -> None:
@@ -85,12 +88,16 @@ def test_an_index_of_keywords_is_built_again_once_because_the_analysis_changed(h
 
 
 @pytest.mark.models
-def test_an_index_of_vectors_is_used_and_not_built_again(home: Path) -> None:
+def test_an_index_of_vectors_is_built_again_once_because_they_are_made_in_int8(home: Path) -> None:
     before = files(home / "indexes")
     corpus = load_corpus(NAME)
     spec = 'dense(model="all-minilm-l6")'
     assert Pipeline(spec).run(corpus.queries[0], corpus, Context()).error is None
-    assert files(home / "indexes") == before
+    after = files(home / "indexes")
+    assert before.items() <= after.items(), "the index of the first edition stays as it is"
+    assert len(after) > len(before)
+    assert Pipeline(spec).run(corpus.queries[1], corpus, Context()).error is None
+    assert files(home / "indexes") == after
 
 
 def test_a_finished_experiment_is_listed_and_opens() -> None:

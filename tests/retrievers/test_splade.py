@@ -15,8 +15,8 @@ from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.models import Sparse
 from rerank_lab.models.runtime.request import Usage
-from rerank_lab.models.torch.sparse import Sparse
 from rerank_lab.retrievers import splade
 from rerank_lab.retrievers.splade import Splade
 

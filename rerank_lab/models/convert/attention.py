@@ -38,6 +38,32 @@ def fuse_attention(path: Path) -> int:
     return count
 
 
+def mask_keys(path: Path) -> bool:
+    """Let every attention of a rewritten graph pass over tokens whose `attention_mask` is 0.
+
+    Returns False, and changes nothing, where an attention is not one operator.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load(str(path))
+    layers = [node for node in model.graph.node if node.op_type == "MultiHeadAttention"]
+    if not layers or any(node.op_type == "Softmax" for node in model.graph.node):
+        return False
+    name = "attention_mask"
+    shape = [1, "sequence"]
+    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.INT64, shape))
+    cast = helper.make_node("Cast", [name], [f"{name}/keys"], to=TensorProto.INT32)
+    model.graph.node.insert(0, cast)
+    for node in layers:
+        bias = list(node.input[3:4]) or [""]
+        inputs = [*node.input[:3], *bias, f"{name}/keys"]
+        del node.input[:]
+        node.input.extend(inputs)
+    onnx.save(model, str(path))
+    return True
+
+
 class _Graph:
     """The nodes of a graph with who makes and who reads each value."""
 

@@ -23,13 +23,12 @@ from rerank_lab.core.text import load_json
 from rerank_lab.models.locate.folder import LocatedModel
 
 CONVERSION_VERSION = "5"
-"""Part of every model's digest and of a converted model's place: changes whenever the way does."""
+"""Part of a model's digest and of a converted model's place: changes whenever the way does."""
 
-VECTORS_VERSION = "3"
-"""Part of the digest under which vectors are kept: changes when those of a converted encoder do.
+VECTORS_VERSION = "4"
+"""In place of it for encoders, under whose digest vectors are kept: changes when those do."""
 
-Encoders are converted in full precision, and no rewriting moves a component by more than 0.001.
-"""
+VECTORS_FORM = f"vectors{VECTORS_VERSION}"
 
 Precision = Literal["int8", "bf16", "fp32", "fused", "none"]
 

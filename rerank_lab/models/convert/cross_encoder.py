@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from rerank_lab.core.context import Context
-from rerank_lab.models.convert import quantisation, torch_export
+from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import Conversion, Precision, convert_once
 from rerank_lab.models.convert.first_token import keep_first_token
+from rerank_lab.models.convert.precision import FULL, compare, int8_or_full
 from rerank_lab.models.convert.samples import feed_of
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.openvino_session import precision
@@ -60,7 +59,7 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
         [_score(source.logits(query, text), head) for text in texts] for query, texts in probes
     ]
     ctx.checkpoint()
-    full, int8 = work / "full.onnx", work / "int8.onnx"
+    full = work / FULL
     torch_export.export(source, full)
     fuse_attention(full)
     first_token = keep_first_token(full) > 0
@@ -70,25 +69,15 @@ def _convert_into(work: Path, located: LocatedModel, head: Head, ctx: Context) -
     samples = [
         feed_of(pair) for query, texts in probes for pair in tokens.pairs(query, texts[::3], limit)
     ]
-    quantisation.quantise(full, int8, samples)
-    ctx.checkpoint()
-    int8_scores = _onnx_scores(int8, Path(tokenizer), head, probes, limit, ctx)
-    int8_tau, int8_difference = compare(int8_scores, exact)
-    count = sum(len(row) for row in exact)
-    if int8_tau >= MIN_TAU:
-        full.unlink()
-        return Conversion(
-            "int8", int8_tau, int8_difference, int8_tau, count, first_token=first_token
-        )
-    int8.unlink()
-    reason = f"its order differs from full precision, Kendall tau {int8_tau:.3f}"
-    full_scores = _onnx_scores(full, Path(tokenizer), head, probes, limit, ctx)
-    tau, difference = compare(full_scores, exact)
-    if tau >= MIN_TAU:
-        return Conversion("fp32", tau, difference, int8_tau, count, reason, first_token)
-    full.unlink()
-    reason = f"the exported graph differs from the model, Kendall tau {tau:.3f}"
-    return Conversion("none", tau, difference, int8_tau, count, reason)
+    return int8_or_full(
+        work,
+        samples,
+        lambda graph: _onnx_scores(graph, Path(tokenizer), head, probes, limit, ctx),
+        exact,
+        ctx,
+        MIN_TAU,
+        first_token=first_token,
+    )
 
 
 def convert_unquantised(located: LocatedModel, head: Head, ctx: Context) -> Conversion:
@@ -109,7 +98,7 @@ def _unquantised_into(work: Path, located: LocatedModel, head: Head, ctx: Contex
         [_score(source.logits(query, text), head) for text in texts] for query, texts in probes
     ]
     ctx.checkpoint()
-    full = work / "full.onnx"
+    full = work / FULL
     torch_export.export(source, full)
     first_token = keep_first_token(full) > 0
     ctx.checkpoint()
@@ -122,25 +111,6 @@ def _unquantised_into(work: Path, located: LocatedModel, head: Head, ctx: Contex
     full.unlink()
     reason = f"OpenVINO's order differs from full precision, Kendall tau {tau:.3f}"
     return Conversion("none", tau, difference, 0.0, count, reason)
-
-
-def compare(
-    scores: Sequence[Sequence[float]], exact: Sequence[Sequence[float]]
-) -> tuple[float, float]:
-    """Mean Kendall tau-a over the questions, and the largest difference of one score.
-
-    Pairs whose exact scores are equal do not count.
-    """
-    taus, largest = [], 0.0
-    for ours, theirs in zip(scores, exact, strict=True):
-        a, b = np.asarray(ours), np.asarray(theirs)
-        largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
-        upper = np.triu_indices(len(a), 1)
-        sign_a = np.sign(np.subtract.outer(a, a)[upper])
-        sign_b = np.sign(np.subtract.outer(b, b)[upper])
-        if np.any(sign_b):
-            taus.append(float((sign_a * sign_b).sum() / np.abs(sign_b).sum()))
-    return (float(np.mean(taus)) if taus else 0.0), largest
 
 
 def _score(logits: Sequence[float], head: Head) -> float:

@@ -1,7 +1,8 @@
-"""An embedding model to a full-precision ONNX graph, once, and only if its vectors stay the same.
+"""An embedding model to an int8 ONNX graph, once, and only if its order survives.
 
-Not quantised: vectors go into indexes that are kept, and full precision already runs twice as fast
-here as in padded batches, without the seconds that importing torch takes.
+The model itself and the graph embed questions and passages of the probes; Kendall's tau compares
+the orders of all passages for each question. Below `MIN_TAU` the full-precision graph is kept, and
+where even that differs, torch runs the model. Nothing imports torch afterwards.
 """
 
 from __future__ import annotations
@@ -10,22 +11,26 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from rerank_lab.core.context import Context
 from rerank_lab.core.text import load_json
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.conversion import Conversion, convert_once
+from rerank_lab.models.convert.conversion import VECTORS_FORM, Conversion, convert_once
 from rerank_lab.models.convert.first_token import keep_first_token
+from rerank_lab.models.convert.precision import FULL, Scores, int8_or_full
+from rerank_lab.models.convert.samples import feed_of
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.tasks import OnnxEmbedder
-from rerank_lab.models.probes import PROBES
+from rerank_lab.models.probes import probe_passages
+from rerank_lab.models.runtime.engine import TextEngine
 from rerank_lab.models.runtime.request import InferenceRequest, Usage
+from rerank_lab.models.runtime.tokenizer import FastTokenizer
 from rerank_lab.models.torch.sentence_transformer import load_embedder
 
+MIN_TAU = 0.96
+"""Least agreement of an int8 graph: an index is searched with what it was built with."""
 MAX_DIFFERENCE = 1e-3
-"""Largest difference of one vector component; vectors have length 1."""
+"""Largest difference of a cosine by a full-precision graph."""
 
 _MAX_BYTES = 1_400_000_000
 _PLAIN = ("Transformer", "Pooling", "Normalize")
@@ -47,30 +52,40 @@ def convertible(located: LocatedModel, pooling: str) -> bool:
 
 def convert_encoder(located: LocatedModel, pooling: str, ctx: Context) -> Conversion:
     """Convert, verify and keep. Never raises for a model that cannot be converted."""
-    return convert_once(located, ctx, lambda work: _convert_into(work, located, pooling, ctx))
+    return convert_once(
+        located, ctx, lambda work: _convert_into(work, located, pooling, ctx), VECTORS_FORM
+    )
 
 
 def _convert_into(work: Path, located: LocatedModel, pooling: str, ctx: Context) -> Conversion:
-    graph = work / "full.onnx"
+    graph = work / FULL
     tokenizer = Path(shutil.copy(located.folder / "tokenizer.json", work / "tokenizer.json"))
-    sentences = [text for probe in PROBES for text in (probe.query, probe.answer)]
-    texts = [*sentences, " ".join(sentences), " ".join(sentences * 4)]
+    questions, passages = probe_passages()
     source = torch_export.load_source(located, "AutoModel")
     torch_export.export(source, graph, output="last_hidden_state")
     fuse_attention(graph)
     first_token = pooling == "cls" and keep_first_token(graph, hidden_states=True) > 0
     ctx.checkpoint()
-    request = InferenceRequest(ctx, Usage(), located.max_length)
-    exact = load_embedder(located, "cpu", "float32", ("", ""))
-    engine = OnnxEmbedder(graph, tokenizer, "probe", pooling, ("", ""))
-    try:
-        ours = engine.embed(texts, "passage", request)
-        theirs = exact.embed(texts, "passage", request)
-    finally:
-        engine.close()
-    difference = float(np.abs(ours - theirs).max())
-    if difference <= MAX_DIFFERENCE:
-        return Conversion("fp32", 1.0, difference, 0.0, len(texts), first_token=first_token)
-    graph.unlink()
-    reason = f"the exported graph differs from the model by {difference:.3g} in a component"
-    return Conversion("none", 0.0, difference, 0.0, len(texts), reason)
+    limit = located.max_length
+
+    def cosines(engine: TextEngine) -> Scores:
+        request = InferenceRequest(ctx, Usage(), limit)
+        rows = (
+            engine.embed(questions, "query", request) @ engine.embed(passages, "passage", request).T
+        )
+        return [[float(cosine) for cosine in row] for row in rows]
+
+    def of_graph(path: Path) -> Scores:
+        engine = OnnxEmbedder(path, tokenizer, "probe", pooling, ("", ""))
+        try:
+            return cosines(engine)
+        finally:
+            engine.close()
+
+    tokens = FastTokenizer(tokenizer)
+    samples = [feed_of(text) for text in tokens.singles([*questions, *passages[::3]], limit)]
+    exact = cosines(load_embedder(located, "cpu", "float32", ("", "")))
+    ctx.checkpoint()
+    return int8_or_full(
+        work, samples, of_graph, exact, ctx, MIN_TAU, MAX_DIFFERENCE, first_token=first_token
+    )

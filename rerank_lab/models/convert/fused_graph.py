@@ -15,7 +15,12 @@ import numpy as np
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import StorageError
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.conversion import Conversion, convert_once, converted_folder
+from rerank_lab.models.convert.conversion import (
+    VECTORS_FORM,
+    Conversion,
+    convert_once,
+    converted_folder,
+)
 from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.session import OnnxEngine
@@ -23,9 +28,6 @@ from rerank_lab.models.probes import PROBES
 
 MIN_AGREEMENT = 0.995
 """Least correlation between the outputs of both graphs; int8 noise alone stays above 0.999."""
-
-MAX_SHIFT = 1e-3
-"""Largest difference of a vector's component: indexes hold vectors that were made before."""
 
 _LONG = 512
 """Tokens of the longest probe, where the model reads as many."""
@@ -54,7 +56,7 @@ def fused_graph(
         vectors: Whether the caller reads the first token's hidden state, and nothing else.
     """
     longest = min(located.max_length, _LONG)
-    form = "cls" if vectors else ""
+    form = f"cls-{VECTORS_FORM}" if vectors else ""
 
     def rewrite(work: Path) -> Conversion:
         return _rewrite_into(work, graph, tokenizer, longest, vectors, ctx)
@@ -78,18 +80,15 @@ def _rewrite_into(
     longest: int,
     vectors: bool,
     ctx: Context,
-    narrow: bool = True,
 ) -> Conversion:
     rewritten = Path(shutil.copy(graph, work / graph.name))
     layers = fuse_attention(rewritten)
-    first_token = narrow and keep_first_token(rewritten, hidden_states=vectors) > 0
+    first_token = keep_first_token(rewritten, hidden_states=vectors) > 0
     if not layers and not first_token:
         rewritten.unlink()
         return Conversion("none", 0.0, 0.0, 0.0, 0, "it holds no attention of the known form")
     probes = _probes()
     agreement, difference = _compared(rewritten, graph, tokenizer, probes, longest, vectors, ctx)
-    if vectors and first_token and difference > MAX_SHIFT:  # int8: the last layer's scale moves
-        return _rewrite_into(work, graph, tokenizer, longest, vectors, ctx, narrow=False)
     if agreement >= MIN_AGREEMENT:
         return Conversion(
             "fused", agreement, difference, agreement, len(probes), first_token=first_token

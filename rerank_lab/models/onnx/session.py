@@ -116,6 +116,7 @@ class OnnxEngine:
         feed: dict[str, NDArray[np.int64]] = {"input_ids": item.ids[None]}
         if "attention_mask" in self._inputs:
             feed["attention_mask"] = np.ones((1, len(item)), np.int64)
+            feed["attention_mask"][0, len(item) - item.unread :] = 0
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = item.types[None]
         assert self._session is not None, "a closed engine is not used again"

@@ -78,3 +78,8 @@ def has_int8_dot_products() -> bool:
     except OSError:
         return True
     return "avx2" not in processor or "_vnni" in processor
+
+
+def int8_form() -> str:
+    """What digests say of how int8 is computed here: "" as a rule, ":7bit" without dot products."""
+    return "" if has_int8_dot_products() else ":7bit"

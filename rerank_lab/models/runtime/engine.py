@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from rerank_lab.models.runtime.request import InferenceRequest, Kind
 
 Floats = NDArray[np.float32]
+
+
+class Sparse(NamedTuple):
+    """One text: token ids (ascending) and their weights (> 0), both of shape [n_terms]."""
+
+    ids: NDArray[np.int32]
+    weights: NDArray[np.float32]
 
 
 class ModelEngine(Protocol):
@@ -49,3 +56,12 @@ class TokenEngine(ModelEngine, Protocol):
         self, texts: Sequence[str], kind: Kind, request: InferenceRequest
     ) -> list[Floats]:
         """An array of shape [n_tokens, dimension] for each text, rows of length 1."""
+
+
+class SparseEngine(ModelEngine, Protocol):
+    """Weighs the words of a vocabulary for a text."""
+
+    def embed_sparse(
+        self, texts: Sequence[str], kind: Kind, request: InferenceRequest
+    ) -> list[Sparse]:
+        """A sparse vector for each text, in the order given."""

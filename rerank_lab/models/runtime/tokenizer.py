@@ -20,11 +20,15 @@ _MAX_CHARS_PER_TOKEN = 64
 
 @dataclass(frozen=True, slots=True)
 class Tokenized:
-    """One input. `ids` and `types` have shape (tokens,); `cut` when a part was left out."""
+    """One input. `ids` and `types` have shape (tokens,); `cut` when a part was left out.
+
+    Of `unread` tokens at the end vectors are computed, and no other token attends to them.
+    """
 
     ids: NDArray[np.int64]
     types: NDArray[np.int64]
     cut: bool
+    unread: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
-from rerank_lab.models.execution_plan import torch_plan
-from rerank_lab.models.local_model import LocalModel
 from rerank_lab.models.locate.folder import LocatedModel
-from rerank_lab.models.locate.resolve import fetch
-from rerank_lab.models.runtime.request import InferenceRequest, Kind, ModelOptions, Usage
+from rerank_lab.models.runtime.engine import Sparse
+from rerank_lab.models.runtime.request import InferenceRequest, Kind
 from rerank_lab.models.runtime.tokenizer import clipped
 from rerank_lab.models.torch.loading import load_sentence_transformer
 from rerank_lab.models.torch.sentence_transformer import SentenceTransformerEngine
 
 _POOLINGS = ("SpladePooling", "SparseStaticEmbedding", "SparseAutoEncoder")
-
-
-class Sparse(NamedTuple):
-    """One text: token ids (ascending) and their weights (> 0), both of shape [n_terms]."""
-
-    ids: NDArray[np.int32]
-    weights: NDArray[np.float32]
-
-
-class SparseEncoder(LocalModel["TorchSparse"]):
-    """A SPLADE model: texts to sparse vectors, to be compared by inner product."""
-
-    __slots__ = ()
-
-    def encode(
-        self, texts: Sequence[str], kind: Kind, ctx: Context, usage: Usage | None = None
-    ) -> list[Sparse]:
-        """A sparse vector for each text, in the order given."""
-        return self.computed(
-            texts,
-            [len(text) for text in texts],
-            lambda engine, some, request: engine.embed_sparse(some, kind, request),
-            ctx,
-            usage,
-            part=kind,
-        )
 
 
 class TorchSparse(SentenceTransformerEngine):
@@ -78,28 +47,14 @@ class TorchSparse(SentenceTransformerEngine):
         return vectors
 
 
-def open_sparse_encoder(
-    model: str, ctx: Context, options: ModelOptions | None = None
-) -> SparseEncoder:
-    """A learned sparse encoder, loaded. Raises ModelUnavailable with what to do."""
-    options = options or ModelOptions()
-    located = fetch(model, ctx)
-    _require_sparse(located)
-    plan = torch_plan(
-        located,
-        "sparse",
-        options,
-        lambda device, dtype: TorchSparse(
-            load_sentence_transformer(located, "SparseEncoder", device, dtype), device, dtype
-        ),
-        memory_factor=1.5,
-    )
-    encoder = SparseEncoder(plan, options)
-    encoder.load(ctx)
-    return encoder
+def load_sparse(located: LocatedModel, device: str, dtype: str) -> TorchSparse:
+    """A learned sparse encoder. Raises ModelUnavailable."""
+    model = load_sentence_transformer(located, "SparseEncoder", device, dtype)
+    return TorchSparse(model, device, dtype)
 
 
-def _require_sparse(located: LocatedModel) -> None:
+def require_sparse(located: LocatedModel) -> None:
+    """Raises ModelUnavailable for a model that gives no weights to words."""
     architecture = located.architecture
     try:
         modules = (located.folder / "modules.json").read_text("utf-8")

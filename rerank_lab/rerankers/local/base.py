@@ -87,6 +87,9 @@ def pointwise_params(model: str, backends: tuple[Backend, ...] = BACKENDS) -> tu
 class UsesModel(Reranker, Generic[M]):
     """A reranker of any kind over a model that `_open` gives."""
 
+    compares_vectors: ClassVar[bool] = False
+    """Whether the model embeds each text by itself, as indexes do."""
+
     _opened: M | None = None
     _digest: str = ""
 
@@ -125,7 +128,7 @@ class UsesModel(Reranker, Generic[M]):
         The same before and after loading. Raises ModelUnavailable when the files are not here.
         """
         if not self._digest:
-            self._digest = model_digest(self.model)
+            self._digest = model_digest(self.model, vectors=self.compares_vectors)
         return self._digest
 
     def _load(self, ctx: Context) -> None:

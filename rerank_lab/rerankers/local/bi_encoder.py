@@ -29,6 +29,7 @@ class BiEncoderReranker(LocalReranker[Encoder]):
         scale="cosine",
         params=pointwise_params("bge-small-en"),
     )
+    compares_vectors: ClassVar[bool] = True
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> Encoder:
         return open_encoder(model, ctx, options=options)

@@ -33,6 +33,7 @@ class LateInteractionReranker(LocalReranker[TokenEncoder]):
         scale="maxsim",
         params=pointwise_params("colbert-small-encoder"),
     )
+    compares_vectors: ClassVar[bool] = True
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> TokenEncoder:
         return open_token_encoder(model, ctx, options=options)

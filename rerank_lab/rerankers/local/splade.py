@@ -9,8 +9,7 @@ import numpy as np
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
-from rerank_lab.models import ModelOptions
-from rerank_lab.models.torch.sparse import Sparse, SparseEncoder, open_sparse_encoder
+from rerank_lab.models import ModelOptions, Sparse, SparseEncoder, open_sparse_encoder
 from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
@@ -27,8 +26,9 @@ class SpladeReranker(LocalReranker[SparseEncoder]):
         family="sparse",
         summary="Matches learned word weights, expanded to related words, of query and document.",
         scale="splade",
-        params=tuple(p for p in pointwise_params("splade-tiny") if p.name != "backend"),
+        params=pointwise_params("splade-tiny"),
     )
+    compares_vectors: ClassVar[bool] = True
 
     def _open(self, model: str, ctx: Context, options: ModelOptions) -> SparseEncoder:
         return open_sparse_encoder(model, ctx, options)

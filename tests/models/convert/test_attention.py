@@ -14,7 +14,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.models import open_encoder, open_scorer, open_token_encoder
 from rerank_lab.models.convert import fused_graph, torch_export
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.conversion import converted_folder, read_conversion
+from rerank_lab.models.convert.conversion import VECTORS_FORM, converted_folder, read_conversion
 from rerank_lab.models.locate.resolve import locate
 from tests.models.tiny import save_cross_encoder
 
@@ -151,7 +151,7 @@ def test_the_carried_graphs_run_fused(name: str) -> None:
         "colbert-small-encoder": open_token_encoder,
     }
     opened[name](name, Context())
-    form = "cls" if name == "bge-small-en" else ""
+    form = f"cls-{VECTORS_FORM}" if name == "bge-small-en" else ""
     found = read_conversion(converted_folder(locate(name), form))
     assert found is not None
     assert found.precision == "fused"

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,13 @@ from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled
 from rerank_lab.models import ModelOptions, Usage, open_encoder, open_scorer
 from rerank_lab.models.convert import cross_encoder as convert
-from rerank_lab.models.convert import quantisation, torch_export
+from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.conversion import converted_folder, read_conversion
-from rerank_lab.models.convert.cross_encoder import compare
-from rerank_lab.models.convert.samples import Feed
+from rerank_lab.models.convert.precision import compare
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.probes import PROBES
 from rerank_lab.models.relevance_head import Head
+from tests.models.spoiled import spoil_int8
 from tests.models.tiny import save_bi_encoder, save_cross_encoder
 
 QUERY = PROBES[0].query
@@ -54,22 +53,7 @@ def test_a_converted_model_keeps_its_scores(
 def test_when_int8_changes_the_order_full_precision_runs_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quantise = quantisation.quantise
-
-    def spoiled(source: Path, target: Path, samples: Sequence[Feed]) -> int:
-        import onnx
-        from onnx import numpy_helper
-
-        count = quantise(source, target, samples)
-        model = onnx.load(str(target))
-        for tensor in model.graph.initializer:
-            if tensor.name.endswith("/int8"):
-                shuffled = np.random.default_rng(0).permutation(numpy_helper.to_array(tensor))
-                tensor.CopyFrom(numpy_helper.from_array(shuffled, tensor.name))
-        onnx.save(model, str(target))
-        return count
-
-    monkeypatch.setattr(quantisation, "quantise", spoiled)
+    spoil_int8(monkeypatch)
     folder = save_cross_encoder(tmp_path / "m")
     scorer = open_scorer(str(folder), Context())
     usage = Usage()
@@ -122,22 +106,6 @@ def test_comparing_orders() -> None:
     assert compare([[1.0, 2.0, 3.0]], [[10.0, 20.0, 30.5]]) == (1.0, 27.5)
     assert compare([[3.0, 2.0, 1.0]], [[1.0, 2.0, 3.0]])[0] == -1.0
     assert compare([[1.0, 1.0]], [[1.0, 1.0]])[0] == 0.0
-
-
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_a_converted_encoder_gives_the_same_vectors(pooling: str, tmp_path: Path) -> None:
-    prompts = {"query": "question ", "document": "text "}
-    folder = str(save_bi_encoder(tmp_path / "m", pooling, prompts))
-    converted = open_encoder(folder, Context())
-    exactly = open_encoder(folder, Context(), options=ModelOptions(device="cpu", backend="torch"))
-    assert (converted.backend, exactly.backend) == ("onnx fp32", "torch float32 cpu")
-    assert converted.dimension == 32
-    for kind in ("query", "passage"):
-        np.testing.assert_allclose(
-            converted.encode(TEXTS, kind, Context()),
-            exactly.encode(TEXTS, kind, Context()),
-            atol=1e-5,
-        )
 
 
 def test_a_converted_model_opens_without_torch(tmp_path: Path, home: Path) -> None:

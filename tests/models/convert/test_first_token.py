@@ -14,7 +14,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.models import open_encoder, open_scorer
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
-from rerank_lab.models.convert.conversion import converted_folder, read_conversion
+from rerank_lab.models.convert.conversion import VECTORS_FORM, converted_folder, read_conversion
 from rerank_lab.models.convert.first_token import keep_first_token
 from rerank_lab.models.locate.resolve import locate
 from tests.models.convert.test_attention import LENGTHS, exported, logits
@@ -95,19 +95,18 @@ def test_a_value_that_is_read_beside_the_head_stays_whole(tmp_path: Path) -> Non
 
 def test_vectors_of_a_converted_encoder_are_those_of_torch(tmp_path: Path) -> None:
     folder = str(save_bi_encoder(tmp_path / "m", "cls"))
-    assert open_encoder(folder, Context()).backend == "onnx fp32"
-    conversion = read_conversion(converted_folder(locate(folder)))
+    assert open_encoder(folder, Context()).plan.first_token
+    conversion = read_conversion(converted_folder(locate(folder), VECTORS_FORM))
     assert conversion is not None
     assert conversion.first_token  # tests of conversion compare the vectors
 
 
 @pytest.mark.models
-def test_carried_heads_run_narrow_and_carried_int8_vectors_stay_as_indexes_hold_them() -> None:
+def test_carried_heads_and_carried_vectors_of_one_token_run_narrow() -> None:
     encoder = open_encoder("bge-small-en", Context())
-    conversion = read_conversion(converted_folder(locate("bge-small-en"), "cls"))
+    conversion = read_conversion(converted_folder(locate("bge-small-en"), f"cls-{VECTORS_FORM}"))
     assert conversion is not None
     assert conversion.precision == "fused"
-    assert not conversion.first_token
-    assert not encoder.plan.first_token
+    assert encoder.plan.first_token
     scorer = open_scorer("ms-marco-minilm-l12", Context())
     assert scorer.plan.first_token

@@ -14,7 +14,8 @@ from rerank_lab.core.errors import ModelUnavailable
 from rerank_lab.models import ModelOptions, Scorer, Usage, open_scorer
 from rerank_lab.models.convert import cross_encoder
 from rerank_lab.models.convert.conversion import converted_folder, read_conversion
-from rerank_lab.models.convert.cross_encoder import OPENVINO_FORM, compare
+from rerank_lab.models.convert.cross_encoder import OPENVINO_FORM
+from rerank_lab.models.convert.precision import compare
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.onnx import openvino_session
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
 from rerank_lab.corpora.load import corpus_from_texts
-from rerank_lab.models import open_encoder, open_scorer, open_token_encoder
+from rerank_lab.models import open_encoder, open_scorer, open_sparse_encoder, open_token_encoder
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.locate.soundness import require_sound
 from rerank_lab.models.prompt_templates import DECODERS, DUOT5, SEQ2SEQ
@@ -22,7 +22,6 @@ from rerank_lab.models.torch.causal import CausalModel
 from rerank_lab.models.torch.fusion_in_decoder import open_fusion_in_decoder
 from rerank_lab.models.torch.one_context import open_context_scorer
 from rerank_lab.models.torch.prompted import open_prompted_model
-from rerank_lab.models.torch.sparse import open_sparse_encoder
 from rerank_lab.pipeline.pipeline import Pipeline
 from tests.models.tiny import save_cross_encoder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,15 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.models import open_sparse_encoder
 from rerank_lab.models.probes import PROBES
 from rerank_lab.models.runtime.request import ModelOptions, Usage
-from rerank_lab.models.torch.sparse import open_sparse_encoder
 from rerank_lab.rerankers.local.splade import SpladeReranker
 from rerank_lab.retrievers.splade import Splade
 from tests.models.tiny import config_of, save_cross_encoder, save_tokenizer
 
 CTX = Context()
+TORCH = ModelOptions(device="cpu", backend="torch")
 TEXTS = [text for probe in PROBES[:6] for text in (probe.answer, probe.decoy)]
 QUERY = PROBES[0].query
 
@@ -65,7 +67,7 @@ def dense(folder: Path, texts: list[str], options: ModelOptions) -> np.ndarray:
 def test_vectors_agree_with_the_formula_and_with_sentence_transformers(splade: Path) -> None:
     from sentence_transformers import SparseEncoder
 
-    ours = dense(splade, TEXTS, ModelOptions(device="cpu"))
+    ours = dense(splade, TEXTS, TORCH)
     assert np.ptp(ours) > 0.1, "a test on equal vectors would prove nothing"
     np.testing.assert_allclose(ours[0], by_hand(splade, TEXTS[0]), atol=1e-4)
     reference = SparseEncoder(str(splade), device="cpu")
@@ -75,8 +77,8 @@ def test_vectors_agree_with_the_formula_and_with_sentence_transformers(splade: P
 
 @pytest.mark.parametrize("batch_tokens", [1, 60])
 def test_vectors_do_not_depend_on_the_batch(splade: Path, batch_tokens: int) -> None:
-    batched = dense(splade, TEXTS, ModelOptions(device="cpu", batch_tokens=batch_tokens))
-    np.testing.assert_allclose(batched, dense(splade, TEXTS, ModelOptions(device="cpu")), atol=1e-4)
+    batched = dense(splade, TEXTS, replace(TORCH, batch_tokens=batch_tokens))
+    np.testing.assert_allclose(batched, dense(splade, TEXTS, TORCH), atol=1e-4)
 
 
 def test_texts_that_did_not_fit_are_named(splade: Path) -> None:
