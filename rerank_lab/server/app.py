@@ -38,7 +38,7 @@ from rerank_lab.server.shapes import RerankShape
 
 JSON = "application/json"
 READY = "ready"
-WORK_ROUTES = ("/v2/rerank", "/v1/rerank", "/rerank", "/v1/search")
+WORK_ROUTES = ("/v2/rerank", "/v1/rerank", "/rerank", "/infinity/rerank", "/v1/search")
 """Routes that rerank or search."""
 _log = logging.getLogger("rerank_lab.server")
 Refusal = Callable[[int, str], Mapping[str, Any]]
@@ -159,11 +159,12 @@ class RerankAPI:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, for this application or for another one beside its own."""
-        cohere, v1 = shapes.COHERE_V2, shapes.DOCUMENTS_V1
+        cohere, v1, infinity = shapes.COHERE_V2, shapes.DOCUMENTS_V1, shapes.INFINITY
         return [
             self._route("/v2/rerank", lambda exchange: self._rerank(exchange, cohere), "POST"),
             self._route("/v1/rerank", lambda exchange: self._rerank(exchange, v1), "POST"),
             self._route("/rerank", lambda exchange: self._rerank(exchange, None), "POST"),
+            self._route("/infinity/rerank", lambda asked: self._rerank(asked, infinity), "POST"),
             self._route("/v1/search", self._search, "POST"),
             self._route("/v1/models", self._models, "GET"),
             self._route("/metrics", self._metrics_text, "GET"),

@@ -55,6 +55,18 @@ _RERANKED = _object(
     {"usage": _object({"total_tokens": _COUNT, "prompt_tokens": _COUNT})},
 )
 _TEI_RERANKED = _list(_object({"index": _COUNT, "score": _NUMBER}, {"text": _TEXT}))
+_INFINITY_RERANKED = _object(
+    {
+        "object": {"const": "rerank"},
+        "id": _TEXT,
+        "model": _TEXT,
+        "created": _COUNT,
+        "results": _list(
+            _object({"index": _COUNT, "relevance_score": _NUMBER}, {"document": _TEXT})
+        ),
+        "usage": _object({"prompt_tokens": _COUNT, "total_tokens": _COUNT}),
+    }
+)
 _HIT = _object(
     {"rank": _COUNT, "doc_id": _TEXT, "score": {"type": ["number", "null"]}},
     {"document": _object({"title": _TEXT, "text": _TEXT})},
@@ -77,6 +89,7 @@ _TEI_ERROR = _object({"error": _TEXT, "error_type": _TEXT})
 _VLLM_ERROR = _object(
     {"error": _object({"message": _TEXT, "type": _TEXT, "code": {"type": "integer"}})}
 )
+_INFINITY_ERROR = _object({"error": _object({"message": _TEXT, "code": {"type": "integer"}})})
 _STATE = _object({"status": _TEXT})
 
 
@@ -101,6 +114,12 @@ _WORK = {
         (_RERANKED, _TEI_RERANKED),
         (_VLLM_ERROR, _TEI_ERROR, _ERROR),
         "Rerank documents (vLLM with `documents`, TEI with `texts`)",
+    ),
+    "/infinity/rerank": _Exchanged(
+        (shapes.INFINITY.fields,),
+        (_INFINITY_RERANKED,),
+        (_INFINITY_ERROR,),
+        "Rerank documents (infinity)",
     ),
     "/v1/search": _Exchanged((SEARCH_FIELDS,), (_SEARCHED,), (_ERROR,), "Search the corpus"),
 }

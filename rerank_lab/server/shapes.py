@@ -1,16 +1,17 @@
-"""The shapes of rerank services: Cohere's (v2 and v1), Jina's and vLLM's, TEI's.
+"""The shapes of rerank services: Cohere's (v2 and v1), Jina's and vLLM's, TEI's, infinity's.
 
 Scores are those of the pipeline's last stage as they are, and the answer names their scale where
-the shape has room. TEI's shape alone turns logits into probabilities unless `raw_scores` is set, as
-TEI does. A document without a score is left out: none is made up.
+the shape has room. TEI's and infinity's shapes alone turn logits into probabilities unless
+`raw_scores` is set, as they do. A document without a score is left out: none is made up.
 """
 
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -75,6 +76,10 @@ _TEI = BodyFields(
     frozenset({"truncate", "truncation_direction", "top_n"}),
 )
 
+_INFINITY = BodyFields(
+    {**_DOCUMENTS.types, "raw_scores": bool}, _DOCUMENTS.required, _DOCUMENTS.without_effect
+)
+
 
 def _read_documents(fields: Fields) -> RerankCall:
     values = _DOCUMENTS.values(fields)
@@ -98,6 +103,12 @@ def _read_tei(fields: Fields) -> RerankCall:
         with_texts=values.get("return_text", False),
         raw_scores=values.get("raw_scores", False),
     )
+
+
+def _read_infinity(fields: Fields) -> RerankCall:
+    others = {name: raw for name, raw in fields.items() if name != "raw_scores"}
+    raw_scores = _INFINITY.values(fields).get("raw_scores", False)
+    return replace(_read_documents(others), raw_scores=raw_scores)
 
 
 def _results(answer: RerankAnswer, call: RerankCall) -> list[dict[str, Any]]:
@@ -143,12 +154,35 @@ def _warnings(answer: RerankAnswer, texts: Sequence[str]) -> list[str]:
 
 
 def _tei(answer: RerankAnswer, call: RerankCall) -> list[dict[str, Any]]:
-    as_probability = answer.scale == "logit" and not call.raw_scores
     return [
-        {"index": place, "score": _probability(score) if as_probability else score}
+        {"index": place, "score": score}
         | ({"text": well_formed(call.texts[place])} if call.with_texts else {})
-        for place, score in answer.scored
+        for place, score in _likely(answer, call)
     ]
+
+
+def _infinity(answer: RerankAnswer, call: RerankCall) -> dict[str, Any]:
+    # Infinity's usage counts the characters of query and text, for every text.
+    characters = sum(len(call.query) + len(text) for text in call.texts)
+    return {
+        "object": "rerank",
+        "id": f"infinity-{uuid.uuid4()}",
+        "model": answer.model,
+        "created": int(time.time()),
+        "results": [
+            {"index": place, "relevance_score": score}
+            | ({"document": well_formed(call.texts[place])} if call.with_texts else {})
+            for place, score in _likely(answer, call)
+        ],
+        "usage": {"prompt_tokens": characters, "total_tokens": characters},
+    }
+
+
+def _likely(answer: RerankAnswer, call: RerankCall) -> list[tuple[int, float]]:
+    """The scores, logits as probabilities unless they are to stay as they are."""
+    if answer.scale != "logit" or call.raw_scores:
+        return list(answer.scored)
+    return [(place, _probability(score)) for place, score in answer.scored]
 
 
 def _probability(logit: float) -> float:
@@ -168,6 +202,10 @@ def _vllm_refusal(status: int, message: str) -> Mapping[str, Any]:
     return {"error": {"message": message, "type": HTTPStatus(status).phrase, "code": status}}
 
 
+def _infinity_refusal(status: int, message: str) -> Mapping[str, Any]:
+    return {"error": {"message": message, "type": None, "param": None, "code": status}}
+
+
 COHERE_V2 = RerankShape(
     "documents", _DOCUMENTS, _read_documents, _cohere("2"), lambda _, message: {"message": message}
 )
@@ -181,6 +219,8 @@ DOCUMENTS_V1 = RerankShape(
 )
 VLLM = RerankShape("documents", _DOCUMENTS, _read_documents, _cohere("1"), _vllm_refusal)
 TEI = RerankShape("texts", _TEI, _read_tei, _tei, _tei_refusal)
+
+INFINITY = RerankShape("documents", _INFINITY, _read_infinity, _infinity, _infinity_refusal)
 
 
 def shape_of(fields: Fields) -> RerankShape:

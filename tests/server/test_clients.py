@@ -117,10 +117,9 @@ def litellm(provider: str) -> Callable[[str], Scored]:
             model=f"{provider}/any",
             query=QUERY,
             documents=TEXTS,
-            api_base=address,
+            # For infinity it expects documents as plain texts, for vLLM as objects.
+            api_base=f"{address}/infinity" if provider == "infinity" else address,
             api_key=KEY,
-            # For Infinity it expects documents as plain texts, for vLLM as objects, at one address.
-            return_documents=provider != "infinity",
         )
         assert answer.results is not None
         return [(result["index"], result["relevance_score"]) for result in answer.results]
@@ -187,14 +186,15 @@ def test_coheres_sdk_reads_a_cut_list_texts_and_errors(address: str) -> None:
         cohere.ClientV2("wrong", base_url=address).rerank(model="m", query=QUERY, documents=TEXTS)
 
 
-@pytest.mark.parametrize("name", ["cohere", "jina", "tei", "vllm"])
+@pytest.mark.parametrize("name", ["cohere", "jina", "tei", "vllm", "infinity"])
 def test_the_hosted_components_get_the_scores_of_the_pipeline(
     address: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ALLOW_PRIVATE, "1")
     monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
     monkeypatch.setenv(f"{name.upper()}_API_KEY", KEY)
-    result = rl.rerank_documents(f'{name}(base_url="{address}")', QUERY, TEXTS)
+    base_url = f"{address}/infinity" if name == "infinity" else address
+    result = rl.rerank_documents(f'{name}(base_url="{base_url}")', QUERY, TEXTS)
     assert result.error is None
     assert result.ranking is not None
     assert {int(hit.doc_id): hit.score for hit in result.ranking} == pytest.approx(SCORES)

@@ -23,7 +23,10 @@ CHECKS = [
     checks.negative_data_rejection,
     checks.positive_data_acceptance,
 ]
-ROUTES = ["/v2/rerank", "/v1/rerank", "/rerank", "/v1/search", "/v1/models", "/health", "/ready"]
+ROUTES = [
+    *("/v2/rerank", "/v1/rerank", "/rerank", "/infinity/rerank", "/v1/search"),
+    *("/v1/models", "/health", "/ready"),
+]
 
 
 @pytest.mark.parametrize("path", ROUTES)

@@ -70,7 +70,19 @@ def test_vllm_and_tei_share_a_path(client: MakeClient) -> None:
     assert errors[1]["error_type"] == "Validation"
 
 
-def test_only_teis_shape_turns_logits_into_probabilities(
+def test_infinity_answers_with_plain_texts(client: MakeClient) -> None:
+    """As infinity-emb 0.0.77 answered, asked with the same body; its usage counts characters."""
+    api = client()
+    body = {"model": "any", "query": "pump", "documents": ["a pump", "bread"], "top_n": 1}
+    values = api.post("/infinity/rerank", json={**body, "return_documents": True}).json()
+    assert set(values) == {"object", "results", "model", "usage", "id", "created"}
+    assert values["results"] == [{"index": 0, "relevance_score": 1.0, "document": "a pump"}]
+    assert values["usage"] == {"prompt_tokens": 19, "total_tokens": 19}
+    error = api.post("/infinity/rerank", json={**body, "documents": []}).json()["error"]
+    assert (error["code"], error["message"]) == (422, "documents: there are none.")
+
+
+def test_only_teis_and_infinitys_shapes_turn_logits_into_probabilities(
     client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logits = [-800.0, 2.0, 0.0]
@@ -80,9 +92,17 @@ def test_only_teis_shape_turns_logits_into_probabilities(
     body = {"query": QUERY, "texts": TEXTS}
     plain = client().post("/rerank", json=body).json()
     raw = client().post("/rerank", json={**body, "raw_scores": True}).json()
+    infinity = [
+        [
+            hit["relevance_score"]
+            for hit in client().post("/infinity/rerank", json=asked).json()["results"]
+        ]
+        for asked in (BODY, {**BODY, "raw_scores": True})
+    ]
     cohere = client().post("/v2/rerank", json=BODY).json()
     assert [hit["score"] for hit in raw] == [2.0, 0.0, -800.0]
     assert [hit["score"] for hit in plain] == pytest.approx([1 / (1 + math.exp(-2)), 0.5, 0.0])
+    assert infinity == [[hit["score"] for hit in plain], [hit["score"] for hit in raw]]
     assert [hit["relevance_score"] for hit in cohere["results"]] == [2.0, 0.0, -800.0]
     assert cohere["meta"]["scale"] == "logit"
 
