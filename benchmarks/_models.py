@@ -1,7 +1,8 @@
-"""A full-precision cross-encoder of MiniLM-L6 shape, made here because none is carried.
+"""Full-precision cross-encoders of MiniLM shape, made here because none is carried.
 
-The encoder of all-minilm-l6 with a relevance head, distilled from ms-marco-minilm-l12 on the
-questions of a sample corpus (seeded, a few minutes on two cores, kept for the next run). A randomly
+L12: ms-marco-minilm-l12 itself, the weights of its int8 graph written back as numbers. L6: the
+encoder of all-minilm-l6 with a relevance head, distilled from ms-marco-minilm-l12 on the questions
+of a sample corpus (seeded, a few minutes on two cores, kept for the next run). A randomly
 initialised model of the same shape would do for timing, but not for comparing orders: its scores
 hardly differ from one another.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,65 @@ def minilm_l6_cross_encoder() -> Path:
     if not (folder / "config.json").is_file():
         _distil(folder)
     return folder
+
+
+def minilm_l12_cross_encoder() -> Path:
+    """The folder of ms-marco-minilm-l12 in fp32 safetensors, made at the first call.
+
+    Its matrices are those of the carried int8 graph, so every engine computes the same model.
+    """
+    folder = data_home() / "benchmarks" / "minilm-l12-cross-encoder"
+    if not (folder / "config.json").is_file():
+        _write_back(Path(locate("ms-marco-minilm-l12").folder), folder)
+    return folder
+
+
+def _write_back(source: Path, folder: Path) -> None:
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    weights = _weights_of(source / "model.onnx")
+    words, hidden = weights["bert.embeddings.word_embeddings.weight"].shape
+    wide = weights["bert.encoder.layer.0.intermediate.dense.weight"].shape[0]
+    config = BertConfig(
+        vocab_size=words,
+        hidden_size=hidden,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        intermediate_size=wide,
+        num_labels=1,
+    )
+    model = BertForSequenceClassification(config)
+    tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
+    missing = model.load_state_dict(tensors, strict=False).missing_keys
+    assert not missing, missing
+    model.save_pretrained(str(folder))
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
+        shutil.copyfile(source / name, folder / name)
+
+
+def _weights_of(path: Path) -> dict[str, Any]:
+    """The weights of a dynamically quantised BERT by the names they have in transformers."""
+    import numpy as np
+    from onnx import load, numpy_helper
+
+    graph = load(str(path)).graph
+    stored = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+
+    def value(name: str) -> Any:
+        steps = stored[f"{name}_quantized"].astype(np.float32) - stored[f"{name}_zero_point"]
+        return (steps * stored[f"{name}_scale"]).astype(np.float32)
+
+    suffix = "_quantized"
+    weights = {name: array for name, array in stored.items() if name.endswith((".bias", ".weight"))}
+    for name in stored:
+        if name.startswith("bert.embeddings.") and name.endswith(suffix):
+            weights[name.removesuffix(suffix)] = value(name.removesuffix(suffix))
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            module = node.name.removeprefix("/").rpartition("/")[0].replace("/", ".")
+            weights[f"{module}.weight"] = value(node.input[1].removesuffix(suffix)).T
+    return {name: np.array(array, np.float32, order="C") for name, array in weights.items()}
 
 
 def _distil(folder: Path) -> None:

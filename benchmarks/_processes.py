@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 
 import psutil
@@ -17,3 +18,10 @@ def end(server: subprocess.Popen[bytes]) -> None:
     """Stop a server and wait until it is gone."""
     server.terminate()
     server.wait(10)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
