@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DATABASE_VARIABLE = "RERANK_LAB_DATABASE"
 FILE_NAME = "lab.db"
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest of the migrations; what this version reads and writes."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from rerank_lab.core.context import Context
@@ -22,6 +22,7 @@ from rerank_lab.evaluation.experiments import (
 from rerank_lab.evaluation.experiments import run as run_experiment
 from rerank_lab.evaluation.experiments.store import ExperimentRecord, RecordState
 from rerank_lab.evaluation.measures import DEFAULT_MEASURES
+from rerank_lab.jobs.claims import claimed
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job, JobTable
 from rerank_lab.jobs.workers import Workers
@@ -119,7 +120,8 @@ class EvaluateKey(JobKey[str]):
 def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job[str]:
     """The job of an evaluation; `experiment_of` says under which id its results are kept.
 
-    The same evaluation that is at work already is joined; one that stopped goes on.
+    The same evaluation that is at work already is joined; one that stopped goes on. While another
+    process is at work on it, the job waits and shows how far that one is.
 
     Raises:
         InvalidInput: As `planned`.
@@ -164,9 +166,14 @@ def _start(experiment: Experiment, session: Session, *, afresh: bool = False) ->
     bound = session.bound(pipelines)
 
     def work(ctx: Context) -> str:
+        return claimed(f"evaluation {experiment.id}", ctx, evaluated, engine.home)
+
+    def evaluated(ctx: Context, waited: bool) -> str:
         def turn(pipeline: Pipeline) -> AbstractContextManager[None]:
             return _turn(session.jobs, ctx, asks_provider=calls_out(pipeline.spec))
 
+        if waited:  # what the other process has answered need not be asked again
+            ctx = replace(ctx, cache=engine.scores)
         run_experiment(experiment, ctx, engine, must_keep=True, turn=turn)
         return experiment.id
 

@@ -16,6 +16,7 @@ from rerank_lab.core import database
 from rerank_lab.core.database import DATABASE_VARIABLE, SCHEMA_REVISION, open_database
 from rerank_lab.core.errors import InvalidInput, StorageError
 from rerank_lab.evaluation.tables import METADATA as OF_EVALUATIONS
+from rerank_lab.jobs.tables import METADATA as OF_JOBS
 from rerank_lab.judging.tables import METADATA as OF_JUDGING
 from rerank_lab.testing.postgres_server import PostgresServer
 
@@ -23,7 +24,7 @@ OPEN = "from rerank_lab.core.database import open_database; open_database()"
 
 
 def test_the_tables_are_those_that_the_code_reads(lab_database: str) -> None:
-    tables = [OF_EVALUATIONS, OF_JUDGING]
+    tables = [OF_EVALUATIONS, OF_JOBS, OF_JUDGING]
     with open_database().reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables) == []
 
