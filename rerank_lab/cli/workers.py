@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rerank_lab.cli.options import CommandParser
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.jobs.workers import InThisThread, RayWorkers, Threads, Workers
+
+if TYPE_CHECKING:
+    from rerank_lab.jobs.workers import Workers
 
 _MOST_THREADS = 256
 
@@ -62,6 +65,8 @@ def chosen_workers(arguments: argparse.Namespace, output: Output) -> Workers:
     Raises:
         InvalidInput: an address of Ray is of no use without `--workers ray`.
     """
+    from rerank_lab.jobs.workers import InThisThread, RayWorkers, Threads
+
     option: WorkersOption = arguments.workers
     if arguments.ray_address and not option.on_ray:
         raise InvalidInput("--ray-address is for --workers ray.", hint="Add --workers ray.")

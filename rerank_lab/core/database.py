@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,6 +190,24 @@ def known_database(home: Path | None = None) -> LabDatabase | None:
     if not named and not ((home or data_home()) / FILE_NAME).exists():
         return None
     return open_database(home)
+
+
+def may_hold(table: str, column: str, value: str, home: Path | None = None) -> bool:
+    """Whether the lab database may have a row with that value; False only where it has none.
+
+    Asked without SQLAlchemy, whose import takes longer than many a command.
+    """
+    if os.environ.get(DATABASE_VARIABLE, "").strip():
+        return True
+    file = (home or data_home()) / FILE_NAME
+    if not file.exists():
+        return False
+    try:
+        with closing(open_sqlite(file)) as database:
+            question = f'select 1 from "{table}" where "{column}" = ? limit 1'
+            return database.execute(question, (value,)).fetchone() is not None
+    except (StorageError, sqlite3.Error):
+        return True  # whoever opens it as a whole says what is wrong
 
 
 _OPENING = threading.Lock()

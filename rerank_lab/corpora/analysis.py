@@ -21,6 +21,7 @@ from pathlib import Path
 
 from rerank_lab.components.base import Param
 from rerank_lab.core.languages import LANGUAGES
+from rerank_lab.core.patterns import LazyPattern
 from rerank_lab.corpora.scripts import HAN, MARKS, SPACELESS
 
 LANGUAGE = Param(
@@ -70,12 +71,12 @@ _NON_JOINER = "\u200c"
 _SHAPING = re.compile(f"(?<![\u0620-\u06ff]){_NON_JOINER}+|{_NON_JOINER}+(?![\u0620-\u06ff])")
 _JOINED = r"{w}+(?:[.\-'’&]{w}+)*(?:\+\+|\#(?!\w))?"
 _PLAIN = re.compile(_JOINED.format(w=r"\w"))
-_MIXED = re.compile(
+_MIXED = LazyPattern(
     f"[{SPACELESS}]+|" + _JOINED.format(w=rf"(?:[^\W{SPACELESS}]|[{MARKS}])"),
 )
-_SPECIAL = re.compile(f"[{SPACELESS}{MARKS}]")
-_RUN = re.compile(f"[{SPACELESS}]")
-_HAN_CHAR = re.compile(f"[{HAN}]")
+_SPECIAL = LazyPattern(f"[{SPACELESS}{MARKS}]")
+_RUN = LazyPattern(f"[{SPACELESS}]")
+_HAN_CHAR = LazyPattern(f"[{HAN}]")
 _SEPARATORS = re.compile(r"[._\-'’&+#]+")
 _APOSTROPHE = re.compile(r"['’]")
 _CODE = re.compile(r"[\d._\-&+#]")
@@ -124,11 +125,11 @@ class Analyzer:
         if text.isascii():
             return _PLAIN.findall(text)
         text = fold_marks(unicodedata.normalize("NFKC", text))
-        if _SPECIAL.search(text) is None:
+        if _SPECIAL.compiled.search(text) is None:
             return _PLAIN.findall(text)
         words: list[str] = []
-        for word in _MIXED.findall(text):
-            if _RUN.match(word):
+        for word in _MIXED.compiled.findall(text):
+            if _RUN.compiled.match(word):
                 words += [_PAIR + pair for pair in _pairs(word, True)]
             else:
                 words.append(word)
@@ -145,13 +146,13 @@ class Analyzer:
         special = False
         if not text.isascii():
             text = fold_marks(unicodedata.normalize("NFKC", text))
-            special = _SPECIAL.search(text) is not None
+            special = _SPECIAL.compiled.search(text) is not None
         terms: list[str] = []
         known = self._known
-        for word in (_MIXED if special else _PLAIN).findall(text):
+        for word in (_MIXED.compiled if special else _PLAIN).findall(text):
             of_word = known.get(word)
             if of_word is None:
-                if special and _RUN.match(word):
+                if special and _RUN.compiled.match(word):
                     terms += _pairs(word, singles)
                     continue
                 of_word = self._remember(word)
@@ -221,7 +222,7 @@ def _pairs(run: str, singles: bool) -> list[str]:
     if len(run) == 1:
         return [run]
     pairs = [run[i : i + 2] for i in range(len(run) - 1)]
-    return pairs + _HAN_CHAR.findall(run) if singles else pairs
+    return pairs + _HAN_CHAR.compiled.findall(run) if singles else pairs
 
 
 def _stemmer(language: str) -> Callable[[str], str]:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from rerank_lab.corpora.readers.judged.grades import grade_of, is_unrated
 from rerank_lab.corpora.readers.judged.letor import LetorJudgments
 from rerank_lab.corpora.readers.judged.nested_json import NestedJudgments, NestedQueries
 from rerank_lab.corpora.readers.judged.plain_queries import PlainQueries
+from rerank_lab.corpora.readers.judged.plain_table import PlainJudgments, plain_judgments
 from rerank_lab.corpora.readers.judged.query_logs import NumberedQueries, QueryLog
 from rerank_lab.corpora.readers.judged.tables import TableJudgments, TableQueries
 from rerank_lab.corpora.readers.judged.topics import ClassicTopics, XMLTopics
@@ -180,6 +181,10 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Jud
 
     Raises InvalidInput when the file has no usable judgment.
     """
+    if options == replace(ReadOptions(), limits=options.limits):
+        plain = plain_judgments(source)
+        if plain is not None:
+            return _plainly_read(source, options, plain, log)
     file = JudgedFile(source, options)
     reader = judged_reader(file, JUDGMENT_READERS)
     progress = ReadingProgress(source.name, log)
@@ -213,6 +218,21 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Jud
         repeated=collector.repeated,
     )
     return Judgments(collector.qrels, collector.texts, unrated, reading)
+
+
+def _plainly_read(
+    source: Source, options: ReadOptions, plain: PlainJudgments, log: ProblemLog
+) -> Judgments:
+    """The judgments of a file of which nothing is to be said; how it was read, by its beginning."""
+    file = JudgedFile(Source(source.name, data=plain.head), options)
+    reader = judged_reader(file, JUDGMENT_READERS)
+    progress = ReadingProgress(source.name, log)
+    rows = reader.read(file, ProblemLog())
+    log.tally(source.name, "header lines")
+    log.tally(source.name, LINES, plain.rows + 1)
+    queries = len(plain.qrels)
+    reading = progress.reading("judgments", reader.name, rows, plain.rows, queries)
+    return Judgments(plain.qrels, {}, (), reading)
 
 
 def judged_documents(source: Source, options: ReadOptions) -> frozenset[str]:

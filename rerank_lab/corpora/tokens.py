@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import string
 
+from rerank_lab.core.patterns import LazyPattern
 from rerank_lab.corpora.scripts import UNSPACED_BLOCKS
 
 _MARKS = (
@@ -20,22 +21,22 @@ _MARKS = (
 LONGEST_WORD = 16
 """Letters a word token holds at most; longer runs (addresses, encoded data) count several."""
 
-TOKEN = re.compile(
+_TOKEN = LazyPattern(
     f"[{UNSPACED_BLOCKS}]|[{_MARKS}]|[^\\s{UNSPACED_BLOCKS}{_MARKS}]{{1,{LONGEST_WORD}}}"
 )
 _NOT_WORDS = re.compile(f"[\\s{_MARKS}]+")
 _ASCII_MARKS = str.maketrans(dict.fromkeys(string.punctuation, " "))
-_APART = re.compile(f"[{UNSPACED_BLOCKS}]")
+_APART = LazyPattern(f"[{UNSPACED_BLOCKS}]")
 
 
 def count_tokens(text: str) -> int:
     """How many tokens `text` has by our count; 0 for blank text."""
-    return sum(1 for _ in TOKEN.finditer(text))
+    return sum(1 for _ in _TOKEN.compiled.finditer(text))
 
 
 def token_spans(text: str) -> list[tuple[int, int]]:
     """(start, end) of every token, in characters."""
-    return [match.span() for match in TOKEN.finditer(text)]
+    return [match.span() for match in _TOKEN.compiled.finditer(text)]
 
 
 def normalised(text: str) -> str:
@@ -47,7 +48,7 @@ def normalised(text: str) -> str:
     if folded.isascii():
         folded = folded.translate(_ASCII_MARKS)
     else:
-        folded = _APART.sub(r" \g<0> ", _NOT_WORDS.sub(" ", folded))
+        folded = _APART.compiled.sub(r" \g<0> ", _NOT_WORDS.sub(" ", folded))
     return f" {' '.join(folded.split())} "
 
 
@@ -57,7 +58,7 @@ def terms(text: str) -> set[str]:
     In scripts without spaces, where single characters say little, runs of three as well.
     """
     words = text.split()
-    if text.isascii() or not _APART.search(text):
+    if text.isascii() or not _APART.compiled.search(text):
         return set(words)
     runs = zip(words, words[1:], words[2:], strict=False)
     return set(words) | {a + b + c for a, b, c in runs if len(a) == len(b) == len(c) == 1}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rerank_lab.core.database import known_database
+from rerank_lab.core.database import known_database, may_hold
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.judgment_basis import BOTH, LAB, OWN, SOURCES, JudgmentBasis, Policy
 from rerank_lab.core.types import Qrels, Query
@@ -170,6 +170,8 @@ def with_judgments(
         LabError: the lab database cannot be read.
     """
     if source is not None and source.source == OWN:
+        return _by_itself(corpus)
+    if source is None and not may_hold("judgments", "corpus", corpus.name, home):
         return _by_itself(corpus)
     labels = lab_labels(corpus, home)
     if source is None:
