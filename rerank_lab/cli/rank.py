@@ -163,6 +163,7 @@ def to_json(result: Result, top: int | None = None) -> dict[str, Any]:
         "scale": ranking.scale if ranking is not None else None,
         "hits": [{"rank": h.rank, "doc_id": h.doc_id, "score": h.score} for h in hits],
         "trace": result.trace.to_json(),
+        "cut_texts": [counts._asdict() for counts in result.cut_texts],
         "status": result.status.value,
     }
     error = result.error
@@ -200,7 +201,7 @@ def _print(result: Result, corpus: Corpus, top: int, output: Output) -> None:
     if result.status is not Status.OK:
         facts.append(result.status.value)
     output.line("  " + " · ".join(facts))
-    for warning in trace.warnings:
+    for warning in (*trace.warnings, *(counts.sentence for counts in result.cut_texts)):
         output.line(f"  note: {warning}")
     if not result.ranking.hits:
         output.line("  nothing found")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from rerank_lab.components.registry import source_kind
 from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.core.html_text import escaped
 from rerank_lab.core.spec import Node
@@ -27,6 +29,22 @@ class StageResult:
     error: LabError | None = None
     reused: bool = False
     parts: tuple[StageResult, ...] = ()
+
+
+class CutTextCount(NamedTuple):
+    """How many of the texts that a stage read were longer than its model reads."""
+
+    stage: str
+    cut: int
+    texts: int
+    indexed: bool
+    """Whether the model is that of a first stage, which read them when they were indexed."""
+
+    @property
+    def sentence(self) -> str:
+        """`3 of 50 texts were cut to the model's length`."""
+        when = " when they were indexed" if self.indexed else ""
+        return f"{self.cut} of {self.texts} texts were cut to the model's length{when}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,20 @@ class Result:
     def trace(self) -> Trace:
         """What all stages took together."""
         return sum((stage.trace for stage in self.stages), Trace())
+
+    @property
+    def cut_texts(self) -> tuple[CutTextCount, ...]:
+        """The stages, first stages and sources of fusions included, that cut texts."""
+        stages = [
+            (stage, place == 0 or source_kind(stage.node) == "retriever")
+            for place, outer in enumerate(self.stages)
+            for stage in outer.parts or (outer,)
+        ]
+        return tuple(
+            CutTextCount(str(stage.node), stage.trace.truncated, stage.trace.documents, indexed)
+            for stage, indexed in stages
+            if stage.trace.truncated
+        )
 
     @property
     def reused(self) -> bool:

@@ -23,13 +23,13 @@ from rerank_lab.core.context import Context, ScoreStore, StoredScore
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.types import Document, Query, Ranking, Spans, Status, Trace
+from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.models.token_budget import TokenBudget, long_query_warning
 from rerank_lab.rerankers.long_documents import (
     HEAD,
     HEAD_TAIL,
     LONG,
     MAX,
-    InputCoverage,
     LongDocuments,
     ModelInput,
 )

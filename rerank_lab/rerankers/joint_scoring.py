@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document
+from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.rerankers.base import ScoringReranker
-from rerank_lab.rerankers.long_documents import InputCoverage
 
 
 class JointScoringReranker(ScoringReranker):

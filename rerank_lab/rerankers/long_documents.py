@@ -14,6 +14,7 @@ from rerank_lab.components.base import Param
 from rerank_lab.core.types import Document, Spans
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
 from rerank_lab.corpora.tokens import token_spans
+from rerank_lab.models.input_coverage import InputCoverage, head_coverage
 from rerank_lab.models.token_budget import Span, TokenBudget
 
 HEAD, HEAD_TAIL, MAX, FIRST, MEAN = "head", "head+tail", "max", "first", "mean"
@@ -72,27 +73,6 @@ class ModelInput:
 
 
 @dataclass(frozen=True, slots=True)
-class InputCoverage:
-    """What a model read of a document's `content`, as [start, end) in characters, in order.
-
-    `passages` are those that were scored one by one, `decided` the one whose score is the
-    document's (None when that is not known, or all of them decided). `estimated` when the model's
-    tokens can only be guessed at.
-    """
-
-    spans: tuple[Span, ...]
-    length: int
-    passages: tuple[Span, ...] = ()
-    decided: int | None = None
-    estimated: bool = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether no character was left out."""
-        return self.spans == ((0, self.length),) or not self.length
-
-
-@dataclass(frozen=True, slots=True)
 class LongDocuments:
     """A policy for documents that do not fit: one of `POLICIES`, the option `long`."""
 
@@ -133,8 +113,7 @@ class LongDocuments:
             return InputCoverage(((0, length),), length)
         model_input = self.model_input(document, budget)
         if model_input.texts == (content,):
-            spans: tuple[Span, ...] = ((0, _head_end(content, budget)),)
-            return InputCoverage(spans, length, estimated=budget.estimated)
+            return head_coverage(content, budget)
         spans = _merged([span for spans in model_input.spans for span in spans])
         in_passages = self.policy not in (HEAD, HEAD_TAIL)
         passages = tuple(parts[-1] for parts in model_input.spans) if in_passages else ()
@@ -167,18 +146,6 @@ def _estimated_spans(text: str) -> list[Span]:
 
 def _whole(content: str) -> ModelInput:
     return ModelInput((content,), (((0, len(content)),),), False)
-
-
-def _head_end(content: str, budget: TokenBudget) -> int:
-    """Where a model stops that is handed the whole text."""
-    if budget.estimated:
-        # Only what is surely beyond its budget, at five bytes a token, is called unread.
-        within = content.encode("utf-8", "replace")[: 5 * max(0, budget.limit)]
-        return min(len(content), len(within.decode("utf-8", "ignore")))
-    tokens = budget.spans(content)
-    if len(tokens) <= budget.limit:
-        return len(content)
-    return tokens[budget.limit - 1][1] if budget.limit > 0 else 0
 
 
 def _head_and_tail(content: str, tokens: Sequence[Span], budget: TokenBudget) -> ModelInput:

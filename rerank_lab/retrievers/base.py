@@ -22,9 +22,10 @@ from rerank_lab.core.errors import BackendError, InvalidInput, LabError, Storage
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.storage import disk_errors, remove_folder, staged_folder, write_file
 from rerank_lab.core.text import load_json
-from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.key_table import KeyTable
+from rerank_lab.models.input_coverage import InputCoverage
 
 _log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
@@ -194,6 +195,13 @@ class Retriever(Component, ABC):
     def problems(self, corpus: Corpus | None = None) -> list[LabError]:
         """What would stop it from running here, found without heavy work."""
         return []
+
+    def input_coverage(self, document: Document) -> InputCoverage | None:
+        """What its model read of a document when it was indexed; None when that is not known.
+
+        Cheap: no model is loaded or fetched, and no index is needed.
+        """
+        return None
 
     def close(self) -> None:
         """Free what `build` holds in memory; a later `build` opens it again."""

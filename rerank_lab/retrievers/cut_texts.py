@@ -35,12 +35,6 @@ class CutTexts:
             return cls(np.zeros(documents, np.bool_))
         return cls(flags if len(flags) == documents else np.zeros(documents, np.bool_))
 
-    def warnings(self, places: Sequence[int], model: str) -> tuple[str, ...]:
-        """One sentence when documents of a ranking, at these places, were cut; else none."""
-        count = int(self._flags[np.asarray(places, np.int64)].sum())
-        if not count:
-            return ()
-        return (
-            f"{count} of {len(places)} texts were cut to the length that {model} reads "
-            "when they were indexed",
-        )
+    def count(self, places: Sequence[int]) -> int:
+        """How many documents of a ranking, at these places, were cut."""
+        return int(self._flags[np.asarray(places, np.int64)].sum())

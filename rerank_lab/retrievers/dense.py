@@ -19,8 +19,9 @@ from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.text import load_json
-from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.models.input_coverage import InputCoverage, indexed_coverage
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers import ann
 from rerank_lab.retrievers.base import (
@@ -323,17 +324,20 @@ class Dense(Retriever):
             load_s=usage.load_s,
             queue_s=usage.queue_s,
             tokens_in=usage.tokens,
-            truncated=len(usage.truncated),
+            truncated=self._cut.count([places[hit.doc_id] for hit in ranking]),
             model_asked=self.model,
             model_served=self.model,
             backend=usage.backend,
             warnings=(
                 *usage.warnings,
                 *([long_query_warning(self.model)] if usage.truncated else []),
-                *self._cut.warnings([places[hit.doc_id] for hit in ranking], self.model),
             ),
         )
         return ranking, trace
+
+    def input_coverage(self, document: Document) -> InputCoverage | None:
+        """What the encoder read of a document when it was indexed."""
+        return indexed_coverage(self.model, document.content)
 
     def close(self) -> None:
         """Let go of the index."""

@@ -16,10 +16,11 @@ from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError, ModelUnavailable
-from rerank_lab.core.types import Query, Ranking, Trace
+from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.key_table import mapped
 from rerank_lab.models import Sparse, open_sparse_encoder
+from rerank_lab.models.input_coverage import InputCoverage, indexed_coverage
 from rerank_lab.models.runtime.device import DEVICES
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index
@@ -195,17 +196,20 @@ class Splade(Retriever):
             load_s=usage.load_s,
             queue_s=usage.queue_s,
             tokens_in=usage.tokens,
-            truncated=len(usage.truncated),
+            truncated=self._cut.count([numbers[hit.doc_id][0] for hit in ranking]),
             model_asked=self.model,
             model_served=self.model,
             backend=usage.backend,
             warnings=(
                 *usage.warnings,
                 *([long_query_warning(self.model)] if usage.truncated else []),
-                *self._cut.warnings([numbers[hit.doc_id][0] for hit in ranking], self.model),
             ),
         )
         return ranking, trace
+
+    def input_coverage(self, document: Document) -> InputCoverage | None:
+        """What the encoder read of a document when it was indexed."""
+        return indexed_coverage(self.model, document.content)
 
     def close(self) -> None:
         """Let go of the index."""

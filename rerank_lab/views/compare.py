@@ -359,9 +359,7 @@ def _cut_off(result: Result) -> bool:
 def _warnings(result: Result) -> tuple[str, ...]:
     trace = result.trace
     warnings = list(trace.warnings)
-    if trace.truncated:
-        texts = sum(stage.trace.documents for stage in result.stages if stage.trace.truncated)
-        warnings.append(f"{trace.truncated} of {texts} texts were cut to the model's length")
+    warnings += [cut.sentence for cut in result.cut_texts]
     if trace.repairs:
         warnings.append(f"{counted(trace.repairs, 'repair')} of the model's answers")
     warnings += [words for words in (fault_words(trace.counts),) if words]

@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rerank_lab.components.base import Kind
 from rerank_lab.components.registry import expand, source_kind
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking, Spans
+from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.models.token_budget import Span
 from rerank_lab.pipeline.results import StageResult
-from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN, InputCoverage
+from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN
 from rerank_lab.views.compare import CompareColumn
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.text import Marker, Segment, divided, with_relevant
 
+_DEPTHS = ("top", "k")
+"""Options that say how many documents are read, not how."""
 CoverageLookup = Callable[[Node, Document], InputCoverage | None]
-"""What the reranker of a stage read of a document, for the query on screen; None if not known."""
+"""What the model of a stage read of a document, for the query on screen; None if not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One reranker that did not read the document in one piece or not all of it, or marked parts.
+    """One model that did not read the document in one piece or not all of it, or marked parts.
 
     `sentences` say so, `shaded` holds by unit id the spans that it did not read and the
     one that decided, in characters of the unit's text. `beyond` are passages that decided and lie
@@ -61,18 +65,22 @@ class Read:
 def reads(
     columns: Sequence[CompareColumn], units: Sequence[Document], coverage_of: CoverageLookup
 ) -> list[Read]:
-    """One `Read` for each reranker on screen that cut one of these units or marked parts of it."""
-    ids_by_reranker: dict[str, tuple[Node, set[str]]] = {}
+    """One `Read` for each model on screen that cut one of these units or marked parts of it.
+
+    First stages that embed documents come first, then rerankers.
+    """
+    ids_by_model: dict[str, tuple[Node, Kind, set[str]]] = {}
     marked: dict[str, dict[str, Spans]] = {}
     for column in columns:
-        for stage in _rerankers(column):
-            node = Node(stage.node.name, tuple(p for p in stage.node.options if p[0] != "top"))
-            _, ids = ids_by_reranker.setdefault(str(node), (node, set()))
+        for stage, kind in _models(column):
+            options = tuple(p for p in stage.node.options if p[0] not in _DEPTHS)
+            node = Node(stage.node.name, options)
+            *_, ids = ids_by_model.setdefault(str(node), (node, kind, set()))
             ids |= _scored(stage, units)
             marked.setdefault(str(node), {}).update(stage.trace.relevant_spans)
-    labels = [stage_label(node, "reranker") for node, _ in ids_by_reranker.values()]
+    labels = [stage_label(node, kind) for node, kind, _ in ids_by_model.values()]
     read_units = []
-    for (node, ids), label in zip(ids_by_reranker.values(), labels, strict=True):
+    for (node, _, ids), label in zip(ids_by_model.values(), labels, strict=True):
         scored_units = [unit for unit in units if unit.id in ids]
         coverages = [
             (unit, coverage)
@@ -114,12 +122,24 @@ def shaded(
     )
 
 
-def _rerankers(column: CompareColumn) -> Iterator[StageResult]:
+def _models(column: CompareColumn) -> Iterator[tuple[StageResult, Kind]]:
+    """The stages that read documents, and their kinds: rerankers, and first stages that embed."""
     stages = column.outcome.result.stages if column.outcome.result else ()
     for place, stage in enumerate(stages):
-        if place and not stage.node.sources:
-            yield stage
-        yield from (part for part in stage.parts if source_kind(part.node) == "reranker")
+        if not stage.node.sources and (place or _embeds(stage.node)):
+            yield stage, "reranker" if place else "retriever"
+        for part in stage.parts:
+            kind = source_kind(part.node)
+            if kind == "reranker" or (kind == "retriever" and _embeds(part.node)):
+                yield part, kind
+
+
+def _embeds(node: Node) -> bool:
+    """Whether a first stage has a model of its own."""
+    try:
+        return bool(expand(node, "retriever")[1].get("model"))
+    except LabError:
+        return False
 
 
 def _scored(stage: StageResult, units: Sequence[Document]) -> set[str]:

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rerank_lab.cli import main
-from rerank_lab.core.types import Query, Ranking, Status
+from rerank_lab.core.types import Query, Ranking, Status, Trace
 from rerank_lab.evaluation.experiments import (
     Cell,
     Design,
@@ -22,6 +22,7 @@ from rerank_lab.evaluation.experiments import (
     load_experiment,
     score,
 )
+from rerank_lab.evaluation.experiments.evaluation import CUT_TEXTS
 from rerank_lab.evaluation.experiments.store import ExperimentRecord, list_experiments
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.views.evaluate import evaluate_view, query_lines
@@ -164,3 +165,14 @@ def test_a_kept_cell_of_an_earlier_version_without_documents_is_an_empty_answer(
     )
     assert failed.ranking is None
     assert not failed.answered
+
+
+def test_cut_texts_are_one_note_however_many_each_answer_had() -> None:
+    queries = tuple(Query(f"q{n}", f"question {n}") for n in range(3))
+    design = Design("0" * 16, "hand made", "hash", ("dense",), queries, {}, ("RR@10",), (), "")
+    cells = [
+        Cell(query.id, "dense", Status.OK, Ranking.from_order(query.id, ["a"]), Trace(truncated=n))
+        for n, query in enumerate(queries)
+    ]
+    (outcome,) = score(design, cells).outcomes
+    assert outcome.warnings == {CUT_TEXTS: 2}

@@ -273,8 +273,12 @@ def test_texts_that_were_indexed_in_part_are_told_with_the_answer(
     corpus = Corpus("long", documents, meta={"languages": ["en"]})
     for _ in ("built", "opened"):
         result = Pipeline(spec).run("word", corpus, engine=Engine(tmp_path))
-        (warning,) = result.trace.warnings
-        assert warning.startswith("1 of 2 texts were cut to the length that")
+        (cut,) = result.cut_texts
+        assert (cut.cut, cut.texts, cut.indexed) == (1, 2, True)
+        assert "1 of 2 texts were cut to the model's length when they were indexed" in cut.sentence
+    retriever = Engine(tmp_path).retriever(result.stages[0].node)
+    coverages = [retriever.input_coverage(document) for document in documents]
+    assert [coverage is not None and coverage.whole for coverage in coverages] == [False, True]
 
 
 def test_cancel_keeps_what_is_done(encoder: WordEncoder, tmp_path: Path) -> None:

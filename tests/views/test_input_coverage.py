@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking, Trace
 from rerank_lab.corpora import Corpus
-from rerank_lab.rerankers.long_documents import InputCoverage
+from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.views.compare import CompareOptions, Topic, compare
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.input_coverage import CoverageLookup, shaded
@@ -172,3 +172,13 @@ def test_relevant_parts_are_marked_in_the_open_document_and_told() -> None:
     ((_, shown),) = opened.read_by(read)
     assert "".join(part.text for part in shown) == TEXT
     assert [part.text for part in shown if part.relevant] == [TEXT[5:15], TEXT[90:]]
+
+
+def test_what_a_first_stage_left_out_when_it_indexed_is_told_as_well() -> None:
+    found = opened(said([(0, LEAD + 40)]), "dense(k=50) >> ms-marco-minilm-l12", HEAD)
+    assert [read.label for read in found.reads] == ["dense", "ms-marco-minilm-l12"]
+    assert "characters 1–40 of 100" in found.reads[0].sentences[0]
+    ((_, shown),) = found.read_by(found.reads[0])
+    assert [part.unread for part in shown] == [False, True]
+    (words_only,) = opened(said([(0, LEAD + 40)]), HEAD).reads
+    assert words_only.label == "ms-marco-minilm-l12"

@@ -190,7 +190,10 @@ def test_warnings_tell_of_cut_texts_and_empty_answers() -> None:
     cut = result("bm25", [ids(1, 2)], [Trace(documents=50, truncated=3, warnings=("old index",))])
     empty = result("bm25", [Ranking.from_order("q1", ())])
     columns = view([outcome_of("bm25", cut), outcome_of(TWO, empty)], corpus()).columns
-    assert columns[0].warnings == ("old index", "3 of 50 texts were cut to the model's length")
+    assert columns[0].warnings == (
+        "old index",
+        "3 of 50 texts were cut to the model's length when they were indexed",
+    )
     assert columns[1].warnings == ("no document matches",)
 
 

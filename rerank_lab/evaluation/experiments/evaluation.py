@@ -30,6 +30,10 @@ _HANDFUL = 5
 """Fewer common queries than this tell nothing, unless no more were asked."""
 
 
+CUT_TEXTS = "texts were longer than a model reads; the rest of them was left out"
+"""Of an answer in which a reranker cut texts, or a first stage did when it indexed them."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The results of an experiment, finished or not.
@@ -306,8 +310,14 @@ def _outcome(
         status=status,
         latency=_latency(mine),
         errors=tuple(ErrorGroup(f, s, tuple(ids)) for (f, s), ids in errors.items()),
-        warnings=Counter(text for cell in mine for text in cell.trace.warnings),
+        warnings=Counter(text for cell in mine for text in _warnings_of(cell)),
     )
+
+
+def _warnings_of(cell: Cell) -> tuple[str, ...]:
+    """What the answer to one query warns of, in words that many answers share."""
+    cut = (CUT_TEXTS,) if cell.trace.truncated else ()
+    return (*cell.trace.warnings, *cut)
 
 
 def _latency(cells: Iterable[Cell]) -> Latency:

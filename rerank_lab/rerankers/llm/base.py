@@ -16,6 +16,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote.access import replayed
 from rerank_lab.remote.responses import Completion
@@ -26,7 +27,7 @@ from rerank_lab.rerankers.llm.local_chat import LocalChatModel
 from rerank_lab.rerankers.llm.messages import ChatRequest, LanguageModel, tokens
 from rerank_lab.rerankers.llm.prompts import KINDS, Messages, PromptTemplate, load_prompt
 from rerank_lab.rerankers.llm.sanitise import cut, sanitised, word_spans
-from rerank_lab.rerankers.long_documents import HEAD, InputCoverage, LongDocuments
+from rerank_lab.rerankers.long_documents import HEAD, LongDocuments
 from rerank_lab.rerankers.parsing import Fault, Reading, thought
 
 SANITISED_VERSION = 1

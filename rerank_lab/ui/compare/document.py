@@ -6,12 +6,13 @@ from contextlib import suppress
 
 import streamlit as st
 
+from rerank_lab.components.registry import source_kind
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document
-from rerank_lab.rerankers.long_documents import InputCoverage
+from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.compare.grading import Grading
 from rerank_lab.ui.shared import parts, resources
@@ -32,12 +33,14 @@ def show(view: CompareView, doc_id: str, grading: Grading | None = None) -> None
 
 
 def _coverage_lookup(query: str) -> CoverageLookup:
-    """Asks this process' rerankers what they read of a document; nothing is loaded for it."""
+    """Asks this process' models what they read of a document; nothing is loaded for it."""
     engine = resources.engine()
     ctx = Context(cache=engine.scores)
 
     def ask(node: Node, document: Document) -> InputCoverage | None:
-        with suppress(LabError), lab_errors(f"The reranker {node}"):
+        with suppress(LabError), lab_errors(f"The model of {node}"):
+            if source_kind(node) == "retriever":
+                return engine.retriever(node).input_coverage(document)
             return engine.reranker(node).input_coverage(query, document, ctx)
         return None
 
