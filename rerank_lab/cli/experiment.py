@@ -153,9 +153,9 @@ def _gate(arguments: argparse.Namespace, output: Output) -> int:
     files = _files(arguments)
     engine = default_engine()
     done = runs.load_run(named_experiment(arguments.experiment, engine), engine)
-    if arguments.gates:
-        gates = parse_gates(arguments.gates)
-        checked = runs.kept_gates(done.evaluation, gates, engine)
+    if arguments.gates or arguments.seed is not None:
+        gates = parse_gates(arguments.gates) if arguments.gates else done.terms.parsed_gates
+        checked = runs.kept_gates(done.evaluation, gates, engine, arguments.seed)
         done = ExperimentRun(done.terms, done.evaluation, checked)
     if not done.gates:
         raise InvalidInput(
@@ -199,7 +199,8 @@ def _compare(arguments: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         output.json(comparison.to_json())
         return 0
-    view = across_view(comparison)
+    names = dict(runs.load_run(second, engine).terms.names) | dict(terms.names)
+    view = across_view(comparison, names)
     output.line(view.sentence)
     output.line()
     heads = ["pipeline", comparison.measure, "difference", "95 % interval", "p", "queries"]

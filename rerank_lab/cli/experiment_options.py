@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 
 from rerank_lab.cli.options import CommandParser, add_spending, amount
 from rerank_lab.cli.workers import add_workers
 
 _REFERENCE = "the id of a kept experiment, the first characters of one, or an experiment file"
+_MAX_SEED = 2**32 - 1
+"""As in experiment files."""
 
 
 def add_experiment_actions(parser: CommandParser, common: CommandParser) -> None:
@@ -90,7 +93,20 @@ def _add_gate(add: Callable[..., CommandParser]) -> None:
         metavar="LINE",
         help="such as 'nDCG@10 >= 0.45', in place of those of its file; may be repeated",
     )
+    gate.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        help="of tests and intervals (default: that of its file, else 0)",
+    )
     _add_gate_output(gate)
+
+
+def _seed(text: str) -> int:
+    """A seed as experiment files take it."""
+    if not text.isdecimal() or int(text) > _MAX_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {_MAX_SEED:,}")
+    return int(text)
 
 
 def _add_experiment(parser: CommandParser) -> None:

@@ -122,6 +122,15 @@ def add_evaluate(parser: CommandParser) -> None:
         "traffic, language or length), or all",
     )
     parser.add_argument(
+        "--tag-weights",
+        metavar="TAG=SHARE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="the mean in which tags count by these shares, such as head=50 torso=30 tail=20 with "
+        "--by-tag traffic; others do not count; or column, for the column weight of the queries",
+    )
+    parser.add_argument(
         "--bounds",
         action="store_true",
         help="whether unjudged documents could change the winner, and which to judge first",

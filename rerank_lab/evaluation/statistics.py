@@ -5,9 +5,10 @@ sides have. Methods: the sign-flip (Fisher's paired randomisation) test and the 
 compared by Smucker, Allan and Carterette (CIKM 2007); bootstrap intervals of the mean difference
 after Efron ("Better bootstrap confidence intervals", JASA 82, 1987), with tails widened for the
 spread that a sample understates (Hesterberg, "What teachers should know about the bootstrap",
-American Statistician 69, 2015), and Student's interval for fewer than 20 values, where resampling
-says too little (docs/decisions/0037-intervals-of-few-queries.md); Holm's step-down correction
-(Scandinavian Journal of Statistics 6, 1979). Everything is seeded: same input, same numbers.
+American Statistician 69, 2015), and Student's interval for fewer than 100 values, where resampling
+covers less often than it states (docs/decisions/0037-intervals-of-few-queries.md); Holm's step-down
+correction (Scandinavian Journal of Statistics 6, 1979). Everything is seeded: same input, same
+numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Values = Mapping[str, float]
 """Query id -> value of a measure."""
 Floats = NDArray[np.float64]
 
-RESAMPLED_FROM = 20
+RESAMPLED_FROM = 100
 """Values from which an interval is resampled; that of fewer is Student's."""
 EXACT_UP_TO = 16
 """Queries up to which the sign-flip test takes all sign patterns."""

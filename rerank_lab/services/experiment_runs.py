@@ -185,14 +185,22 @@ def load_run(experiment_id: str, engine: Engine) -> ExperimentRun:
 
 
 def kept_gates(
-    evaluation: Evaluation, gates: tuple[Gate, ...], engine: Engine
+    evaluation: Evaluation, gates: tuple[Gate, ...], engine: Engine, seed: int | None = None
 ) -> tuple[CheckedGate, ...]:
     """Hold gates against a kept experiment, with its documents where a gate is about the cost.
+
+    Args:
+        evaluation: Finished or not.
+        gates: What to hold.
+        engine: Where components come from; nothing is sent and no model is loaded.
+        seed: Of tests and intervals; that of its file where none is given.
 
     Raises:
         InvalidInput: A gate names no pipeline of the experiment.
     """
     terms = terms_of(evaluation, engine.home)
+    if seed is not None:
+        terms = replace(terms, seed=seed)
     priced = any(isinstance(gate, ThresholdGate) and gate.quantity == "cost" for gate in gates)
     corpus = corpus_of(evaluation, engine.home) if priced else None
     return gate_results(evaluation, terms, gates, engine, corpus)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rerank_lab.components.registry import resolve
-from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.errors import InvalidInput, StorageError
 from rerank_lab.core.paths import data_home
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.storage import write_file
@@ -84,6 +84,28 @@ def run_files() -> dict[str, PipelineSpec]:
     folder = data_home() / "run-files"
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     return {name: _pipeline(name) for name in names if not name.startswith(".")}
+
+
+@needs(Action.DELETE, "name")
+def delete_run_file(name: str) -> None:
+    """Delete an uploaded run; evaluations that were made of it keep their answers.
+
+    Raises:
+        InvalidInput: no run of this name was uploaded.
+        StorageError: it cannot be deleted.
+    """
+    file = uploaded_run(name)
+    if not file.is_file():
+        raise InvalidInput(
+            f"There is no uploaded run {name!r}.",
+            hint="It may have been deleted already: reload the page.",
+        )
+    try:
+        file.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"{file} cannot be deleted: {error.strerror}.", hint="Check who may write there."
+        ) from error
 
 
 def _pipeline(name: str) -> PipelineSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rerank_lab.evaluation.experiments import ExperimentEntry
@@ -33,10 +34,16 @@ class AcrossView:
     notes: tuple[str, ...]
 
 
-def across_view(comparison: AcrossComparison) -> AcrossView:
-    """The comparison in words. P-values are corrected for the number of rows."""
+def across_view(comparison: AcrossComparison, names: Mapping[str, str] | None = None) -> AcrossView:
+    """The comparison in words. P-values are corrected for the number of rows.
+
+    Args:
+        comparison: of two evaluations.
+        names: what the team calls pipelines, by spec; a spec that is its own name has none.
+    """
     others = [row.b for row in comparison.rows] + list(comparison.unmeasured)
     labels = pipeline_labels([*dict.fromkeys([comparison.baseline, *others])])[0]
+    labels |= {s: n for s, n in (names or {}).items() if s in labels and n != s}
     rows = tuple(
         AcrossRow(
             labels[row.b],

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rerank_lab.cli import main
-from rerank_lab.evaluation.by_tag import by_tag
+from rerank_lab.evaluation.by_tag import by_tag, groups_of, weighted_means
 from rerank_lab.evaluation.experiments import list_experiments, load_experiment
 from rerank_lab.evaluation.unjudged import flip_risk, unjudged_bounds
 from rerank_lab.views import by_tag as tag_views
@@ -55,3 +55,21 @@ def test_people_read_the_sentences_of_the_page(capsys: pytest.CaptureFixture[str
     assert "All documents in the top 10 are judged" in out
     assert main([*COMMAND, "--by-tag", "colour"]) == 2
     assert "not grouped by 'colour'" in capsys.readouterr().err
+
+
+def test_tags_are_weighed_as_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    shares = ["--by-tag", "kind", "--tag-weights", "negation=3", "number=1"]
+    assert main([*COMMAND, "--json", *shares]) == 0
+    asked = json.loads(capsys.readouterr().out)["weighted"]
+    done = load_experiment(list_experiments()[0].id)
+    group = next(one for one in groups_of(done) if one.name == "kind")
+    of_page = weighted_means(done, group.weights({"negation": 3.0, "number": 1.0}))
+    assert [one["mean"] for one in asked] == [one.mean for one in of_page]
+    assert main([*COMMAND, *shares]) == 0
+    assert "Weighted mean" in capsys.readouterr().out
+    assert main([*COMMAND, "--by-tag", "kind", "--tag-weights", "negation"]) == 2
+    assert "Write TAG=SHARE" in capsys.readouterr().err
+    assert main([*COMMAND, "--tag-weights", "head=1"]) == 2
+    assert "Give --by-tag with one of" in capsys.readouterr().err
+    assert main([*COMMAND, "--tag-weights", "column"]) == 2
+    assert "no query has a number in its column weight" in capsys.readouterr().err

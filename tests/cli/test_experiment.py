@@ -163,6 +163,9 @@ def test_kept_experiments_are_listed_shown_and_gated_without_a_run(
     assert main(["experiment", "gate", experiment_id]) == 0
     assert main(["experiment", "gate", experiment_id, "--gate", "nDCG@1 > 0.9"]) == 1
     assert "failed: sorted: nDCG@1 > 0.9" in capsys.readouterr().out
+    assert main(["experiment", "gate", experiment_id, "--seed", "7"]) == 0
+    assert main(["experiment", "gate", experiment_id, "--seed", "-1"]) == 2
+    assert "no whole number from 0 to" in capsys.readouterr().err
     assert plugin == []
     error = fail_json(capsys, "experiment", "show", "ffff")
     assert "no experiment 'ffff'" in error["message"]
@@ -181,7 +184,9 @@ def test_two_experiments_are_compared_on_the_same_queries(
     assert across["baseline"] == "as-given >> by-length"
     assert [(row["queries"], row["difference"]) for row in across["rows"]] == [(2, 0.0)] * 2
     assert main(["experiment", "compare", first, second]) == 0
-    assert "No pipeline of the other evaluation is shown to be better" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "No pipeline of the other evaluation is shown to be better" in printed
+    assert "\nas it was  " in printed  # by its name in the file, not by its spec
 
 
 def test_resume_goes_on_unless_what_it_stands_on_has_changed(

@@ -15,7 +15,7 @@ from rerank_lab.corpora.runs import read_run
 from rerank_lab.evaluation.experiments import evaluate
 from rerank_lab.evaluation.measures import measure
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.services.run_files import add_run_file, run_files
+from rerank_lab.services.run_files import add_run_file, delete_run_file, run_files
 
 CORPUS = Corpus(
     "small",
@@ -51,6 +51,17 @@ def test_the_same_run_is_kept_once_and_another_beside_it() -> None:
     assert add_run_file("a.trec", RUN, CORPUS) == first
     other = add_run_file("a.trec", RUN.replace(b"9.5", b"9.25"), CORPUS)
     assert set(run_files()) == {first.name, other.name}
+
+
+def test_a_deleted_run_is_gone(home: Path) -> None:
+    run = add_run_file("a.trec", RUN, CORPUS)
+    delete_run_file(run.name)
+    assert run_files() == {}
+    assert not (home / "run-files" / run.name).exists()
+    with pytest.raises(InvalidInput, match="There is no uploaded run"):
+        delete_run_file(run.name)
+    with pytest.raises(InvalidInput, match="not the name of an uploaded run"):
+        delete_run_file("../lab.db")
 
 
 @pytest.mark.parametrize(

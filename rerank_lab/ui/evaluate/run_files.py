@@ -8,13 +8,20 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
-from rerank_lab.services.run_files import UploadedRun, add_run_file, run_files
+from rerank_lab.services.access import Action, may
+from rerank_lab.services.run_files import (
+    UploadedRun,
+    add_run_file,
+    delete_run_file,
+    run_files,
+)
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen, set_pipelines
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.presets import MAX_PIPELINES
 
 _UPLOAD, _CHOICE, _PROBLEM = "run_file_upload", "run_file_choice", "run_file_problem"
+_DELETED = "run_file_deleted"
 
 
 def draw(now: Screen, corpus: Corpus) -> None:
@@ -47,8 +54,35 @@ def draw(now: Screen, corpus: Corpus) -> None:
                 disabled=full,
                 on_change=_choose(now),
             )
+        _deletion()
         if full:
             st.caption(f"There is room for {MAX_PIPELINES} pipelines: take one away first.")
+
+
+def _deletion() -> None:
+    """A way to be rid of an uploaded run; the evaluations that it was part of stay."""
+    names = list(run_files())
+    if not names:
+        return
+    with st.popover("Delete a run", icon=":material/delete:", width="content"):
+        name = st.selectbox("Uploaded run", names, key=_DELETED)
+        st.caption("Evaluations that it is part of keep its answers.")
+        st.button(
+            "Delete",
+            key="run_file_delete",
+            disabled=not may(Action.DELETE),
+            on_click=_delete,
+            args=(str(name),),
+        )
+
+
+def _delete(name: str) -> None:
+    try:
+        delete_run_file(name)
+    except LabError as error:
+        st.session_state[_PROBLEM] = error
+        return
+    parts.say(f"{name} is deleted.")
 
 
 def _upload(now: Screen, corpus: Corpus) -> Callable[[], None]:

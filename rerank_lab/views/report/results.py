@@ -242,8 +242,8 @@ def _method() -> Words:
     return (
         "Interval, of this comparison alone: bootstrap (BCa with widened tails, ",
         number("10,000", 10_000, "setting", "resamples"), " resamples), Student's for fewer than ",
-        number("20", RESAMPLED_FROM, "setting", "resampled_from"), " queries. p: paired "
-        "randomisation test, corrected for all comparisons with the baseline; it decides. "
+        number(f"{RESAMPLED_FROM}", RESAMPLED_FROM, "setting", "resampled_from"), " queries. p: "
+        "paired randomisation test, corrected for all comparisons with the baseline; it decides. "
         "Detectable: the smallest true difference that so many queries would show with "
         "power ",
         *optional(0.8, "0.8", "setting", "power"), ".",
