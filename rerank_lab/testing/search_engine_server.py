@@ -26,13 +26,16 @@ from __future__ import annotations
 
 import base64
 import difflib
+import hashlib
+import hmac
 import json
 import math
 import re
+import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -44,7 +47,8 @@ _K1, _B = 1.2, 0.75
 _WINDOW = 10_000
 _QUERIES = ("bool", "ids", "knn", "match", "match_all", "multi_match", "term", "terms")
 _BODY = {
-    "_source", "from", "knn", "query", "size", "timeout", "track_total_hits", "min_score", "sort",
+    "_source", "from", "knn", "query", "search_pipeline", "size", "timeout", "track_total_hits",
+    "min_score", "sort",
 }  # fmt: skip
 Scores = dict[int, float]
 
@@ -197,6 +201,8 @@ class SearchEngineServer:
         key: an API key of Elasticsearch, "" for none.
         delay_s: how long each search takes.
         failing_shard: the reason of one shard of two that fails; "" while none does.
+        tls: HTTPS by this context, if it is set before the server is entered.
+        aws: key id and secret with which requests must be signed (AWS Signature Version 4).
         requests: the path and body of what was asked, in order.
     """
 
@@ -208,6 +214,8 @@ class SearchEngineServer:
         self.key = ""
         self.delay_s = 0.0
         self.failing_shard = ""
+        self.tls: ssl.SSLContext | None = None
+        self.aws: tuple[str, str] | None = None
         self.requests: list[tuple[str, Any]] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -220,9 +228,13 @@ class SearchEngineServer:
     def address(self) -> str:
         """Such as http://127.0.0.1:9200, with the user where there is one."""
         login = f"{self.user[0]}:{self.user[1]}@" if self.user else ""
-        return f"http://{login}127.0.0.1:{self._http.server_port}"
+        scheme = "https" if self.tls else "http"
+        host = "localhost" if self.tls else "127.0.0.1"  # a certificate is of a name
+        return f"{scheme}://{login}{host}:{self._http.server_port}"
 
     def __enter__(self) -> SearchEngineServer:
+        if self.tls is not None:
+            self._http.socket = self.tls.wrap_socket(self._http.socket, server_side=True)
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -260,7 +272,7 @@ class SearchEngineServer:
         start = time.perf_counter()
         time.sleep(self.delay_s)
         index = self.indexes[name]
-        scores = index.scores(body["query"]) if "query" in body or "knn" not in body else {}
+        scores = self._query_scores(index, body)
         if "knn" in body:  # Elasticsearch's own part of the body
             knn = body["knn"]
             only = {"bool": {"filter": knn["filter"]}} if knn.get("filter") else None
@@ -287,6 +299,13 @@ class SearchEngineServer:
                 ],
             },
         }
+
+    def _query_scores(self, index: MemoryIndex, body: dict[str, Any]) -> Scores:
+        hybrid = (body.get("query") or {}).get("hybrid")
+        if hybrid is None or self.flavour != "opensearch":
+            return index.scores(body["query"]) if "query" in body or "knn" not in body else {}
+        lists = [index.scores(query) for query in hybrid["queries"]]
+        return fused(lists, body.get("search_pipeline"))
 
     def _info(self) -> dict[str, Any]:
         version: dict[str, Any] = {"number": self.version, "lucene_version": "10.2.2"}
@@ -348,7 +367,7 @@ def _handler(server: SearchEngineServer) -> type[BaseHTTPRequestHandler]:
             content = self.rfile.read(int(self.headers.get("content-length") or 0))
             status, body = 200, None
             try:
-                refusal = server.refusal_of(self.headers)
+                refusal = server.refusal_of(self.headers) or unsigned(server.aws, self, content)
                 if refusal is not None:
                     raise refusal
                 body = server.answer(self.path.split("?")[0], json.loads(content or b"{}"))
@@ -370,6 +389,63 @@ def _handler(server: SearchEngineServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(data)
 
     return Handler
+
+
+def fused(lists: Sequence[Scores], pipeline: Any) -> Scores:
+    """The lists of a hybrid query as OpenSearch's processors fuse them.
+
+    By the documentation of `score-ranker-processor` (rank fusion: the sum of 1 / (rank_constant +
+    rank), ranks from 1) and of `normalization-processor` (min_max: the smallest score of a list
+    counts 0.001, one score alone 1; arithmetic_mean: over all lists, 0 where a list lacks it).
+    """
+    ((name, processor),) = pipeline["phase_results_processors"][0].items()
+    scores: Scores = {}
+    for scored in lists:
+        ranked = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
+        low, high = (ranked[-1][1], ranked[0][1]) if ranked else (0.0, 0.0)
+        for rank, (number, score) in enumerate(ranked, 1):
+            if name == "score-ranker-processor":
+                part = 1 / (processor["combination"]["rank_constant"] + rank)
+            else:
+                scaled = 1.0 if high == low else (score - low) / (high - low)
+                part = max(scaled, 0.001) / len(lists)
+            scores[number] = scores.get(number, 0.0) + part
+    return scores
+
+
+def unsigned(
+    keys: tuple[str, str] | None, request: BaseHTTPRequestHandler, content: bytes
+) -> SearchRefusal | None:
+    """Why the signature of a request does not hold, None where it does or none is needed.
+
+    Worked out from the description of AWS Signature Version 4: a canonical request over the headers
+    that are named as signed, and a key made from secret, day, region and service.
+    """
+    if keys is None:
+        return None
+    named = re.fullmatch(
+        r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8}/([^/]+)/(es|aoss)/aws4_request), "
+        r"SignedHeaders=([^,]+), Signature=([0-9a-f]{64})",
+        request.headers.get("authorization", ""),
+    )
+    refusal = SearchRefusal(403, "", "")
+    refusal.body = {"message": "Missing Authentication Token"}
+    if named is None or named[1] != keys[0]:
+        return refusal
+    headers = "".join(f"{one}:{request.headers[one].strip()}\n" for one in named[5].split(";"))
+    path, _, query = request.path.partition("?")
+    asked = [request.command, path, query, headers, named[5], hashlib.sha256(content).hexdigest()]
+    digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()
+    text = "\n".join(["AWS4-HMAC-SHA256", request.headers["x-amz-date"], named[2], digest])
+    key = f"AWS4{keys[1]}".encode()
+    for part in (*named[2].split("/"), text):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    if key.hex() == named[6]:
+        return None
+    refusal.body = {
+        "message": "The request signature we calculated does not match the signature you provided."
+    }
+    return refusal
 
 
 def _checked_size(name: str, body: dict[str, Any]) -> int:

@@ -90,6 +90,28 @@ def address_param(name: str, variable: str, form: str) -> Param:
     )
 
 
+def tls_params() -> tuple[Param, ...]:
+    """The options for certificates of the user's own; certificates are checked in any case."""
+    return (
+        Param(
+            "ca_env",
+            "",
+            "The environment variable with the file of the authority that signed the engine's "
+            "certificate; empty for the authorities that are trusted anyway.",
+            label="Authority variable",
+            variable=True,
+        ),
+        Param(
+            "cert_env",
+            "",
+            "The environment variable with the file of a client certificate and its key (PEM); "
+            "empty for none.",
+            label="Certificate variable",
+            variable=True,
+        ),
+    )
+
+
 def field_params(id_default: str = "id", text_default: str = "text") -> tuple[Param, ...]:
     """The options that say which fields of the engine hold a document's id, title and text."""
     return (
@@ -239,8 +261,19 @@ class EngineRetriever(Retriever):
             return [ModelUnavailable(availability.reason, hint=availability.hint)]
         return []
 
+    @property
+    def _authority(self) -> str:
+        """The file of the authority to trust, "" for the usual ones. Raises LabError."""
+        return certificate_file(self.option("ca_env"), "the file of the certificate authority")
+
+    @property
+    def _certificate(self) -> str:
+        """The file of the client's certificate and key, "" for none. Raises LabError."""
+        return certificate_file(self.option("cert_env"), "the file of the client certificate")
+
     def _check_options(self) -> None:
         """Raises InvalidInput for options that do not go together."""
+        _ = self._authority, self._certificate
         if self.uses_vector and not self.option("model"):
             raise InvalidInput(
                 f"{self.info.name} is to search by embeddings, and no model is named.",
@@ -441,6 +474,32 @@ def environment(variable: str, what: str, *, required: bool = True) -> str:
             hint=f"Set {variable} where rerank-lab is started, then start it again.",
         )
     return value
+
+
+def certificate_file(variable: str, what: str) -> str:
+    """The path that an environment variable names; "" for no variable.
+
+    Raises:
+        MissingKey: It is not set.
+        InvalidInput: There is no such file.
+    """
+    path = environment(variable, what) if variable else ""
+    if path and not Path(path).is_file():
+        raise InvalidInput(
+            f"The environment variable {variable!r}, {what}, names no file that is here.",
+            hint="Give the path of a PEM file that this process may read.",
+        )
+    return path
+
+
+def certificate_hint(words: str) -> str:
+    """What to do where a certificate is not trusted; "" for any other trouble."""
+    if "certificate" not in words.lower():
+        return ""
+    return (
+        "Put the path of the authority's certificate into an environment variable, and name that: "
+        'ca_env="RERANK_LAB_ENGINE_CA".'
+    )
 
 
 def package(name: str, extra: str, what: str) -> None:

@@ -58,6 +58,7 @@ class ElasticsearchEngine(SearchAPI):
             max_retries=0,
             retry_on_timeout=False,
             **login,
+            **self._tls,
         )
 
     def _call(self, api: str, body: dict[str, Any]) -> Mapping[str, Any]:

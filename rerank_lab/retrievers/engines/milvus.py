@@ -11,7 +11,7 @@ from typing import Any
 from rerank_lab.components.base import Param
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.types import Document
-from rerank_lab.retrievers.engines.base import EngineQuery, engine_info, package
+from rerank_lab.retrievers.engines.base import EngineQuery, engine_info, package, tls_params
 from rerank_lab.retrievers.engines.vector_database import (
     SEARCHES,
     WORDS,
@@ -47,6 +47,7 @@ class Milvus(VectorDatabase):
                 label="Words field",
             ),
             key_param(),
+            *tls_params(),
         ),
     )
 
@@ -58,13 +59,26 @@ class Milvus(VectorDatabase):
         from pymilvus import MilvusClient
 
         address, key = self._address, self._key
+        authority, certificate = self._authority, self._certificate
+        files: dict[str, Any] = {"server_pem_path": authority} if authority else {}
+        if certificate:
+            files = {
+                "ca_pem_path": authority,
+                "client_pem_path": certificate,
+                "client_key_path": certificate,
+            }
         return shared_client(
-            ("milvus", address, key),
-            lambda: MilvusClient(uri=address, token=key, timeout=self.timeout_s),
+            ("milvus", address, key, authority, certificate),
+            lambda: MilvusClient(uri=address, token=key, timeout=self.timeout_s, **files),
         )
 
     def _check_options(self) -> None:
         super()._check_options()
+        if self._certificate and not self._authority:
+            raise InvalidInput(
+                "milvus is to show a client certificate, and no authority is named.",
+                hint='Name the variable with its file too: ca_env="RERANK_LAB_ENGINE_CA".',
+            )
         if self.option("search") == WORDS and not self.option("words"):
             raise InvalidInput(
                 "milvus is to search by words, and no words field is named.",

@@ -24,10 +24,12 @@ from rerank_lab.retrievers.engines.base import (
     EngineRetriever,
     address_param,
     as_text,
+    certificate_hint,
     engine_info,
     environment,
     field_params,
     package,
+    tls_params,
     vector_params,
 )
 from rerank_lab.retrievers.engines.templates import SEARCHED_BY, numbered, sql_statement
@@ -104,6 +106,7 @@ class Postgres(EngineRetriever):
             ),
             Param("filter", "", "A condition in SQL, such as status = 'public'.", label="Filter"),
             Param("template", "", TEMPLATE_HELP, label="Own SELECT"),
+            *tls_params(),
             TIMEOUT,
         ),
     )
@@ -350,11 +353,19 @@ class Postgres(EngineRetriever):
             tcp_user_timeout=milliseconds,
             application_name="rerank-lab",
             prepare_threshold=None,
+            **self._tls,
         )
         connection.read_only = True
         connection.execute("SELECT set_config('statement_timeout', %s, false)", [str(milliseconds)])
         connection.commit()
         return connection
+
+    @property
+    def _tls(self) -> dict[str, Any]:
+        """Where an authority is named, its certificate and the name of the host must hold."""
+        authority, certificate = self._authority, self._certificate
+        files = {"sslrootcert": authority, "sslmode": "verify-full"} if authority else {}
+        return files | ({"sslcert": certificate, "sslkey": certificate} if certificate else {})
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -371,7 +382,8 @@ class Postgres(EngineRetriever):
         if isinstance(error, psycopg.OperationalError) and not error.sqlstate:
             return BackendError(
                 f"PostgreSQL cannot be reached: {_first_line(error)}",
-                hint=f"Check the address in {self.option('dsn_env')}, and that the server runs.",
+                hint=certificate_hint(str(error))
+                or f"Check the address in {self.option('dsn_env')}, and that the server runs.",
                 retryable=True,
             )
         if not isinstance(error, psycopg.Error):

@@ -11,9 +11,17 @@ from typing import Any
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document
-from rerank_lab.retrievers.engines.base import EngineQuery, as_text, engine_info, package
+from rerank_lab.retrievers.engines.base import (
+    EngineQuery,
+    as_text,
+    certificate_hint,
+    engine_info,
+    package,
+    tls_params,
+)
 from rerank_lab.retrievers.engines.vector_database import (
     VectorDatabase,
+    client_context,
     database_params,
     key_param,
     shared_client,
@@ -42,6 +50,7 @@ class Qdrant(VectorDatabase):
                 _EXAMPLE,
             ),
             key_param(),
+            *tls_params(),
         ),
     )
 
@@ -55,6 +64,8 @@ class Qdrant(VectorDatabase):
         from qdrant_client import QdrantClient
 
         address, key = self._address, self._key
+        files = (self._authority, self._certificate)
+        more: dict[str, Any] = {"verify": client_context(*files)} if any(files) else {}
 
         def make() -> Any:
             if self._is_local:
@@ -64,9 +75,10 @@ class Qdrant(VectorDatabase):
                 api_key=key or None,
                 timeout=max(1, round(self.timeout_s)),
                 check_compatibility=False,
+                **more,
             )
 
-        return shared_client(("qdrant", address, key), make)
+        return shared_client(("qdrant", address, key, *files), make)
 
     def _run(self, call: str, **values: Any) -> Any:
         with _local if self._is_local else nullcontext():
@@ -155,7 +167,8 @@ class Qdrant(VectorDatabase):
         if isinstance(error, exceptions.ResponseHandlingException):
             return BackendError(
                 f"Qdrant cannot be reached: {' '.join(str(error).split())[:300]}",
-                hint=f"Check the address in {self.option('url_env')}, and that Qdrant runs.",
+                hint=certificate_hint(str(error))
+                or f"Check the address in {self.option('url_env')}, and that Qdrant runs.",
                 retryable=True,
             )
         if isinstance(error, exceptions.UnexpectedResponse):

@@ -22,9 +22,11 @@ from rerank_lab.retrievers.engines.base import (
     EngineRetriever,
     address_param,
     as_text,
+    certificate_hint,
     document_of,
     environment,
     field_params,
+    tls_params,
     vector_params,
 )
 from rerank_lab.retrievers.engines.templates import filled, json_request, shortened_json
@@ -35,8 +37,9 @@ _WINDOW = 10_000
 """`index.max_result_window` of both engines: more hits are refused."""
 
 
-def search_params(variable: str) -> tuple[Param, ...]:
+def search_params(variable: str, searches: tuple[str, ...] = (WORDS, VECTOR)) -> tuple[Param, ...]:
     """The options of both; `variable` usually holds the address."""
+    hybrid = "; hybrid does both and fuses them inside the engine" if len(searches) > 2 else ""
     return (
         DEPTH,
         address_param("url_env", variable, "https://user:password@host:9200"),
@@ -45,13 +48,15 @@ def search_params(variable: str) -> tuple[Param, ...]:
         Param(
             "search",
             WORDS,
-            "words is a multi_match over title and text, vector a nearest-neighbour search.",
-            choices=(WORDS, VECTOR),
+            "words is a multi_match over title and text, vector a nearest-neighbour search"
+            f"{hybrid}.",
+            choices=searches,
             label="Search by",
         ),
         *vector_params(),
         Param("filter", "", 'A query in JSON, such as {"term": {"public": true}}.', label="Filter"),
         Param("template", "", TEMPLATE_HELP, label="Own search body"),
+        *tls_params(),
         TIMEOUT,
     )
 
@@ -155,11 +160,15 @@ class SearchAPI(EngineRetriever):
             return {"size": "{k}", **body}
         if self.option("search") == VECTOR:
             return {"size": "{k}", **self._nearest()}
+        return {"size": "{k}", "query": self._words()}
+
+    def _words(self) -> dict[str, Any]:
+        """The query by words, with `{query}`."""
         fields = [self.option(name) for name in ("title", "text") if self.option(name)]
         words: dict[str, Any] = {"multi_match": {"query": "{query}", "fields": fields}}
         if self._filters():
             words = {"bool": {"must": [words], "filter": self._filters()}}
-        return {"size": "{k}", "query": words}
+        return words
 
     def template_text(self) -> str:
         """The body with its placeholders."""
@@ -232,9 +241,16 @@ class SearchAPI(EngineRetriever):
         """The error for an address where nobody answers."""
         return BackendError(
             f"{self.title} cannot be reached: {' '.join(reason.split())[:300]}",
-            hint=f"Check the address in {self.option('url_env')}, and that the engine runs.",
+            hint=certificate_hint(reason)
+            or f"Check the address in {self.option('url_env')}, and that the engine runs.",
             retryable=True,
         )
+
+    @property
+    def _tls(self) -> dict[str, Any]:
+        """The files of certificates, as both clients take them; both check certificates."""
+        files = {"ca_certs": self._authority, "client_cert": self._certificate}
+        return {name: path for name, path in files.items() if path}
 
 
 def explanation(body: Any) -> str:
@@ -242,7 +258,9 @@ def explanation(body: Any) -> str:
 
     A body that is plain text, as proxies and the security plugin give it, is its own explanation.
     """
-    error = body.get("error") if isinstance(body, Mapping) else body
+    error = body
+    if isinstance(body, Mapping):  # a gateway of AWS answers with a message alone
+        error = body.get("error") or body.get("message") or body.get("Message")
     if not isinstance(error, Mapping):
         return " ".join(as_text(error).split())[:300]
     shards = error.get("failed_shards") or [{}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ssl
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,19 @@ SEARCHES = Param(
     choices=(VECTOR, WORDS),
     label="Search by",
 )
+
+
+def client_context(authority: str, certificate: str) -> ssl.SSLContext:
+    """What a client trusts and shows; certificates and names of hosts are checked.
+
+    Args:
+        authority: a PEM file; "" for what is trusted on this machine.
+        certificate: a PEM file of the client's certificate and key; "" for none.
+    """
+    context = ssl.create_default_context(cafile=authority or None)
+    if certificate:
+        context.load_cert_chain(certificate)
+    return context
 
 
 def database_params(variable: str, address: str, unit: str, filters: str) -> tuple[Param, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -303,3 +304,97 @@ def test_the_same_documents_in_two_engines_are_fused(
     assert result.ranking is not None
     assert set(result.ranking.doc_ids) == {"a2", "a3"}
     assert corpus.by_id["a2"] == Document("a2", ARTICLES[1].text, "Passwords")
+
+
+def vectors_server() -> SearchEngineServer:
+    """An OpenSearch whose articles have vectors: a1 is nearest to (1, 0), then a4."""
+    running = SearchEngineServer("opensearch")
+    places = {"a1": [1.0, 0.0], "a2": [0.0, 1.0], "a3": [0.2, 1.0], "a4": [0.9, 0.1]}
+    running.index(
+        "articles",
+        (
+            (one.id, {"title": one.title, "text": one.text, "v": places.get(one.id, [0.0, 1.0])})
+            for one in ARTICLES
+        ),
+    )
+    return running
+
+
+@pytest.mark.parametrize("fusion", ["rrf", "mean"])
+def test_words_and_neighbours_are_fused_inside_opensearch(
+    monkeypatch: pytest.MonkeyPatch, fusion: str
+) -> None:
+    with vectors_server() as running:
+        monkeypatch.setenv(URL, running.address)
+        one = OpenSearchEngine(
+            url_env=URL,
+            index="articles",
+            title="title",
+            search="hybrid",
+            vector="v",
+            model="all-minilm-l6",
+            fusion=fusion,
+            filter='{"terms": {"title": ["Passwords", "Rules", "Fox"]}}',
+        )
+        response = one._ask(EngineQuery("reset password rules", 10, (0.3, 1.0)))
+    _, body = running.requests[-1]
+    words, near = body["query"]["hybrid"]["queries"]
+    assert words["bool"]["must"][0]["multi_match"]["query"] == "reset password rules"
+    assert near["knn"]["v"]["vector"] == [0.3, 1.0]
+    assert near["knn"]["v"]["filter"]
+    assert words["bool"]["filter"]
+    (processor,) = body["search_pipeline"]["phase_results_processors"]
+    assert list(processor) == [
+        {"rrf": "score-ranker-processor", "mean": "normalization-processor"}[fusion]
+    ]
+    assert {hit.document.id for hit in response.hits} == {"a1", "a2", "a3"}
+    assert response.hits[0].document.id in ("a2", "a3")
+    scores = [hit.score for hit in response.hits]
+    assert scores == sorted(scores, key=lambda score: -(score or 0.0))
+
+
+@pytest.fixture
+def signed(monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchEngineServer]:
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-for-tests")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with vectors_server() as running:
+        running.aws = ("AKIDEXAMPLE", "a-secret-for-tests")
+        monkeypatch.setenv(URL, running.address)
+        yield running
+
+
+def test_requests_are_signed_for_aws(
+    signed: SearchEngineServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    described = f'opensearch(url_env="{URL}",index="articles",title="title",auth="aws")'
+    result = Pipeline("live").run("password rules", load_corpus(described))
+    assert result.error is None
+    assert result.ranking is not None
+    assert result.ranking.doc_ids[0] == "a3"
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
+    one = OpenSearchEngine(url_env=URL, index="articles", auth="aws")
+    with pytest.raises(InvalidInput, match="signature we calculated does not match"):
+        one.preview("password", 3, CTX)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    one = OpenSearchEngine(url_env=URL, index="articles", auth="aws")
+    with pytest.raises(MissingKey, match="no credentials can be found"):
+        one.preview("password", 3, CTX)
+
+
+def test_region_and_service_of_aws_are_those_of_the_host(
+    signed: SearchEngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host, region, service in (
+        ("search-shop-abc.us-east-2.es.amazonaws.com", "us-east-2", "es"),
+        ("abc.eu-central-1.aoss.amazonaws.com", "eu-central-1", "aoss"),
+        ("search.example.com", "eu-west-1", "es"),
+    ):
+        monkeypatch.setenv(URL, f"https://{host}")
+        signer = OpenSearchEngine(url_env=URL, index="articles", auth="aws")._signer
+        headers = signer("GET", f"https://{host}/", None, {})
+        assert f"/{region}/{service}/aws4_request" in headers["Authorization"]

@@ -158,3 +158,23 @@ def test_a_distance_counts_negative_however_many_hits_there_are(
         assert scores == sorted(scores, reverse=True)
         assert scores[0] < 0
         assert [hit.score for hit in first] == scores[:1]
+
+
+def test_lancedb_reads_tables_in_s3(
+    s3: Any, s3_port: int, monkeypatch: pytest.MonkeyPatch, vectors: Vectors
+) -> None:
+    lancedb = pytest.importorskip("lancedb")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv(URL, "s3://bucket/lance")
+    rows = [
+        {"id": one.id, "title": one.title, "text": one.text, "vector": vector}
+        for one, vector in zip(ARTICLES, vectors([one.content for one in ARTICLES]), strict=True)
+    ]
+    table = lancedb.connect("s3://bucket/lance").create_table("articles", rows)
+    near = LanceDB(url_env=URL, table="articles", title="title", model="all-minilm-l6")
+    hits = near.preview("which city is in Switzerland", 2, CTX).hits
+    assert hits[0].document == ARTICLES[3]
+    assert near.count() == len(ARTICLES)
+    assert list(near.fetch(["a2"])) == [ARTICLES[1]]
+    table.add([rows[0] | {"id": "a9"}])
+    assert near.count() == len(ARTICLES) + 1  # what was added since is seen
