@@ -53,7 +53,7 @@ class Answers:
 
     def ask(self, url: str, bodies: list[dict[str, Any]], first: int, end: float) -> None:
         """One client, until the time is over."""
-        with httpx.Client(timeout=120) as client:
+        with httpx.Client(timeout=600) as client:
             number = first
             while time.monotonic() < end:
                 with self._lock:

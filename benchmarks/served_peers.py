@@ -91,7 +91,7 @@ def main() -> None:
     plain = ("--dtype", "float32", "--no-bettertransformer")
 
     def ours(more: str = "") -> AbstractContextManager[tuple[str, psutil.Process]]:
-        return serving(f'bm25 >> cross-encoder(model="{folder}"{more})')
+        return serving(f'bm25 >> cross-encoder(model="{folder}"{more})', "--deadline", "600")
 
     arms = {
         "infinity": lambda: infinity(command, folder),

@@ -36,7 +36,8 @@ def add_serve(parser: CommandParser) -> None:
         "--api-key-file",
         metavar="FILE",
         default="",
-        help="keys that open the API, one a line; without it whoever reaches it may ask",
+        help="keys that open the API, one a line, with a name and what it opens; without it "
+        "whoever reaches the API may ask",
     )
     _add_bounds(parser)
     _add_connection_bounds(parser)

@@ -25,7 +25,7 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server import metrics, shapes
 from rerank_lab.server.decoding import fields_of
-from rerank_lab.server.keys import ApiKeys
+from rerank_lab.server.keys import METRICS, RERANK, SEARCH, ApiKeys
 from rerank_lab.server.limits import ArrivingBytes, RequestLimits
 from rerank_lab.server.metrics import ServerMetrics
 from rerank_lab.server.openapi import openapi
@@ -53,6 +53,7 @@ class Exchange:
     route: str
     started: float = field(default_factory=time.monotonic)
     documents: int = 0
+    key_name: str = ""
     times: QueueTimes = NO_TIMES
     refusal: Refusal = lambda _, message: {"message": message}
 
@@ -159,15 +160,19 @@ class RerankAPI:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, for this application or for another one beside its own."""
-        cohere, v1, infinity = shapes.COHERE_V2, shapes.DOCUMENTS_V1, shapes.INFINITY
         return [
-            self._route("/v2/rerank", lambda exchange: self._rerank(exchange, cohere), "POST"),
-            self._route("/v1/rerank", lambda exchange: self._rerank(exchange, v1), "POST"),
-            self._route("/rerank", lambda exchange: self._rerank(exchange, None), "POST"),
-            self._route("/infinity/rerank", lambda asked: self._rerank(asked, infinity), "POST"),
-            self._route("/v1/search", self._search, "POST"),
+            *(
+                self._rerank_route(path, shape)
+                for path, shape in (
+                    ("/v2/rerank", shapes.COHERE_V2),
+                    ("/v1/rerank", shapes.DOCUMENTS_V1),
+                    ("/rerank", None),
+                    ("/infinity/rerank", shapes.INFINITY),
+                )
+            ),
+            self._route("/v1/search", self._search, "POST", SEARCH),
             self._route("/v1/models", self._models, "GET"),
-            self._route("/metrics", self._metrics_text, "GET"),
+            self._route("/metrics", self._metrics_text, "GET", METRICS),
             self._route("/openapi.json", self._openapi, "GET"),
             self._route("/health", self._health, "GET", open_to_all=True),
             self._route("/ready", self._ready, "GET", open_to_all=True),
@@ -194,15 +199,31 @@ class RerankAPI:
         self._closing = True
         self._queue.close()
 
+    def _rerank_route(self, path: str, shape: RerankShape | None) -> Route:
+        """A route of one shape; without one, of the shape that the body has."""
+
+        async def rerank(exchange: Exchange) -> Response:
+            return await self._rerank(exchange, shape)
+
+        return self._route(path, rerank, "POST", RERANK, (shape or shapes.TEI).refusal)
+
     def _route(
-        self, path: str, handler: Handler, method: str, *, open_to_all: bool = False
+        self,
+        path: str,
+        handler: Handler,
+        method: str,
+        action: str = "",
+        refusal: Refusal = lambda _, message: {"message": message},
+        *,
+        open_to_all: bool = False,
     ) -> Route:
         async def endpoint(request: Request) -> Response:
-            exchange = Exchange(request, path)
+            exchange = Exchange(request, path, refusal=refusal)
             try:
                 self._check_host(request)
                 if not open_to_all:
-                    self._keys.check(request.headers.get("authorization", ""))
+                    authorization = request.headers.get("authorization", "")
+                    exchange.key_name = self._keys.check(authorization, action)
                 response = await handler(exchange)
             except RequestRefused as error:
                 response = _refused(exchange, error)
@@ -234,20 +255,18 @@ class RerankAPI:
         seconds = time.monotonic() - exchange.started
         self._metrics.add(exchange.route, status, seconds, exchange.documents)
         self._metrics.add_times(exchange.times)
-        _log.info(
-            json.dumps(
-                {
-                    "route": exchange.route,
-                    "status": status,
-                    "documents": exchange.documents,
-                    "seconds": round(seconds, 4),
-                    "queue_s": round(exchange.times.queue_s, 4),
-                }
-            )
-        )
+        entry = {
+            "route": exchange.route,
+            "status": status,
+            "documents": exchange.documents,
+            "seconds": round(seconds, 4),
+            "queue_s": round(exchange.times.queue_s, 4),
+        }
+        if exchange.key_name:
+            entry["key_name"] = exchange.key_name
+        _log.info(json.dumps(entry))
 
     async def _rerank(self, exchange: Exchange, shape: RerankShape | None) -> Response:
-        exchange.refusal = (shape or shapes.TEI).refusal
         fields = fields_of(await self._limits.body(exchange.request, self._arriving))
         shape = shape or shapes.shape_of(fields)
         exchange.refusal = shape.refusal

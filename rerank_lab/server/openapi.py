@@ -19,6 +19,7 @@ _COUNT = {"type": "integer", "minimum": 0}
 _STATUSES = {
     "400": "The body is no JSON object.",
     "401": "A key is needed, or this one is not known.",
+    "403": "This key does not open this, or what the pipeline needs is not allowed here.",
     "404": "No pipeline is called so, or there is no corpus.",
     "408": "The body did not arrive in time.",
     "413": "The body is too long.",
@@ -190,8 +191,10 @@ def _read(summary: str, schema: Schema, *others: str, open_to_all: bool = False)
     }
     if open_to_all:
         return {"summary": summary, "responses": responses, "security": []}
-    refusal = {"description": _STATUSES["401"], **_json((_ERROR,))}
-    return {"summary": summary, "responses": {**responses, "401": refusal}}
+    refusals = {
+        status: {"description": _STATUSES[status], **_json((_ERROR,))} for status in ("401", "403")
+    }
+    return {"summary": summary, "responses": {**responses, **refusals}}
 
 
 def _metrics() -> Schema:

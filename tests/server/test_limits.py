@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import socket
@@ -24,6 +25,7 @@ from tests.server.conftest import QUERY, TEXTS, MakeClient, listening
 BODY: dict[str, Any] = {"model": "any", "query": QUERY, "documents": TEXTS}
 JSON = {"content-type": "application/json"}
 KEY = "a-key-of-thirty-two-characters-00"
+RERANK_PATHS = ("/v2/rerank", "/v1/rerank", "/rerank", "/infinity/rerank")
 
 
 def test_too_many_documents_are_refused_with_the_limit(client: MakeClient) -> None:
@@ -186,12 +188,67 @@ def test_a_key_file_is_read_and_its_keys_do_not_stay_in_memory(tmp_path: Path) -
     file = tmp_path / "keys"
     file.write_text(f"# for the app\n\n{KEY}\n")
     keys = read_keys(str(file))
-    keys.check(f"bearer {KEY}")
+    keys.check(f"bearer {KEY}", "rerank")
     assert KEY not in repr(vars(keys))
     for text, words in (("", "holds no keys"), ("# a\nshort\n", "line 2"), ("ä" * 20, "line 1")):
         file.write_text(text)
         with pytest.raises(InvalidInput, match=words):
             read_keys(str(file))
+
+
+def test_a_key_opens_what_its_line_says(
+    client: MakeClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "rerank_lab.server")
+    hashed = hashlib.sha256(b"shop-key-of-thirty-two-characters").hexdigest()
+    file = tmp_path / "keys"
+    file.write_text(
+        f"{KEY}\nsha256:{hashed} shop rerank\nprometheus-reads-with-this prometheus metrics\n"
+    )
+    api = client(keys=read_keys(str(file)))
+
+    def status(key: str, path: str) -> int:
+        headers = {"authorization": f"Bearer {key}"}
+        if path.endswith("rerank"):
+            return api.post(path, json=BODY, headers=headers).status_code
+        return api.get(path, headers=headers).status_code
+
+    paths = ("/v2/rerank", "/metrics", "/v1/models")
+    assert [status(KEY, path) for path in paths] == [200, 200, 200]
+    assert [status("shop-key-of-thirty-two-characters", p) for p in paths] == [200, 403, 200]
+    assert [status("prometheus-reads-with-this", p) for p in paths] == [403, 200, 200]
+    assert status(hashed, "/v1/models") == status(f"sha256:{hashed}", "/v1/models") == 401
+    assert '"key_name": "shop"' in caplog.text
+    assert "shop-key" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f"{KEY} shop rerank,write", "metrics,rerank,search"),
+        (f"{KEY} shop rerank more", "without spaces"),
+        ("sha256:12 shop", "64 hexadecimal digits"),
+    ],
+)
+def test_a_line_of_the_key_file_that_is_not_understood_is_named_and_not_repeated(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"# keys\n{line}\n")
+    with pytest.raises(InvalidInput, match="keys, line 2: ") as refused:
+        read_keys(str(file))
+    assert words in str(refused.value)
+    assert KEY not in str(refused.value)
+
+
+def test_a_wrong_key_is_refused_in_the_shape_of_the_route(client: MakeClient) -> None:
+    api = client(keys=ApiKeys([KEY]))
+    bodies = {path: api.post(path, json=BODY).json() for path in RERANK_PATHS}
+    words = "The API key is missing or wrong: send Authorization: Bearer KEY."
+    assert bodies["/v2/rerank"] == {"message": words}
+    assert bodies["/v1/rerank"] == {"message": words, "detail": words}
+    assert bodies["/rerank"]["error"] == words
+    assert bodies["/infinity/rerank"]["error"]["message"] == words
 
 
 def test_logs_hold_no_text_and_no_key(
