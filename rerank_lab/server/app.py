@@ -222,8 +222,9 @@ class RerankAPI:
             try:
                 self._check_host(request)
                 if not open_to_all:
-                    authorization = request.headers.get("authorization", "")
-                    exchange.key_name = self._keys.check(authorization, action)
+                    key = self._keys.key_of(request.headers.get("authorization", ""))
+                    exchange.key_name = key.name
+                    key.check(action)
                 response = await handler(exchange)
             except RequestRefused as error:
                 response = _refused(exchange, error)
@@ -345,6 +346,8 @@ class RerankAPI:
         exchange = Exchange(request, "other")
         detail = error.detail if isinstance(error, HTTPException) else ""
         response = _refused(exchange, RequestRefused(status, detail))
+        if isinstance(error, HTTPException):
+            response.headers.update(error.headers or {})  # which methods a route has
         self._note(exchange, status)
         return response
 

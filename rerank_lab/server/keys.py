@@ -35,6 +35,11 @@ class ApiKey(NamedTuple):
     name: str = ""
     may: Set[str] = ACTIONS
 
+    def check(self, action: str) -> None:
+        """Raise RequestRefused (403) unless it opens this; "" is what every key opens."""
+        if action and action not in self.may:
+            raise RequestRefused(403, f"This API key does not open {action} here.")
+
 
 class ApiKeys:
     """The keys that open the API; none at all leaves it open to whoever reaches it."""
@@ -47,20 +52,16 @@ class ApiKeys:
         """Whether a request needs a key."""
         return bool(self._keys)
 
-    def check(self, authorization: str, action: str) -> str:
-        """The name of the key in the header `Authorization`; "" where none is needed.
+    def key_of(self, authorization: str) -> ApiKey:
+        """The key in the header `Authorization`; one that opens all where none is needed.
 
         Every key is compared, each in constant time, so that the time taken tells nothing.
 
-        Args:
-            authorization: The header's value.
-            action: What is asked, of `ACTIONS`; "" for what every key opens.
-
         Raises:
-            RequestRefused: it is none of the keys (401), or one that does not open this (403).
+            RequestRefused: (401) it is none of the keys.
         """
         if not self.needed:
-            return ""
+            return ApiKey(b"")
         scheme, _, text = authorization.partition(" ")
         digest = _digest(text.strip() if scheme.lower() == "bearer" else "")
         matches = [key for key in self._keys if hmac.compare_digest(digest, key.digest)]
@@ -68,9 +69,7 @@ class ApiKeys:
             raise RequestRefused(
                 401, "The API key is missing or wrong: send Authorization: Bearer KEY."
             )
-        if action and not any(action in key.may for key in matches):
-            raise RequestRefused(403, f"This API key does not open {action} here.")
-        return matches[0].name
+        return matches[0]
 
 
 def read_keys(path: str) -> ApiKeys:
