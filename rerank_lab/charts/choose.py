@@ -29,12 +29,14 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
         traces.append(_point_trace(point, above=above, reach=reach, colours=colours, theme=theme))
     title = "p95 of a query" if chart.axis == "p95" else "USD for 1,000 queries"
     common = {"fixedrange": True, "automargin": True}
+    means = {point.y.value for point in chart.points}
+    nothing = {"range": [0, 1]} if means == {0.0} else {}  # else half of the axis is below 0
     across = {"type": "log", "title": {"text": title}, "range": reach, "showgrid": True}
     return figure(
         theme,
         traces,
         xaxis=common | across | _ticks(chart, reach),
-        yaxis=common | {"title": {"text": chart.measure}, "tickformat": ".3~f"},
+        yaxis=common | {"title": {"text": chart.measure}, "tickformat": ".3~f"} | nothing,
         height=_HEIGHT,
         margin={"l": 8, "r": 12, "t": 12, "b": 8},
         hovermode="closest",

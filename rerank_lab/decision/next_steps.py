@@ -113,8 +113,9 @@ def _between(
     if unjudged:
         yield NextStep(
             "judgments",
-            f"Judge documents: {unjudged:,} among the first {depth} of a pipeline are not judged, "
-            "and count as not relevant.",
+            f"Judge documents: {unjudged:,} among the first {depth} of a pipeline "
+            f"{'is not judged, and counts' if unjudged == 1 else 'are not judged, and count'} as "
+            "not relevant.",
             unjudged,
         )
     needed = [comparisons.queries_needed(rival, first.pipeline) for rival in first.rivals]

@@ -64,12 +64,14 @@ def decide(
     """
     comparisons = comparisons or compared(evaluation, required.measure)
     facts = _facts(evaluation, engine, comparisons.measure, required, corpus)
-    dominating = dominated(facts, comparisons, required.margin)
+    against_it = objections(evaluation, comparisons, required.margin, corpus)
+    dominating: Mapping[str, tuple[str, ...]] = dict.fromkeys(facts, ())
+    if not any(one.decisive for one in against_it):
+        dominating = dominated(facts, comparisons, required.margin)
     contenders = tuple(
         Contender(one, unmet(one, required), dominating[spec]) for spec, one in facts.items()
     )
     remaining = {one.pipeline: one.facts for one in contenders if one.remains}
-    against_it = objections(evaluation, comparisons, required.margin, corpus)
     first = leader(remaining, comparisons, required.margin, against_it)
     others = [spec for spec in remaining if first.pipeline and spec != first.pipeline]
     return PipelineDecision(

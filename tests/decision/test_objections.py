@@ -47,6 +47,7 @@ def test_nothing_is_recommended_where_every_pipeline_has_0(engine: Engine) -> No
         "first 10 is judged at all.",
     )
     assert [one.kind for one in decision.steps] == ["data"]
+    assert [one.dominated_by for one in decision.contenders] == [(), ()]
 
 
 def test_nor_where_all_are_within_the_margin_of_0(engine: Engine) -> None:

@@ -154,6 +154,9 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
   .st-key-choose_board > :has(> .st-key-choose_standing),
   .st-key-choose_board > .st-key-choose_standing { grid-column: 1 / -1; }
 }
+@media (max-width: 640px) {
+  .st-key-choose_board { grid-template-columns: minmax(0, 1fr); }
+}
 .rl-away { opacity: .78; }
 .rl-known td { font-size: .87rem; white-space: nowrap; }
 .rl-table.rl-known th { text-align: left; }

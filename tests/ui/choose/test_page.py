@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -46,3 +47,17 @@ def test_the_newest_evaluation_is_decided_under_the_limits_of_the_link() -> None
     at.number_input(key="hour").set_value(0.0)
     drawn(at)
     assert "Who fell" not in words(at)
+
+
+def test_judgments_of_other_documents_are_told_with_what_helps() -> None:
+    corpus = load_corpus("helpdesk")
+    qrels = {query.id: {"elsewhere-1": 1} for query in corpus.queries[:8]}
+    done = evaluate(
+        replace(corpus, qrels=qrels), ["bm25", "bm25(b=0.3)"], queries=corpus.queries[:8],
+        measures=["RR@10"],
+    )  # fmt: skip
+    at = open_page("choose", exp=done.id)
+    assert "The data cannot decide. Every pipeline has RR@10 0 on all 8 queries." in html(at)
+    assert "The one document judged relevant is not in the corpus" in words(at)
+    assert at.button(key="choose_corpora_0").label == "Open corpora"
+    assert "Ship" not in words(at)
