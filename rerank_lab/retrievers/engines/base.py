@@ -100,6 +100,7 @@ def tls_params() -> tuple[Param, ...]:
             "certificate; empty for the authorities that are trusted anyway.",
             label="Authority variable",
             variable=True,
+            execution=True,
         ),
         Param(
             "cert_env",
@@ -108,6 +109,7 @@ def tls_params() -> tuple[Param, ...]:
             "empty for none.",
             label="Certificate variable",
             variable=True,
+            execution=True,
         ),
     )
 

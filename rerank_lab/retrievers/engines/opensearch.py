@@ -51,6 +51,7 @@ class OpenSearchEngine(SearchAPI):
                 "user in the address, or none.",
                 choices=("", AWS),
                 label="Sign in by",
+                execution=True,
             ),
         ),
     )

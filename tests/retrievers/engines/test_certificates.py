@@ -19,6 +19,7 @@ from rerank_lab.retrievers.engines.postgres import Postgres
 from rerank_lab.retrievers.engines.qdrant import Qdrant
 from rerank_lab.testing.object_servers import FileServer
 from rerank_lab.testing.search_engine_server import SearchEngineServer
+from tests.retrievers.engines.conftest import ARTICLES, DSN, Database
 
 trustme = pytest.importorskip("trustme")
 CTX = Context()
@@ -130,3 +131,14 @@ def test_milvus_asks_for_an_authority_beside_a_client_certificate(
     one = Milvus(url_env=URL, collection="a", model="all-minilm-l6", cert_env=CERT)
     (problem,) = one.problems()
     assert "no authority is named" in problem.message
+
+
+def test_postgres_checks_the_certificate_where_an_authority_is_named(
+    database: Database, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.fill("articles", ARTICLES)
+    options = {"dsn_env": DSN, "table": "articles"}
+    assert Postgres(**options).fetch(["a1"])
+    error = failure(Postgres(**options, ca_env=CA))  # this server knows no TLS, and none is refused
+    assert isinstance(error, BackendError)
+    assert "SSL" in error.message
