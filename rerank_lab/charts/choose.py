@@ -30,7 +30,7 @@ def front_chart(chart: ChoiceChart, colours: Mapping[str, int], theme: Theme) ->
     title = "p95 of a query" if chart.axis == "p95" else "USD for 1,000 queries"
     common = {"fixedrange": True, "automargin": True}
     means = {point.y.value for point in chart.points}
-    nothing = {"range": [0, 1]} if means == {0.0} else {}  # else half of the axis is below 0
+    nothing = {"range": [-0.08, 1]} if means == {0.0} else {}  # else 0 is in its middle
     across = {"type": "log", "title": {"text": title}, "range": reach, "showgrid": True}
     return figure(
         theme,
