@@ -140,6 +140,10 @@ class Reranker(Component, ABC):
         """
         return None
 
+    def missing_key(self, ctx: Context) -> LabError | None:
+        """Why it would be refused for want of a key, before anything is sent; None when not."""
+        return None
+
     def rerank(
         self,
         query: Query,

@@ -80,7 +80,14 @@ class ServedPipeline:
         return lambda text: len(spans(text))
 
     def problems(self, corpus: Corpus | None, engine: Engine) -> Iterator[LabError]:
-        """What would stop it from answering here, found without doing any work."""
+        """What would stop it from answering here, found without doing any work.
+
+        Keys of providers come from the environment.
+        """
+        for leaf in self.stages.leaves if self.stages is not None else ():
+            missing = engine.reranker(leaf).missing_key(Context())
+            if missing is not None:
+                yield missing
         if corpus is not None:
             yield from self.pipeline.check(corpus, engine)
         elif self.stages is not None:

@@ -25,14 +25,19 @@ from tests.cli.conftest import fail_json
         (["bm25"], "has no reranker"),
         (["bm25 >> mmr"], "an order without scores"),
         (["bm25 >> nothing"], "nothing"),
+        (["bm25 >> cohere"], "COHERE_API_KEY"),
         (["bm25 >> overlap", "--port", "99999"], "99999 is no port: they go from 0 to 65535"),
         (["bm25 >> overlap", "--api-key-file", "no-such"], "no key file"),
         (["--config", "no-such.yaml"], "no file"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_once(
-    capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
     port = [] if "--port" in words else ["--port", "0"]
     assert message in fail_json(capsys, "serve", *words, *port)["message"]
 
