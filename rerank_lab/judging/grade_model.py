@@ -5,8 +5,10 @@ is logistic in where the pipelines rank it. Its parameters:
 
 - one intercept for each grade above the lowest,
 - the mean discount 1 / log2(1 + rank) over the pipelines (0 where one does not rank the document),
+  in which pipelines that rank alike share one voice: three variants of BM25 are no majority,
 - each pipeline's deviation from that mean, so that pipelines earn their own trust,
-- the share of pipelines that rank the document at all,
+- the share of voices that rank the document at all, and of those that rank it among the first,
+  which the measure looks at,
 - one effect for each query, since some queries have many relevant documents and some none. Its
   variance is estimated with the rest (empirical Bayes).
 
@@ -90,14 +92,32 @@ class GradeModel:
         return levels
 
 
-def rank_features(discounts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the model knows of a document: [n_queries, n_documents, 2 + n_pipelines].
+def rank_features(discounts: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
+    """What the model knows of a document: [n_queries, n_documents, 3 + n_pipelines].
 
-    `discounts` has 1 / log2(1 + rank) by query, document and pipeline, 0 for not ranked.
+    Args:
+        discounts: 1 / log2(1 + rank) by query, document and pipeline, 0 for not ranked.
+        depth: of the first documents, which the measure looks at.
     """
-    mean = discounts.mean(axis=-1, keepdims=True)
-    share = (discounts > 0).mean(axis=-1, keepdims=True, dtype=np.float32)
-    return np.concatenate((mean, share, discounts - mean), axis=-1)
+    voices = _voices(discounts)
+    mean = (discounts @ voices)[..., None]
+    share = ((discounts > 0) @ voices)[..., None]
+    first = ((discounts >= 0.999 / np.log2(1 + depth)) @ voices)[..., None]
+    return np.concatenate((mean, share, first, discounts - mean), axis=-1)
+
+
+def _voices(discounts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weight of each pipeline in the mean; they sum to 1.
+
+    One over how many pipelines rank as it does, each counted by its likeness: the fourth power of
+    the cosine between the discounts that both give to all documents.
+    """
+    flat = discounts.reshape(-1, discounts.shape[-1]).astype(np.float64)
+    lengths = np.maximum(np.sqrt((flat**2).sum(axis=0)), 1e-12)
+    likeness = (flat.T @ flat / np.outer(lengths, lengths)) ** 4
+    weights = 1 / np.maximum(likeness.sum(axis=1), 1e-12)
+    shares: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
+    return shares
 
 
 def fit_grade_model(
@@ -155,10 +175,12 @@ def _binary_rows(
 
 def _prior(n_features: int, n_levels: int) -> tuple[Floats, Floats]:
     """Prior means and precisions, in the order of the parameters."""
-    trust = n_features - 2
+    trust = n_features - 3
     intercepts = [_FIRST_INTERCEPT] + [_NEXT_INTERCEPT] * (n_levels - 2)
-    mean = np.array([*intercepts, _SLOPE, 0.0] + [0.0] * trust)
-    spread = [_INTERCEPT_SD] * (n_levels - 1) + [_SLOPE_SD, _SHARE_SD] + [_TRUST_SD] * trust
+    mean = np.array([*intercepts, _SLOPE, 0.0, 0.0] + [0.0] * trust)
+    spread = (
+        [_INTERCEPT_SD] * (n_levels - 1) + [_SLOPE_SD, _SHARE_SD, _SHARE_SD] + [_TRUST_SD] * trust
+    )
     return mean, np.array(spread) ** -2.0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,8 @@ from rerank_lab.judging.pools import PipelineRuns
 from rerank_lab.judging.sampled_measures import SampledMeasure
 
 Singles = NDArray[np.float32]
+BELOW = 50
+"""How deep rankings are read for documents that only the ideal ranking can depend on."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class GradedPool:
     measure: what is computed.
     grades: the scale, ascending.
     query_ids: those that every pipeline ranked.
-    doc_ids: for each query, those among the first of a pipeline, then others with a label.
+    doc_ids: for each query, those among the first of a pipeline, then those that a pipeline ranks
+        among its first 50, then others with a label.
     places: [queries, pipelines, depth], the number of the document at each rank; the number of
         documents where the ranking has ended.
     levels: [queries, documents], the place of the label in the scale; -1 for unjudged.
     ranked: [queries, documents], whether a pipeline ranks it high enough to matter.
     present: [queries, documents], False where a query has fewer documents than others.
+    discounts: [queries, documents, pipelines], 1 / log2(1 + rank); 0 for not among the first 50.
     """
 
     measure: SampledMeasure
@@ -40,6 +43,7 @@ class GradedPool:
     levels: NDArray[np.int8]
     ranked: NDArray[np.bool_]
     present: NDArray[np.bool_]
+    discounts: Singles
 
     @classmethod
     def of(
@@ -64,9 +68,17 @@ class GradedPool:
         ]
         pooled = [list(dict.fromkeys(d for one in many for d in one)) for many in rankings]
         labels = [qrels.get(query_id, {}) for query_id in query_ids]
+        deep = [
+            [run[query_id][: max(BELOW, measure.depth)] for run in runs.values()]
+            for query_id in query_ids
+        ]
+        ordered = [
+            dict.fromkeys((*docs, *(d for one in many for d in one)))
+            for docs, many in zip(pooled, deep, strict=True)
+        ]
         doc_ids = [
-            (*docs, *sorted(known.keys() - set(docs)))
-            for docs, known in zip(pooled, labels, strict=True)
+            (*docs, *sorted(known.keys() - docs.keys()))
+            for docs, known in zip(ordered, labels, strict=True)
         ]
         most = max(1, *map(len, doc_ids))
         depth = max(1, *(len(one) for many in rankings for one in many))
@@ -89,17 +101,8 @@ class GradedPool:
             levels=levels,
             ranked=every < heights[:, None],
             present=every < sizes[:, None],
+            discounts=_discounts(deep, doc_ids, most),
         )
-
-    @cached_property
-    def discounts(self) -> Singles:
-        """1 / log2(1 + rank) by query, document and pipeline; 0 for not ranked."""
-        n_queries, n_pipelines, depth = self.places.shape
-        discounts = np.zeros((n_queries, self.levels.shape[1] + 1, n_pipelines), np.float32)
-        by_rank = 1 / np.log2(np.arange(2, depth + 2))
-        queries, pipelines, _ = np.indices(self.places.shape)
-        discounts[queries, self.places, pipelines] = by_rank
-        return discounts[:, :-1]
 
     def levels_of(self, qrels: Qrels) -> NDArray[np.int8]:
         """The places of other grades in the scale, as `levels`; documents not here are left out."""
@@ -122,6 +125,19 @@ class GradedPool:
         padded = np.concatenate((every, np.zeros((*every.shape[:2], 1), every.dtype)), axis=2)
         queries = np.arange(len(self.query_ids))[:, None, None]
         return self.measure.values(padded[:, queries, self.places].astype(np.float32), every)
+
+
+def _discounts(
+    rankings: Sequence[Sequence[Sequence[str]]], doc_ids: Sequence[Sequence[str]], most: int
+) -> Singles:
+    """1 / log2(1 + rank) by query, document and pipeline; 0 for not ranked."""
+    discounts = np.zeros((len(rankings), most, len(rankings[0])), np.float32)
+    for q, (many, ids) in enumerate(zip(rankings, doc_ids, strict=True)):
+        numbers = {doc_id: number for number, doc_id in enumerate(ids)}
+        for p, one in enumerate(many):
+            by_rank = 1 / np.log2(np.arange(2, len(one) + 2))
+            discounts[q, [numbers[doc_id] for doc_id in one], p] = by_rank
+    return discounts
 
 
 def _shared_queries(runs: PipelineRuns) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 Two pipelines differ only through documents that they rank differently, so most labels of a pool say
 nothing about the winner. Here every grade that an unjudged document could have is weighed:
 
-1. A model gives each unjudged document the probability of each grade (`grade_model`).
+1. A model gives each unjudged document the probability of each grade (`grade_model`), also those
+   below the cutoff: that there are relevant ones among them lowers what can be reached.
 2. Many complete sets of grades are drawn from it, and each pipeline is measured under each set.
 3. A pipeline's chance to be the winner is the share of sets in which its mean is highest. Queries
    are reweighed in each set (Rubin's Bayesian bootstrap, Annals of Statistics 9, 1981), so that the
    chance speaks of queries like these and not only of these.
 4. A document's worth is how much its grade is expected to move the leader's lead, averaged over the
-   rivals by how open the race with each of them is.
+   rivals by how open the race with each of them is on these queries.
 
 Judging first what can change the comparison is the idea of minimal test collections (Carterette,
 Allan and Sitaraman, SIGIR 2006) and of active evaluation (Li and Kanoulas, CIKM 2017). The weight
@@ -133,7 +134,7 @@ def decide(
     """
     pool = GradedPool.of(runs, qrels, settings.measure, settings.grades)
     generator = np.random.default_rng(settings.seed)
-    features = rank_features(pool.discounts)
+    features = rank_features(pool.discounts, pool.measure.depth)
     levels = pool.levels
     model = fit_grade_model(features, np.where(pool.ranked, levels, -1), len(settings.grades))
     sampled = model.sampled_levels(features, generator, settings.samples)
@@ -144,14 +145,16 @@ def decide(
     means = np.einsum("sqp,sq->sp", values, weights).astype(np.float64)
     chances = _win_chances(means)
     leader = int(np.lexsort((values.mean(axis=(0, 1)), chances))[-1])
-    worth = _expected_changes(sampled, values, means, leader, len(settings.grades))
+    here = values.mean(axis=1, dtype=np.float64)
+    judgeable = sampled[:, :, : int(pool.ranked.sum(axis=1).max())]
+    worth = _expected_changes(judgeable, values, here, leader, len(settings.grades))
     specs = list(runs)
     return Decision(
         leader=specs[leader],
         confidence=float(chances[leader]),
-        settled=float(_win_chances(values.mean(axis=1, dtype=np.float64))[leader]),
+        settled=float(_win_chances(here)[leader]),
         win_chances=dict(zip(specs, map(float, chances), strict=True)),
-        means=dict(zip(specs, map(float, values.mean(axis=(0, 1), dtype=np.float64)), strict=True)),
+        means=dict(zip(specs, map(float, here.mean(axis=0)), strict=True)),
         labels=int((pool.ranked & (levels >= 0)).sum()),
         candidates=_candidates(pool, sampled, worth, among),
     )

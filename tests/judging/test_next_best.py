@@ -127,7 +127,7 @@ def test_the_chances_of_grades_are_those_that_come_true() -> None:
     for low, high in ((0, 0.15), (0.15, 0.35), (0.35, 0.6), (0.6, 1)):
         inside = (chances >= low) & (chances < high)
         assert inside.sum() > 50
-        assert chances[inside].mean() == pytest.approx(relevant[inside].mean(), abs=0.09)
+        assert chances[inside].mean() == pytest.approx(relevant[inside].mean(), abs=0.13)
 
 
 def test_orders_put_what_they_name_first() -> None:

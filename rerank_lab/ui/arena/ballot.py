@@ -27,6 +27,8 @@ from rerank_lab.views.compare import Topic
 from rerank_lab.views.formatting import counted, duration
 
 _OPEN, _LEFT_OUT, _REVEAL, _SINCE = "arena_open", "arena_left_out", "arena_reveals", "arena_since"
+VOTING = "voting"
+"""The parameter of a link on which voting goes on."""
 _PREFETCHED = 2
 _FIRST_PAINT_S = 0.15
 _CHOICES = (
@@ -56,8 +58,8 @@ class Ballot:
 
 
 def is_open() -> bool:
-    """Whether this session has begun to vote."""
-    return bool(st.session_state.get(_OPEN))
+    """Whether this session has begun to vote, or its link says so: a reload goes on."""
+    return bool(st.session_state.get(_OPEN)) or st.query_params.get(VOTING) == "1"
 
 
 def set_reveal(*, on: bool) -> None:
@@ -67,7 +69,8 @@ def set_reveal(*, on: bool) -> None:
 
 def draw(request: ArenaRequest, corpus: Corpus, store: JudgmentStore) -> None:
     """The battle that tells most; before the first one, the button that begins."""
-    if not is_open():
+    # A link alone asks no provider: whoever opens it says that it may begin.
+    if not (st.session_state.get(_OPEN) or (is_open() and not request.asks_providers)):
         st.button(
             "Start voting",
             key="arena_start",
@@ -104,6 +107,7 @@ def draw(request: ArenaRequest, corpus: Corpus, store: JudgmentStore) -> None:
 
 def _begin() -> None:
     st.session_state[_OPEN] = True
+    st.query_params[VOTING] = "1"
 
 
 def _left_out(corpus: Corpus) -> set[tuple[tuple[str, str], str]]:

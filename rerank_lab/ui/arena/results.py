@@ -18,6 +18,8 @@ from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.views import arena as views
 
+VOTES = "votes"
+"""The parameter of a link for the mode whose votes are rated."""
 _ALL = "All modes"
 
 
@@ -47,14 +49,21 @@ def draw(corpus: Corpus, store: JudgmentStore, colours: Mapping[str, int]) -> No
 
 
 def _mode_choice() -> ArenaMode | None:
+    linked = str(st.query_params.get(VOTES, _ALL))
+    choices = (_ALL, *ArenaMode)
     choice = st.selectbox(
         "Votes on",
-        (_ALL, *ArenaMode),
+        choices,
+        index=choices.index(linked) if linked in choices else 0,
         format_func=lambda mode: views.MODE_NAMES.get(mode, mode),
         key="arena_ratings_mode",
         width=220,
     )
-    return None if choice == _ALL else ArenaMode(choice)
+    if choice == _ALL:
+        st.query_params.pop(VOTES, None)
+        return None
+    st.query_params[VOTES] = str(choice)
+    return ArenaMode(choice)
 
 
 def _chosen(voted_on: Sequence[str], colours: Mapping[str, int]) -> tuple[str, ...]:
