@@ -188,6 +188,11 @@ def read_own_judged(
 
 
 def _warn_of_unknown_files(parts: Parts, log: ProblemLog) -> None:
+    if parts.twins:
+        log.note(
+            f"{counted(len(parts.twins), 'file')} left out that HTML pages show as well, such as "
+            f"{parts.twins[0]}."
+        )
     if parts.ignored:
         log.warning(
             f"{len(parts.ignored):,} files are of no known format and were left out, such as "

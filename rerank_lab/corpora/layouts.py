@@ -13,17 +13,26 @@ from rerank_lab.corpora.source import Source, uncompressed_name
 CORPUS_STEMS = ("corpus", "documents", "docs", "collection", "passages")
 QUERY_STEMS = ("queries", "topics", "questions")
 QRELS_STEMS = ("qrels", "judgments", "judgements")
+_PAGES = (".html", ".htm", ".xhtml")
+_MARKUPS = (".md", ".markdown", ".rst", ".adoc", ".asciidoc")
+_WORD = re.compile(rb"[^\W\d_]{3,}|[\x80-\xff]{3,}")
+_READ = 1 << 20
+_MOST = 0.7
 SPLITS = ("test", "dev", "validation", "train")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The files of a collection by what they are. `ignored` are names of files not understood."""
+    """The files of a collection by what they are.
+
+    `ignored` are names of files not understood, `twins` of files that are a page once more.
+    """
 
     documents: tuple[Source, ...]
     queries: Source | None = None
     qrels: Source | None = None
     ignored: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
 
 def find_parts(folder: Path) -> Parts:
@@ -45,6 +54,8 @@ def find_parts(folder: Path) -> Parts:
     rest = [path for path in files if path not in (queries, qrels)]
     rest = [path for path in rest if path.relative_to(folder).parts[0] != "qrels"]
     rest = _without_sources_of_pages(rest, folder)
+    twins = _twins(rest)
+    rest = [path for path in rest if path not in twins]
     known = [path for path in rest if known_extension(path.name)]
     if not known:
         raise InvalidInput(
@@ -54,7 +65,8 @@ def find_parts(folder: Path) -> Parts:
         )
     sources = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in known)
     ignored = tuple(p.relative_to(folder).as_posix() for p in rest if not known_extension(p.name))
-    return Parts(sources, _source(queries), _source(qrels), ignored)
+    twin_names = tuple(path.relative_to(folder).as_posix() for path in sorted(twins))
+    return Parts(sources, _source(queries), _source(qrels), ignored, twin_names)
 
 
 def worth_reading(name: str) -> bool:
@@ -77,6 +89,8 @@ def _hub_parts(folder: Path, files: list[Path]) -> Parts | None:
         [path for path in tables if path.parent == folder / name]
         for name in ("corpus", "queries", "qrels")
     )
+    for name in ("default", "data"):  # as MTEB's sets call their judgments
+        qrels = qrels or [path for path in tables if path.parent == folder / name]
     if not corpus or not (queries or qrels):
         return None
     documents = tuple(Source.of(path, path.relative_to(folder).as_posix()) for path in corpus)
@@ -96,6 +110,26 @@ def _without_sources_of_pages(files: list[Path], folder: Path) -> list[Path]:
         return files
     inner = {"_sources", "_static", "_templates", "node_modules"}
     return [path for path in files if not inner & set(path.relative_to(folder).parts[:-1])]
+
+
+def _twins(files: list[Path]) -> set[Path]:
+    """The sources in a markup language of HTML pages that lie beside them under the same name."""
+    pages = {path.with_suffix(""): path for path in files if path.suffix.lower() in _PAGES}
+    sources = [path for path in files if path.suffix.lower() in _MARKUPS]
+    return {
+        path
+        for path in sources
+        if (page := pages.get(path.with_suffix(""))) and _says_the_same(page, path)
+    }
+
+
+def _says_the_same(page: Path, source: Path) -> bool:
+    """Whether most of the words of a source stand in its page."""
+    try:
+        page_words, words = (set(_WORD.findall(one.read_bytes()[:_READ])) for one in (page, source))
+    except OSError:
+        return False
+    return len(words & page_words) >= _MOST * len(words) > 0
 
 
 def _is_table(path: Path) -> bool:

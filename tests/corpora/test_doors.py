@@ -118,6 +118,17 @@ SHAPES: dict[str, bytes | dict[str, bytes] | dict[str, bytes | str]] = {
         {"objects": [{"id": r["id"], "properties": {"t": r["text"]}} for r in ROWS]}
     ).encode(),
     "typesense.json": json.dumps({"hits": [{"document": row} for row in ROWS]}).encode(),
+    "cohere.jsonl": make.jsonl(
+        {"query": "night hunters", "relevant_passages": [OWL], "hard_negatives": [WREN]}
+    ),
+    "graded.csv": f"query,docid,text,label\nnight hunters,a,{OWL},1\nnight hunters,b,{WREN},0\n"
+    .encode(),
+    "triples.tsv": f"night hunters\t{OWL}\t{WREN}\nnight songs\t{OWL}\t{WREN}\n".encode(),
+    "top2.tsv": f"1\ta\tnight hunters\t{OWL}\n1\tb\tnight hunters\t{WREN}\n".encode(),
+    "feed.xml": "<rss><channel>{}</channel></rss>".format(
+        "".join(f"<item><id>{r['id']}</id><text>{r['text']}</text></item>" for r in ROWS)
+    ).encode(),
+    "article.xml": f"<article><title>Owls</title><p>{OWL}</p></article>".encode(),
     "trec.sgml": TREC.encode(),
     "smart.all": "".join(f".I {r['id']}\n.W\n{r['text']}\n" for r in ROWS).encode(),
     "wiki.xml": f"<mediawiki>{WIKI}</mediawiki>".encode(),

@@ -28,7 +28,12 @@ _PASSAGE_ID = ("docid", "doc_id", "_id", "id", "pid", "passage_id", "psg_id")
 _PASSAGE_TEXT = ("text", "contents", "content", "segment", "passage", "body", "page_content")
 _QUERY_ID = ("query_id", "qid", "_id", "id")
 _QUERY_TEXT = ("text", "query", "question")
-_LABELS = ("label", "labels", "relevance", "relevances", "grade", "grades", "relevant")
+_LABELS = (
+    *("label", "labels", "relevance", "relevances", "grade", "grades", "relevant"),
+    *("is_relevant", "is_selected"),
+)
+_PAIR_IDS = ("doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid")
+"""Columns that hold the id of the passage of a pair, and no other id."""
 
 
 class QueryPassagesReader(Reader):
@@ -45,7 +50,7 @@ class QueryPassagesReader(Reader):
     ungraded: ClassVar[tuple[str, ...]] = ()
     answers: ClassVar[tuple[str, ...]] = ("answers", "answer", "reference", "ground_truth")
     """The columns of reference answers, of which the first that is there counts."""
-    cells: ClassVar[type] = list
+    cells: ClassVar[type | tuple[type, ...]] = list
     """What a column of passages holds: a list, or the text of one passage."""
     key: ClassVar[tuple[str, ...]]
     """The columns of which one must be there."""
@@ -119,12 +124,29 @@ class QueryPassagesReader(Reader):
 
 
 class FlagEmbeddingReader(QueryPassagesReader):
-    """FlagEmbedding training data: query, pos, neg."""
+    """FlagEmbedding training data: query, pos, neg, the last two lists or single texts."""
 
     name = "flagembedding"
     label = "FlagEmbedding triplets"
     query = ("query",)
     positives, negatives, key = ("pos",), ("neg",), ("pos",)
+    cells = (list, str)
+
+    def sniff(self, sample: Sample) -> Match | None:
+        """As the base says; single texts need one that is not relevant beside them."""
+        single = any(isinstance(record.get("pos"), str) for record in sample.records)
+        pairs = all(isinstance(record.get("neg"), str) for record in sample.records)
+        return super().sniff(sample) if pairs or not single else None
+
+
+class CohereTrainingReader(QueryPassagesReader):
+    """Training data of Cohere's rerankers: query, relevant_passages, hard_negatives."""
+
+    name = "cohere-training"
+    label = "Cohere training set"
+    query = ("query",)
+    positives, negatives = ("relevant_passages",), ("hard_negatives",)
+    key = ("relevant_passages",)
 
 
 class TevatronReader(QueryPassagesReader):
@@ -167,8 +189,12 @@ class CandidatesReader(QueryPassagesReader):
     key = ungraded
 
     def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
-        """The candidates, graded where `labels` stand beside them in the same order."""
+        """The candidates, graded where `labels` stand in them, or beside them in the same order."""
         passages = [passage for passage, _ in super()._passages(record)]
+        own = [first_value(p, _LABELS) if isinstance(p, dict) else None for p in passages]
+        if passages and all(grade is not None for grade in own):
+            yield from zip(passages, map(grade_of, own), strict=True)
+            return
         labels = _list(first_value(record, _LABELS))
         grades = list(map(grade_of, labels)) if isinstance(labels, list) else []
         if len(grades) != len(passages):
@@ -262,16 +288,19 @@ class GradedPairsReader(QueryPassagesReader):
     cells = str
 
     def sniff(self, sample: Sample) -> Match | None:
-        """Every one of the first records has two texts and a grade, and no id of a document."""
+        """Every one of the first records has two texts and a grade, and no id of the row."""
         records = sample.records
         graded = all(grade_of(first_value(record, _LABELS)) is not None for record in records)
-        named = any(first_value(record, _PASSAGE_ID) is not None for record in records)
+        named = any(first_value(record, ("_id", "id", "psg_id")) is not None for record in records)
         return super().sniff(sample) if graded and not named else None
 
     def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
-        """The one passage with its grade."""
+        """The one passage with its grade, and with its id and title where the record has them."""
+        doc_id, title = first_value(record, _PAIR_IDS), first_value(record, ("title",))
         for passage, _ in super()._passages(record):
-            yield passage, grade_of(first_value(record, _LABELS))
+            whole = {"docid": doc_id, "title": title, "text": passage}
+            grade = grade_of(first_value(record, _LABELS))
+            yield (passage if doc_id is None and title is None else whole), grade
 
 
 class EvaluationTableReader(QueryPassagesReader):

@@ -86,6 +86,114 @@ def test_two_birds_in_every_shape(tmp_path: Path, name: str) -> None:
     assert texts(loaded(tmp_path, name, SHAPES[name])) == BIRDS
 
 
+SETS: dict[str, tuple[bytes, dict[str, str], dict[str, dict[str, int]]]] = {
+    "labelled.jsonl": (
+        make.jsonl({"question": "night", "docs": [
+            {"text": OWL, "relevant": True}, {"text": WREN, "relevant": False}]}),
+        {"p1": OWL, "p2": WREN}, {"q1": {"p1": 1, "p2": 0}},
+    ),
+    "cohere.jsonl": (
+        make.jsonl({"query": "night", "relevant_passages": [OWL], "hard_negatives": [WREN]}),
+        {"p1": OWL, "p2": WREN}, {"q1": {"p1": 1, "p2": 0}},
+    ),
+    "single.jsonl": (
+        make.jsonl({"query": "night", "pos": OWL, "neg": WREN}),
+        {"p1": OWL, "p2": WREN}, {"q1": {"p1": 1, "p2": 0}},
+    ),
+    "pairs.csv": (
+        f"qid,query,docid,title,text,label\n7,night,a,Owl,{OWL},2\n7,night,b,Wren,{WREN},0\n".encode(),
+        BIRDS, {"7": {"a": 2, "b": 0}},
+    ),
+    "triples.train.tsv": (
+        f"night hunters\t{OWL}\t{WREN}\nspring songs\t{WREN}\t{OWL}\n".encode(),
+        {"p1": OWL, "p2": WREN}, {"q1": {"p1": 1, "p2": 0}, "q2": {"p2": 1, "p1": 0}},
+    ),
+    "top2.tsv": (
+        f"7\ta\tnight hunters\t{OWL}\n7\tb\tnight hunters\t{WREN}\n".encode(), BIRDS, {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_reranking_sets_bring_their_queries_and_grades(tmp_path: Path, name: str) -> None:
+    data, documents, qrels = SETS[name]
+    corpus = loaded(tmp_path, name, data)
+    assert texts(corpus) == documents
+    assert corpus.qrels == qrels
+    assert corpus.queries[0].text.startswith("night")
+
+
+FIELDS = "".join(
+    f'<doc><field name="id">{r["id"]}</field><field name="text">{r["text"]}</field></doc>'
+    for r in ROWS
+)
+ITEMS = "".join(
+    f"<item><guid>{r['id']}</guid><title>T</title><description>&lt;p&gt;{r['text']}&lt;/p&gt;"
+    "</description></item>"
+    for r in ROWS
+)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        f"<add>{FIELDS}</add>",
+        f'<rss version="2.0"><channel><title>Birds</title>{ITEMS}</channel></rss>',
+        "<birds>" + "".join(
+            f"<bird id='{r['id']}'><text>{r['text']}</text></bird>" for r in ROWS
+        ) + "</birds>",
+        '<feed xmlns="http://www.w3.org/2005/Atom">' + "".join(
+            f"<entry><id>{r['id']}</id><content>{r['text']}</content></entry>" for r in ROWS
+        ) + "</feed>",
+    ],
+)  # fmt: skip
+def test_records_in_xml(tmp_path: Path, xml: str) -> None:
+    assert texts(loaded(tmp_path, "birds.xml", f'<?xml version="1.0"?>\n{xml}'.encode())) == BIRDS
+
+
+def test_tags_of_other_xml_are_no_text(tmp_path: Path) -> None:
+    data = f"<article><title>Owls</title><para>{OWL}</para></article>".encode()
+    (document,) = loaded(tmp_path, "owl.xml", data).documents
+    assert (document.title, document.text) == ("Owls", f"Owls\n{OWL}")
+
+
+def test_a_page_and_its_source_are_one_document(tmp_path: Path) -> None:
+    members = {
+        "guide/owl.md": f"# Owl\n\n{OWL}\n",
+        "guide/owl.html": f"<h1>Owl</h1><p>{OWL}</p>",
+        "wren.html": "<p>Something else stands here.</p>",
+        "wren.rst": f"Wren\n====\n\n{WREN}\n",
+    }
+    corpus = load_corpus(make.folder(tmp_path / "site", members))
+    assert [document.id for document in corpus.documents] == [
+        "guide/owl.html", "wren.html", "wren.rst",
+    ]  # fmt: skip
+    assert "1 file left out that HTML pages show as well, such as guide/owl.md" in str(
+        [problem.message for problem in corpus.meta["problems"]]
+    )
+
+
+def test_judgments_of_a_hub_set_under_another_name(tmp_path: Path) -> None:
+    members = {
+        "corpus/test-0.parquet": parquet(*ROWS),
+        "queries/test-0.parquet": parquet({"_id": "q", "text": "night"}),
+        "data/test-0.parquet": parquet({"query-id": "q", "corpus-id": "a", "score": 1.0}),
+    }
+    assert load_corpus(make.folder(tmp_path / "hub", members)).qrels == {"q": {"a": 1}}
+
+
+def test_one_query_with_its_id_in_a_text_file(tmp_path: Path) -> None:
+    members = {
+        "a.txt": OWL,
+        "b.txt": WREN,
+        "queries.txt": "q\tnight\n",
+        "qrels.txt": "q 0 a.txt 1\n",
+    }
+    corpus = load_corpus(make.folder(tmp_path / "notes", members))
+    assert [(query.id, query.text) for query in corpus.queries] == [("q", "night")]
+    assert corpus.qrels == {"q": {"a.txt": 1}}
+
+
 def test_parts_of_a_text_are_put_together_and_counted(tmp_path: Path) -> None:
     corpus = loaded(tmp_path, "parts.jsonl", make.jsonl({"id": "a", "text": ["Owls", "hunt."]}))
     assert texts(corpus) == {"a": "Owls\nhunt."}
@@ -143,10 +251,10 @@ def test_what_holds_no_documents_is_refused_in_words(
 
 
 def test_a_choice_by_length_alone_is_said(tmp_path: Path) -> None:
-    triples = f"night hunters\t{OWL}\t{WREN}\nspring songs\t{WREN}\t{OWL}\n".encode()
+    three = f"night hunters\t{OWL}\t{WREN}\nspring songs\t{WREN}\t{OWL}\n".encode()
     (warning,) = [
         problem
-        for problem in loaded(tmp_path, "triples.tsv", triples).meta["problems"]
+        for problem in loaded(tmp_path, "three.tsv", three).meta["problems"]
         if problem.severity.value == "warning"
     ]
     assert "'column 2' was taken for the texts; 'column 3', 'column 1' could be it" in (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.table_cells import plain_cell
 from rerank_lab.corpora.mapping import META, Row, columns_of, id_text, is_headerless
-from rerank_lab.corpora.readers.base import TableReader
+from rerank_lab.corpora.readers.base import SAMPLE_RECORDS, TableReader
 from rerank_lab.corpora.readers.delimited import DelimitedReader
 from rerank_lab.corpora.readers.judged.base import (
     FoundQuery,
@@ -80,8 +81,11 @@ class TableQueries(JudgedReader[FoundQuery]):
     def read(self, file: JudgedFile, log: ProblemLog) -> Rows[FoundQuery]:
         """One query a row."""
         table = _table(file)
-        columns = columns_of(file.records)
-        chosen = _query_columns(file, columns)
+        records = file.records
+        if not records:  # too short for its shape to be sure
+            rows = table.read(file.source, file.options, ProblemLog())
+            records = tuple(record for _, record in islice(rows, SAMPLE_RECORDS))
+        chosen = _query_columns(file, columns_of(records))
         return Rows(_asked(file, table, chosen, log), table.label, chosen)
 
 
