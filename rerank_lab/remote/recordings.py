@@ -35,6 +35,7 @@ KEPT_HEADERS = frozenset(
     | {"x-compute-tokens", "x-total-time", "x-tokenization-time", "x-queue-time"}
     | {"x-inference-time", "retry-after"}
 )
+_LARGEST_STATUS = 999
 MAX_LINE = 64 * 1024 * 1024
 MAX_MEMORY = 16 * 1024 * 1024
 _PASSING = frozenset({401, 402, 403, 408, 409, 429})
@@ -212,6 +213,8 @@ def _row(line: str, *, first: bool) -> tuple[tuple[object, ...] | None, str]:
         return None, f"field {wrong[0]} is missing or of another type"
     if len(fields["key"]) != 64 or not all(isinstance(v, str) for v in fields["headers"].values()):
         return None, "field key or headers is not of the right form"
+    if not 0 <= fields["status"] <= _LARGEST_STATUS:
+        return None, "field status is no status of HTTP"
     headers = json.dumps(kept_headers(fields["headers"]), sort_keys=True)
     values = (
         fields["key"],
@@ -221,4 +224,15 @@ def _row(line: str, *, first: bool) -> tuple[tuple[object, ...] | None, str]:
         fields["body"],
         fields["at"],
     )
+    if any(not _is_whole(value) for value in values if isinstance(value, str)):
+        return None, "a field holds half a character"
     return values, ""
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text can be stored: JSON may write lone surrogates, which no encoding has."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -109,9 +109,11 @@ def test_a_bad_line_leaves_the_recording_as_it_was(tmp_path: Path) -> None:
         good = list(recording.lines())
         row = json.loads(good[1])
         bad = [good[0], json.dumps(row | {"status": "200"}), "{", json.dumps(row | {"key": "k"})]
+        bad += [json.dumps(row | {"body": "\ud800"}), json.dumps(row | {"status": 10**30})]
         with pytest.raises(InvalidInput) as caught:
             recording.add_lines(bad)
-        assert [p.split(":")[0] for p in caught.value.problems] == ["line 2", "line 3", "line 4"]
+        lines = [problem.split(":")[0] for problem in caught.value.problems]
+        assert lines == [f"line {number}" for number in range(2, 7)]
         with pytest.raises(InvalidInput, match="does not begin with"):
             recording.add_lines(['{"format": "other"}'])
         assert len(recording) == 1
