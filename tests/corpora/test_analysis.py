@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rerank_lab.core.languages import LANGUAGES
-from rerank_lab.corpora.analysis import Analyzer, stop_list
+from rerank_lab.corpora.analysis import Analyzer, fold_marks, stop_list
 from rerank_lab.corpora.ascii_words import ascii_words
 
 PLAIN = Analyzer("none")
@@ -168,6 +168,40 @@ def test_stop_lists_are_those_of_their_source() -> None:
     for language in LANGUAGES:
         theirs = getattr(source, f"STOPWORDS_{names.get(language, language.upper())}", ())
         assert stop_list(language) == frozenset(theirs), language
+
+
+LUCENE_RULES = {
+    # ArabicNormalizer: org.apache.lucene.analysis.ar
+    "\u0622": "\u0627", "\u0623": "\u0627", "\u0625": "\u0627", "\u0649": "\u064a",
+    "\u0629": "\u0647", "\u0640": "", "\u064b": "", "\u064c": "", "\u064d": "", "\u064e": "",
+    "\u064f": "", "\u0650": "", "\u0651": "", "\u0652": "",
+    # PersianNormalizer: org.apache.lucene.analysis.fa
+    "\u06cc": "\u064a", "\u06d2": "\u064a", "\u06a9": "\u0643", "\u06c0": "\u0647",
+    "\u06c1": "\u0647", "\u0654": "",
+}  # fmt: skip
+"""What Lucene's normalizers make of each letter."""
+
+
+@pytest.mark.parametrize(("letter", "normal"), LUCENE_RULES.items())
+def test_arabic_and_persian_letters_fold_as_in_lucene(letter: str, normal: str) -> None:
+    written, folded = f"\u0628{letter}\u0628", f"\u0628{normal}\u0628"
+    assert PLAIN.document_terms(written) == PLAIN.document_terms(folded)
+    assert fold_marks(written) == folded
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if stop_list(name)])
+def test_every_word_of_every_stop_list_alone_says_why_nothing_is_found(language: str) -> None:
+    analyzer = Analyzer(language)
+    words = sorted(stop_list(language))
+    unsaid = [
+        word
+        for word in words
+        if not analyzer.query_terms(word) and not analyzer.only_stop_words(word)
+    ]
+    assert not [word for word in unsaid if Analyzer(language, stop_words=False).query_terms(word)]
+    assert analyzer.only_stop_words(" ".join(words[:3])) or analyzer.query_terms(
+        " ".join(words[:3])
+    )
 
 
 def test_a_query_of_stop_words_is_known_as_one() -> None:
