@@ -1,6 +1,6 @@
 """ms-marco-minilm-l12 served by this project and by infinity, with the same weights, in turns.
 
-python benchmarks/served_peers.py INFINITY [SECONDS]
+python benchmarks/served_peers.py INFINITY [SECONDS [ROUNDS]]
 
 INFINITY is the command `infinity_emb` of a virtual environment of its own, made for instance by
 `pip install "infinity-emb[server,torch]==0.0.77" "transformers<4.49" "optimum<2" "click<8.2"`.
@@ -35,7 +35,6 @@ from _processes import cpu_seconds, end, free_port
 from _report import report
 from _serving import CLIENTS, DOCUMENTS, Round, bodies_of, crowd, serving, summary
 
-ROUNDS = 3
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "DO_NOT_TRACK": "1",
@@ -85,7 +84,9 @@ def versions_of(command: str) -> dict[str, str]:
 
 def main() -> None:
     """Measure and print."""
-    command, seconds = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 15.0
+    command, *numbers = sys.argv[1:]
+    seconds = float(numbers[0]) if numbers else 15.0
+    turns = int(numbers[1]) if len(numbers) > 1 else 3
     folder = minilm_l12_cross_encoder()
     bodies = bodies_of(*ranked_documents())
     plain = ("--dtype", "float32", "--no-bettertransformer")
@@ -106,7 +107,7 @@ def main() -> None:
         for name, (address, _) in servers.items():
             orders[name] = order(address, bodies[0])
             crowd(f"{address}/rerank", bodies, 2, 2.0)
-        for _ in range(ROUNDS):
+        for _ in range(turns):
             for name, (address, process) in servers.items():
                 before, begun = cpu_seconds(process), time.monotonic()
                 answers = crowd(f"{address}/rerank", bodies, CLIENTS, seconds)
