@@ -20,6 +20,8 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .st-key-guidelines { max-width: 46rem; margin: 0 auto; }
 .st-key-url_state, .st-key-query_bar_away, .st-key-side_away { display: none; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
+/* Captions are read too: Streamlit's own grey has less than 4.5 to 1 against the page. */
+[data-testid="stCaptionContainer"] { color: var(--rl-muted); opacity: 1; }
 .rl-asked { font-size: 1.5rem; line-height: 1.35; font-weight: 600; text-wrap: pretty;
   overflow-wrap: anywhere; }
 .rl-side { border-top: 1px solid var(--rl-border); padding: .6rem 0; }
