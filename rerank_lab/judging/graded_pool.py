@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,14 +72,7 @@ class GradedPool:
             [run[query_id][: max(BELOW, measure.depth)] for run in runs.values()]
             for query_id in query_ids
         ]
-        ordered = [
-            dict.fromkeys((*docs, *(d for one in many for d in one)))
-            for docs, many in zip(pooled, deep, strict=True)
-        ]
-        doc_ids = [
-            (*docs, *sorted(known.keys() - docs.keys()))
-            for docs, known in zip(ordered, labels, strict=True)
-        ]
+        doc_ids = [_numbered(*parts) for parts in zip(pooled, deep, labels, strict=True)]
         most = max(1, *map(len, doc_ids))
         depth = max(1, *(len(one) for many in rankings for one in many))
         places = np.full((len(query_ids), len(runs), depth), most, np.int64)
@@ -125,6 +118,14 @@ class GradedPool:
         padded = np.concatenate((every, np.zeros((*every.shape[:2], 1), every.dtype)), axis=2)
         queries = np.arange(len(self.query_ids))[:, None, None]
         return self.measure.values(padded[:, queries, self.places].astype(np.float32), every)
+
+
+def _numbered(
+    pooled: Sequence[str], rankings: Sequence[Sequence[str]], labels: Mapping[str, int]
+) -> tuple[str, ...]:
+    """The documents of a query in their order: pooled ones, those ranked below, labelled ones."""
+    ranked = dict.fromkeys((*pooled, *(doc_id for one in rankings for doc_id in one)))
+    return (*ranked, *sorted(labels.keys() - ranked.keys()))
 
 
 def _discounts(
