@@ -98,7 +98,7 @@ def delete_run_file(name: str) -> None:
     if not file.is_file():
         raise InvalidInput(
             f"There is no uploaded run {name!r}.",
-            hint="It may have been deleted already: reload the page.",
+            hint="It may have been deleted already.",
         )
     try:
         file.unlink()
