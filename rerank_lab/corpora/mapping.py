@@ -88,7 +88,7 @@ _NO_TEXTS = frozenset((
     *DOC_ID, *_LESS_SURE_ID, *JUDGED_QUERY, *GRADE, "class", "class_name", "type", "status", "url",
     "uri", "link", "path", "file", "filename", "file_path", "source", "lang", "language", "date",
     "created_at", "updated_at", "timestamp", "author", "hash", "vector", "embedding", "put",
-    "update", "message",
+    "update", "message", "sentence1", "sentence2", "sentence_a", "sentence_b",
 )) - {"query"}  # fmt: skip
 _SEVERAL_WORDS = re.compile(r"\S\s+\S|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff]{2}")
 """Two words, or letters of a script that writes no spaces."""

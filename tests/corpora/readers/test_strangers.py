@@ -239,6 +239,7 @@ def test_a_column_of_names_that_repeat_is_no_id(tmp_path: Path) -> None:
         ("ids.jsonl", make.jsonl({"qid": "1", "pos": ["a"], "neg": {"bm25": ["b"]}}), "no column"),
         ("states.json", b'{"result": {"status": "ok"}, "status": "ok"}', "no single array"),
         ("classes.jsonl", make.jsonl({"class": "Bird", "vector": [0.1]}), "no column that holds"),
+        ("sts.csv", f"sentence1,sentence2,score\n{OWL},{WREN},3.8\n".encode(), "no column"),
         ("links.csv", b"url,views\nhttps://a.example/b,3\nhttps://a.example/c,4\n", "no column"),
     ],
 )
