@@ -255,6 +255,8 @@ def _is_header(first: list[str], others: list[list[str]]) -> bool:
 
     One word known to us settles it.
     """
+    if _numeric(first[0]):
+        return False  # the id of a first row, whatever its text says
     if any(is_known_name(cell) for cell in first) and all(len(cell) < 64 for cell in first):
         return True
     if len(first) < 2 or not _could_name(first) or not others:

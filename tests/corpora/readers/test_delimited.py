@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rerank_lab.core.problems import ProblemLog
@@ -75,6 +75,7 @@ def test_empty_cells_at_the_end_of_a_row_lose_nothing() -> None:
 _TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20)
 
 
+@example(["text", "coffee", "tea"])
 @given(st.lists(_TEXT.filter(str.strip), min_size=3, max_size=8))
 def test_every_line_of_an_unquoted_collection_is_one_row(texts: list[str]) -> None:
     data = "".join(f"{number}\t{text}\n" for number, text in enumerate(texts))

@@ -137,7 +137,7 @@ def test_passages_are_cut_when_asked() -> None:
     at.number_input(key="import_tokens").set_value(32)
     drawn(at)
     at.button(key="import_now").click()
-    until(drawn(at), "passages")
+    until(drawn(at), " holds ")
     assert load_corpus("mine").parent_of
 
 
