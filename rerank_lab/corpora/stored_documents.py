@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import threading
+from abc import abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -78,7 +79,27 @@ def _leniently(line: bytes) -> DocumentLine:
         raise UnusualLines(str(error)) from error
 
 
-class StoredDocuments(Sequence[Document]):
+class _ByPlace(Sequence[Document]):
+    """Documents that are read one at a time by their places; slices are tuples."""
+
+    @overload
+    def __getitem__(self, number: int) -> Document: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[Document, ...]: ...
+    def __getitem__(self, number: int | slice) -> Document | tuple[Document, ...]:
+        if isinstance(number, slice):
+            return tuple(self[place] for place in range(*number.indices(len(self))))
+        place = number + len(self) if number < 0 else number
+        if not 0 <= place < len(self):
+            raise IndexError(number)
+        return self._at(place)
+
+    @abstractmethod
+    def _at(self, place: int) -> Document:
+        """The document at a place from 0 on that is there."""
+
+
+class StoredDocuments(_ByPlace):
     """Documents in their order, read from the disk when they are looked at. Safe to share.
 
     Slices are tuples. Walking through all of them keeps one in memory at a time.
@@ -105,16 +126,7 @@ class StoredDocuments(Sequence[Document]):
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    @overload
-    def __getitem__(self, number: int) -> Document: ...
-    @overload
-    def __getitem__(self, number: slice) -> tuple[Document, ...]: ...
-    def __getitem__(self, number: int | slice) -> Document | tuple[Document, ...]:
-        if isinstance(number, slice):
-            return tuple(self[place] for place in range(*number.indices(len(self))))
-        place = number + len(self) if number < 0 else number
-        if not 0 <= place < len(self):
-            raise IndexError(number)
+    def _at(self, place: int) -> Document:
         start, end = self._offsets[place : place + 2].tolist()
         return document_of(self._file.read(start, end - start))
 
@@ -487,7 +499,7 @@ class _TableWriter:
         np.save(self._folder / f"{name}.npy", values, allow_pickle=False)
 
 
-class DocumentWriter(Sequence[Document]):
+class DocumentWriter(_ByPlace):
     """Writes the documents of a corpus, one after the other, with their tables.
 
     What was written can be looked at on the way. The texts are on the disk; some 50 bytes of memory
@@ -511,16 +523,7 @@ class DocumentWriter(Sequence[Document]):
     def __len__(self) -> int:
         return len(self._tables.offsets) - 1
 
-    @overload
-    def __getitem__(self, number: int) -> Document: ...
-    @overload
-    def __getitem__(self, number: slice) -> tuple[Document, ...]: ...
-    def __getitem__(self, number: int | slice) -> Document | tuple[Document, ...]:
-        if isinstance(number, slice):
-            return tuple(self[place] for place in range(*number.indices(len(self))))
-        place = number + len(self) if number < 0 else number
-        if not 0 <= place < len(self):
-            raise IndexError(number)
+    def _at(self, place: int) -> Document:
         written = len(self) - len(self._waiting)
         if place >= written:
             return document_of(self._waiting[place - written])

@@ -34,9 +34,14 @@ from rerank_lab.retrievers.base import (
 )
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts
-from rerank_lab.retrievers.embeddings import BLOCK, EmbeddingStore, hexadecimal
+from rerank_lab.retrievers.embeddings import (
+    BATCH,
+    BLOCK,
+    EmbeddingStore,
+    embed_missing,
+    hexadecimal,
+)
 
-_BATCH = 256
 _SAMPLE = 200
 _INDEX = "index.faiss"
 _OF_KIND = {"hnsw": {"m", "ef"}, "ivf": {"nlist", "nprobe"}}
@@ -167,7 +172,7 @@ class Dense(Retriever):
             return
         place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
         store = EmbeddingStore(place, self._encoder.dimension)
-        self._embed_missing(corpus, texts, digests, store, ctx)
+        embed_missing(corpus, texts, digests, store, self._encoded, ctx)
         manifest = self._manifest(corpus)
         with stored_index(folder, manifest) as unfinished:
             manifest |= self._write_index(corpus, texts, digests, store, unfinished, ctx)
@@ -237,31 +242,12 @@ class Dense(Retriever):
         vectors = np.empty((len(texts), self._encoder.dimension), np.float32)
         cut = np.zeros(len(texts), np.bool_)
         contents = _contents(corpus, texts)
-        for start in range(0, len(texts), _BATCH):
-            batch = list(islice(contents, _BATCH))
+        for start in range(0, len(texts), BATCH):
+            batch = list(islice(contents, BATCH))
             rows, truncated = self._encoded(batch, start, len(texts), ctx)
             vectors[start : start + len(batch)] = rows
             cut[[start + row for row in truncated]] = True
         return vectors, cut
-
-    def _embed_missing(
-        self,
-        corpus: Corpus,
-        texts: DistinctTexts,
-        digests: NDArray[np.uint8],
-        store: EmbeddingStore,
-        ctx: Context,
-    ) -> None:
-        """Have a vector of every text in the store; what is there already is not made again."""
-        missing = store.missing(digests, ctx)
-        documents = texts.first_documents()
-        for start in range(0, len(missing), _BATCH):
-            some = missing[start : start + _BATCH]
-            batch = [corpus.documents[number].content for number in documents[some].tolist()]
-            done = len(texts) - len(missing) + start
-            rows, truncated = self._encoded(batch, done, len(texts), ctx)
-            store.add(hexadecimal(digests[some]), rows, truncated)
-            ctx.report("embedding documents", done + len(batch), len(texts))
 
     def _encoded(
         self, batch: list[str], done: int, total: int, ctx: Context

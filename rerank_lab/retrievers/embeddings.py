@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,18 @@ from numpy.typing import NDArray
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import StorageError
 from rerank_lab.core.storage import disk_errors, open_sqlite, set_aside
+from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.retrievers.distinct_texts import DistinctTexts
 
 Vectors = NDArray[np.float32]
 Digests = NDArray[np.uint8]
+V = TypeVar("V")
+V_contra = TypeVar("V_contra", contravariant=True)
 
 BLOCK = 2000
 """Vectors that are in memory together where those of a corpus are read."""
+BATCH = 256
+"""Texts that an encoder is given at a time."""
 _READ_AT_ONCE = 500
 _TABLE = """
 CREATE TABLE IF NOT EXISTS vectors (
@@ -145,3 +152,43 @@ class EmbeddingStore(ContentStore):
 def hexadecimal(digests: Digests) -> list[str]:
     """Digests, of shape [n, 32], as they name contents."""
     return [digest.tobytes().hex() for digest in digests]
+
+
+class VectorStore(Protocol[V_contra]):
+    """Where vectors of texts stay, by content."""
+
+    def missing(self, digests: Digests, ctx: Context) -> NDArray[np.int64]:
+        """As `ContentStore.missing`."""
+
+    def add(self, hashes: Sequence[str], vectors: V_contra, truncated: set[int]) -> None:
+        """Store a batch, all of it or nothing."""
+
+
+def embed_missing(
+    corpus: Corpus,
+    texts: DistinctTexts,
+    digests: Digests,
+    store: VectorStore[V],
+    encoded: Callable[[list[str], int, int, Context], tuple[V, set[int]]],
+    ctx: Context,
+) -> None:
+    """Have a vector of every text in the store; what is there already is not made again.
+
+    Args:
+        corpus: The documents.
+        texts: Their different texts.
+        digests: Of the texts, of shape [n_texts, 32].
+        store: Where the vectors stay.
+        encoded: The vectors of a batch, and the places in it of texts that were cut; it is told
+            how many texts are done, and of how many.
+        ctx: For progress and cancelling; after a cancel or a kill it goes on from here.
+    """
+    missing = store.missing(digests, ctx)
+    documents = texts.first_documents()
+    for start in range(0, len(missing), BATCH):
+        some = missing[start : start + BATCH]
+        batch = [corpus.documents[number].content for number in documents[some].tolist()]
+        done = len(texts) - len(missing) + start
+        vectors, truncated = encoded(batch, done, len(texts), ctx)
+        store.add(hexadecimal(digests[some]), vectors, truncated)
+        ctx.report("embedding documents", done + len(batch), len(texts))

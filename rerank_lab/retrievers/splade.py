@@ -26,7 +26,7 @@ from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts
-from rerank_lab.retrievers.embeddings import BLOCK, hexadecimal
+from rerank_lab.retrievers.embeddings import BATCH, BLOCK, embed_missing, hexadecimal
 from rerank_lab.retrievers.postings import (
     Postings,
     new_array,
@@ -38,7 +38,6 @@ from rerank_lab.retrievers.postings import (
 )
 from rerank_lab.retrievers.sparse_vectors import SparseStore
 
-_BATCH = 256
 _BLANK = "blank.npy"
 
 
@@ -110,7 +109,7 @@ class Splade(Retriever):
             return
         place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}-sparse.sqlite"
         store = SparseStore(place)
-        self._embed_missing(corpus, texts, digests, store, ctx)
+        embed_missing(corpus, texts, digests, store, self._encoded, ctx)
         cut = np.zeros(len(corpus), np.bool_)
         with stored_index(folder, self._manifest(corpus)) as unfinished:
             blocks = partial(_stored_blocks, store, digests, rows, cut, ctx)
@@ -137,33 +136,14 @@ class Splade(Retriever):
         vectors: list[Sparse] = []
         cut = np.zeros(len(texts), np.bool_)
         documents = texts.first_documents()
-        for start in range(0, len(texts), _BATCH):
-            numbers = documents[start : start + _BATCH].tolist()
+        for start in range(0, len(texts), BATCH):
+            numbers = documents[start : start + BATCH].tolist()
             batch = [corpus.documents[number].content for number in numbers]
             batch_vectors, truncated = self._encoded(batch, start, len(texts), ctx)
             vectors += batch_vectors
             cut[[start + row for row in truncated]] = True
         ctx.report("embedding documents", len(texts), len(texts))
         return vectors, cut
-
-    def _embed_missing(
-        self,
-        corpus: Corpus,
-        texts: DistinctTexts,
-        digests: NDArray[np.uint8],
-        store: SparseStore,
-        ctx: Context,
-    ) -> None:
-        """Have a vector of every text in the store; what is there already is not made again."""
-        missing = store.missing(digests, ctx)
-        documents = texts.first_documents()
-        for start in range(0, len(missing), _BATCH):
-            some = missing[start : start + _BATCH]
-            batch = [corpus.documents[number].content for number in documents[some].tolist()]
-            done = len(texts) - len(missing) + start
-            vectors, truncated = self._encoded(batch, done, len(texts), ctx)
-            store.add(hexadecimal(digests[some]), vectors, truncated)
-            ctx.report("embedding documents", done + len(batch), len(texts))
 
     def _encoded(
         self, batch: list[str], done: int, total: int, ctx: Context

@@ -1,12 +1,11 @@
-"""Labelling sessions as a use case: set one up, judge in it, see how far it is."""
+"""Labelling sessions as a use case: set one up, from pipelines or from chosen pairs."""
 
 from __future__ import annotations
 
 import random
 import secrets
 import statistics
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,25 +13,21 @@ from pathlib import Path
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spec import PipelineSpec
-from rerank_lab.core.types import Qrels, Query
+from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.judging import sessions
-from rerank_lab.judging.agreement import AgreementSettings, JudgeAgreement, agreement
-from rerank_lab.judging.next_best import Decision, DecisionSettings, decide
-from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.pools import PoolPlan, pool_pairs
 from rerank_lab.judging.records import (
     JudgeKind,
     JudgingOrder,
     JudgingPair,
-    Judgment,
     LabelSession,
     PairOrigin,
 )
 from rerank_lab.judging.scales import GRADED, Scale
-from rerank_lab.judging.sessions import PairKey, SessionProgress, key_of
+from rerank_lab.judging.sessions import PairKey, key_of
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -42,12 +37,7 @@ from rerank_lab.services.pipeline_runs import ranked_queries
 from rerank_lab.services.session import Bound, Session
 
 MAX_JUDGES = 50
-DECIDES = " (decides)"
-"""Ends the name under which a decision stands, beside what the same person said as a judge."""
-CLAIM_S = 180.0
-"""How long a document stays with the judge who has it, when nothing is heard of them any more."""
 _RUN_DEPTH = 50
-_REORDER_EVERY = 10
 _WORDS_A_MINUTE = 240
 _DECIDING_S = 4.0
 _READ_WORDS = 250
@@ -356,270 +346,3 @@ def judged_pairs(corpus: Corpus, home: Path | None = None) -> frozenset[PairKey]
         and row.kind in (JudgeKind.HUMAN, JudgeKind.IMPORTED, JudgeKind.DECIDED)
         and row.content_hash in ("", corpus.document_hash(row.doc_id))
     )
-
-
-@dataclass(frozen=True, slots=True)
-class GradeEntry:
-    """What a judge said of a document, as it came from the screen.
-
-    Attributes:
-        grade: None for "cannot tell".
-        seconds: on screen before.
-        content_hash: of the whole document that was on screen.
-        token: the screen's own name for this answer; sent again, it is stored once.
-    """
-
-    query_id: str
-    doc_id: str
-    grade: int | None
-    note: str = ""
-    seconds: float = 0.0
-    content_hash: str = ""
-    passage_id: str = ""
-    position: int = 0
-    token: str = ""
-
-
-class LabelDesk:
-    """One session as its judges and its lead work with it. Threads may share it."""
-
-    def __init__(self, labels: LabelSession, corpus: Corpus, store: JudgmentStore) -> None:
-        self.labels = labels
-        self.corpus = corpus
-        self._store = store
-        self._pairs = frozenset(map(key_of, labels.pairs))
-        self._orders: dict[str, list[JudgingPair]] = {}
-        self._by_worth: tuple[int, list[JudgingPair]] | None = None
-
-    def judgments(self) -> list[Judgment]:
-        """What judges say now, in the order in which they said it; decisions are not among it."""
-        return [row for row in self._current() if not _decides(row)]
-
-    def settled(self) -> dict[PairKey, Judgment]:
-        """What was decided of pairs that judges graded differently."""
-        return {key_of(row): row for row in self._current() if _decides(row)}
-
-    def _current(self) -> list[Judgment]:
-        return self._store.current(self.labels.corpus, session_id=self.labels.session_id)
-
-    def rows(self) -> list[Judgment]:
-        """Every row of the session, undone ones and those that undo too."""
-        return self._store.rows(self.labels.corpus, session_id=self.labels.session_id)
-
-    def progress(self) -> SessionProgress:
-        """How far the session is."""
-        return sessions.progress_of(self.labels, self.judgments())
-
-    def decision(self) -> Decision | None:
-        """Which pipeline leads by the labels so far; None with fewer than two, or without labels.
-
-        Simulated judges count in their own session only.
-        """
-        labels = self.labels
-        qrels = qrels_of(self.rows(), simulated=labels.simulated)
-        if len(labels.runs) < 2 or not qrels:
-            return None
-        return self._decide(qrels)
-
-    def _decide(self, qrels: Qrels) -> Decision:
-        settings = DecisionSettings(grades=tuple(one.value for one in self.labels.scale.grades))
-        return decide(self.labels.runs, qrels, settings, self._pairs)
-
-    def agreement(self) -> JudgeAgreement | None:
-        """How far the judges agree on what two of them graded; None where there is no such pair."""
-        by_judge: dict[str, dict[PairKey, int | None]] = {}
-        for row in self.judgments():
-            by_judge.setdefault(row.judge, {})[key_of(row)] = row.grade
-        graders = Counter(key for grades in by_judge.values() for key in grades)
-        if len(by_judge) < 2 or max(graders.values()) < 2:
-            return None
-        values = tuple(one.value for one in self.labels.scale.grades)
-        return agreement(by_judge, AgreementSettings(grades=values, resamples=500))
-
-    def order(self, judge: str) -> list[JudgingPair]:
-        """All pairs in the order in which this judge meets them."""
-        if judge not in self._orders:
-            texts = None
-            if self.labels.group_duplicates:
-                ids = {pair.doc_id for pair in self.labels.pairs} & self.corpus.document_ids
-                texts = {doc_id: self.corpus.whole_document(doc_id).content for doc_id in ids}
-            self._orders[judge] = sessions.judging_order(self.labels, judge, texts)
-        return self._orders[judge]
-
-    def next_pairs(
-        self,
-        judge: str,
-        count: int,
-        *,
-        skipped: Collection[PairKey] = (),
-        query_id: str = "",
-    ) -> list[JudgingPair]:
-        """What this judge grades next, at most `count`, claimed so that no other judge has it too.
-
-        Args:
-            judge: their name.
-            count: how many to hold ready.
-            skipped: pairs that come again at the end.
-            query_id: begin with this query; "" for the order as it is.
-        """
-        judgments = self.judgments()
-        if sessions.progress_of(self.labels, judgments).stop:
-            return []
-        claims = self._store.claims(self.labels.session_id)
-        queue = sessions.queue_of(
-            self.labels,
-            self._order_now(judge, judgments),
-            judge,
-            judgments,
-            claims,
-            skipped=skipped,
-        )
-        if query_id:
-            queue = sessions.starting_at(queue, query_id)
-        others = {row.judge for row in judgments}.union(*claims.values())
-        fair = max(3, len(queue) // (2 * len(others | {judge})))
-        wanted = [
-            (pair, sessions.wanted_judges(self.labels, pair, MAX_JUDGES))
-            for pair in queue[: min(count, fair)]
-        ]
-        return self._store.claim_many(self.labels.session_id, judge, wanted, CLAIM_S)
-
-    def _order_now(self, judge: str, judgments: Sequence[Judgment]) -> list[JudgingPair]:
-        """The judge's order; by worth it is reckoned anew after every few grades."""
-        labels = self.labels
-        if labels.order is JudgingOrder.QUERY_BY_QUERY or len(labels.runs) < 2:
-            return self.order(judge)
-        state = len(judgments) // _REORDER_EVERY
-        if self._by_worth is None or self._by_worth[0] != state:
-            qrels = qrels_of(judgments, simulated=labels.simulated)
-            candidates = self._decide(qrels).ordered(labels.order)
-            places = {
-                key_of_candidate: n
-                for n, key_of_candidate in enumerate(
-                    (pair.query_id, pair.doc_id) for pair in candidates
-                )
-            }
-            by_worth = [pair for pair in labels.pairs if key_of(pair) in places]
-            by_worth.sort(key=lambda pair: places[key_of(pair)])
-            others = [pair for pair in labels.pairs if key_of(pair) not in places]
-            self._by_worth = (state, _mixed(by_worth, others))
-        return self._by_worth[1]
-
-    @needs(Action.JUDGE)
-    def record_grade(self, judge: str, entry: GradeEntry) -> Judgment:
-        """Store one answer; it is on the disk when this returns.
-
-        Raises:
-            InvalidInput: the pair is not of this session, or the grade not of its scale.
-            StorageError: it could not be stored.
-        """
-        if (entry.query_id, entry.doc_id) not in self._pairs:
-            raise InvalidInput(
-                "This document is not in the session.", hint="Open the session again by its link."
-            )
-        if entry.grade is not None:
-            self.labels.scale.check(entry.grade)
-        row = Judgment(
-            self.labels.corpus,
-            entry.query_id,
-            entry.doc_id,
-            entry.grade,
-            judge,
-            JudgeKind.SIMULATED if self.labels.simulated else JudgeKind.HUMAN,
-            datetime.now(UTC),
-            entry.note,
-            entry.seconds,
-            entry.content_hash or self.corpus.document_hash(entry.doc_id),
-            entry.passage_id,
-            entry.position,
-            self.labels.session_id,
-            token=entry.token,
-        )
-        return self._store.append([row])[0]
-
-    @needs(Action.EDIT)
-    def settle(self, lead: str, pair: PairKey, grade: int, note: str = "") -> Judgment:
-        """Decide what a pair is worth that judges graded differently.
-
-        The decision counts before all their grades, and their disagreement stays measured. In a
-        session of simulated judges it is simulated too.
-
-        Raises:
-            InvalidInput: the pair or grade is none of the session's own.
-            StorageError: it could not be stored.
-        """
-        if pair not in self._pairs:
-            raise InvalidInput(
-                "This document is not in the session.", hint="Open the session again by its link."
-            )
-        self.labels.scale.check(grade)
-        row = Judgment(
-            self.labels.corpus,
-            *pair,
-            grade,
-            f"{judge_name(lead)}{DECIDES}",
-            JudgeKind.SIMULATED if self.labels.simulated else JudgeKind.DECIDED,
-            datetime.now(UTC),
-            note,
-            content_hash=self.corpus.document_hash(pair[1]),
-            session_id=self.labels.session_id,
-        )
-        return self._store.append([row])[0]
-
-    @needs(Action.EDIT)
-    def unsettle(self, decision: Judgment) -> None:
-        """Take a decision back. Raises StorageError where that could not be stored."""
-        self._store.undo(decision.row_id, decision.judge, datetime.now(UTC))
-
-    @needs(Action.JUDGE)
-    def undo(self, judge: str, *, token: str = "", row_id: int = 0) -> Judgment | None:
-        """Take an answer of this judge back, by its token or row; None when there is no such.
-
-        Raises:
-            StorageError: it could not be stored.
-        """
-        rows = self._store.rows(self.labels.corpus, session_id=self.labels.session_id, judge=judge)
-        for row in rows:
-            if row.undoes is None and (row.row_id == row_id or (token and row.token == token)):
-                return self._store.undo(row.row_id, judge, datetime.now(UTC))
-        return None
-
-
-def _decides(row: Judgment) -> bool:
-    """Whether a row settles a dispute, also one of simulated judges."""
-    simulated = row.kind is JudgeKind.SIMULATED and row.judge.endswith(DECIDES)
-    return simulated or row.kind is JudgeKind.DECIDED
-
-
-def _mixed(by_worth: Sequence[JudgingPair], others: Sequence[JudgingPair]) -> list[JudgingPair]:
-    """Controls and samples from below the pool, one after every fourth pair."""
-    mixed: list[JudgingPair] = []
-    rest = iter(others)
-    for place, pair in enumerate(by_worth, 1):
-        mixed.append(pair)
-        if place % 4 == 0:
-            mixed += [other for other in (next(rest, None),) if other is not None]
-    return [*mixed, *rest]
-
-
-def open_desk(
-    session_id: str, open_corpus: Callable[[str], Corpus], home: Path | None = None
-) -> LabelDesk:
-    """The desk of a stored session.
-
-    Args:
-        session_id: of the session.
-        open_corpus: gives the corpus of a name.
-        home: the data folder.
-
-    Raises:
-        InvalidInput: there is no such session, or its corpus is not here.
-    """
-    store = JudgmentStore.open(home)
-    labels = store.session(session_id)
-    return LabelDesk(labels, open_corpus(labels.corpus), store)
-
-
-def kept_sessions(corpus: str, home: Path | None = None) -> list[LabelSession]:
-    """The sessions of a corpus, the newest first."""
-    return JudgmentStore.open(home).sessions(corpus)

@@ -16,13 +16,33 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
+class _InThread:
+    """A server that answers from a thread of its own while it is entered."""
+
+    _server: socketserver.TCPServer
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
 @dataclass
-class FileServer:
+class FileServer(_InThread):
     """Files in memory by their path, such as `/docs/a.jsonl`.
 
     Attributes:
@@ -47,23 +67,13 @@ class FileServer:
     tls: ssl.SSLContext | None = None
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
-    def __enter__(self) -> FileServer:
+    def __enter__(self) -> Self:
         handler = type("Handler", (_FileHandler,), {"files": self})
         self._server = _QuietServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         if self.tls is not None:
             self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return super().__enter__()
 
     @property
     def port(self) -> int:
@@ -154,7 +164,7 @@ class _FileHandler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-class CuttingProxy:
+class CuttingProxy(_InThread):
     """Passes TCP on to a port of this machine, and cuts connections off after some bytes.
 
     `cuts` says after how many bytes of the answers each next connection ends; none is left alone.
@@ -181,19 +191,6 @@ class CuttingProxy:
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
-
-    def __enter__(self) -> CuttingProxy:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _pour(source: socket.socket, target: socket.socket) -> None:

@@ -164,19 +164,22 @@ def test_killed_in_the_middle_nothing_acknowledged_is_lost(store: JudgmentStore)
     judges = ("ann", "bob")
     processes = [
         subprocess.Popen(
-            [sys.executable, str(BURST), judge, "500"], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(BURST), judge, "5000"], stdout=subprocess.PIPE, text=True
         )
         for judge in judges
     ]
+    acknowledged: dict[str, list[int]] = {}
     for judge, process in zip(judges, processes, strict=True):
         assert process.stdout is not None
-        acknowledged = [int(process.stdout.readline()) for _ in range(5)]
+        acknowledged[judge] = [int(process.stdout.readline()) for _ in range(5)]
         process.kill()
-        acknowledged += [int(line) for line in process.stdout if line.endswith("\n")]
+    for judge, process in zip(judges, processes, strict=True):
+        assert process.stdout is not None
+        acknowledged[judge] += [int(line) for line in process.stdout if line.endswith("\n")]
         process.wait()
         stored = {row.row_id for row in store.rows("corpus", judge=judge)}
-        assert set(acknowledged) <= stored
-        assert len(stored) < 500
+        assert set(acknowledged[judge]) <= stored
+        assert len(stored) < 5000
 
 
 def test_two_people_never_get_the_same_pair(store: JudgmentStore) -> None:

@@ -145,3 +145,19 @@ def save_multi_vector(folder: Path) -> Path:
     AutoModel.from_config(config_of("bert", size, 1)).eval().save_pretrained(str(folder))
     MultiVectorEncoder(str(folder), device="cpu").save(str(folder / "mv"))
     return folder / "mv"
+
+
+def save_splade(folder: Path) -> Path:
+    """A tiny masked language model whose logits are spread out, so that vectors differ."""
+    import torch
+    from transformers import AutoModelForMaskedLM
+
+    torch.manual_seed(7)
+    size = save_tokenizer(folder)
+    model = AutoModelForMaskedLM.from_config(config_of("bert", size, 1)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(6.0)
+    model.save_pretrained(str(folder))
+    return folder

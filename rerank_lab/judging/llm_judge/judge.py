@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import PurePath
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Trace
 from rerank_lab.judging.llm_judge.answers import AnswerCache
@@ -94,11 +93,7 @@ class LLMJudge:
         self.scale = scale
         self.guidelines = guidelines.strip()
         self.prompt = load_judge_prompt(model.prompt, "grade")
-        if model.instruction.strip() and not self.prompt.takes_instruction:
-            raise InvalidInput(
-                "This prompt takes no instruction.",
-                hint="Add the placeholder {instruction} to it, or leave the instruction out.",
-            )
+        self.prompt.check_instruction(model.instruction)
         self.asked = AskedModel(model, answers)
 
     @cached_property

@@ -16,19 +16,13 @@ from rerank_lab.core.context import Context
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention, mask_keys
 from rerank_lab.models.convert.conversion import VECTORS_FORM, Conversion, convert_once
-from rerank_lab.models.convert.precision import FULL, Scores, int8_or_full
-from rerank_lab.models.convert.samples import feed_of
+from rerank_lab.models.convert.precision import FULL, Scores
+from rerank_lab.models.convert.probed import probed
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.encoders import OnnxMultiVector, TextRules
-from rerank_lab.models.probes import probe_passages
 from rerank_lab.models.runtime.engine import Floats, TokenEngine
-from rerank_lab.models.runtime.request import InferenceRequest, Usage
-from rerank_lab.models.runtime.tokenizer import FastTokenizer
+from rerank_lab.models.runtime.request import InferenceRequest
 from rerank_lab.models.torch.sentence_transformer import TorchTokenEmbedder, load_token_embedder
-
-MIN_TAU = 0.96
-MAX_DIFFERENCE = 0.05
-"""Largest difference of a MaxSim, a sum over query tokens, by a full-precision graph."""
 
 _MAX_BYTES = 1_400_000_000
 _FIRST, _AROUND = "Transformer", ("Dense", "MultiVectorMask", "Normalize")
@@ -60,28 +54,23 @@ def _convert_into(work: Path, located: LocatedModel, ctx: Context) -> Conversion
     if not rules.expansion_attended and rules.expansion_length and not mask_keys(graph):
         raise NotConvertible("its attention is not of the known form")
     ctx.checkpoint()
-    questions, passages = probe_passages()
-    limit = located.max_length
+    return probed(
+        work,
+        rules,
+        located.max_length,
+        ctx,
+        _scores,
+        exact,
+        lambda path: OnnxMultiVector(path, "probe"),
+    )
 
-    def scores(engine: TokenEngine) -> Scores:
-        request = InferenceRequest(ctx, Usage(), limit)
-        documents = engine.embed_tokens(passages, "passage", request)
-        queries = engine.embed_tokens(questions, "query", request)
-        return [[_maxsim(query, document) for document in documents] for query in queries]
 
-    def of_graph(path: Path) -> Scores:
-        engine = OnnxMultiVector(path, "probe")
-        try:
-            return scores(engine)
-        finally:
-            engine.close()
-
-    tokens = FastTokenizer(work / "tokenizer.json")
-    texts = [*rules.prompted(questions, "query"), *rules.prompted(passages[::3], "passage")]
-    samples = [feed_of(text) for text in tokens.singles(texts, limit)]
-    theirs = scores(exact)
-    ctx.checkpoint()
-    return int8_or_full(work, samples, of_graph, theirs, ctx, MIN_TAU, MAX_DIFFERENCE)
+def _scores(
+    engine: TokenEngine, questions: list[str], passages: list[str], request: InferenceRequest
+) -> Scores:
+    documents = engine.embed_tokens(passages, "passage", request)
+    queries = engine.embed_tokens(questions, "query", request)
+    return [[_maxsim(query, document) for document in documents] for query in queries]
 
 
 def _maxsim(query: Floats, document: Floats) -> float:

@@ -19,19 +19,13 @@ from rerank_lab.core.context import Context
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.convert.attention import fuse_attention
 from rerank_lab.models.convert.conversion import VECTORS_FORM, Conversion, convert_once
-from rerank_lab.models.convert.precision import FULL, Scores, int8_or_full
-from rerank_lab.models.convert.samples import feed_of
+from rerank_lab.models.convert.precision import FULL, Scores
+from rerank_lab.models.convert.probed import probed
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.onnx.encoders import OnnxSparse, TextRules
-from rerank_lab.models.probes import probe_passages
 from rerank_lab.models.runtime.engine import Sparse, SparseEngine
-from rerank_lab.models.runtime.request import InferenceRequest, Usage
-from rerank_lab.models.runtime.tokenizer import FastTokenizer
+from rerank_lab.models.runtime.request import InferenceRequest
 from rerank_lab.models.torch.sparse import load_sparse
-
-MIN_TAU = 0.96
-MAX_DIFFERENCE = 0.05
-"""Largest difference of an inner product by a full-precision graph."""
 
 _PART = 1024
 """Words whose logits are computed at once."""
@@ -60,28 +54,23 @@ def _convert_into(work: Path, located: LocatedModel, ctx: Context) -> Conversion
     torch_export.export(_largest_logits(located), graph)
     fuse_attention(graph)
     ctx.checkpoint()
-    questions, passages = probe_passages()
-    limit = located.max_length
+    return probed(
+        work,
+        rules,
+        located.max_length,
+        ctx,
+        _scores,
+        exact,
+        lambda path: OnnxSparse(path, "probe"),
+    )
 
-    def products(engine: SparseEngine) -> Scores:
-        request = InferenceRequest(ctx, Usage(), limit)
-        documents = engine.embed_sparse(passages, "passage", request)
-        queries = engine.embed_sparse(questions, "query", request)
-        return [[_inner(query, document) for document in documents] for query in queries]
 
-    def of_graph(path: Path) -> Scores:
-        engine = OnnxSparse(path, "probe")
-        try:
-            return products(engine)
-        finally:
-            engine.close()
-
-    tokens = FastTokenizer(work / "tokenizer.json")
-    texts = [*rules.prompted(questions, "query"), *rules.prompted(passages[::3], "passage")]
-    samples = [feed_of(text) for text in tokens.singles(texts, limit)]
-    theirs = products(exact)
-    ctx.checkpoint()
-    return int8_or_full(work, samples, of_graph, theirs, ctx, MIN_TAU, MAX_DIFFERENCE)
+def _scores(
+    engine: SparseEngine, questions: list[str], passages: list[str], request: InferenceRequest
+) -> Scores:
+    documents = engine.embed_sparse(passages, "passage", request)
+    queries = engine.embed_sparse(questions, "query", request)
+    return [[_inner(query, document) for document in documents] for query in queries]
 
 
 def _rules_of(model: Any) -> TextRules:

@@ -15,11 +15,9 @@ from rerank_lab.remote.gather import watched
 from rerank_lab.remote.objects.store import (
     BLOCK_BYTES,
     CALL_S,
-    MAX_OBJECTS,
-    ObjectStore,
+    BucketStore,
     ReadInterrupted,
     RemoteObject,
-    too_many,
 )
 from rerank_lab.remote.retries import TransportError
 
@@ -32,7 +30,7 @@ _NO_CREDENTIALS = (
 )
 
 
-class GCSStore(ObjectStore):
+class GCSStore(BucketStore):
     """Objects of one bucket. Without credentials it is read as anybody may."""
 
     attempts = 2  # each of them is six of the client's, which wait up to half a minute
@@ -64,20 +62,6 @@ class GCSStore(ObjectStore):
         """One call of the client, in bounded time whatever its own retries do."""
         return watched(lambda: call(self._files), ctx, CALL_S)
 
-    def objects(self, ctx: Context) -> list[RemoteObject]:
-        """The object of that name; where there is none, those below it."""
-        try:
-            if not self.address.is_folder:
-                single = self._single(ctx)
-                if single is not None:
-                    return [single]
-            listed = self._listed(ctx)
-        except Exception as error:
-            raise self._failure(error) from error
-        if not listed:
-            raise self.missing()
-        return listed
-
     def _single(self, ctx: Context) -> RemoteObject | None:
         bucket, key = self.address.place, self.address.key
 
@@ -89,31 +73,17 @@ class GCSStore(ObjectStore):
         except FileNotFoundError:
             return None
 
-    def _listed(self, ctx: Context) -> list[RemoteObject]:
-        prefix = self.address.key
-        if not self.address.is_folder:
-            prefix += "/"
-        items: list[RemoteObject] = []
-        token = None
-        while True:
-            page = self._page(ctx, prefix, token)
-            items += [
-                self._of_resource(one, str(one["name"]).removeprefix(prefix))
-                for one in page.get("items", ())
-            ]
-            if len(items) > MAX_OBJECTS:
-                raise too_many(self.address)
-            ctx.report(f"Listing {self.address.shown}", len(items))
-            token = page.get("nextPageToken")
-            if not token:
-                return [one for one in items if one.name and not one.name.endswith("/")]
-
-    def _page(self, ctx: Context, prefix: str, token: str | None) -> Any:
+    def _page(self, ctx: Context, prefix: str, token: str) -> tuple[list[RemoteObject], str]:
         def page(files: Any) -> Any:
-            call = {"prefix": prefix or None, "pageToken": token, "json_out": True}
+            call = {"prefix": prefix or None, "pageToken": token or None, "json_out": True}
             return files.call("GET", "b/{}/o", self.address.place, **call)
 
-        return self._called(ctx, page)
+        answer = self._called(ctx, page)
+        resources = answer.get("items", ())
+        objects = [
+            self._of_resource(one, str(one["name"]).removeprefix(prefix)) for one in resources
+        ]
+        return objects, str(answer.get("nextPageToken") or "")
 
     def _of_resource(self, resource: Any, name: str) -> RemoteObject:
         key = str(resource["name"])

@@ -14,11 +14,9 @@ from rerank_lab.remote.gather import watched
 from rerank_lab.remote.objects.store import (
     BLOCK_BYTES,
     CALL_S,
-    MAX_OBJECTS,
-    ObjectStore,
+    BucketStore,
     ReadInterrupted,
     RemoteObject,
-    too_many,
 )
 from rerank_lab.remote.retries import TransportError
 
@@ -28,7 +26,7 @@ _NO_CREDENTIALS = (
 )
 
 
-class S3Store(ObjectStore):
+class S3Store(BucketStore):
     """Objects of one bucket. Without credentials it is read as anybody may."""
 
     @cached_property
@@ -70,20 +68,6 @@ class S3Store(ObjectStore):
 
         return watched(work, ctx, CALL_S)
 
-    def objects(self, ctx: Context) -> list[RemoteObject]:
-        """The object of that key; where there is none, those below it."""
-        try:
-            if not self.address.is_folder:
-                single = self._single(ctx)
-                if single is not None:
-                    return [single]
-            listed = self._listed(ctx)
-        except Exception as error:
-            raise self._failure(error) from error
-        if not listed:
-            raise self.missing()
-        return listed
-
     def _single(self, ctx: Context) -> RemoteObject | None:
         bucket, key = self.address.place, self.address.key
 
@@ -103,28 +87,16 @@ class S3Store(ObjectStore):
             key=key,
         )
 
-    def _listed(self, ctx: Context) -> list[RemoteObject]:
-        prefix = self.address.key
-        if not self.address.is_folder:
-            prefix += "/"
-        items: list[RemoteObject] = []
-        more: dict[str, str] = {}
-        while True:
-            page = self._page(ctx, prefix, more)
-            items += [self._of_listing(one, prefix) for one in page.get("Contents", ())]
-            if len(items) > MAX_OBJECTS:
-                raise too_many(self.address)
-            ctx.report(f"Listing {self.address.shown}", len(items))
-            if not page.get("IsTruncated"):
-                return [one for one in items if one.name and not one.name.endswith("/")]
-            more = {"ContinuationToken": page["NextContinuationToken"]}
-
-    def _page(self, ctx: Context, prefix: str, more: dict[str, str]) -> Any:
+    def _page(self, ctx: Context, prefix: str, token: str) -> tuple[list[RemoteObject], str]:
         def page(files: Any) -> Any:
-            call = {"Bucket": self.address.place, "Prefix": prefix, **more}
+            call = {"Bucket": self.address.place, "Prefix": prefix}
+            if token:
+                call["ContinuationToken"] = token
             return files.call_s3("list_objects_v2", **call)
 
-        return self._called(ctx, page)
+        answer = self._called(ctx, page)
+        objects = [self._of_listing(one, prefix) for one in answer.get("Contents", ())]
+        return objects, str(answer["NextContinuationToken"]) if answer.get("IsTruncated") else ""
 
     def _of_listing(self, entry: Any, prefix: str) -> RemoteObject:
         key = str(entry["Key"])

@@ -175,6 +175,54 @@ class ObjectStore(ABC):
         )
 
 
+class BucketStore(ObjectStore):
+    """Objects of one bucket, whose listing comes in pages."""
+
+    @abstractmethod
+    def _single(self, ctx: Context) -> RemoteObject | None:
+        """The object that has exactly the key of the address; None where there is none."""
+
+    @abstractmethod
+    def _page(self, ctx: Context, prefix: str, token: str) -> tuple[list[RemoteObject], str]:
+        """Objects whose keys begin with `prefix`, from a token on, and the token of what follows.
+
+        A token is "" for the first page, and for no more.
+        """
+
+    @abstractmethod
+    def _failure(self, error: Exception) -> LabError:
+        """What the client raised, in words."""
+
+    def objects(self, ctx: Context) -> list[RemoteObject]:
+        """The object of that key; where there is none, those below it."""
+        try:
+            if not self.address.is_folder:
+                single = self._single(ctx)
+                if single is not None:
+                    return [single]
+            listed = self._listed(ctx)
+        except Exception as error:
+            raise self._failure(error) from error
+        if not listed:
+            raise self.missing()
+        return listed
+
+    def _listed(self, ctx: Context) -> list[RemoteObject]:
+        prefix = self.address.key
+        if not self.address.is_folder:
+            prefix += "/"
+        items: list[RemoteObject] = []
+        token = ""
+        while True:
+            page, token = self._page(ctx, prefix, token)
+            items += page
+            if len(items) > MAX_OBJECTS:
+                raise too_many(self.address)
+            ctx.report(f"Listing {self.address.shown}", len(items))
+            if not token:
+                return [one for one in items if one.name and not one.name.endswith("/")]
+
+
 def too_many(address: ObjectAddress) -> InvalidInput:
     """The error for a folder that nobody means to read whole."""
     return InvalidInput(

@@ -13,7 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import InvalidInput, LabError, MissingExtra
+from rerank_lab.core.errors import LabError, MissingExtra
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
 from rerank_lab.models.input_coverage import InputCoverage
@@ -51,11 +51,7 @@ class LLMReranker(Reranker):
     def prompt(self) -> PromptTemplate:
         """The prompt in use. Raises InvalidInput when it cannot be used."""
         prompt = load_prompt(str(self.options["prompt"]) or self.default_prompt, self.kind)
-        if self.instruction and not prompt.takes_instruction:
-            raise InvalidInput(
-                "This prompt takes no instruction.",
-                hint="Add the placeholder {instruction} to it, or leave the instruction out.",
-            )
+        prompt.check_instruction(self.instruction)
         return prompt
 
     @property

@@ -90,6 +90,14 @@ class PromptTemplate:
         """Whether it has a place for an instruction."""
         return "instruction" in self.placeholders
 
+    def check_instruction(self, instruction: str) -> None:
+        """Raise InvalidInput for an instruction that this prompt has no place for."""
+        if instruction.strip() and not self.takes_instruction:
+            raise InvalidInput(
+                "This prompt takes no instruction.",
+                hint="Add the placeholder {instruction} to it, or leave the instruction out.",
+            )
+
     def messages(
         self, values: Mapping[str, str], passages: Sequence[tuple[str, str]] = (), problem: str = ""
     ) -> Messages:

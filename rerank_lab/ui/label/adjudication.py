@@ -8,7 +8,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.agreement import DisputedPair
 from rerank_lab.judging.records import JudgingPair, Judgment
 from rerank_lab.services.access import Action
-from rerank_lab.services.labelling import LabelDesk
+from rerank_lab.services.label_desk import LabelDesk
 from rerank_lab.ui.compare.cards import escape, segments
 from rerank_lab.ui.label.address import LabelView, opened
 from rerank_lab.ui.label.lead import agreement_of

@@ -18,7 +18,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import JudgingPair, Judgment
 from rerank_lab.judging.sessions import PairKey, key_of
-from rerank_lab.services.labelling import GradeEntry, LabelDesk
+from rerank_lab.services.label_desk import GradeEntry, LabelDesk
 from rerank_lab.ui.shared import parts
 from rerank_lab.views import label as views
 

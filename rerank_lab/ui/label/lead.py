@@ -8,7 +8,7 @@ from rerank_lab.core.errors import LabError
 from rerank_lab.judging.agreement import JudgeAgreement
 from rerank_lab.judging.next_best import Decision
 from rerank_lab.services.chosen_sessions import disputed_session
-from rerank_lab.services.labelling import LabelDesk
+from rerank_lab.services.label_desk import LabelDesk
 from rerank_lab.ui.label.address import LabelView, opened
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.views import label as views

@@ -7,7 +7,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.judging.records import MAX_JUDGE_CHARS, LabelSession
 from rerank_lab.services.grading import judge_name
-from rerank_lab.services.labelling import LabelDesk, kept_sessions, open_desk
+from rerank_lab.services.label_desk import LabelDesk, kept_sessions, open_desk
 from rerank_lab.ui.label import adjudication, exchange, lead, llm_judge, query_sets, setup
 from rerank_lab.ui.label import judge as judging
 from rerank_lab.ui.label.address import JUDGE, PART, SESSION, VIEW, LabelPart, LabelView, opened

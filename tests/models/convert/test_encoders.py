@@ -27,7 +27,11 @@ from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
 from tests.models.spoiled import spoil_int8
 from tests.models.test_pylate import save_pylate
-from tests.models.tiny import config_of, save_bi_encoder, save_multi_vector, save_tokenizer
+from tests.models.tiny import (
+    save_bi_encoder,
+    save_multi_vector,
+    save_splade,
+)
 
 CTX = Context()
 TORCH = ModelOptions(device="cpu", backend="torch")
@@ -36,21 +40,6 @@ TEXTS = [text for probe in PROBES for text in (probe.answer, probe.decoy)]
 LONG = "Paris is the capital of France . " * 20
 
 Save = Callable[[Path], Path]
-
-
-def save_splade(folder: Path) -> Path:
-    import torch
-    from transformers import AutoModelForMaskedLM
-
-    torch.manual_seed(7)
-    size = save_tokenizer(folder)
-    model = AutoModelForMaskedLM.from_config(config_of("bert", size, 1)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
-                parameter.mul_(6.0)
-    model.save_pretrained(str(folder))
-    return folder
 
 
 def prompted(folder: Path, pooling: str) -> Path:

@@ -17,7 +17,7 @@ from rerank_lab.models.probes import PROBES
 from rerank_lab.models.runtime.request import ModelOptions, Usage
 from rerank_lab.rerankers.local.splade import SpladeReranker
 from rerank_lab.retrievers.splade import Splade
-from tests.models.tiny import config_of, save_cross_encoder, save_tokenizer
+from tests.models.tiny import save_cross_encoder, save_splade
 
 CTX = Context()
 TORCH = ModelOptions(device="cpu", backend="torch")
@@ -28,19 +28,7 @@ QUERY = PROBES[0].query
 @pytest.fixture(scope="module")
 def splade(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny masked language model whose logits are spread out, so that vectors differ."""
-    import torch
-    from transformers import AutoModelForMaskedLM
-
-    folder = tmp_path_factory.mktemp("splade")
-    torch.manual_seed(7)
-    size = save_tokenizer(folder)
-    model = AutoModelForMaskedLM.from_config(config_of("bert", size, 1)).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
-                parameter.mul_(6.0)
-    model.save_pretrained(str(folder))
-    return folder
+    return save_splade(tmp_path_factory.mktemp("splade"))
 
 
 def by_hand(folder: Path, text: str) -> np.ndarray:

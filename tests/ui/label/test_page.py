@@ -22,7 +22,8 @@ from rerank_lab.judging.records import (
     PairOrigin,
 )
 from rerank_lab.judging.store import JudgmentStore
-from rerank_lab.services.labelling import LabelDesk, session_of_pairs
+from rerank_lab.services.label_desk import LabelDesk
+from rerank_lab.services.labelling import session_of_pairs
 from rerank_lab.services.qrels import with_judgments
 from rerank_lab.ui.label.judge import screen_data, take_in
 from rerank_lab.views.label import card_id
