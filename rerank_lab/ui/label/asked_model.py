@@ -16,7 +16,7 @@ def model_boxes(name: str) -> JudgeModel | None:
     Args:
         name: begins the keys of the widgets.
     """
-    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{name}_model"):
+    with st.container(horizontal=True, vertical_alignment="top", key=f"{name}_model"):
         place = st.segmented_control(
             "Runs on", (_ENDPOINT, _LOCAL), default=_ENDPOINT, required=True,
             key=f"{name}_place",

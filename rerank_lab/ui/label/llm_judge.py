@@ -112,7 +112,7 @@ def _how(screen: Screen, corpus: Corpus, model: JudgeModel | None) -> LLMJudging
         scales = ["umbrela"] if prompt == "umbrela" else list(SCALES)
         scale = st.selectbox(
             "Scale", scales, format_func=lambda one: SCALES[one].title,
-            key=f"llm_judge_scale_{prompt}", width=240,
+            key=f"llm_judge_scale_{prompt}", width=300,
             index=0 if prompt == "umbrela" else scales.index("graded"),
         )  # fmt: skip
         _prompt_text(str(prompt))
