@@ -121,16 +121,16 @@ def brought_file(
 
 def _paths(items: Sequence[RemoteObject], folder: Path) -> list[Path]:
     """The file of each object. Raises InvalidInput for names that no file can have."""
-    taken: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     faults: list[str] = []
     paths = []
     for item in items:
         place = PurePosixPath(item.name)
-        if fault := _fault(item.name, taken):
+        if fault := _fault(item.name, spellings):
             faults.append(f"{item.name[:200]!r}: {fault}")
-        taken[item.name.casefold()] = item.name
+        spellings[item.name.casefold()] = item.name
         for parent in place.parents:
-            taken.setdefault(parent.as_posix().casefold() + "/", item.name)
+            spellings.setdefault(parent.as_posix().casefold() + "/", item.name)
         paths.append(folder.joinpath(*place.parts))
     if faults:
         raise InvalidInput(
@@ -142,7 +142,7 @@ def _paths(items: Sequence[RemoteObject], folder: Path) -> list[Path]:
     return paths
 
 
-def _fault(name: str, taken: dict[str, str]) -> str:
+def _fault(name: str, spellings: dict[str, str]) -> str:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\\" in name or "\x00" in name:
         return "it leads out of the folder"
@@ -152,7 +152,11 @@ def _fault(name: str, taken: dict[str, str]) -> str:
         return "it is too long"
     folded = name.casefold()
     ancestors = ("/".join(parts[:n]).casefold() for n in range(1, len(parts)))
-    if folded in taken or folded + "/" in taken or any(one in taken for one in ancestors):
+    if (
+        folded in spellings
+        or folded + "/" in spellings
+        or any(one in spellings for one in ancestors)
+    ):
         return "another one is the same, or a folder"
     return ""
 

@@ -103,10 +103,10 @@ class _DigestTable:
             doc_id = document.document_id
             if hash(doc_id) in scattered:
                 contents.setdefault(doc_id, _Content()).add(number, document)
-        kept = np.isin(np.frombuffer(self._ids, np.int64), list(scattered), invert=True)
-        halves = np.frombuffer(self._halves, np.uint64).reshape(-1, 2)[kept]
-        self._places = array("q", np.frombuffer(self._places, np.int64)[kept].tobytes())
-        self._ids = array("q", np.frombuffer(self._ids, np.int64)[kept].tobytes())
+        contiguous = np.isin(np.frombuffer(self._ids, np.int64), list(scattered), invert=True)
+        halves = np.frombuffer(self._halves, np.uint64).reshape(-1, 2)[contiguous]
+        self._places = array("q", np.frombuffer(self._places, np.int64)[contiguous].tobytes())
+        self._ids = array("q", np.frombuffer(self._ids, np.int64)[contiguous].tobytes())
         self._halves = array("Q", halves.tobytes())
         for doc_id, content in contents.items():
             self.add(doc_id, content)

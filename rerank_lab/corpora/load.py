@@ -82,8 +82,8 @@ def load_corpus(
     options = options or CollectionOptions()
     log = ProblemLog(options.documents.limits.problems)
     with ExitStack() as stack:
-        given = (_given(queries, "query", stack), _given(qrels, "judgment", stack))
-        extra = Parts((), *given)
+        judged_sources = (_source_of(queries, "query", stack), _source_of(qrels, "judgment", stack))
+        extra = Parts((), *judged_sources)
         live = _live(str(reference), options, log, extra)
         if live is not None:
             return with_exclusions(live, exclude_identical)
@@ -161,8 +161,8 @@ def connect_live(
     slug = check_name(name, replace=replace)
     log, bundle = ProblemLog(), Bundle()
     with ExitStack() as stack:
-        given = (_given(queries, "query", stack), _given(qrels, "judgment", stack))
-        read_judged(bundle, Parts((), *given), CollectionOptions(), log)
+        judged_sources = (_source_of(queries, "query", stack), _source_of(qrels, "judgment", stack))
+        read_judged(bundle, Parts((), *judged_sources), CollectionOptions(), log)
     corpus = open_live(name.strip(), engine, bundle, {"kind": "live"}, log)
     summary = {
         "name": corpus.name,
@@ -269,7 +269,7 @@ def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:
     return {"source": entry.kind} | meta | {"kind": entry.kind}
 
 
-def _given(path: PathLike | None, what: str, stack: ExitStack) -> Source | None:
+def _source_of(path: PathLike | None, what: str, stack: ExitStack) -> Source | None:
     """The file of queries or judgments, brought here until the stack is left if it is elsewhere."""
     if path is None:
         return None

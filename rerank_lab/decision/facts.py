@@ -84,7 +84,7 @@ class PipelineFacts:
         gpu: Whether it ran on a GPU, or asks for one.
         memory: Bytes that its models take.
         under_load: Whether p95 is of a load study; else it is of one query at a time.
-        asked: Queries that it was asked so far.
+        queries: How many it was asked so far.
         failed: Those of them that it gave no answer of its own to.
     """
 
@@ -98,7 +98,7 @@ class PipelineFacts:
     gpu: KnownFact[bool]
     memory: KnownFact[int]
     under_load: bool = False
-    asked: int = 0
+    queries: int = 0
     failed: int = 0
 
 
@@ -137,7 +137,7 @@ def pipeline_facts(
     cells = [c for (_, spec), c in evaluation.cells.items() if spec == pipeline and c.answered]
     parts = _parts(pipeline)
     outcome = evaluation.by_pipeline[pipeline]
-    asked = outcome.queries - outcome.pending - outcome.status.get(Status.CANCELLED, 0)
+    n_queries = outcome.queries - outcome.pending - outcome.status.get(Status.CANCELLED, 0)
     return PipelineFacts(
         pipeline,
         quality=_quality(evaluation, pipeline, measure),
@@ -149,8 +149,8 @@ def pipeline_facts(
         gpu=_gpu(parts, cells),
         memory=_memory(parts),
         under_load=latency.source == "load",
-        asked=asked,
-        failed=asked - outcome.answered,
+        queries=n_queries,
+        failed=n_queries - outcome.answered,
     )
 
 

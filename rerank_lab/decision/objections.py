@@ -181,11 +181,12 @@ def _foreign_language(evaluation: Evaluation, corpus: Corpus) -> Iterator[Object
     shares: Counter[str] = Counter()
     for text in sample:
         shares.update({code: share / len(sample) for code, share in query_languages(text).items()})
-    asked, held = _most_common(shares), _most_common(corpus.languages)
-    if asked and held and asked != held:
+    query_language, document_language = _most_common(shares), _most_common(corpus.languages)
+    if query_language and document_language and query_language != document_language:
         yield Objection(
             "language",
-            f"The queries look {language_name(asked)}, the documents {language_name(held)}: a "
+            f"The queries look {language_name(query_language)}, the documents "
+            f"{language_name(document_language)}: a "
             "first stage that goes by words finds nothing across languages.",
         )
 
@@ -238,13 +239,13 @@ def _notes(evaluation: Evaluation, comparisons: Comparisons) -> Iterator[Objecti
             f"{least:,} or more.",
             (common, least),
         )
-    asked = evaluation.judged_asked
-    if common < asked and evaluation.finished:
+    judged = evaluation.judged_asked
+    if common < judged and evaluation.finished:
         yield Objection(
             "partial",
-            f"Compared on {common:,} of the {asked:,} judged queries: those that every pipeline "
+            f"Compared on {common:,} of the {judged:,} judged queries: those that every pipeline "
             "answered.",
-            (common, asked),
+            (common, judged),
         )
     silent = sum(
         all(values[query_id] == 0 for values in comparisons.values.values())

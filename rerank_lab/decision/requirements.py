@@ -114,9 +114,9 @@ _NOUNS: dict[RequirementName, str] = {
 
 
 def _failing(facts: PipelineFacts) -> str:
-    if facts.failed <= max(1.0, _FAILED_AT_MOST * facts.asked):
+    if facts.failed <= max(1.0, _FAILED_AT_MOST * facts.queries):
         return ""
-    return f"it gave no answer of its own to {facts.failed:,} of {facts.asked:,} queries"
+    return f"it gave no answer of its own to {facts.failed:,} of {facts.queries:,} queries"
 
 
 def _too_slow(facts: PipelineFacts, required: Requirements) -> str:

@@ -439,10 +439,10 @@ class _PartialScores:
             return near, self._scores[near]
         documents = np.concatenate(self._lists) if self._lists else np.zeros(0, np.intp)
         scores = self._scores[documents]
-        kept = scores >= least
+        possible = scores >= least
         if self._positive:
-            return documents[kept], scores[kept]
-        near = np.unique(documents[kept])
+            return documents[possible], scores[possible]
+        near = np.unique(documents[possible])
         return near, self._scores[near]
 
     def bound(self, k: int, least: float) -> float:
@@ -508,8 +508,8 @@ def _pruned(
     """Those that may be among the best k when each may get `rest`, and what the k-th best has."""
     if len(documents) > k:
         bound = max(bound, float(_kth_best(scores, k)) * _SLACK)
-        kept = scores >= bound - rest
-        documents, scores = documents[kept], scores[kept]
+        possible = scores >= bound - rest
+        documents, scores = documents[possible], scores[possible]
     return documents, scores, bound
 
 

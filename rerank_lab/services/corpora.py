@@ -192,10 +192,10 @@ class BringKey(JobKey[Source]):
 
 @dataclass(frozen=True, slots=True)
 class ChangesKey(JobKey[OriginChanges]):
-    """Looking at the address of a corpus again; `asked` counts how often."""
+    """Looking at the address of a corpus again; `look` counts how often."""
 
     corpus: str
-    asked: int
+    look: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +256,11 @@ def start_bringing(request: BringRequest, upload: str, session: Session) -> Job[
 
 
 @needs(Action.IMPORT, "name")
-def start_changes(name: str, asked: int, session: Session) -> Job[OriginChanges]:
+def start_changes(name: str, look: int, session: Session) -> Job[OriginChanges]:
     """The job that looks whether files at the address of a corpus are others since its import."""
     rules = address_rules()
     return session.jobs.submit(
-        ChangesKey(name, asked),
+        ChangesKey(name, look),
         lambda ctx: changes_since_import(name, ctx, rules=rules),
         lane="light",
         name=f"Looking where {name} came from",

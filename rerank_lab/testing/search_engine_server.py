@@ -434,8 +434,15 @@ def unsigned(
         return refusal
     headers = "".join(f"{one}:{request.headers[one].strip()}\n" for one in named[5].split(";"))
     path, _, query = request.path.partition("?")
-    asked = [request.command, path, query, headers, named[5], hashlib.sha256(content).hexdigest()]
-    digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()
+    canonical_request = [
+        request.command,
+        path,
+        query,
+        headers,
+        named[5],
+        hashlib.sha256(content).hexdigest(),
+    ]
+    digest = hashlib.sha256("\n".join(canonical_request).encode()).hexdigest()
     text = "\n".join(["AWS4-HMAC-SHA256", request.headers["x-amz-date"], named[2], digest])
     key = f"AWS4{keys[1]}".encode()
     for part in (*named[2].split("/"), text):

@@ -45,8 +45,8 @@ class WebStore(ObjectStore):
         """The file; for an address that ends in a slash, the files that its page links to."""
         if not self.address.is_folder:
             return [self._single(self.address, self.address.name, ctx)]
-        found = self._linked(ctx)
-        if not found:
+        files = self._linked(ctx)
+        if not files:
             raise InvalidInput(
                 f"The page {self.address.shown} links to no files below it.",
                 hint="Name a file, such as https://example.com/docs/corpus.jsonl.",
@@ -55,7 +55,7 @@ class WebStore(ObjectStore):
         def look(one: ObjectAddress, inner: Context) -> RemoteObject:
             return self._single(one, unquote(one.key.removeprefix(self.address.key)), inner)
 
-        return gather(found, look, ctx, _WIDTH, lambda _index, _result: None)
+        return gather(files, look, ctx, _WIDTH, lambda _index, _result: None)
 
     def _single(self, address: ObjectAddress, name: str, ctx: Context) -> RemoteObject:
         """What the server says of a file; one byte is asked for, as not all answer HEAD."""
@@ -206,9 +206,10 @@ class WebStore(ObjectStore):
         try:
             return parse_address(location).url
         except InvalidInput as error:
-            shown = urlsplit(location).scheme or "nowhere"
+            scheme = urlsplit(location).scheme or "nowhere"
             raise InvalidInput(
-                f"{address.shown} is redirected to {shown}://…, which is not read: {error.message}",
+                f"{address.shown} is redirected to {scheme}://…, which is not read: "
+                f"{error.message}",
                 hint="Give the address where the file itself is.",
             ) from None
 

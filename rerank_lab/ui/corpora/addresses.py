@@ -75,11 +75,11 @@ def draw_changes(name: str) -> None:
     count = f"origin_asked_{name}"
     if st.button("Has it changed since?", key="origin_changes", icon=":material/history:"):
         st.session_state[count] = int(st.session_state.get(count, 0)) + 1
-    asked = int(st.session_state.get(count, 0))
-    if not asked:
+    look = int(st.session_state.get(count, 0))
+    if not look:
         return
     try:
-        job = start_changes(name, asked, session())
+        job = start_changes(name, look, session())
     except LabError as error:
         parts.error_card(error, key="origin")
         return

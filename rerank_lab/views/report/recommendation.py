@@ -167,7 +167,7 @@ def _fall(context: ReportContext, contender: Contender) -> Words:
     sentences = "; ".join(one.sentence.rstrip(".") for one in contender.unmet)
     of_facts = ("decision", "contenders", context.places[contender.pipeline], "facts")
     numbers.append(count(contender.facts.failed, *of_facts, "failed"))
-    numbers.append(count(contender.facts.asked, *of_facts, "asked"))
+    numbers.append(count(contender.facts.queries, *of_facts, "queries"))
     models = [part.model for part in contender.facts.licences.value or ()]
     return (
         context.name(contender.pipeline),
