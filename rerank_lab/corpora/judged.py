@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,7 +15,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.core.types import Query
-from rerank_lab.corpora.readers.base import ReadOptions
+from rerank_lab.corpora.readers.base import SAMPLE_RECORDS, ReadOptions
 from rerank_lab.corpora.readers.judged.base import (
     FoundQuery,
     JudgedFile,
@@ -23,14 +23,22 @@ from rerank_lab.corpora.readers.judged.base import (
     JudgedReader,
     Rows,
 )
-from rerank_lab.corpora.readers.judged.grades import grade_of, is_unrated
+from rerank_lab.corpora.readers.judged.collections import SMARTQueries, SQuADQueries
+from rerank_lab.corpora.readers.judged.grades import (
+    MOST_WORDS,
+    GradeScale,
+    grade_of,
+    grade_on,
+    is_unrated,
+    scale_of,
+)
 from rerank_lab.corpora.readers.judged.letor import LetorJudgments
 from rerank_lab.corpora.readers.judged.nested_json import NestedJudgments, NestedQueries
 from rerank_lab.corpora.readers.judged.plain_queries import PlainQueries
 from rerank_lab.corpora.readers.judged.plain_table import PlainJudgments, plain_judgments
 from rerank_lab.corpora.readers.judged.query_logs import NumberedQueries, QueryLog
 from rerank_lab.corpora.readers.judged.tables import TableJudgments, TableQueries
-from rerank_lab.corpora.readers.judged.topics import ClassicTopics, XMLTopics
+from rerank_lab.corpora.readers.judged.topics import ClassicTopics, ConversationTopics, XMLTopics
 from rerank_lab.corpora.readers.judged.trec import TrecJudgments
 from rerank_lab.corpora.source import LINES, Source
 
@@ -40,8 +48,8 @@ JUDGMENT_READERS: tuple[JudgedReader[JudgedPair], ...] = (
     LetorJudgments(), NestedJudgments(), TrecJudgments(), TableJudgments(),
 )  # fmt: skip
 QUERY_READERS: tuple[JudgedReader[FoundQuery], ...] = (
-    ClassicTopics(), XMLTopics(), NestedQueries(), QueryLog(), NumberedQueries(), TableQueries(),
-    PlainQueries(),
+    ClassicTopics(), XMLTopics(), ConversationTopics(), SMARTQueries(), SQuADQueries(),
+    NestedQueries(), QueryLog(), NumberedQueries(), TableQueries(), PlainQueries(),
 )  # fmt: skip
 _QRELS_HINT = (
     "Give TREC lines (query 0 document grade), or a table with the columns "
@@ -188,8 +196,9 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Jud
     file = JudgedFile(source, options)
     reader = judged_reader(file, JUDGMENT_READERS)
     progress = ReadingProgress(source.name, log)
+    scale = word_scale(file, reader, log)
     rows = reader.read(file, log)
-    collector = _GradeCollector(source.name, log)
+    collector = _GradeCollector(source.name, log, scale)
     for row in rows.rows:
         collector.add(row)
     if not collector.qrels:
@@ -218,6 +227,37 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Jud
         repeated=collector.repeated,
     )
     return Judgments(collector.qrels, collector.texts, unrated, reading)
+
+
+def word_scale(
+    file: JudgedFile, reader: JudgedReader[JudgedPair], log: ProblemLog
+) -> GradeScale | None:
+    """The scale of a file that grades in words such as E, S, C, I; None for any other file.
+
+    It is looked for only where the first grades are no numbers, and said where it is found.
+    """
+
+    def grades() -> Iterator[object]:
+        try:
+            rows = reader.read(file, ProblemLog()).rows
+            yield from (row.grade for row in rows if not is_unrated(row.grade))
+        except InvalidInput:
+            return
+
+    if all(grade_of(grade) is not None for grade in islice(grades(), SAMPLE_RECORDS)):
+        return None
+    words: dict[str, None] = {}
+    for grade in grades():
+        words[str(grade)] = None
+        if len(words) > 4 * MOST_WORDS:
+            return None
+    scale = scale_of(words)
+    if scale:
+        meanings = {word: grade_on(scale, word) for word in words}
+        ordered = sorted(meanings.items(), key=lambda pair: (-(pair[1] or 0), pair[0]))
+        listed = ", ".join(f"{word} = {grade}" for word, grade in ordered)
+        log.note(f"Words were read as grades: {listed}.", scale.remark, file=file.name)
+    return scale
 
 
 def _plainly_read(
@@ -249,6 +289,7 @@ def judged_documents(source: Source, options: ReadOptions) -> frozenset[str]:
 class _GradeCollector:
     file: str
     log: ProblemLog
+    scale: GradeScale | None = None
     qrels: QrelsDict = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     unrated: dict[str, None] = field(default_factory=dict)
@@ -266,7 +307,7 @@ class _GradeCollector:
             self.unrated[row.query] = None
             self.open_grades += 1
             return
-        grade = grade_of(row.grade)
+        grade = grade_on(self.scale, row.grade)
         if grade is None:
             self.log.error(
                 f"The grade {row.grade!r} is not a whole number.",

@@ -21,7 +21,7 @@ class Limits:
     archive_total: int = 4 * GB
     """All members of a zip, unpacked."""
     decompressed: int = 4 * GB
-    """A file compressed by gzip, bzip2 or Zstandard, decompressed while it is read."""
+    """A file compressed by gzip, bzip2, xz or Zstandard, decompressed while it is read."""
     archive_ratio: int = 200
     """Unpacked over packed size of one member. Real text stays well below 100."""
     archive_entries: int = 200_000

@@ -31,7 +31,7 @@ _CHECK_EVERY = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 DOC_ID = (
-    *("_id", "id", "doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid"),
+    *("_id", "id", "doc_id", "docno", "docid", "document_id", "corpus_id", "passage_id", "pid"),
     *("chunk_id", "node_id", "object_id", "objectid", "uid", "uuid", "guid"),
 )
 _LESS_SURE_ID = ("article_id", "identifier", "pk", *IDS_ABROAD)

@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import io
+import lzma
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ _BOMS = (
 _SAMPLE = 256 << 10
 LINES = "lines"
 """The tally of a `ProblemLog` that counts the lines of a file."""
+_XZ_MAGIC = b"\xfd7zXZ\x00"
+_XZ_MEMORY = 256 << 20
+"""Bytes that unpacking may take; `xz -9` needs 65 MB."""
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
@@ -35,7 +39,7 @@ _ESCAPED = re.compile("[\udc80-\udcff]")
 class Source:
     """Bytes with the name that problems are reported under. Either `path` or `data` is set.
 
-    Bytes compressed with gzip, bzip2 or Zstandard are decompressed wherever they are read.
+    Bytes compressed with gzip, bzip2, xz or Zstandard are decompressed wherever they are read.
     """
 
     name: str
@@ -109,12 +113,12 @@ class Source:
         if self.path and self.path.is_dir():
             return None
         with self._open_stored() as stream:
-            start = stream.read(4)
+            start = stream.read(len(_XZ_MAGIC))
         return next((opener for magic, opener in _COMPRESSIONS if start.startswith(magic)), None)
 
 
 def uncompressed_name(name: str) -> str:
-    """A file name without `.gz`, `.bz2` or `.zst`."""
+    """A file name without `.gz`, `.bz2`, `.zst` or `.xz`."""
     path = PurePath(name)
     return name[: -len(path.suffix)] if path.suffix.lower() in COMPRESSED_SUFFIXES else name
 
@@ -152,17 +156,49 @@ class _BoundedStream(io.RawIOBase):
         super().close()
 
 
+class _XzStream:
+    """Decompressed bytes of an xz file, which may be several streams one after the other.
+
+    What a file says it needs in memory is not believed: the decompressor gets a limit.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decompressor = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        while True:
+            if self._decompressor.eof:
+                stored = self._decompressor.unused_data or self._stream.read(size)
+                if not stored.strip(b"\x00"):
+                    return b""
+                self._decompressor = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+            else:
+                needs = self._decompressor.needs_input
+                stored = self._stream.read(size) if needs else b""
+                if needs and not stored:
+                    raise EOFError("it ends in the middle")
+            if data := self._decompressor.decompress(stored, size):
+                return data
+
+    def close(self) -> None:
+        """Close the stream of stored bytes."""
+        self._stream.close()
+
+
 def _zstandard(stream: BinaryIO) -> BinaryIO:
     import pyarrow
 
     return cast(BinaryIO, pyarrow.input_stream(stream, compression="zstd"))
 
 
-COMPRESSED_SUFFIXES = (".gz", ".bz2", ".zst")
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".zst", ".xz")
 _COMPRESSIONS: tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...] = (
     (b"\x1f\x8b", lambda stream: cast(BinaryIO, gzip.GzipFile(fileobj=stream))),
     (b"BZh", lambda stream: cast(BinaryIO, bz2.BZ2File(stream))),
     (b"\x28\xb5\x2f\xfd", _zstandard),
+    (_XZ_MAGIC, lambda stream: cast(BinaryIO, _XzStream(stream))),
 )
 
 
@@ -175,9 +211,11 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _IN_WORD = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]+|[\x80-\xff]+(?=[A-Za-z])")
 _PORTUGUESE = re.compile("ão|õe|ãe", re.IGNORECASE)
 _CENTRAL = frozenset("ąćčďęěłńňřśšťůźżžăşţșțőűğıĄĆČĎĘĚŁŃŇŘŚŠŤŮŹŻŽĂŞŢŐŰĞİ")
+_CENTRAL_SIGNS = frozenset("ŠšŽžÝýÕõ")
+"""Czech, Slovak and Croatian letters with the same bytes in both pages, and what cp1252 makes of
+the Hungarian ő. (In Portuguese, õ stands before e.)"""
 _UNPACK = "Unpack it and give the file inside."
 _BINARIES = (
-    (b"\xfd7zXZ\x00", "an xz archive", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
     (b"\x04\x22\x4d\x18", "an LZ4 archive", _UNPACK),
@@ -273,7 +311,7 @@ def clean_text(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 
 
@@ -365,7 +403,9 @@ def _is_western(sample: bytes, guess: str) -> bool:
     pairs = [(w, o) for w, o in zip(western, other, strict=False) if w != o]
     if not pairs or _PORTUGUESE.search(western):
         return True
-    return sum(w in _WESTERN for w, _ in pairs) > sum(o in _CENTRAL for _, o in pairs)
+    if _CENTRAL_SIGNS & set(western):
+        return sum(w in _WESTERN for w, _ in pairs) > sum(o in _CENTRAL for _, o in pairs)
+    return sum(w in _WESTERN for w, _ in pairs) >= sum(o in _CENTRAL for _, o in pairs)
 
 
 def _has_latin_words(sample: bytes) -> bool:

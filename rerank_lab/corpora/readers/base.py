@@ -62,7 +62,7 @@ class ReadOptions:
 COLUMN_ROLES: Mapping[str, tuple[str, ...]] = {
     "corpus": ("id", "text", "title", "meta"),
     "queries": ("id", "text"),
-    "qrels": ("query", "document", "grade", "documents"),
+    "qrels": ("query", "document", "grade", "documents", "negatives"),
     "run": ("query", "document", "rank", "score"),
 }
 """What columns may mean in a file of each kind. Names in `meta` are joined by +."""

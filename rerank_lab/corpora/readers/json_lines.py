@@ -1,4 +1,4 @@
-"""One JSON object a line."""
+"""One JSON object a line, or one text or one list of texts, as a table without a header."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class JSONLinesReader(TableReader):
                 continue
             if isinstance(record, dict):
                 yield number, record
+            elif isinstance(record, str):
+                yield number, {"text": record}
+            elif _are_texts(record):
+                yield number, {f"column {place}": text for place, text in enumerate(record, 1)}
             else:
                 report_not_an_object(record, source.name, number, log)
 
@@ -63,6 +67,11 @@ def _value(line: str, file: str, log: ProblemLog) -> Any:
         value = json.loads(bare)
         log.tally(file, "commas at the ends of lines")
         return value
+
+
+def _are_texts(value: Any) -> bool:
+    """Whether a line is a row of texts without names, as sets of pairs and triplets write it."""
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) for v in value)
 
 
 def json_fault(error: Exception) -> tuple[str, int]:

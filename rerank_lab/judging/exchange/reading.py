@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.judged import JUDGMENT_READERS, judged_reader
+from rerank_lab.corpora.judged import JUDGMENT_READERS, judged_reader, word_scale
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedPair
 from rerank_lab.corpora.readers.judged.columns import column_named
-from rerank_lab.corpora.readers.judged.grades import is_unrated
+from rerank_lab.corpora.readers.judged.grades import GradeScale, grade_on, is_unrated
 from rerank_lab.corpora.source import Source, clean_text
 from rerank_lab.judging.exchange.rater_columns import RaterColumns
 from rerank_lab.judging.records import JudgeKind
@@ -77,22 +77,25 @@ def read_labels(source: Source, options: ReadOptions, log: ProblemLog) -> LabelF
         InvalidInput: the file has no shape that is known.
     """
     file = JudgedFile(source, options)
-    rows = judged_reader(file, _READERS).read(file, log)
-    labels = (_label_row(pair, source.name, log) for pair in rows.rows)
+    reader = judged_reader(file, _READERS)
+    scale = word_scale(file, reader, log)
+    rows = reader.read(file, log)
+    labels = (_label_row(pair, scale, source.name, log) for pair in rows.rows)
     return LabelFile(source.name, rows.label, _is_by_model(file.value), labels)
 
 
-def _label_row(pair: JudgedPair, file: str, log: ProblemLog) -> LabelRow:
+def _label_row(pair: JudgedPair, scale: GradeScale | None, file: str, log: ProblemLog) -> LabelRow:
     meta = pair.meta
     judge = _text(_cell(meta, _JUDGES)).strip()
     said = isinstance(pair.grade, str) and pair.grade.strip().casefold() == CANNOT_TELL
     open_grade = is_unrated(pair.grade)
+    grade = grade_on(scale, pair.grade) if scale else pair.grade
     return LabelRow(
         pair.line,
         pair.query,
         pair.text,
         pair.document or "",
-        None if said or open_grade else pair.grade,
+        None if said or open_grade else grade,
         said or (pair.grade is None and bool(judge) and pair.document is not None),
         judge,
         _kind(_cell(meta, _KINDS), pair.line, file, log),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -232,7 +231,7 @@ def test_a_column_of_names_that_repeat_is_no_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("rows.xz", lzma.compress(b"id,text\n"), "is an xz archive"),
+        ("rows.7z", b"7z\xbc\xaf\x27\x1c" + bytes(99), "is a 7-Zip archive"),
         ("rows.csv", pickle.dumps(["a"], 4), "is a Python pickle"),
         ("rows.txt", b"SQLite format 3\x00" + bytes(99), "is an SQLite database"),
         ("rows.arrow", b"ARROW1\x00\x00" + bytes(99), "is an Arrow"),

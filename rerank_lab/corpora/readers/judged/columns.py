@@ -8,7 +8,12 @@ from typing import Any
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.column_names import GRADES_ABROAD, QUERIES_ABROAD, without_accents
+from rerank_lab.corpora.column_names import (
+    GRADES_ABROAD,
+    QUERIES_ABROAD,
+    QUESTIONS_ABROAD,
+    without_accents,
+)
 from rerank_lab.corpora.mapping import Record
 from rerank_lab.corpora.readers.judged.grades import grade_of
 
@@ -18,15 +23,18 @@ QUERY_IDS = (
 QUERY_TEXTS = (
     *("query_text", "query", "question", "keyword", "keywords", "search_term", "searchterm"),
     *("question_text", "claim", "utterance", "querytext", "search_query", "user_input"),
+    *("user_query", "top_queries", "search_terms"),
     *QUERIES_ABROAD,
+    *QUESTIONS_ABROAD,
 )
 DOCUMENTS = (
-    *("doc_id", "docid", "docno", "document_id", "corpus_id", "passage_id", "pid", "doc"),
+    *("docno", "doc_id", "docid", "document_id", "corpus_id", "passage_id", "pid", "doc"),
     *("document", "doc_no", "product_id", "documentid", "item_id", "id", "url"),
 )
 GRADES = (
     *("label", "relevance", "grade", "rating", "judgment", "judgement", "relevant", "rel"),
     *("relevance_label", "relevance_grade", "gain", "gold_label", "is_relevant", "relevancy"),
+    *("esci_label", "human_label", "relevance_judgment", "relevance_judgement"),
     *GRADES_ABROAD,
 )
 SCORES = ("score", "scores", "value")
@@ -35,7 +43,13 @@ RANKS = ("rank", "position", "doc_position", "pos")
 POSITIVES = (
     *("relevant_docs", "relevant_ids", "relevant_doc_ids", "relevant_documents", "gold_ids"),
     *("positive_ids", "positive_passage_ids", "positive_doc_ids", "expected_ids", "gold"),
+    *("positive_document_ids", "reference_context_ids", "positive_docids", "relevant_docids"),
     *("relevant_context_ids", "expected_docs", "answer_pids", "positives", "doc_ids", "relevant"),
+)
+NEGATIVES = (
+    *("negative_ids", "negative_passage_ids", "negative_doc_ids", "negative_document_ids"),
+    *("hard_negative_ids", "irrelevant_ids", "irrelevant_docs", "irrelevant_doc_ids", "negatives"),
+    *("non_relevant_ids", "negative_docids", "hard_negatives"),
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[\s\-./]+")
@@ -43,7 +57,7 @@ _SEPARATORS = re.compile(r"[\s\-./]+")
 
 def column_key(name: str) -> str:
     """A column name for comparison: `Doc-ID`, `docId` and `doc id` are all `doc_id`."""
-    plain = _SEPARATORS.sub("_", _CAMEL.sub("_", name.strip(" \ufeff"))).lower().strip("_?:*")
+    plain = _SEPARATORS.sub("_", _CAMEL.sub("_", name.strip(" \ufeff"))).lower().strip("_?:*#")
     return without_accents(plain)
 
 

@@ -34,6 +34,7 @@ class LetorJudgments(JudgedReader[JudgedPair]):
 
 def _rows(file: JudgedFile, log: ProblemLog) -> Iterator[JudgedPair]:
     texts: dict[str, str] = {}
+    own_texts = _repeats_texts(file)
     for number, line in file.lines(log):
         if not line.strip():
             log.tally(file.name, "empty lines")
@@ -54,6 +55,20 @@ def _rows(file: JudgedFile, log: ProblemLog) -> Iterator[JudgedPair]:
             )
             continue
         letor = _LETOR_ID.match(comment)
-        document, _, rest = comment.partition(" ")
-        text = "" if letor else texts.get(match[2]) or rest.strip()
+        document, *rest = comment.split(maxsplit=1)
+        text = "" if letor else texts.get(match[2]) or ("".join(rest) if own_texts else "")
         yield JudgedPair(number, match[2], letor[1] if letor else document, match[1], text)
+
+
+def _repeats_texts(file: JudgedFile) -> bool:
+    """Whether what follows the documents of a query is always the same: the text of the query.
+
+    Elsewhere it is the title of the document.
+    """
+    texts: dict[str, str] = {}
+    for _, line in file.lines(ProblemLog()):
+        match = _LINE.fullmatch(line)
+        _, *rest = (match[4] or "").split(maxsplit=1) or [""] if match else [""]
+        if match and texts.setdefault(match[2], "".join(rest).strip()) != "".join(rest).strip():
+            return False
+    return True

@@ -34,6 +34,8 @@ from rerank_lab.corpora.readers.judged.columns import (
 _MOST_LEVELS = 4
 _SPLITS = ("test", "dev", "validation", "train")
 _RATINGS = ("ratings", "judgments", "judgements", "rated_documents")
+_ANSWERS = ("hits", "results", "documents", "docs", "candidates", "passages", "took")
+"""Keys of what a search or a reranker answers to one query."""
 _QRELS = ("qrels", "relevant_docs", "judgments", "judgements", "relevance")
 
 
@@ -99,15 +101,16 @@ def _by_query(value: Any, levels: int = 0) -> dict[str, Any] | None:
     """Documents by query, from the dictionary itself, under a telling key, or in its only split."""
     if not isinstance(value, dict) or not value or levels > _MOST_LEVELS:
         return None
-    if any(column_key(str(key)) in QUERY_TEXTS for key in value):
-        return None  # one query with its documents, not queries by id
     for key, inner in value.items():
         if column_key(str(key)) in _QRELS and (matches := _by_query(inner, levels + 1)):
             return matches
-    if all(_is_graded(documents) for documents in value.values()):
-        return value
-    if all(isinstance(inner, dict) for inner in value.values()):
-        splits = {k: _by_query(inner, levels + 1) for k, inner in value.items()}
+    if {column_key(str(key)) for key in value} & {*QUERY_TEXTS, *_ANSWERS}:
+        return None  # one query with its documents, or the answer to it: not queries by id
+    by_query: dict[str, Any] = {k: v for k, v in value.items() if k != "mteb_model_meta"}
+    if all(_is_graded(documents) for documents in by_query.values()):
+        return by_query
+    if all(isinstance(inner, dict) for inner in by_query.values()):
+        splits = {k: _by_query(inner, levels + 1) for k, inner in by_query.items()}
         split = next((name for name in _SPLITS if splits.get(name)), next(iter(splits)))
         if all(splits.values()) and (len(splits) == 1 or split in _SPLITS):
             return splits[split]
@@ -130,8 +133,15 @@ def _is_graded(documents: Any) -> bool:
     if isinstance(documents, dict):
         return all(not isinstance(grade, dict | list) for grade in documents.values())
     return isinstance(documents, list) and all(
-        isinstance(d, str | int) or (isinstance(d, dict) and _document_of(d)) for d in documents
+        isinstance(d, str | int) or _scored_pair(d) or (isinstance(d, dict) and _document_of(d))
+        for d in documents
     )
+
+
+def _scored_pair(item: Any) -> bool:
+    """Whether an item is `["d1", 2.5]`: a document with its grade or score."""
+    pair = isinstance(item, list) and len(item) == 2
+    return pair and isinstance(item[0], str) and isinstance(item[1], int | float)
 
 
 def _document_of(item: Mapping[str, Any]) -> str | None:
@@ -207,6 +217,8 @@ def _pairs(by_query: Mapping[str, Any]) -> Iterator[JudgedPair]:
 
 def _graded_item(item: Any) -> tuple[Any, Any]:
     """(document, grade) of an item of a list: 1 for an id alone."""
+    if isinstance(item, list):
+        return item[0], item[1]
     if not isinstance(item, dict):
         return item, 1
     grade = column_named(item, (*GRADES, *SCORES))
@@ -217,8 +229,7 @@ def _places(by_query: Mapping[str, Any], file: str, log: ProblemLog) -> Iterator
     for number, (query, documents) in enumerate(by_query.items(), 1):
         if isinstance(documents, list):
             for rank, item in enumerate(documents, 1):
-                document = _document_of(item) if isinstance(item, dict) else item
-                score = item.get(column_named(item, SCORES)) if isinstance(item, dict) else None
+                document, score = _scored_item(item)
                 usable = isinstance(score, int | float) and math.isfinite(score)
                 value = float(score or 0) if usable else None
                 yield RankedPair(number, str(query), _plain(document), rank, value)
@@ -235,6 +246,15 @@ def _places(by_query: Mapping[str, Any], file: str, log: ProblemLog) -> Iterator
             yield RankedPair(number, str(query), str(document), None, float(score))
 
 
+def _scored_item(item: Any) -> tuple[Any, Any]:
+    """(document, score) of an item of a list; the score is None where it has none."""
+    if isinstance(item, list):
+        return item[0], item[1]
+    if isinstance(item, dict):
+        return _document_of(item), item.get(column_named(item, SCORES) or "")
+    return item, None
+
+
 def _texts(value: Any) -> dict[str, str] | None:
     if not isinstance(value, dict):
         return None
@@ -243,7 +263,7 @@ def _texts(value: Any) -> dict[str, str] | None:
     if not texts or not all(isinstance(text, str) for text in texts.values()):
         return None
     known = {column_key(str(key)) for key in texts}
-    return None if known & {"text", *QUERY_TEXTS} else texts
+    return None if known & {"text", *QUERY_TEXTS, *QUERY_IDS} else texts
 
 
 def _plain(document: Any) -> str:

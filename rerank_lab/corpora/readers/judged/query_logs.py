@@ -18,7 +18,7 @@ _NUMBER = r"(?P<number>\d{1,3}(?:,\d{3})+|\d+)"
 _TEXT = r"(?P<text>\S.*?)"
 _COUNTED_AFTER = re.compile(rf"\s*{_TEXT}\s*[\t;]\s*{_NUMBER}\s*")
 _COUNTED_BEFORE = re.compile(rf"\s*{_NUMBER}[ \t]\s*{_TEXT}\s*")
-_NUMBERED = re.compile(rf"\s*{_NUMBER}\s*[:|](?:\d+[:|])?\s*{_TEXT}\s*")
+_NUMBERED = re.compile(rf"\s*{_NUMBER}\s*(?:[:|](?:\d+[:|])?\s*|[.)]\s+){_TEXT}\s*")
 _WORDS = re.compile(r"[^\W\d]")
 FREQUENCY = "frequency"
 """The meta field of a query that says how often it was asked."""
@@ -40,7 +40,7 @@ class QueryLog(JudgedReader[FoundQuery]):
 
 
 class NumberedQueries(JudgedReader[FoundQuery]):
-    """A query a line after its number and a colon or a bar."""
+    """A query a line after its number and a colon, a bar, or the mark of a numbered list."""
 
     name = "numbered"
 

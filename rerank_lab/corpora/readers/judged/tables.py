@@ -11,8 +11,9 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.table_cells import plain_cell
+from rerank_lab.corpora.column_names import IDS_ABROAD
 from rerank_lab.corpora.mapping import META, Row, columns_of, id_text, is_headerless
-from rerank_lab.corpora.readers.base import SAMPLE_RECORDS, TableReader
+from rerank_lab.corpora.readers.base import COLUMN_ROLES, SAMPLE_RECORDS, TableReader
 from rerank_lab.corpora.readers.delimited import DelimitedReader
 from rerank_lab.corpora.readers.judged.base import (
     FoundQuery,
@@ -24,6 +25,8 @@ from rerank_lab.corpora.readers.judged.base import (
 )
 from rerank_lab.corpora.readers.judged.columns import (
     DOCUMENTS,
+    GRADES,
+    NEGATIVES,
     POSITIVES,
     QUERY_IDS,
     QUERY_TEXTS,
@@ -34,6 +37,7 @@ from rerank_lab.corpora.readers.judged.columns import (
     grade_column,
 )
 from rerank_lab.corpora.readers.judged.grades import is_unrated
+from rerank_lab.corpora.readers.judged.query_logs import FREQUENCY
 from rerank_lab.corpora.readers.registry import reader_named
 from rerank_lab.corpora.readers.written_lists import written_list
 from rerank_lab.corpora.source import clean_text
@@ -42,8 +46,14 @@ _QRELS_HINT = (
     "Give TREC lines (query 0 document grade), or a table with the columns "
     "query-id, corpus-id and score."
 )
-_QUERY_KEYS = (*QUERY_IDS, "_id", "id", "number")
-_TEXT_KEYS = ("text", *QUERY_TEXTS, "title")
+_QUERY_KEYS = (*QUERY_IDS, "_id", "id", "number", *IDS_ABROAD)
+_COUNTS = (
+    *("frequency", "freq", "count", "counts", "searches", "search_volume", "volume"),
+    *("total_unique_searches", "impressions", "clicks"),
+)
+"""Columns that say how often a query was asked."""
+_WORDS = re.compile(r"[^\W\d_]{2}")
+_TEXT_KEYS = ("text", *QUERY_TEXTS, "queries", "title")
 RUN_SCORES = (*SCORES[:2], "retrieval_score", "similarity")
 _LIST_SEPARATORS = re.compile(r"[,;|\s]+")
 
@@ -85,7 +95,7 @@ class TableQueries(JudgedReader[FoundQuery]):
         if not records:  # too short for its shape to be sure
             rows = table.read(file.source, file.options, ProblemLog())
             records = tuple(record for _, record in islice(rows, SAMPLE_RECORDS))
-        chosen = _query_columns(file, columns_of(records))
+        chosen = _query_columns(file, columns_of(records), log)
         return Rows(_asked(file, table, chosen, log), table.label, chosen)
 
 
@@ -123,9 +133,7 @@ def _has_pairs(file: JudgedFile) -> bool:
 
 def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> dict[str, str]:
     """The columns of query, document and grade, or of query and documents. Raises InvalidInput."""
-    chosen = chosen_columns(
-        file.options.columns, ("query", "document", "grade", "documents"), columns, file.name
-    )
+    chosen = chosen_columns(file.options.columns, COLUMN_ROLES["qrels"], columns, file.name)
     if is_headerless(columns) and 2 <= len(columns) <= 4 and not chosen:
         if len(columns) == 2 and _is_listed(file, columns[1]):
             return {"query": columns[0], "documents": columns[1]}
@@ -143,7 +151,9 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
     ):
         query = query or column_named(columns, ("id", "_id"))
         if query and listed:
-            return {"query": query, "documents": listed}
+            negatives = chosen.get("negatives") or column_named(rest, NEGATIVES)
+            roles = {"query": query, "documents": listed}
+            return roles | ({"negatives": negatives} if negatives else {})
     if query is None and document in ("id", "_id"):
         query, document = document, None
     if query is None or document is None:
@@ -259,7 +269,9 @@ def _listed(
         words = str(record.get(text) or "") if text else ""
         if not graded:
             yield JudgedPair(line, query_id, None, None, words)
-        for doc_id, grade in graded.items():
+        others = listed_ids(record.get(columns.get("negatives", ""))) or {}
+        zeros = dict.fromkeys(others, 0)
+        for doc_id, grade in (zeros | graded).items():
             yield JudgedPair(line, query_id, doc_id, grade, words)
 
 
@@ -283,12 +295,17 @@ def listed_ids(value: Any) -> dict[str, object] | None:
         value = [value]
     if not isinstance(value, list | tuple):
         return None
-    ids = [id_text(one.get("docid", one.get("doc_id", one.get("id")))) if isinstance(one, dict)
-           else id_text(one) for one in value]  # fmt: skip
-    return {doc_id: 1 for doc_id in ids if doc_id is not None}
+    graded = [_graded(one) if isinstance(one, dict) else (id_text(one), 1) for one in value]
+    return {doc_id: grade for doc_id, grade in graded if doc_id is not None}
 
 
-def _query_columns(file: JudgedFile, columns: list[str]) -> dict[str, str]:
+def _graded(item: Mapping[str, Any]) -> tuple[str | None, object]:
+    """The id of an object in a list of documents, and its grade: 1 where it has none."""
+    document, grade = column_named(item, (*DOCUMENTS, "_id")), column_named(item, GRADES)
+    return id_text(item[document]) if document else None, item[grade] if grade else 1
+
+
+def _query_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> dict[str, str]:
     chosen = chosen_columns(file.options.columns, ("id", "text"), columns, file.name)
     if is_headerless(columns) and len(columns) in (1, 2) and not chosen:
         names = ("text",) if len(columns) == 1 else ("id", "text")
@@ -297,6 +314,13 @@ def _query_columns(file: JudgedFile, columns: list[str]) -> dict[str, str]:
         return {"id": columns[0], "text": columns[2]}  # MS MARCO's query, passage, both texts
     texts = QUERY_TEXTS if column_named(columns, DOCUMENTS[:-1]) else _TEXT_KEYS
     text = chosen.get("text") or column_named(columns, texts) or column_named(columns, _TEXT_KEYS)
+    if text is None and (text := _only_words(file, columns)):
+        log.warning(
+            f"The column {text!r} was taken for the queries: no other one holds words.",
+            "If that is not meant, name the one that is: --columns queries.text=NAME.",
+            file=file.name,
+            field=text,
+        )
     if text is None:
         raise InvalidInput(
             f"{file.name} has no column of query texts.",
@@ -307,11 +331,23 @@ def _query_columns(file: JudgedFile, columns: list[str]) -> dict[str, str]:
     return ({"id": query_id} if query_id else {}) | {"text": text}
 
 
+def _only_words(file: JudgedFile, columns: Sequence[str]) -> str | None:
+    """The one column with words in most of its cells, where the others have none."""
+    wordy = [
+        column
+        for column in columns
+        if 2 * sum(bool(_WORDS.search(str(r.get(column) or ""))) for r in file.records)
+        > len(file.records)
+    ]
+    return wordy[0] if len(wordy) == 1 and not is_headerless(columns) else None
+
+
 def _asked(
     file: JudgedFile, table: TableReader, columns: Mapping[str, str], log: ProblemLog
 ) -> Iterator[FoundQuery]:
     id_column, text_column = columns.get("id"), columns["text"]
     used = (id_column, text_column, META)
+    counts = column_named((c for c in columns_of(file.records) if c not in used), _COUNTS)
     for line, record in table.read(file.source, file.options, log):
         value = record.get(text_column)
         nested = value if isinstance(value, dict) else {}
@@ -333,8 +369,16 @@ def _asked(
             )
             continue
         meta = {name: v for name, v in record.items() if name not in used and v}
+        if counts and (asked := _count(record.get(counts))):
+            meta |= {FREQUENCY: asked}
         more = record.get(META)
         yield FoundQuery(line, query_id, text, meta | (more if isinstance(more, dict) else {}))
+
+
+def _count(value: Any) -> int:
+    """How often a query was asked, from a number or a cell such as `1,200`; 0 for no number."""
+    text = str(value).strip().replace(",", "")
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
 def _run_columns(file: JudgedFile) -> dict[str, str]:

@@ -48,6 +48,35 @@ class XMLTopics(JudgedReader[FoundQuery]):
         return Rows(_xml(file, log), "XML topics")
 
 
+class ConversationTopics(JudgedReader[FoundQuery]):
+    """Conversations of TREC's CAsT: a topic has turns, and every turn is a query."""
+
+    name = "conversations"
+
+    def recognises(self, file: JudgedFile) -> bool:
+        """A list of topics with turns."""
+        topics = file.value if isinstance(file.value, list) else []
+        return bool(topics) and all(isinstance(t, dict) and _turns(t) for t in topics)
+
+    def read(self, file: JudgedFile, log: ProblemLog) -> Rows[FoundQuery]:
+        """One query a turn, called topic_turn as in the track's judgments."""
+        rows = (
+            FoundQuery(number, f"{topic.get('number')}_{turn.get('number')}", turn["raw_utterance"])
+            for number, topic in enumerate(file.value, 1)
+            for turn in _turns(topic)
+        )
+        return Rows(rows, "turns of conversations", {"id": "number", "text": "raw_utterance"})
+
+
+def _turns(topic: dict[str, Any]) -> list[dict[str, Any]]:
+    turns = topic.get("turn")
+    return [
+        turn
+        for turn in (turns if isinstance(turns, list) else ())
+        if isinstance(turn, dict) and isinstance(turn.get("raw_utterance"), str)
+    ]
+
+
 def _classic(file: JudgedFile, log: ProblemLog) -> Iterator[FoundQuery]:
     text = "\n".join(line for _, line in file.lines(log))
     for topic in _TOPIC.finditer(text):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.readers.judged.base import (
@@ -19,12 +19,26 @@ from rerank_lab.corpora.readers.judged.base import (
     RankedPair,
     Rows,
 )
+from rerank_lab.corpora.readers.judged.columns import (
+    DOCUMENTS,
+    GRADES,
+    QUERY_IDS,
+    QUERY_TEXTS,
+    RANKS,
+    SCORES,
+    column_key,
+)
 from rerank_lab.corpora.readers.judged.grades import grade_of
 
 _TABLES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 _QRELS = {4: "TREC judgments", 3: "judgments in three columns", 2: "relevant pairs (grade 1)"}
 RUN_LABELS = {6: "TREC run", 4: "run in four columns", 3: "run in three columns"}
 """What a run of so many columns is called."""
+SCORED_LABEL = "run in three columns, the last with scores"
+_COLUMN_NAMES = frozenset((
+    *QUERY_IDS, *QUERY_TEXTS, *DOCUMENTS, *GRADES, *SCORES, *RANKS, "iter", "iteration", "q0",
+    "tag", "run", "run_id", "runid", "system", "unused", "0",
+))  # fmt: skip
 _QRELS_HINT = "Write: query 0 document grade."
 _RUN_HINT = "Give six columns a line: query Q0 document rank score tag."
 
@@ -76,8 +90,9 @@ class TrecRun(JudgedReader[RankedPair]):
         tabs = _has_tabs(lines)
         widths = {len(_split(line, tabs)) for line in lines}
         columns = widths.pop() if len(widths) == 1 and widths <= {3, 4} else 6
-        rows = ranked_lines(file.lines(log), log, file.name, columns, tabs)
-        return Rows(rows, RUN_LABELS[columns])
+        scored = columns == 3 and not _ends_in_ranks([_split(line, tabs) for line in lines])
+        rows = ranked_lines(file.lines(log), log, file.name, columns, tabs, scored)
+        return Rows(rows, SCORED_LABEL if scored else RUN_LABELS[columns])
 
 
 def judged_lines(
@@ -88,10 +103,14 @@ def judged_lines(
     tabs: bool = False,
 ) -> Iterator[JudgedPair]:
     """Judgments from numbered lines; lines that cannot be used are reported and left out."""
+    header = True
     for number, line in lines:
         cells = _split(line, tabs)
         if not cells or (line.startswith("#") and not _is_judged(cells, columns)):
             log.tally(file, "comment lines" if cells else "empty lines")
+            continue
+        if header := header and _names_columns(cells):
+            log.tally(file, "header lines")
             continue
         if len(cells) != columns:
             log.error(
@@ -111,12 +130,20 @@ def ranked_lines(
     file: str,
     columns: int = 6,
     tabs: bool = False,
+    scored: bool = False,
 ) -> Iterator[RankedPair]:
-    """Places of documents from numbered lines; lines that cannot be used are reported."""
+    """Places of documents from numbered lines; lines that cannot be used are reported.
+
+    `scored` says that the last of three columns is a score and no rank.
+    """
+    header = True
     for number, line in lines:
         cells = _split(line, tabs)
         if not cells or (line.startswith("#") and not _is_ranked(cells, columns)):
             log.tally(file, "comment lines" if cells else "empty lines")
+            continue
+        if header := header and _names_columns(cells):
+            log.tally(file, "header lines")
             continue
         if len(cells) < columns:
             log.error(
@@ -137,9 +164,10 @@ def ranked_lines(
             )
             continue
         document = cells[2] if columns == 6 else cells[1]
-        scored = value if columns != 3 else None
+        ranked = None if scored else place
+        tag = cells[5] if columns == 6 else ""
         yield RankedPair(
-            number, cells[0], document, place, scored, cells[5] if columns == 6 else ""
+            number, cells[0], document, ranked, value if columns != 3 or scored else None, tag
         )
 
 
@@ -152,6 +180,27 @@ def _is_judged(cells: list[str], columns: int) -> bool:
 def _is_ranked(cells: list[str], columns: int) -> bool:
     rank = 3 if columns == 6 else 2
     return len(cells) >= columns and cells[0] != "#" and _number(cells[rank]) is not None
+
+
+def _names_columns(cells: Sequence[str]) -> bool:
+    """Whether a first line names its columns, such as `qid iter docno rel`."""
+    keys = [column_key(cell) for cell in cells]
+    return len(keys) > 1 and all(key in _COLUMN_NAMES for key in keys) and keys[0] != "0"
+
+
+def _ends_in_ranks(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the last cells are ranks: whole numbers from 0 or 1 on, not falling line by line."""
+    by_query: dict[str, list[float]] = {}
+    for cells in rows:
+        if not _names_columns(cells):
+            by_query.setdefault(cells[0], []).append(_number(cells[-1]) or 0.0)
+    values = [value for ranks in by_query.values() for value in ranks]
+    first = next(iter(by_query.values()), [])
+    falling = any(len(ranks) > 1 for ranks in by_query.values()) and all(
+        ranks == sorted(ranks, reverse=True) for ranks in by_query.values()
+    )
+    whole = all(value.is_integer() for value in values)
+    return not values or (whole and min(first) in (0, 1) and not falling)
 
 
 def _content(lines: Iterable[str]) -> list[str]:
