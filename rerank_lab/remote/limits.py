@@ -71,8 +71,8 @@ class SentRequests:
         wait, sent = 0.0, self.requests
         if requests and len(sent) >= requests:
             wait = sent[len(sent) - requests][0] + window_s - now
-        used = sum(count for _, count in sent)
-        if tokens_limit and used and used + tokens > tokens_limit:
+        used = sum(count for _, count in sent) if tokens_limit else 0
+        if used and used + tokens > tokens_limit:
             for moment, count in sent:
                 used -= count
                 if not used or used + tokens <= tokens_limit:

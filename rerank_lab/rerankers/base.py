@@ -329,17 +329,27 @@ class ScoringReranker(Reranker):
 
         The policy for long documents is no part of the model: policies share passages.
         """
+        return self._cache_keys(query, [unit])[unit]
+
+    def _cache_keys(self, query: str, units: Sequence[str]) -> dict[str, str]:
+        """Unit -> `cache_key`."""
         options = self.identifying_options(LONG.name)
         model = digest([self.identity, options, self.weights_digest()])
-        parts = (model, query, unit)
-        return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        begun = hashlib.sha256(f"{model}\x00{query}\x00".encode("utf-8", "surrogatepass"))
+        keys: dict[str, str] = {}
+        for unit in units:
+            whole = begun.copy()
+            whole.update(unit.encode("utf-8", "surrogatepass"))
+            keys[unit] = whole.hexdigest()
+        return keys
 
     def _unit_keys(self, query: str, units: Sequence[str]) -> dict[str, str]:
         """The cache key of each unit; where scores are joint, one for its place in this list."""
         if not self.scores_jointly:
-            return {unit: self.cache_key(query, unit) for unit in units}
+            return self._cache_keys(query, units)
         company = hashlib.sha256("".join(units).encode()).hexdigest()
-        return {unit: self.cache_key(query, f"{company} {i}") for i, unit in enumerate(units)}
+        places = [f"{company} {i}" for i in range(len(units))]
+        return dict(zip(units, self._cache_keys(query, places).values(), strict=True))
 
     def _score_documents(
         self, query: str, docs: Sequence[Document], work: Work
@@ -353,14 +363,15 @@ class ScoringReranker(Reranker):
         if docs and not whole:
             self._ready(work)
         inputs = self.model_inputs(query, docs, work)
-        keys = {text: self._text_key(query, text) for one in inputs for text in one.texts}
+        cache = None if whole or self.scores_jointly else work.ctx.cache
+        texts = dict.fromkeys(text for one in inputs for text in one.texts)
+        keys = self._text_keys(query, list(texts)) if cache else {text: text for text in texts}
         computed: set[str] = set()
 
         def compute(missing: Sequence[str]) -> list[StoredScore]:
             computed.update(missing)
             return self._score_texts(query, missing, work)
 
-        cache = None if whole or self.scores_jointly else work.ctx.cache
         scores = cached_scores(cache, keys, compute)
         in_parts = [one for one in inputs if len(one.texts) > 1 or one.partial]
         passages = {text for one in in_parts for text in one.texts} & computed
@@ -378,7 +389,8 @@ class ScoringReranker(Reranker):
     def _best_passage(self, query: str, document: Document, cache: ScoreStore) -> int | None:
         """The passage with the best score, when the scores of all are known."""
         texts = self.long_documents.model_input(document, self.token_budget(query)).texts
-        keys = [self._text_key(query, text) for text in texts]
+        by_text = self._text_keys(query, texts)
+        keys = [by_text[text] for text in texts]
         known = cache.get_many(keys)
         scores = [known[key].score for key in keys if key in known]
         return scores.index(max(scores)) if len(scores) == len(keys) else None
@@ -403,8 +415,10 @@ class ScoringReranker(Reranker):
         work.add(calls=math.ceil(len(texts) / size))
         return stored
 
-    def _text_key(self, query: str, text: str) -> str:
-        return self.cache_key(query, Document("", text).content_hash)
+    def _text_keys(self, query: str, texts: Sequence[str]) -> dict[str, str]:
+        units = [Document("", text).content_hash for text in texts]
+        by_unit = self._cache_keys(query, units)
+        return {text: by_unit[unit] for text, unit in zip(texts, units, strict=True)}
 
 
 class PointwiseReranker(ScoringReranker):

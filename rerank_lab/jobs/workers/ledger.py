@@ -7,19 +7,31 @@ request on its way is taken to have been billed for it, as a request is that tim
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spend import CostEstimate, SpendMeter
 from rerank_lab.remote.limits import LimiterName, SentByName, SentCounter, SentRequests
 
-Ask = Callable[..., Any]
-"""Calls a method of the ledger by its name, wherever that is, and gives what it returns.
+PLACES = 16
+"""Requests that a worker may be granted at a time, where a rate limit is far away."""
+GRANT_S = 0.25
+"""So long places may be used that were granted."""
 
-Raises the LabError that the method returned.
-"""
+
+class LedgerLink(Protocol):
+    """Calls methods of the ledger by their names, wherever that is."""
+
+    def ask(self, method: str, *values: Any) -> Any:
+        """What the method returns; raises the LabError that it returned."""
+        ...
+
+    def tell(self, method: str, *values: Any) -> None:
+        """The same without waiting for it."""
+        ...
 
 
 class Ledger:
@@ -70,10 +82,19 @@ class Ledger:
 
     def place(
         self, name: LimiterName, requests: int, tokens_limit: int, window_s: float, tokens: int
-    ) -> float:
-        """As `SentCounter.place`, for the counter of a name."""
+    ) -> tuple[float, int]:
+        """As `SentCounter.place`, for the counter of a name; and how many more places there are.
+
+        While no more than half of a window is taken, `PLACES` are granted in all. They are used
+        within `GRANT_S`, so a window is taken to be longer by that.
+        """
         counter = self._sent.setdefault(name, SentRequests())
-        return counter.place(requests, tokens_limit, window_s, tokens)
+        wait = counter.place(requests, tokens_limit, window_s + GRANT_S, tokens)
+        if wait > 0 or tokens_limit or 0 < requests < 2 * (len(counter.requests) + PLACES):
+            return wait, 0
+        for _ in range(PLACES - 1 if requests else 0):
+            counter.place(requests, 0, window_s + GRANT_S, 0)
+        return wait, PLACES - 1
 
     def hold(self, name: LimiterName, seconds: float) -> None:
         """As `SentCounter.hold`, for the counter of a name."""
@@ -83,46 +104,69 @@ class Ledger:
 class LedgerMeter(SpendMeter):
     """The meter of a worker, which asks the ledger."""
 
-    def __init__(self, limit: float | None, currency: str, worker: int, ask: Ask) -> None:
+    def __init__(self, limit: float | None, currency: str, worker: int, link: LedgerLink) -> None:
         super().__init__(limit, currency)
         self._worker = worker
-        self._ask = ask
+        self._link = link
 
     def reserve(self, estimate: CostEstimate, what: str) -> float:
         """As `SpendMeter.reserve`; without a limit nobody need be asked."""
         if self.limit is None:
             return estimate.amount or 0.0
-        amount: float = self._ask("reserve", self._worker, estimate, what)
+        amount: float = self._link.ask("reserve", self._worker, estimate, what)
         return amount
 
     def settle(self, reserved: float, billed: float) -> None:
         """As `SpendMeter.settle`."""
         if self.limit is not None:
-            self._ask("settle", self._worker, reserved, billed)
+            self._link.ask("settle", self._worker, reserved, billed)
         elif billed:
-            self._ask("settle", self._worker, 0.0, billed)
+            self._link.tell("settle", self._worker, 0.0, billed)
 
 
 class LedgerCounters(SentByName):
     """The rate limits of a worker, which are kept by the ledger."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, link: LedgerLink) -> None:
         super().__init__()
-        self._ask = ask
+        self._link = link
 
     def new_counter(self, name: LimiterName) -> SentCounter:
         """A counter that asks the ledger."""
-        return _LedgerCounter(name, self._ask)
+        return _LedgerCounter(name, self._link)
 
 
 class _LedgerCounter:
-    def __init__(self, name: LimiterName, ask: Ask) -> None:
+    def __init__(self, name: LimiterName, link: LedgerLink) -> None:
         self._name = name
-        self._ask = ask
+        self._link = link
+        self._guard = threading.Lock()
+        self._granted: dict[tuple[int, float], tuple[int, float]] = {}
+        """By limit and window: places, and until when they may be used."""
+        self._untold_tokens = 0
+        """Of requests that took a granted place."""
 
     def place(self, requests: int, tokens_limit: int, window_s: float, tokens: int) -> float:
-        wait: float = self._ask("place", self._name, requests, tokens_limit, window_s, tokens)
-        return wait
+        limit = requests, window_s
+        with self._guard:
+            places, until = self._granted.pop(limit, (0, 0.0))
+            if places and not tokens_limit and time.monotonic() < until:
+                self._granted[limit] = places - 1, until
+                self._untold_tokens += tokens
+                return 0.0
+            asked_at = time.monotonic()
+            wait: float
+            every = tokens + self._untold_tokens
+            wait, more = self._link.ask(
+                "place", self._name, requests, tokens_limit, window_s, every
+            )
+            if wait <= 0:
+                self._untold_tokens = 0
+            if more:
+                self._granted[limit] = more, asked_at + GRANT_S
+            return wait
 
     def hold(self, seconds: float) -> None:
-        self._ask("hold", self._name, seconds)
+        with self._guard:
+            self._granted.clear()
+        self._link.ask("hold", self._name, seconds)

@@ -34,6 +34,7 @@ class _OwnThread(Generic[Task, Answer]):
     """A task is done while its answer is waited for."""
 
     second_runs = False
+    ahead = 0
 
     def __init__(self, call: Callable[[Task, Context], Answer], ctx: Context) -> None:
         self._call = call
@@ -81,6 +82,7 @@ class _ThreadPool(Generic[Task, Answer]):
     """They share models, meter and limits of the process, and end at their next checkpoint."""
 
     second_runs = False
+    ahead = 0
 
     def __init__(self, call: Callable[[Task, Context], Answer], ctx: Context, count: int) -> None:
         self._call = call

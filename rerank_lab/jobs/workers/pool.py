@@ -45,20 +45,29 @@ class WorkerLost(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[AnswerOut]):
-    """What became of a task with a worker: an answer, or why there is none."""
+    """What became of a task with a worker: an answer, or why there is none.
+
+    `begun` is False for a task that a lost worker had not come to.
+    """
 
     worker: int
     ticket: int
     answer: AnswerOut | None = None
     error: LabError | None = None
+    begun: bool = True
 
 
 class WorkerPool(Protocol[TaskIn, AnswerOut]):
-    """Workers that have opened one kind of work, each taking one task at a time."""
+    """Workers that have opened one kind of work, each doing one task after the other."""
 
     @property
     def second_runs(self) -> bool:
         """Whether a task that takes long may be given to a second worker as well."""
+        ...
+
+    @property
+    def ahead(self) -> int:
+        """How many short tasks may wait with a worker, so that it need not wait for the next."""
         ...
 
     def workers(self) -> Sequence[int]:
@@ -66,7 +75,7 @@ class WorkerPool(Protocol[TaskIn, AnswerOut]):
         ...
 
     def submit(self, worker: int, ticket: int, task: TaskIn) -> None:
-        """Give a task to a worker that has none; `ticket` names it in `Finished`."""
+        """Give a task to a worker, after those that it has; `ticket` names it in `Finished`."""
         ...
 
     def wait(self, timeout_s: float) -> Sequence[Finished[AnswerOut]]:

@@ -20,7 +20,7 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.paths import data_home
-from rerank_lab.jobs.workers.ledger import Ask, Ledger, LedgerCounters, LedgerMeter
+from rerank_lab.jobs.workers.ledger import Ledger, LedgerCounters, LedgerMeter
 from rerank_lab.jobs.workers.pool import Answer, Finished, Task, WorkerLost, Workload
 from rerank_lab.models.runtime.device import THREADS_VARIABLE
 from rerank_lab.pipeline.engine import Engine
@@ -154,15 +154,15 @@ class WorkerProcess:
             os.environ.setdefault(THREADS_VARIABLE, str(terms.threads))
         home = Path(terms.home)
         engine = Engine(home if home.is_dir() else data_home())
-        ask = _asking(ledger)
+        link = _Link(ledger)
         try:
             with lab_errors("A worker"):
-                count_elsewhere(LedgerCounters(ask), ask("salt"))
+                count_elsewhere(LedgerCounters(link), link.ask("salt"))
                 self._ctx = Context(
                     cache=engine.scores if terms.cached else None,
                     seed=terms.seed,
                     remote_stage_s=terms.remote_stage_s,
-                    spend=LedgerMeter(terms.limit, terms.currency, terms.worker, ask),
+                    spend=LedgerMeter(terms.limit, terms.currency, terms.worker, link),
                 )
                 self._call = work.open(engine)
         except LabError as error:
@@ -178,14 +178,18 @@ class WorkerProcess:
             return error
 
 
-def _asking(ledger: Any) -> Ask:
-    """Calls of the ledger's actor. Raises BackendError when it is gone."""
-    import ray
-    from ray.exceptions import RayError
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """The ledger's actor, as `LedgerLink`. `ask` raises BackendError when it is gone."""
 
-    def ask(method: str, *values: Any) -> Any:
+    ledger: Any
+
+    def ask(self, method: str, *values: Any) -> Any:
+        import ray
+        from ray.exceptions import RayError
+
         try:
-            answer = ray.get(getattr(ledger, method).remote(*values))
+            answer = ray.get(getattr(self.ledger, method).remote(*values))
         except RayError as error:
             raise BackendError(
                 "Nobody counts what is spent any more.",
@@ -196,7 +200,8 @@ def _asking(ledger: Any) -> Ask:
             raise answer
         return answer
 
-    return ask
+    def tell(self, method: str, *values: Any) -> None:
+        getattr(self.ledger, method).remote(*values)
 
 
 @dataclass(slots=True)
@@ -206,7 +211,8 @@ class _Actor:
     handle: Any
     opening: Any = None
     """What `WorkerProcess.open` returns; None once it is ready."""
-    ticket: int = -1
+    tickets: list[int] = field(default_factory=list)
+    """Of its tasks, the one at work first."""
 
 
 @dataclass
@@ -219,9 +225,10 @@ class _RayPool(Generic[Task, Answer]):
     engine: Engine
     share: _Share
     second_runs: bool = True
+    ahead: int = 1
     _actors: dict[int, _Actor] = field(default_factory=dict)
-    _at: dict[Any, int] = field(default_factory=dict)
-    """The worker whose answer, or readiness, an object of Ray's will be."""
+    _at: dict[Any, tuple[int, int]] = field(default_factory=dict)
+    """Whose answer an object of Ray's will be, and to which ticket; -1 for its readiness."""
     _started: int = 0
     _failed_starts: int = 0
     _counted: float = 0.0
@@ -265,7 +272,7 @@ class _RayPool(Generic[Task, Answer]):
         )
         actor = _Actor(handle, handle.open.remote(self._work, terms, self._ledger))
         self._actors[number] = actor
-        self._at[actor.opening] = number
+        self._at[actor.opening] = number, -1
 
     def workers(self) -> Sequence[int]:
         """Those that are ready."""
@@ -274,8 +281,8 @@ class _RayPool(Generic[Task, Answer]):
     def submit(self, worker: int, ticket: int, task: Task) -> None:
         """As `WorkerPool.submit`."""
         actor = self._actors[worker]
-        actor.ticket = ticket
-        self._at[actor.handle.run.remote(task)] = worker
+        actor.tickets.append(ticket)
+        self._at[actor.handle.run.remote(task)] = worker, ticket
 
     def wait(self, timeout_s: float) -> Sequence[Finished[Answer]]:
         """As `WorkerPool.wait`."""
@@ -286,31 +293,32 @@ class _RayPool(Generic[Task, Answer]):
         ready, others = self.ray.wait(list(self._at), num_returns=1, timeout=timeout_s)
         if ready and others:
             ready += self.ray.wait(others, num_returns=len(others), timeout=0)[0]
-        finished = [self._finished(reference) for reference in ready]
-        return [one for one in finished if one is not None]
+        return [one for reference in ready for one in self._finished(reference)]
 
-    def _finished(self, reference: Any) -> Finished[Answer] | None:
+    def _finished(self, reference: Any) -> Sequence[Finished[Answer]]:
         from ray.exceptions import RayError
 
-        number = self._at.pop(reference)
+        if reference not in self._at:  # of a worker that is known to be lost
+            return ()
+        number, ticket = self._at.pop(reference)
         actor = self._actors[number]
         try:
             answer = self.ray.get(reference)
         except RayError as error:
             return self._lost(number, error)
-        if actor.opening is not None:
+        if ticket < 0:
             actor.opening = None
             if isinstance(answer, LabError):
                 raise answer
             self._failed_starts = 0
-            return None
-        ticket, actor.ticket = actor.ticket, -1
+            return ()
+        actor.tickets.remove(ticket)
         if isinstance(answer, LabError):
-            return Finished(number, ticket, error=answer)
-        return Finished(number, ticket, cast(Answer, answer))
+            return (Finished(number, ticket, error=answer),)
+        return (Finished(number, ticket, cast(Answer, answer)),)
 
-    def _lost(self, number: int, error: Exception) -> Finished[Answer] | None:
-        """A worker ended; another takes its place."""
+    def _lost(self, number: int, error: Exception) -> Sequence[Finished[Answer]]:
+        """A worker ended; another takes its place. What becomes of the tasks that it had."""
         actor = self._actors.pop(number)
         self.ray.kill(actor.handle)
         self._ledger.ended.remote(number)
@@ -324,15 +332,17 @@ class _RayPool(Generic[Task, Answer]):
                     "memory for the models.",
                     details=str(error),
                 ) from None
+        self._at = {one: place for one, place in self._at.items() if place[0] != number}
         self._start_worker()
-        if actor.ticket < 0:
-            return None
         lost = WorkerLost(
             "Worker processes ended while they were at work on this query.",
             hint="See the logs of Ray: the machine may have run out of memory.",
             details=str(error),
         )
-        return Finished(number, actor.ticket, error=lost)
+        return [
+            Finished(number, ticket, error=lost, begun=place == 0)
+            for place, ticket in enumerate(actor.tickets)
+        ]
 
     def _count_spent(self, *, now: bool = False) -> None:
         """Bring this process' meter to what the workers have spent."""

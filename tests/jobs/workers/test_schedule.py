@@ -44,9 +44,10 @@ class Scripted:
 
     second_runs = True
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, ahead: int = 0) -> None:
         self.ready = list(range(count))
-        self.at: dict[int, tuple[int, int]] = {}
+        self.ahead = ahead
+        self.at: dict[int, list[tuple[int, int]]] = {number: [] for number in range(count)}
         self.steps: list[Callable[[], Sequence[Finished[int]]]] = []
         self.submitted: list[tuple[int, int]] = []
 
@@ -54,23 +55,27 @@ class Scripted:
         return list(self.ready)
 
     def submit(self, worker: int, ticket: int, task: int) -> None:
-        assert worker not in self.at
-        self.at[worker] = (ticket, task)
+        assert len(self.at[worker]) <= self.ahead
+        self.at[worker].append((ticket, task))
         self.submitted.append((worker, task))
 
     def wait(self, timeout_s: float) -> Sequence[Finished[int]]:
         if self.steps:
             return self.steps.pop(0)()
-        return [self.done(worker) for worker in list(self.at)]
+        return [self.done(worker) for worker, tasks in self.at.items() if tasks]
 
     def done(self, worker: int) -> Finished[int]:
-        ticket, task = self.at.pop(worker)
+        ticket, task = self.at[worker].pop(0)
         return Finished(worker, ticket, 2 * task)
 
-    def lost(self, worker: int) -> Finished[int]:
-        ticket, _ = self.at.pop(worker)
+    def lost(self, worker: int) -> list[Finished[int]]:
+        tasks, self.at[worker] = self.at[worker], []
         self.ready.remove(worker)
-        return Finished(worker, ticket, error=WorkerLost("It ended.", hint=""))
+        error = WorkerLost("It ended.", hint="")
+        return [
+            Finished(worker, ticket, error=error, begun=place == 0)
+            for place, (ticket, _) in enumerate(tasks)
+        ]
 
 
 def lots(*sizes: int) -> Iterator[Iterator[int]]:
@@ -124,13 +129,13 @@ def test_a_cancel_ends_the_waiting(workers: Workers) -> None:
 
 def test_the_task_of_a_worker_that_ended_is_done_by_another() -> None:
     pool = Scripted(2)
-    pool.steps = [lambda: [pool.lost(0)]]
+    pool.steps = [lambda: pool.lost(0)]
     assert sorted(through(pool, 3, 2)) == [(task, 2 * task) for task in range(5)]
 
 
 def test_a_task_that_ends_every_worker_is_given_up() -> None:
     pool = Scripted(4)
-    pool.steps = [lambda: [pool.lost(next(iter(pool.at)))] for _ in range(3)]
+    pool.steps = [lambda: pool.lost(pool.ready[0]) for _ in range(3)]
     assert through(pool, 1) == [(0, -1)]
     assert len(pool.submitted) == schedule.MOST_LOSSES
 
@@ -154,8 +159,52 @@ def test_a_second_run_that_is_lost_costs_nothing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(schedule, "SLOW_S", 0.0)
     monkeypatch.setattr(schedule, "SLOW_FACTOR", 0.0)
     pool = Scripted(2)
-    pool.steps = [lambda: [pool.done(1)], list, lambda: [pool.lost(1)]]
+    pool.steps = [lambda: [pool.done(1)], list, lambda: pool.lost(1)]
     assert sorted(through(pool, 1, 1)) == [(0, 0), (1, 2)]
+
+
+def test_short_tasks_wait_with_their_workers_and_long_ones_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = Scripted(2, ahead=1)
+    assert sorted(through(pool, *[1] * 8)) == [(task, 2 * task) for task in range(8)]
+    assert pool.submitted[:6] == [(0, 0), (1, 1), (0, 2), (1, 3), (0, 4), (1, 5)]
+    monkeypatch.setattr(schedule, "AHEAD_S", 0.0)
+    pool = Scripted(2, ahead=1)
+    pool.steps = [lambda: [pool.done(0)], lambda: [pool.done(0)]]
+    through(pool, *[1] * 8)
+    assert pool.submitted[:4] == [(0, 0), (1, 1), (0, 2), (0, 3)]
+
+
+def test_what_waited_with_a_lost_worker_is_not_taken_to_have_ended_it() -> None:
+    pool = Scripted(8, ahead=1)
+    pool.ready = [0]
+    waiting_with: list[int] = []
+
+    def lose() -> Sequence[Finished[int]]:
+        worker = pool.ready[0]
+        pool.ready.append(worker + 1)
+        waiting_with.append(len(pool.at[worker]))
+        return pool.lost(worker)
+
+    pool.steps = [lambda: [pool.done(0)], *[lose] * 3]
+    assert sorted(through(pool, 1, 1, 1, 1)) == [(0, 0), (1, -1), (2, 4), (3, 6)]
+    assert waiting_with == [2, 2, 2]
+
+
+def test_what_waits_behind_a_slow_task_is_run_elsewhere_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schedule, "SLOW_S", 0.0)
+    monkeypatch.setattr(schedule, "SLOW_FACTOR", 0.0)
+    pool = Scripted(2, ahead=1)
+
+    def only_the_second() -> Sequence[Finished[int]]:
+        return [pool.done(1)]
+
+    both = [lambda: [pool.done(0), pool.done(1)]]
+    pool.steps = [*both, *[only_the_second] * 20]
+    assert sorted(through(pool, *[1] * 6)) == [(task, 2 * task) for task in range(6)]
 
 
 def test_errors_are_the_same_in_another_process() -> None:
