@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,48 +11,64 @@ from rerank_lab.evaluation.by_tag import ByTag
 from rerank_lab.views.text import shorten
 from rerank_lab.views.where_it_helps import QueryHeat
 
-_NAMED_UP_TO = 60
-"""Queries up to which each row of the heat map is named."""
-_TALLEST = 640
-
 
 def query_heat_chart(heat: QueryHeat, theme: Theme) -> Figure:
-    """Queries x pipelines, a row a query in the order given; an empty cell is no answer."""
-    names = [f"{n}. {escaped(text)}" for n, text in enumerate(heat.queries, 1)]
-    named = len(names) <= _NAMED_UP_TO
+    """Queries x pipelines, a row a query in the order given; an empty cell is no answer.
+
+    Cells are bars, which, unlike those of Plotly's heat maps, can be clicked: their `customdata`
+    begins with the id of the query.
+    """
+    rows = range(heat.first, heat.first + len(heat.queries))
+    names = [f"{n}. {escaped(text)}" for n, text in zip(rows, heat.queries, strict=True)]
     columns = list(range(len(heat.labels)))
-    cells = {
-        "type": "heatmap",
-        "z": [list(row) for row in heat.values],
-        "x": columns,
-        "y": names,
-        "zmin": 0,
-        "zmax": 1,
-        "colorscale": [[0, theme.surface], [1, theme.accent]],
-        "xgap": 2,
-        "ygap": 1 if named else 0,
-        "colorbar": {"title": {"text": heat.measure, "side": "right"}, "thickness": 12},
-        "hovertemplate": "%{y}<br>%{z:.3f}<extra></extra>",
-        "hoverongaps": False,
-    }
-    height = 60 + 17 * len(names) if named else _TALLEST
-    short_names = [escaped(shorten(text, 44)) for text in heat.queries]
-    common = {"fixedrange": True, "showgrid": False, "automargin": True}
+    common = {"fixedrange": True, "showgrid": False, "automargin": True, "zeroline": False}
     across = {"tickvals": columns, "ticktext": [escaped(label) for label in heat.labels]}
     return figure(
         theme,
-        [cells],
-        xaxis=common | across | {"side": "top"},
+        [_heat_column(heat, place, names) for place in columns],
+        xaxis=common | across | {"side": "top", "range": [-0.5, len(columns) - 0.5]},
         yaxis=common
         | {
             "autorange": "reversed",
-            "showticklabels": named,
-            "tickvals": names if named else None,
-            "ticktext": short_names if named else None,
+            "categoryorder": "array",
+            "categoryarray": names,
+            "tickvals": names,
+            "ticktext": [escaped(shorten(text, 44)) for text in heat.queries],
+            "ticksuffix": "  ",
         },
-        height=max(160, height),
+        coloraxis={
+            "cmin": 0,
+            "cmax": 1,
+            "colorscale": [[0, theme.surface], [1, theme.accent]],
+            "colorbar": {"title": {"text": heat.measure, "side": "right"}, "thickness": 12},
+        },
+        barmode="overlay",
+        showlegend=False,
+        height=max(160, 60 + 19 * len(names)),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
     )
+
+
+def _heat_column(heat: QueryHeat, place: int, names: Sequence[str]) -> dict[str, Any]:
+    """The cells of one pipeline; none where a query has no answer."""
+    cells = [
+        (name, query_id, row[place])
+        for name, query_id, row in zip(names, heat.query_ids, heat.values, strict=True)
+        if row[place] is not None
+    ]
+    label = escaped(heat.labels[place])
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "y": [name for name, _, _ in cells],
+        "x": [0.98] * len(cells),
+        "base": [place - 0.49] * len(cells),
+        "width": 0.94,
+        "marker": {"color": [value for _, _, value in cells], "coloraxis": "coloraxis"},
+        "unselected": {"marker": {"opacity": 1}},
+        "customdata": [[query_id, value] for _, query_id, value in cells],
+        "hovertemplate": f"%{{y}}<br>{label} %{{customdata[1]:.3f}}<extra></extra>",
+    }
 
 
 def tag_chart(

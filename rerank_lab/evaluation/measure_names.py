@@ -27,6 +27,7 @@ _WHOLE_NUMBERS = {
     "min_rel": (0, MAX_GRADE),
     "max_rel": (1, MAX_GRADE),
 }
+_COUNTS = frozenset({"Judged", "NumQ", "NumRel", "NumRelRet", "NumRet"})
 _SHARES = ("recall", "p", "alpha")
 _UNREADABLE = (
     ValueError, TypeError, AssertionError, KeyError, AttributeError, SyntaxError, OverflowError,
@@ -54,6 +55,12 @@ def parse_measures(names: Iterable[str]) -> dict[str, Any]:
     if not parsed:
         raise InvalidInput("No measure is named.", hint=_HINT)
     return parsed
+
+
+def tells_quality(name: str) -> bool:
+    """Whether the measure says which of two rankings is better, not how much was counted."""
+    (measure,) = parse_measures([name]).values()
+    return measure.NAME not in _COUNTS
 
 
 def cutoff_of(name: str) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from rerank_lab.core.context import Context
 from rerank_lab.evaluation.experiments.evaluation import JUDGING_DEPTH, Evaluation
 from rerank_lab.evaluation.first_stage import common_rankings
-from rerank_lab.evaluation.measure_names import cutoff_of, parse_measures
+from rerank_lab.evaluation.measure_names import cutoff_of, parse_measures, tells_quality
 from rerank_lab.evaluation.measures import average, measure
 from rerank_lab.evaluation.statistics import Floats, Settings, holm, randomisation_tests
 from rerank_lab.evaluation.unjudged import judged_at
@@ -26,8 +26,6 @@ OTHER_MEASURES = (
     "nDCG@3", "nDCG@5", "nDCG@10", "nDCG@20", "RR@10", "AP", "P@1", "P@5", "P@10", "R@5", "R@10",
     "R@50", "Success@1", "Success@5",
 )  # fmt: skip
-_NO_QUALITY = frozenset({"Judged", "NumQ", "NumRel", "NumRet", "NumRelRet", "SetRelP"})
-"""Measures that do not say which of two rankings is better."""
 _SETTINGS = Settings()
 
 
@@ -144,8 +142,8 @@ def sensitivity(
 
 def _names(primary: str, measures: Sequence[str]) -> list[str]:
     """Measures of quality, the primary first, each once."""
-    parsed = parse_measures([primary, *measures])
-    return [name for name, one in parsed.items() if name == primary or one.NAME not in _NO_QUALITY]
+    names = parse_measures([primary, *measures])
+    return [name for name in names if name == primary or tells_quality(name)]
 
 
 def _lead(means: Mapping[str, float]) -> float:

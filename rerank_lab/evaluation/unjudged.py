@@ -86,12 +86,17 @@ class UnjudgedBounds:
         return self.scenarios[0].winner
 
     @property
-    def winner_changes(self) -> bool:
-        """Whether another pipeline is ahead of the winner in a scenario; a tie is no change."""
-        winner, tolerance = self.winner, Settings().tolerance
-        return any(
-            max(one.means.values()) - one.means[winner] > tolerance for one in self.scenarios
+    def overtaken(self) -> tuple[Scenario, ...]:
+        """The scenarios in which another pipeline is ahead of the winner; a tie is not ahead."""
+        winner = self.winner
+        return tuple(
+            one for one in self.scenarios if max(one.means.values()) - one.means[winner] > _TIED
         )
+
+    @property
+    def winner_changes(self) -> bool:
+        """Whether another pipeline is ahead of the winner in a scenario."""
+        return bool(self.overtaken)
 
     def to_json(self) -> dict[str, Any]:
         """Its fields by name, with the winner of each scenario."""

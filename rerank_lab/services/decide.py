@@ -16,6 +16,7 @@ from rerank_lab.decision.next_steps import next_steps
 from rerank_lab.decision.objections import objections
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
+from rerank_lab.evaluation.measure_names import tells_quality
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import cost_study, pipeline_costs
 from rerank_lab.services.load import load_studies
@@ -26,18 +27,23 @@ def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
 
     Args:
         evaluation: Finished or not.
-        measure: One of its measures, "" for the first.
+        measure: One of its measures, "" for the first that says which pipeline is better.
 
     Raises:
-        InvalidInput: It has no such measure.
+        InvalidInput: It has no such measure, or the measure only counts.
     """
-    measures = evaluation.design.measures
-    if measure and measure not in measures:
+    measures = evaluation.measures_of_quality
+    if measure and measure not in evaluation.design.measures:
         raise InvalidInput(
             f"This evaluation did not measure {measure!r}.",
             hint=f"Choose one of {', '.join(measures)}, or evaluate again with it.",
         )
     measure = measure or measures[0]
+    if not tells_quality(measure):
+        raise InvalidInput(
+            f"{measure} counts documents; it does not say which pipeline is better.",
+            hint="Evaluate with a measure of quality, such as nDCG@10.",
+        )
     return all_pairs(evaluation, measure)
 
 

@@ -77,7 +77,7 @@ def request_for(
     afresh: bool = False,
 ) -> DepthRequest:
     """The request for the pipelines of an evaluation that run here, by one of its measures."""
-    measure = measure or evaluation.design.measures[0]
+    measure = measure or evaluation.measures_of_quality[0]
     return DepthRequest(own_pipelines(evaluation), measure, tuple(depths), afresh=afresh)
 
 

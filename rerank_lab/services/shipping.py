@@ -71,10 +71,11 @@ def _measured(spec: str, evaluation: Evaluation | None) -> tuple[tuple[str, ...]
     if evaluation is None or spec not in evaluation.by_pipeline:
         return DEFAULT_MEASURES, ()
     measures = evaluation.design.measures
-    mean = evaluation.by_pipeline[spec].measures.get(measures[0])
+    primary = evaluation.measures_of_quality[0]
+    mean = evaluation.by_pipeline[spec].measures.get(primary)
     if mean is None or mean < 0.01:
         return measures, ()
-    return measures, (f"{measures[0]} >= {int(mean * 100) / 100:.2f}",)
+    return measures, (f"{primary} >= {int(mean * 100) / 100:.2f}",)
 
 
 def _safe(name: str) -> str:

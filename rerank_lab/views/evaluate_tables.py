@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from rerank_lab.decision.report.markdown import markdown_table, markdown_text
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
+from rerank_lab.evaluation.measure_names import tells_quality
 from rerank_lab.evaluation.pairwise import beats
 from rerank_lab.evaluation.statistics import Settings
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.results_table import cell_text
 
-_NO_QUALITY = re.compile(r"(Judged|NumQ|NumRel|NumRet|NumRelRet)\b")
 """Measures whose higher value is no better result: without marks, and none of them is best."""
 _SETTINGS = Settings()
 _LATEX = {
@@ -163,7 +163,7 @@ def latex_text(text: str) -> str:
 
 def has_marks(column: ResultColumn) -> bool:
     """Whether the values of a column are compared: those of a measure of quality."""
-    return column.unit == "measure" and not _NO_QUALITY.match(column.heading)
+    return column.unit == "measure" and tells_quality(column.heading)
 
 
 def beaten_letters(evaluation: Evaluation, name: str) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.first_stage import Headroom
@@ -16,6 +16,8 @@ from rerank_lab.views.text import shorten
 
 MOST_QUERIES = 5
 """So many wins, and so many losses, are told with their documents."""
+HEAT_ROWS = 50
+"""So many queries are drawn at once in the heat map."""
 _MOVED = 3
 _QUERY_CHARS = 90
 
@@ -54,7 +56,10 @@ class QueryChange:
 
 @dataclass(frozen=True, slots=True)
 class QueryHeat:
-    """Queries by pipelines: values of a measure, the biggest disagreements first."""
+    """Queries by pipelines: values of a measure, the biggest disagreements first.
+
+    `first` is the place of the first of these queries among all, from 1 on.
+    """
 
     measure: str
     query_ids: tuple[str, ...]
@@ -62,6 +67,25 @@ class QueryHeat:
     pipelines: tuple[str, ...]
     labels: tuple[str, ...]
     values: tuple[tuple[float | None, ...], ...]
+    first: int = 1
+
+    def part(self, number: int) -> QueryHeat:
+        """So many queries as are drawn at once, `number` from 0 on."""
+        rows = slice(number * HEAT_ROWS, (number + 1) * HEAT_ROWS)
+        return replace(
+            self,
+            query_ids=self.query_ids[rows],
+            queries=self.queries[rows],
+            values=self.values[rows],
+            first=self.first + rows.start,
+        )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of all parts: `1 to 50`, `51 to 60`."""
+        count = len(self.query_ids)
+        starts = range(0, count, HEAT_ROWS)
+        return tuple(f"{n + 1:,} to {min(count, n + HEAT_ROWS):,}" for n in starts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import keep
 from rerank_lab.services.decide import compared, decide, kept_terms
 from tests.decision.timed import timed
+from tests.views.evaluations import evaluation
 
 BM25, L12, SLOW = "bm25", "bm25 >> ms-marco-minilm-l12", "bm25 >> bge-reranker-v2-m3"
 NAMES = {BM25: "bm25", L12: "l12", SLOW: "m3"}
@@ -40,6 +41,14 @@ def test_the_better_one_is_taken_with_its_lead_its_time_and_how_sure_that_is(
     assert against.startswith("+0.670 RR@10 [+0.")
     assert against.endswith("against bm25: shown to be better (p < 0.001).")
     assert costs == "It answers 95 of 100 queries within 311 ms."
+
+
+def test_what_only_counts_decides_nothing(engine: Engine) -> None:
+    both = evaluation({BM25: [4] * 9, L12: [1] * 9}, measures=("NumRet", "RR@10"))
+    assert both.measures_of_quality == ("RR@10",)
+    assert decide(both, engine).measure == "RR@10"
+    with pytest.raises(InvalidInput, match="NumRet counts documents; it does not say which"):
+        decide(both, engine, Requirements("NumRet"))
 
 
 def test_a_limit_makes_a_pipeline_fall_with_the_reason_in_words(engine: Engine) -> None:

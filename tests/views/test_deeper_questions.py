@@ -43,14 +43,19 @@ def test_wins_and_losses_come_with_the_documents_that_moved() -> None:
     assert (loss.query_id, loss.documents[0].words) == ("q1", "rank 1 → 4")
 
 
-def test_the_heat_map_has_a_row_a_query_and_stays_small_for_a_thousand() -> None:
+def test_the_heat_map_has_a_row_a_query_fifty_at_a_time_and_its_cells_can_be_clicked() -> None:
     places = {"bm25": [1, None] * 500, "dense": [4, 2] * 500}
     done = evaluation(places, measures=("RR@10",))
     heat = query_heat(done, "RR@10", "bm25")
     assert (len(heat.queries), heat.values[0], heat.values[-1]) == (1000, (1.0, 0.25), (None, 0.5))
-    figure = validated(charts.query_heat_chart(heat, LIGHT))
-    assert figure.layout.height <= 700
-    assert len(figure.to_json()) < 100_000
+    assert (len(heat.parts), heat.parts[1]) == (20, "51 to 100")
+    last = heat.part(19)
+    figure = validated(charts.query_heat_chart(last, LIGHT))
+    bm25, dense = figure.data
+    assert (len(bm25.y), len(dense.y)) == (0, 50)  # no cell without an answer
+    assert dense.y[0] == f"951. {last.queries[0]}"
+    assert list(dense.customdata[0]) == [last.query_ids[0], 0.5]
+    assert len(figure.to_json()) < 20_000
 
 
 def test_headroom_says_what_is_left_to_the_reranker_and_to_the_first_stage() -> None:

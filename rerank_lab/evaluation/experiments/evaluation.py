@@ -19,7 +19,7 @@ from rerank_lab.core.types import Run, Status
 from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.columns import ResultRow, ResultTable, result_columns
 from rerank_lab.evaluation.experiments.outcomes import ErrorGroup, Latency, Means, Outcome
-from rerank_lab.evaluation.measure_names import cutoff_of
+from rerank_lab.evaluation.measure_names import cutoff_of, tells_quality
 from rerank_lab.evaluation.measures import Averaging, Measured, PreparedJudgments, average
 from rerank_lab.evaluation.statistics import Paired, against, best_group
 from rerank_lab.pipeline.resolution import candidate_limit
@@ -100,11 +100,20 @@ class Evaluation:
         pipelines = sum(outcome.measured > 0 for outcome in self.outcomes)
         return pipelines > 1 and len(self.common) >= min(_HANDFUL, self.judged_asked)
 
+    @property
+    def measures_of_quality(self) -> tuple[str, ...]:
+        """The measures that say which pipeline is better; all of them where none does."""
+        measures = self.design.measures
+        return tuple(filter(tells_quality, measures)) or measures
+
     def compared_by(self, primary: str = "", baseline: str = "") -> tuple[str, str]:
-        """The measure and the baseline of that name; the first of the design for unknown names."""
-        measures, pipelines = self.design.measures, self.design.pipelines
+        """The measure and the baseline of that name; the first of the design for unknown names.
+
+        The first measure is the first one of quality.
+        """
+        pipelines = self.design.pipelines
         return (
-            primary if primary in measures else measures[0],
+            primary if primary in self.design.measures else self.measures_of_quality[0],
             baseline if baseline in pipelines else pipelines[0],
         )
 
@@ -197,7 +206,7 @@ class Evaluation:
 
     def __repr__(self) -> str:
         design = self.design
-        primary = design.measures[0]
+        primary = self.measures_of_quality[0]
         means = ", ".join(
             f"{outcome.pipeline} {_mean_text(outcome.measures.get(primary))}"
             for outcome in self.outcomes

@@ -34,7 +34,7 @@ def facts_table(view: ChooseView, colours: Mapping[str, int]) -> str:
         f'<tr><td class="rl-pipeline"><span class="rl-dot" '
         f'style="background:var(--rl-p{colours.get(spec, 0)})"></span> '
         f'<span class="rl-name" title="{escape(spec)}">{escape(label)}</span></td>'
-        f"{''.join(map(_cell, cells))}</tr>"
+        f"{''.join(map(_cell, view.headings, cells))}</tr>"
         for spec, label, cells in view.rows
     )
     return (
@@ -43,6 +43,9 @@ def facts_table(view: ChooseView, colours: Mapping[str, int]) -> str:
     )
 
 
-def _cell(cell: FactCell) -> str:
+def _cell(heading: str, cell: FactCell) -> str:
     unknown = "" if cell.known else ' class="rl-ledger"'
-    return f'<td{unknown} title="{escape(cell.source)}">{escape(cell.text)}</td>'
+    return (
+        f'<td{unknown} data-heading="{escape(heading)}" title="{escape(cell.source)}">'
+        f"{escape(cell.text)}</td>"
+    )

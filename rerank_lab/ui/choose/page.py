@@ -56,7 +56,7 @@ def page() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", key="choose_setup"):
             experiment_id = _experiment(now)
             evaluation = resources.evaluation(experiment_id) if experiment_id else None
-            measure = limits.measure_select(evaluation.design.measures) if evaluation else ""
+            measure = limits.measure_select(evaluation.measures_of_quality) if evaluation else ""
         if evaluation is None:
             _empty(now)
         else:

@@ -85,10 +85,12 @@ def keep_choices(experiment_id: str, keys: Sequence[str]) -> None:
     kept[experiment_id] = kept.get(experiment_id, {}) | chosen
 
 
-def restore_choices(experiment_id: str) -> None:
-    """Put back what `keep_choices` noted, before the boxes are drawn."""
-    for key, value in st.session_state.get(_CHOICES, {}).get(experiment_id, {}).items():
-        st.session_state.setdefault(key, value)
+def restore_choices(experiment_id: str) -> bool:
+    """Put back what `keep_choices` noted, before the boxes are drawn; whether there was any."""
+    kept: dict[str, object] = st.session_state.get(_CHOICES, {}).get(experiment_id, {})
+    lost = {key: value for key, value in kept.items() if key not in st.session_state}
+    st.session_state.update(lost)
+    return bool(lost)
 
 
 def _queries(experiment_id: str) -> tuple[str, ...]:
@@ -105,8 +107,7 @@ def _queries_of(experiment_id: str) -> tuple[str, ...]:
         evaluation = resources.evaluation(experiment_id)
     except LabError:
         return ()
-    design = evaluation.design
-    lines = query_lines(evaluation, design.measures[0], design.pipelines[0])
+    lines = query_lines(evaluation, *evaluation.compared_by())
     return tuple(state.flat(line.text) for line in lines)
 
 

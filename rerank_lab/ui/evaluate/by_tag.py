@@ -22,9 +22,9 @@ from rerank_lab.ui.evaluate.on_screen import (
     colours,
     compared_by,
     corpus_of,
+    follow_link,
     kept_rankings,
     link,
-    linked_place,
     stamp,
 )
 from rerank_lab.ui.shared import parts
@@ -55,15 +55,17 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     primary, baseline = compared_by(evaluation)
     top = st.container()
     names = list(groups)
-    name = st.segmented_control(
+    key = f"group_{evaluation.id}"
+    follow_link(_GROUP, names, key)
+    chosen = st.segmented_control(
         "Group by",
         names,
-        default=names[linked_place(_GROUP, names)],
         required=True,
         format_func=parts.literal,
-        key=f"group_{evaluation.id}",
+        key=key,
     )
-    link(_GROUP, name, names)
+    name = chosen or names[0]
+    link(_GROUP, name, names, key)
     done = answer(kept_rankings(evaluation).by_tag(name, primary, baseline))
     if done is None:
         return

@@ -13,9 +13,9 @@ from rerank_lab.ui.evaluate.on_screen import (
     answer,
     compared_by,
     corpus_of,
+    follow_link,
     kept_rankings,
     link,
-    linked_place,
 )
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.navigation import compare_button
@@ -33,8 +33,8 @@ from rerank_lab.views.where_it_helps import (
     query_heat,
 )
 
-_AGAINST, _OF = "against", "of"
-"""The parameters of the link for the pipeline and for the query that is looked at."""
+_AGAINST, _OF, _PART = "against", "of", "heat"
+"""The parameters of the link: the pipeline, the query that is looked at, the part of the map."""
 
 
 def draw(evaluation: Evaluation, screen: Screen) -> None:
@@ -50,14 +50,36 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
         _against(evaluation, primary, baseline, others, titles)
     heat = query_heat(evaluation, primary, baseline)
     if len(heat.pipelines) > 1 and heat.queries:
-        st.markdown(f"**{len(heat.queries):,} queries, the biggest disagreement first**")
-        st.plotly_chart(
-            PlainFigure(query_heat_chart(heat, parts.theme())),
-            key="query_heat",
-            config={"displayModeBar": False},
-        )
+        _heat_map(evaluation.id, heat)
     _headroom(evaluation, primary)
     _one_query(evaluation, heat, titles)
+
+
+def _heat_map(experiment_id: str, heat: QueryHeat) -> None:
+    """The queries, so many at a time; a click on a cell shows its query below."""
+    st.markdown(f"**{len(heat.queries):,} queries, the biggest disagreement first**")
+    names, number = heat.parts, 0
+    if len(names) > 1:
+        key = f"heat_{experiment_id}"
+        follow_link(_PART, names, key)
+        part = st.selectbox("Queries", names, key=key, width=200)
+        link(_PART, part, names, key)
+        number = names.index(part)
+    st.plotly_chart(
+        PlainFigure(query_heat_chart(heat.part(number), parts.theme())),
+        key="query_heat",
+        config={"displayModeBar": False},
+        on_select=_look_at_cell,
+        selection_mode="points",
+        alt=f"{heat.measure} of every query in every pipeline",
+    )
+    st.caption("Click a cell to look at its query below.")
+
+
+def _look_at_cell() -> None:
+    points = st.session_state["query_heat"]["selection"]["points"]
+    if points:
+        _look_at(points[0]["customdata"][0])
 
 
 def _against(
@@ -67,15 +89,16 @@ def _against(
     top = st.container()
     pipeline = others[0]
     if len(others) > 1:
+        key = f"against_{evaluation.id}_{baseline}"
+        follow_link(_AGAINST, others, key)
         pipeline = st.selectbox(
             f"Against {parts.literal(labels[baseline])}",
             others,
-            index=linked_place(_AGAINST, others),
             format_func=lambda spec: labels[spec],
-            key=f"against_{evaluation.id}_{baseline}",
+            key=key,
             width=360,
         )
-        link(_AGAINST, pipeline, others)
+        link(_AGAINST, pipeline, others, key)
     view = helps_view(evaluation, primary, baseline, pipeline, titles)
     top.markdown(f"**{parts.literal(view.sentence)}**")
     wins, losses = st.columns(2)
@@ -107,11 +130,6 @@ def _changes(kind: str, changes: Sequence[QueryChange]) -> None:
 
 def _look_at(query_id: str) -> None:
     st.query_params[_OF] = query_id
-    st.session_state["look_at"] = query_id
-
-
-def _leave_query() -> None:
-    st.query_params.pop(_OF, None)
 
 
 def _headroom(evaluation: Evaluation, primary: str) -> None:
@@ -134,10 +152,10 @@ def _one_query(evaluation: Evaluation, heat: QueryHeat, titles: Titles) -> None:
     if not heat.query_ids:
         return
     texts = dict(zip(heat.query_ids, heat.queries, strict=True))
-    linked = st.session_state.pop("look_at", "") or str(st.query_params.get(_OF, ""))
-    key = f"one_query_{evaluation.id}"
-    if linked in texts:
-        st.session_state[key] = linked
+    linked = str(st.query_params.get(_OF, ""))
+    key, options = f"one_query_{evaluation.id}", ["", *heat.query_ids]
+    follow_link(_OF, options, key)
+    st.session_state[key] = st.session_state[key] or None
     with st.container(key="one_query"):
         query_id = st.selectbox(
             "One query by itself",
@@ -146,11 +164,10 @@ def _one_query(evaluation: Evaluation, heat: QueryHeat, titles: Titles) -> None:
             placeholder="Choose a query",
             format_func=lambda one: texts[one],
             key=key,
-            on_change=_leave_query,
         )
-        if query_id is None:
+        link(_OF, query_id or "", options, key)
+        if not query_id:
             return
-        st.query_params[_OF] = query_id
         panel = query_panel(evaluation, query_id, titles)
         if panel is not None:
             _panel(panel, evaluation)

@@ -40,13 +40,13 @@ def _cell(
 ) -> str:
     if column is view.columns[0]:
         return _pipeline(view, row, colours.get(row.spec, 0))
-    text = escape(cell_text(column, row))
+    text, heading = escape(cell_text(column, row)), f' data-heading="{escape(column.heading)}"'
     if column.unit == "text":
-        return f"<td>{text}</td>"
+        return f"<td{heading}>{text}</td>"
     if column.unit == "difference" and row.paired is not None:
-        return f"<td{_NUMBER}>{_bar(row, scale)}{text}{_small(interval(row.paired))}</td>"
+        return f"<td{_NUMBER}{heading}>{_bar(row, scale)}{text}{_small(interval(row.paired))}</td>"
     best = " rl-value-best" if row.best and column.heading == view.primary else ""
-    return f'<td class="rl-n{best}">{text}{_small(column.remark(row))}</td>'
+    return f'<td class="rl-n{best}"{heading}>{text}{_small(column.remark(row))}</td>'
 
 
 def _pipeline(view: EvaluateView, row: ResultRow, slot: int) -> str:

@@ -27,6 +27,8 @@ R = TypeVar("R")
 
 PRIMARY, BASELINE = "by", "baseline"
 """The parameters of the link for the measure and the pipeline that others are compared with."""
+_WRITTEN = "evaluate_written"
+"""Key of a box -> what the link says of it, as this session wrote it."""
 _SOON_S = 1.0
 """So long a page waits for an answer before it shows how far it is."""
 
@@ -37,18 +39,48 @@ def compared_by(evaluation: Evaluation) -> tuple[str, str]:
     return evaluation.compared_by(*linked)
 
 
-def linked_place(parameter: str, options: Sequence[str]) -> int:
-    """The place of what the link asks for; the first where it asks for nothing of these."""
-    value = st.query_params.get(parameter, "")
-    return options.index(value) if value in options else 0
+def follow_link(parameter: str, options: Sequence[str], key: str) -> None:
+    """Put what the link asks for into a box that is about to be drawn.
+
+    Only where the link is new: the box was not there, or somebody went back in the browser.
+
+    Args:
+        parameter: Of the link.
+        options: Those of the box; the first one where the link asks for none of them.
+        key: Of the box, which must have no default of its own.
+    """
+    written: dict[str, str] = st.session_state.setdefault(_WRITTEN, {})
+    value = str(st.query_params.get(parameter, ""))
+    linked = value if value in options else options[0]
+    if key not in st.session_state:
+        st.session_state[key] = linked
+    elif key not in written:
+        # Put back by the visitor's way from another page; a link says more.
+        if parameter in st.query_params:
+            st.session_state[key] = linked
+    elif written[key] != linked:
+        st.session_state[key] = linked
 
 
-def link(parameter: str, value: str, options: Sequence[str]) -> None:
-    """Put a choice into the link, unless it is the one that needs no word."""
+def link(parameter: str, value: str, options: Sequence[str], key: str) -> None:
+    """Put the choice of a box into the link, unless it is the one that needs no word.
+
+    Args:
+        parameter: Of the link.
+        value: What was chosen.
+        options: Those of the box; the first one needs no word.
+        key: Of the box.
+    """
+    st.session_state.setdefault(_WRITTEN, {})[key] = value
     if value != options[0]:
         st.query_params[parameter] = value
     elif parameter in st.query_params:
         del st.query_params[parameter]
+
+
+def forget_links() -> None:
+    """What the link says counts anew: the visitor comes from another page."""
+    st.session_state.pop(_WRITTEN, None)
 
 
 def colours_of(evaluation: Evaluation, screen: Screen) -> dict[str, int]:

@@ -23,6 +23,7 @@ from rerank_lab.ui.evaluate import (
     tuning,
     unjudged,
 )
+from rerank_lab.ui.evaluate.on_screen import follow_link, link
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen
 
@@ -133,20 +134,21 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     if not QUESTIONS or not evaluation.cells:
         return
     by_name = {question.name: question for question in QUESTIONS}
-    linked = str(st.query_params.get(QUESTION, ""))
     st.markdown("**Look deeper**")
+    key = f"question_{evaluation.id}"
+    options = ["", *by_name]
+    follow_link(QUESTION, options, key)
+    st.session_state[key] = st.session_state[key] or None
     name = st.pills(
         "Look deeper",
         list(by_name),
-        default=linked if linked in by_name else None,
         format_func=lambda one: by_name[one].title,
-        key=f"question_{evaluation.id}",
+        key=key,
         label_visibility="collapsed",
     )
-    if name is None:
-        st.query_params.pop(QUESTION, None)
+    link(QUESTION, name or "", options, key)
+    if not name:
         return
-    st.query_params[QUESTION] = name
     question = by_name[name]
     with st.container(border=True, key=f"question_{name}"):
         st.caption(parts.literal(question.sentence))

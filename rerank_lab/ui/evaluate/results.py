@@ -19,7 +19,13 @@ from rerank_lab.services.qrels import source_of
 from rerank_lab.ui.compare import cards, walk
 from rerank_lab.ui.evaluate import downloads
 from rerank_lab.ui.evaluate import html as evaluate_html
-from rerank_lab.ui.evaluate.on_screen import BASELINE, PRIMARY, link, linked_place
+from rerank_lab.ui.evaluate.on_screen import (
+    BASELINE,
+    PRIMARY,
+    follow_link,
+    forget_links,
+    link,
+)
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import (
     CHOOSE_PAGE,
@@ -41,6 +47,9 @@ from rerank_lab.views.own_documents import choice_of
 from rerank_lab.views.query_changes import CHANGES, by_change, change_name
 from rerank_lab.views.reproduce import evaluate_command
 
+_CHANGE, _VERSUS = "queries", "versus"
+"""The parameters of the link for the queries to show, and for the pipeline whose changes count."""
+
 
 def draw(
     evaluation: Evaluation,
@@ -50,7 +59,8 @@ def draw(
 ) -> None:
     """All of it. `links` are the pipelines that a click on a query opens in Compare."""
     design = evaluation.design
-    walk.restore_choices(evaluation.id)
+    if walk.restore_choices(evaluation.id):
+        forget_links()
     top = st.container(gap="xsmall", key="evaluate_top")
     primary, baseline = _choices(evaluation)
     view = evaluate_view(evaluation, primary, baseline)
@@ -167,28 +177,29 @@ def _run_again(evaluation: Evaluation) -> None:
 
 
 def _choices(evaluation: Evaluation) -> tuple[str, str]:
-    design = evaluation.design
-    if len(design.pipelines) == 1 and len(design.measures) == 1:
-        return design.measures[0], design.pipelines[0]
+    design, measures = evaluation.design, evaluation.measures_of_quality
+    if len(design.pipelines) == 1 and len(measures) == 1:
+        return measures[0], design.pipelines[0]
     labels = pipeline_labels(design.pipelines)[0]
+    by, baseline_box = f"by_{design.id}", f"baseline_{design.id}"
+    follow_link(PRIMARY, measures, by)
+    follow_link(BASELINE, design.pipelines, baseline_box)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         primary = st.selectbox(
             "Compare by",
-            design.measures,
-            index=linked_place(PRIMARY, design.measures),
-            key=f"by_{design.id}",
+            measures,
+            key=by,
             width=180,
         )
         baseline = st.selectbox(
             "Baseline",
             design.pipelines,
-            index=linked_place(BASELINE, design.pipelines),
             format_func=lambda spec: labels[spec],
-            key=f"baseline_{design.id}",
+            key=baseline_box,
             width=300,
         )
-    link(PRIMARY, primary, design.measures)
-    link(BASELINE, baseline, design.pipelines)
+    link(PRIMARY, primary, measures, by)
+    link(BASELINE, baseline, design.pipelines, baseline_box)
     return primary, baseline
 
 
@@ -287,31 +298,37 @@ def _chosen_queries(
     baseline = next(row.spec for row in view.rows if row.baseline)
     lines = query_lines(evaluation, view.primary, baseline)
     # Those with answers first, so that the filter does not begin with a pipeline that failed.
-    others = sorted(
-        (place for place, row in enumerate(view.rows) if not row.baseline),
-        key=lambda place: view.rows[place].measured == 0,
-    )
+    places = {row.spec: place for place, row in enumerate(view.rows)}
+    rows = sorted((row for row in view.rows if not row.baseline), key=lambda r: r.measured == 0)
+    others = [row.spec for row in rows]
     if not others:
         return lines, None
     with st.container(horizontal=True, vertical_alignment="bottom", key="query_filter"):
-        place = others[0]
+        spec = others[0]
         if len(others) > 1:
-            place = st.selectbox(
+            key = f"changed_pipeline_{evaluation.id}_{baseline}"
+            follow_link(_VERSUS, others, key)
+            spec = st.selectbox(
                 "Against the baseline",
                 others,
-                format_func=lambda other: view.rows[other].label,
-                key=f"changed_pipeline_{evaluation.id}_{baseline}",
+                format_func=lambda other: view.rows[places[other]].label,
+                key=key,
                 width=300,
             )
-        change = st.segmented_control(
+            link(_VERSUS, spec, others, key)
+        place = places[spec]
+        key = f"changed_{evaluation.id}"
+        follow_link(_CHANGE, CHANGES, key)
+        chosen = st.segmented_control(
             "Queries to show",
             CHANGES,
-            default=CHANGES[0],
             required=True,
             format_func=lambda one: change_name(lines, one, place),
-            key=f"changed_{evaluation.id}",
+            key=key,
             label_visibility="collapsed",
         )
+        change = chosen or CHANGES[0]
+        link(_CHANGE, change, CHANGES, key)
     return by_change(lines, change, place), view.rows[place]
 
 

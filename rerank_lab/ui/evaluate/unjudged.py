@@ -12,9 +12,9 @@ from rerank_lab.ui.evaluate.on_screen import (
     answer,
     compared_by,
     corpus_of,
+    follow_link,
     kept_rankings,
     link,
-    linked_place,
 )
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import LABEL_PAGE, go_to
@@ -63,15 +63,16 @@ def _deciding(evaluation: Evaluation, bounds: UnjudgedBounds, primary: str) -> N
     first = views.default_challenger(bounds)
     rest = [one.pipeline for one in bounds.pipelines if one.pipeline not in (bounds.winner, first)]
     rivals = [first, *rest]
+    key = f"challenger_{evaluation.id}_{primary}"
+    follow_link(_CHALLENGER, rivals, key)
     challenger = st.selectbox(
         f"Which judgments could put another ahead of {parts.literal(labels[bounds.winner])}?",
         rivals,
-        index=linked_place(_CHALLENGER, rivals),
         format_func=lambda spec: labels[spec],
-        key=f"challenger_{evaluation.id}_{primary}",
+        key=key,
         width=360,
     )
-    link(_CHALLENGER, challenger, rivals)
+    link(_CHALLENGER, challenger, rivals, key)
     done = answer(kept_rankings(evaluation).flip_risk(bounds.winner, challenger, primary))
     if done is None:
         return

@@ -162,6 +162,20 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-away { opacity: .78; }
 .rl-known td { font-size: .87rem; white-space: nowrap; }
 .rl-table.rl-known th { text-align: left; }
+/* On narrow screens each pipeline is a card, with the headings beside its figures. */
+@media (max-width: 1050px) {
+  .rl-results thead { display: none; }
+  .rl-results tbody { display: block; }
+  .rl-results tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr));
+    gap: .35rem 1rem; padding: .7rem 0; border-bottom: 1px solid var(--rl-border); }
+  .rl-results tr:first-child { border-top: 1px solid var(--rl-border); }
+  .rl-results td { border: 0; padding: 0; white-space: normal; }
+  .rl-results .rl-pipeline { grid-column: 1 / -1; order: -2; }
+  .rl-table.rl-results .rl-n { text-align: left; white-space: normal; }
+  .rl-results td[data-heading]::before { content: attr(data-heading); display: block;
+    color: var(--rl-muted); font-size: .82rem; font-weight: 400; }
+  .rl-results td:has(.rl-ci) { grid-column: 1 / -1; order: -1; }
+}
 [class*="st-key-chip_"] { border: 1px solid var(--rl-border); border-radius: .4rem;
   padding: 0 .15rem 0 .6rem; background: var(--rl-surface); flex-wrap: nowrap; }
 /* Buttons that show an icon only keep their words for those who listen. */

@@ -16,8 +16,7 @@ from rerank_lab.decision.report.document import (
 )
 from rerank_lab.evaluation.first_stage import Headroom, first_stage_headroom
 from rerank_lab.evaluation.sensitivity import MeasureWinner, sensitivity
-from rerank_lab.evaluation.statistics import Settings
-from rerank_lab.evaluation.unjudged import Scenario, UnjudgedBounds, unjudged_bounds
+from rerank_lab.evaluation.unjudged import UnjudgedBounds, unjudged_bounds
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import (
     count,
@@ -26,7 +25,6 @@ from rerank_lab.views.report.numbers import (
     share_words,
 )
 
-_TIED = Settings().tolerance
 _SCENARIOS = {
     "irrelevant": "if no unjudged document is relevant",
     "relevant": "if every unjudged document is relevant",
@@ -81,11 +79,7 @@ def doubts(context: ReportContext) -> ReportSection:
         blocks += _bounds(context, bounds)
     winners = sensitivity(context.evaluation, context.evidence.primary)
     if winners is not None:
-        leader = winners.primary.winner
-        others = [
-            one for one in winners.others if one.means[one.winner] > one.means[leader] + _TIED
-        ]
-        blocks += _winners(context, winners.primary, others)
+        blocks += _winners(context, winners.primary, winners.others)
     if not blocks:
         blocks.append(Paragraph(("Too little is judged or answered to say.",)))
     return ReportSection("doubts", "What could change the winner", tuple(blocks))
@@ -96,10 +90,9 @@ def _bounds(context: ReportContext, bounds: UnjudgedBounds) -> list[Block]:
         "Unjudged documents among the first ", count(bounds.depth, "setting", "judging_depth"),
         " of any pipeline: ", count(bounds.unjudged, "unjudged_pairs"), ". ",
     )  # fmt: skip
-    changes = [scenario for scenario in bounds.scenarios if _ahead(scenario, bounds.winner)]
-    if changes:
+    if bounds.overtaken:
         others: list[Inline] = [context.name(bounds.winner), " has the best mean as it is reported"]
-        for scenario in changes:
+        for scenario in bounds.overtaken:
             words = _SCENARIOS[scenario.name]
             others += ["; ", words, " it is ", context.name(scenario.winner)]
         verdict = (*verdict, "The winner depends on them: ", *others, ".")
@@ -133,12 +126,7 @@ def _bounds(context: ReportContext, bounds: UnjudgedBounds) -> list[Block]:
             )
         )
     table = ReportTable(headings, tuple(rows), (False, *[True] * 4))
-    return [Paragraph(verdict, "warning" if changes else "plain"), table]
-
-
-def _ahead(scenario: Scenario, winner: str) -> bool:
-    """Whether another pipeline is ahead of the winner in this scenario; a tie is not ahead."""
-    return max(scenario.means.values()) > scenario.means[winner] + _TIED
+    return [Paragraph(verdict, "warning" if bounds.winner_changes else "plain"), table]
 
 
 def _winners(

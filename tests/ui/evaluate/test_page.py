@@ -272,6 +272,28 @@ def test_what_pipelines_are_compared_by_is_in_the_link() -> None:
     assert "bm25(b=0.0)" in at.query_params["baseline"]
 
 
+def test_the_queries_to_show_are_in_the_link_and_going_back_brings_the_others_back() -> None:
+    made = plan(load_corpus("helpdesk"), ["bm25", "bm25(b=0.0)", "bm25(k1=0.1)"])
+    run(made)
+    at = open_page("evaluate", exp=made.id, queries="worse", versus="bm25(k1=0.1)")
+    worse = at.segmented_control(key=f"changed_{made.id}")
+    assert worse.value == "worse"
+    table = at.dataframe[-1].value
+    assert 0 < len(table) < 60
+    assert max(table["± bm25(k1=0.1)"]) < 0
+    worse.set_value("better")
+    drawn(at)
+    assert "better" in at.query_params["queries"]
+    # A browser that goes back changes the link alone.
+    at.query_params["queries"] = "worse"
+    del at.query_params["versus"]
+    drawn(at)
+    assert at.segmented_control(key=f"changed_{made.id}").value == "worse"
+    assert max(at.dataframe[-1].value["± bm25(b=0.0)"]) < 0
+    at.query_params["by"] = "RR@10"
+    assert "RR@10 against the baseline" in html(drawn(at))
+
+
 def test_a_link_opens_a_deeper_question_and_another_takes_its_place() -> None:
     made = kept("bm25", "bm25(b=0.0)")
     run(made)
