@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rerank_lab.cli.output import Output
+from rerank_lab.cli.workers import chosen_workers
 from rerank_lab.core.context import Context
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import load_corpus
@@ -22,7 +23,8 @@ def index(arguments: argparse.Namespace, output: Output) -> int:
     corpus = load_corpus(arguments.corpus)
     engine = default_engine()
     ctx = Context(cache=engine.scores, progress=output.progress)
-    states = indexes.build_all(specs, corpus, ctx, engine)
+    workers = chosen_workers(arguments, output)
+    states = indexes.build_all(specs, corpus, ctx, engine, workers if workers.words else None)
     failed = [state for state in states if state.error is not None]
     if output.as_json:
         left_out = [state.to_json() for state in states if not state.folder]

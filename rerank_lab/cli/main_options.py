@@ -77,6 +77,7 @@ def add_rank(parser: CommandParser) -> None:
 def add_index(parser: CommandParser) -> None:
     """`rerank-lab index`."""
     add_corpus(parser)
+    add_workers(parser)
     parser.add_argument(
         "-p",
         "--pipeline",

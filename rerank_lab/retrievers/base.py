@@ -26,6 +26,7 @@ from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.key_table import KeyTable
 from rerank_lab.models.input_coverage import InputCoverage
+from rerank_lab.retrievers.embeddings import Embedding
 
 _log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
@@ -202,6 +203,29 @@ class Retriever(Component, ABC):
         Cheap: no model is loaded or fetched, and no index is needed.
         """
         return None
+
+    def embedding(self, corpus: Corpus, ctx: Context, indexes: Path) -> Embedding[Any] | None:
+        """What has to be embedded before the index of a corpus can be built.
+
+        None where no model reads the documents, or the index is there. Where the vectors are in
+        the store, `build` makes none.
+
+        Raises:
+            LabError: the model cannot be opened, or the documents cannot be read.
+        """
+        return None
+
+    def encoder_digest(self, ctx: Context) -> str:
+        """Of the encoder as it runs here; "" without one. Equal digests make equal vectors."""
+        return ""
+
+    def embed(self, texts: Sequence[str], ctx: Context) -> tuple[Any, set[int]]:
+        """The vectors of documents, and the places of those that were cut.
+
+        Raises:
+            InvalidInput: no model reads the documents of this first stage.
+        """
+        raise InvalidInput(f"{self.info.name} has no encoder.", hint="Build its index here.")
 
     def close(self) -> None:
         """Free what `build` holds in memory; a later `build` opens it again."""

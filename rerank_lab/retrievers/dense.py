@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -37,6 +37,7 @@ from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts
 from rerank_lab.retrievers.embeddings import (
     BATCH,
     BLOCK,
+    Embedding,
     EmbeddingStore,
     embed_missing,
     hexadecimal,
@@ -153,9 +154,35 @@ class Dense(Retriever):
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         """As the base says; the encoder is opened first."""
+        self._open_encoder(ctx)
+        super().build(corpus, ctx, indexes)
+
+    def _open_encoder(self, ctx: Context) -> None:
         ctx.report("loading model")
         self._encoder = models.open_encoder(self.model, ctx, str(self.options["device"]))
-        super().build(corpus, ctx, indexes)
+
+    def embedding(self, corpus: Corpus, ctx: Context, indexes: Path) -> Embedding[Any] | None:
+        """As the base says."""
+        self._open_encoder(ctx)
+        folder = self.index_folder(corpus, indexes)
+        if (folder / MANIFEST).exists():
+            return None
+        texts, digests = distinct_texts(corpus.documents, ctx)
+        return Embedding(corpus, texts, digests, self._store(folder))
+
+    def encoder_digest(self, ctx: Context) -> str:
+        """As the base says."""
+        self._open_encoder(ctx)
+        return self._encoder.digest
+
+    def embed(self, texts: Sequence[str], ctx: Context) -> tuple[Any, set[int]]:
+        """As the base says, after `encoder_digest` or `build`."""
+        return self._encoded(list(texts), 0, len(texts), ctx)
+
+    def _store(self, folder: Path) -> EmbeddingStore:
+        """Where the vectors stay for the index in a folder."""
+        place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
+        return EmbeddingStore(place, self._encoder.dimension)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         self._names = corpus.ids
@@ -170,10 +197,8 @@ class Dense(Retriever):
             self._index = ann.build(vectors, self.shape, ctx)
             self.facts = self._facts(cut) | self._measured(self._index, vectors, corpus, ctx)
             return
-        place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}.sqlite"
-        store = EmbeddingStore(place, self._encoder.dimension)
-        embed_missing(corpus, texts, digests, store, self._encoded, ctx)
-        manifest = self._manifest(corpus)
+        store, manifest = self._store(folder), self._manifest(corpus)
+        embed_missing(Embedding(corpus, texts, digests, store), self._encoded, ctx)
         with stored_index(folder, manifest) as unfinished:
             manifest |= self._write_index(corpus, texts, digests, store, unfinished, ctx)
         self._open(corpus, folder, ctx)

@@ -11,8 +11,9 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,36 +160,71 @@ class VectorStore(Protocol[V_contra]):
 
     def missing(self, digests: Digests, ctx: Context) -> NDArray[np.int64]:
         """As `ContentStore.missing`."""
+        ...
 
     def add(self, hashes: Sequence[str], vectors: V_contra, truncated: set[int]) -> None:
         """Store a batch, all of it or nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Texts that are embedded together: their contents (hex), and how many of `total` are done."""
+
+    contents: list[str]
+    texts: list[str]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Embedding(Generic[V]):
+    """The different texts of a corpus, and where a vector of each is to stay.
+
+    Attributes:
+        corpus: The documents.
+        texts: Their different texts.
+        digests: Of the texts, of shape [n_texts, 32].
+        store: Where the vectors stay.
+    """
+
+    corpus: Corpus
+    texts: DistinctTexts
+    digests: Digests
+    store: VectorStore[V]
+
+    def blocks(self, ctx: Context) -> Iterator[TextBlock]:
+        """The texts without a vector, `BATCH` at a time; they are read when they are asked for.
+
+        Raises:
+            Cancelled: `ctx` says so.
+        """
+        missing = self.store.missing(self.digests, ctx)
+        documents, total = self.texts.first_documents(), len(self.texts)
+        for start in range(0, len(missing), BATCH):
+            some = missing[start : start + BATCH]
+            texts = [self.corpus.documents[number].content for number in documents[some].tolist()]
+            done = total - len(missing) + start
+            yield TextBlock(hexadecimal(self.digests[some]), texts, done, total)
+
+    def add(self, block: TextBlock, vectors: V, truncated: set[int]) -> None:
+        """Keep the vectors of a block, all of them or none; `truncated` are places in it."""
+        self.store.add(block.contents, vectors, truncated)
 
 
 def embed_missing(
-    corpus: Corpus,
-    texts: DistinctTexts,
-    digests: Digests,
-    store: VectorStore[V],
+    embedding: Embedding[V],
     encoded: Callable[[list[str], int, int, Context], tuple[V, set[int]]],
     ctx: Context,
 ) -> None:
     """Have a vector of every text in the store; what is there already is not made again.
 
     Args:
-        corpus: The documents.
-        texts: Their different texts.
-        digests: Of the texts, of shape [n_texts, 32].
-        store: Where the vectors stay.
+        embedding: The texts and the store.
         encoded: The vectors of a batch, and the places in it of texts that were cut; it is told
             how many texts are done, and of how many.
         ctx: For progress and cancelling; after a cancel or a kill it goes on from here.
     """
-    missing = store.missing(digests, ctx)
-    documents = texts.first_documents()
-    for start in range(0, len(missing), BATCH):
-        some = missing[start : start + BATCH]
-        batch = [corpus.documents[number].content for number in documents[some].tolist()]
-        done = len(texts) - len(missing) + start
-        vectors, truncated = encoded(batch, done, len(texts), ctx)
-        store.add(hexadecimal(digests[some]), vectors, truncated)
-        ctx.report("embedding documents", done + len(batch), len(texts))
+    for block in embedding.blocks(ctx):
+        embedding.add(block, *encoded(block.texts, block.done, block.total, ctx))
+        ctx.report("embedding documents", block.done + len(block.texts), block.total)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,13 @@ from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts
-from rerank_lab.retrievers.embeddings import BATCH, BLOCK, embed_missing, hexadecimal
+from rerank_lab.retrievers.embeddings import (
+    BATCH,
+    BLOCK,
+    Embedding,
+    embed_missing,
+    hexadecimal,
+)
 from rerank_lab.retrievers.postings import (
     Postings,
     new_array,
@@ -86,10 +92,36 @@ class Splade(Retriever):
 
     def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
         """As the base says; the encoder is opened first."""
+        self._open_encoder(ctx)
+        super().build(corpus, ctx, indexes)
+
+    def _open_encoder(self, ctx: Context) -> None:
         ctx.report("loading model")
         options = models.ModelOptions(device=str(self.options["device"]))
         self._encoder = open_sparse_encoder(self.model, ctx, options)
-        super().build(corpus, ctx, indexes)
+
+    def embedding(self, corpus: Corpus, ctx: Context, indexes: Path) -> Embedding[Any] | None:
+        """As the base says."""
+        folder = self.index_folder(corpus, indexes)
+        if (folder / MANIFEST).exists():
+            return None
+        self._open_encoder(ctx)
+        texts, digests = distinct_texts(corpus.documents, ctx)
+        return Embedding(corpus, texts, digests, self._store(folder))
+
+    def encoder_digest(self, ctx: Context) -> str:
+        """As the base says."""
+        self._open_encoder(ctx)
+        return self._encoder.digest
+
+    def embed(self, texts: Sequence[str], ctx: Context) -> tuple[Any, set[int]]:
+        """As the base says, after `encoder_digest` or `build`."""
+        return self._encoded(list(texts), 0, len(texts), ctx)
+
+    def _store(self, folder: Path) -> SparseStore:
+        """Where the vectors stay for the index in a folder."""
+        place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}-sparse.sqlite"
+        return SparseStore(place)
 
     def _build(self, corpus: Corpus, folder: Path | None, ctx: Context) -> None:
         self._ids = corpus.ids
@@ -107,9 +139,8 @@ class Splade(Retriever):
             self._cut = CutTexts(cut[rows])
             self._postings = postings_of(lambda: [[vectors[row] for row in rows]], self._ids)
             return
-        place = folder.parents[2] / "embeddings" / f"{self._encoder.digest[:32]}-sparse.sqlite"
-        store = SparseStore(place)
-        embed_missing(corpus, texts, digests, store, self._encoded, ctx)
+        store = self._store(folder)
+        embed_missing(Embedding(corpus, texts, digests, store), self._encoded, ctx)
         cut = np.zeros(len(corpus), np.bool_)
         with stored_index(folder, self._manifest(corpus)) as unfinished:
             blocks = partial(_stored_blocks, store, digests, rows, cut, ctx)

@@ -15,9 +15,11 @@ from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
+from rerank_lab.jobs.workers import Workers
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.retrievers.stored_indexes import delete_index
 from rerank_lab.services.access import Action, needs
+from rerank_lab.services.embedding_work import embed_by_workers
 from rerank_lab.services.session import Session
 
 KEYWORDS = "bm25"
@@ -55,12 +57,17 @@ class IndexState:
 
 
 def build_all(
-    specs: Sequence[PipelineSpec], corpus: Corpus, ctx: Context, engine: Engine
+    specs: Sequence[PipelineSpec],
+    corpus: Corpus,
+    ctx: Context,
+    engine: Engine,
+    workers: Workers | None = None,
 ) -> list[IndexState]:
     """Build the indexes that pipelines need, one after the other; none stays in memory.
 
     An index that is there is opened to see that it is sound. One that was stopped goes on: the
-    vectors that were made are kept.
+    vectors that were made are kept. With `workers` they embed the documents; the vectors are those
+    of this process, which also writes the index.
 
     Returns:
         A state for each different first stage. One that failed does not stop the others.
@@ -68,7 +75,9 @@ def build_all(
     Raises:
         Cancelled: `ctx` says so.
     """
-    return [_index_state(node, corpus, ctx, engine) for node in _first_stages(specs, engine)]
+    return [
+        _index_state(node, corpus, ctx, engine, workers) for node in _first_stages(specs, engine)
+    ]
 
 
 def _first_stages(specs: Iterable[PipelineSpec], engine: Engine) -> list[Node]:
@@ -83,7 +92,9 @@ def _first_stages(specs: Iterable[PipelineSpec], engine: Engine) -> list[Node]:
     return list(nodes.values())
 
 
-def _index_state(node: Node, corpus: Corpus, ctx: Context, engine: Engine) -> IndexState:
+def _index_state(
+    node: Node, corpus: Corpus, ctx: Context, engine: Engine, workers: Workers | None
+) -> IndexState:
     name = str(node)
     start = time.perf_counter()
     try:
@@ -93,6 +104,8 @@ def _index_state(node: Node, corpus: Corpus, ctx: Context, engine: Engine) -> In
         for problem in retriever.problems(corpus):
             raise problem
         retriever.prepare(ctx)
+        if workers is not None:
+            embed_by_workers(node, retriever, corpus, ctx, engine, workers)
         retriever.build(corpus, ctx, engine.home / "indexes")
         folder = retriever.index_folder(corpus, engine.home / "indexes")
     except Cancelled:

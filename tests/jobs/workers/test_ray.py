@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rerank_lab.core.context import CancelToken, Context
+from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import Cancelled, InvalidInput
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.types import Document, Query, Status
@@ -28,8 +28,10 @@ from rerank_lab.evaluation.experiments import (
 )
 from rerank_lab.jobs.workers import RayWorkers
 from rerank_lab.pipeline.engine import Engine, default_engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.bulk_scoring import ScorePairsRequest
 from rerank_lab.services.bulk_scoring import run as score_pairs
+from rerank_lab.services.indexes import build_all
 from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -146,6 +148,31 @@ def test_a_file_of_pairs_is_scored_as_here(tmp_path: Path, cohere: FakeProvider)
     there = score_pairs(request, ctx, engine, TWO)
     assert pq.read_table(there.out)["score"].equals(pq.read_table(here.out)["score"])
     assert there.pairs == 30
+
+
+@pytest.mark.models
+def test_an_index_is_that_of_one_process_though_a_worker_is_killed(tmp_path: Path) -> None:
+    documents = (Document(f"d{n}", f"word{n} topic{n % 9} common") for n in range(1000))
+    many, specs = Corpus("many", tuple(documents)), [Pipeline("dense").spec]
+    here, there = Engine(tmp_path / "here"), Engine(tmp_path / "there")
+    there.home.mkdir()
+    build_all(specs, many, Context(), here)
+    killed: list[int] = []
+
+    def kill(now: Progress) -> None:
+        if now.message == "embedding documents" and now.done and not killed:
+            killed.append(workers_now()[0].pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    [state] = build_all(specs, many, Context(progress=kill), there, TWO)
+    assert killed
+    assert state.built
+    files = [
+        {path.name: path.read_bytes() for path in engine.home.glob("indexes/*/*/*.*")}
+        for engine in (here, there)
+    ]
+    assert len(files[0]) > 3
+    assert files[0] == files[1]
 
 
 def test_keys_of_a_session_stay_here(cohere: FakeProvider) -> None:
