@@ -22,7 +22,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rerank_lab.core.text import encodable
+from rerank_lab.core.text import printable
 
 
 class LabError(Exception):
@@ -32,9 +32,9 @@ class LabError(Exception):
 
     def __init__(self, message: str, *, hint: str, details: str = "") -> None:
         super().__init__(message)
-        self.message = encodable(message)
-        self.hint = encodable(hint)
-        self.details = encodable(details)
+        self.message = printable(message)
+        self.hint = printable(hint)
+        self.details = printable(details)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

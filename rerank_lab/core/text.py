@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def load_json(text: str | bytes) -> Any:
@@ -29,6 +32,14 @@ def encodable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def printable(text: str) -> str:
+    """`text` without what commands a terminal or turns the order of characters around.
+
+    Line breaks and tabs stay; half a surrogate pair is replaced.
+    """
+    return _COMMANDS.sub("\ufffd", encodable(text))
 
 
 def readable_size(size: int) -> str:

@@ -22,6 +22,7 @@ from rerank_lab.remote.limits import RateLimiter, limiter_of
 from rerank_lab.remote.providers import Provider
 from rerank_lab.remote.recordings import keepable, recorded, request_digest
 from rerank_lab.remote.refusals import refusal
+from rerank_lab.remote.responses import ErrorReply
 from rerank_lab.remote.retries import (
     LONGEST_RETRY_AFTER_S,
     TransportError,
@@ -199,6 +200,11 @@ class RemoteCaller:
         except TransportError as error:
             billed = reserved if error.kind == "timeout" else 0.0
             raise
+        except ErrorReply as error:
+            if not error.status:
+                billed = reserved
+                raise
+            raise TransportError("status", status=error.status, body=error.details) from None
         except BackendError:
             billed = reserved
             raise

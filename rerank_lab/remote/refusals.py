@@ -8,9 +8,11 @@ from rerank_lab.core.errors import BackendError
 from rerank_lab.core.text import load_json
 from rerank_lab.remote.providers import Provider
 from rerank_lab.remote.redaction import redacted
+from rerank_lab.remote.responses import stated_error
 from rerank_lab.remote.retries import TransportError
 
 _LONGEST_MESSAGE = 400
+_REDIRECTS = (300, 301, 302, 303, 307, 308)
 _HINTS = {
     400: "The provider does not accept this request: compare model name and options with its "
     "documentation.",
@@ -19,12 +21,24 @@ _HINTS = {
     403: "The key in {key} may not use this: check its permissions, the account's credit and "
     "whether the model is still offered.",
     404: "There is no such model or address: check the model name and the base URL.",
+    405: "No rerank or chat endpoint is at this address: check the base URL.",
+    407: "The proxy on the way wants a user name and password: check HTTPS_PROXY.",
+    408: "The server gave up waiting: rerank fewer candidates, or try again later.",
+    409: "The provider is busy with the same thing: try again later.",
+    410: "The model or address is no longer offered: check the model name.",
     413: "The request is too large: rerank fewer candidates, or cut the documents shorter.",
     422: "The provider does not know a field or value of this request: check model and options, "
     "and that the base URL speaks this provider's format.",
+    415: "The server does not take JSON: check that the base URL speaks this provider's format.",
     424: "The server's model is not a reranker, or failed: check which model it serves.",
     429: "The provider's rate limit is used up: lower requests_per_minute or tokens_per_minute, "
     "or try again later.",
+    451: "The provider does not answer from where you are, or not with this model, for legal "
+    "reasons: use another provider, model or region.",
+    501: "The server does not know this kind of request: check the base URL and the model it "
+    "serves.",
+    503: "The server is overloaded, or still loads its model: try again later.",
+    529: "The provider is overloaded: try again later.",
 }
 _TOO_LONG = (
     "A text is longer than the server reads: import the corpus cut into passages, or let the "
@@ -57,11 +71,12 @@ def refusal(
         )
     if error.kind == "connection":
         return RemoteError(
-            f"The connection to {provider.title} failed{tries}: {body or 'no reason given'}.",
+            f"The connection to {provider.title} failed{tries}: "
+            f"{body.rstrip('.') or 'no reason given'}.",
             hint="Check the base URL, that the server is up, and the network connection.",
             cause=error,
         )
-    if 300 <= error.status < 400:
+    if error.status in _REDIRECTS:
         return RemoteError(
             f"{provider.title} redirects to another address ({error.status}); not followed, so "
             "that keys and documents go nowhere unexpected.",
@@ -69,7 +84,8 @@ def refusal(
             cause=error,
             details=redacted(error.headers.get("location", ""), secrets),
         )
-    message = _message(body, provider.reply.error)
+    # Once more: what was escaped in the body may be a key now.
+    message = redacted(_message(body, provider.reply.error), secrets)
     kind = error.headers.get("x-amzn-errortype", "").partition(":")[0]
     if kind:
         message = f"{redacted(kind, secrets)}: {message}"
@@ -84,36 +100,20 @@ def refusal(
 def _hint(error: TransportError) -> str:
     if error.too_long:
         return _TOO_LONG
-    if 400 <= error.status < 500:
-        return _HINTS.get(error.status, _HINTS[400])
-    return "The provider has a fault: try again later."
+    if error.status in _HINTS:
+        return _HINTS[error.status]
+    if error.status < 400:
+        return "Check the base URL: no rerank or chat endpoint answers so."
+    return _HINTS[400] if error.status < 500 else "The provider has a fault: try again later."
 
 
 def _message(body: str, path: str) -> str:
     """The provider's own message where the body holds one, else the body's beginning."""
     try:
         payload = load_json(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return _shortened(body)
-    for name in [path, "message", "detail", "error.message", "error"]:
-        value = payload
-        for part in name.split(".") if name else []:
-            value = value.get(part) if isinstance(value, dict) else None
-        words = _validation_words(value) if isinstance(value, list) else value
-        if isinstance(words, str) and words.strip():
-            return _shortened(words)
-    return _shortened(body)
-
-
-def _validation_words(entries: Sequence[object]) -> str:
-    """What FastAPI says of a request: `documents.3: String should have at most 9 characters`."""
-    words = []
-    for entry in entries:
-        if isinstance(entry, dict) and isinstance(entry.get("msg"), str):
-            loc = entry.get("loc")
-            place = [str(part) for part in loc if part != "body"] if isinstance(loc, list) else []
-            words.append(": ".join(part for part in (".".join(place), entry["msg"]) if part))
-    return "; ".join(words)
+    return _shortened(stated_error(payload, path) or (body if payload else ""))
 
 
 def _shortened(text: str) -> str:

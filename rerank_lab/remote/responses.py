@@ -7,20 +7,30 @@ makes no sense: good scores are not lost to a bad token count.
 
 from __future__ import annotations
 
+import html
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rerank_lab.core.context import Response
 from rerank_lab.core.errors import BackendError
-from rerank_lab.core.text import encodable
+from rerank_lab.core.text import encodable, printable
 from rerank_lab.remote.providers import Provider
 
 _HINT = "The server does not keep to this provider's format: check the base URL and the model."
+_HINT_PAGE = (
+    "Check the base URL: a web site, a proxy or a page to sign in answers there, not the provider."
+)
 _HINT_CHAT = "Check that the base URL is an OpenAI-compatible one; most end in /v1."
 _MOST_TOKENS = 1e12
 _EVENT = "data:"
+_LONGEST_HEAD = 20_000
+_WEB_PAGE = re.compile(
+    r"\s*(?:<!doctype html|<html|<head)(?:(?!<title).)*(?:<title[^>]*>(?P<title>[^<]*))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +78,34 @@ class Completion:
     model: str = ""
 
 
+class ErrorReply(BackendError):
+    """An error in a reply whose own status says that all is well.
+
+    `status` is what the error calls itself, 0 where it does not say.
+    """
+
+    status = 0
+
+
 def parse_json(text: str, title: str) -> object:
     """The JSON of a reply of the server called `title`.
 
     Raises:
-        BackendError: The text is not JSON; the message says where it breaks off.
+        BackendError: The text is not JSON; the message says where it breaks off, or that it is
+            empty or a web page.
     """
+    if not text.strip():
+        raise _unusable(title, "sent an empty reply", "")
+    if page := _WEB_PAGE.match(text[:_LONGEST_HEAD]):
+        name = " ".join(html.unescape(page["title"] or "").split())[:100]
+        problem = "sent a web page" + (f", titled {name!r}" if name else "") + ", not JSON"
+        raise _unusable(title, problem, text[:2000], _HINT_PAGE)
     try:
         payload: object = json.loads(text)
     except RecursionError:
         raise _unusable(title, "sent JSON that is nested too deeply", text[:200]) from None
     except ValueError as error:
-        raise _unusable(
-            title, f"sent something that is not JSON ({error})", text[:2000] or "(empty)"
-        ) from None
+        raise _unusable(title, f"sent something that is not JSON ({error})", text[:2000]) from None
     return payload
 
 
@@ -91,12 +115,14 @@ def rerank_response(payload: object, count: int, provider: Provider) -> RerankRe
     The order of the results does not matter.
 
     Raises:
+        ErrorReply: The reply holds an error in place of the list.
         BackendError: The list is missing or short, an index is unknown, repeated or no whole
             number, or a score is missing or not a finite number.
     """
     fields = provider.reply
     results = at(payload, fields.results)
     if not isinstance(results, list):
+        _raise_stated(payload, fields.error, provider.title)
         raise _unusable(provider.title, f"sent no list {fields.results!r} of results", payload)
     scores: dict[int, float] = {}
     spans: dict[int, tuple[RelevantSpan, ...]] = {}
@@ -112,7 +138,7 @@ def rerank_response(payload: object, count: int, provider: Provider) -> RerankRe
         raise _unusable(provider.title, problem, payload)
     return RerankResponse(
         tuple(scores[i] for i in range(count)),
-        model=_text(at(payload, fields.model)) if fields.model else "",
+        model=printable(_text(at(payload, fields.model))) if fields.model else "",
         tokens=token_count(at(payload, fields.tokens)) if fields.tokens else 0,
         units=_amount(at(payload, fields.units)) if fields.units else None,
         server_s=(_amount(at(payload, fields.server_s)) or 0.0) if fields.server_s else 0.0,
@@ -125,19 +151,20 @@ def completion(response: Response, host: str) -> Completion:
     """Read the reply of a chat or completions endpoint, streamed as events or in one piece.
 
     Raises:
+        ErrorReply: The reply holds an error in place of an answer.
         BackendError: The reply is no JSON object or holds no answer.
     """
     payload = _events(response.body, host) or parse_json(response.body, host)
     choices = at(payload, "choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
+    text = _content(_answer_of(choice))
+    if not text:
+        _raise_stated(choice if at(choice, "error") else payload, "error.message", host)
     if not isinstance(choice, dict):
         problem = "gave a reply that cannot be read: it holds no choices"
         raise _unusable(f"The endpoint at {host}", problem, payload, _HINT_CHAT)
-    content = at(choice, "message.content")
-    if content is None:
-        content = choice.get("text")
     return Completion(
-        text=encodable(_content(content)),
+        text=encodable(text),
         truncated=choice.get("finish_reason") == "length",
         refused=choice.get("finish_reason") == "content_filter"
         or bool(at(choice, "message.refusal")),
@@ -145,8 +172,19 @@ def completion(response: Response, host: str) -> Completion:
         prompt_logprobs=_prompt_logprobs(at(choice, "logprobs")),
         tokens_in=token_count(at(payload, "usage.prompt_tokens")),
         tokens_out=token_count(at(payload, "usage.completion_tokens")),
-        model=encodable(_text(at(payload, "model"))),
+        model=printable(_text(at(payload, "model"))),
     )
+
+
+def stated_error(payload: object, path: str) -> str:
+    """What a reply says of an error, at `path` or in one of the usual places; "" for nothing."""
+    for name in (path, "message", "detail", "error.message", "error", "errors", "msg",
+                 "fault.faultstring"):  # fmt: skip
+        value = at(payload, name) if name else payload
+        words = _validation_words(value) if isinstance(value, list) else value
+        if isinstance(words, str) and words.strip():
+            return words
+    return ""
 
 
 def at(payload: object, path: str) -> object:
@@ -172,6 +210,12 @@ def finite(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _from_digits(value: object) -> object:
+    """A number that is written as a text, such as "429"; anything else as it is."""
+    is_digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16
+    return int(str(value)) if is_digits else value
 
 
 def _amount(value: object) -> float | None:
@@ -213,7 +257,7 @@ def _spans(value: object) -> tuple[RelevantSpan, ...]:
 def _notes(payload: object, provider: Provider) -> tuple[str, ...]:
     warnings = at(payload, provider.reply.warnings) if provider.reply.warnings else None
     listed = warnings if isinstance(warnings, list) else []
-    return tuple(f"{provider.title}: {note}" for note in listed if isinstance(note, str))
+    return tuple(f"{provider.title}: {printable(note)}" for note in listed if isinstance(note, str))
 
 
 def _first_token(content: object) -> tuple[tuple[str, float], ...] | None:
@@ -240,6 +284,38 @@ def _content(content: object) -> str:
     return _text(content)
 
 
+def _answer_of(choice: object) -> object:
+    content = at(choice, "message.content")
+    return at(choice, "text") if content is None else content
+
+
+def _raise_stated(payload: object, path: str, title: str) -> None:
+    words = stated_error(payload, path) if isinstance(payload, dict) else ""
+    if not words:
+        return
+    error = ErrorReply(
+        f"{title} sent an error in place of an answer: {words[:400].rstrip('.')}.",
+        hint="Check model, options and the account, then try again.",
+        details=_json(payload)[:2000],
+    )
+    places = ("error.code", "error.status", "code", "status", "statusCode")
+    codes = (token_count(_from_digits(at(payload, place))) for place in places)
+    error.status = next((code for code in codes if 400 <= code < 600), 0)
+    raise error
+
+
+def _validation_words(entries: Sequence[object]) -> str:
+    """What FastAPI says of a request: `documents.3: String should have at most 9 characters`."""
+    words = []
+    for entry in entries:
+        text = next((t for name in ("msg", "message") if (t := _text(at(entry, name)))), "")
+        if text:
+            loc = at(entry, "loc")
+            place = [str(part) for part in loc if part != "body"] if isinstance(loc, list) else []
+            words.append(": ".join(part for part in (".".join(place), text) if part))
+    return "; ".join(words)
+
+
 def _events(body: str, host: str) -> Mapping[str, object] | None:
     """Server-sent events put together to one reply; None when the body is none.
 
@@ -256,6 +332,9 @@ def _events(body: str, host: str) -> Mapping[str, object] | None:
     usage = next((u for event in events if (u := at(event, "usage"))), None)
     model = next((m for event in events if (m := _text(at(event, "model")))), "")
     finish = next((reason for reason in reasons if reason), None)
+    fault = next((event for event in events if at(event, "error")), None)
+    if not text and isinstance(fault, dict):
+        return fault
     message = {"content": text}
     listed = [{"message": message, "finish_reason": finish}] if choices else []
     return {"choices": listed, "usage": usage, "model": model}

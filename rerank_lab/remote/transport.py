@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import ssl
 import threading
 import time
@@ -36,6 +37,10 @@ CONNECT_S = 10.0
 _POOLS = 64
 _KEEP_ALIVE = 32
 _WRITE_BYTES = 64 * 1024
+_BYTES = re.compile(r"bytearray\(b('.*')\)", re.DOTALL)
+_PIECE_BYTES = 1024 * 1024
+_GZIP = b"\x1f\x8b"
+"""What a member of gzip begins with."""
 _pools: OrderedDict[tuple[str, str, int], httpcore.ConnectionPool] = OrderedDict()
 _lock = threading.Lock()
 _exchange = threading.local()
@@ -179,8 +184,14 @@ def _translated() -> Iterator[None]:
     except httpcore.TimeoutException as error:
         raise TransportError("timeout", body=str(error)) from None
     except zlib.error as error:
-        raise TransportError("connection", body=f"the reply is not valid gzip ({error})") from None
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+        words = f"the reply is not compressed as its headers say ({error})"
+        raise TransportError("connection", body=words) from None
+    except httpcore.ProtocolError as error:
+        words = _BYTES.sub(r"\1", str(error)).rstrip(".") or type(error).__name__
+        if not words.startswith(("Server disconnected", "peer closed")):
+            words = f"the reply is no valid HTTP ({words})"
+        raise TransportError("connection", body=words) from None
+    except (httpcore.NetworkError, httpcore.ProxyError) as error:
         raise TransportError("connection", body=str(error) or type(error).__name__) from None
 
 
@@ -212,19 +223,31 @@ def _decoded(chunks: Iterable[bytes], encoding: str) -> bytes:
             f"The reply is compressed in a way that was not asked for ({', '.join(layers)[:60]}).",
             hint="Check that the base URL is a rerank endpoint.",
         )
-    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if layers else None
     received = bytearray()
-    for chunk in chunks:
-        room = MAX_REPLY_BYTES + 1 - len(received)
-        received += unpack.decompress(chunk, room) if unpack else chunk[:room]
+    for piece in _unpacked(chunks) if layers else chunks:
+        received += piece[: MAX_REPLY_BYTES + 1 - len(received)]
         if len(received) > MAX_REPLY_BYTES:
             raise BackendError(
                 f"The reply is larger than {MAX_REPLY_BYTES // 2**20} MB; reading stopped.",
                 hint="Check that the base URL is a rerank endpoint.",
             )
-    if unpack and received and not unpack.eof:
-        raise TransportError("connection", body="the reply breaks off")
     return bytes(received)
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """What was compressed by zlib or gzip, of one member after the other, in bounded pieces."""
+    member = None
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if member is None or member.eof:
+                if member is not None and rest[:1] != _GZIP[:1]:
+                    return  # what follows belongs to no member
+                member = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            yield member.decompress(rest, _PIECE_BYTES)
+            rest = member.unused_data if member.eof else member.unconsumed_tail
+    if member is not None and not member.eof:
+        raise TransportError("connection", body="the reply breaks off")
 
 
 def _text(body: bytes) -> str:
