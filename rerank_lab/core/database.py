@@ -83,7 +83,7 @@ class LabDatabase:
             yield connection
 
     @contextmanager
-    def writing_soon(self) -> Iterator[Connection]:
+    def writing_soon(self, *names: str) -> Iterator[Connection]:
         """As `writing`, for what can be made again: it does not wait for the disk.
 
         Killing this process when the block has ended loses nothing of it; a power cut may, and
@@ -97,6 +97,8 @@ class LabDatabase:
             with connection.execution_options(**options).begin():
                 if self.path is None:
                     connection.exec_driver_sql("set local synchronous_commit to off")
+                    for name in sorted(set(names)):
+                        _hold(connection, name)
                 yield connection
 
     @contextmanager

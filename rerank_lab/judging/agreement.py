@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, Literal
 
@@ -48,6 +49,7 @@ class AgreementSettings:
         resamples: of the bootstrap.
         seed: same input and seed, same intervals.
         over: what is drawn anew: whole queries, or single pairs where queries do not matter.
+        each_two: whether more than two judges are compared two by two as well.
     """
 
     grades: tuple[int, ...] = (0, 1, 2, 3)
@@ -55,6 +57,7 @@ class AgreementSettings:
     resamples: int = 2000
     seed: int = 0
     over: Literal["query", "pair"] = "query"
+    each_two: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class JudgeAgreement:
         measures: the coefficients of `TwoJudges` where there are two judges, "fleiss_kappa",
             "krippendorff_alpha" (ordinal, for grades), "krippendorff_alpha_nominal" and
             "krippendorff_alpha_interval".
-        between: each two judges.
+        between: each two judges; empty for more than two where the settings say so.
         disputed: pairs with different grades, the widest gap first.
     """
 
@@ -141,7 +144,9 @@ def agreement(
             by_pair[pair][judge] = grade
     shared = {pair: grades for pair, grades in sorted(by_pair.items()) if len(grades) > 1}
     between = tuple(
-        two_judges((a, graded[a]), (b, graded[b]), settings) for a, b in combinations(graded, 2)
+        two_judges((a, graded[a]), (b, graded[b]), settings)
+        for a, b in combinations(graded, 2)
+        if settings.each_two or len(graded) == 2
     )
     if len(graded) == 2:
         measures = dict(between[0].measures)
@@ -333,8 +338,15 @@ def _distances(margins: Floats, distance: _Distance, grades: Sequence[int]) -> F
 
 def _counts(shared: Mapping[Pair, Mapping[str, int]], settings: AgreementSettings) -> Floats:
     """How many judges gave each grade: [pairs, grades]."""
-    counts = [[list(g.values()).count(grade) for grade in settings.grades] for g in shared.values()]
-    return np.array(counts, dtype=float)
+    place = {grade: number for number, grade in enumerate(settings.grades)}
+    width = len(place)
+    cells = [
+        number * width + place[grade]
+        for number, grades in enumerate(shared.values())
+        for grade in grades.values()
+    ]
+    counts = np.bincount(cells, minlength=len(shared) * width)
+    return counts.reshape(len(shared), width).astype(float)
 
 
 def _one_minus(observed: Floats, by_chance: Floats) -> Floats:
@@ -353,11 +365,12 @@ def _interval(
     numbers = {unit: number for number, unit in enumerate(dict.fromkeys(units))}
     if len(numbers) < 2:
         return None, None
-    by_unit = np.zeros((len(numbers), *parts.shape[1:]))
-    np.add.at(by_unit, [numbers[unit] for unit in units], parts)
-    generator = np.random.default_rng(settings.seed)
-    even = np.full(len(numbers), 1 / len(numbers))
-    drawn = generator.multinomial(len(numbers), even, settings.resamples).astype(float)
+    places = np.fromiter((numbers[unit] for unit in units), np.int64, len(units))
+    columns = parts.reshape(len(parts), -1)
+    by_unit = np.stack(
+        [np.bincount(places, column, len(numbers)) for column in columns.T], axis=1
+    ).reshape(len(numbers), *parts.shape[1:])
+    drawn = _draws(len(numbers), settings.resamples, settings.seed)
     values = statistic(np.tensordot(drawn, by_unit, axes=1))
     defined = values[~np.isnan(values)]
     if len(defined) < settings.resamples / 2:
@@ -365,3 +378,11 @@ def _interval(
     tail = (1 - settings.level) / 2
     low, high = np.quantile(defined, (tail, 1 - tail))
     return float(low), float(high)
+
+
+@lru_cache(maxsize=2)
+def _draws(units: int, resamples: int, seed: int) -> Floats:
+    """How often each unit is drawn: [resamples, units]. The coefficients of a call share it."""
+    generator = np.random.default_rng(seed)
+    even = np.full(units, 1 / units)
+    return generator.multinomial(units, even, resamples).astype(float)

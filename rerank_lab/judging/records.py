@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from rerank_lab.judging.scales import GRADED, Scale
 
 MAX_JUDGE_CHARS = 200
@@ -29,9 +31,11 @@ class JudgeKind(StrEnum):
     DECIDED = "decided"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgment:
+class Judgment(msgspec.Struct, frozen=True, gc=False):
     """One row: what a judge said of a document for a query, or that an earlier row is undone.
+
+    A struct, because a corpus may have hundreds of thousands of them in memory. None holds another
+    object in which a circle could close, so Python's collector need not look at them.
 
     Attributes:
         corpus: the name of the corpus that the ids belong to.

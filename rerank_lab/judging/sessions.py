@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import re
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from rerank_lab.judging.records import (
     JudgingOrder,
@@ -64,7 +65,7 @@ def planned_grades(session: LabelSession, active_judges: int = 0) -> int:
     Args:
         active_judges: how many have graded something; more than have a name count too.
     """
-    judges = _judge_count(session, active_judges)
+    judges = judge_count(session, active_judges)
     total = sum(wanted_judges(session, pair, judges) for pair in session.pairs)
     return min(total, session.budget) if session.budget else total
 
@@ -87,13 +88,16 @@ def judging_order(
         of_query[pair.query_id].append(pair)
     order: list[JudgingPair] = []
     for pairs in of_query.values():
-        shuffled = sorted(
-            pairs, key=lambda pair: _fraction(session.seed, "order", judge, *key_of(pair))
-        )
+        of_judge = shuffled(session, judge, pairs)
         if session.group_duplicates and texts is not None:
-            shuffled = near_duplicates_together(shuffled, texts)
-        order += shuffled
+            of_judge = near_duplicates_together(of_judge, texts)
+        order += of_judge
     return order
+
+
+def shuffled(session: LabelSession, judge: str, pairs: Iterable[JudgingPair]) -> list[JudgingPair]:
+    """Pairs of one query as a judge meets them; the order of some does not depend on the others."""
+    return sorted(pairs, key=lambda pair: _fraction(session.seed, "order", judge, *key_of(pair)))
 
 
 def queue_of(
@@ -235,35 +239,11 @@ class SessionProgress:
         return self.left * statistics.mean(paces) / 60 if paces else None
 
 
-def progress_of(session: LabelSession, judgments: Sequence[Judgment]) -> SessionProgress:
-    """How far a session is by the grades that count now, in the order in which they were given."""
-    by_key = {key_of(pair): pair for pair in session.pairs}
-    of_judge: dict[str, list[Judgment]] = {judge: [] for judge in session.judges}
-    for judgment in judgments:
-        if key_of(judgment) in by_key:
-            of_judge.setdefault(judgment.judge, []).append(judgment)
-    counts = Counter(key_of(row) for rows in of_judge.values() for row in rows)
-    active = sum(bool(rows) for rows in of_judge.values())
-    judges = _judge_count(session, active)
-    stop = StopReason.NOT_YET
-    if session.budget and counts.total() >= session.budget:
-        stop = StopReason.BUDGET
-    elif all(counts[key_of(p)] >= wanted_judges(session, p, judges) for p in session.pairs):
-        stop = StopReason.ALL_JUDGED
-    return SessionProgress(
-        planned_grades(session, active),
-        counts.total(),
-        len(session.pairs),
-        len(counts),
-        tuple(_judge_progress(judge, rows, by_key) for judge, rows in of_judge.items()),
-        stop,
-    )
-
-
 def pace_of(judgments: Sequence[Judgment]) -> float | None:
     """Seconds a grade of late: the median of the last 30 that were timed; None without any."""
-    timed = [min(j.seconds, _LONGEST_S) for j in judgments if j.seconds > 0]
-    return statistics.median(timed[-_PACE_OF_LAST:]) if timed else None
+    timed = islice((j.seconds for j in reversed(judgments) if j.seconds > 0), _PACE_OF_LAST)
+    seconds = [min(one, _LONGEST_S) for one in timed]
+    return statistics.median(seconds) if seconds else None
 
 
 def passes_control(pair: JudgingPair, grade: int | None) -> bool:
@@ -271,24 +251,25 @@ def passes_control(pair: JudgingPair, grade: int | None) -> bool:
     return grade is not None and pair.known_grade is not None and abs(grade - pair.known_grade) <= 1
 
 
-def _judge_count(session: LabelSession, active: int) -> int:
+def judge_count(session: LabelSession, active: int) -> int:
+    """How many judges are reckoned with, `active` of whom have graded something."""
     return max(len(session.judges) or (2 if session.overlap else 1), active)
 
 
-def _judge_progress(
+def judge_progress(
     judge: str, rows: Sequence[Judgment], pairs: Mapping[PairKey, JudgingPair]
 ) -> JudgeProgress:
-    controls = [(pairs[key_of(row)], row.grade) for row in rows]
-    controls = [(pair, grade) for pair, grade in controls if pair.origin is PairOrigin.CONTROL]
-    return JudgeProgress(
-        judge,
-        len(rows),
-        sum(row.grade is None for row in rows),
-        sum(min(row.seconds, _LONGEST_S) for row in rows),
-        pace_of(rows),
-        len(controls),
-        sum(passes_control(pair, grade) for pair, grade in controls),
-    )
+    """What a judge has done by the rows that count, of pairs of the session, in their order."""
+    controls = passed = unsure = 0
+    seconds = 0.0
+    for row in rows:
+        unsure += row.grade is None
+        seconds += min(row.seconds, _LONGEST_S)
+        pair = pairs[row.query_id, row.doc_id]
+        if pair.origin is PairOrigin.CONTROL:
+            controls += 1
+            passed += passes_control(pair, row.grade)
+    return JudgeProgress(judge, len(rows), unsure, seconds, pace_of(rows), controls, passed)
 
 
 def _fraction(seed: int, *parts: str) -> float:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from rerank_lab.core.database import LabDatabase, open_database
 from rerank_lab.core.errors import InvalidInput
@@ -48,7 +61,10 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", Judgment, ArenaVote)
 _CHUNK = 500
+_READ_AT_ONCE = 500
 _CORPORA_IN_MEMORY = 4
+PairId = tuple[str, str]
+"""Query id and document id."""
 _KINDS = {kind.value: kind for kind in JudgeKind}
 
 
@@ -114,7 +130,7 @@ class JudgmentStore:
             earlier = connection.execute(query).first()
             if earlier is not None:
                 return _judgment(earlier)
-            undoing = replace(
+            undoing = _changed(
                 _judgment(row), grade=None, at=at, note="", seconds=0.0, undoes=row_id, token=""
             )
             return _add_judgments(connection, [_storable(undoing)])[0]
@@ -147,6 +163,11 @@ class JudgmentStore:
             selected = connection.execute(query.order_by(JUDGMENTS.c.row_id))
             return [_judgment(row) for row in selected]
 
+    def rows_after(self, corpus: str, row_id: int) -> list[Judgment]:
+        """The rows of a corpus that were added after this one, ascending by row id; 0 for all."""
+        rows = self._rows_of(corpus).rows
+        return rows[bisect_right(rows, row_id, key=lambda row: row.row_id) :]
+
     def current(
         self,
         corpus: str,
@@ -173,11 +194,11 @@ class JudgmentStore:
             loaded = self._loaded.pop(corpus, None) or _LoadedRows()
             if loaded.version != version:
                 last = loaded.rows[-1].row_id if loaded.rows else 0
-                query = _select(JUDGMENTS).where(
+                query = _select_judgments(connection).where(
                     JUDGMENTS.c.corpus == corpus, JUDGMENTS.c.row_id > last
                 )
                 added = connection.execute(query.order_by(JUDGMENTS.c.row_id))
-                rows = [*loaded.rows, *map(_judgment, added)]
+                rows = [*loaded.rows, *map(_judgment, added.yield_per(_READ_AT_ONCE))]
                 loaded = _LoadedRows(version, rows)
             self._loaded[corpus] = loaded
             while len(self._loaded) > _CORPORA_IN_MEMORY:
@@ -246,12 +267,16 @@ class JudgmentStore:
         return [msgspec.json.decode(content, type=LabelSession) for content in contents]
 
     def claim_many(
-        self, session_id: str, judge: str, pairs: Sequence[tuple[JudgingPair, int]], lease_s: float
+        self,
+        session: LabelSession,
+        judge: str,
+        pairs: Sequence[tuple[JudgingPair, int]],
+        lease_s: float,
     ) -> list[JudgingPair]:
         """Take pairs for a judge; those that the judge holds already are held longer.
 
         Args:
-            session_id: the session.
+            session: whose pairs they are.
             judge: who is to grade the pairs.
             pairs: each with the number of judges who may grade it in the session.
             lease_s: after so many seconds they are free for others, should nothing be heard.
@@ -264,38 +289,33 @@ class JudgmentStore:
             return []
         now = datetime.now(UTC)
         until = now + timedelta(seconds=lease_s)
-        with self._database.writing(f"session {session_id}") as connection:
+        session_id = session.session_id
+        with self._database.writing_soon(f"session {session_id}") as connection:
             in_session = PAIR_CLAIMS.c.session_id == session_id
             connection.execute(delete(PAIR_CLAIMS).where(in_session, PAIR_CLAIMS.c.until <= now))
-            taken = _holders(connection, session_id)
-            mine = {key for key, names in taken.items() if judge in names}
-            for row in _graded_in(connection, session_id, {pair.query_id for pair, _ in pairs}):
+            ends = _claim_ends(connection, session_id)
+            taken: defaultdict[PairId, set[str]] = defaultdict(set)
+            for key, judges in ends.items():
+                taken[key] |= judges.keys()
+            for row in _graded_in(connection, session, {pair.query_id for pair, _ in pairs}):
                 taken[row.query_id, row.doc_id].add(row.judge)
-            granted = [
-                pair
+            keys = [
+                (pair.query_id, pair.doc_id)
                 for pair, judges in pairs
                 if len(taken[pair.query_id, pair.doc_id] - {judge}) < judges
             ]
-            for pair in granted:
-                values = {"query_id": pair.query_id, "doc_id": pair.doc_id, "until": until}
-                if (pair.query_id, pair.doc_id) in mine:
-                    held = (
-                        in_session,
-                        PAIR_CLAIMS.c.query_id == pair.query_id,
-                        PAIR_CLAIMS.c.doc_id == pair.doc_id,
-                        PAIR_CLAIMS.c.judge == judge,
-                    )
-                    connection.execute(update(PAIR_CLAIMS).where(*held).values(until=until))
-                else:
-                    values |= {"session_id": session_id, "judge": judge}
-                    connection.execute(insert(PAIR_CLAIMS).values(values))
-            return granted
+            new = [key for key in keys if judge not in ends.get(key, {})]
+            soon = now + timedelta(seconds=lease_s / 2)
+            short = [key for key in keys if key not in new and ends[key][judge] < soon]
+            _hold_pairs(connection, session_id, judge, new, short, until)
+        granted = set(keys)
+        return [pair for pair, _ in pairs if (pair.query_id, pair.doc_id) in granted]
 
-    def claims(self, session_id: str) -> dict[tuple[str, str], frozenset[str]]:
+    def claims(self, session_id: str) -> dict[PairId, frozenset[str]]:
         """Who holds what now: (query id, document id) -> judges."""
         with self._database.reading() as connection:
-            holders = _holders(connection, session_id)
-        return {pair: frozenset(judges) for pair, judges in holders.items()}
+            ends = _claim_ends(connection, session_id)
+        return {pair: frozenset(judges) for pair, judges in ends.items()}
 
     def add_votes(self, votes: Sequence[ArenaVote]) -> list[ArenaVote]:
         """Store arena votes, all or none, and give them back with their row ids.
@@ -461,7 +481,7 @@ def _insert(
         key = (record.corpus, record.token)
         known = by_token.get(key) if record.token else None
         if known is None:
-            known = replace(record, row_id=next(ids))
+            known = _changed(record, row_id=next(ids))
             new.append(known)
             if record.token:
                 by_token[key] = known
@@ -535,6 +555,12 @@ def _storable(record: Record) -> Record:
     for name in ("corpus", "query_id", "judge"):
         if not getattr(record, name):
             raise InvalidInput(f"A row to be stored has no {name}.", hint="Give it one.")
+    return _changed(record, **changes)
+
+
+def _changed(record: Record, **changes: Any) -> Record:
+    if isinstance(record, Judgment):
+        return msgspec.structs.replace(record, **changes)
     return replace(record, **changes)
 
 
@@ -545,36 +571,77 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _field_names(record: Judgment | ArenaVote) -> list[str]:
-    return [one.name for one in fields(record)]
+    return [
+        column.name for column in (JUDGMENTS if isinstance(record, Judgment) else ARENA_VOTES).c
+    ]
 
 
 def _select(table: Table) -> Select[Any]:
     return select(*table.c)
 
 
-def _holders(connection: Connection, session_id: str) -> defaultdict[tuple[str, str], set[str]]:
-    """Who holds what, without the claims that have lapsed."""
-    query = select(PAIR_CLAIMS.c.query_id, PAIR_CLAIMS.c.doc_id, PAIR_CLAIMS.c.judge).where(
+def _select_judgments(connection: Connection) -> Select[Any]:
+    """All columns; of SQLite the time as it is written, which `_judgment` reads sooner."""
+    if connection.dialect.name != "sqlite":
+        return _select(JUDGMENTS)
+    return select(
+        *(type_coerce(one, Text()) if one is JUDGMENTS.c.at else one for one in JUDGMENTS.c)
+    )
+
+
+def _claim_ends(connection: Connection, session_id: str) -> dict[PairId, dict[str, datetime]]:
+    """Who holds what, and until when, without the claims that have lapsed."""
+    query = select(*PAIR_CLAIMS.c).where(
         PAIR_CLAIMS.c.session_id == session_id, PAIR_CLAIMS.c.until > datetime.now(UTC)
     )
-    holders: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for query_id, doc_id, judge in connection.execute(query):
-        holders[query_id, doc_id].add(judge)
-    return holders
+    ends: dict[PairId, dict[str, datetime]] = {}
+    for row in connection.execute(query):
+        ends.setdefault((row.query_id, row.doc_id), {})[row.judge] = _from_utc(row.until)
+    return ends
 
 
-def _graded_in(connection: Connection, session_id: str, query_ids: Set[str]) -> Sequence[Judgment]:
+def _hold_pairs(
+    connection: Connection,
+    session_id: str,
+    judge: str,
+    new: Sequence[PairId],
+    longer: Sequence[PairId],
+    until: datetime,
+) -> None:
+    """Write claims that are new, and move the end of those that are held already."""
+    if new:
+        own = {"session_id": session_id, "judge": judge, "until": until}
+        values = [{"query_id": query_id, "doc_id": doc_id} | own for query_id, doc_id in new]
+        connection.execute(insert(PAIR_CLAIMS), values)
+    claim = PAIR_CLAIMS.c
+    mine = (claim.session_id == session_id, claim.judge == judge)
+    for query_id, doc_id in longer:
+        of_pair = (claim.query_id == query_id, claim.doc_id == doc_id)
+        connection.execute(update(PAIR_CLAIMS).where(*mine, *of_pair).values(until=until))
+
+
+def _graded_in(
+    connection: Connection, session: LabelSession, query_ids: Set[str]
+) -> Sequence[Judgment]:
     """The current rows of a session for these queries."""
-    in_session = _select(JUDGMENTS).where(JUDGMENTS.c.session_id == session_id)
+    query = _select(JUDGMENTS).where(
+        JUDGMENTS.c.corpus == session.corpus, JUDGMENTS.c.session_id == session.session_id
+    )
     if len(query_ids) <= _CHUNK:
-        in_session = in_session.where(JUDGMENTS.c.query_id.in_(sorted(query_ids)))
-    return current_rows(_judgment(row) for row in connection.execute(in_session))
+        query = query.where(JUDGMENTS.c.query_id.in_(sorted(query_ids)))
+    return current_rows(_judgment(row) for row in connection.execute(query))
 
 
 def _judgment(row: Row[Any]) -> Judgment:
     """The judgment of a row, whose columns stand in the order of its fields."""
-    corpus, query_id, doc_id, grade, judge, kind, at, *rest = cast(Sequence[Any], row)
-    return Judgment(corpus, query_id, doc_id, grade, judge, _KINDS[kind], _from_utc(at), *rest)
+    # fmt: off
+    (corpus, query_id, doc_id, grade, judge, kind, at, note, seconds, content_hash, passage_id,
+     position, session_id, undoes, row_id, token) = cast(Sequence[Any], row)
+    return Judgment(
+        corpus, query_id, doc_id, grade, judge, _KINDS[kind], _from_utc(at), note, seconds,
+        content_hash, passage_id, position, session_id, undoes, row_id, token,
+    )
+    # fmt: on
 
 
 def _vote(row: Row[Any]) -> ArenaVote:
@@ -584,5 +651,7 @@ def _vote(row: Row[Any]) -> ArenaVote:
     return ArenaVote(corpus, query_id, left, right, side, judge, _KINDS[kind], _from_utc(at), *rest)
 
 
-def _from_utc(moment: datetime) -> datetime:
+def _from_utc(moment: datetime | str) -> datetime:
+    if isinstance(moment, str):
+        return datetime.fromisoformat(moment + "+00:00")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.judging import sessions
 from rerank_lab.judging.agreement import AgreementSettings, JudgeAgreement, agreement
 from rerank_lab.judging.next_best import Decision, DecisionSettings, decide
-from rerank_lab.judging.policies import qrels_of
+from rerank_lab.judging.policies import current_rows, qrels_of
 from rerank_lab.judging.records import (
     JudgeKind,
     JudgingOrder,
@@ -22,6 +24,7 @@ from rerank_lab.judging.records import (
     Judgment,
     LabelSession,
 )
+from rerank_lab.judging.session_ledger import SessionLedger
 from rerank_lab.judging.sessions import PairKey, SessionProgress, key_of
 from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.services.access import Action, needs
@@ -67,25 +70,53 @@ class LabelDesk:
         self._pairs = frozenset(map(key_of, labels.pairs))
         self._orders: dict[str, list[JudgingPair]] = {}
         self._by_worth: tuple[int, list[JudgingPair]] | None = None
+        self._lock = threading.Lock()
+        self._ledger = SessionLedger(labels)
+        self._decisions: list[Judgment] = []
+        self._last_row = 0
+
+    @contextmanager
+    def _up_to_date(self) -> Iterator[SessionLedger]:
+        """The ledger with every row that is stored by now; one thread at a time."""
+        with self._lock:
+            rows = self._store.rows_after(self.labels.corpus, self._last_row)
+            if rows:
+                own = [row for row in rows if row.session_id == self.labels.session_id]
+                self._ledger.add(row for row in own if not _decides(row))
+                self._decisions += filter(_decides, own)
+                self._last_row = rows[-1].row_id
+            yield self._ledger
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Another one whenever something was said or decided since."""
+        with self._up_to_date() as ledger:
+            return ledger.last_row, len(self._decisions)
 
     def judgments(self) -> list[Judgment]:
         """What judges say now, in the order in which they said it; decisions are not among it."""
-        return [row for row in self._current() if not _decides(row)]
+        with self._up_to_date() as ledger:
+            return ledger.judgments()
 
     def settled(self) -> dict[PairKey, Judgment]:
         """What was decided of pairs that judges graded differently."""
-        return {key_of(row): row for row in self._current() if _decides(row)}
+        with self._up_to_date():
+            return {key_of(row): row for row in current_rows(self._decisions)}
 
-    def _current(self) -> list[Judgment]:
-        return self._store.current(self.labels.corpus, session_id=self.labels.session_id)
+    def answers(self, judge: str) -> dict[PairKey, list[Judgment]]:
+        """By pair the answers of a judge that stand; what was answered last is last."""
+        with self._up_to_date() as ledger:
+            return {key: list(rows) for key, rows in ledger.answers(judge).items()}
 
-    def rows(self) -> list[Judgment]:
-        """Every row of the session, undone ones and those that undo too."""
-        return self._store.rows(self.labels.corpus, session_id=self.labels.session_id)
+    def left_of_queries(self, judge: str) -> dict[str, int]:
+        """By query, how many documents this judge has not graded."""
+        with self._up_to_date() as ledger:
+            return ledger.left_of_queries(judge)
 
     def progress(self) -> SessionProgress:
         """How far the session is."""
-        return sessions.progress_of(self.labels, self.judgments())
+        with self._up_to_date() as ledger:
+            return ledger.progress()
 
     def decision(self) -> Decision | None:
         """Which pipeline leads by the labels so far; None with fewer than two, or without labels.
@@ -93,10 +124,11 @@ class LabelDesk:
         Simulated judges count in their own session only.
         """
         labels = self.labels
-        qrels = qrels_of(self.rows(), simulated=labels.simulated)
-        if len(labels.runs) < 2 or not qrels:
+        if len(labels.runs) < 2:
             return None
-        return self._decide(qrels)
+        rows = [*self.judgments(), *self.settled().values()]
+        qrels = qrels_of(rows, simulated=labels.simulated)
+        return self._decide(qrels) if qrels else None
 
     def _decide(self, qrels: Qrels) -> Decision:
         settings = DecisionSettings(grades=tuple(one.value for one in self.labels.scale.grades))
@@ -104,14 +136,14 @@ class LabelDesk:
 
     def agreement(self) -> JudgeAgreement | None:
         """How far the judges agree on what two of them graded; None where there is no such pair."""
-        by_judge: dict[str, dict[PairKey, int | None]] = {}
-        for row in self.judgments():
-            by_judge.setdefault(row.judge, {})[key_of(row)] = row.grade
+        with self._up_to_date() as ledger:
+            by_judge = ledger.grades()
         graders = Counter(key for grades in by_judge.values() for key in grades)
         if len(by_judge) < 2 or max(graders.values()) < 2:
             return None
         values = tuple(one.value for one in self.labels.scale.grades)
-        return agreement(by_judge, AgreementSettings(grades=values, resamples=500))
+        settings = AgreementSettings(grades=values, resamples=500, each_two=False)
+        return agreement(by_judge, settings)
 
     def order(self, judge: str) -> list[JudgingPair]:
         """All pairs in the order in which this judge meets them."""
@@ -139,33 +171,33 @@ class LabelDesk:
             skipped: pairs that come again at the end.
             query_id: begin with this query; "" for the order as it is.
         """
-        judgments = self.judgments()
-        if sessions.progress_of(self.labels, judgments).stop:
-            return []
-        claims = self._store.claims(self.labels.session_id)
-        queue = sessions.queue_of(
-            self.labels,
-            self._order_now(judge, judgments),
-            judge,
-            judgments,
-            claims,
-            skipped=skipped,
-        )
-        if query_id:
-            queue = sessions.starting_at(queue, query_id)
-        others = {row.judge for row in judgments}.union(*claims.values())
-        fair = max(3, len(queue) // (2 * len(others | {judge})))
+        with self._up_to_date() as ledger:
+            if ledger.progress().stop:
+                return []
+            claims = self._store.claims(self.labels.session_id)
+            judges = len({judge, *ledger.judges}.union(*claims.values()))
+            order = self._order_now(judge, ledger, query_id)
+            queue = ledger.queue(order, judge, claims, 2 * judges * count, skipped=skipped)
+        fair = max(3, len(queue) // (2 * judges))
         wanted = [
             (pair, sessions.wanted_judges(self.labels, pair, MAX_JUDGES))
             for pair in queue[: min(count, fair)]
         ]
-        return self._store.claim_many(self.labels.session_id, judge, wanted, CLAIM_S)
+        return self._store.claim_many(self.labels, judge, wanted, CLAIM_S)
 
-    def _order_now(self, judge: str, judgments: Sequence[Judgment]) -> list[JudgingPair]:
-        """The judge's order; by worth it is reckoned anew after every few grades."""
+    def _order_now(self, judge: str, ledger: SessionLedger, query_id: str) -> Iterable[JudgingPair]:
+        """The judge's order from a query on; by worth it is made anew after every few grades."""
         labels = self.labels
-        if labels.order is JudgingOrder.QUERY_BY_QUERY or len(labels.runs) < 2:
-            return self.order(judge)
+        if labels.order is not JudgingOrder.QUERY_BY_QUERY and len(labels.runs) > 1:
+            order = self._worth_order(ledger)
+            return sorted(order, key=lambda pair: pair.query_id != query_id) if query_id else order
+        if labels.order is not JudgingOrder.QUERY_BY_QUERY or labels.group_duplicates:
+            return sessions.starting_at(self.order(judge), query_id)
+        return ledger.order(judge, query_id)
+
+    def _worth_order(self, ledger: SessionLedger) -> list[JudgingPair]:
+        labels = self.labels
+        judgments = ledger.judgments()
         state = len(judgments) // _REORDER_EVERY
         if self._by_worth is None or self._by_worth[0] != state:
             qrels = qrels_of(judgments, simulated=labels.simulated)
@@ -250,15 +282,15 @@ class LabelDesk:
 
     @needs(Action.JUDGE)
     def undo(self, judge: str, *, token: str = "", row_id: int = 0) -> Judgment | None:
-        """Take an answer of this judge back, by its token or row; None when there is no such.
+        """Take an answer of this judge back, by its token or row; None when no such one stands.
 
         Raises:
             StorageError: it could not be stored.
         """
-        rows = self._store.rows(self.labels.corpus, session_id=self.labels.session_id, judge=judge)
-        for row in rows:
-            if row.undoes is None and (row.row_id == row_id or (token and row.token == token)):
-                return self._store.undo(row.row_id, judge, datetime.now(UTC))
+        for rows in self.answers(judge).values():
+            for row in rows:
+                if row.row_id == row_id or (token and row.token == token):
+                    return self._store.undo(row.row_id, judge, datetime.now(UTC))
         return None
 
 

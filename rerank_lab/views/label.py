@@ -6,9 +6,9 @@ Nothing here tells a judge where a document came from: no pipeline, rank, score 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +30,7 @@ LONG_CHARS = 1500
 """Longer documents begin with their best passage."""
 _PASSAGE = PassageOptions(max_tokens=220, overlap=0)
 _FULL_CHARS = 40_000
+_CARDS = 2_000
 WAITING = "Other judges have what is left on their screens. This page looks again by itself."
 ORDERS = {
     JudgingOrder.QUERY_BY_QUERY: "One query at a time",
@@ -86,24 +87,55 @@ class LabelCard:
         }
 
 
-def query_places(labels: LabelSession, order: Sequence[JudgingPair]) -> dict[str, str]:
-    """By query id where a judge is: `Query 3 of 12`, in the order in which the judge meets them.
+class CardDeck:
+    """The cards of a session, each made once; the same for all its judges."""
 
-    "Query" alone where the documents that tell most come first, whatever their query.
-    """
-    query_ids = list(dict.fromkeys(pair.query_id for pair in order))
-    if labels.order is not JudgingOrder.QUERY_BY_QUERY:
-        return dict.fromkeys(query_ids, "Query")
-    return {
-        query_id: f"Query {number:,} of {len(query_ids):,}"
-        for number, query_id in enumerate(query_ids, 1)
-    }
+    def __init__(self, labels: LabelSession, corpus: Corpus) -> None:
+        self._labels = labels
+        self._corpus = corpus
+        self._cards: dict[PairKey, LabelCard] = {}
+
+    @cached_property
+    def pairs(self) -> dict[str, JudgingPair]:
+        """By the name on the screen."""
+        return {card_id(*key_of(pair)): pair for pair in self._labels.pairs}
+
+    @cached_property
+    def query_ids(self) -> dict[str, str]:
+        """By the name on the screen, the ids of queries."""
+        return {card_id(query_id, ""): query_id for query_id in self._labels.queries}
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """By query id where a judge is: `Query 3 of 12`, in the order in which they come.
+
+        "Query" alone where the documents that tell most come first, whatever their query.
+        """
+        query_ids = list(dict.fromkeys(pair.query_id for pair in self._labels.pairs))
+        if self._labels.order is not JudgingOrder.QUERY_BY_QUERY:
+            return dict.fromkeys(query_ids, "Query")
+        return {
+            query_id: f"Query {number:,} of {len(query_ids):,}"
+            for number, query_id in enumerate(query_ids, 1)
+        }
+
+    def card(self, pair: JudgingPair, position: int) -> LabelCard:
+        """The card of a pair, at a place in the judge's queue."""
+        key = key_of(pair)
+        card = self._cards.get(key)
+        if card is None:
+            place = self.places[pair.query_id]
+            card = label_card(self._labels, pair, self._corpus, position, place)
+            while len(self._cards) >= _CARDS:
+                self._cards.pop(next(iter(self._cards)), None)
+            self._cards[key] = card
+        return card if card.position == position else replace(card, position=position)
 
 
 def label_card(
     labels: LabelSession, pair: JudgingPair, corpus: Corpus, position: int, place: str
 ) -> LabelCard:
-    """The card of a pair, `place` being one of `query_places`.
+    """The card of a pair, `place` being one of `CardDeck.places`.
 
     A document that the corpus no longer has is shown as empty.
     """
@@ -156,23 +188,6 @@ def _json(segments: Iterable[Segment]) -> JsonSegments:
     return [(segment.text, segment.marked) for segment in segments]
 
 
-def answers_of(judgments: Iterable[Judgment], judge: str) -> dict[str, list[Judgment]]:
-    """By card, the answers of a judge that were not taken back; what was answered last is last.
-
-    Args:
-        judgments: all rows of the session in their order, undoing ones too.
-        judge: whose.
-    """
-    rows = [row for row in judgments if row.judge == judge]
-    undone = {row.undoes for row in rows}
-    answers: dict[str, list[Judgment]] = {}
-    for row in rows:
-        if row.undoes is None and row.row_id not in undone:
-            card = card_id(*key_of(row))
-            answers[card] = [*answers.pop(card, []), row]
-    return answers
-
-
 def pace_words(progress: SessionProgress, judge: str) -> list[str]:
     """`9 s each`, `about 8 min left`: of this judge, as far as they are known."""
     mine = next((one for one in progress.judges if one.judge == judge), None)
@@ -215,16 +230,13 @@ def _range(low: int, high: int) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def queries_left(
-    labels: LabelSession, order: Iterable[JudgingPair], answers: Mapping[str, Sequence[Judgment]]
-) -> list[dict[str, str]]:
-    """Each query of the session with what this judge has not graded of it."""
-    left = Counter(pair.query_id for pair in order if card_id(*key_of(pair)) not in answers)
+def queries_left(labels: LabelSession, left: Mapping[str, int]) -> list[dict[str, str]]:
+    """Each query of the session with how much this judge has `left` of it."""
     return [
         {
             "id": card_id(query_id, ""),
             "text": text,
-            "left": f"{left[query_id]:,} left" if left[query_id] else "done",
+            "left": f"{left[query_id]:,} left" if left.get(query_id) else "done",
         }
         for query_id, text in labels.queries.items()
     ]

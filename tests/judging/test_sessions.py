@@ -23,11 +23,11 @@ from rerank_lab.judging.sessions import (
     near_duplicates_together,
     needs_two,
     planned_grades,
-    progress_of,
     queue_of,
     starting_at,
     with_controls,
 )
+from tests.judging.counted import progress_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.judging.records import (
@@ -73,7 +74,7 @@ def test_what_is_stored_is_read_back_field_by_field(store: JudgmentStore) -> Non
     )  # fmt: skip
     cannot_tell = judgment("d2", None, at=AT.astimezone(timezone(timedelta(hours=2))))
     stored = store.append([full, cannot_tell])
-    assert [replace(row, row_id=0) for row in stored] == [full, cannot_tell]
+    assert [structs.replace(row, row_id=0) for row in stored] == [full, cannot_tell]
     assert stored[0].row_id < stored[1].row_id
     assert store.rows("c") == stored
     assert all(row.at.utcoffset() == timedelta() for row in store.rows("c", judge="ann"))
@@ -189,7 +190,7 @@ def test_two_people_never_get_the_same_pair(store: JudgmentStore) -> None:
     def claim(judge: str) -> Callable[[], None]:
         def work() -> None:
             for start in (0, 5, 10, 15):
-                claimed[judge] += store.claim_many("s1", judge, pairs[start : start + 5], 60)
+                claimed[judge] += store.claim_many(session(), judge, pairs[start : start + 5], 60)
 
         return work
 
@@ -205,22 +206,22 @@ def test_a_pair_is_taken_again_when_its_lease_ends_or_overlap_wants_it(
     store: JudgmentStore,
 ) -> None:
     pair = JudgingPair("q1", "d1")
-    assert store.claim_many("s1", "ann", [(pair, 1)], 60) == [pair]
-    assert store.claim_many("s1", "ann", [(pair, 1)], 60) == [pair]
-    assert store.claim_many("s1", "bob", [(pair, 1)], 60) == []
-    assert store.claim_many("s1", "bob", [(pair, 2)], 60) == [pair]
-    assert store.claim_many("s1", "eve", [(pair, 2)], 60) == []
-    assert store.claim_many("s2", "eve", [(pair, 1)], -1) == [pair]
-    assert store.claim_many("s2", "bob", [(pair, 1)], 60) == [pair]
+    assert store.claim_many(session(), "ann", [(pair, 1)], 60) == [pair]
+    assert store.claim_many(session(), "ann", [(pair, 1)], 60) == [pair]
+    assert store.claim_many(session(), "bob", [(pair, 1)], 60) == []
+    assert store.claim_many(session(), "bob", [(pair, 2)], 60) == [pair]
+    assert store.claim_many(session(), "eve", [(pair, 2)], 60) == []
+    assert store.claim_many(session("s2"), "eve", [(pair, 1)], -1) == [pair]
+    assert store.claim_many(session("s2"), "bob", [(pair, 1)], 60) == [pair]
 
 
 def test_a_pair_that_somebody_graded_is_claimed_by_nobody_else(store: JudgmentStore) -> None:
     pair = JudgingPair("q1", "d1")
     row = store.append([judgment(session_id="s1")])[0]
-    assert store.claim_many("s1", "bob", [(pair, 1)], 60) == []
-    assert store.claim_many("s1", "ann", [(pair, 1)], -1) == [pair]
+    assert store.claim_many(session(), "bob", [(pair, 1)], 60) == []
+    assert store.claim_many(session(), "ann", [(pair, 1)], -1) == [pair]
     store.undo(row.row_id, "ann", AT)
-    assert store.claim_many("s1", "bob", [(pair, 1)], 60) == [pair]
+    assert store.claim_many(session(), "bob", [(pair, 1)], 60) == [pair]
 
 
 def test_a_session_is_kept_whole_and_fixed_once_it_is_judged(store: JudgmentStore) -> None:

@@ -45,6 +45,7 @@ class Screen {
     this.outbox = [];
     this.acknowledged = new Set();
     this.skipped = [];
+    this.queries = [];
     this.notes = new Map();
     this.open = false; // full text
     this.query = "";
@@ -103,6 +104,7 @@ class Screen {
       skipped: this.skipped,
       query: this.query,
       current: this.now()?.id ?? "",
+      list: this.$(".jump").open,
     });
   }
 
@@ -121,6 +123,8 @@ class Screen {
     if (!data) return;
     const first = !this.data;
     this.data = data;
+    if (data.queries) this.queries = data.queries;
+    if (data.queries && this.$(".jump").open) this.listQueries();
     if (first) this.begin(data);
     for (const token of data.acked) this.acknowledged.add(token);
     const waiting = this.outbox.filter((event) => !this.acknowledged.has(event.token));
@@ -485,11 +489,12 @@ class Screen {
     this.listQueries();
     this.toggle(this.$(".jump"));
     this.$(".filter input").focus();
+    this.send();
   }
 
   listQueries() {
     const wanted = this.$(".filter input").value.toLowerCase();
-    const matching = this.data.queries.filter((one) => one.text.toLowerCase().includes(wanted));
+    const matching = this.queries.filter((one) => one.text.toLowerCase().includes(wanted));
     this.$(".jump ul").replaceChildren(...matching.slice(0, 200).map((one) => {
       const item = make("li", "");
       const button = make("button", "", { type: "button" });

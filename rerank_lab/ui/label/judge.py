@@ -8,10 +8,12 @@ So neither a lost connection nor a reload loses an answer or stores it twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources as package_files
+from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import streamlit as st
 
@@ -80,7 +82,7 @@ def take_in(desk: LabelDesk, judge: str, message: Mapping[str, Any]) -> tuple[li
         The tokens of what needs not be sent again, and what went wrong, "" for nothing. After an
         error of the database nothing more is stored, so that the order stays.
     """
-    pairs = {views.card_id(*key_of(pair)): key_of(pair) for pair in desk.labels.pairs}
+    pairs = _deck(desk).pairs
     events = message.get("events")
     acknowledged: list[str] = []
     problem = ""
@@ -98,7 +100,7 @@ def take_in(desk: LabelDesk, judge: str, message: Mapping[str, Any]) -> tuple[li
 
 
 def _store(
-    desk: LabelDesk, judge: str, event: Mapping[str, Any], pairs: Mapping[str, PairKey]
+    desk: LabelDesk, judge: str, event: Mapping[str, Any], pairs: Mapping[str, JudgingPair]
 ) -> None:
     token = str(event["token"])[:64]
     if event.get("kind") == "undo":
@@ -109,7 +111,8 @@ def _store(
             row_id=row_id if isinstance(row_id, int) else 0,
         )
         return
-    query_id, doc_id = pairs.get(str(event.get("card")), ("", ""))
+    pair = pairs.get(str(event.get("card")))
+    query_id, doc_id = ("", "") if pair is None else key_of(pair)
     grade, seconds, position = (event.get(name) for name in ("grade", "seconds", "position"))
     desk.record_grade(
         judge,
@@ -140,23 +143,26 @@ def screen_data(
     acknowledged: list[str],
     problem: str = "",
 ) -> dict[str, Any]:
-    """Everything that `judge.js` shows."""
-    labels = desk.labels
-    answers = views.answers_of(desk.rows(), judge)
-    pairs = {views.card_id(*key_of(pair)): pair for pair in labels.pairs}
+    """Everything that `judge.js` shows.
+
+    The list of queries is long: it comes with the first answer, and when it is on the screen.
+    """
+    labels, deck = desk.labels, _deck(desk)
+    answers = desk.answers(judge)
     skipped = message.get("skipped")
-    names = skipped if isinstance(skipped, list) else []
-    query_ids = {views.card_id(query_id, ""): query_id for query_id in labels.queries}
+    names = map(str, skipped if isinstance(skipped, list) else [])
     coming = desk.next_pairs(
         judge,
         PREFETCHED,
-        skipped=[key_of(pairs[name]) for name in map(str, names) if name in pairs],
-        query_id=query_ids.get(str(message.get("query") or ""), ""),
+        skipped=[key_of(deck.pairs[name]) for name in names if name in deck.pairs],
+        query_id=deck.query_ids.get(str(message.get("query") or ""), ""),
     )
     progress = desk.progress()
     title, text = views.stop_words(progress.stop)
     current = str(message.get("current") or "")
-    recent = [pairs[name] for name in list(answers)[-_RECENT:] if name in pairs]
+    at_hand = deck.pairs.get(current) if current else None
+    lists = not message or bool(message.get("list"))
+    left = desk.left_of_queries(judge) if lists else {}
     return {
         "session": labels.session_id,
         "judge": judge,
@@ -164,15 +170,15 @@ def screen_data(
             {"value": one.value, "label": one.label, "meaning": one.meaning}
             for one in labels.scale.grades
         ],
-        "cards": _cards(desk, judge, coming, answers, len(answers)),
-        "recent": _cards(desk, judge, recent, answers, max(0, len(answers) - len(recent))),
-        "queries": views.queries_left(labels, desk.order(judge), answers),
+        "cards": _cards(deck, coming, answers, len(answers)),
+        "recent": _recent(deck, answers),
+        "queries": views.queries_left(labels, left) if lists else None,
         "grades": progress.grades,
         "planned": progress.planned,
         "left": progress.left,
         "pace": views.pace_words(progress, judge),
         "acked": acknowledged,
-        "gone": [current] if current in answers else [],
+        "gone": [current] if at_hand is not None and key_of(at_hand) in answers else [],
         "problem": problem,
         "stop": title,
         "stop_text": text,
@@ -181,17 +187,32 @@ def screen_data(
     }
 
 
+_DECKS: WeakKeyDictionary[LabelDesk, views.CardDeck] = WeakKeyDictionary()
+
+
+def _deck(desk: LabelDesk) -> views.CardDeck:
+    deck = _DECKS.get(desk)
+    if deck is None:
+        deck = _DECKS.setdefault(desk, views.CardDeck(desk.labels, desk.corpus))
+    return deck
+
+
+def _recent(deck: views.CardDeck, answers: dict[PairKey, list[Judgment]]) -> list[dict[str, Any]]:
+    """What the judge answered last, oldest first."""
+    keys = list(islice(reversed(answers), _RECENT))[::-1]
+    pairs = [
+        deck.pairs[name] for name in (views.card_id(*key) for key in keys) if name in deck.pairs
+    ]
+    return _cards(deck, pairs, answers, max(0, len(answers) - len(pairs)))
+
+
 def _cards(
-    desk: LabelDesk,
-    judge: str,
-    pairs: list[JudgingPair],
-    answers: Mapping[str, list[Judgment]],
+    deck: views.CardDeck,
+    pairs: Sequence[JudgingPair],
+    answers: Mapping[PairKey, list[Judgment]],
     before: int,
 ) -> list[dict[str, Any]]:
-    places = views.query_places(desk.labels, desk.order(judge))
-    cards = []
-    for position, pair in enumerate(pairs, before + 1):
-        place = places[pair.query_id]
-        card = views.label_card(desk.labels, pair, desk.corpus, position, place)
-        cards.append(card.to_json(answers.get(views.card_id(*key_of(pair)), ())))
-    return cards
+    return [
+        deck.card(pair, position).to_json(answers.get(key_of(pair), ()))
+        for position, pair in enumerate(pairs, before + 1)
+    ]

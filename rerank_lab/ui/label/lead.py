@@ -43,33 +43,42 @@ def draw(desk: LabelDesk) -> None:
 
 
 def _now(desk: LabelDesk) -> None:
-    try:
-        progress = desk.progress()
-        state = len(desk.rows())
-        decision = _decision(desk, desk.labels.session_id, state)
-        agreement = agreement_of(desk)
-    except LabError as error:
-        parts.error_card(error, key="lead")
-        return
+    # What is known at once comes first; who leads is reckoned last and stands above it.
     with st.container(key="lead_now"):
-        st.progress(
-            min(1.0, progress.grades / max(1, progress.planned)),
-            text=parts.literal(views.progress_sentence(progress)),
-        )
-        st.markdown(parts.literal(views.decision_words(decision)))
-        if decision is not None and decision.candidates:
-            _worth(decision, desk)
-        if progress.grades:
-            st.markdown("**Judges**")
-            st.dataframe(views.judge_rows(progress), hide_index=True, key="lead_judges")
-            st.markdown("**Agreement**")
-            st.markdown(parts.literal(views.agreement_sentence(agreement)))
-        if agreement is not None and agreement.disputed:
-            disputed = views.disputed_rows(agreement, desk.labels, desk.corpus)
-            st.dataframe(
-                disputed, hide_index=True, key="lead_disputed", column_config=_TEXT_COLUMNS
+        try:
+            progress = desk.progress()
+            st.progress(
+                min(1.0, progress.grades / max(1, progress.planned)),
+                text=parts.literal(views.progress_sentence(progress)),
             )
-            _settling(desk, agreement)
+            leader = st.container()
+            if progress.grades:
+                st.markdown("**Judges**")
+                st.dataframe(views.judge_rows(progress), hide_index=True, key="lead_judges")
+                _agreed(desk)
+            with leader:
+                _leads(desk)
+        except LabError as error:
+            parts.error_card(error, key="lead")
+
+
+def _agreed(desk: LabelDesk) -> None:
+    """How far the judges agree, and what they differ on."""
+    agreement = agreement_of(desk)
+    st.markdown("**Agreement**")
+    st.markdown(parts.literal(views.agreement_sentence(agreement)))
+    if agreement is not None and agreement.disputed:
+        disputed = views.disputed_rows(agreement, desk.labels, desk.corpus)
+        st.dataframe(disputed, hide_index=True, key="lead_disputed", column_config=_TEXT_COLUMNS)
+        _settling(desk, agreement)
+
+
+def _leads(desk: LabelDesk) -> None:
+    """Which pipeline leads, and which labels would tell most."""
+    decision = _decision(desk, desk.labels.session_id, desk.state)
+    st.markdown(parts.literal(views.decision_words(decision)))
+    if decision is not None and decision.candidates:
+        _worth(decision, desk)
 
 
 def _worth(decision: Decision, desk: LabelDesk) -> None:
@@ -122,22 +131,18 @@ def _judge_again(desk: LabelDesk, agreement: JudgeAgreement) -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reckoning who leads")
-def _decision(_desk: LabelDesk, session_id: str, rows: int) -> Decision | None:
+def _decision(_desk: LabelDesk, session_id: str, state: tuple[int, int]) -> Decision | None:
     """Reckoned once for each state of a session."""
     return _desk.decision()
 
 
 def agreement_of(desk: LabelDesk) -> JudgeAgreement | None:
     """How far the judges agree; reckoned once for each state of what they say."""
-    judgments = desk.judgments()
-    newest = judgments[-1].row_id if judgments else 0
-    return _agreement(desk, desk.labels.session_id, len(judgments), newest)
+    return _agreement(desk, desk.labels.session_id, desk.state)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _agreement(
-    _desk: LabelDesk, session_id: str, judgments: int, newest: int
-) -> JudgeAgreement | None:
+def _agreement(_desk: LabelDesk, session_id: str, state: tuple[int, int]) -> JudgeAgreement | None:
     return _desk.agreement()
 
 

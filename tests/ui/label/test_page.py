@@ -115,7 +115,7 @@ def test_a_message_that_comes_twice_is_stored_once() -> None:
     undo = {"kind": "undo", "undoes": "t1", "token": "t3"}
     again = {"events": [*message["events"], undo, undo]}
     assert take_in(desk(labels), "Ada", again)[0] == ["t1", "t2", "t3", "t3"]
-    assert len(desk(labels).rows()) == 3
+    assert len(JudgmentStore.open().rows(labels.corpus)) == 3
     assert [row.grade for row in desk(labels).judgments()] == [None]
 
 
@@ -128,7 +128,7 @@ def test_what_a_browser_sends_is_not_trusted() -> None:
     tokens, problem = take_in(desk(labels), "Ada", {"events": nonsense})
     assert tokens == ["a", "b", "c"]
     assert problem.startswith("Not saved")
-    (row,) = desk(labels).rows()
+    (row,) = JudgmentStore.open().rows(labels.corpus)
     assert (row.grade, row.seconds, row.position, row.note) == (1, 0.0, 0, "5")
 
 
@@ -240,7 +240,7 @@ def test_disputes_are_settled_side_by_side_and_the_decision_counts_under_every_p
     pair = labels.pairs[0]
     decided = desk(labels).settled()[pair.query_id, pair.doc_id]
     assert (decided.grade, decided.judge, decided.note) == (1, "Lead (decides)", "half")
-    rows = desk(labels).rows()
+    rows = JudgmentStore.open().rows(labels.corpus)
     for policy in Policy:
         assert qrels_of(rows, policy)[pair.query_id][pair.doc_id] == 1
     assert desk(labels).agreement() == agreed
