@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from rerank_lab.core.errors import InvalidInput
@@ -56,6 +56,7 @@ _QRELS_HINT = (
     "query-id, corpus-id and score."
 )
 _FIRST_ROWS = 2000
+_MOST_FILES = 1_000_000
 _FLOAT_ID = re.compile(r"(\d+)\.0+")
 
 
@@ -405,12 +406,13 @@ def fit_judgments(
             )
         queries, keys = own, _query_ids(judgments, own)
     known, fitted = doc_ids, QrelsDict()
+    of_files = _ids_of_file_names(judgments, doc_ids, log)
     decimals = 0
     for key, judged in judgments.qrels.items():
         target = fitted.setdefault(keys[key] or key, {})
         for doc_id, grade in judged.items():
-            plain = without_decimals(doc_id, known)
-            decimals += plain != doc_id
+            plain = of_files.get(doc_id) or without_decimals(doc_id, known)
+            decimals += plain != doc_id and doc_id not in of_files
             target.setdefault(plain, grade)
     if decimals:
         log.note(
@@ -418,6 +420,42 @@ def fit_judgments(
             file=judgments.reading.file,
         )
     return fitted, tuple(queries)
+
+
+def _ids_of_file_names(
+    judgments: Judgments, doc_ids: AbstractSet[str], log: ProblemLog
+) -> dict[str, str]:
+    """The id of the document that judgments call by the name of its file, such as `a` or `a.txt`.
+
+    Only where they name no document by its id, and only names that one document has: the documents
+    of a folder are called `docs/a.txt`.
+    """
+    named = {doc_id for judged in judgments.qrels.values() for doc_id in judged}
+    if len(doc_ids) > _MOST_FILES or any(name in doc_ids for name in named):
+        return {}
+    by_name: dict[str, set[str]] = {}
+    for doc_id in doc_ids:
+        path = PurePosixPath(doc_id)
+        if path.suffix or len(path.parts) > 1:
+            for name in (path.name, path.stem, path.with_suffix("").as_posix()):
+                by_name.setdefault(name.casefold(), set()).add(doc_id)
+    names = {name: by_name.get(_file_name(name), set()) for name in named}
+    of_files = {name: next(iter(ids)) for name, ids in names.items() if len(ids) == 1}
+    if of_files:
+        name = min(of_files)
+        log.warning(
+            f"{counted(len(of_files), 'document')} judged by the name of the file: "
+            f"{name!r} is {of_files[name]!r}.",
+            "Write the ids of the documents if that is not meant.",
+            file=judgments.reading.file,
+            field="document",
+        )
+    return of_files
+
+
+def _file_name(name: str) -> str:
+    """A path as ids have it: with slashes, without spaces and without `./` before it."""
+    return re.sub(r"\s+", "_", name.replace("\\", "/")).removeprefix("./").casefold()
 
 
 def check_judgments(

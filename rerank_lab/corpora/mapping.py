@@ -43,7 +43,14 @@ TEXT = (
 )
 TITLE = (
     *("title", "headline", "heading", "subject", "name", "question", "document_title"),
-    *("doc_title", "article_title", "product_title", "product_name", *TITLES_ABROAD),
+    *(
+        "doc_title",
+        "wikipedia_title",
+        "article_title",
+        "product_title",
+        "product_name",
+        *TITLES_ABROAD,
+    ),
     *QUESTIONS_ABROAD,
 )
 QUERY_ID = ("_id", "id", "query_id", "qid", "topic_id", "question_id", "topic", "number")
@@ -99,6 +106,8 @@ _RIVAL_SHARE = 0.5
 _MOST_LEVELS = 4
 _WRAPPED_IDS = ("$oid", "$uuid", "$numberInt", "$numberLong")
 """What MongoDB's extended JSON writes around an id."""
+_ID_NAME = re.compile(r"(?:^|_)(?:u?id|key|asin|isbn|issn|doi|pmid)$")
+"""What the name of a first column ends in where it holds ids, such as `cord_uid`."""
 _DECIMAL_ID = re.compile(r"\d+\.0+")
 
 
@@ -169,7 +178,13 @@ def guess_mapping(
         if text is None:
             return None
     if doc_id is None and headerless and text != columns[0]:
-        doc_id = columns[0] if len(columns) == 2 or _are_names(records, columns[0]) else None
+        if _are_names(records, columns[0]) or (len(columns) == 2 and not _spaced(records, columns)):
+            doc_id = columns[0]
+        elif len(columns) == 2 and title is None:
+            title = columns[0]  # a title or a question: no id has spaces
+    if doc_id is None and not headerless and rest and rest[0] not in (text, title):
+        named = _ID_NAME.search(plain_name(rest[0])) and _are_names(records, rest[0])
+        doc_id = rest[0] if named else None
     meta = tuple(chosen["meta"].split("+")) if "meta" in chosen else None
     return ColumnMapping(text, doc_id, title if title != text else None, meta)
 
@@ -192,13 +207,13 @@ def _likely_texts(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) 
     text will do.
     """
     unnamed = is_headerless(columns_of(records))
-    likely = [c for c in columns if unnamed or _is_running_text(records, c)]
+    likely = [c for c in columns if unnamed or is_running_text(records, c)]
     lengths = {column: _mean_length(records, column) for column in likely}
     longest = sorted(likely, key=lambda column: -lengths[column])
     return [column for column in longest if lengths[column]]
 
 
-def _is_running_text(records: Sequence[Mapping[str, Any]], column: str) -> bool:
+def is_running_text(records: Sequence[Mapping[str, Any]], column: str) -> bool:
     """Whether a column can be texts: no name of something else, and words or long values in it."""
     if plain_name(column) in _NO_TEXTS:
         return False
@@ -211,6 +226,12 @@ def _are_names(records: Sequence[Mapping[str, Any]], column: str) -> bool:
     """Whether the values of a column are all different, and have no spaces."""
     values = [str(record.get(column) or "").strip() for record in records]
     return len(set(values)) == len(values) and all(v and not _SPACES.search(v) for v in values)
+
+
+def _spaced(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bool:
+    """Whether most values of the first column have spaces between words."""
+    values = [str(record.get(columns[0]) or "").strip() for record in records]
+    return 2 * sum(bool(_SPACES.search(value)) for value in values) > len(values)
 
 
 def is_headerless(columns: Sequence[str]) -> bool:
@@ -354,6 +375,14 @@ class DocumentBuilder:
     ) -> None:
         """Report a choice between columns of texts that nothing but their length decided."""
         rivals = rival_texts(records, mapping, chosen) if mapping else []
+        if mapping and rivals and is_headerless(columns_of(records)):
+            raise InvalidInput(
+                f"{file} has no header, and more than one of its columns holds texts: "
+                f"{', '.join(map(repr, sorted((mapping.text, *rivals))))}.",
+                hint=f'Say which is the text of the documents: --columns "text={mapping.text}", '
+                "or write a header. A query with a passage that answers it and one that does not "
+                "is --format ms-marco-triples.",
+            )
         if mapping and rivals:
             self._log.warning(
                 f"The column {mapping.text!r} was taken for the texts; "

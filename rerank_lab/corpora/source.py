@@ -220,6 +220,7 @@ _BINARIES = (
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
     (b"\x04\x22\x4d\x18", "an LZ4 archive", _UNPACK),
     (b"PK\x03\x04", "a zip archive or an office file", "Unpack it, or save it as CSV or text."),
+    (b"{\\rtf", "an RTF file", "Save it as DOCX or as text."),
     (b"ARROW1", "an Arrow (Feather) file", "Save the table as Parquet."),
     (b"Obj\x01", "an Avro file", "Save the table as Parquet or as JSON lines."),
     (b"SQLite format 3\x00", "an SQLite database", "Export the table as CSV."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,12 @@ SHAPES: dict[str, bytes | dict[str, bytes] | dict[str, bytes | str]] = {
     "owl.pdf": make.pdf(OWL),
     "notes.rst": f"Owls\n====\n\n{OWL}\n".encode(),
     "notes.adoc": f"= Owls\n\n{OWL}\n".encode(),
+    "owl.ipynb": json.dumps(
+        {"nbformat": 4, "cells": [{"cell_type": "markdown", "source": [OWL]}]}
+    ).encode(),
+    "msmarco-docs.tsv.xz": lzma.compress(
+        f"a\thttps://x.example\t\t{OWL}\nb\thttp://y.example\t\t{WREN}\n".encode()
+    ),
     "owl.py": b"def hunt():\n    return 'at night'\n",
 }  # fmt: skip
 

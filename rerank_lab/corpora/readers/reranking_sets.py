@@ -26,7 +26,7 @@ from rerank_lab.corpora.source import Source
 
 _PASSAGE_ID = ("docid", "doc_id", "_id", "id", "pid", "passage_id", "psg_id")
 _PASSAGE_TEXT = ("text", "contents", "content", "segment", "passage", "body", "page_content")
-_QUERY_ID = ("query_id", "qid", "_id", "id")
+_QUERY_ID = ("query_id", "qid", "question_id", "_id", "id")
 _QUERY_TEXT = ("text", "query", "question")
 _LABELS = (
     *("label", "labels", "relevance", "relevances", "grade", "grades", "relevant"),
@@ -85,6 +85,7 @@ class QueryPassagesReader(Reader):
                 )
                 continue
             named = id_text(first_value(query if isinstance(query, dict) else record, _QUERY_ID))
+            named = named or _shared_query_id(record.get("hits"))
             query_id = named or query_ids.setdefault(text, f"q{len(query_ids) + 1}")
             yield QueryRow(line, query_id, text, self._answers(record))
             for passage, grade in graded:
@@ -179,13 +180,29 @@ class SentenceTripletsReader(QueryPassagesReader):
     cells, key = str, ("positive",)
 
 
+class ListedTripletsReader(QueryPassagesReader):
+    """A list of texts a line: a query (or anchor), what fits it, and what does not, if anything."""
+
+    name = "listed-triplets"
+    label = "sentence-transformers pairs or triplets in lists"
+    query = ("column 1",)
+    positives = ("column 2",)
+    negatives = tuple(f"column {number}" for number in range(3, 35))
+    cells, key = str, ("column 2",)
+
+    def sniff(self, sample: Sample) -> Match | None:
+        """JSON lines whose values are lists of texts."""
+        lists = sample.suffix in (".jsonl", ".ndjson") and sample.start.startswith(b"[")
+        return super().sniff(sample) if lists else None
+
+
 class CandidatesReader(QueryPassagesReader):
     """Candidates to be reranked (rank_llm, FlashRank): a query and a list of passages."""
 
     name = "candidates"
     label = "queries with candidates"
     query = ("query", "question")
-    ungraded = ("candidates", "passages", "documents", "docs", "texts")
+    ungraded = ("candidates", "passages", "documents", "docs", "texts", "hits")
     key = ungraded
 
     def _passages(self, record: Record) -> Iterator[tuple[Any, int | None]]:
@@ -284,7 +301,11 @@ class GradedPairsReader(QueryPassagesReader):
         "doc",
         "sentence2",
         "sentence_B",
+        "answer",
+        "response",
+        "positive",
     )
+    answers = ()
     cells = str
 
     def sniff(self, sample: Sample) -> Match | None:
@@ -312,6 +333,18 @@ class EvaluationTableReader(QueryPassagesReader):
     positives = ("reference_contexts", "ground_truth_contexts")
     ungraded = ("retrieved_contexts", "contexts", "retrieval_context")
     key = (*positives, *ungraded)
+
+
+def _shared_query_id(hits: Any) -> str | None:
+    """The query id that all hits of a query repeat, as rank_llm's older files do."""
+    ids = {hit.get("qid") for hit in hits if isinstance(hit, dict)} if _are_hits(hits) else set()
+    return id_text(ids.pop()) if len(ids) == 1 else None
+
+
+def _are_hits(value: Any) -> bool:
+    return isinstance(value, list) and not any(
+        isinstance(hit, dict) and isinstance(hit.get("qid"), dict | list) for hit in value
+    )
 
 
 def _passage(value: Any, ids: dict[bytes, str]) -> tuple[Record, bool] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.mapping import Record, Row
-from rerank_lab.corpora.readers.base import Match, Reader, ReadOptions, Sample
+from rerank_lab.corpora.readers.base import Match, Reader, ReadOptions, Sample, first_value
 from rerank_lab.corpora.readers.json_array import read_json
 from rerank_lab.corpora.readers.registry import table_rows
 from rerank_lab.corpora.source import Source
@@ -49,7 +49,7 @@ class BulkRequestReader(Reader):
 
     def read(self, source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
         """The documents with the ids of their action lines; deletions are counted only."""
-        action, target = "", {}
+        action, target, number, unnamed = "", {}, 0, 0
         for line, record in table_rows(source, options, log):
             if (named := _action(record)) and not action:
                 log.tally(source.name, "action lines")
@@ -57,7 +57,10 @@ class BulkRequestReader(Reader):
             elif action:
                 partial = record.get("doc") if action == "update" else None
                 fields = partial if isinstance(partial, dict) else record
-                yield line, {"_id": target.get("_id")} | fields
+                number += 1
+                doc_id = first_value(target | {"own": fields.get("_id")}, ("_id", "own"))
+                unnamed += doc_id is None
+                yield line, fields | {"_id": f"d{number}" if doc_id is None else doc_id}
                 action = ""
             else:
                 log.error(
@@ -66,6 +69,12 @@ class BulkRequestReader(Reader):
                     file=source.name,
                     line=line,
                 )
+        if unnamed:
+            log.note(
+                f"{unnamed:,} action lines name no _id, as the engine would make one; their "
+                "documents are called d and their number.",
+                file=source.name,
+            )
 
 
 class SearchResponseReader(Reader):

@@ -1,4 +1,4 @@
-"""TREC document files: `<DOC>` elements that are no well-formed XML as a whole."""
+"""TREC documents and WikiExtractor articles: `<DOC>` elements, no well-formed XML as a whole."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from rerank_lab.corpora.source import Source, detect_decoding, read_lines
 _ID = re.compile(r"<docno>(.*?)</docno>", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<(title|headline|ti|head)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
 _TEXT = re.compile(r"<(text|body)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_ARTICLE = re.compile(r'<doc (?=[^>]*\bid=")(?=[^>]*\btitle=")[^>]*>')
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 
@@ -46,6 +48,43 @@ class TRECDocumentReader(Reader):
                 start = 0
         if start:
             _report(source.name, start, "end", log)
+
+
+class WikiExtractorReader(Reader):
+    """Articles between `<doc id="1" url="..." title="Owl">` and `</doc>` (WikiExtractor)."""
+
+    name = "wikiextractor"
+    label = "WikiExtractor articles"
+    mapping = ColumnMapping("text", "id", "title")
+
+    def sniff(self, sample: Sample) -> Match | None:
+        """The source begins with <doc> that has an id and a title."""
+        telling = _ARTICLE.match(sample.text.lstrip("\ufeff \r\n"))
+        return Match(0.95, "it begins with <doc> with an id and a title") if telling else None
+
+    def read(self, source: Source, options: ReadOptions, log: ProblemLog) -> Iterator[Row]:
+        """A row an article, without the line that repeats its title."""
+        decoding = detect_decoding(source, log, options.encoding)
+        about: dict[str, str] = {}
+        start, lines = 0, list[str]()
+        for number, line in read_lines(source, decoding, log, options.limits):
+            if tag := _ARTICLE.match(line.lstrip("\ufeff ")):
+                if start:
+                    _report(source.name, start, "end", log)
+                about = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(tag[0])}
+                start, lines = number, []
+            elif start and line.strip() == "</doc>":
+                yield start, about | {"text": _article(about.get("title", ""), lines)}
+                start = 0
+            elif start:
+                lines.append(line)
+        if start:
+            _report(source.name, start, "end", log)
+
+
+def _article(title: str, lines: list[str]) -> str:
+    repeated = bool(lines) and lines[0].strip() == title
+    return html.unescape("".join(lines[1:] if repeated else lines)).strip()
 
 
 def _document(block: str, file: str, line: int, log: ProblemLog) -> Iterator[Row]:

@@ -14,6 +14,7 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.corpora.mapping import ColumnMapping, Record, Row
 from rerank_lab.corpora.readers.base import Match, Reader, ReadOptions, Sample, broken_file
 from rerank_lab.corpora.readers.html import page_text
+from rerank_lab.corpora.readers.wiki_text import plain_wiki_text
 from rerank_lab.corpora.source import Source
 
 
@@ -62,7 +63,7 @@ class XMLDumpReader(Reader):
 
 
 class MediaWikiReader(XMLDumpReader):
-    """Pages of a MediaWiki dump, as wiki text; redirects and other name spaces are counted only."""
+    """Articles of a MediaWiki dump without their markup; redirects and other pages are counted."""
 
     name = "mediawiki"
     label = "MediaWiki dump"
@@ -81,7 +82,7 @@ class MediaWikiReader(XMLDumpReader):
         return {
             "id": element.findtext("{*}id"),
             "title": element.findtext("{*}title"),
-            "text": text,
+            "text": plain_wiki_text(text),
         }
 
 

@@ -22,6 +22,9 @@ from rerank_lab.corpora.readers.html import page_text
 from rerank_lab.corpora.source import Source
 
 _DEEPEST = 3
+_RECORDS = {"add": ("doc",), "update": ("doc",), "response": ("doc",), "rss": ("item",),
+            "feed": ("entry",)}  # fmt: skip
+"""Root elements of Solr and of feeds, whose records are known where there is a single one."""
 _FIELDS = ("field", "str", "arr", "int", "long", "date")
 """Elements of Solr, which name their column in an attribute."""
 
@@ -103,6 +106,9 @@ def _repeated(head: bytes) -> str | None:
         names = Counter(_local(element) for element in level if len(element))
         if names and names.most_common(1)[0][1] > 1:
             return names.most_common(1)[0][0]
+        single = [name for name in names if name in _RECORDS.get(_local(root), ())]
+        if single:
+            return single[0]
     return None
 
 

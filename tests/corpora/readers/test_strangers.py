@@ -251,15 +251,9 @@ def test_what_holds_no_documents_is_refused_in_words(
 
 
 def test_a_choice_by_length_alone_is_said(tmp_path: Path) -> None:
-    three = f"night hunters\t{OWL}\t{WREN}\nspring songs\t{WREN}\t{OWL}\n".encode()
-    (warning,) = [
-        problem
-        for problem in loaded(tmp_path, "three.tsv", three).meta["problems"]
-        if problem.severity.value == "warning"
-    ]
-    assert "'column 2' was taken for the texts; 'column 3', 'column 1' could be it" in (
-        warning.message
-    )
+    data = f"topic,first,second\nbirds,{OWL},{WREN}\nbirds,{WREN},{OWL}\n".encode()
+    (warning,) = loaded(tmp_path, "three.csv", data).meta["problems"]
+    assert "'first' was taken for the texts; 'second' could be it as well" in warning.message
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from rerank_lab.corpora.runs import read_run
 from rerank_lab.corpora.source import Source
 from rerank_lab.views.corpora import list_documents
 from tests.corpora.make import BEIR, docx, pdf, zipped
+from tests.corpora.readers.test_fresh_documents import DOCUMENTS, SETS
+from tests.corpora.readers.test_fresh_judged import JUDGMENTS, QUERIES
 from tests.corpora.readers.test_hostile_shapes import GOOD, ONE_VALUE
 from tests.corpora.readers.test_judged_shapes import RELEVANT_ONLY, SHAPES
 from tests.fuzz.targets.base import (
@@ -56,6 +59,14 @@ def corpus_seeds() -> list[bytes]:
             "Posts.xml",
             '<posts><row Id="1" PostTypeId="1" Title="T" Body="&lt;p&gt;x&lt;/p&gt;"/></posts>',
         ),
+        *(named(name, text) for name, (text, _) in DOCUMENTS.items()),
+        *(named(name, text) for name, (text, _, _) in SETS.items()),
+        named(
+            "a.xml",
+            "<rss><item><guid>1</guid><title>T</title></item><item><guid>2</guid></item></rss>",
+        ),
+        named("top.tsv", "7\ta\tnight\tone text\n7\tb\tnight\tanother text\n"),
+        named("a.jsonl.xz", lzma.compress(b'{"id": 1, "text": "one"}\n')),
         named("a.zip", zipped(BEIR)),
         named("a.pdf", pdf("one page", "two")),
         named("a.docx", docx("one", "two", table=("a", "b"))),
@@ -120,7 +131,9 @@ def judged_seeds() -> list[bytes]:
         "queries.tsv": "1\tcoffee filters\n2\ttea\n",
         "queries.jsonl": '{"_id": "1", "text": "coffee", "metadata": {"a": [1]}}\n',
     }
-    return [named(name, content) for name, content in (SHAPES | RELEVANT_ONLY | queries).items()]
+    fresh = {n: content for n, (content, _) in (JUDGMENTS | QUERIES).items()}
+    files = SHAPES | RELEVANT_ONLY | queries | fresh
+    return [named(name, content) for name, content in files.items()]
 
 
 def read_judged(data: bytes, _: Path) -> None:
@@ -133,7 +146,7 @@ def read_judged(data: bytes, _: Path) -> None:
     except LabError as error:
         refusals.append(error)
     judgments = read_judgments(source, ReadOptions(), ProblemLog())
-    fit_judgments(judgments, queries, ["d1", "d2"], ProblemLog())
+    fit_judgments(judgments, queries, {"d1", "docs/d2.txt"}, ProblemLog())
     if refusals:
         raise refusals[0]
 

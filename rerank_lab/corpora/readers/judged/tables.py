@@ -12,7 +12,14 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.table_cells import plain_cell
 from rerank_lab.corpora.column_names import IDS_ABROAD
-from rerank_lab.corpora.mapping import META, Row, columns_of, id_text, is_headerless
+from rerank_lab.corpora.mapping import (
+    META,
+    Row,
+    columns_of,
+    id_text,
+    is_headerless,
+    is_running_text,
+)
 from rerank_lab.corpora.readers.base import COLUMN_ROLES, SAMPLE_RECORDS, TableReader
 from rerank_lab.corpora.readers.delimited import DelimitedReader
 from rerank_lab.corpora.readers.judged.base import (
@@ -52,7 +59,6 @@ _COUNTS = (
     *("total_unique_searches", "impressions", "clicks"),
 )
 """Columns that say how often a query was asked."""
-_WORDS = re.compile(r"[^\W\d_]{2}")
 _TEXT_KEYS = ("text", *QUERY_TEXTS, "queries", "title")
 RUN_SCORES = (*SCORES[:2], "retrieval_score", "similarity")
 _LIST_SEPARATORS = re.compile(r"[,;|\s]+")
@@ -332,13 +338,8 @@ def _query_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> dic
 
 
 def _only_words(file: JudgedFile, columns: Sequence[str]) -> str | None:
-    """The one column with words in most of its cells, where the others have none."""
-    wordy = [
-        column
-        for column in columns
-        if 2 * sum(bool(_WORDS.search(str(r.get(column) or ""))) for r in file.records)
-        > len(file.records)
-    ]
+    """The one column with words of some length, where the others have none."""
+    wordy = [column for column in columns if is_running_text(file.records, column)]
     return wordy[0] if len(wordy) == 1 and not is_headerless(columns) else None
 
 
