@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
 from rerank_lab.cli.files import table_file, write_study_table
@@ -11,6 +12,7 @@ from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, cut, screen_width
 from rerank_lab.cli.reading import judged_collection, print_basis
 from rerank_lab.cli.studies import of_experiment
+from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import rag as rag_studies
 from rerank_lab.services.cost_estimates import query_set_estimates
@@ -30,13 +32,17 @@ def rag(arguments: argparse.Namespace, output: Output) -> int:
         limit=arguments.limit,
         answering=judge_model(arguments) if arguments.model else None,
         answered=arguments.answers,
+        grader=_grader(arguments),
     )
     rag_studies.designed(request, corpus, evaluation)
     queries = request.queries(corpus)
     note_cost_estimates(query_set_estimates(specs, queries, corpus, DEPTH, engine), output)
-    estimate = rag_studies.answer_estimate(request, corpus, engine)
-    if estimate is not None:
-        agree(arguments, estimate, output)
+    for estimate in (
+        rag_studies.answer_estimate(request, corpus, engine),
+        rag_studies.grading_estimate(request, corpus, engine),
+    ):
+        if estimate is not None:
+            agree(arguments, estimate, output)
     ctx = job_context(arguments, output, engine)
     study = rag_studies.run(request, corpus, ctx, engine, evaluation)
     write_study_table(arguments, output, study)
@@ -48,6 +54,15 @@ def rag(arguments: argparse.Namespace, output: Output) -> int:
         print_basis(corpus.basis, output)
         _print(view, output)
     return 2 if all(one.reranked is None for one in study.pipelines) else 0
+
+
+def _grader(arguments: argparse.Namespace) -> JudgeModel | None:
+    """The model that grades; one with another name than the one that answers has other prices."""
+    if not arguments.grader:
+        return None
+    if arguments.grader == arguments.model:
+        return judge_model(arguments)
+    return replace(judge_model(arguments), model=arguments.grader, price_in=-1.0, price_out=-1.0)
 
 
 def _print(view: RagView, output: Output) -> None:
@@ -62,12 +77,8 @@ def _print(view: RagView, output: Output) -> None:
         output.table([heads, *rows], right=(2, 3))
     if view.answers:
         output.line()
-        heads = ["answers from", "right", "wrong", "abstained", "F1 of words", "queries"]
-        rows = [
-            [one.context, one.right, one.wrong, one.abstained, one.overlap, one.queries]
-            for one in view.answers
-        ]
-        output.table([heads, *rows], right=range(1, 6))
+        rows = [list(one.cells) for one in view.answers]
+        output.table([view.answer_headings, *rows], right=range(1, len(view.answer_headings)))
     for label, example in dict(reversed(view.examples)).items():
         output.line()
         output.line(f"{label} puts {example.wrong_id} above every right document of:")

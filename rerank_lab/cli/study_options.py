@@ -222,6 +222,11 @@ def add_rag(parser: CommandParser) -> None:
         metavar="N",
         help="with --model: queries with reference answers that it is asked (default: 30)",
     )
+    parser.add_argument(
+        "--grader",
+        metavar="NAME",
+        help="with --model: a model at the same endpoint that grades the answers by what they mean",
+    )
     add_judged(parser)
     add_judgment_source(parser)
     add_model(parser)

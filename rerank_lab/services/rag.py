@@ -21,6 +21,14 @@ from rerank_lab.evaluation.rag.answers import (
     reference_answers,
     right_values,
 )
+from rerank_lab.evaluation.rag.grading import (
+    GRADED_WORDS,
+    AnswerGrade,
+    grade_figures,
+    grade_messages,
+    graded_values,
+    read_grade,
+)
 from rerank_lab.evaluation.rag.run import RagDesign, RagRun, first_stage_of
 from rerank_lab.evaluation.rag.study import RAG_KIND, PipelineContexts, RagStudy
 from rerank_lab.evaluation.statistics import holm, paired
@@ -43,6 +51,8 @@ from rerank_lab.services.session import Bound, Session
 DOCUMENTS = 5
 """So many documents are put before a language model unless the request says otherwise."""
 ANSWERED_QUERIES = 30
+_Answers = Mapping[str, ModelAnswer]
+_Grades = Mapping[tuple[str, str], AnswerGrade | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class RagRequest:
         answering: the language model that answers the queries with reference answers; None for
             none. Its `prompt` is not looked at.
         answered: how many of these queries it is asked at most, the first ones.
+        grader: the language model that grades the answers; None for none.
     """
 
     pipelines: tuple[str, ...]
@@ -65,6 +76,7 @@ class RagRequest:
     limit: int | None = None
     answering: JudgeModel | None = None
     answered: int = ANSWERED_QUERIES
+    grader: JudgeModel | None = None
 
     def queries(self, corpus: Corpus) -> tuple[Query, ...]:
         """The judged queries; all of them when none is judged."""
@@ -84,6 +96,7 @@ class RagRequest:
             "limit": self.limit,
             "answer_model": self.answering.model if self.answering else "",
             "answered": self.answered if self.answering else 0,
+            "grader": self.grader.model if self.grader and self.answering else "",
         }
 
 
@@ -98,13 +111,18 @@ def designed(
         evaluation: whose rankings are taken where the corpus is not cut into passages.
 
     Raises:
-        InvalidInput: nothing is judged, or a language model has no reference answers to meet.
+        InvalidInput: nothing is judged, a language model has no reference answers to meet, or there
+            is a grader and nothing for it to grade.
     """
     queries = request.queries(corpus)
     if not any(corpus.qrels.get(query.id) for query in queries):
         raise InvalidInput(
             f"No query of {corpus.name!r} is judged: nothing tells right documents from wrong.",
             hint="Give judgments, or label some documents.",
+        )
+    if request.grader is not None and request.answering is None:
+        raise InvalidInput(
+            "There are no answers to grade.", hint="Name the model that answers with --model."
         )
     if request.answering is not None and not request.referenced(corpus):
         raise InvalidInput(
@@ -166,11 +184,23 @@ def answer_estimate(request: RagRequest, corpus: Corpus, engine: Engine) -> Cost
     """What the answers take of the language model at most; None when none is to be asked."""
     if request.answering is None:
         return None
-    asked = asked_model(request.answering, engine)
-    first_stages = {first_stage_of(spec) for spec in request.pipelines} - {""}
-    calls = len(first_stages.union(request.pipelines)) * len(request.referenced(corpus))
     words = request.answering.passage_words * request.documents
-    return asked.estimate(calls, round(calls * words * 1.4))
+    calls = _answers_of(request, corpus)
+    return asked_model(request.answering, engine).estimate(calls, round(calls * words * 1.4))
+
+
+def grading_estimate(request: RagRequest, corpus: Corpus, engine: Engine) -> CostEstimate | None:
+    """What the grades take of the grader at most, beside the answers; None for no grader."""
+    if request.answering is None or request.grader is None:
+        return None
+    calls = _answers_of(request, corpus)
+    return asked_model(request.grader, engine).estimate(calls, round(calls * GRADED_WORDS * 1.4))
+
+
+def _answers_of(request: RagRequest, corpus: Corpus) -> int:
+    """How many answers there are at most: of each pipeline and first stage, to each query."""
+    first_stages = {first_stage_of(spec) for spec in request.pipelines} - {""}
+    return len(first_stages.union(request.pipelines)) * len(request.referenced(corpus))
 
 
 def _with_answers(study: RagStudy, rag: RagRun, request: RagRequest, corpus: Corpus) -> RagStudy:
@@ -193,11 +223,62 @@ def _with_answers(study: RagStudy, rag: RagRun, request: RagRequest, corpus: Cor
         _answered(one, answers(first_stage_of(one.pipeline)), answers(one.pipeline), references)
         for one in study.pipelines
     ]
+    if request.grader is not None:
+        sides = [(answers(first_stage_of(one.pipeline)), answers(one.pipeline))
+                 for one in pipelines]  # fmt: skip
+        grades = _grades(sides, queries, request.grader, rag)
+        pipelines = [_graded(one, *pair, grades, references)
+                     for one, pair in zip(pipelines, sides, strict=True)]  # fmt: skip
     return replace(
         study,
         pipelines=_corrected(pipelines),
         answer_model=model.model,
         referenced=len(queries),
+        grader=request.grader.model if request.grader is not None else "",
+    )
+
+
+def _grades(
+    sides: Sequence[tuple[_Answers, _Answers]],
+    queries: Sequence[Query],
+    grader: JudgeModel,
+    rag: RagRun,
+) -> _Grades:
+    """The grades of all answers; the same answer to a query is graded once, whoever gave it."""
+    pairs = {(query_id, answer.text) for pair in sides for answers in pair
+             for query_id, answer in answers.items() if answer.usable and answer.text}  # fmt: skip
+    texts = {query.id: query for query in queries}
+    ordered = sorted(pairs)
+    prompts = [
+        grade_messages(texts[query_id].text, reference_answers(texts[query_id]), answer)
+        for query_id, answer in ordered
+    ]
+    if not prompts:
+        return {}
+    asked = asked_model(grader, rag.engine)
+    read = model_answers(asked, prompts, read_grade, rag.ctx, "grading")
+    return dict(zip(ordered, read, strict=True))
+
+
+def _graded(
+    one: PipelineContexts,
+    first: _Answers,
+    reranked: _Answers,
+    grades: _Grades,
+    references: Mapping[str, Sequence[str]],
+) -> PipelineContexts:
+    a, b = graded_values(first, grades), graded_values(reranked, grades)
+    return replace(
+        one,
+        grades=grade_figures(reranked, grades, right_values(reranked, references))
+        if reranked
+        else None,
+        first_stage_grades=grade_figures(first, grades, right_values(first, references))
+        if first
+        else None,
+        grades_difference=paired(a, b, ("first stage", "reranked"))
+        if a.keys() & b.keys()
+        else None,
     )
 
 
@@ -219,15 +300,18 @@ def _answered(
 
 
 def _corrected(pipelines: Sequence[PipelineContexts]) -> tuple[PipelineContexts, ...]:
-    """With Holm's correction over the comparisons of answers."""
-    every = [one.answers_difference for one in pipelines]
-    adjusted = iter(holm([one.p for one in every if one is not None and one.p is not None]))
-    return tuple(
-        replace(one, answers_difference=replace(difference, p_holm=next(adjusted)))
-        if (difference := one.answers_difference) is not None and difference.p is not None
-        else one
-        for one in pipelines
-    )
+    """With Holm's correction over all comparisons of answers, graded or not."""
+    tested = [
+        (place, name, difference)
+        for place, one in enumerate(pipelines)
+        for name in ("answers_difference", "grades_difference")
+        if (difference := getattr(one, name)) is not None and difference.p is not None
+    ]
+    corrected = list(pipelines)
+    adjusted = holm([difference.p for _, _, difference in tested])
+    for (place, name, difference), p_holm in zip(tested, adjusted, strict=True):
+        corrected[place] = replace(corrected[place], **{name: replace(difference, p_holm=p_holm)})
+    return tuple(corrected)
 
 
 @dataclass(frozen=True, slots=True)

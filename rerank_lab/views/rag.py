@@ -11,6 +11,7 @@ from rerank_lab.evaluation.rag.run import REORDER
 from rerank_lab.evaluation.rag.study import (
     AnswerFigures,
     ContextFigures,
+    GradeFigures,
     PipelineContexts,
     RagStudy,
     TemptingExample,
@@ -28,6 +29,8 @@ HEADINGS = (
     "Context of", "Right", "Of all right ones", "With a right one", "Wrong one above",
     "Tokens (p95)", "Tokens that are right", "In the middle", "Reordered",
 )  # fmt: skip
+ANSWER_HEADINGS = ("Answers from", "Right", "Wrong", "Abstained", "F1 of words", "Queries")
+GRADE_HEADINGS = ("Graded right", "Graded alike", "Graded")
 HEADING_HELP = (
     "Right: share of the documents in the context that are judged relevant (context precision). Of "
     "all right ones: share of all relevant documents that is in it (context recall). Wrong one "
@@ -65,14 +68,9 @@ class DifferenceRow:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """Answers from one kind of context, in words."""
+    """Answers from one kind of context: a cell for each of `answer_headings`."""
 
-    context: str
-    right: str
-    wrong: str
-    abstained: str
-    overlap: str
-    queries: str
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +84,7 @@ class RagView:
     places: tuple[tuple[str, tuple[int, ...]], ...]
     examples: tuple[tuple[str, TemptingExample], ...]
     notes: tuple[str, ...]
+    answer_headings: tuple[str, ...] = ANSWER_HEADINGS
 
 
 def example_cells(label: str, example: TemptingExample) -> tuple[str, str, str, str]:
@@ -127,6 +126,7 @@ def rag_view(study: RagStudy) -> RagView:
             (labels[one.pipeline], example) for one in study.pipelines for example in one.examples
         ),
         _notes(study, labels),
+        (*ANSWER_HEADINGS, *GRADE_HEADINGS) if study.grader else ANSWER_HEADINGS,
     )
 
 
@@ -208,16 +208,19 @@ def _answer(study: RagStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
 def _answers_sentences(study: RagStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
     sentences = []
     for one in study.pipelines:
-        difference = one.answers_difference
-        if difference is None:
-            continue
-        queries = counted(difference.queries, "query", "queries")
-        verdict = "changes" if _shown_to_differ(difference) else "is not shown to change"
-        sentences.append(
-            f"{labels[one.pipeline]}: reranking {verdict} the answers of {study.answer_model}: "
-            f"{difference.mean_b:.0%} right with it, {difference.mean_a:.0%} without "
-            f"(Holm {p_words(difference.p_holm)}, {queries})."
-        )
+        for difference, right in (
+            (one.answers_difference, "right"),
+            (one.grades_difference, f"right by the grades of {study.grader}"),
+        ):
+            if difference is None:
+                continue
+            queries = counted(difference.queries, "query", "queries")
+            verdict = "changes" if _shown_to_differ(difference) else "is not shown to change"
+            sentences.append(
+                f"{labels[one.pipeline]}: reranking {verdict} the answers of {study.answer_model}: "
+                f"{difference.mean_b:.0%} {right} with it, {difference.mean_a:.0%} without "
+                f"(Holm {p_words(difference.p_holm)}, {queries})."
+            )
     return tuple(sentences)
 
 
@@ -225,18 +228,19 @@ def _answers(study: RagStudy, labels: Mapping[str, str]) -> tuple[AnswerRow, ...
     rows: dict[str, AnswerRow] = {}
     for one in study.pipelines:
         label = labels[one.pipeline]
-        for name, figures in (
-            (label.split(" >> ")[0], one.first_stage_answers),
-            (label, one.answers),
+        for name, figures, grades in (
+            (label.split(" >> ")[0], one.first_stage_answers, one.first_stage_grades),
+            (label, one.answers, one.grades),
         ):
             if figures is not None:
-                rows[name] = _answer_row(name, figures)
+                cells = _answer_cells(name, figures)
+                rows[name] = AnswerRow(cells + _grade_cells(grades) if study.grader else cells)
     return tuple(rows.values())
 
 
-def _answer_row(name: str, one: AnswerFigures) -> AnswerRow:
+def _answer_cells(name: str, one: AnswerFigures) -> tuple[str, ...]:
     unusable = f", {one.unusable} unusable" if one.unusable else ""
-    return AnswerRow(
+    return (
         name,
         f"{one.right:.0%}",
         f"{one.wrong:.0%}",
@@ -244,6 +248,13 @@ def _answer_row(name: str, one: AnswerFigures) -> AnswerRow:
         f"{one.overlap:.2f}",
         f"{one.queries}{unusable}",
     )
+
+
+def _grade_cells(one: GradeFigures | None) -> tuple[str, ...]:
+    if one is None or not one.queries:
+        return (NOTHING, NOTHING, "0")
+    ungraded = f", {one.ungraded} without a grade" if one.ungraded else ""
+    return f"{one.right:.0%}", f"{one.agreement:.0%}", f"{one.queries}{ungraded}"
 
 
 def _notes(study: RagStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -279,6 +290,15 @@ def _notes(study: RagStudy, labels: Mapping[str, str]) -> tuple[str, ...]:
         notes.append(
             "An answer is right when it holds a reference answer word for word. "
             f"{counted(study.referenced, 'query', 'queries')} with reference answers were asked."
+        )
+    if study.grader:
+        own = " It graded its own answers, which models favour." * (
+            study.grader == study.answer_model
+        )
+        notes.append(
+            f"{study.grader} graded the answers against the references by what they mean; an "
+            "abstention is not right. Graded alike: how often that agrees with the comparison word "
+            f"for word.{own}"
         )
     return tuple(notes)
 

@@ -19,7 +19,12 @@ from rerank_lab.decision.report.markdown import markdown_table, markdown_text
 from rerank_lab.evaluation.depth.study import DepthStudy
 from rerank_lab.evaluation.grid.study import GridStudy
 from rerank_lab.evaluation.load.study import LoadStudy, Percentile
-from rerank_lab.evaluation.rag.study import AnswerFigures, ContextFigures, RagStudy
+from rerank_lab.evaluation.rag.study import (
+    AnswerFigures,
+    ContextFigures,
+    GradeFigures,
+    RagStudy,
+)
 from rerank_lab.evaluation.robustness.study import RobustnessStudy
 from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.evaluation.tuning.study import SearchStudy
@@ -249,19 +254,21 @@ def _robustness(study: RobustnessStudy) -> Iterator[Row]:
 def _rag(study: RagStudy) -> Iterator[Row]:
     for one in study.pipelines:
         sides = (
-            ("reranked", one.reranked, one.answers),
-            ("first stage", one.first_stage, one.first_stage_answers),
+            ("reranked", one.reranked, one.answers, one.grades),
+            ("first stage", one.first_stage, one.first_stage_answers, one.first_stage_grades),
         )
-        for context, figures, answers in sides:
+        for context, figures, answers, grades in sides:
             if figures is None:
                 continue
             row: Row = {"pipeline": one.pipeline, "context": context, **_context(figures)}
-            row |= _answers(answers)
+            row |= _answers(answers) | _grades(grades)
             compared = one.differences if context == "reranked" else {}
             for name in ("precision", "recall", "right_tokens", "tempted"):
                 row |= _paired(compared.get(name), name)
-            right = one.answers_difference if context == "reranked" else None
-            yield row | _paired(right, "answers_right")
+            right, graded = one.answers_difference, one.grades_difference
+            if context != "reranked":
+                right = graded = None
+            yield row | _paired(right, "answers_right") | _paired(graded, "graded_right")
 
 
 def _context(figures: ContextFigures) -> Row:
@@ -275,6 +282,11 @@ def _context(figures: ContextFigures) -> Row:
 def _answers(figures: AnswerFigures | None) -> Row:
     names = ("queries", "right", "wrong", "abstained", "unusable", "overlap")
     return {f"answers_{n}": None if figures is None else getattr(figures, n) for n in names}
+
+
+def _grades(figures: GradeFigures | None) -> Row:
+    names = ("queries", "right", "ungraded", "agreement")
+    return {f"grades_{n}": None if figures is None else getattr(figures, n) for n in names}
 
 
 def _load(study: LoadStudy) -> Iterator[Row]:

@@ -14,9 +14,13 @@ from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import plan
 from rerank_lab.evaluation.experiments import run as run_experiment
+from rerank_lab.evaluation.rag.answers import ModelAnswer
+from rerank_lab.evaluation.rag.grading import AnswerGrade, grade_figures, read_grade
+from rerank_lab.evaluation.rag.study import GradeFigures, RagStudy
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.remote.responses import Completion
 from rerank_lab.remote.urls import ALLOW_PRIVATE, host_of
 from rerank_lab.services import rag
 from rerank_lab.services.rag import RagRequest
@@ -80,6 +84,57 @@ def test_reranking_that_brings_the_answer_helps_the_answers(engine: Engine) -> N
     assert one.answers_difference is not None
     assert one.answers_difference.difference == 1.0
     assert (study.answer_model, study.referenced) == ("test-model", 8)
+
+
+def test_a_grader_reads_what_is_meant_and_sees_no_document(engine: Engine) -> None:
+    def mind(question: Question) -> Reply:
+        if "You grade" not in question.text:
+            shown = any("seven" in text for _, text in question.passages)
+            return Reply('{"answer": "7"}' if shown else '{"answer": "not seven"}')
+        assert "filler" not in question.text
+        assert "<reference>seven</reference>" in question.text
+        return Reply('{"correct": true}' if "<answer>7</answer>" in question.text
+                     else '{"correct": false}')  # fmt: skip
+
+    with FakeChat(mind) as server:
+        request = RagRequest(
+            (SHORTEST_FIRST,), documents=3, answering=model(server), grader=model(server)
+        )
+        estimate = rag.grading_estimate(request, corpus(), engine)
+        assert estimate is not None
+        assert estimate.calls == 16
+        study = rag.run(request, corpus(), ctx(), engine)
+        assert len(server.requests) == 32
+        rag.run(request, corpus(), ctx(), engine)
+        assert len(server.requests) == 32  # grades are kept as well
+    (one,) = study.pipelines
+    assert one.answers is not None
+    assert one.first_stage_answers is not None
+    assert (one.answers.right, one.first_stage_answers.right) == (0.0, 1.0)  # word for word
+    assert one.grades is not None
+    assert one.first_stage_grades is not None
+    assert (one.grades.right, one.first_stage_grades.right) == (1.0, 0.0)
+    assert (one.grades.queries, one.grades.agreement) == (8, 0.0)
+    assert one.grades_difference is not None
+    assert one.grades_difference.difference == 1.0
+    assert one.grades_difference.p_holm is not None
+    assert study.grader == "test-model"
+    assert study == RagStudy.from_json(study.to_json())
+
+
+def test_grades_in_no_form_and_abstentions() -> None:
+    said = ModelAnswer("seven")
+    answers = {"q1": said, "q2": ModelAnswer(), "q3": ModelAnswer(usable=False), "q4": said}
+    grades = {("q1", "seven"): AnswerGrade(True), ("q4", "seven"): None}
+    figures = grade_figures(answers, grades, {"q1": 1.0, "q2": 0.0, "q4": 1.0})
+    assert figures == GradeFigures(queries=2, right=0.5, ungraded=1, agreement=1.0)
+    for text in ('{"correct": "yes"}', '{"correct": true, "why": ""}', "true", '{"correct": 1}'):
+        assert read_grade(Completion(text, False)) is None
+
+
+def test_there_must_be_something_to_grade() -> None:
+    with pytest.raises(InvalidInput, match="no answers to grade"):
+        rag.designed(RagRequest(("as-given",), grader=JudgeModel("x")), corpus())
 
 
 def test_answers_in_no_form_are_counted_and_never_scored(engine: Engine) -> None:

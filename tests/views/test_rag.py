@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rerank_lab.evaluation.rag.study import (
     AnswerFigures,
     ContextFigures,
+    GradeFigures,
     PipelineContexts,
     RagStudy,
     TemptingExample,
@@ -76,7 +79,28 @@ def test_chance_is_not_sold_as_help_and_answers_are_compared() -> None:
         "bm25 >> overlap: reranking is not shown to change the answers of gpt-x: 75% right with "
         "it, 70% without (Holm p = 0.40, 30 queries)."
     )
-    assert view.answers[0].queries == "12, 2 unusable"
+    assert view.answers[0].cells[-1] == "12, 2 unusable"
+    assert len(view.answer_headings) == len(view.answers[0].cells) == 6
+
+
+def test_grades_stand_beside_the_comparison_word_for_word_and_own_answers_are_pointed_out() -> None:
+    one = PipelineContexts(
+        "bm25 >> overlap",
+        FIRST,
+        FIRST,
+        {},
+        answers=AnswerFigures(12, 0.75, 0.1, 0.15, 0, 0.6),
+        grades=GradeFigures(11, 0.8, 1, 0.9),
+        grades_difference=paired(0.5, 0.8, 0.01),
+    )
+    view = rag_view(replace(study(one, model="gpt-x"), grader="gpt-x"))
+    assert view.answer == (
+        "bm25 >> overlap: reranking changes the answers of gpt-x: 80% right by the grades of gpt-x "
+        "with it, 50% without (Holm p = 0.010, 30 queries).",
+    )
+    assert view.answer_headings[-3:] == ("Graded right", "Graded alike", "Graded")
+    assert view.answers[0].cells[-3:] == ("80%", "90%", "11, 1 without a grade")
+    assert "It graded its own answers" in view.notes[-1]
 
 
 def test_a_reordering_of_more_than_the_context_is_pointed_out() -> None:

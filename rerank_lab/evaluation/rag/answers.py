@@ -55,13 +55,14 @@ def _texts(value: object) -> list[str]:
 def answer_messages(query: str, context: QueryContext, passage_words: int) -> Messages:
     """The question to the model. Documents are cut to so many words and cannot leave their tags."""
     documents = "\n".join(
-        f"<document>{_material(cut(document.content, passage_words)[0])}</document>"
+        f"<document>{inert(cut(document.content, passage_words)[0])}</document>"
         for document in context.documents
     )
-    return ("system", _TASK), ("user", f"{documents}\n<query>{_material(query)}</query>")
+    return ("system", _TASK), ("user", f"{documents}\n<query>{inert(query)}</query>")
 
 
-def _material(text: str) -> str:
+def inert(text: str) -> str:
+    """A text that cannot leave the tags around it."""
     return sanitised(text).translate(_INERT)
 
 

@@ -84,6 +84,23 @@ class AnswerFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class GradeFigures:
+    """Those answers, graded by a language model against the references.
+
+    Attributes:
+        queries: with a grade; an abstention is not right without one.
+        right: share of these that is graded correct.
+        ungraded: usable answers without a usable grade; they are left out.
+        agreement: share of these on which the grader and the comparison word for word agree.
+    """
+
+    queries: int
+    right: float
+    ungraded: int
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineContexts:
     """One pipeline, with its reranking and without.
 
@@ -94,6 +111,8 @@ class PipelineContexts:
             precision, recall, right_tokens, tempted.
         answers, first_stage_answers: None unless a language model was asked.
         answers_difference: right answers, reranked (b) against first stage (a).
+        grades, first_stage_grades: None unless the answers were graded.
+        grades_difference: answers graded right, reranked (b) against first stage (a).
         problem: why it did not answer a query, the last time; "" when it answered all.
     """
 
@@ -106,13 +125,17 @@ class PipelineContexts:
     first_stage_answers: AnswerFigures | None = None
     answers_difference: Paired | None = None
     problem: str = ""
+    grades: GradeFigures | None = None
+    first_stage_grades: GradeFigures | None = None
+    grades_difference: Paired | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RagStudy:
     """Contexts of several pipelines for the same queries.
 
-    p-values are Holm-corrected over all comparisons of contexts, and over those of answers.
+    p-values are Holm-corrected over all comparisons of contexts, and over those of answers,
+    graded or not.
 
     Attributes:
         documents: how many a context holds at most.
@@ -120,6 +143,7 @@ class RagStudy:
         tokenizer: how tokens were counted.
         judged: how many of the queries are judged.
         answer_model: the language model that answered, "" for none.
+        grader: the language model that graded the answers, "" for none.
         referenced: how many queries have reference answers.
     """
 
@@ -133,6 +157,7 @@ class RagStudy:
     pipelines: tuple[PipelineContexts, ...]
     answer_model: str = ""
     referenced: int = 0
+    grader: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values; `from_json` reads it back."""

@@ -7,10 +7,12 @@ same depends on the corpus, and a wrong synonym would be charged to the pipeline
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from random import Random
 
 from rerank_lab.core.languages import language_name
 from rerank_lab.corpora.analysis import stop_list
+from rerank_lab.evaluation.robustness.negation import negates, negation_languages, opposite
 from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -19,16 +21,15 @@ _SHARE_OF_WORDS = 3
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _VARIATIONS = "Penha et al. 2022, arXiv:2111.13057"
 
-_NEGATION = re.compile(
-    r"\b(?:not|never|without|neither|nor|no longer|no)\b\s?|(?<=\w)n['\u2019]t\b", re.IGNORECASE
-)
-_CONTRACTED = re.compile(r"\b(?:(can)(?:['\u2019]t|not)|won['\u2019]t)\b", re.IGNORECASE)
-"""What n't cannot simply be taken from."""
-_AUXILIARY = re.compile(
-    r"\b(?:is|are|was|were|am|do|does|did|can|could|should|would|will|may|might|must|has|have|had)"
-    r"\b(?:\s+(?:i|you|we|they|he|she|it|there)\b)?",
-    re.IGNORECASE,
-)
+_POLITE: Mapping[str, tuple[str, str]] = {
+    "en": ("Hello, I hope you can help me with this:", "Thank you very much."),
+    "de": ("Guten Tag, vielleicht können Sie mir damit helfen:", "Vielen Dank."),
+    "nl": ("Hallo, ik hoop dat u mij hiermee kunt helpen:", "Hartelijk dank."),
+    "fr": ("Bonjour, j’espère que vous pourrez m’aider :", "Merci beaucoup."),
+    "es": ("Hola, espero que puedan ayudarme con esto:", "Muchas gracias."),
+    "it": ("Buongiorno, spero che possiate aiutarmi:", "Grazie mille."),
+    "pt": ("Olá, espero que me possam ajudar com isto:", "Muito obrigado."),
+}
 
 
 def with_typos(text: str, _language: str, chance: Random) -> str:
@@ -91,35 +92,24 @@ def without_function_words(text: str, language: str, _chance: Random) -> str:
     stop_words = stop_list(language_name(language).lower()) if language else frozenset()
     words = text.split()
     content = [
-        word
-        for word in words
-        if _bare(word) not in stop_words or _NEGATION.search(word) is not None
+        word for word in words if _bare(word) not in stop_words or negates(_bare(word), language)
     ]
     return " ".join(content) if content and len(content) < len(words) else text
 
 
 def politely(text: str, language: str, _chance: Random) -> str:
     """The same query inside a polite request."""
-    if language != "en":
+    if language not in _POLITE:
         return text
+    before, after = _POLITE[language]
     request = text.rstrip()
     ending = "" if request.endswith((".", "?", "!")) else "."
-    return f"Hello, I hope you can help me with this: {request}{ending} Thank you very much."
+    return f"{before} {request}{ending} {after}"
 
 
 def negated(text: str, language: str, _chance: Random) -> str:
-    """The opposite: without its negation, or with one after the verb or before the last word."""
-    if language != "en":
-        return text
-    whole = _CONTRACTED.sub(lambda match: "can" if match[1] else "will", text)
-    positive = " ".join(_NEGATION.sub("", whole).split())
-    if positive and positive != " ".join(text.split()):
-        return positive
-    verb = _AUXILIARY.search(text)
-    if verb is not None and text[verb.end() :].strip(" ?!."):
-        return f"{text[: verb.end()]} not{text[verb.end() :]}"
-    words = text.split()
-    return " ".join([*words[:-1], "but", "not", words[-1]]) if len(words) > 1 else text
+    """The opposite: without its negation, or with one."""
+    return opposite(text, language)
 
 
 def _bare(word: str) -> str:
@@ -158,15 +148,16 @@ QUERY_PERTURBATIONS = (
     QueryPerturbation(
         "polite",
         "Polite words around it",
-        "The query stands inside a polite request (English only). Nothing should change.",
+        f"The query stands inside a polite request ({negation_languages()}). Nothing should "
+        "change.",
         rewrite=politely,
     ),
     QueryPerturbation(
         "negation",
         "Negated",
-        "The query asks for the opposite (English only). The order should change: where it does "
-        "not, the pipeline does not read the negation. The judgments do not hold for the "
-        "opposite, so no measure is compared.",
+        f"The query asks for the opposite ({negation_languages()}; queries in other languages are "
+        "left out). The order should change: where it does not, the pipeline does not read the "
+        "negation. The judgments do not hold for the opposite, so no measure is compared.",
         judged=False,
         source="Weller et al. 2024 (NevIR), arXiv:2305.07614",
         rewrite=negated,

@@ -78,6 +78,7 @@ def _setup(evaluation: Evaluation, screen: Screen, *, again: bool) -> None:
         )
     request = RagRequest(evaluation.design.pipelines, int(documents or 1), int(budget or 0))
     request = replace(request, answering=_answering(request, corpus))
+    request = replace(request, grader=_grader(request, corpus))
     if pressed:
         rag.start(request, evaluation, corpus, session())
         st.rerun()
@@ -99,6 +100,21 @@ def _answering(request: RagRequest, corpus: Corpus) -> JudgeModel | None:
         "context. Documents leave the house unless the endpoint is yours.",
         lambda model: rag.answer_estimate(
             replace(request, answering=model), corpus, resources.engine()
+        ),
+    )
+
+
+def _grader(request: RagRequest, corpus: Corpus) -> JudgeModel | None:
+    """The model that grades what the other one answers; None for none."""
+    if request.answering is None:
+        return None
+    return language_model(
+        "rag_grader",
+        "Let a language model grade the answers",
+        "It sees the question, the reference answers and the answer. Without it an answer is right "
+        "when it holds a reference word for word.",
+        lambda model: rag.grading_estimate(
+            replace(request, grader=model), corpus, resources.engine()
         ),
     )
 
@@ -140,14 +156,7 @@ def difference_table(view: RagView) -> str:
 
 def answer_table(view: RagView) -> str:
     """A row for each kind of context that was answered from."""
-    heads = ("Answers from", "Right", "Wrong", "Abstained", "F1 of words", "Queries")
-    return _table(
-        heads,
-        [
-            (row.context, row.right, row.wrong, row.abstained, row.overlap, row.queries)
-            for row in view.answers
-        ],
-    )
+    return _table(view.answer_headings, [row.cells for row in view.answers])
 
 
 def place_table(view: RagView) -> str:

@@ -5,7 +5,9 @@ from random import Random
 import pytest
 
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.languages import language_name
 from rerank_lab.core.types import Document, Query
+from rerank_lab.corpora import load_corpus
 from rerank_lab.evaluation.robustness import queries
 from rerank_lab.evaluation.robustness.documents import (
     DOCUMENT_PERTURBATIONS,
@@ -18,6 +20,7 @@ from rerank_lab.evaluation.robustness.documents import (
     with_copies,
     with_query_words,
 )
+from rerank_lab.evaluation.robustness.negation import RULES, negation_languages
 from rerank_lab.evaluation.robustness.paraphrase import read_paraphrase
 from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation, RerankingCase
 from rerank_lab.evaluation.robustness.registry import perturbations
@@ -74,7 +77,43 @@ def test_function_words_go_and_negations_stay() -> None:
 )
 def test_negation_asks_for_the_opposite(text: str, opposite: str) -> None:
     assert queries.negated(text, "en", Random(0)) == opposite
-    assert queries.negated(text, "de", Random(0)) == text
+    assert queries.negated(text, "ja", Random(0)) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "opposite"),
+    [
+        ("de", "Wie kann ich mein Passwort ändern?", "Wie kann ich mein Passwort nicht ändern?"),
+        ("de", "Fahrkarte ohne Abo", "Fahrkarte mit Abo"),
+        ("de", "kein Geld zurück", "ein Geld zurück"),
+        ("de", "Passwort Handy", "Passwort aber nicht Handy"),
+        ("fr", "je ne peux pas payer", "je peux payer"),
+        ("fr", "peut-on payer en ligne ?", "ne peut-on pas payer en ligne ?"),
+        ("fr", "billet sans abonnement", "billet avec abonnement"),
+        ("es", "¿puedo cambiar mi billete?", "¿no puedo cambiar mi billete?"),
+        ("es", "no puedo pagar", "puedo pagar"),
+        ("it", "come posso pagare", "come non posso pagare"),
+        ("it", "biglietto scaduto", "biglietto ma non scaduto"),
+        ("pt", "posso pagar com cartão", "não posso pagar com cartão"),
+        ("nl", "kan ik online betalen", "kan ik online niet betalen"),
+        ("nl", "geen geld terug", "een geld terug"),
+    ],
+)
+def test_negation_knows_the_languages_it_names(language: str, text: str, opposite: str) -> None:
+    assert queries.negated(text, language, Random(0)) == opposite
+    assert language_name(language) in negation_languages()
+
+
+def test_every_query_of_the_sample_in_a_language_with_rules_is_turned_around() -> None:
+    for query in load_corpus("multilingual-faq").queries:
+        language = str(query.meta["lang"])
+        turned = queries.negated(query.text, language, Random(0))
+        assert (turned != query.text) == (language in RULES), (language, query.text, turned)
+
+
+def test_polite_words_come_in_the_language_of_the_query() -> None:
+    assert queries.politely("Fahrrad", "de", Random(0)).endswith("Fahrrad. Vielen Dank.")
+    assert queries.politely("自転車", "ja", Random(0)) == "自転車"
 
 
 def test_halved_documents_keep_their_beginning() -> None:
