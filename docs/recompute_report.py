@@ -169,6 +169,9 @@ class Files:
         tolerance = self.settings["tolerance"]
         wins, losses = int((deltas > tolerance).sum()), int((deltas < -tolerance).sum())
         low, high = self.interval(deltas)
+        values = [side[q] for side in (of_a, of_b) for q in query_ids or self.common]
+        if low is not None and min(values) >= 0 and max(values) <= 1:
+            low, high = max(-1.0, low), min(1.0, high)
         return {
             "difference": float(deltas.mean()), "low": low, "high": high,
             "p": self.randomisation_test(deltas), "p_t": t_test(deltas),

@@ -27,6 +27,7 @@ from rerank_lab.evaluation.statistics import (
     differences,
     holm,
     one_sided_test,
+    within_bounds,
 )
 
 _SETTINGS = Settings()
@@ -121,7 +122,9 @@ def margin_test(
             f"{names[0]} and {names[1]} have no query in common to compare them on.",
             hint="Let both answer the same queries.",
         )
-    return _tested(deltas, claim, margin, names, settings)
+    tested = _tested(deltas, claim, margin, names, settings)
+    low, high = within_bounds((tested.low, tested.high), a, b)
+    return replace(tested, low=low, high=high)
 
 
 def margin_tests(

@@ -134,6 +134,7 @@ def _paired(
 ) -> Paired:
     """The comparison of one pair; `resampled` are the ends of its interval, and p."""
     (a, b), (low, high, p) = sides, resampled
+    low, high = within_bounds((low, high), a, b)
     common = [query_id for query_id in a if query_id in b]
     wins = int(np.count_nonzero(deltas > settings.tolerance))
     losses = int(np.count_nonzero(deltas < -settings.tolerance))
@@ -154,6 +155,21 @@ def _paired(
         ties=len(deltas) - wins - losses,
         detectable=detectable_difference(deltas, settings),
     )
+
+
+def within_bounds(
+    interval: tuple[float | None, float | None], a: Values, b: Values
+) -> tuple[float | None, float | None]:
+    """The interval of the mean of b - a, cut to where it can be.
+
+    No difference of values between 0 and 1 lies beyond -1 and 1: that an interval holds the truth
+    as often as before, is all that is lost with what reaches beyond.
+    """
+    low, high = interval
+    bounded = all(0 <= a[query_id] <= 1 and 0 <= b[query_id] <= 1 for query_id in a.keys() & b)
+    if not bounded or low is None or high is None:
+        return interval
+    return max(-1.0, low), min(1.0, high)
 
 
 def against(

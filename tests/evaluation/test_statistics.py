@@ -243,3 +243,12 @@ def test_many_pairs_at_once_have_the_numbers_that_each_has_alone() -> None:
     pairs = [((str(i), str(j)), a, b) for i, a in enumerate(values) for j, b in enumerate(values)]
 
     assert paired_all(pairs) == [paired(a, b, names) for names, a, b in pairs]
+
+
+def test_no_difference_of_shares_lies_beyond_one() -> None:
+    a, b = {"q1": 1.0, "q2": 0.0}, {"q1": 0.0, "q2": 0.9}
+    result = paired(a, b)
+    assert (result.low, result.high) == (-1.0, 1.0)
+    ranks = paired({"q1": 3.0, "q2": 1.0}, {"q1": 1.0, "q2": 3.0})
+    assert ranks.low is not None
+    assert ranks.low < -10  # ranks are no shares: nothing bounds their differences by 1

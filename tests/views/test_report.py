@@ -210,6 +210,16 @@ def test_numbers_in_a_sentence_are_marked_one_by_one() -> None:
     ]  # fmt: skip
 
 
+def test_names_on_either_side_of_a_gap_do_not_lie_on_each_other() -> None:
+    points = [
+        PointMark(name, *[IntervalMark("", value, None, None, 0) for value in (x, 0.5)], 0)
+        for name, x in (("bm25 >> overlap", 0.044), ("bm25(b=0.0) >> mmr", 0.072))
+    ]
+    texts = ElementTree.fromstring(point_chart(points, "t", "x", "y")).iter("text")
+    heights = [float(one.get("y", "0")) for one in texts if ">>" in (one.text or "")]
+    assert abs(heights[0] - heights[1]) >= 15
+
+
 def test_charts_are_drawn_to_scale() -> None:
     assert nice_ticks(0.0, 1.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert nice_ticks(0.5, 0.5)[0] < 0.5 < nice_ticks(0.5, 0.5)[-1]

@@ -65,7 +65,8 @@ class Bullets:
 class ReportTable:
     """A table. `numbers` says by column whether it is aligned as numbers are.
 
-    `faded` are the places of rows that are out of the running.
+    `faded` are the places of rows that are out of the running. `even` gives columns of texts the
+    same width, however long the texts are.
     """
 
     headings: tuple[Words, ...]
@@ -73,6 +74,7 @@ class ReportTable:
     numbers: tuple[bool, ...]
     caption: str = ""
     faded: frozenset[int] = frozenset()
+    even: bool = False
 
 
 @dataclass(frozen=True, slots=True)

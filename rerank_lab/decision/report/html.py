@@ -82,6 +82,7 @@ def _table(table: ReportTable) -> str:
     )
     caption = f"<caption>{escaped(table.caption)}</caption>" if table.caption else ""
     wide = ' class="wide"' if len(table.headings) >= _MANY_COLUMNS else ""
+    wide = ' class="even"' if table.even else wide
     return (
         f'<div class="strip" tabindex="0"><table{wide}>{caption}<thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></div>\n"

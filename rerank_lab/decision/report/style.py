@@ -21,7 +21,13 @@ ul { padding-left: 1.2rem; }
 nav ol { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem .9rem; padding: 0;
   margin: .8rem 0 0; font-size: .875rem; }
 a { color: var(--accent); }
-.strip { overflow-x: auto; margin: .8rem 0; }
+/* Shades at the ends of a table as long as it goes on there. */
+.strip { overflow-x: auto; margin: .8rem 0; background:
+  linear-gradient(to right, var(--back) 40%, transparent) left / 2.5rem 100% local,
+  linear-gradient(to left, var(--back) 40%, transparent) right / 2.5rem 100% local,
+  linear-gradient(to right, var(--border), transparent) left / .7rem 100% scroll,
+  linear-gradient(to left, var(--border), transparent) right / .7rem 100% scroll;
+  background-repeat: no-repeat; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; line-height: 1.35; }
 caption { text-align: left; caption-side: bottom; padding-top: .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
@@ -31,6 +37,9 @@ th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; }
 td.n, data { white-space: nowrap; }
 table.wide { font-size: .8rem; }
 table.wide td.n { white-space: normal; }
+table.even { table-layout: fixed; }
+table.even th:first-child { width: 3rem; }
+table.even td { overflow-wrap: anywhere; }
 tr.faded td { color: var(--muted); }
 sup { font-size: .7em; line-height: 0; color: var(--muted); }
 code, pre { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace;
@@ -51,7 +60,8 @@ svg .zero { stroke: var(--muted); stroke-dasharray: 3 3; }
     --border: #bbb; --accent: #000; --warn: #000; --p0: #356fa8; --p1: #b9770e; --p2: #1f8a7f;
     --p3: #9c4f96; --p4: #7a7f35; --p5: #5d6b78; }
   html { font-size: 10pt; } body { max-width: none; padding: 0; } nav { display: none; }
-  .strip { overflow: visible; } table { font-size: 8.5pt; } td.n { white-space: normal; }
+  .strip { overflow: visible; background: none; } table { font-size: 8.5pt; }
+  td.n { white-space: normal; }
   h2 { break-after: avoid; margin-top: 1.6rem; } tr, figure, pre { break-inside: avoid; }
   thead { display: table-header-group; } a { text-decoration: none; } }
 """

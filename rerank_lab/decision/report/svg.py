@@ -15,7 +15,7 @@ from rerank_lab.core.html_text import escaped
 _WIDTH = 720
 _ROW = 30
 _COLOURS = 6
-_CHARACTER = 6.4
+_CHARACTER = 7.2
 """About how wide a character of a chart is, in pixels."""
 
 
@@ -124,7 +124,7 @@ def point_chart(points: Sequence[PointMark], title: str, x_axis: str, y_axis: st
             f'<line class="axis" x1="64" x2="{_WIDTH - 40}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="muted" x="56" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>'
         )
-    labels = _label_heights([(across(p.x.value), up(p.y.value)) for p in points])
+    labels = _label_heights([(*_label_span(p, across), up(p.y.value)) for p in points])
     parts += [_cross(*one, across, up) for one in zip(points, labels, strict=True)]
     return _svg(title, 332, parts)
 
@@ -140,14 +140,29 @@ def nice_ticks(low: float, high: float) -> list[float]:
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def _label_heights(places: Sequence[tuple[float, float]]) -> list[float]:
-    """Where the names of points go, so that names of neighbours do not lie on each other."""
+def _label_heights(places: Sequence[tuple[float, float, float]]) -> list[float]:
+    """Where the names of points go, so that names of neighbours do not lie on each other.
+
+    Args:
+        places: of each name where it begins and ends, and the height of its point.
+    """
     heights: dict[int, float] = {}
-    for index in sorted(range(len(places)), key=lambda index: places[index][1]):
-        x, y = places[index]
-        near = [heights[other] for other in heights if abs(places[other][0] - x) < 160]
+    for index in sorted(range(len(places)), key=lambda index: places[index][2]):
+        left, right, y = places[index]
+        near = [heights[other] for other in heights
+                if places[other][0] < right and left < places[other][1]]  # fmt: skip
         heights[index] = max([y - 8, *(height + 15 for height in near if y - 8 < height + 15)])
     return [heights[index] for index in range(len(places))]
+
+
+def _label_span(point: PointMark, across: Callable[[float], float]) -> tuple[float, float]:
+    """From where to where the name of a point goes: to its right, or left where that is narrow."""
+    x, width = across(point.x.value), _CHARACTER * min(len(point.label), int(300 / _CHARACTER))
+    return (x - 10 - width, x - 10) if _on_left(x, point.label) else (x + 10, x + 10 + width)
+
+
+def _on_left(x: float, label: str) -> bool:
+    return x > _WIDTH - 60 - _CHARACTER * len(label)
 
 
 def _cross(
@@ -162,8 +177,7 @@ def _cross(
         lines += _line(across(point.x.low), y, across(point.x.high), y, colour)
     if point.y.low is not None and point.y.high is not None:
         lines += _line(x, up(point.y.low), x, up(point.y.high), colour)
-    on_left = x > _WIDTH - 60 - _CHARACTER * len(point.label)
-    anchor, shift = ("end", -10) if on_left else ("start", 10)
+    anchor, shift = ("end", -10) if _on_left(x, point.label) else ("start", 10)
     return (
         f'<g opacity="{0.45 if point.faded else 1}">{lines}'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{colour}"/>'

@@ -66,10 +66,16 @@ def _group(context: ReportContext, results: ByTag) -> list[Block]:
         (Verbatim(results.group),), ("queries",), ("Pipeline",), (Verbatim(results.measure),),
         ("difference",), ("interval",), ("p, Holm-corrected",),
     )  # fmt: skip
-    rows = [row for tag in results.tags for row in _tag_rows(context, results.group, tag)]
+    single = [tag.tag for tag in results.tags if tag.queries == 1]
+    several = [tag for tag in results.tags if tag.queries > 1]
+    rows = [row for tag in several for row in _tag_rows(context, results.group, tag)]
     table = ReportTable(headings, tuple(rows), (False, True, False, True, True, True, True))
     crossings = tuple(_crossing(context, results.group, one) for one in results.crossovers)
-    return [table, *([Bullets(crossings)] if crossings else [])]
+    blocks: list[Block] = [table] if rows else []
+    if single:
+        names: Words = ("Of one query each, left out: ", Verbatim(", ".join(single)), ".")
+        blocks.append(Paragraph(names, "note"))
+    return [*blocks, *([Bullets(crossings)] if crossings else [])]
 
 
 def _tag_rows(context: ReportContext, group: str, tag: TagResult) -> list[tuple[Words, ...]]:
@@ -177,7 +183,7 @@ def _example(context: ReportContext, query_id: str, reference: str, subject: str
         )
         for place in range(_TOP)
     ]
-    return [Paragraph(summary), ReportTable(headings, tuple(rows), (True, False, False))]
+    return [Paragraph(summary), ReportTable(headings, tuple(rows), (True, False, False), even=True)]
 
 
 def _document(context: ReportContext, query_id: str, spec: str, place: int) -> Words:
