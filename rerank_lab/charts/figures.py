@@ -175,8 +175,8 @@ class BumpSizes:
     row: int = 18
     marker: int = 19
     number: int = 10
-    deep_marker: int = 15
-    deep_number: int = 8
+    deep_marker: int = 16
+    deep_number: int = 9
 
 
 PAGE_SIZES = BumpSizes()
@@ -196,7 +196,8 @@ def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Figur
     floor = _height_of(data.lowest, data.k) + 1.2
     drawn = sorted(data.lines, key=lambda line: (line.pinned, line.grade or 0))
     last = len(data.axes) - 1
-    titles_height = sizes.row * max(len(_rows(axis.label)) for axis in data.axes)
+    width = _title_width(data.axes)
+    titles_height = sizes.row * max(len(_rows(axis.label, width)) for axis in data.axes)
     after_last = 0.12 if sizes.titles else 0.35
     return figure(
         theme,
@@ -207,7 +208,7 @@ def bump_chart(data: Bump, theme: Theme, sizes: BumpSizes = PAGE_SIZES) -> Figur
         margin={"l": 36, "r": sizes.right, "t": 12 + titles_height, "b": 8},
         hovermode="closest",
         shapes=[_cut_line(data.k, last, theme)],
-        annotations=[_axis_title(place, axis, sizes) for place, axis in enumerate(data.axes)]
+        annotations=[_axis_title(place, axis, sizes, width) for place, axis in enumerate(data.axes)]
         + (_end_labels(data, theme) if sizes.titles else []),
     )
 
@@ -226,7 +227,7 @@ def _rank_axis(data: Bump, theme: Theme, floor: float) -> dict[str, Any]:
 
 
 _MANY = 14
-"""With more lines than this, those that matter less step back."""
+"""With more lines than this, those that matter less are drawn faintly; ranks stay readable."""
 
 
 def _height_of(rank: int, k: int) -> float:
@@ -239,6 +240,7 @@ def _bump_trace(
 ) -> dict[str, Any]:
     colour, fill, ink = line_colours(theme, line)
     strong = line.pinned or (line.grade or 0) >= 2 or (not data.judged and line.key == "up")
+    in_crowd = not strong and len(data.lines) > _MANY
     y = [floor if place is None else _height_of(place, data.k) for place in line.places]
     below = [place is None or place > data.k for place in line.places]
     return {
@@ -247,7 +249,7 @@ def _bump_trace(
         "y": y,
         "mode": "lines+markers+text",
         "line": {
-            "color": colour,
+            "color": _faint(colour) if in_crowd else colour,
             "width": 4.5 if line.pinned else 2.6 if strong else 1.6,
             "shape": "spline",
             "smoothing": 0.4,
@@ -270,8 +272,13 @@ def _bump_trace(
         "textposition": "middle center",
         "customdata": [line.doc_id] * len(y),
         "hovertemplate": _hover(data, line) + "<extra></extra>",
-        "opacity": 1.0 if strong or len(data.lines) <= _MANY else 0.55,
     }
+
+
+def _faint(colour: str) -> str:
+    """A colour, written #rrggbb, that lets half of what is behind it through."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.5)"
 
 
 def _hover(data: Bump, line: BumpLine) -> str:
@@ -287,15 +294,20 @@ def escaped(text: str) -> str:
     return html.escape(text).replace("%", "&#37;").replace("{", "&#123;")
 
 
-def _axis_title(place: int, axis: Axis, sizes: BumpSizes) -> dict[str, Any]:
-    name = "<br>".join(escaped(row) for row in _rows(axis.label))
+def _axis_title(place: int, axis: Axis, sizes: BumpSizes, width: int) -> dict[str, Any]:
+    name = "<br>".join(escaped(row) for row in _rows(axis.label, width))
     return {
         "x": place, "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 6,
         "text": f"<b>{name}</b>", "showarrow": False, "font": {"size": sizes.label},
     }  # fmt: skip
 
 
-def _rows(label: str, width: int = 13) -> list[str]:
+def _title_width(axes: Sequence[Axis]) -> int:
+    """Characters in a row of an axis' title: fewer where many axes share the width."""
+    return 16 if len(axes) <= 3 else 13
+
+
+def _rows(label: str, width: int) -> list[str]:
     """A pipeline's name in short rows, broken before >> and after hyphens and commas."""
     rows: list[str] = []
     for place, part in enumerate(label.split(" >> ")):
@@ -377,11 +389,27 @@ def latency_chart(
                 ],
             }
         )
-    return _times_figure(traces, keys, names, theme)
+    totals = [
+        _bar_end(key, sum(getattr(row, part) for part in PARTS))
+        for key, row in zip(keys, rows, strict=True)
+    ]
+    return _times_figure(traces, keys, names, theme, totals)
+
+
+def _bar_end(key: str, total_s: float) -> dict[str, Any]:
+    """The whole time of a stage, written where its bar ends."""
+    return {
+        "x": total_s, "y": key, "xanchor": "left", "xshift": 4, "text": seconds(total_s),
+        "showarrow": False, "font": {"size": 12},
+    }  # fmt: skip
 
 
 def _times_figure(
-    traces: list[dict[str, Any]], keys: list[str], names: list[str], theme: Theme
+    traces: list[dict[str, Any]],
+    keys: list[str],
+    names: list[str],
+    theme: Theme,
+    totals: list[dict[str, Any]],
 ) -> Figure:
     """A row a stage, the first on top, seconds to the right."""
     return figure(
@@ -405,7 +433,8 @@ def _times_figure(
         height=60 + 42 * len(keys),
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin={"l": 8, "r": 16, "t": 30, "b": 8},
+        margin={"l": 8, "r": 64, "t": 30, "b": 8},
+        annotations=totals,
     )
 
 

@@ -217,8 +217,9 @@ def verdict(topic: Topic, columns: Sequence[CompareColumn]) -> str:
     alone = _first_stage_alone(ready, best)
     parts = [f"{name} {_moved(best, topic)}" if reranking else f"{name} is a first stage"]
     if topic.grades:
-        parts.append(_best_answer(best, topic, moved=bool(reranking)))
-        parts += _measured(best, alone)
+        ranks = _best_answer_ranks(best, topic)
+        parts.append(_best_answer(ranks, moved=bool(reranking)))
+        parts += _measured(best, alone, ranks if reranking else None)
     sentence = "; ".join(parts) + "."
     if alone is not None and (caveat := _judging(best, name, alone)):
         sentence += f" {caveat}"
@@ -259,12 +260,22 @@ def _judging(best: CompareColumn, name: str, alone: CompareColumn) -> str:
     return judging_caveat(*(tops if after > before else reversed(tops)))
 
 
-def _measured(best: CompareColumn, alone: CompareColumn | None) -> list[str]:
-    """`nDCG@10 0.21 → 0.67`, when the first stage by itself is on screen too."""
+def _measured(
+    best: CompareColumn, alone: CompareColumn | None, ranks: tuple[int | None, int] | None
+) -> list[str]:
+    """`nDCG@10 0.21 → 0.67`, when the first stage by itself is on screen too.
+
+    `ranks` are those of the best answer; where the measure goes the other way, that is said.
+    """
     if alone is None or alone.quality is None or best.quality is None:
         return []
     before, after = alone.quality.ndcg, best.quality.ndcg
-    return [] if before is None or after is None else [f"{MEASURE} {before:.2f} → {after:.2f}"]
+    if before is None or after is None:
+        return []
+    way = f"{MEASURE} {before:.2f} → {after:.2f}"
+    old_rank, new_rank = ranks or (None, 0)
+    fell = 0 if old_rank is None else new_rank - old_rank
+    return [f"yet {way}" if fell * (after - before) > 0 else way]
 
 
 def _moved(column: CompareColumn, topic: Topic) -> str:
@@ -274,7 +285,11 @@ def _moved(column: CompareColumn, topic: Topic) -> str:
     return f"moves {moved} of the top {len(head)}"
 
 
-def _best_answer(column: CompareColumn, topic: Topic, *, moved: bool) -> str:
+def _best_answer_ranks(column: CompareColumn, topic: Topic) -> tuple[int | None, int] | None:
+    """Rank before (None: not at hand) and after of the best answer that now stands highest.
+
+    Both are those of one document. None when no best answer is ranked.
+    """
     assert column.outcome.result is not None
     top = max(topic.grades.values())
     relevant_moves = [
@@ -284,9 +299,15 @@ def _best_answer(column: CompareColumn, topic: Topic, *, moved: bool) -> str:
     ]
     ranked = [(move.after, move.before) for move in relevant_moves if move.after]
     if top <= 0 or not ranked:
-        return "the best judged answer is not among its candidates"
-    # Both ranks are those of one document: the best answer that now stands highest.
+        return None
     after, before = min(ranked, key=lambda ranks: ranks[0])
+    return before, after
+
+
+def _best_answer(ranks: tuple[int | None, int] | None, *, moved: bool) -> str:
+    if ranks is None:
+        return "the best judged answer is not among its candidates"
+    before, after = ranks
     if not moved or before is None or before == after:
         return f"the best judged answer {'stays' if moved else 'is'} at {after}"
     return f"the best judged answer {'rises' if after < before else 'falls'} {before} → {after}"

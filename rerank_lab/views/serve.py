@@ -81,9 +81,9 @@ def rerank_snippets(target: ServeTarget) -> tuple[Snippet, ...]:
     )
 
 
-def search_snippet(target: ServeTarget) -> Snippet:
+def search_snippet(target: ServeTarget, query: str = _QUERY) -> Snippet:
     """A request to search the server's corpus with the whole pipeline."""
-    body = json.dumps({"model": target.name, "query": _QUERY, "top_n": 5})
+    body = json.dumps({"model": target.name, "query": query, "top_n": 5}, ensure_ascii=False)
     return Snippet("Search", "bash", "", _curl(target, "/v1/search", body))
 
 

@@ -45,6 +45,20 @@ def test_both_ranks_of_the_best_answer_are_those_of_one_document() -> None:
     assert "the best judged answer rises 4 → 1" in verdict
 
 
+def test_a_measure_that_goes_the_other_way_than_the_best_answer_is_said_so() -> None:
+    """The best answer falls a rank, and two good ones come into the top."""
+    before = ids(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+    after = ids(11, 12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    outcomes = [
+        outcome_of("bm25", result("bm25", [before])),
+        outcome_of(TWO, result(TWO, [before, after])),
+    ]
+    mixed = view(outcomes, corpus(grades={"d05": 3, "d11": 2, "d12": 2})).verdict
+    assert "the best judged answer falls 5 → 7; yet nDCG@10 " in mixed
+    worse = view(outcomes, corpus(grades={"d05": 3})).verdict
+    assert "falls 5 → 7; nDCG@10 0.39 → 0.33" in worse
+
+
 def test_a_rise_over_an_order_of_unjudged_documents_carries_both_shares() -> None:
     """Of the first stage's top 10 nobody judged 9, of the reranker's nobody judged 0."""
     judged = {f"d{n:02}": int(n == 30) for n in range(10, 31)}

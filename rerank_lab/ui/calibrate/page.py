@@ -57,6 +57,7 @@ def page() -> None:
     if spec:
         _shown(corpus, spec, _grade(), now)
     else:
+        st.markdown("**What is a score worth, and from where on can it be trusted?**")
         st.caption(
             "A reranker's score orders documents; it does not say how likely one is relevant. "
             "Judgments do: a curve from scores to probabilities is fitted on some queries and "
@@ -199,11 +200,19 @@ def _result(corpus: Corpus, calibration: Calibration, now: Screen) -> None:
     st.markdown(parts.literal(result_view.cut_answer))
     left, right = st.columns(2)
     with left:
-        st.caption("Said and so: points on the dotted line keep their word")
-        _chart(reliability_chart(result_view.fitted, parts.theme()), "reliability")
+        st.caption("Predicted and observed: on the dotted line the curve is right")
+        _chart(
+            reliability_chart(result_view.fitted, parts.theme()),
+            "reliability",
+            alt="The share of relevant documents, by the probability that the curve gives",
+        )
     with right:
         st.caption("What a threshold keeps")
-        _chart(threshold_chart(result_view.fitted, result_view.cut, parts.theme()), "threshold")
+        _chart(
+            threshold_chart(result_view.fitted, result_view.cut, parts.theme()),
+            "threshold",
+            alt="Precision, and what is kept, by threshold",
+        )
     _take_away(corpus, result_view, now)
     st.dataframe(
         [dict(zip(_HEADS, row, strict=True)) for row in result_view.rows],
@@ -217,8 +226,10 @@ def _result(corpus: Corpus, calibration: Calibration, now: Screen) -> None:
 _HEADS = ("Curve", "Brier score", "Log loss", "Calibration error")
 
 
-def _chart(figure: Figure, key: str) -> None:
-    st.plotly_chart(PlainFigure(figure), key=f"calibrate_{key}", config=_PLOT, width="stretch")
+def _chart(figure: Figure, key: str, alt: str) -> None:
+    st.plotly_chart(
+        PlainFigure(figure), key=f"calibrate_{key}", config=_PLOT, width="stretch", alt=alt
+    )
 
 
 def _take_away(corpus: Corpus, result_view: views.CalibrationView, now: Screen) -> None:

@@ -136,13 +136,15 @@ def column_head(
         f'<span class="rl-name">{name}</span></div>'
         f'<div class="rl-facts">{" · ".join(facts) or "&nbsp;"}</div>'
         f"{quality(column.quality)}"
-        f"{_calls(column.calls)}"
+        f"{_calls(column)}"
         + "".join(f'<div class="rl-warning">⚠ {escape(text)}</div>' for text in remarks)
     )
 
 
-def _calls(text: str) -> str:
-    return f'<div class="rl-note rl-calls">{escape(text)}</div>' if text else ""
+def _calls(column: CompareColumn) -> str:
+    """What the models were given; the place of a column without any is kept."""
+    text = escape(column.calls)
+    return f'<div class="rl-note rl-calls" title="{text}">{text}</div>'
 
 
 def time_line(column: CompareColumn) -> str:
@@ -168,7 +170,7 @@ def quality(values: Quality | None) -> str:
     return (
         f'<div class="rl-quality"><span class="rl-label">{mark.measure}</span> '
         f'<span class="rl-big">{mark.value}</span> '
-        f'<span class="rl-note">{mark.note}</span>'
+        f'<span class="rl-note">{mark.note.replace("headroom ", "headroom&nbsp;")}</span>'
         f'<div class="rl-bar" aria-hidden="true"><i style="width:{mark.reach * 100:.1f}%">'
         f'<b style="width:{mark.share * 100:.1f}%"></b></i></div></div>'
     )

@@ -25,6 +25,7 @@ from rerank_lab.ui.compare import (
 from rerank_lab.ui.compare.finished import view_of
 from rerank_lab.ui.models import health
 from rerank_lab.ui.shared import parts, resources, run, tour
+from rerank_lab.ui.shared.navigation import CORPORA_PAGE, go_to
 from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump, has_chart
@@ -240,7 +241,10 @@ def _welcome(corpus: Corpus) -> None:
                 args=(query.text,),
             )
         saved.latest()
-        st.caption("Your own documents: import them on the Corpora page.")
+        if st.button(
+            "Bring your own documents", key="to_corpora", icon=":material/upload:", type="tertiary"
+        ):
+            go_to(CORPORA_PAGE, view="Bring your own")
 
 
 def examples(corpus: Corpus) -> list[Query]:

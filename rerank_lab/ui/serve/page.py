@@ -91,7 +91,7 @@ def _ways(spec: str, screen: Screen, api: MountedAPI | None) -> None:
     st.markdown("**Call it**")
     snippets = () if only_search else views.rerank_snippets(target)
     if searches:
-        snippets += (views.search_snippet(target),)
+        snippets += (views.search_snippet(target, screen.query or _first_query(screen.corpus)),)
     for tab, snippet in zip(st.tabs([one.title for one in snippets]), snippets, strict=True):
         with tab:
             if snippet.needs:
@@ -104,6 +104,12 @@ def _ways(spec: str, screen: Screen, api: MountedAPI | None) -> None:
             "Documents that come with a request take the place of the first stage. Scores are "
             "those of the last stage as they are."
         )
+
+
+def _first_query(name: str) -> str:
+    """A query that this corpus can answer, to try."""
+    queries = resources.corpus(name).queries
+    return queries[0].text if queries else "your question"
 
 
 def _start(spec: str, corpus: str) -> None:

@@ -18,6 +18,8 @@ _RULES = """
 body:has(.st-key-judging) [data-testid="stSidebar"],
 body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none; }
 .st-key-guidelines { max-width: 46rem; margin: 0 auto; }
+/* The page begins below the names of the pages. */
+[data-testid="stMainBlockContainer"] { padding-inline: 1.6rem; }
 .st-key-url_state, .st-key-query_bar_away, .st-key-side_away { display: none; }
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
 /* Captions are read too: Streamlit's own grey has less than 4.5 to 1 against the page. */
@@ -54,6 +56,7 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-relevant { text-decoration: underline dashed 2px var(--rl-accent);
   text-underline-offset: .25em; }
 .rl-colhead { display: flex; gap: .5rem; align-items: flex-end; min-height: 2.3rem; }
+:is(.st-key-columns_4, .st-key-columns_5, .st-key-columns_6) .rl-colhead { min-height: 2.9rem; }
 .rl-colhead .rl-dot { margin-bottom: .35rem; }
 .rl-dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; flex: none; }
 .rl-name { font-weight: 600; font-size: 1.05rem; line-height: 1.35; overflow-wrap: anywhere; }
@@ -64,6 +67,9 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-badge.rl-broken { background: var(--rl-down); color: var(--rl-background);
   border-color: var(--rl-down); font-weight: 600; }
 .rl-badge.rl-suspect { border-color: var(--rl-down); color: var(--rl-down); font-weight: 600; }
+/* Every head keeps room for these two lines, so that the first answers stand side by side. */
+.rl-calls { min-height: 3em; line-height: 1.5; display: -webkit-box; -webkit-box-orient: vertical;
+  -webkit-line-clamp: 2; overflow: hidden; }
 .rl-quality { font-variant-numeric: tabular-nums; margin-top: .35rem; min-height: 2.6rem; }
 .rl-big { font-size: 1.2rem; font-weight: 600; }
 .rl-bar { height: .35rem; background: var(--rl-surface); border-radius: .2rem;
@@ -83,7 +89,6 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
   background-repeat: no-repeat; }
 [class*="st-key-columns_"] { container-type: inline-size; }
 .rl-more { display: none; text-align: right; color: var(--rl-muted); font-size: .85rem; }
-@container (max-width: 42.4rem) { .st-key-strip > * { min-width: 13.5rem; } }
 [class*="st-key-card_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem; }
 [class*="st-key-cardpin_"] { border-top: 1px solid var(--rl-border); padding-top: .6rem;
   box-shadow: inset 3px 0 0 var(--rl-accent); padding-left: .6rem; }
@@ -98,7 +103,7 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-cards .rl-menu-button { min-height: 2.5rem; font-size: .875rem; line-height: 1.6;
   gap: .125rem; flex: none; white-space: nowrap; }
 .rl-chevron { font-family: "Material Symbols Rounded"; font-size: 1.25rem; line-height: 1;
-  width: 1.25rem; overflow: hidden; margin: .125rem -.3125rem 0 0; font-feature-settings: "liga";
+  width: 1.1rem; overflow: hidden; margin: .125rem 0 0; font-feature-settings: "liga";
   user-select: none; }
 .rl-card-title { line-height: 1.6; }
 .rl-card-title button { width: 100%; }
@@ -122,7 +127,13 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 @media (max-width: 900px) {
   /* Without their icons all pages are named in full. */
   [data-testid="stTopNavLink"] > span:has([data-testid="stIconMaterial"]) { display: none; }
+  [data-testid="stTopNavLink"] { padding-inline: .37rem; }
+  [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { position: absolute;
+    right: .4rem; min-width: 0; }
   .st-key-query_bar { flex-wrap: nowrap; }
+  .st-key-query_bar > :has(.st-key-sample), .st-key-query_bar > .st-key-sample {
+    max-width: 9.3rem; }
+  .st-key-present_start button span { gap: 0; margin: 0; }
   .st-key-present_start button p { position: absolute; width: 1px; height: 1px; overflow: hidden;
     clip-path: inset(50%); }
   .st-key-controls { flex-wrap: wrap; justify-content: flex-end; }
@@ -187,6 +198,18 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 """
 
 
+def _narrow_columns(count: int) -> str:
+    """Rules for so many columns where each has less than 15.4rem: closer, and then they scroll."""
+    strip = f".st-key-columns_{count} .st-key-strip"
+    return (
+        f"@container (max-width: {16.4 * count - 1:.1f}rem) {{ {strip} {{ gap: .8rem; }} "
+        f"{strip} > * {{ min-width: 11.2rem; }} {strip} .rl-colhead {{ min-height: 4.2rem; }} "
+        f"{strip} .rl-name {{ font-size: 1rem; }} }}"
+        f"@container (max-width: {12 * count - 0.9:.1f}rem) {{ .st-key-columns_{count} .rl-more "
+        "{ display: block; } }"
+    )
+
+
 @cache
 def stylesheet(*, dark: bool) -> str:
     """The sheet; `dark` is the theme that the visitor sees."""
@@ -203,12 +226,7 @@ def stylesheet(*, dark: bool) -> str:
         f".st-key-bump_strip_{n} > * {{ min-width: {BUMP_SIDES + BUMP_UPRIGHT * n}px; }}"
         for n in range(1, MAX_PIPELINES + 1)
     )
-    # Columns need 15.4rem each and a gap of 1rem between them, or they scroll.
-    more = "".join(
-        f"@container (max-width: {16.4 * n - 1:.1f}rem) {{ .st-key-columns_{n} .rl-more "
-        "{ display: block; } }"
-        for n in range(3, MAX_PIPELINES + 1)
-    )
+    narrow = "".join(_narrow_columns(n) for n in range(2, MAX_PIPELINES + 1))
     # Dialogs stand outside of the app's own element, which knows which theme was chosen.
     scheme = f'[data-testid="stDialog"] {{ color-scheme: {"dark" if dark else "light"}; }}'
-    return f"<style>:root {{{values}}}{_RULES}{least}{more}{scheme}</style>"
+    return f"<style>:root {{{values}}}{_RULES}{least}{narrow}{scheme}</style>"

@@ -121,7 +121,7 @@ def _data_folder() -> None:
     st.caption(
         f"{icon} {line}",
         help=f"{parts.literal(str(home))}\n\nSet {HOME_VARIABLE} to keep it elsewhere. "
-        "Light or dark: in the menu at the top right, under Settings.",
+        "Light or dark: in the menu at the top right.",
     )
 
 

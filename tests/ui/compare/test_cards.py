@@ -120,7 +120,7 @@ def test_the_direction_of_a_move_is_a_sign_a_number_and_a_class() -> None:
 
 def test_quality_says_what_was_possible_and_what_is_missing() -> None:
     shown = safe(cards.quality(Quality(0.673, 0.752, 1.0, 8, 10))).text
-    assert shown == "nDCG@10 0.673 of 0.752 possible · headroom 0.079 · 8 of 10 judged"
+    assert shown == "nDCG@10 0.673 of 0.752 possible · headroom\xa00.079 · 8 of 10 judged"
     assert cards.quality(Quality(None, None, None, 0, 10)) == ""
 
 
