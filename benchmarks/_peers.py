@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from rerank_lab.core.machine import cpu_threads
 from rerank_lab.models.convert import torch_export
 from rerank_lab.models.locate.resolve import locate
-from rerank_lab.models.runtime.device import cpu_threads
 from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 
 Scoring = Callable[[], Any]

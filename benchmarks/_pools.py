@@ -15,7 +15,7 @@ from typing import Any
 
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.views.presets import DEFAULT_DEPTH, PRESETS
+from rerank_lab.services.presets import DEFAULT_DEPTH, PRESETS
 
 SAMPLES = ("helpdesk", "science-answers", "multilingual-faq")
 TOP = 10

@@ -16,11 +16,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from rerank_lab.components.registry import load
 from rerank_lab.core.context import Context
-from rerank_lab.core.spec import Literal
+from rerank_lab.core.spec import Literal, Node
 from rerank_lab.core.types import Document, Query
 from rerank_lab.jobs.table import JobTable
+from rerank_lab.pipeline.engine import Engine
 from rerank_lab.remote.providers import providers
 from rerank_lab.rerankers.base import Reranked, Reranker
 
@@ -113,8 +113,7 @@ def measured(case: Case, queries: int) -> dict[str, object]:
 def reranker_of(case: Case, url: str) -> Reranker:
     """The reranker of a case, pointed to a server."""
     options = {"base_url": url, "requests_per_minute": 1_000_000, **case.options}
-    reranker: Reranker = load("reranker", case.name)(**options)
-    return reranker
+    return Engine().reranker(Node(case.name, tuple(options.items())))
 
 
 def through(

@@ -86,7 +86,7 @@ def skewed(generator: np.random.Generator, queries: int) -> np.ndarray:
 
 def real_pairs() -> Draw:
     """Differences of random pairs of real pipelines, whose names are swapped at random by query."""
-    from rerank_lab import load_corpus
+    from rerank_lab.corpora import load_corpus
     from rerank_lab.evaluation.experiments import evaluate
 
     specs = [

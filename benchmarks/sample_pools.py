@@ -27,7 +27,7 @@ from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.evaluation.measures import measure
 from rerank_lab.models import Encoder, TokenEncoder
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.views.presets import PRESETS
+from rerank_lab.services.presets import PRESETS
 
 MEASURES = ("nDCG@10", "Judged@10")
 

@@ -180,7 +180,7 @@ def _floors() -> list[list[str]]:
     settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
-    return [[room.strip() for room in layer.split(":")] for layer in layers]
+    return [[room.strip() for room in layer.split("|")] for layer in layers]
 
 
 def _purpose(room: str) -> str:

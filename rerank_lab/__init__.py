@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from rerank_lab.core.version import VERSION
+
 if TYPE_CHECKING:
     from rerank_lab.components.base import Component, Info, Param
     from rerank_lab.core.context import CancelToken, Context, Progress
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rerank_lab.core.judgment_basis import Policy
     from rerank_lab.core.spec import parse
     from rerank_lab.core.types import Document, Hit, Query, Ranking, Run, Status, Trace
+    from rerank_lab.core.work import Work
     from rerank_lab.corpora import Corpus, list_corpora, load_corpus
     from rerank_lab.evaluation.experiments import evaluate
     from rerank_lab.evaluation.measures import headroom, measure
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from rerank_lab.pipeline.pipeline import Pipeline
     from rerank_lab.pipeline.reranking import Stages, rerank_documents
     from rerank_lab.pipeline.results import Result
-    from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
+    from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker
     from rerank_lab.rerankers.comparative import ListwiseReranker, PairwiseReranker, SetwiseReranker
     from rerank_lab.rerankers.joint_scoring import JointScoringReranker
     from rerank_lab.rerankers.long_documents import LONG
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from rerank_lab.views.rank_changes import moves
     from rerank_lab.views.response_formats import to_cohere, to_rerankers
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _NAMES = {
     "components.base": (
@@ -63,6 +66,7 @@ _NAMES = {
         "ModelUnavailable",
     ),
     "core.spec": ("parse",),
+    "core.work": ("Work",),
     "core.types": (
         "Document",
         "Hit",
@@ -110,7 +114,6 @@ _NAMES = {
         "TOP",
         "PointwiseReranker",
         "Reranker",
-        "Work",
     ),
     "rerankers.comparative": (
         "ListwiseReranker",

@@ -142,3 +142,20 @@ def test_pages_submit_no_jobs_of_their_own() -> None:
     assert files
     submits = re.compile(r"jobs(\(\))?\.submit\(")
     assert [str(path) for path in files if submits.search(path.read_text("utf-8"))] == []
+
+
+MOST_ARROWS = 131
+"""Pairs of rooms inside the package of which one imports the other. It may only go down."""
+
+
+def test_few_arrows_run_between_rooms() -> None:
+    root = Path(rerank_lab.__file__).parent
+    imports = re.compile(r"^\s*from rerank_lab\.(\w+)|^\s*import rerank_lab\.(\w+)", re.M)
+    arrows = {
+        (room, target)
+        for path in sorted(root.rglob("*.py"))
+        for room in [path.relative_to(root).parts[0].removesuffix(".py")]
+        for target in map("".join, imports.findall(path.read_text("utf-8")))
+        if target != room
+    }
+    assert len(arrows) <= MOST_ARROWS, sorted(arrows)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -14,49 +16,70 @@ SAYS_NOTHING = {"found", "made", "told", "said", "kept", "asked", "shown", "give
 MAX_FUNCTION_LINES = 50
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted(LIBRARY.rglob("*.py")):
-        yield path.relative_to(ROOT), ast.parse(path.read_text("utf-8"))
+@dataclass(frozen=True)
+class ModuleNames:
+    """What the checks below look at in a module."""
+
+    path: Path
+    lines: int
+    vague: tuple[str, ...]
+    classes: tuple[str, ...]
+    long_functions: tuple[str, ...]
 
 
-def vague_names(tree: ast.AST) -> list[str]:
-    """The variables and arguments of a module that are named by what happened to them."""
-    stored = [
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+@functools.cache
+def library() -> tuple[ModuleNames, ...]:
+    """Every module of the library, each read once."""
+    return tuple(names_of(path) for path in sorted(LIBRARY.rglob("*.py")))
+
+
+def names_of(path: Path) -> ModuleNames:
+    text = path.read_text("utf-8")
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    return ModuleNames(
+        path.relative_to(ROOT),
+        text.count("\n"),
+        tuple(vague_names(nodes)),
+        tuple(n.name for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"),
+        tuple(
+            f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+            for node in nodes
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+        ),
+    )
+
+
+def vague_names(nodes: Iterable[ast.AST]) -> list[str]:
+    """The variables and arguments among these that are named by what happened to them."""
+    names = [
+        node.id if isinstance(node, ast.Name) else node.arg
+        for node in nodes
+        if isinstance(node, ast.arg)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     ]
-    arguments = [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
-    return [name for name in stored + arguments if name.strip("_") in SAYS_NOTHING]
+    return [name for name in names if name.strip("_") in SAYS_NOTHING]
 
 
 def test_the_check_sees_variables_and_arguments() -> None:
     tree = ast.parse("def f(given, n):\n    found = [n for kept in given]\n    return found\n")
-    assert Counter(vague_names(tree)) == Counter(["given", "found", "kept"])
+    assert Counter(vague_names(ast.walk(tree))) == Counter(["given", "found", "kept"])
 
 
 def test_variables_say_what_they_hold() -> None:
-    by_file = {path: names for path, tree in trees() if (names := vague_names(tree))}
-    lines = sum(path.read_text("utf-8").count("\n") for path in LIBRARY.rglob("*.py"))
+    by_file = {module.path: module.vague for module in library() if module.vague}
+    lines = sum(module.lines for module in library())
     assert 1000 * sum(map(len, by_file.values())) / lines < 1, by_file
 
 
 def test_no_class_name_is_used_twice() -> None:
     homes: dict[str, list[str]] = defaultdict(list)
-    for path, tree in trees():
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes[node.name].append(str(path))
+    for module in library():
+        for name in module.classes:
+            homes[name].append(str(module.path))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 
 
 def test_functions_are_short() -> None:
-    functions = ast.FunctionDef | ast.AsyncFunctionDef
-    long = [
-        f"{path}:{node.lineno} {node.name}"
-        for path, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, functions)
-        and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
-    ]
-    assert long == []
+    assert [function for module in library() for function in module.long_functions] == []

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from rerank_lab.charts.figures import Figure, Theme, escaped, figure, pipeline_colour, upright
-from rerank_lab.decision.facts import Bounded
-from rerank_lab.decision.requirements import duration_words
+from rerank_lab.core.text import duration_words
+from rerank_lab.core.types import Bounded
 from rerank_lab.views.choose import ChoiceChart, ChoicePoint
 from rerank_lab.views.text import shorten
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rerank_lab.charts.figures import Figure, Theme, escaped, figure
-from rerank_lab.fusion.learned.model import Importance
+from rerank_lab.views.train import ImportanceBar
 
 SHOWN = 12
 """Bars; what is left over hardly counts."""
 
 
-def importance_chart(importances: Sequence[Importance], theme: Theme) -> Figure:
+def importance_chart(importances: Sequence[ImportanceBar], theme: Theme) -> Figure:
     """Each feature's share of all gain, the greatest on top, with the number at its end."""
     top = importances[:SHOWN]
     names = [escaped(one.feature) for one in top]
     bars = {
         "type": "bar",
-        "x": [one.gain for one in top],
+        "x": [one.share for one in top],
         "y": names,
         "orientation": "h",
         "marker": {"color": theme.accent},
-        "text": [f"{one.gain:.0%}" if one.gain >= 0.005 else "< 1%" for one in top],
+        "text": [f"{one.share:.0%}" if one.share >= 0.005 else "< 1%" for one in top],
         "textposition": "outside",
         "cliponaxis": False,
         "customdata": [one.splits for one in top],

@@ -17,8 +17,8 @@ from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services import arena as votings
 from rerank_lab.services.arena import ArenaStandings
+from rerank_lab.services.presets import DEFAULT_DEPTH
 from rerank_lab.views import arena as views
-from rerank_lab.views.presets import DEFAULT_DEPTH
 
 
 def arena(arguments: argparse.Namespace, output: Output) -> int:

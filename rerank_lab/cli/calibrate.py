@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import judged_collection, print_basis
@@ -13,6 +13,7 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services import calibrate as calibrations
 from rerank_lab.services.calibrate import CalibrationRequest
+from rerank_lab.services.cost_estimates import CANDIDATES
 from rerank_lab.views.calibration import CalibrationView, view
 
 
@@ -29,7 +30,7 @@ def calibrate(arguments: argparse.Namespace, output: Output) -> int:
         seed=arguments.seed,
     )
     calibrations.check(request, corpus)
-    note_cost_estimates(calibrations.cost_estimates(request, corpus, DEPTH, engine), output)
+    note_cost_estimates(calibrations.cost_estimates(request, corpus, CANDIDATES, engine), output)
     calibration = calibrations.run(request, corpus, ctx, engine)
     result_view = view(calibration, arguments.method, arguments.precision)
     if output.as_json:

@@ -12,12 +12,12 @@ _UNITS = {"ms": 0.001, "s": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9}
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)")
 
 
-def duration(text: str) -> float:
+def seconds(text: str) -> float:
     """`300ms` or `1.5s` in seconds, for `type=`."""
     return _quantity(text, ("ms", "s"), "a time such as 300ms or 1.5s")
 
 
-def size(text: str) -> int:
+def byte_size(text: str) -> int:
     """`500MB` or `2GB` in bytes, for `type=`."""
     return round(_quantity(text, ("KB", "MB", "GB"), "a size such as 500MB or 2GB"))
 
@@ -33,7 +33,7 @@ def add_choose(parser: CommandParser) -> None:
     """The experiment, and the limits."""
     parser.add_argument("experiment", metavar="EXPERIMENT", help="the id of a kept experiment")
     parser.add_argument("-m", "--measure", metavar="MEASURE", help="what quality is")
-    parser.add_argument("--p95", type=duration, metavar="TIME", help="at most, such as 300ms")
+    parser.add_argument("--p95", type=seconds, metavar="TIME", help="at most, such as 300ms")
     parser.add_argument("--price", type=amount, metavar="USD", help="of 1,000 queries, at most")
     parser.add_argument(
         "--licence",
@@ -51,7 +51,7 @@ def add_choose(parser: CommandParser) -> None:
     )
     parser.add_argument("--local", action="store_true", help="texts stay in the house")
     parser.add_argument("--no-gpu", action="store_true", help="it must run without a GPU")
-    parser.add_argument("--memory", type=size, metavar="SIZE", help="of models, such as 500MB")
+    parser.add_argument("--memory", type=byte_size, metavar="SIZE", help="of models, such as 500MB")
     parser.add_argument(
         "--margin",
         type=amount,

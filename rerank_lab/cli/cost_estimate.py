@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rerank_lab.cli.output import Output
-from rerank_lab.retrievers import base as retrievers
 from rerank_lab.services.cost_estimates import Estimates
 from rerank_lab.views.hosted import estimates_words
-
-DEPTH = int(retrievers.DEPTH.default)
-"""What a first stage hands over unless it says otherwise: what estimates count on."""
 
 
 def note_cost_estimates(estimates: Mapping[str, Estimates], output: Output) -> None:

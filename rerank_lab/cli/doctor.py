@@ -22,6 +22,7 @@ from rerank_lab.core.database import (
     open_database,
 )
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.machine import cpu_flags
 from rerank_lab.core.paths import HOME_VARIABLE, data_home, samples_home
 
 State = Literal["ok", "note", "problem"]
@@ -125,18 +126,18 @@ def _lab_database() -> Check:
 
 def _score_cache() -> tuple[Check, ...]:
     """Whether the shared cache answers, where one is named."""
-    from rerank_lab.rerankers.shared_scores import CACHE_VARIABLE, shared_scores
+    from rerank_lab.services.score_cache import check
 
-    address = os.environ.get(CACHE_VARIABLE, "").strip()
-    if not address:
-        return ()
     try:
-        cache = shared_scores(address)
+        cache = check()
     except LabError as error:
         return (Check("Score cache", "problem", error.message, error.hint),)
-    if fault := cache.fault():
-        hint = f"Check that the server runs and that its address in {CACHE_VARIABLE} is right."
-        return (Check("Score cache", "problem", f"{cache.name} does not answer: {fault}", hint),)
+    if cache is None:
+        return ()
+    if cache.fault:
+        hint = f"Check that the server runs and that its address in {cache.variable} is right."
+        fault = f"{cache.name} does not answer: {cache.fault}"
+        return (Check("Score cache", "problem", fault, hint),)
     return (Check("Score cache", "ok", cache.name),)
 
 
@@ -155,10 +156,9 @@ def _samples() -> Check:
 
 
 def _models() -> Check:
-    from rerank_lab.components.catalogue import catalogue
-    from rerank_lab.models import availability
+    from rerank_lab.services.models import model_states
 
-    states = {name: availability(name).state for name in catalogue()}
+    states = {name: here.state for name, here in model_states().items()}
     ready = [name for name, state in states.items() if state == "ready"]
     more = sum(state == "downloadable" for state in states.values())
     detail = f"{len(ready)} of {len(states)} ready ({', '.join(ready)}); {more} to download"
@@ -182,7 +182,7 @@ def _components() -> Check:
 
 def _processor() -> Check:
     cores = os.cpu_count() or 1
-    flags = _cpu_flags()
+    flags = cpu_flags()
     wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
     here = [flag for flag in wanted if flag in flags]
     known = ", ".join(here) if here else "no vector extension known"
@@ -190,15 +190,6 @@ def _processor() -> Check:
     if flags and "avx512_vnni" not in flags:
         return Check("Processor", "note", detail, "Without AVX512-VNNI int8 models run slower.")
     return Check("Processor", "ok", detail)
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return set()
-    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return set(line.partition(":")[2].split())
 
 
 def _torch() -> Check:

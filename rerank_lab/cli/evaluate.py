@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.evaluate_questions import print_questions, questions_json
 from rerank_lab.cli.files import output_file, table_file
 from rerank_lab.cli.limits import job_context
@@ -39,12 +39,13 @@ from rerank_lab.judging.llm_judge.error import JudgeError
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import evaluate as evaluations
+from rerank_lab.services.cost_estimates import CANDIDATES
 from rerank_lab.services.evaluate import EvaluationRequest
 from rerank_lab.services.judge_errors import judge_errors
 from rerank_lab.views.evaluate import comparison_caveat, interval_note
 from rerank_lab.views.evaluate_export import QUERY_FILES, RESULT_FILES, run_files
 from rerank_lab.views.evaluate_notes import basis, shallow
-from rerank_lab.views.formatting import corpus_size_words, counted
+from rerank_lab.views.formatting import corpus_size, counted
 from rerank_lab.views.labels import numbered
 from rerank_lab.views.results_table import TERMINAL_DIGITS, cell_text, p_words
 
@@ -65,7 +66,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
         limit=arguments.limit,
     )
     ctx = job_context(arguments, output, engine)
-    note_cost_estimates(evaluations.cost_estimates(request, corpus, DEPTH, engine), output)
+    note_cost_estimates(evaluations.cost_estimates(request, corpus, CANDIDATES, engine), output)
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)
     done = evaluations.run(request, corpus, ctx, engine, chosen_workers(arguments, output))
@@ -80,7 +81,7 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     if any(outcome.answered for outcome in done.outcomes):
         if not output.as_json:
             passages = len(corpus) if corpus.parent_of else 0
-            size = corpus_size_words(corpus.size, passages, live=corpus.live)
+            size = corpus_size(corpus.size, passages, live=corpus.live)
             output.line(
                 f"{corpus.name} · {size} · {counted(len(done.design.queries), 'query', 'queries')}"
             )

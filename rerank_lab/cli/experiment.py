@@ -9,7 +9,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.evaluate import print_results
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
@@ -24,12 +24,13 @@ from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.services import evaluate as evaluations
 from rerank_lab.services import experiment_runs as runs
 from rerank_lab.services.changes import changes_since
+from rerank_lab.services.cost_estimates import CANDIDATES
 from rerank_lab.services.experiment_files import ExperimentFile, read_experiment_file
 from rerank_lab.services.experiment_runs import ExperimentRun
 from rerank_lab.services.experiments import AcrossRequest, ExperimentFilter, compare, listed
 from rerank_lab.views.across import across_view
 from rerank_lab.views.changes import changes_sentences
-from rerank_lab.views.formatting import corpus_size_words
+from rerank_lab.views.formatting import corpus_size
 from rerank_lab.views.gates import drift_lines, gate_verdict, junit_xml, summary_markdown
 
 _YAML = (".yaml", ".yml")
@@ -74,7 +75,7 @@ def _asked(file: ExperimentFile, arguments: argparse.Namespace, output: Output) 
     engine = default_engine()
     corpus = runs.opened(file)
     request = runs.evaluation_request(file.terms)
-    note_cost_estimates(evaluations.cost_estimates(request, corpus, DEPTH, engine), output)
+    note_cost_estimates(evaluations.cost_estimates(request, corpus, CANDIDATES, engine), output)
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)
     ctx = job_context(arguments, output, engine)
@@ -285,7 +286,7 @@ def named_experiment(reference: str, engine: Engine) -> str:
 
 
 def _print_corpus(corpus: Corpus, output: Output) -> None:
-    size = corpus_size_words(corpus.size, 0, live=corpus.live)
+    size = corpus_size(corpus.size, 0, live=corpus.live)
     output.line(f"{corpus.name} · {size}")
     for reading in corpus.meta.get("judged_readings", ()):
         output.line(reading.sentence)

@@ -12,7 +12,7 @@ from rerank_lab.corpora import load_corpus
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
 from rerank_lab.services import indexes
-from rerank_lab.views.formatting import duration, megabytes
+from rerank_lab.views.formatting import model_size, rough_duration
 
 
 def index(arguments: argparse.Namespace, output: Output) -> int:
@@ -33,9 +33,9 @@ def index(arguments: argparse.Namespace, output: Output) -> int:
     else:
         for state in states:
             if state.folder:
-                times = duration(state.seconds)
+                times = rough_duration(state.seconds)
                 doing = f"built in {times}" if state.built else f"was there, opened in {times}"
-                output.line(f"{state.retriever}: {doing}, {megabytes(state.size)}")
+                output.line(f"{state.retriever}: {doing}, {model_size(state.size)}")
             elif state.error is None:
                 output.line(f"{state.retriever}: {state.reason}")
             for warning in state.warnings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.corpora import Corpus, load_corpus
@@ -20,7 +20,7 @@ from rerank_lab.services.agreement import (
     judge_agreement,
     missed_by_pool,
 )
-from rerank_lab.services.cost_estimates import query_set_estimates
+from rerank_lab.services.cost_estimates import CANDIDATES, query_set_estimates
 from rerank_lab.services.pipeline_runs import pipeline_runs
 
 _DISPUTED = 20
@@ -57,7 +57,7 @@ def _influence(
     engine = default_engine()
     specs = tuple(pipeline.spec for pipeline in pipelines(arguments.pipelines))
     queries = corpus.queries[: arguments.limit]
-    note_cost_estimates(query_set_estimates(specs, queries, corpus, DEPTH, engine), output)
+    note_cost_estimates(query_set_estimates(specs, queries, corpus, CANDIDATES, engine), output)
     ctx = job_context(arguments, output, engine)
     runs = pipeline_runs(specs, corpus, ctx, engine, arguments.limit)
     return influence_of_judges(request, corpus, runs, arguments.measure)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import judged_collection, print_basis
 from rerank_lab.judging.next_best import Decision
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import pipelines
-from rerank_lab.services.cost_estimates import query_set_estimates
+from rerank_lab.services.cost_estimates import CANDIDATES, query_set_estimates
 from rerank_lab.services.next_best import NextBestRequest, next_best
 from rerank_lab.views.next_best import decision_sentences
 
@@ -27,7 +27,7 @@ def next_labels(arguments: argparse.Namespace, output: Output) -> int:
     request = NextBestRequest(specs, arguments.measure, arguments.limit)
     queries = corpus.queries[: arguments.limit]
     ctx = job_context(arguments, output, engine)
-    note_cost_estimates(query_set_estimates(specs, queries, corpus, DEPTH, engine), output)
+    note_cost_estimates(query_set_estimates(specs, queries, corpus, CANDIDATES, engine), output)
     decision = next_best(request, corpus, ctx, engine)
     if output.as_json:
         output.json(_json(decision, arguments.measure, arguments.pairs))

@@ -11,7 +11,7 @@ from rerank_lab.cli.reading import print_problems
 from rerank_lab.core.context import Context
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import engines
-from rerank_lab.views.formatting import corpus_size_words, counted
+from rerank_lab.views.formatting import corpus_size, counted
 
 
 def connect(arguments: argparse.Namespace, output: Output) -> int:
@@ -42,7 +42,7 @@ def connect(arguments: argparse.Namespace, output: Output) -> int:
     for judged in corpus.meta["judged_readings"]:
         output.line(judged.sentence)
     output.line(
-        f"{corpus.name}: {corpus_size_words(corpus.size, 0, live=True)}, "
+        f"{corpus.name}: {corpus_size(corpus.size, 0, live=True)}, "
         f"{counted(len(corpus.queries), 'query', 'queries')}, {counted(judgments, 'judgment')}; "
         "nothing was copied"
     )

@@ -14,7 +14,7 @@ from rerank_lab.cli.output import Output, cut
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.paths import project_home
-from rerank_lab.views.formatting import origin_sentence, size_words
+from rerank_lab.views.formatting import document_counts, origin_sentence
 
 _READINGS_SHOWN = 10
 
@@ -99,7 +99,7 @@ def _import(arguments: argparse.Namespace, output: Output) -> int:
     if report.origin is not None:
         output.line(origin_sentence(report.origin))
     output.line(
-        f"{report.name}: {size_words(report.documents, report.passages)} kept, "
+        f"{report.name}: {document_counts(report.documents, report.passages)} kept, "
         f"{report.skipped:,} rows skipped, "
         f"{report.queries:,} queries, {report.judgments:,} judgments"
     )
@@ -188,11 +188,11 @@ def models(arguments: argparse.Namespace, output: Output) -> int:
 
 def _model_rows() -> list[dict[str, Any]]:
     from rerank_lab.components.catalogue import catalogue
-    from rerank_lab.models import availability
+    from rerank_lab.services.models import model_states
 
     rows: list[dict[str, Any]] = []
-    for name, model in catalogue().items():
-        here = availability(name)
+    for name, here in model_states().items():
+        model = catalogue()[name]
         rows.append(
             {
                 "name": name,

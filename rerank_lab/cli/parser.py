@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rerank_lab.cli.options import CommandParser
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.version import VERSION
 
 COMMANDS = {
     "rank": ("rank", "rank"),
@@ -204,8 +205,6 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
 
 def _parser(named: Sequence[str]) -> CommandParser:
     """The parser of all commands; only those that are `named` have their options."""
-    from rerank_lab import __version__
-
     common = CommandParser(add_help=False)
     common.add_argument(
         "--json",
@@ -221,7 +220,7 @@ def _parser(named: Sequence[str]) -> CommandParser:
         allow_abbrev=False,
         parents=[common],
     )
-    parser.add_argument("--version", action="version", version=f"rerank-lab {__version__}")
+    parser.add_argument("--version", action="version", version=f"rerank-lab {VERSION}")
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=CommandParser
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
@@ -15,7 +15,7 @@ from rerank_lab.cli.studies import of_experiment
 from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import rag as rag_studies
-from rerank_lab.services.cost_estimates import query_set_estimates
+from rerank_lab.services.cost_estimates import CANDIDATES, query_set_estimates
 from rerank_lab.services.rag import RagRequest
 from rerank_lab.views.rag import HEADINGS, RagView, rag_view
 
@@ -36,7 +36,7 @@ def rag(arguments: argparse.Namespace, output: Output) -> int:
     )
     rag_studies.designed(request, corpus, evaluation)
     queries = request.queries(corpus)
-    note_cost_estimates(query_set_estimates(specs, queries, corpus, DEPTH, engine), output)
+    note_cost_estimates(query_set_estimates(specs, queries, corpus, CANDIDATES, engine), output)
     for estimate in (
         rag_studies.answer_estimate(request, corpus, engine),
         rag_studies.grading_estimate(request, corpus, engine),

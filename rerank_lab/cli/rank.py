@@ -127,13 +127,13 @@ def _save(
     recording: Recording,
 ) -> None:
     """The results and all answers as one file, which the app opens as well."""
-    from rerank_lab.cli.cost_estimate import DEPTH
     from rerank_lab.services.comparisons import known_secrets, to_bytes
+    from rerank_lab.services.cost_estimates import CANDIDATES
     from rerank_lab.views.compare import PipelineOutcome
     from rerank_lab.views.saved import comparison
 
     outcomes = [PipelineOutcome(parse(result.spec), result) for result in results]
-    saved = comparison(question, outcomes, DEPTH, arguments.top or SHOWN, [recording])
+    saved = comparison(question, outcomes, CANDIDATES, arguments.top or SHOWN, [recording])
     data = to_bytes(saved, known_secrets({}, [outcome.spec for outcome in outcomes]))
     write_file(Path(arguments.record), data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.language_model import agree, judge_model
 from rerank_lab.cli.limits import job_context
@@ -15,6 +15,7 @@ from rerank_lab.cli.studies import of_experiment
 from rerank_lab.evaluation.robustness.study import PerturbedExample
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import robustness as robustness_studies
+from rerank_lab.services.cost_estimates import CANDIDATES
 from rerank_lab.services.evaluated_corpus import runnable
 from rerank_lab.services.robustness import RobustnessRequest
 from rerank_lab.views.robustness import PerturbationGroup, robustness_view
@@ -35,7 +36,7 @@ def robustness(arguments: argparse.Namespace, output: Output) -> int:
         seed=arguments.seed,
         rewriting=judge_model(arguments) if arguments.model else None,
     )
-    estimates = robustness_studies.cost_estimates(request, corpus, DEPTH, engine)
+    estimates = robustness_studies.cost_estimates(request, corpus, CANDIDATES, engine)
     note_cost_estimates(estimates, output)
     rewriting = robustness_studies.rewriting_estimate(request, corpus, engine)
     if rewriting is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output, number
 from rerank_lab.cli.reading import judged_collection, print_basis
@@ -14,6 +14,7 @@ from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services import train as trainings
+from rerank_lab.services.cost_estimates import CANDIDATES
 from rerank_lab.services.train import TrainingRequest
 from rerank_lab.views.train import comparisons, train_view
 
@@ -41,7 +42,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
         limit=arguments.limit,
     )
     trainings.planned(request, corpus, engine)
-    note_cost_estimates(trainings.cost_estimates(request, corpus, DEPTH, engine), output)
+    note_cost_estimates(trainings.cost_estimates(request, corpus, CANDIDATES, engine), output)
     model = trainings.run(
         request,
         corpus,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from rerank_lab.cli.cost_estimate import DEPTH, note_cost_estimates
+from rerank_lab.cli.cost_estimate import note_cost_estimates
 from rerank_lab.cli.files import table_file, write_study_table
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import judged_collection, print_basis
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services import tuning
+from rerank_lab.services.cost_estimates import CANDIDATES
 from rerank_lab.views.tuning import search_view
 
 
@@ -27,7 +28,7 @@ def tune(arguments: argparse.Namespace, output: Output) -> int:
         seed=arguments.seed,
         trials=arguments.trials,
     )
-    note_cost_estimates(tuning.cost_estimates(request, corpus, DEPTH, engine), output)
+    note_cost_estimates(tuning.cost_estimates(request, corpus, CANDIDATES, engine), output)
     study = tuning.run(request, corpus, job_context(arguments, output, engine), engine)
     write_study_table(arguments, output, study)
     view = search_view(study)

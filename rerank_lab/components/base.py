@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,6 +18,7 @@ from rerank_lab.core.errors import InvalidInput, LabError, nearest
 from rerank_lab.core.spec import Literal as Value
 from rerank_lab.core.spec import format_literal
 from rerank_lab.core.spend import CostEstimate
+from rerank_lab.core.text import problems_line
 from rerank_lab.core.types import Document, Query
 
 Kind = Literal["retriever", "fusion", "reranker"]
@@ -118,7 +119,7 @@ class Info:
         problems = self.problems(options)
         if problems:
             raise InvalidInput(
-                f"{self.name}: {one_line(problems)}",
+                f"{self.name}: {problems_line(problems)}",
                 hint=f"Options of {self.name}: {', '.join(p.name for p in self.params) or 'none'}.",
                 problems=problems,
             )
@@ -212,9 +213,3 @@ class Component:
 def digest(parts: Sequence[object]) -> str:
     """SHA-256 of values that JSON can write, as 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def one_line(problems: Iterable[str]) -> str:
-    """Problems in one line, ended by one mark."""
-    line = "; ".join(problems)
-    return line if line.endswith("?") else f"{line}."

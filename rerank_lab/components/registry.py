@@ -15,12 +15,13 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from rerank_lab.components.aliases import ALIASES, current_name
-from rerank_lab.components.base import Info, Kind, one_line
+from rerank_lab.components.base import Info, Kind
 from rerank_lab.components.catalogue import CatalogueModel, catalogue
 from rerank_lab.components.plugins import plugins
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, nearest
 from rerank_lab.core.spec import Literal as Value
 from rerank_lab.core.spec import Node, PipelineSpec, parse
+from rerank_lab.core.text import problems_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def resolve(spec: str | Node | PipelineSpec) -> PipelineSpec:
     nodes += [_canonical(node, "reranker", problems) for node in stages]
     if problems:
         raise InvalidInput(
-            f"The pipeline {str(spec)!r} has {_count(len(problems))}: {one_line(problems)}",
+            f"The pipeline {str(spec)!r} has {_count(len(problems))}: {problems_line(problems)}",
             hint="Correct these; `rerank-lab models` lists the names that exist.",
             problems=problems,
         )
@@ -164,7 +165,7 @@ def resolve_stages(spec: str | Node | PipelineSpec) -> PipelineSpec:
         problems += wrong
     if problems:
         raise InvalidInput(
-            f"The stages {str(spec)!r} have {_count(len(problems))}: {one_line(problems)}",
+            f"The stages {str(spec)!r} have {_count(len(problems))}: {problems_line(problems)}",
             hint=hint,
             problems=problems,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -48,3 +49,30 @@ def readable_size(size: int) -> str:
         if size >= step:
             return f"{size / step:.1f} {unit}"
     return f"{size} bytes"
+
+
+def megabytes(size: int) -> str:
+    """Bytes in decimal units, as models and downloads are told: `34 MB`, `1.1 GB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def duration_words(seconds: float) -> str:
+    """`0.4 ms`, `640 ms`, `1.24 s`, `5 s`: up to three figures that count."""
+    if seconds < 0.001:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.3g} s" if seconds < 99.95 else f"{seconds:,.0f} s"
+
+
+def dollars(amount: float) -> str:
+    """`2 USD`, `12.50 USD`, `0.0042 USD`."""
+    if amount >= 1:
+        return f"{amount:,.2f}".removesuffix(".00") + " USD"
+    return f"{amount:.3g} USD"
+
+
+def problems_line(problems: Iterable[str]) -> str:
+    """Problems in one line, ended by one mark."""
+    line = "; ".join(problems)
+    return line if line.endswith("?") else f"{line}."

@@ -24,7 +24,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 Meta = Mapping[str, Any]
 Qrels = Mapping[str, Mapping[str, int]]
 """Relevance judgments: query id -> document id -> grade. Unjudged is absent, never 0."""
-Spans = tuple[tuple[int, int], ...]
+Span = tuple[int, int]
+"""A stretch of a text, [start, end) in characters."""
+Spans = tuple[Span, ...]
 """Stretches of a text in its order, each as [start, end) in characters."""
 _SHOWN = 5
 """So many documents of a ranking are printed."""
@@ -453,3 +455,12 @@ def _broken(what: str) -> ContractViolation:
         f"This is not a valid ranking: {what}.",
         hint="The component that produced it has a defect; try another and report this one.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """A number with its 95 % interval; None for an end that the data cannot bound."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None

@@ -12,26 +12,16 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from rerank_lab.components.catalogue import catalogue
-from rerank_lab.components.registry import expand, pipeline_leaves, resolve
-from rerank_lab.core.errors import LabError
-from rerank_lab.core.spec import Literal as Value
-from rerank_lab.core.types import Status
+from rerank_lab.core.types import Bounded, Status
 from rerank_lab.decision.cost import PipelineCost
 from rerank_lab.decision.latency import PipelineLatency
 from rerank_lab.evaluation.experiments import Cell, Evaluation
 from rerank_lab.evaluation.statistics import mean_interval
-from rerank_lab.models.locate.resolve import availability
-from rerank_lab.remote import urls
-from rerank_lab.remote.providers import providers
-from rerank_lab.rerankers.llm.chat import chat_provider
 
 T = TypeVar("T")
 
 MANY_LANGUAGES = "multilingual"
 """The language code of models for many languages."""
-_PROVIDER_TERMS = "the provider's terms"
-"""The licence of a hosted model whose weights are not open."""
 _FOREIGN_RUN = "These rankings come from another system; the lab does not know how it made them."
 
 
@@ -49,15 +39,6 @@ class KnownFact(Generic[T]):
     def known(self) -> bool:
         """Whether there is a value."""
         return self.value is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Bounded:
-    """A number with its 95 % interval; None for an end that the data cannot bound."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +84,34 @@ class PipelineFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One component of a pipeline that does work, with its options in full."""
+class StageFacts:
+    """What is known of one component of a pipeline that does work.
 
-    name: str
-    family: str
-    lane: str
-    options: dict[str, Value]
+    Attributes:
+        model: The model that it runs or asks, "" for none.
+        remote: It calls a provider or a server.
+        asks_for_gpu: Its options say so.
+        licence: Of the model, "" when it is not known.
+        languages: Codes of the languages that the model knows; empty when that is not known.
+        receivers: Who gets the texts that it sends; empty when its server is in the house.
+        size: Bytes of the model's files, 0 when it is not known.
+    """
 
-    @property
-    def model(self) -> str:
-        """The model that it runs or asks, "" for none."""
-        return str(self.options.get("model") or "")
-
-    @property
-    def remote(self) -> bool:
-        """Whether it calls a provider or a server."""
-        return self.lane == "network"
+    model: str = ""
+    remote: bool = False
+    asks_for_gpu: bool = False
+    licence: str = ""
+    languages: frozenset[str] = frozenset()
+    receivers: tuple[str, ...] = ()
+    size: int = 0
 
 
 def pipeline_facts(
-    evaluation: Evaluation, measure: str, latency: PipelineLatency, cost: PipelineCost
+    evaluation: Evaluation,
+    measure: str,
+    latency: PipelineLatency,
+    cost: PipelineCost,
+    stages: Sequence[StageFacts],
 ) -> PipelineFacts:
     """What is known of one pipeline of an evaluation.
 
@@ -132,10 +120,10 @@ def pipeline_facts(
         measure: One of its measures.
         latency: Of the pipeline.
         cost: Of the same pipeline.
+        stages: Its components; empty for a pipeline that is not of this lab.
     """
     pipeline = latency.pipeline
     cells = [c for (_, spec), c in evaluation.cells.items() if spec == pipeline and c.answered]
-    parts = _parts(pipeline)
     outcome = evaluation.by_pipeline[pipeline]
     n_queries = outcome.queries - outcome.pending - outcome.status.get(Status.CANCELLED, 0)
     return PipelineFacts(
@@ -143,26 +131,15 @@ def pipeline_facts(
         quality=_quality(evaluation, pipeline, measure),
         p95=_p95(latency),
         price=_price(cost),
-        licences=_licences(parts),
-        languages=_languages(parts),
-        sends_to=_sends_to(parts),
-        gpu=_gpu(parts, cells),
-        memory=_memory(parts),
+        licences=_licences(stages),
+        languages=_languages(stages),
+        sends_to=_sends_to(stages),
+        gpu=_gpu(stages, cells),
+        memory=_memory(stages),
         under_load=latency.source == "load",
         queries=n_queries,
         failed=n_queries - outcome.answered,
     )
-
-
-def _parts(pipeline: str) -> tuple[_Part, ...]:
-    """The components of a pipeline; empty for one that is not of this lab."""
-    try:
-        expanded = [expand(node, kind) for node, kind in pipeline_leaves(resolve(pipeline))]
-    except LabError:
-        return ()
-    if any(info.name == "run" for info, _ in expanded):
-        return ()
-    return tuple(_Part(i.name, i.family, i.lane_of(o), o) for i, o in expanded)
 
 
 def _quality(evaluation: Evaluation, pipeline: str, measure: str) -> KnownFact[Bounded]:
@@ -211,10 +188,10 @@ def _price(cost: PipelineCost) -> KnownFact[float]:
     return KnownFact(amount, ", ".join(parts))
 
 
-def _licences(parts: Sequence[_Part]) -> KnownFact[tuple[ModelLicence, ...]]:
-    if not parts:
+def _licences(stages: Sequence[StageFacts]) -> KnownFact[tuple[ModelLicence, ...]]:
+    if not stages:
         return KnownFact(None, _FOREIGN_RUN)
-    licences = {part.model: _licence(part) for part in parts if part.model}
+    licences = {stage.model: stage.licence for stage in stages if stage.model}
     unknown = [model for model, licence in licences.items() if not licence]
     if unknown:
         return KnownFact(None, f"The catalogue does not know the licence of {_listed(unknown)}.")
@@ -224,61 +201,36 @@ def _licences(parts: Sequence[_Part]) -> KnownFact[tuple[ModelLicence, ...]]:
     )
 
 
-def _licence(part: _Part) -> str:
-    """The licence of the model of a part, "" when it is not known."""
-    if part.name in providers():
-        return providers()[part.name].model(part.model).licence or _PROVIDER_TERMS
-    if part.remote:
-        address = str(part.options.get("base_url") or "")
-        return "" if urls.is_private(address) and address else _PROVIDER_TERMS
-    entry = catalogue().get(part.model)
-    return entry.licence if entry else ""
-
-
-def _languages(parts: Sequence[_Part]) -> KnownFact[tuple[str, ...]]:
-    if not parts:
+def _languages(stages: Sequence[StageFacts]) -> KnownFact[tuple[str, ...]]:
+    if not stages:
         return KnownFact(None, _FOREIGN_RUN)
-    models = list(dict.fromkeys(part.model for part in parts if part.model))
-    by_model = {m: set(catalogue()[m].languages) if m in catalogue() else set() for m in models}
+    by_model = {stage.model: stage.languages for stage in stages if stage.model}
     unknown = [model for model, languages in by_model.items() if not languages]
     if unknown:
         return KnownFact(None, f"The catalogue does not know the languages of {_listed(unknown)}.")
-    codes: set[str] | None = None
+    codes: frozenset[str] | None = None
     for languages in by_model.values():
         if MANY_LANGUAGES not in languages:
             codes = languages if codes is None else codes & languages
     return KnownFact(
         (MANY_LANGUAGES,) if codes is None else tuple(sorted(codes)),
-        "the catalogue of models" if models else "it has no model",
+        "the catalogue of models" if by_model else "it has no model",
     )
 
 
-def _sends_to(parts: Sequence[_Part]) -> KnownFact[tuple[str, ...]]:
-    if not parts:
+def _sends_to(stages: Sequence[StageFacts]) -> KnownFact[tuple[str, ...]]:
+    if not stages:
         return KnownFact(None, _FOREIGN_RUN)
-    receivers = [receiver for part in parts if part.remote for receiver in _receiver(part)]
+    receivers = [receiver for stage in stages if stage.remote for receiver in stage.receivers]
     return KnownFact(tuple(dict.fromkeys(receivers)), "the stages of the pipeline")
 
 
-def _receiver(part: _Part) -> tuple[str, ...]:
-    """Who gets the texts that a part sends; () when its server is in the house."""
-    address = str(part.options.get("base_url") or "").strip()
-    if address and urls.is_private(address):
-        return ()
-    if part.name in providers():
-        return (urls.host_of(address) if address else providers()[part.name].title,)
-    if part.family == "llm":
-        key = str(part.options.get("key_variable") or "")
-        return (chat_provider(address, key).title or urls.host_of(address),)
-    return (urls.host_of(address) if address else part.name,)
-
-
-def _gpu(parts: Sequence[_Part], cells: Sequence[Cell]) -> KnownFact[bool]:
-    if not parts:
+def _gpu(stages: Sequence[StageFacts], cells: Sequence[Cell]) -> KnownFact[bool]:
+    if not stages:
         return KnownFact(None, _FOREIGN_RUN)
-    if any(part.lane == "gpu" or part.options.get("device") == "cuda" for part in parts):
+    if any(stage.asks_for_gpu for stage in stages):
         return KnownFact(True, "its options ask for one")
-    if all(part.remote or not part.model for part in parts):
+    if all(stage.remote or not stage.model for stage in stages):
         return KnownFact(False, "no model of it runs here")
     backends = {cell.trace.backend for cell in cells if cell.trace.backend}
     if not backends:
@@ -288,25 +240,19 @@ def _gpu(parts: Sequence[_Part], cells: Sequence[Cell]) -> KnownFact[bool]:
     return KnownFact(False, "its answers here were made without one")
 
 
-def _memory(parts: Sequence[_Part]) -> KnownFact[int]:
-    if not parts:
+def _memory(stages: Sequence[StageFacts]) -> KnownFact[int]:
+    if not stages:
         return KnownFact(None, _FOREIGN_RUN)
-    models = list(dict.fromkeys(p.model for p in parts if p.model and not p.remote))
-    sizes = {model: _model_size(model) for model in models}
+    sizes = {stage.model: stage.size for stage in stages if stage.model and not stage.remote}
     unknown = [model for model, size in sizes.items() if not size]
     if unknown:
         return KnownFact(None, f"The size of {_listed(unknown)} is not known here.")
     return KnownFact(
         sum(sizes.values()),
         "the files of its models; the index and the work itself come on top, and are not measured"
-        if models
+        if sizes
         else "no model of it runs here; its index is not measured",
     )
-
-
-def _model_size(model: str) -> int:
-    entry = catalogue().get(model)
-    return entry.size if entry and entry.size else availability(model).size
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,10 +18,10 @@ import msgspec
 import numpy as np
 
 from rerank_lab.core.errors import InvalidInput, nearest
+from rerank_lab.core.text import dollars, duration_words
 from rerank_lab.decision.cost import PipelineCost
 from rerank_lab.decision.gates import BASELINE, ClaimGate, Gate, Quantity, ThresholdGate
 from rerank_lab.decision.latency import PipelineLatency
-from rerank_lab.decision.requirements import dollars, duration_words
 from rerank_lab.decision.wording import signed
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.margins import Claim, MarginTest, Verdict, margin_tests

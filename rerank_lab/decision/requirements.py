@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rerank_lab.core.languages import language_name
+from rerank_lab.core.text import dollars, duration_words, megabytes
 from rerank_lab.decision.cost import DEFAULT_TERMS, CostTerms
 from rerank_lab.decision.facts import MANY_LANGUAGES, KnownFact, PipelineFacts
 
@@ -165,25 +166,4 @@ def _too_large(facts: PipelineFacts, required: Requirements) -> str:
     memory, limit = facts.memory.value, required.memory
     if memory is None or limit is None or memory <= limit:
         return ""
-    return f"its models take {size_words(memory)}, above {size_words(limit)}"
-
-
-def duration_words(seconds: float) -> str:
-    """`0.4 ms`, `640 ms`, `1.24 s`, `5 s`: up to three figures that count."""
-    if seconds < 0.001:
-        return f"{seconds * 1000:.1f} ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.3g} s" if seconds < 99.95 else f"{seconds:,.0f} s"
-
-
-def dollars(amount: float) -> str:
-    """`2 USD`, `12.50 USD`, `0.0042 USD`."""
-    if amount >= 1:
-        return f"{amount:,.2f}".removesuffix(".00") + " USD"
-    return f"{amount:.3g} USD"
-
-
-def size_words(size: int) -> str:
-    """`34 MB`, `1.1 GB`."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    return f"its models take {megabytes(memory)}, above {megabytes(limit)}"

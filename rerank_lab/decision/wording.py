@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rerank_lab.core.text import dollars, duration_words
 from rerank_lab.decision.choice import PipelineDecision
 from rerank_lab.decision.comparisons import ComparedPair
-from rerank_lab.decision.requirements import dollars, duration_words
 
 
 def headline(decision: PipelineDecision, names: Mapping[str, str]) -> str:

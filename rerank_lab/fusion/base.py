@@ -16,7 +16,7 @@ from rerank_lab.components.base import Component, Param
 from rerank_lab.core.errors import ContractViolation
 from rerank_lab.core.spec import Literal, Node
 from rerank_lab.core.types import Document, Query, Ranking
-from rerank_lab.rerankers.base import Work
+from rerank_lab.core.work import Work
 
 TOP = Param(
     "top",

@@ -26,11 +26,11 @@ from rerank_lab.models.convert.conversion import (
 )
 from rerank_lab.models.local_model import Encoder, Scorer, SparseEncoder, TokenEncoder
 from rerank_lab.models.locate.folder import LocatedModel
-from rerank_lab.models.locate.resolve import Availability, availability, fetch, locate
+from rerank_lab.models.locate.resolve import availability, fetch, locate
 from rerank_lab.models.locate.soundness import require_sound
 from rerank_lab.models.runtime.device import DEVICES, Device, int8_form
 from rerank_lab.models.runtime.engine import Sparse
-from rerank_lab.models.runtime.memory import LoadedModel, loaded_models
+from rerank_lab.models.runtime.memory import loaded_models
 from rerank_lab.models.runtime.request import (
     BACKENDS,
     SCORER_BACKENDS,
@@ -44,12 +44,10 @@ __all__ = [
     "BACKENDS",
     "DEVICES",
     "SCORER_BACKENDS",
-    "Availability",
     "Backend",
     "Device",
     "Encoder",
     "Kind",
-    "LoadedModel",
     "ModelOptions",
     "Scorer",
     "Sparse",

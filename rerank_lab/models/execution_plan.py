@@ -15,6 +15,7 @@ from typing import Generic, Literal, TypeVar
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
+from rerank_lab.core.machine import has_cuda
 from rerank_lab.models.convert import cross_encoder as conversion_to_int8
 from rerank_lab.models.convert import embedding, fused_graph, late_interaction
 from rerank_lab.models.convert import sparse as sparse_conversion
@@ -31,7 +32,7 @@ from rerank_lab.models.onnx.encoders import OnnxMultiVector, OnnxSparse
 from rerank_lab.models.onnx.openvino_session import require_openvino
 from rerank_lab.models.onnx.tasks import OnnxEmbedder, OnnxScorer, OnnxTokenEmbedder
 from rerank_lab.models.relevance_head import Head, head_of, require_trained_head
-from rerank_lab.models.runtime.device import choose_device, has_cuda, int8_form, torch_dtype
+from rerank_lab.models.runtime.device import choose_device, int8_form, torch_dtype
 from rerank_lab.models.runtime.engine import (
     ModelEngine,
     PairEngine,

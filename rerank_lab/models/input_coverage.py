@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.models.execution_plan import prefixes_of
 from rerank_lab.models.locate.resolve import locate
-from rerank_lab.models.token_budget import Span, TokenBudget, text_token_budget
-
-
-@dataclass(frozen=True, slots=True)
-class InputCoverage:
-    """What a model read of a document's `content`, as [start, end) in characters, in order.
-
-    `passages` are those that were scored one by one, `decided` the one whose score is the
-    document's (None when that is not known, or all of them decided). `estimated` when the model's
-    tokens can only be guessed at.
-    """
-
-    spans: tuple[Span, ...]
-    length: int
-    passages: tuple[Span, ...] = ()
-    decided: int | None = None
-    estimated: bool = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether no character was left out."""
-        return self.spans == ((0, self.length),) or not self.length
+from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 
 
 def head_coverage(content: str, budget: TokenBudget) -> InputCoverage:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from rerank_lab.core.text import load_json
+from rerank_lab.core.types import Span
 from rerank_lab.models.prompt_templates import BOS, EOS, Template, split_limit
 from rerank_lab.models.runtime.tokenizer import clipped
 
-Span = tuple[int, int]
 _MARK = "\x00"
 
 

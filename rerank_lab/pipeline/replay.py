@@ -21,7 +21,6 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.results import Result, StageResult, result_of
 from rerank_lab.pipeline.stages import StageRunner
-from rerank_lab.rerankers.base import PointwiseReranker
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,7 @@ def scores_alone(node: Node, engine: Engine) -> bool:
     if node.sources:
         return False
     reranker = engine.reranker(node)
-    pointwise = isinstance(reranker, PointwiseReranker) and not reranker.scores_jointly
-    return pointwise and not reranker.may_drop
+    return reranker.scores_alone and not reranker.may_drop
 
 
 def replayed(spec: PipelineSpec, engine: Engine) -> bool:

@@ -8,7 +8,8 @@ The text form is that of a pipeline without its first stage, which the given can
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from rerank_lab.components.registry import expand, leaves, resolve_stages
 from rerank_lab.core.context import Context
@@ -21,6 +22,7 @@ from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.results import Result
 from rerank_lab.pipeline.stages import CANDIDATES, rerank_candidates
+from rerank_lab.rerankers.long_documents import estimated_token_budget
 
 
 class Stages:
@@ -82,6 +84,17 @@ class Stages:
                 reranker = engine.reranker(node)
                 reranker.prepare(ctx)
                 reranker.load(ctx)
+
+    def token_count(self, engine: Engine) -> Callable[[str], int]:
+        """Counts the tokens of a text as the first reranker has them, which reads all documents.
+
+        Without a tokenizer at hand a word counts as one for every three bytes, begun ones too.
+        """
+        budget = None
+        with suppress(LabError):
+            budget = engine.reranker(self.leaves[0]).token_budget("")
+        spans = (budget or estimated_token_budget(0)).spans
+        return lambda text: len(spans(text))
 
     def rerank(
         self,

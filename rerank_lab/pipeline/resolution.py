@@ -43,6 +43,18 @@ def at_depth(spec: PipelineSpec, depth: int) -> PipelineSpec:
     return resolve(PipelineSpec((deepened(spec.source, depth), *spec.stages)))
 
 
+def reranking_all(node: Node, as_written: Node, documents: int) -> Node:
+    """The first reranker of given documents with all of them in reach, unless it says `top`.
+
+    Later stages keep their own `top`: they look at the head that the stage before hands them.
+    """
+    component = info("fusion", node.name) if node.sources else expand(node, "reranker")[0]
+    option = component.depth_option
+    if option in as_written.values or component.param(option) is None:
+        return node
+    return node.with_options(**{option: documents})
+
+
 def candidate_limit(spec: str) -> int | None:
     """How many documents (or passages) the first stage of a pipeline hands over at most.
 

@@ -14,13 +14,14 @@ from rerank_lab.core.errors import Cancelled, LabError
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Query, Ranking, Status, Trace
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.languages import query_languages
 from rerank_lab.fusion.base import Candidates
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.resolution import STAGE_DEPTH, deepened, fusion_of, split_at_top
 from rerank_lab.pipeline.results import StageResult, gravest, ranking_of
-from rerank_lab.rerankers.base import Reranker, Work, blank_warning
+from rerank_lab.rerankers.base import Reranker, blank_warning
 from rerank_lab.retrievers.base import Retriever
 
 CANDIDATES = Node("candidates")

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from rerank_lab.components.base import Param
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.remote import urls
 
@@ -117,22 +116,6 @@ class ProviderOption:
     not_for: tuple[str, ...] = ()
     sets: Literal["", "documents", "context"] = ""
     echo: str = ""
-
-    @property
-    def param(self) -> Param:
-        """The option as a component declares it."""
-        return Param(
-            self.name,
-            self.default,
-            self.help,
-            low=self.low,
-            high=self.high,
-            choices=self.choices,
-            unit=self.unit,
-            label=self.label,
-            execution=self.execution,
-            automatic=self.automatic,
-        )
 
 
 @dataclass(frozen=True, slots=True)

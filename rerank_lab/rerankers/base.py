@@ -13,17 +13,17 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context, ScoreStore, StoredScore
 from rerank_lab.core.errors import BackendError, ContractViolation, LabError
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Literal
-from rerank_lab.core.types import Document, Query, Ranking, Spans, Status, Trace
-from rerank_lab.models.input_coverage import InputCoverage
+from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
+from rerank_lab.core.work import Work
 from rerank_lab.models.token_budget import TokenBudget, long_query_warning
 from rerank_lab.rerankers.long_documents import (
     HEAD,
@@ -63,47 +63,6 @@ class Reranked:
     ranking: Ranking
     trace: Trace
     status: Status
-
-
-@dataclass(slots=True)
-class Work:
-    """One call's context and counts, handed to the family's method. One thread uses it."""
-
-    ctx: Context
-    before: Ranking | None = None
-    """The candidates as the stage before ranked and scored them, when there was one."""
-    trace: Trace = field(default_factory=Trace)
-    truncated: set[int] = field(default_factory=set)
-    """Indexes, into the texts handed over, of those that the model saw only a part of."""
-    relevant_spans: dict[int, Spans] = field(default_factory=dict)
-    """What the model calls relevant in texts handed over, by their index."""
-    cut_texts: set[str] = field(default_factory=set)
-    """Such texts themselves, where several are shown at once and in changing company."""
-    problem: str = ""
-    """When a question is asked again: why the first answer could not be used."""
-    fallbacks: int = 0
-    """Questions left without a usable answer, where the order from before was kept."""
-
-    def checkpoint(self) -> None:
-        """Call it between batches: raises when the caller cancelled or the deadline has passed."""
-        self.ctx.checkpoint()
-
-    def add(self, **counts: Any) -> None:
-        """Add to the trace: `work.add(tokens_in=812, queue_s=0.02)`."""
-        self.trace = self.trace + Trace(**counts)
-
-    def warn(self, text: str) -> None:
-        """Add a sentence for people to the trace."""
-        self.add(warnings=(text,))
-
-    @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
-        """Add the seconds spent inside to `part`, such as "queue_s" or "network_s"."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(**{part: time.perf_counter() - start})
 
 
 class Reranker(Component, ABC):
@@ -186,6 +145,18 @@ class Reranker(Component, ABC):
             )
         return Reranked(ranking.followed_by(below), work.trace, status)
 
+    @property
+    def scores_alone(self) -> bool:
+        """True when a document's score is the same whatever documents stand beside it."""
+        return False
+
+    def score_of_text(self, query: str, text: str, ctx: Context) -> float | None:
+        """What the model makes of one text, also of one without words; nothing is kept.
+
+        None for rerankers that score no text by itself. Raises whatever the model raises.
+        """
+        return None
+
     def input_coverage(self, query: str, document: Document, ctx: Context) -> InputCoverage | None:
         """What the model reads of a document beside this query; None when that is not known.
 
@@ -258,6 +229,15 @@ class ScoringReranker(Reranker):
     def scores_jointly(self) -> bool:
         """True when a score holds only among these texts in this order."""
         return False
+
+    @property
+    def scores_alone(self) -> bool:
+        """Unless scores are joint."""
+        return not self.scores_jointly
+
+    def score_of_text(self, query: str, text: str, ctx: Context) -> float | None:
+        """As the base says: straight from `score`."""
+        return float(self.score(query, [text], Work(ctx))[0]) if self.scores_alone else None
 
     @property
     def long_documents(self) -> LongDocuments:

@@ -14,7 +14,8 @@ from typing import ClassVar
 from rerank_lab.components.base import Param
 from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.rerankers.base import Reranker, Work
+from rerank_lab.core.work import Work
+from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.parsing import Reading, describe
 from rerank_lab.rerankers.sorting import bubble_top, heap_top
 

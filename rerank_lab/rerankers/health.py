@@ -19,7 +19,7 @@ from rerank_lab.core.errors import BackendError, ContractViolation, LabError, Mo
 from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.models import availability
 from rerank_lab.models.probes import PROBES, ProbeQuestion
-from rerank_lab.rerankers.base import PointwiseReranker, Reranker, Work
+from rerank_lab.rerankers.base import Reranker
 
 State = Literal["healthy", "suspect", "broken", "unchecked"]
 _GRAVITY: dict[State, int] = {"healthy": 0, "unchecked": 1, "suspect": 2, "broken": 3}
@@ -118,7 +118,7 @@ def _why_unchecked(reranker: Reranker) -> list[HealthFinding] | None:
         reason = "Checking it would send requests that may cost money."
     elif reranker.info.scale == "order":
         reason = "It gives an order without scores, which this check does not read."
-    elif not isinstance(reranker, PointwiseReranker):
+    elif not reranker.scores_alone:
         reason = "Its scores depend on what stands beside a document: this check reads others."
     else:
         return None
@@ -165,14 +165,12 @@ def _prefers_blank(
     reranker: Reranker, rows: Sequence[Sequence[float]], ctx: Context
 ) -> list[HealthFinding]:
     """What it would make of a text without words, which pipelines do not show it."""
-    if not isinstance(reranker, PointwiseReranker):
-        return []
     try:
-        blank = float(reranker.score(PROBES[0].query, [""], Work(ctx))[0])
+        blank = reranker.score_of_text(PROBES[0].query, "", ctx)
     except Exception:  # it may refuse an empty text: nothing is ranked by that
         return []
     unrelated = max(rows[0][2:])
-    if not blank > unrelated:
+    if blank is None or not blank > unrelated:
         return []
     return [
         HealthFinding(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rerank_lab.core.context import Context
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.types import Document
-from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.rerankers.base import ScoringReranker
 
 

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rerank_lab.components.base import Param
-from rerank_lab.core.types import Document, Spans
+from rerank_lab.core.input_coverage import InputCoverage
+from rerank_lab.core.types import Document, Span, Spans
 from rerank_lab.corpora.passages import PassageOptions, passage_spans
 from rerank_lab.corpora.tokens import token_spans
-from rerank_lab.models.input_coverage import InputCoverage, head_coverage
-from rerank_lab.models.token_budget import Span, TokenBudget
+from rerank_lab.models.input_coverage import head_coverage
+from rerank_lab.models.token_budget import TokenBudget
 
 HEAD, HEAD_TAIL, MAX, FIRST, MEAN = "head", "head+tail", "max", "first", "mean"
 POLICIES = (HEAD, HEAD_TAIL, MAX, FIRST, MEAN)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
-from rerank_lab.models.runtime.device import cpu_threads
+from rerank_lab.core.machine import cpu_threads
 
 Vectors = NDArray[np.float32]
 

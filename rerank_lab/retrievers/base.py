@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 from rerank_lab.components.base import Component, Param, digest
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, StorageError
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.storage import disk_errors, remove_folder, staged_folder, write_file
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.key_table import KeyTable
-from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.retrievers.embeddings import Embedding
 
 _log = logging.getLogger(__name__)

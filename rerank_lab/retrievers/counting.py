@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError
+from rerank_lab.core.machine import cpu_threads
 from rerank_lab.core.text import load_json
 from rerank_lab.corpora.analysis import Analyzer
 from rerank_lab.corpora.ascii_words import ascii_words
 from rerank_lab.corpora.stored_documents import StoredDocuments, stored_documents
-from rerank_lab.models.runtime.device import cpu_threads
 
 Ints = NDArray[np.int32]
 _CHUNK = 2000

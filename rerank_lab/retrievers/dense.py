@@ -17,11 +17,12 @@ from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import LabError, ModelUnavailable
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
-from rerank_lab.models.input_coverage import InputCoverage, indexed_coverage
+from rerank_lab.models.input_coverage import indexed_coverage
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers import ann
 from rerank_lab.retrievers.base import (

@@ -16,11 +16,12 @@ from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError, ModelUnavailable
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.key_table import mapped
 from rerank_lab.models import Sparse, open_sparse_encoder
-from rerank_lab.models.input_coverage import InputCoverage, indexed_coverage
+from rerank_lab.models.input_coverage import indexed_coverage
 from rerank_lab.models.runtime.device import DEVICES
 from rerank_lab.models.token_budget import long_query_warning
 from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index

@@ -278,7 +278,7 @@ class RerankAPI:
         texts_field = shape.texts
 
         def work(ctx: Context) -> RerankAnswer:
-            count = served.token_count(self._engine)
+            count = served.reranker.token_count(self._engine)
             self._limits.check_tokens(texts_field, call.query, call.texts, count)
             return rerank_given(call, served, self._engine, ctx)
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import yaml
 
-from rerank_lab.components.registry import expand, info
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.paths import user_path
-from rerank_lab.core.spec import Node, PipelineSpec, parse
+from rerank_lab.core.spec import PipelineSpec, parse
 from rerank_lab.core.storage import disk_errors
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
-from rerank_lab.rerankers.long_documents import estimated_token_budget
+from rerank_lab.pipeline.resolution import reranking_all
 from rerank_lab.server.refusals import RequestRefused
 from rerank_lab.services.cost_estimates import calls_out
 
@@ -56,7 +54,7 @@ class ServedPipeline:
             return cls(name, pipeline, None)
         first, *others = pipeline.spec.stages
         as_written = parse(spec).nodes[1]
-        stages = PipelineSpec((_reranking_all(first, as_written, documents), *others))
+        stages = PipelineSpec((reranking_all(first, as_written, documents), *others))
         return cls(name, pipeline, Stages(stages))
 
     @property
@@ -67,17 +65,6 @@ class ServedPipeline:
                 422, f"{self.name} has no reranker: it can only search, at /v1/search."
             )
         return self.stages
-
-    def token_count(self, engine: Engine) -> Callable[[str], int]:
-        """Counts the tokens of a text as its first reranker has them, which reads all documents.
-
-        Without a tokenizer at hand a word counts as one for every three bytes, begun ones too.
-        """
-        budget = None
-        with suppress(LabError):
-            budget = engine.reranker(self.reranker.leaves[0]).token_budget("")
-        spans = (budget or estimated_token_budget(0)).spans
-        return lambda text: len(spans(text))
 
     def problems(self, corpus: Corpus | None, engine: Engine) -> Iterator[LabError]:
         """What would stop it from answering here, found without doing any work.
@@ -196,15 +183,3 @@ def _unusable(file: Path, problem: str) -> InvalidInput:
         f"{file.name} cannot be used: {problem}.",
         hint="It holds `pipelines:`, and below it one NAME: SPEC a line, the spec in quotes.",
     )
-
-
-def _reranking_all(node: Node, as_written: Node, documents: int) -> Node:
-    """The first reranker with every document of a request in reach, unless its spec says `top`.
-
-    Later stages keep their own `top`: they look at the head that the stage before hands them.
-    """
-    component = info("fusion", node.name) if node.sources else expand(node, "reranker")[0]
-    option = component.depth_option
-    if option in as_written.values or component.param(option) is None:
-        return node
-    return node.with_options(**{option: documents})

@@ -27,7 +27,7 @@ from rerank_lab.jobs.workers import InThisThread, Workers, answers
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import Stages
-from rerank_lab.rerankers.base import PointwiseReranker, Reranker
+from rerank_lab.rerankers.base import Reranker
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.pair_files import (
     Pair,
@@ -212,7 +212,7 @@ class PairWork:
     local_models: bool
 
     @classmethod
-    def of(cls, reranker: PointwiseReranker, spec: str) -> PairWork:
+    def of(cls, reranker: Reranker, spec: str) -> PairWork:
         """The work of a reranker that is prepared."""
         local = reranker.info.has_model and not reranker.calls_out
         return cls(spec, reranker.fingerprint(), local)
@@ -309,10 +309,10 @@ class _Scoring:
         self.ctx.report(f"scoring pairs: {now.message}", self.pairs + now.done, self.total)
 
 
-def _reranker_of(request: ScorePairsRequest, engine: Engine) -> PointwiseReranker:
+def _reranker_of(request: ScorePairsRequest, engine: Engine) -> Reranker:
     """The reranker, which must score each document by itself and be able to run here."""
     reranker = engine.reranker(request.node)
-    if not isinstance(reranker, PointwiseReranker):
+    if not reranker.scores_alone:
         raise InvalidInput(
             f"{request.node} gives no score to a pair by itself: it looks at the candidates of a "
             "query together.",
@@ -343,7 +343,7 @@ def _check_out(request: ScorePairsRequest) -> None:
             )
 
 
-def _parts_folder(request: ScorePairsRequest, reranker: PointwiseReranker) -> Path:
+def _parts_folder(request: ScorePairsRequest, reranker: Reranker) -> Path:
     """Where the parts of this result lie: another one for another reranker or model."""
     identity = digest([str(request.node), reranker.fingerprint(), request.part_rows])
     return request.out.with_name(f".{request.out.name}.{identity[:12]}.parts")

@@ -40,9 +40,9 @@ from rerank_lab.remote.objects.address import (
     visitor_rules,
 )
 from rerank_lab.remote.objects.store import FileOrigin
-from rerank_lab.retrievers.stored_indexes import delete_indexes
 from rerank_lab.services.access import OWNER, Action, current_visitor, needs, require
 from rerank_lab.services.session import Session
+from rerank_lab.services.stored_indexes import delete_indexes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.retrievers.base import DEPTH as CANDIDATES_OPTION
 
+CANDIDATES = int(CANDIDATES_OPTION.default)
+"""What a first stage hands over unless it says otherwise: what estimates count on."""
 Estimates = tuple[CostEstimate, ...]
 """One for each stage that asks a provider."""
 

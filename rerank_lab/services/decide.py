@@ -20,6 +20,7 @@ from rerank_lab.evaluation.measure_names import tells_quality
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import cost_study, pipeline_costs
 from rerank_lab.services.load import load_studies
+from rerank_lab.services.stage_facts import stage_facts
 
 
 def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
@@ -115,5 +116,5 @@ def _facts(
     facts = {}
     for spec in evaluation.design.pipelines:
         latency = pipeline_latency(evaluation, spec, studies)
-        facts[spec] = pipeline_facts(evaluation, measure, latency, costs[spec])
+        facts[spec] = pipeline_facts(evaluation, measure, latency, costs[spec], stage_facts(spec))
     return facts

@@ -16,14 +16,11 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.depth.run import DepthDesign, study_depth
 from rerank_lab.evaluation.depth.study import DEPTH_KIND, DepthStudy
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.studies import save_study, studies
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.replay import with_candidates
 from rerank_lab.pipeline.results import ranking_of
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import (
     Estimates,
@@ -33,7 +30,8 @@ from rerank_lab.services.cost_estimates import (
 )
 from rerank_lab.services.judged_queries import judged_queries
 from rerank_lab.services.own_pipelines import own_pipelines
-from rerank_lab.services.session import Bound, Session
+from rerank_lab.services.session import Session
+from rerank_lab.services.study_jobs import StudyKey, jobs_of_kind, kept_studies, start_study
 
 DEPTHS = (5, 10, 20, 50, 100, 200, 500, 1000)
 """The depths that are offered."""
@@ -193,12 +191,8 @@ def _usd(
 
 
 @dataclass(frozen=True, slots=True)
-class DepthKey(JobKey[DepthStudy]):
+class DepthKey(StudyKey[DepthRequest, DepthStudy]):
     """A depth study of an experiment."""
-
-    experiment_id: str
-    request: DepthRequest
-    session: Bound
 
 
 @needs(Action.EDIT)
@@ -214,30 +208,21 @@ def start(
     engine = session.engine
     pipelines = tuple(map(Pipeline, request.pipelines))
 
-    def work(ctx: Context) -> DepthStudy:
-        study = run(request, corpus, ctx, engine, evaluation)
-        save_study(evaluation.id, DEPTH_KIND, request.to_json(), study.to_json(), engine.home)
-        return study
-
-    return session.jobs.submit(
+    return start_study(
         DepthKey(evaluation.id, request, session.bound(pipelines)),
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
+        lambda ctx: run(request, corpus, ctx, engine, evaluation),
+        session,
+        kind=DEPTH_KIND,
         name=f"Trying depths on {corpus.name}",
         ctx=session.context(pipelines, afresh=request.afresh),
-        waiter=session.waiter,
-        detached=True,
     )
 
 
 def jobs_of(experiment_id: str, session: Session) -> list[Job[DepthStudy]]:
     """The depth jobs of an experiment, oldest first."""
-    return session.jobs.jobs(DepthKey, lambda key: key.experiment_id == experiment_id)
+    return jobs_of_kind(DepthKey, experiment_id, session)
 
 
 def depth_studies(experiment_id: str, home: Path | None = None) -> tuple[DepthStudy, ...]:
     """The kept studies of an experiment, the newest first."""
-    return tuple(
-        DepthStudy.from_json(study.result) for study in studies(experiment_id, DEPTH_KIND, home)
-    )
+    return kept_studies(DEPTH_KIND, DepthStudy.from_json, experiment_id, home)

@@ -14,21 +14,18 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.grid.run import GridDesign, study_grid
 from rerank_lab.evaluation.grid.study import GRID_KIND, GridStudy
-from rerank_lab.evaluation.studies import save_study, studies
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.resolution import at_depth, candidate_limit
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.services.access import Action, needs
-from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
+from rerank_lab.services.cost_estimates import CANDIDATES, Estimates, query_set_estimates
 from rerank_lab.services.judged_queries import judged_queries
 from rerank_lab.services.own_pipelines import own_pipelines
-from rerank_lab.services.session import Bound, Session
+from rerank_lab.services.session import Session
+from rerank_lab.services.study_jobs import StudyKey, jobs_of_kind, kept_studies, start_study
 
 MAX_PAIRS = 60
-_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def request_for(
     rerankers: Iterable[str],
     measure: str = "nDCG@10",
     *,
-    depth: int = _DEPTH,
+    depth: int = CANDIDATES,
     limit: int | None = None,
 ) -> GridRequest:
     """The request for first stages and rerankers as text.
@@ -95,7 +92,7 @@ def request_for(
 def depth_of(evaluation: Evaluation) -> int:
     """The number of candidates of the first pipeline that has one."""
     limits = (candidate_limit(spec) for spec in evaluation.design.pipelines)
-    return next((limit for limit in limits if limit), _DEPTH)
+    return next((limit for limit in limits if limit), CANDIDATES)
 
 
 def designed(
@@ -141,7 +138,7 @@ def cost_estimates(
     """By pair, what it would take of the providers that it asks at most."""
     design = designed(request, corpus, evaluation)
     specs = [pipeline.spec for pipeline in _pipelines(design)]
-    return query_set_estimates(specs, design.queries, corpus, _DEPTH, engine)
+    return query_set_estimates(specs, design.queries, corpus, CANDIDATES, engine)
 
 
 def run(
@@ -161,12 +158,8 @@ def run(
 
 
 @dataclass(frozen=True, slots=True)
-class GridKey(JobKey[GridStudy]):
+class GridKey(StudyKey[GridRequest, GridStudy]):
     """A grid of an experiment."""
-
-    experiment_id: str
-    request: GridRequest
-    session: Bound
 
 
 @needs(Action.EDIT)
@@ -181,30 +174,21 @@ def start(
     pipelines = _pipelines(designed(request, corpus, evaluation))
     engine = session.engine
 
-    def work(ctx: Context) -> GridStudy:
-        study = run(request, corpus, ctx, engine, evaluation)
-        save_study(evaluation.id, GRID_KIND, request.to_json(), study.to_json(), engine.home)
-        return study
-
-    return session.jobs.submit(
+    return start_study(
         GridKey(evaluation.id, request, session.bound(pipelines)),
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
+        lambda ctx: run(request, corpus, ctx, engine, evaluation),
+        session,
+        kind=GRID_KIND,
         name=f"First stages and rerankers on {corpus.name}",
         ctx=session.context(pipelines),
-        waiter=session.waiter,
-        detached=True,
     )
 
 
 def jobs_of(experiment_id: str, session: Session) -> list[Job[GridStudy]]:
     """The grid jobs of an experiment, oldest first."""
-    return session.jobs.jobs(GridKey, lambda key: key.experiment_id == experiment_id)
+    return jobs_of_kind(GridKey, experiment_id, session)
 
 
 def grid_studies(experiment_id: str, home: Path | None = None) -> tuple[GridStudy, ...]:
     """The kept grids of an experiment, the newest first."""
-    return tuple(
-        GridStudy.from_json(study.result) for study in studies(experiment_id, GRID_KIND, home)
-    )
+    return kept_studies(GRID_KIND, GridStudy.from_json, experiment_id, home)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.jobs.workers import Workers
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.retrievers.stored_indexes import delete_index
+from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.embedding_work import embed_by_workers
 from rerank_lab.services.session import Session
+from rerank_lab.services.stored_indexes import StoredIndex, delete_index, stored_indexes
 
 KEYWORDS = "bm25"
 """The first stage whose index is made for every corpus that is opened."""
@@ -160,6 +161,12 @@ def prepare(corpus: Corpus, session: Session) -> Job[None]:
     return _built(PrepareKey(corpus.content_hash), node, corpus, session, "Preparing")
 
 
+def word_rarity(corpus: Corpus, engine: Engine) -> Callable[[str], Mapping[str, float]] | None:
+    """How rare words are in a corpus, by its keyword index, which is built when it is not there."""
+    index = engine.built(resolve(KEYWORDS).source, corpus, Context())
+    return index.rarity if isinstance(index, BM25) else None
+
+
 def jobs_of(corpus: Corpus, session: Session) -> list[Job[None]]:
     """The builds for a corpus, oldest first."""
     return session.jobs.jobs(IndexKey, lambda key: key.corpus_hash == corpus.content_hash)
@@ -182,6 +189,11 @@ def _built(
         waiter=session.waiter if isinstance(key, IndexKey) else "",
         detached=True,
     )
+
+
+def indexes_of(content_hash: str, engine: Engine) -> tuple[StoredIndex, ...]:
+    """The indexes in the data folder of the corpus with this content, by name."""
+    return stored_indexes(engine.home / "indexes", content_hash)
 
 
 @needs(Action.DELETE, "name")

@@ -241,9 +241,7 @@ def start_plan(
     Raises:
         InvalidInput: an option of the judge cannot be used.
     """
-    engine = session.engine
-    judge_of(request.judge, request.scale, request.guidelines, engine)
-    bound = (session.waiter, str(session.key_version))
+    engine, bound = session.engine, _checked(request, session)
     return session.jobs.submit(
         JudgingPlanKey(request, corpus.content_hash, bound, time.time_ns()),
         lambda ctx: plan(request, corpus, ctx, engine, store),
@@ -253,6 +251,12 @@ def start_plan(
         ctx=judging_context(request, session),
         waiter=session.waiter,
     )
+
+
+def _checked(request: LLMJudgingRequest, session: Session) -> Bound:
+    """What keeps a job of the judge to its session. Raises InvalidInput for unusable options."""
+    judge_of(request.judge, request.scale, request.guidelines, session.engine)
+    return (session.waiter, str(session.key_version))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +278,7 @@ def start(
     Raises:
         InvalidInput: an option of the judge cannot be used.
     """
-    engine = session.engine
-    judge_of(request.judge, request.scale, request.guidelines, engine)
-    bound = (session.waiter, str(session.key_version))
+    engine, bound = session.engine, _checked(request, session)
 
     def work(ctx: Context) -> JudgingOutcome:
         planned = plan(request, corpus, ctx, engine, store)

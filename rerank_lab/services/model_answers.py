@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError
+from rerank_lab.core.work import Work
 from rerank_lab.judging.llm_judge.answers import AnswerCache
 from rerank_lab.judging.llm_judge.asking import AskedModel, JudgeModel
 from rerank_lab.pipeline.engine import Engine
@@ -15,7 +16,6 @@ from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote.gather import gather
 from rerank_lab.remote.responses import Completion
 from rerank_lab.remote.urls import host_of
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.prompts import Messages
 from rerank_lab.services.session import Bound, Session
 

@@ -32,13 +32,11 @@ from rerank_lab.evaluation.rag.grading import (
 from rerank_lab.evaluation.rag.run import RagDesign, RagRun, first_stage_of
 from rerank_lab.evaluation.rag.study import RAG_KIND, PipelineContexts, RagStudy
 from rerank_lab.evaluation.statistics import holm, paired
-from rerank_lab.evaluation.studies import save_study, studies
-from rerank_lab.jobs.keys import JobKey
+from rerank_lab.evaluation.studies import save_study
 from rerank_lab.jobs.table import Job
 from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.model_answers import (
     asked_model,
@@ -46,7 +44,8 @@ from rerank_lab.services.model_answers import (
     context_with,
     model_answers,
 )
-from rerank_lab.services.session import Bound, Session
+from rerank_lab.services.session import Session
+from rerank_lab.services.study_jobs import StudyKey, jobs_of_kind, kept_studies, start_study
 
 DOCUMENTS = 5
 """So many documents are put before a language model unless the request says otherwise."""
@@ -315,13 +314,10 @@ def _corrected(pipelines: Sequence[PipelineContexts]) -> tuple[PipelineContexts,
 
 
 @dataclass(frozen=True, slots=True)
-class RagKey(JobKey[RagStudy]):
+class RagKey(StudyKey[RagRequest, RagStudy]):
     """A study of the contexts of an experiment's pipelines, from so many answered cells."""
 
-    experiment_id: str
-    request: RagRequest
     cells: int
-    session: Bound
 
 
 @needs(Action.EDIT)
@@ -340,20 +336,13 @@ def start(
     ctx = context_with(session, pipelines, request.answering)
     bound = bound_with(session, pipelines, request.answering)
 
-    def work(ctx: Context) -> RagStudy:
-        study = _run(design, request, corpus, ctx, engine)
-        save_study(evaluation.id, RAG_KIND, request.to_json(), study.to_json(), engine.home)
-        return study
-
-    return session.jobs.submit(
-        RagKey(evaluation.id, request, len(evaluation.cells), bound),
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
+    return start_study(
+        RagKey(evaluation.id, request, bound, len(evaluation.cells)),
+        lambda ctx: _run(design, request, corpus, ctx, engine),
+        session,
+        kind=RAG_KIND,
         name=f"Contexts on {corpus.name}",
         ctx=ctx,
-        waiter=session.waiter,
-        detached=True,
     )
 
 
@@ -370,10 +359,9 @@ def _runnable(specs: Sequence[str]) -> list[Pipeline]:
 
 def jobs_of(experiment_id: str, session: Session) -> list[Job[RagStudy]]:
     """The jobs of this kind for an experiment, oldest first."""
-    return session.jobs.jobs(RagKey, lambda key: key.experiment_id == experiment_id)
+    return jobs_of_kind(RagKey, experiment_id, session)
 
 
 def rag_studies(experiment_id: str, home: Path | None = None) -> tuple[RagStudy, ...]:
     """The kept studies of an experiment, the newest first."""
-    stored = studies(experiment_id, RAG_KIND, home)
-    return tuple(RagStudy.from_json(study.result) for study in stored)
+    return kept_studies(RAG_KIND, RagStudy.from_json, experiment_id, home)

@@ -24,13 +24,11 @@ from rerank_lab.evaluation.robustness.perturbations import QueryPerturbation
 from rerank_lab.evaluation.robustness.registry import perturbations
 from rerank_lab.evaluation.robustness.run import RobustnessDesign, study_robustness
 from rerank_lab.evaluation.robustness.study import STUDY_KIND, RobustnessStudy
-from rerank_lab.evaluation.studies import save_study, studies
-from rerank_lab.jobs.keys import JobKey
+from rerank_lab.evaluation.studies import save_study
 from rerank_lab.jobs.table import Job
 from rerank_lab.judging.llm_judge.asking import JudgeModel
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
@@ -41,7 +39,8 @@ from rerank_lab.services.model_answers import (
     context_with,
     model_answers,
 )
-from rerank_lab.services.session import Bound, Session
+from rerank_lab.services.session import Session
+from rerank_lab.services.study_jobs import StudyKey, jobs_of_kind, kept_studies, start_study
 
 QUERIES = 30
 """So many queries are asked unless the request says otherwise: each is asked many times."""
@@ -201,12 +200,8 @@ def rewriting_estimate(
 
 
 @dataclass(frozen=True, slots=True)
-class RobustnessKey(JobKey[RobustnessStudy]):
+class RobustnessKey(StudyKey[RobustnessRequest, RobustnessStudy]):
     """A study of an experiment's pipelines."""
-
-    experiment_id: str
-    request: RobustnessRequest
-    session: Bound
 
 
 @needs(Action.EDIT, "experiment_id")
@@ -221,29 +216,21 @@ def start(
     design = designed(request, corpus)
     engine, model = session.engine, request.rewriting
 
-    def work(ctx: Context) -> RobustnessStudy:
-        study = _run(design, request, corpus, ctx, engine)
-        save_study(experiment_id, STUDY_KIND, request.to_json(), study.to_json(), engine.home)
-        return study
-
-    return session.jobs.submit(
+    return start_study(
         RobustnessKey(experiment_id, request, bound_with(session, design.pipelines, model)),
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
+        lambda ctx: _run(design, request, corpus, ctx, engine),
+        session,
+        kind=STUDY_KIND,
         name=f"Robustness on {corpus.name}",
         ctx=context_with(session, design.pipelines, model),
-        waiter=session.waiter,
-        detached=True,
     )
 
 
 def jobs_of(experiment_id: str, session: Session) -> list[Job[RobustnessStudy]]:
     """The robustness jobs of an experiment, oldest first."""
-    return session.jobs.jobs(RobustnessKey, lambda key: key.experiment_id == experiment_id)
+    return jobs_of_kind(RobustnessKey, experiment_id, session)
 
 
 def robustness_studies(experiment_id: str, home: Path | None = None) -> tuple[RobustnessStudy, ...]:
     """The kept studies of an experiment, the newest first."""
-    kept_studies = studies(experiment_id, STUDY_KIND, home)
-    return tuple(RobustnessStudy.from_json(study.result) for study in kept_studies)
+    return kept_studies(STUDY_KIND, RobustnessStudy.from_json, experiment_id, home)

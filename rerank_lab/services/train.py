@@ -15,7 +15,7 @@ from rerank_lab.fusion.learned.settings import DEFAULT_SETTINGS, LearnerSettings
 from rerank_lab.fusion.learned.store import delete_model
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
-from rerank_lab.learning import Plan, plan
+from rerank_lab.learning import MIN_QUERIES, Plan, plan
 from rerank_lab.learning import train as trained
 from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.engine import Engine
@@ -43,7 +43,16 @@ class TrainingRequest:
 
     def queries(self, corpus: Corpus) -> tuple[Query, ...]:
         """The queries to learn from: those with a relevant document."""
-        return usable(corpus.queries, corpus.qrels)[: self.limit]
+        return useful_queries(corpus)[: self.limit]
+
+
+LEAST_QUERIES = MIN_QUERIES
+"""So many queries with a relevant document are needed at the very least."""
+
+
+def useful_queries(corpus: Corpus) -> tuple[Query, ...]:
+    """The queries of a corpus that have something to teach: those with a relevant document."""
+    return usable(corpus.queries, corpus.qrels)
 
 
 def planned(request: TrainingRequest, corpus: Corpus, engine: Engine) -> Plan:

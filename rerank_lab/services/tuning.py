@@ -12,19 +12,17 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.studies import save_study, studies
 from rerank_lab.evaluation.tuning.options import OptionRange, read_range
 from rerank_lab.evaluation.tuning.run import MAX_TRIALS, SearchDesign, check_design, study_search
 from rerank_lab.evaluation.tuning.study import SEARCH_KIND, SearchStudy
-from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.pipeline.stages import RETRIEVAL_LANE
 from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, query_set_estimates
 from rerank_lab.services.judged_queries import judged_queries
-from rerank_lab.services.session import Bound, Session
+from rerank_lab.services.session import Session
+from rerank_lab.services.study_jobs import StudyKey, jobs_of_kind, kept_studies, start_study
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +131,8 @@ def run(
 
 
 @dataclass(frozen=True, slots=True)
-class SearchKey(JobKey[SearchStudy]):
+class SearchKey(StudyKey[SearchRequest, SearchStudy]):
     """A search of an experiment."""
-
-    experiment_id: str
-    request: SearchRequest
-    session: Bound
 
 
 @needs(Action.EDIT)
@@ -153,30 +147,21 @@ def start(
     pipelines = _pipelines(designed(request, corpus, evaluation))
     engine = session.engine
 
-    def work(ctx: Context) -> SearchStudy:
-        study = run(request, corpus, ctx, engine, evaluation)
-        save_study(evaluation.id, SEARCH_KIND, request.to_json(), study.to_json(), engine.home)
-        return study
-
-    return session.jobs.submit(
+    return start_study(
         SearchKey(evaluation.id, request, session.bound(pipelines)),
-        work,
-        lane=RETRIEVAL_LANE,
-        by_stage=True,
+        lambda ctx: run(request, corpus, ctx, engine, evaluation),
+        session,
+        kind=SEARCH_KIND,
         name=f"Searching options on {corpus.name}",
         ctx=session.context(pipelines),
-        waiter=session.waiter,
-        detached=True,
     )
 
 
 def jobs_of(experiment_id: str, session: Session) -> list[Job[SearchStudy]]:
     """The searches of an experiment that are at work or have ended, oldest first."""
-    return session.jobs.jobs(SearchKey, lambda key: key.experiment_id == experiment_id)
+    return jobs_of_kind(SearchKey, experiment_id, session)
 
 
 def search_studies(experiment_id: str, home: Path | None = None) -> tuple[SearchStudy, ...]:
     """The kept searches of an experiment, the newest first."""
-    return tuple(
-        SearchStudy.from_json(study.result) for study in studies(experiment_id, SEARCH_KIND, home)
-    )
+    return kept_studies(SEARCH_KIND, SearchStudy.from_json, experiment_id, home)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.errors import BackendError
 from rerank_lab.core.spec import Literal
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
+from rerank_lab.core.work import Work
+from rerank_lab.rerankers.base import TOP, PointwiseReranker
 
 
 def _info(name: str, summary: str, *params: Param) -> Info:

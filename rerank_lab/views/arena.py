@@ -17,10 +17,10 @@ from rerank_lab.judging.arena.verdict import ArenaVerdict, PairEvidence
 from rerank_lab.judging.records import ArenaSide, ArenaVote, JudgeKind
 from rerank_lab.services.arena import ArenaStandings
 from rerank_lab.views.calibration import percent
-from rerank_lab.views.compare import Topic
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import short_labels, without_depth
 from rerank_lab.views.text import Segment, marker, shorten
+from rerank_lab.views.topic import Topic
 
 FULL_CHARS = 6_000
 """Characters of a document that is compared with another one; a list shows snippets."""
@@ -158,6 +158,33 @@ def arena_notes(standings: ArenaStandings) -> tuple[str, ...]:
 
 
 RATING_HEADS = ("Pipeline", "Strength", "95 % interval", "Votes", "Won", "Lost", "Tied", "Both bad")
+
+
+@dataclass(frozen=True, slots=True)
+class RatingMark:
+    """A pipeline's strength in log-odds against the mean of its group, with its interval."""
+
+    pipeline: str
+    label: str
+    strength: float
+    low: float | None
+    high: float | None
+    votes: int
+
+
+def rating_marks(ratings: ArenaRatings, labels: Mapping[str, str]) -> tuple[RatingMark, ...]:
+    """One a pipeline, in the order of the ratings."""
+    return tuple(
+        RatingMark(
+            one.pipeline,
+            labels.get(one.pipeline, one.pipeline),
+            one.strength,
+            one.low,
+            one.high,
+            one.votes,
+        )
+        for one in ratings.ratings
+    )
 
 
 def rating_rows(ratings: ArenaRatings, labels: Mapping[str, str]) -> list[tuple[str, ...]]:

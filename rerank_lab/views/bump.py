@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Ranking
 from rerank_lab.pipeline.results import Result
-from rerank_lab.views.compare import CompareColumn, CompareView, Topic, first_stage, title_of
+from rerank_lab.views.compare import CompareColumn, CompareView, first_stage, title_of
 from rerank_lab.views.labels import stage_label
 from rerank_lab.views.rank_changes import Movement, moves
+from rerank_lab.views.topic import Topic
 
 MAX_LINES = 40
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from rerank_lab.components.base import Info
 from rerank_lab.components.catalogue import CatalogueModel, catalogue
+from rerank_lab.components.model_state import Availability
 from rerank_lab.components.registry import Broken, infos
 from rerank_lab.core.context import Context
-from rerank_lab.models import Availability, availability
-from rerank_lab.views.formatting import megabytes
+from rerank_lab.services.models import model_states
+from rerank_lab.views.formatting import model_size
 
 HERE, DOWNLOAD, PROVIDER, RULE, BY_NAME = (
     "Runs here",
@@ -31,9 +32,10 @@ def reranker_groups(ctx: Context) -> Mapping[str, Mapping[str, str]]:
         The groups in the order of `GROUPS`, those without a name left out.
     """
     groups: dict[str, dict[str, str]] = {group: {} for group in GROUPS}
+    states = model_states()
     for name, model in catalogue().items():
         if model.reranker:
-            state = availability(name)
+            state = states[name]
             groups[HERE if state.state == "ready" else DOWNLOAD][name] = _model_words(model, state)
     for info in infos("reranker"):
         if not isinstance(info, Broken) and info.name not in catalogue():
@@ -50,9 +52,10 @@ def reranker_names() -> tuple[str, ...]:
 
 def first_stages() -> Mapping[str, str]:
     """Names that can be the first stage, with a short description: components, then models."""
+    states = model_states()
     words = {i.name: i.summary for i in infos("retriever") if not isinstance(i, Broken)}
     return words | {
-        name: _model_words(model, availability(name))
+        name: _model_words(model, states[name])
         for name, model in catalogue().items()
         if model.retriever and name not in words
     }
@@ -65,7 +68,7 @@ def _group(info: Info) -> str:
 
 
 def _model_words(model: CatalogueModel, state: Availability) -> str:
-    needs = "" if state.state == "ready" else f", {megabytes(state.size or model.size)} to fetch"
+    needs = "" if state.state == "ready" else f", {model_size(state.size or model.size)} to fetch"
     return f"{model.title} ({model.parameters or 'size unknown'}, {model.licence}{needs})"
 
 

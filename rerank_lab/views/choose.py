@@ -7,16 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from rerank_lab.core.languages import LANGUAGE_NAMES
+from rerank_lab.core.text import dollars, duration_words, megabytes
+from rerank_lab.core.types import Bounded
 from rerank_lab.decision.choice import Contender, PipelineDecision
 from rerank_lab.decision.cost import DEFAULT_TERMS, CostTerms
-from rerank_lab.decision.facts import MANY_LANGUAGES, Bounded, KnownFact, PipelineFacts
-from rerank_lab.decision.requirements import (
-    Licensing,
-    Requirements,
-    dollars,
-    duration_words,
-    size_words,
-)
+from rerank_lab.decision.facts import MANY_LANGUAGES, KnownFact, PipelineFacts
+from rerank_lab.decision.requirements import Licensing, Requirements
 from rerank_lab.decision.wording import headline, joined, reasons
 from rerank_lab.evaluation.experiments import ExperimentEntry
 from rerank_lab.views.evaluate import experiment_line, pipeline_labels
@@ -241,7 +237,7 @@ def fact_columns(measure: str) -> tuple[FactColumn, ...]:
         FactColumn("GPU", lambda facts: _cell(facts.gpu, lambda gpu: "yes" if gpu else "no")),
         FactColumn(
             "Models",
-            lambda facts: _cell(facts.memory, lambda size: size_words(size) if size else "none"),
+            lambda facts: _cell(facts.memory, lambda size: megabytes(size) if size else "none"),
         ),
     )
 

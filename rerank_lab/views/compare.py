@@ -21,7 +21,7 @@ from rerank_lab.views.judging import JudgedTop, judging_caveat
 from rerank_lab.views.labels import last_stages, short_labels
 from rerank_lab.views.rank_changes import Movement, moves, stage_ranking
 from rerank_lab.views.text import Rarity, Segment, marker, shorten
-from rerank_lab.views.topic import Topic as Topic
+from rerank_lab.views.topic import Topic
 
 MEASURE = "nDCG@10"
 JUDGED_DEPTH = 10

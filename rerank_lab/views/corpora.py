@@ -15,7 +15,7 @@ from rerank_lab.core.text import readable_size
 from rerank_lab.core.types import Document
 from rerank_lab.corpora import Corpus, CorpusEntry, CorpusSummary, LiveCorpus
 from rerank_lab.corpora.tokens import count_tokens, normalised
-from rerank_lab.retrievers.stored_indexes import StoredIndex
+from rerank_lab.services.stored_indexes import StoredIndex
 from rerank_lab.views.formatting import counted, language_names
 
 Level = Literal["ok", "note", "warning"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rerank_lab.decision.cost import PipelineCost, ProviderCost, break_even
 from rerank_lab.views.formatting import counted, figures
@@ -18,6 +18,28 @@ HEADINGS = (
 )  # fmt: skip
 ABSENT = "unknown"
 _SOURCES = {"load": "load study", "evaluation": "one after the other", "typed": "typed"}
+
+
+_POINTS = 120
+"""Of a line, over four powers of ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """USD a month of one pipeline at each of the loads; `slot` is its place among all pipelines."""
+
+    label: str
+    slot: int
+    usd: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CostCurves:
+    """Costs by load: queries a month, `load` being the present one, and a line a known price."""
+
+    load: int
+    loads: tuple[int, ...]
+    lines: tuple[CostLine, ...]
 
 
 def cost_sentence(costs: Sequence[PipelineCost], labels: Labels) -> str:
@@ -136,9 +158,21 @@ def _count(queries: float) -> str:
     return f"{math.ceil(queries / step) * step:,}"
 
 
-def at_loads(cost: PipelineCost, loads: Sequence[int]) -> list[float | None]:
+def cost_curves(costs: Sequence[PipelineCost], labels: Labels) -> CostCurves:
+    """The costs of pipelines from a hundredth to a hundred times the present load."""
+    load = max(1, costs[0].terms.queries_per_month)
+    loads = tuple(round(load * 10 ** (-2 + 4 * n / _POINTS)) or 1 for n in range(_POINTS + 1))
+    lines = tuple(
+        CostLine(labels[cost.pipeline], slot, at_loads(cost, loads))
+        for slot, cost in enumerate(costs)
+        if cost.usd_per_month is not None
+    )
+    return CostCurves(load, loads, lines)
+
+
+def at_loads(cost: PipelineCost, loads: Sequence[int]) -> tuple[float | None, ...]:
     """USD a month of a pipeline at other loads."""
-    return [
+    return tuple(
         replace(cost, terms=replace(cost.terms, queries_per_month=queries)).usd_per_month
         for queries in loads
-    ]
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rerank_lab.core.languages import language_name
-from rerank_lab.core.text import readable_size
+from rerank_lab.core.text import megabytes, readable_size
 from rerank_lab.remote.objects.store import FileOrigin
 
 
@@ -19,7 +19,7 @@ def figures(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
-def size_words(documents: int, passages: int) -> str:
+def document_counts(documents: int, passages: int) -> str:
     """`41 documents`, or `41 documents (137 passages)` where passages are searched."""
     words = counted(documents, "document")
     return f"{words} ({counted(passages, 'passage')})" if passages else words
@@ -36,10 +36,10 @@ def origin_sentence(origin: FileOrigin) -> str:
     return ", ".join([head, *(mark for mark in marks if mark)])
 
 
-def corpus_size_words(documents: int | None, passages: int, *, live: bool) -> str:
-    """As `size_words`; of a live corpus, that its documents are in a search engine."""
+def corpus_size(documents: int | None, passages: int, *, live: bool) -> str:
+    """As `document_counts`; of a live corpus, that its documents are in a search engine."""
     if not live:
-        return size_words(documents or 0, passages)
+        return document_counts(documents or 0, passages)
     count = "documents" if documents is None else counted(documents, "document")
     return f"{count} in a search engine"
 
@@ -56,16 +56,14 @@ def language_names(codes: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def megabytes(size: int) -> str:
-    """Bytes in decimal units, as models and downloads are told: `34 MB`, `1.1 GB`."""
-    if size <= 0:
-        return "unknown"
-    if size >= 1_000_000_000:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.0f} MB" if size >= 1_000_000 else f"{size / 1e3:.0f} kB"
+def model_size(size: int) -> str:
+    """Of a model's files in bytes: `34 MB`, `150 kB`; `unknown` for 0."""
+    if 0 < size < 1_000_000:
+        return f"{size / 1e3:.0f} kB"
+    return megabytes(size) if size else "unknown"
 
 
-def duration(seconds: float) -> str:
+def rough_duration(seconds: float) -> str:
     """`0.42 s`, `12 s`, `4 min`, `2 h`: for people, with about two figures that count."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"

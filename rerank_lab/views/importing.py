@@ -19,7 +19,7 @@ from rerank_lab.corpora.addresses import OriginChanges
 from rerank_lab.corpora.mapping import DocumentBuilder
 from rerank_lab.corpora.readers.registry import table_readers
 from rerank_lab.views.corpora import Fact, snippet
-from rerank_lab.views.formatting import counted, size_words
+from rerank_lab.views.formatting import counted, document_counts
 
 NO_COLUMN = "(none)"
 NO_QUERIES_HINT = (
@@ -141,7 +141,7 @@ def import_sentence(report: ImportReport) -> str:
 
     Every error means that something was left out; merged duplicates are notes and lose nothing.
     """
-    documents = size_words(report.documents, report.passages)
+    documents = document_counts(report.documents, report.passages)
     beside = [counted(report.queries, "query", "queries")] if report.queries else []
     beside += [counted(report.judgments, "judgment")] if report.judgments else []
     parts = [documents, *beside]

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from rerank_lab.components.base import Kind
 from rerank_lab.components.registry import expand, source_kind
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Node
-from rerank_lab.core.types import Document, Ranking, Spans
-from rerank_lab.models.input_coverage import InputCoverage
-from rerank_lab.models.token_budget import Span
+from rerank_lab.core.types import Document, Ranking, Span, Spans
 from rerank_lab.pipeline.results import StageResult
 from rerank_lab.rerankers.long_documents import FIRST, HEAD, MEAN
 from rerank_lab.views.compare import CompareColumn

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from rerank_lab.components.base import Info
 from rerank_lab.components.catalogue import CatalogueModel
+from rerank_lab.components.model_state import Availability, LoadedModel
 from rerank_lab.components.registry import Broken
 from rerank_lab.core.spec import Node, PipelineSpec
-from rerank_lab.models.locate.resolve import Availability
-from rerank_lab.models.runtime.memory import LoadedModel
-from rerank_lab.views.formatting import duration, language_names, megabytes
+from rerank_lab.views.formatting import language_names, model_size, rough_duration
 from rerank_lab.views.health import Badge
 
 STATES = {
@@ -138,8 +137,8 @@ def loaded_lines(loaded: Sequence[LoadedModel]) -> tuple[LoadedLine, ...]:
         LoadedLine(
             model.name,
             model.backend,
-            megabytes(model.size),
-            "in use" if model.in_use else f"idle for {duration(model.idle_s)}",
+            model_size(model.size),
+            "in use" if model.in_use else f"idle for {rough_duration(model.idle_s)}",
         )
         for model in loaded
     )
@@ -148,9 +147,9 @@ def loaded_lines(loaded: Sequence[LoadedModel]) -> tuple[LoadedLine, ...]:
 def memory_sentence(loaded: Sequence[LoadedModel], budget: int) -> str:
     """`Models hold 120 MB of the 8.0 GB they may use.`"""
     if not loaded:
-        return f"No model is in memory; they may use {megabytes(budget)}."
+        return f"No model is in memory; they may use {model_size(budget)}."
     used = sum(model.size for model in loaded)
-    return f"Models hold {megabytes(used)} of the {megabytes(budget)} they may use."
+    return f"Models hold {model_size(used)} of the {model_size(budget)} they may use."
 
 
 def memory_share(loaded: Sequence[LoadedModel], budget: int) -> float:
@@ -166,7 +165,7 @@ def _model_line(model: CatalogueModel, state: Availability, in_memory: bool) -> 
         "loaded" if in_memory and usable else state.state,
         state.where,
         tuple(role for role in ("retriever", "reranker") if model.component(role)),
-        megabytes(state.size or model.size),
+        model_size(state.size or model.size),
         model.parameters,
         model.licence,
         language_names(model.languages),

@@ -8,9 +8,9 @@ from unicodedata import east_asian_width
 
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
+from rerank_lab.services.presets import SAMPLE_QUERIES
 from rerank_lab.views.bump import Bump, bump_of
 from rerank_lab.views.compare import CompareColumn, CompareView
-from rerank_lab.views.presets import SAMPLE_QUERIES
 
 ANSWERS = 3
 """Documents shown of each pipeline."""

@@ -140,8 +140,10 @@ def preview(
 ) -> PromptPreview:
     """What a question to the model would say, with roles, as it would be sent."""
     texts = [doc.content for doc in docs[:SHOWN]]
-    if reranker.instruction and not prompt.takes_instruction:
-        return PromptPreview((), "The stage has an instruction, and this prompt no {instruction}.")
+    try:
+        prompt.check_instruction(reranker.instruction)
+    except InvalidInput as error:
+        return PromptPreview((), f"{error.message} {error.hint}")
     messages = reranker.example(query.text, texts, prompt)
     size = sum(len(text) for _, text in messages)
     seen = counted(1 if KINDS[prompt.kind].one else len(texts), "document")

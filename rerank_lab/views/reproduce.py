@@ -10,8 +10,9 @@ from rerank_lab.core.types import Query
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.corpora.exclusions import with_exclusions
 from rerank_lab.evaluation.experiments import Design, asked_queries
-from rerank_lab.views.compare import CompareView, Topic
+from rerank_lab.views.compare import CompareView
 from rerank_lab.views.export import spec_that_ran
+from rerank_lab.views.topic import Topic
 
 _OWN_DOCUMENT = {None: (), True: ("--exclude-identical",), False: ("--no-exclude-identical",)}
 

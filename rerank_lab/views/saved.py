@@ -14,10 +14,11 @@ from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.storage import MEMORY
 from rerank_lab.remote.recordings import Recording
 from rerank_lab.services.comparisons import Comparison, Entry, Header, SavedColumn, default_title
-from rerank_lab.views.compare import PipelineOutcome, Topic
+from rerank_lab.views.compare import PipelineOutcome
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import short_labels
 from rerank_lab.views.text import shorten
+from rerank_lab.views.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.evaluation.joint_comparisons import JointComparison, compare_jointly
-from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, Importance, LearnedModel
+from rerank_lab.fusion.learned.model import FIRST, MODEL, SIGNAL, Fold, LearnedModel
 from rerank_lab.views.choices import reranker_names
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.results_table import p_words, signed
@@ -37,6 +37,15 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportanceBar:
+    """What a feature counts for: its share of all gain, 0 to 1, and the splits that use it."""
+
+    feature: str
+    share: float
+    splits: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainView:
     """Everything about one model. `features` are those with the mean of each as a ranker."""
 
@@ -44,7 +53,7 @@ class TrainView:
     notes: tuple[str, ...]
     rungs: tuple[Rung, ...]
     folds: tuple[Fold, ...]
-    importances: tuple[Importance, ...]
+    importances: tuple[ImportanceBar, ...]
     features: tuple[tuple[str, float], ...]
     measure: str
     best: str
@@ -77,7 +86,11 @@ def train_view(model: LearnedModel) -> TrainView:
         _notes(model),
         tuple(rungs),
         validation.folds,
-        tuple(one for one in model.importances if one.gain > 0),
+        tuple(
+            ImportanceBar(one.feature, one.gain, one.splits)
+            for one in model.importances
+            if one.gain > 0
+        ),
         tuple(ranked),
         validation.measure,
         signal_name(validation.best),

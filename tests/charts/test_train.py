@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rerank_lab.charts.figures import DARK, LIGHT
 from rerank_lab.charts.train import SHOWN, importance_chart
-from rerank_lab.fusion.learned.model import Importance
+from rerank_lab.views.train import ImportanceBar
 from tests.charts.validated import validated
 
 
 def test_bars_have_the_share_at_their_end_and_one_colour() -> None:
-    found = [Importance("dense score", 0.7, 9), Importance("bm25 rank", 0.297, 4),
-             Importance("query words", 0.003, 1)]  # fmt: skip
+    found = [ImportanceBar("dense score", 0.7, 9), ImportanceBar("bm25 rank", 0.297, 4),
+             ImportanceBar("query words", 0.003, 1)]  # fmt: skip
     for theme in (LIGHT, DARK):
         (bars,) = validated(importance_chart(found, theme)).data
         assert list(bars.y) == ["dense score", "bm25 rank", "query words"]
@@ -19,7 +19,7 @@ def test_bars_have_the_share_at_their_end_and_one_colour() -> None:
 
 
 def test_a_column_cannot_write_html_and_only_so_many_bars_are_drawn() -> None:
-    many = [Importance(f"column <b>%{{x}}{n}", 0.01, 1) for n in range(40)]
+    many = [ImportanceBar(f"column <b>%{{x}}{n}", 0.01, 1) for n in range(40)]
     (bars,) = validated(importance_chart(many, LIGHT)).data
     assert len(bars.y) == SHOWN
     assert "<b>" not in bars.y[0]

@@ -16,8 +16,9 @@ from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.rerankers.rules.identity import Identity
 from rerank_lab.rerankers.rules.long_context_reorder import LongContextReorder
 from rerank_lab.services.comparisons.records import comparison_of, to_bytes
-from rerank_lab.views.compare import PipelineOutcome, Topic
+from rerank_lab.views.compare import PipelineOutcome
 from rerank_lab.views.saved import comparison
+from rerank_lab.views.topic import Topic
 from tests.evaluation.experiments.old_folders import write_old_folder
 
 OLD, NEW = "bm25(k=20) >> both-ends(top=5)", "bm25(k=20) >> long-context-reorder(top=5)"

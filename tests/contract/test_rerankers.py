@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from rerank_lab.components.base import Info
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
+from rerank_lab.core.work import Work
+from rerank_lab.rerankers.base import TOP, PointwiseReranker
 from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker
 from rerank_lab.rerankers.local.late_interaction import LateInteractionReranker

@@ -10,7 +10,7 @@ import pytest
 from benchmarks._assessed import agreement, cohen_kappa, kept_grades
 from rerank_lab.core.paths import samples_home
 from rerank_lab.corpora import load_corpus
-from rerank_lab.views.presets import SAMPLE_QUERIES
+from rerank_lab.services.presets import SAMPLE_QUERIES
 
 SAMPLES = sorted(SAMPLE_QUERIES)
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks._pools import TOP, made_from, pool_file, read_pool, unjudged_pairs, write_pool
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import load_corpus
-from rerank_lab.views.presets import SAMPLE_QUERIES
+from rerank_lab.services.presets import SAMPLE_QUERIES
 
 SAMPLES = sorted(SAMPLE_QUERIES)
 AGAIN = "Run python benchmarks/sample_pools.py, judge what it finds unjudged, and keep its pools."

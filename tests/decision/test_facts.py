@@ -7,6 +7,7 @@ import pytest
 from rerank_lab.decision.cost import DEFAULT_TERMS, PipelineCost
 from rerank_lab.decision.facts import ModelLicence, PipelineFacts, pipeline_facts
 from rerank_lab.decision.latency import pipeline_latency
+from rerank_lab.services.stage_facts import stage_facts
 from tests.decision.timed import timed
 
 L12 = "bm25 >> ms-marco-minilm-l12"
@@ -15,7 +16,9 @@ L12 = "bm25 >> ms-marco-minilm-l12"
 def facts_of(spec: str, backend: str = "") -> PipelineFacts:
     evaluation = timed({spec: [1, 2, 1, 4]}, {spec: 0.5}, backend)
     latency = pipeline_latency(evaluation, spec)
-    return pipeline_facts(evaluation, "RR@10", latency, PipelineCost(spec, DEFAULT_TERMS))
+    return pipeline_facts(
+        evaluation, "RR@10", latency, PipelineCost(spec, DEFAULT_TERMS), stage_facts(spec)
+    )
 
 
 def test_quality_and_time_come_from_the_answers_and_say_so() -> None:

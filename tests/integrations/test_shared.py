@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.core.work import Work
 from rerank_lab.integrations.shared import Placed, document, rerank
-from rerank_lab.rerankers.base import Work
 
 EXTRAS = [
     ("langchain", "langchain_core", "langchain"),

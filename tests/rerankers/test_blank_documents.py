@@ -11,10 +11,11 @@ import pytest
 from rerank_lab.components.registry import Info
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query, Ranking
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
+from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker
 from rerank_lab.rerankers.comparative import ListwiseReranker, PairwiseReranker, SetwiseReranker
 from rerank_lab.rerankers.joint_scoring import JointScoringReranker
 from rerank_lab.rerankers.rules.identity import Identity

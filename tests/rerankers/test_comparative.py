@@ -15,7 +15,8 @@ from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.types import Document, Query, Status
-from rerank_lab.rerankers.base import TOP, Reranker, Work
+from rerank_lab.core.work import Work
+from rerank_lab.rerankers.base import TOP, Reranker
 from rerank_lab.rerankers.comparative import (
     STEP,
     WINDOW,

@@ -14,10 +14,11 @@ from rerank_lab.components.base import Info
 from rerank_lab.core.context import CancelToken, Context
 from rerank_lab.core.errors import Cancelled, ModelUnavailable
 from rerank_lab.core.types import Document, Query, Status
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.tokens import token_spans
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.rerankers import long_documents as long
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
+from rerank_lab.rerankers.base import TOP, PointwiseReranker
 from rerank_lab.rerankers.llm.sanitise import cut, word_spans
 from rerank_lab.rerankers.local.bi_encoder import BiEncoderReranker
 from rerank_lab.rerankers.local.cross_encoder import CrossEncoderReranker

@@ -14,9 +14,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from rerank_lab.core.types import Document
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.rerankers.base import Work
 from rerank_lab.server.app import RerankAPI
 from rerank_lab.server.mounting import ServerSettings, api_of
 from rerank_lab.server.pipelines import served_pipelines

@@ -23,7 +23,7 @@ from rerank_lab.core.storage import file_lock
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.jobs.workers import Threads
 from rerank_lab.pipeline.engine import Engine
-from rerank_lab.pipeline.reranking import rerank_documents
+from rerank_lab.pipeline.reranking import Stages, rerank_documents
 from rerank_lab.services.bulk_scoring import ScorePairsRequest, run, start
 from rerank_lab.services.session import Session
 from tests import plugins
@@ -238,3 +238,14 @@ def test_as_a_job_it_reports_progress_and_its_result(pairs: Path, engine: Engine
     job = start(request(pairs), session)
     assert job.wait(20).pairs == ROWS
     assert job.progress.done == ROWS
+
+
+def test_a_hosted_model_that_reads_documents_together_is_refused(
+    pairs: Path, engine: Engine
+) -> None:
+    """Its class is that of models that score one text; the contract tells, not the class."""
+    reranker = engine.reranker(Stages("jina(model='jina-reranker-v3')").spec.nodes[0])
+    assert not reranker.scores_alone
+    assert reranker.score_of_text("q", "text", Context()) is None
+    with pytest.raises(InvalidInput, match="looks at the candidates"):
+        run(request(pairs, reranker="jina(model='jina-reranker-v3')"), Context(), engine)

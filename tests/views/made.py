@@ -11,7 +11,8 @@ from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.results import Result, StageResult, result_of
-from rerank_lab.views.compare import CompareOptions, CompareView, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, CompareView, PipelineOutcome, compare
+from rerank_lab.views.topic import Topic
 
 QUERY = Query("q1", "turn off weekly emails")
 

@@ -9,9 +9,15 @@ import pytest
 
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus, summarise
-from rerank_lab.retrievers.stored_indexes import StoredIndex
+from rerank_lab.services.stored_indexes import StoredIndex
 from rerank_lab.views import corpora as views
-from rerank_lab.views.formatting import counted, duration, language_names, megabytes, older_words
+from rerank_lab.views.formatting import (
+    counted,
+    language_names,
+    model_size,
+    older_words,
+    rough_duration,
+)
 
 
 def corpus(**changes: object) -> Corpus:
@@ -146,15 +152,15 @@ def test_an_index_is_named_by_the_options_that_differ() -> None:
     [(0.0421, "42 ms"), (1.24, "1.2 s"), (12.4, "12 s"), (150, "2 min"), (7200, "2.0 h")],
 )
 def test_times_in_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert rough_duration(seconds) == words
 
 
 def test_counts_and_sizes_in_words() -> None:
     assert counted(1, "query", "queries") == "1 query"
     assert counted(1200, "query", "queries") == "1,200 queries"
-    assert megabytes(34_001_604) == "34 MB"
-    assert megabytes(1_110_000_000) == "1.1 GB"
-    assert megabytes(0) == "unknown"
+    assert model_size(34_001_604) == "34 MB"
+    assert model_size(1_110_000_000) == "1.1 GB"
+    assert model_size(0) == "unknown"
     assert language_names(["en", "de", "fr", "xx"]) == "English, German, French and 1 more"
 
 

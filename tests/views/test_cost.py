@@ -12,6 +12,7 @@ from rerank_lab.decision.cost import Capacity, CostTerms, PipelineCost, Provider
 from rerank_lab.views.cost import (
     HEADINGS,
     break_even_lines,
+    cost_curves,
     cost_rows,
     cost_sentence,
     provider_lines,
@@ -65,6 +66,6 @@ def test_rows_and_chart_hold_every_known_price() -> None:
     assert all(len(row) == len(HEADINGS) for row in rows)
     assert rows[0][1:3] == ("$0.36", "$365.00")
     assert rows[1][1] == "unknown"
-    figure = validated(cost_chart([OWN, HOSTED], LABELS, LIGHT))
+    figure = validated(cost_chart(cost_curves([OWN, HOSTED], LABELS), LIGHT))
     assert [trace.name for trace in figure.data] == ["L12", "Cohere"]
     assert len(set(figure.data[0].y)) > 1  # machines are added as queries grow

@@ -11,9 +11,10 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.types import Document, Query, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.pipeline.results import StageResult, result_of
-from rerank_lab.views.compare import CompareOptions, Topic, compare
+from rerank_lab.views.compare import CompareOptions, compare
 from rerank_lab.views.evidence import Place, agreement, document, latency, table
 from rerank_lab.views.export import file_stem, to_csv, to_json, to_trec
+from rerank_lab.views.topic import Topic
 from tests.corpora.make import run_of_lines
 from tests.views.made import QUERY, corpus, failed, ids, outcome_of, ranking, result, view
 

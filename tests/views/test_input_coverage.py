@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document, Ranking, Trace
 from rerank_lab.corpora import Corpus
-from rerank_lab.models.input_coverage import InputCoverage
-from rerank_lab.views.compare import CompareOptions, Topic, compare
+from rerank_lab.views.compare import CompareOptions, compare
 from rerank_lab.views.evidence import DocumentView, document
 from rerank_lab.views.input_coverage import CoverageLookup, shaded
 from rerank_lab.views.text import Segment
+from rerank_lab.views.topic import Topic
 from tests.views.made import QUERY, ids, outcome_of, result
 
 TEXT = "abcdefghij" * 10

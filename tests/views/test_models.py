@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from rerank_lab.components import registry
 from rerank_lab.components.catalogue import catalogue
+from rerank_lab.components.model_state import Availability, LoadedModel
 from rerank_lab.components.registry import Broken
-from rerank_lab.models.locate.resolve import Availability
-from rerank_lab.models.runtime.memory import LoadedModel
 from rerank_lab.views import models as views
 
 READY = Availability("ready", "package", "Found in the package.", "", 34_000_000)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rerank_lab.core.types import Query
-from rerank_lab.views.compare import CompareOptions, Topic, compare
+from rerank_lab.views.compare import CompareOptions, compare
 from rerank_lab.views.present import (
     ALL,
     focus_of,
@@ -12,6 +12,7 @@ from rerank_lab.views.present import (
     query_place,
     stepped_queries,
 )
+from rerank_lab.views.topic import Topic
 from tests.views.made import QUERY, corpus, ids, outcome_of, result
 
 TWO = "bm25 >> identity"

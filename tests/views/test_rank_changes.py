@@ -9,10 +9,11 @@ from rerank_lab.core.types import Document, Query, Ranking, Status, Trace
 from rerank_lab.corpora import Corpus
 from rerank_lab.corpora.load import corpus_from_texts
 from rerank_lab.pipeline.results import result_of
-from rerank_lab.views.compare import CompareOptions, Topic, compare
+from rerank_lab.views.compare import CompareOptions, compare
 from rerank_lab.views.health import badge
 from rerank_lab.views.labels import last_stages, pipeline_colours, seconds, short_labels
 from rerank_lab.views.rank_changes import moves
+from rerank_lab.views.topic import Topic
 from tests.views.made import QUERY, corpus, failed, ids, outcome_of, ranking, result, view
 
 TWO = "bm25 >> identity"

@@ -23,11 +23,12 @@ from rerank_lab.evaluation.experiments import Design, plan, run
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.comparisons import comparison_of
-from rerank_lab.views.compare import CompareOptions, CompareView, Topic, compare
+from rerank_lab.views.compare import CompareOptions, CompareView, compare
 from rerank_lab.views.evaluate_export import queries_csv, results_csv, results_json, runs_zip
 from rerank_lab.views.export import to_csv, to_json, to_trec
 from rerank_lab.views.own_documents import OwnDocuments, choice_of, excluding_words
 from rerank_lab.views.reproduce import evaluate_command, python_code, rank_command
+from rerank_lab.views.topic import Topic
 from tests.views.made import outcome_of
 
 DEPTH = 20

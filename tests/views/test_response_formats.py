@@ -17,9 +17,10 @@ from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.pipeline.reranking import rerank_documents
-from rerank_lab.views.compare import CompareOptions, Topic, compare
+from rerank_lab.views.compare import CompareOptions, compare
 from rerank_lab.views.export import to_lines
 from rerank_lab.views.response_formats import plain, to_cohere, to_rerankers
+from rerank_lab.views.topic import Topic
 from tests.views.made import outcome_of
 
 pytestmark = pytest.mark.usefixtures("plugin")

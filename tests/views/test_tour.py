@@ -9,7 +9,8 @@ from rerank_lab.core.spec import parse
 from rerank_lab.core.types import Query, Status, Trace
 from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.views import tour
-from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, PipelineOutcome, compare
+from rerank_lab.views.topic import Topic
 from rerank_lab.views.tour import COSTS, FINDS, MISSES, SURE, YOURS, compare_step, evaluate_step
 from tests.views.made import corpus, failed, ids, outcome_of, result
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 
 from rerank_lab.components.catalogue import catalogue
-from rerank_lab.components.registry import expand
+from rerank_lab.components.registry import expand, resolve_stages
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.decision.shipping.shipment import Shipment, ShippedFile, ShippingForm, file_stem
-from rerank_lab.pipeline.reranking import Stages
 
 _NO_STAGE = "The pipeline has no reranking stage; a framework's own retriever does all of its work."
 
@@ -37,7 +36,7 @@ def framework_module(spec: PipelineSpec, name: str, form: ShippingForm) -> Shipm
     sentence = f"The reranking stages behind a retriever of {title}; needs rerank-lab[{extra}]."
     if not spec.stages:
         return Shipment(form, title, sentence, absence=_NO_STAGE)
-    stages = str(Stages(PipelineSpec(spec.stages)))
+    stages = str(resolve_stages(PipelineSpec(spec.stages)))
     file = f"{file_stem(name)}_{form.replace('-', '_')}.py"
     body = _filled(template, {"__STAGES__": repr(stages)})
     return Shipment(form, title, sentence, (ShippedFile.text(file, body),))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from rerank_lab.components.base import Component
 from rerank_lab.components.registry import expand
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput, LabError
@@ -19,8 +20,6 @@ from rerank_lab.evaluation.experiments.cells import Cell, Design, Failure
 from rerank_lab.evaluation.experiments.packing import packed_cell, unpacked_cell
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.rerankers.base import Reranker
-from rerank_lab.retrievers.base import Retriever
 
 OnPipeline = Callable[[Pipeline], AbstractContextManager[None]]
 _CORES = ("cpu", "gpu")
@@ -152,7 +151,7 @@ def fingerprints(pipeline: Pipeline, engine: Engine) -> list[str]:
     """
     prints: list[str] = []
     for node, kind in pipeline.leaves:
-        make: Callable[[Node], Retriever | Reranker]
+        make: Callable[[Node], Component]
         make = engine.reranker if kind == "reranker" else engine.retriever
         try:
             prints.append(make(node).fingerprint())

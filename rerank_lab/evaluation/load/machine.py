@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import os
-import platform
-from pathlib import Path
 
+from rerank_lab.core.machine import has_cuda, processor_name, usable_cores
 from rerank_lab.evaluation.load.study import Machine
-from rerank_lab.models.runtime.device import has_cuda
 
 
 def this_machine() -> Machine:
     """Its processor, the cores that this process may use, its load now, and its GPU."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return Machine(_processor(), cores or 1, load, _gpu())
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
+    return Machine(processor_name(), usable_cores(), load, _gpu())
 
 
 def _gpu() -> str:

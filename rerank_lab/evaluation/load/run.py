@@ -10,6 +10,7 @@ from statistics import median
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import Cancelled, InvalidInput
+from rerank_lab.core.machine import cpu_threads, limited_threads
 from rerank_lab.core.types import Query, Status
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.evaluation.load.arrivals import schedule
@@ -19,7 +20,6 @@ from rerank_lab.evaluation.load.percentiles import percentile
 from rerank_lab.evaluation.load.search import LargestLoad, keeps, largest_load
 from rerank_lab.evaluation.load.steps import summarise
 from rerank_lab.evaluation.load.study import Arrivals, ColdStart, LoadStep, LoadStudy, Saturated
-from rerank_lab.models.runtime.device import cpu_threads, limited_threads
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
 

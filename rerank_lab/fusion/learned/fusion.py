@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.errors import ContractViolation, InvalidInput, LabError
 from rerank_lab.core.types import Ranking
+from rerank_lab.core.work import Work
 from rerank_lab.fusion.base import TOP, Candidates, Fusion
 from rerank_lab.fusion.learned import store
 from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.model import MODEL, LearnedModel
-from rerank_lab.rerankers.base import Work
 
 SCALE = "lambdamart"
 

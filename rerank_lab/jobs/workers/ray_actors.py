@@ -19,10 +19,10 @@ from typing import Any, Generic, cast
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.core.guard import lab_errors
+from rerank_lab.core.machine import THREADS_VARIABLE
 from rerank_lab.core.paths import data_home
 from rerank_lab.jobs.workers.ledger import Ledger, LedgerCounters, LedgerMeter
 from rerank_lab.jobs.workers.pool import Answer, Finished, Task, WorkerLost, Workload
-from rerank_lab.models.runtime.device import THREADS_VARIABLE
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.remote.limits import count_elsewhere
 

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from rerank_lab.components.base import one_line as problems_line
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, MissingExtra
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.spend import CostEstimate
+from rerank_lab.core.text import problems_line
+from rerank_lab.core.work import Work
 from rerank_lab.judging.llm_judge.answers import AnswerCache
 from rerank_lab.remote.access import replayed
 from rerank_lab.remote.responses import Completion
 from rerank_lab.remote.urls import host_of
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.chat import ChatEndpoint
 from rerank_lab.rerankers.llm.local_chat import LocalChatModel
 from rerank_lab.rerankers.llm.messages import ChatRequest, LanguageModel

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Trace
+from rerank_lab.core.work import Work
 from rerank_lab.judging.llm_judge.answers import AnswerCache
 from rerank_lab.judging.llm_judge.asking import AskedModel, JudgeModel
 from rerank_lab.judging.llm_judge.material import (
@@ -34,7 +35,6 @@ from rerank_lab.judging.llm_judge.parsing import (
 from rerank_lab.judging.llm_judge.prompts import PREFERENCE, load_judge_prompt
 from rerank_lab.judging.records import ArenaSide
 from rerank_lab.judging.scales import Scale
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.base import lettered
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.rerankers.llm.prompts import Messages

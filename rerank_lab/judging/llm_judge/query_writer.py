@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.spend import CostEstimate
+from rerank_lab.core.work import Work
 from rerank_lab.judging.llm_judge.answers import AnswerCache
 from rerank_lab.judging.llm_judge.asking import AskedModel, JudgeModel
 from rerank_lab.judging.llm_judge.material import document_material, material
 from rerank_lab.judging.llm_judge.parsing import JudgeFault, read_query
 from rerank_lab.judging.llm_judge.prompts import QUESTION, load_judge_prompt
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.messages import tokens
 from rerank_lab.rerankers.llm.prompts import Messages
 

@@ -12,12 +12,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rerank_lab.components.catalogue import CatalogueModel
+from rerank_lab.components.model_state import Where
 from rerank_lab.core.text import load_json
-
-Where = Literal["folder", "package", "hub cache", "hub", ""]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")

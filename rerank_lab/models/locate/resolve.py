@@ -10,19 +10,17 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from rerank_lab.components.catalogue import Carrier, catalogue
+from rerank_lab.components.model_state import Availability, Where
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, ModelUnavailable
 from rerank_lab.core.paths import user_path
-from rerank_lab.core.text import load_json
+from rerank_lab.core.text import load_json, megabytes
 from rerank_lab.models.locate.folder import (
     LocatedModel,
-    Where,
     content_id,
     digest_of,
     inside,
@@ -31,20 +29,7 @@ from rerank_lab.models.locate.folder import (
     unreadable,
 )
 
-State = Literal["ready", "downloadable", "missing"]
-
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """What can be said of a model without loading it. `size` in bytes, 0 when unknown."""
-
-    state: State
-    where: Where
-    reason: str
-    hint: str
-    size: int
 
 
 def availability(model: str) -> Availability:
@@ -60,7 +45,7 @@ def availability(model: str) -> Availability:
     hub = _hub_id(model)
     size = entry.size if entry else 0
     if hub and not _offline():
-        amount = f" ({_megabytes(size)})" if size else ""
+        amount = f" ({megabytes(size)})" if size else ""
         return Availability("downloadable", "hub", f"Fetched from the hub{amount} at first use.",
                             "Load it once while there is a network.", size)  # fmt: skip
     return Availability("missing", "", _why_missing(model), _hint_missing(model), size)
@@ -224,10 +209,6 @@ def _hint_missing(model: str) -> str:
     if entry is not None or _HUB_ID.fullmatch(model):
         return f"Unset HF_HUB_OFFLINE to fetch it, or give a local folder. {usable}"
     return usable
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"
 
 
 _PLACES: dict[str, str] = {

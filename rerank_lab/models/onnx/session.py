@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, ModelUnavailable
+from rerank_lab.core.machine import cpu_threads
 from rerank_lab.models.onnx.openvino_session import OpenVinoSession
-from rerank_lab.models.runtime.device import cpu_threads
 from rerank_lab.models.runtime.engine import Floats
 from rerank_lab.models.runtime.tokenizer import FastTokenizer, Tokenized
 

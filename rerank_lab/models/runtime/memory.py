@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
+from rerank_lab.components.model_state import LoadedModel
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import ModelUnavailable
 from rerank_lab.models.runtime.engine import ModelEngine
@@ -21,17 +22,6 @@ _POLL_S = 0.05
 
 
 E = TypeVar("E", bound=ModelEngine)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A row for the Models page. `size` in bytes, `idle_s` in seconds."""
-
-    name: str
-    backend: str
-    size: int
-    in_use: bool
-    idle_s: float
 
 
 @dataclass(slots=True)

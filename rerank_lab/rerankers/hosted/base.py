@@ -21,6 +21,7 @@ from rerank_lab.core.context import Context, Response, StoredScore
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, MissingExtra
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Spans, Status
+from rerank_lab.core.work import Work
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of
@@ -36,7 +37,7 @@ from rerank_lab.remote.responses import (
     rerank_response,
     token_count,
 )
-from rerank_lab.rerankers.base import PointwiseReranker, Work
+from rerank_lab.rerankers.base import PointwiseReranker
 from rerank_lab.rerankers.hosted.split import (
     Batch,
     estimated_tokens,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rerank_lab.components.base import Info, Param
-from rerank_lab.remote.providers import Provider
+from rerank_lab.remote.providers import Provider, ProviderOption
 from rerank_lab.rerankers.base import TOP
 from rerank_lab.rerankers.long_documents import LONG
 
@@ -12,7 +12,7 @@ MAX_CONCURRENCY = 16
 
 def hosted_info(provider: Provider) -> Info:
     """The Info of a provider's component: the shared options and those of its data."""
-    own = (option.param for option in provider.options)
+    own = (_own(option) for option in provider.options)
     return Info(
         name=provider.name,
         kind="reranker",
@@ -24,6 +24,22 @@ def hosted_info(provider: Provider) -> Info:
         key_variable=provider.key,
         lane="network",
         deterministic=False,
+    )
+
+
+def _own(option: ProviderOption) -> Param:
+    """An option of the provider's, which is sent under its own name."""
+    return Param(
+        option.name,
+        option.default,
+        option.help,
+        low=option.low,
+        high=option.high,
+        choices=option.choices,
+        unit=option.unit,
+        label=option.label,
+        execution=option.execution,
+        automatic=option.automatic,
     )
 
 

@@ -14,13 +14,14 @@ from typing import Any
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError, MissingExtra
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.models.input_coverage import InputCoverage
+from rerank_lab.core.work import Work
 from rerank_lab.models.token_budget import TokenBudget
 from rerank_lab.remote.access import replayed
 from rerank_lab.remote.responses import Completion
-from rerank_lab.rerankers.base import Reranker, Work
+from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.comparative import accepted
 from rerank_lab.rerankers.llm.chat import ChatEndpoint
 from rerank_lab.rerankers.llm.local_chat import LocalChatModel

@@ -16,13 +16,13 @@ from rerank_lab.core.context import Context, Response
 from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.spend import CostEstimate
+from rerank_lab.core.work import Work
 from rerank_lab.remote import urls
 from rerank_lab.remote.access import Access, access_of, replayed
 from rerank_lab.remote.caller import CallResult, RemoteCaller, Request, RequestPolicy
 from rerank_lab.remote.providers import Provider, ReplyMap
 from rerank_lab.remote.refusals import RemoteError
 from rerank_lab.remote.responses import Completion, completion
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.messages import ChatRequest, mean_of, tokens
 
 _MILLION = 1_000_000

@@ -11,9 +11,9 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, LabError
 from rerank_lab.core.similarity import kendall_tau
 from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.core.work import Work
 from rerank_lab.remote.access import replayed
 from rerank_lab.remote.responses import Completion
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, windows
 from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered, numbered
 from rerank_lab.rerankers.llm.chat import chat_provider, no_probabilities

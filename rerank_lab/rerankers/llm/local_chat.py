@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.spec import Literal
+from rerank_lab.core.work import Work
 from rerank_lab.models.runtime.request import Usage
 from rerank_lab.models.torch.causal import CausalModel
 from rerank_lab.remote.responses import Completion
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.messages import ChatRequest
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rerank_lab.core.work import Work
 from rerank_lab.remote.responses import Completion
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.llm.prompts import Messages
 
 CHARS_A_TOKEN = 3.6

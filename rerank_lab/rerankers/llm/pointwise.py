@@ -11,8 +11,9 @@ from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError
 from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.core.work import Work
 from rerank_lab.remote.gather import gather
-from rerank_lab.rerankers.base import PointwiseReranker, Work
+from rerank_lab.rerankers.base import PointwiseReranker
 from rerank_lab.rerankers.llm.base import LLMReranker
 from rerank_lab.rerankers.llm.chat import no_probabilities
 from rerank_lab.rerankers.llm.messages import plain

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.rerankers.base import Work
+from rerank_lab.core.work import Work
 from rerank_lab.rerankers.comparative import CHILDREN, KEEP, SetwiseReranker
 from rerank_lab.rerankers.llm.base import ComparativeLLMReranker, lettered
 from rerank_lab.rerankers.llm.chat import no_probabilities

@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rerank_lab.components.base import Param
+from rerank_lab.components.model_state import Availability
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.work import Work
 from rerank_lab.models import (
     BACKENDS,
     DEVICES,
-    Availability,
     Backend,
     ModelOptions,
     Usage,
@@ -24,7 +25,7 @@ from rerank_lab.models.local_model import LocalModel
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker, Work
+from rerank_lab.rerankers.base import TOP, PointwiseReranker, Reranker
 from rerank_lab.rerankers.long_documents import LONG, estimated_token_budget
 
 _SURELY_FITS = 64

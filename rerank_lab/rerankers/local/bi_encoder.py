@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
+from rerank_lab.core.work import Work
 from rerank_lab.models import Encoder, ModelOptions, open_encoder
 from rerank_lab.models.execution_plan import prefixes_of
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
 

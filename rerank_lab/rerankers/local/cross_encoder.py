@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
+from rerank_lab.core.work import Work
 from rerank_lab.models import SCORER_BACKENDS, ModelOptions, Scorer, open_scorer
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, pair_token_budget
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
 

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
+from rerank_lab.core.work import Work
 from rerank_lab.models import ModelOptions
 from rerank_lab.models.prompt_templates import DUOT5
 from rerank_lab.models.torch.prompted import PromptedModel, open_prompted_model
-from rerank_lab.rerankers.base import TOP, Work
+from rerank_lab.rerankers.base import TOP
 from rerank_lab.rerankers.comparative import KEEP, PairwiseReranker
 from rerank_lab.rerankers.local.base import UsesModel
 from rerank_lab.rerankers.local.prompted import prompted_params

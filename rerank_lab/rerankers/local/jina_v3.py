@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
+from rerank_lab.core.work import Work
 from rerank_lab.models import ModelOptions
 from rerank_lab.models.torch.one_context import ContextScorer, Listing, open_context_scorer
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.joint_scoring import JointScoringReranker
 from rerank_lab.rerankers.local.base import UsesModel
 from rerank_lab.rerankers.local.prompted import prompted_params

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
+from rerank_lab.core.work import Work
 from rerank_lab.models import ModelOptions, TokenEncoder, open_token_encoder
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
 Floats = NDArray[np.float32]

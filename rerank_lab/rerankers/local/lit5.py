@@ -14,9 +14,9 @@ from typing import ClassVar
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
+from rerank_lab.core.work import Work
 from rerank_lab.models import ModelOptions
 from rerank_lab.models.torch.fusion_in_decoder import FusionInDecoder, open_fusion_in_decoder
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.comparative import PASSES, STEP, WINDOW, ListwiseReranker, accepted
 from rerank_lab.rerankers.joint_scoring import JointScoringReranker
 from rerank_lab.rerankers.local.base import UsesModel

@@ -8,13 +8,13 @@ from typing import ClassVar
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError, ModelUnavailable
+from rerank_lab.core.work import Work
 from rerank_lab.models import ModelOptions
 from rerank_lab.models.locate.folder import LocatedModel
 from rerank_lab.models.prompt_templates import DECODERS, SEQ2SEQ, Template, choose
 from rerank_lab.models.token_budget import TokenBudget, prompt_token_budget
 from rerank_lab.models.torch.adapter import find_adapter
 from rerank_lab.models.torch.prompted import PromptedModel, open_prompted_model
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, local_params
 from rerank_lab.rerankers.long_documents import LONG
 
@@ -26,6 +26,11 @@ def prompted_params(model: str, *more: Param) -> tuple[Param, ...]:
 
 class _Prompted(LocalReranker[PromptedModel]):
     templates: ClassVar[Mapping[str, Template]]
+
+    @property
+    def instruction(self) -> str:
+        """What relevance means here, "" for the model's own words."""
+        return str(self.options.get("instruction", ""))
 
     @property
     def template(self) -> Template:
@@ -40,7 +45,7 @@ class _Prompted(LocalReranker[PromptedModel]):
                 hint=f"Name its template: {', '.join(self.templates)}.",
             )
         template = self.templates[name]
-        if str(self.options.get("instruction", "")).strip() and not template.takes_instruction:
+        if self.instruction.strip() and not template.takes_instruction:
             taking = [key for key, one in self.templates.items() if one.takes_instruction]
             raise InvalidInput(
                 f"Models asked by the template {name!r} take no instruction.",
@@ -66,12 +71,10 @@ class _Prompted(LocalReranker[PromptedModel]):
         return open_prompted_model(model, self.template, ctx, options, adapter)
 
     def _token_budget(self, located: LocatedModel, query: str, limit: int) -> TokenBudget | None:
-        instruction = str(self.options.get("instruction", ""))
-        return prompt_token_budget(located.folder, self.template, query, instruction, limit)
+        return prompt_token_budget(located.folder, self.template, query, self.instruction, limit)
 
     def score(self, query: str, texts: Sequence[str], work: Work) -> list[float]:
-        instruction = str(self.options.get("instruction", ""))
-        shared = {"query": query, "instruction": instruction}
+        shared = {"query": query, "instruction": self.instruction}
         with self._used(work) as usage:
             prompts = [{**shared, "document": text} for text in texts]
             scores = self.opened.score(prompts, work.ctx, usage)

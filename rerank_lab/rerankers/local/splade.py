@@ -9,8 +9,8 @@ import numpy as np
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.context import Context
+from rerank_lab.core.work import Work
 from rerank_lab.models import ModelOptions, Sparse, SparseEncoder, open_sparse_encoder
-from rerank_lab.rerankers.base import Work
 from rerank_lab.rerankers.local.base import LocalReranker, pointwise_params
 
 

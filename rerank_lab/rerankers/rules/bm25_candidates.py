@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.spec import Literal
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.analysis import ANALYSIS_VERSION, STOP_WORDS_ONLY, Analyzer
-from rerank_lab.rerankers.base import TOP, Work
+from rerank_lab.rerankers.base import TOP
 from rerank_lab.rerankers.joint_scoring import JointScoringReranker
 from rerank_lab.retrievers import postings
 from rerank_lab.retrievers.bm25 import BM25

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info
 from rerank_lab.core.types import Document, Query, Ranking, Status
-from rerank_lab.rerankers.base import TOP, Reranker, Work
+from rerank_lab.core.work import Work
+from rerank_lab.rerankers.base import TOP, Reranker
 
 
 class LongContextReorder(Reranker):

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
 from rerank_lab.core.types import Document, Query, Ranking, Status
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.analysis import LANGUAGE, Analyzer
 from rerank_lab.models import Encoder, fetch, model_digest, open_encoder
-from rerank_lab.rerankers.base import TOP, Reranker, Work
+from rerank_lab.rerankers.base import TOP, Reranker
 
 Floats = NDArray[np.float64]
 

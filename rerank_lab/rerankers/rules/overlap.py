@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.spec import Literal
+from rerank_lab.core.work import Work
 from rerank_lab.corpora.analysis import (
     ANALYSIS_VERSION,
     LANGUAGE,
@@ -14,7 +15,7 @@ from rerank_lab.corpora.analysis import (
     STOP_WORDS_ONLY,
     Analyzer,
 )
-from rerank_lab.rerankers.base import TOP, PointwiseReranker, Work
+from rerank_lab.rerankers.base import TOP, PointwiseReranker
 
 
 class Overlap(PointwiseReranker):

@@ -13,7 +13,8 @@ from typing import ClassVar
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.types import Document, Hit, Query, Ranking, Status
-from rerank_lab.rerankers.base import TOP, Reranker, Work
+from rerank_lab.core.work import Work
+from rerank_lab.rerankers.base import TOP, Reranker
 
 ALL = replace(TOP, default=10_000, help="How many candidates are looked at.")
 _SMALLEST = 1e-12

@@ -23,8 +23,8 @@ from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import pace, short_key
 from rerank_lab.views.arena import ArenaCard, arena_cards, arena_labels, vote_line
-from rerank_lab.views.compare import Topic
-from rerank_lab.views.formatting import counted, duration
+from rerank_lab.views.formatting import counted, rough_duration
+from rerank_lab.views.topic import Topic
 
 _OPEN, _LEFT_OUT, _REVEAL, _SINCE = "arena_open", "arena_left_out", "arena_reveals", "arena_since"
 VOTING = "voting"
@@ -142,7 +142,7 @@ def _waiting(ballot: Ballot, poll_s: float) -> None:
     for side, name in ((left, "Left"), (right, "Right")):
         with side.container(border=True, height=320):
             st.caption(
-                f"{name}: waiting for both answers, {duration(max(j.seconds for j in jobs))}"
+                f"{name}: waiting for both answers, {rough_duration(max(j.seconds for j in jobs))}"
             )
     st.button("Skip this query", key=f"skip_{ballot.key}", on_click=_leave_out, args=(ballot,))
 

@@ -98,7 +98,7 @@ def _standings(
     st.markdown(f"#### {parts.literal(sentence)}")
     for note in views.arena_notes(standings):
         st.caption(f":material/info: {parts.literal(note)}")
-    figure = ratings_chart(ratings, labels, colours, parts.theme())
+    figure = ratings_chart(views.rating_marks(ratings, labels), colours, parts.theme())
     st.plotly_chart(
         PlainFigure(figure), key="arena_chart", config={"displayModeBar": False}, width="stretch"
     )

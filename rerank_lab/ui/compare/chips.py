@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from rerank_lab.core.spec import PipelineSpec
+from rerank_lab.services.presets import MAX_PIPELINES, presets
 from rerank_lab.ui.compare import editor
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.views.labels import short_labels
-from rerank_lab.views.presets import MAX_PIPELINES, presets
 
 _OWN = "Write your own…"
 _ADD = "add"

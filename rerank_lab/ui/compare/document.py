@@ -10,9 +10,9 @@ from rerank_lab.components.registry import source_kind
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.guard import lab_errors
+from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Node
 from rerank_lab.core.types import Document
-from rerank_lab.models.input_coverage import InputCoverage
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.compare.grading import Grading
 from rerank_lab.ui.shared import parts, resources

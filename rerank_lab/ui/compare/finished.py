@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from rerank_lab.views.compare import CompareOptions, CompareView, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, CompareView, PipelineOutcome, compare
+from rerank_lab.views.topic import Topic
 
 _KEPT = 32
 

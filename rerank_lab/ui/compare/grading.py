@@ -16,7 +16,8 @@ from rerank_lab.services.grading import GradeRequest
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import LABEL_PAGE, go_to
 from rerank_lab.views import grading as views
-from rerank_lab.views.compare import CompareView, Topic
+from rerank_lab.views.compare import CompareView
+from rerank_lab.views.topic import Topic
 
 JUDGE = "judge"
 """Where the session keeps the judge's name: asked once, then known on every page."""

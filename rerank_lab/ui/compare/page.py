@@ -10,6 +10,7 @@ from rerank_lab.charts import figures as charts
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
 from rerank_lab.corpora import Corpus
+from rerank_lab.services.presets import SAMPLE_QUERIES
 from rerank_lab.ui.compare import (
     cards,
     chips,
@@ -29,11 +30,11 @@ from rerank_lab.ui.shared.navigation import CORPORA_PAGE, go_to
 from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen, set_query
 from rerank_lab.views.bump import bump, has_chart
-from rerank_lab.views.compare import CompareOptions, CompareView, Topic
+from rerank_lab.views.compare import CompareOptions, CompareView
 from rerank_lab.views.labels import pipeline_colours
 from rerank_lab.views.present import ANSWERS
-from rerank_lab.views.presets import SAMPLE_QUERIES
 from rerank_lab.views.text import shorten
+from rerank_lab.views.topic import Topic
 
 _EXAMPLES = 5
 

@@ -13,14 +13,7 @@ from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.corpora import Corpus
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.access import Action, may
-from rerank_lab.services.session import hosts_in
-from rerank_lab.ui.compare import editor
-from rerank_lab.ui.shared import keys, parts, resources, run, state
-from rerank_lab.views import saved as views
-from rerank_lab.views.compare import CompareView, PipelineOutcome
-from rerank_lab.views.formatting import older_words
-from rerank_lab.views.own_documents import OWN_DOCUMENT, choice_of, excludes_itself
-from rerank_lab.views.presets import (
+from rerank_lab.services.presets import (
     DEFAULT_CORPUS,
     DEFAULT_DEPTH,
     DEFAULT_SHOW,
@@ -28,6 +21,13 @@ from rerank_lab.views.presets import (
     MAX_PIPELINES,
     SHOWS,
 )
+from rerank_lab.services.session import hosts_in
+from rerank_lab.ui.compare import editor
+from rerank_lab.ui.shared import keys, parts, resources, run, state
+from rerank_lab.views import saved as views
+from rerank_lab.views.compare import CompareView, PipelineOutcome
+from rerank_lab.views.formatting import older_words
+from rerank_lab.views.own_documents import OWN_DOCUMENT, choice_of, excludes_itself
 
 _OPEN, _ASKED = "saved_open", "saved_asked"
 _SHOWN, _LATEST = 50, 3

@@ -11,6 +11,7 @@ from rerank_lab.components.base import Param
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spec import Literal
 from rerank_lab.jobs.table import Job
+from rerank_lab.services import presets
 from rerank_lab.services.engines import (
     ConnectRequest,
     EnginePreview,
@@ -24,7 +25,6 @@ from rerank_lab.ui.shared import navigation, parts, resources
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.ui.shared.waiting import first_time, watch
 from rerank_lab.views import engines as views
-from rerank_lab.views import presets
 
 _CONNECTED = "engine_job"
 _TEMPLATE_HELP = (

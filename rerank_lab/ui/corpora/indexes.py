@@ -9,7 +9,6 @@ from rerank_lab.components.catalogue import catalogue
 from rerank_lab.components.registry import Broken
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
-from rerank_lab.retrievers.stored_indexes import stored_indexes
 from rerank_lab.services import indexes
 from rerank_lab.services.access import Action, may
 from rerank_lab.ui.shared import parts, resources
@@ -20,8 +19,8 @@ from rerank_lab.views import corpora as views
 
 def draw(corpus: Corpus) -> None:
     """The indexes with delete buttons, and the form that builds another."""
-    home = resources.engine().home / "indexes"
-    lines = views.index_lines(stored_indexes(home, corpus.content_hash), _defaults())
+    stored = indexes.indexes_of(corpus.content_hash, resources.engine())
+    lines = views.index_lines(stored, _defaults())
     if not lines:
         st.caption(
             "No index yet. Compare builds what it needs by itself; a large one is better "

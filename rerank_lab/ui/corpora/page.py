@@ -6,9 +6,9 @@ import streamlit as st
 
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import CorpusEntry, LiveCorpus
-from rerank_lab.retrievers.stored_indexes import StoredIndex, stored_indexes
 from rerank_lab.services.access import Action
 from rerank_lab.services.corpora import start_summary
+from rerank_lab.services.indexes import indexes_of
 from rerank_lab.ui.corpora import detail as corpus_detail
 from rerank_lab.ui.corpora import importing, live
 from rerank_lab.ui.shared import navigation, parts, resources, state, visitor
@@ -47,7 +47,7 @@ def page() -> None:
 def _list(entries: tuple[CorpusEntry, ...]) -> None:
     lines = views.corpus_lines(
         entries,
-        {entry.name: _indexes(entry) for entry in entries},
+        {entry.name: indexes_of(_content_hash(entry), resources.engine()) for entry in entries},
         {entry.name: _languages(entry) for entry in entries},
     )
     if not lines:
@@ -145,12 +145,11 @@ def _languages(entry: CorpusEntry) -> tuple[str, ...]:
     return tuple(job.result.languages) if job.result is not None else ()
 
 
-def _indexes(entry: CorpusEntry) -> tuple[StoredIndex, ...]:
-    """The indexes on disk; a sample's content hash is known once it is open."""
-    content_hash = entry.content_hash
-    if not content_hash and entry.kind == "sample":
-        try:
-            content_hash = resources.corpus(entry.name).content_hash
-        except LabError:
-            return ()
-    return stored_indexes(resources.engine().home / "indexes", content_hash)
+def _content_hash(entry: CorpusEntry) -> str:
+    """By which its indexes are found; of a sample it is known once the sample is open."""
+    if entry.content_hash or entry.kind != "sample":
+        return entry.content_hash
+    try:
+        return resources.corpus(entry.name).content_hash
+    except LabError:
+        return ""

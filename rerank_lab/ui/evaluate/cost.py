@@ -182,5 +182,5 @@ def _answer(costs: Sequence[PipelineCost], labels: dict[str, str]) -> None:
     for line in views.provider_lines(costs, labels):
         st.caption(f":material/cloud: {parts.literal(line)}.")
     if any(cost.usd_per_month for cost in costs):
-        figure = cost_chart(costs, labels, parts.theme())
+        figure = cost_chart(views.cost_curves(costs, labels), parts.theme())
         st.plotly_chart(PlainFigure(figure), key="cost_chart", config={"displayModeBar": False})

@@ -9,6 +9,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus
 from rerank_lab.services.access import Action, may
+from rerank_lab.services.presets import MAX_PIPELINES
 from rerank_lab.services.run_files import (
     UploadedRun,
     add_run_file,
@@ -18,7 +19,6 @@ from rerank_lab.services.run_files import (
 from rerank_lab.ui.shared import parts
 from rerank_lab.ui.shared.state import Screen, set_pipelines
 from rerank_lab.views.formatting import counted
-from rerank_lab.views.presets import MAX_PIPELINES
 
 _UPLOAD, _CHOICE, _PROBLEM = "run_file_upload", "run_file_choice", "run_file_problem"
 _DELETED = "run_file_deleted"

@@ -7,8 +7,7 @@ import streamlit as st
 from rerank_lab.components import registry
 from rerank_lab.components.base import KINDS
 from rerank_lab.components.catalogue import catalogue
-from rerank_lab.models import availability, loaded_models
-from rerank_lab.models.runtime.memory import store
+from rerank_lab.services.models import model_memory, model_states
 from rerank_lab.ui.models import detail as model_detail
 from rerank_lab.ui.models import health, providers
 from rerank_lab.ui.shared import parts, resources, state
@@ -22,9 +21,7 @@ _ROLES = {RERANKERS: "reranker", FIRST_STAGES: "retriever"}
 def page() -> None:
     """Draw the page."""
     parts.notices(state.read_screen().notices)
-    loaded = loaded_models()
-    states = {name: availability(name) for name in catalogue()}
-    lines = views.model_lines(catalogue(), states, loaded)
+    lines = views.model_lines(catalogue(), model_states(), model_memory().loaded)
     st.markdown(f"#### {views.models_sentence(lines)}")
     _broken()
     chosen = st.segmented_control(
@@ -93,12 +90,12 @@ def _memory() -> None:
 
 
 def _memory_rows() -> None:
-    loaded, budget = loaded_models(), store().budget
-    st.caption(views.memory_sentence(loaded, budget))
-    if not loaded:
+    memory = model_memory()
+    st.caption(views.memory_sentence(memory.loaded, memory.budget))
+    if not memory.loaded:
         return
-    st.progress(views.memory_share(loaded, budget))
-    rows = views.loaded_lines(loaded)
+    st.progress(views.memory_share(memory.loaded, memory.budget))
+    rows = views.loaded_lines(memory.loaded)
     st.dataframe(
         {
             "Model": [row.name for row in rows],

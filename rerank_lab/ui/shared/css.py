@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from rerank_lab.charts.figures import DARK, LIGHT
-from rerank_lab.views.presets import MAX_PIPELINES
+from rerank_lab.services.presets import MAX_PIPELINES
 
 BUMP_SIDES, BUMP_UPRIGHT = 264, 96
 """Pixels of the bump chart beside its uprights, and those that each needs for its name."""

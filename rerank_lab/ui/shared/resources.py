@@ -10,8 +10,6 @@ import uuid
 
 import streamlit as st
 
-from rerank_lab.components.registry import resolve
-from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import app_folders
 from rerank_lab.corpora import Corpus, CorpusEntry, list_corpora, load_corpus
@@ -22,7 +20,6 @@ from rerank_lab.jobs.guests import LaneGuests
 from rerank_lab.jobs.table import Job, JobState, JobTable
 from rerank_lab.judging.records import LabQuerySet
 from rerank_lab.pipeline.engine import Engine, default_engine
-from rerank_lab.retrievers.bm25 import BM25
 from rerank_lab.services import indexes
 from rerank_lab.services.comparisons import Comparison, Entry, load
 from rerank_lab.services.qrels import (
@@ -306,5 +303,4 @@ def rarity(opened: Corpus) -> Rarity | None:
     job = prepare(opened)
     if job is None or job.state is not JobState.DONE:
         return None
-    index = engine().built(resolve("bm25").source, opened, Context())
-    return index.rarity if isinstance(index, BM25) else None
+    return indexes.word_rarity(opened, engine())

@@ -21,7 +21,8 @@ from rerank_lab.services.compare import CompareKey, CompareRequest
 from rerank_lab.ui.shared import waiting
 from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views import hosted
-from rerank_lab.views.compare import PipelineOutcome, Topic
+from rerank_lab.views.compare import PipelineOutcome
+from rerank_lab.views.topic import Topic
 
 _FIRST_PAINT_S = 0.15
 """How long a run waits for quick first stages, so that they are in the first picture."""

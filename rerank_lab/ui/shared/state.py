@@ -16,14 +16,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.judgment_basis import JudgmentBasis
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.core.types import Query
-from rerank_lab.services.qrels import JudgmentSource
-from rerank_lab.services.query_choice import QueryChoice
-from rerank_lab.ui.shared import resources
-from rerank_lab.views import judgment_choice as choices
-from rerank_lab.views.judgment_basis import basis_note
-from rerank_lab.views.own_documents import EXCLUDES, LABEL, OWN_DOCUMENT, OwnDocument
-from rerank_lab.views.present import ALL, focus_of
-from rerank_lab.views.presets import (
+from rerank_lab.services.presets import (
     DEFAULT_CORPUS,
     DEFAULT_DEPTH,
     DEFAULT_PIPELINES,
@@ -33,6 +26,13 @@ from rerank_lab.views.presets import (
     SHOWS,
     default_pipelines,
 )
+from rerank_lab.services.qrels import JudgmentSource
+from rerank_lab.services.query_choice import QueryChoice
+from rerank_lab.ui.shared import resources
+from rerank_lab.views import judgment_choice as choices
+from rerank_lab.views.judgment_basis import basis_note
+from rerank_lab.views.own_documents import EXCLUDES, LABEL, OWN_DOCUMENT, OwnDocument
+from rerank_lab.views.present import ALL, focus_of
 
 MAX_QUERY_CHARS = 2000
 OWN_QUERIES, ALL_TAGS = "The corpus' own", "All"

@@ -11,6 +11,7 @@ import streamlit as st
 from rerank_lab.core.errors import LabError, StorageError
 from rerank_lab.core.spec import PipelineSpec
 from rerank_lab.services.first_visit import remember_tour, tour_was_offered
+from rerank_lab.services.presets import DEFAULT_DEPTH
 from rerank_lab.ui.shared import parts, resources, state
 from rerank_lab.ui.shared.navigation import (
     COMPARE,
@@ -24,7 +25,6 @@ from rerank_lab.ui.shared.navigation import (
 )
 from rerank_lab.views import tour as views
 from rerank_lab.views.compare import CompareView
-from rerank_lab.views.presets import DEFAULT_DEPTH
 
 _BEFORE, _OFFERED = "tour_before", "tour_offered"
 _TURN, _STEP = "tour_turn", "tour_step"

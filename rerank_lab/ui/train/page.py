@@ -12,12 +12,10 @@ from rerank_lab.fusion.learned.learners import load_library
 from rerank_lab.fusion.learned.settings import LEARNERS, LearnerSettings
 from rerank_lab.fusion.learned.store import list_models, load_model
 from rerank_lab.jobs.table import JobState
-from rerank_lab.learning import MIN_QUERIES
-from rerank_lab.learning.requirements import usable
 from rerank_lab.pipeline.resolution import at_depth
 from rerank_lab.services import train
 from rerank_lab.services.cost_estimates import query_estimates
-from rerank_lab.services.train import TrainingRequest
+from rerank_lab.services.train import LEAST_QUERIES, TrainingRequest, useful_queries
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import go_to
 from rerank_lab.ui.shared.state import Screen, read_screen
@@ -39,15 +37,15 @@ def page() -> None:
     corpus = parts.judged_corpus_or_card(now)
     if corpus is None:
         return
-    useful = len(usable(corpus.queries, corpus.qrels))
-    if useful < MIN_QUERIES:
+    useful = len(useful_queries(corpus))
+    if useful < LEAST_QUERIES:
         _too_few(corpus, useful)
     else:
         _setup(now, corpus)
     model_name = str(st.query_params.get(SHOWN, ""))
     if model_name:
         _shown(model_name, now)
-    elif useful >= MIN_QUERIES:
+    elif useful >= LEAST_QUERIES:
         st.markdown("**Can these signals together rank better than the best of them?**")
         st.caption(
             f"A model learns from {counted(useful, 'judged query', 'judged queries')} how much to "
@@ -63,8 +61,8 @@ def _too_few(corpus: Corpus, useful: int) -> None:
         st.markdown(f"**{parts.literal(corpus.name)} has {have} with a relevant document**")
         st.markdown(
             "Training means to learn from judgments which signals to trust: keywords, embeddings, "
-            f"rerankers, your own columns. That takes at least {MIN_QUERIES} such queries, and 50 "
-            "or more to be of use. Add judgments, or choose one of the samples."
+            f"rerankers, your own columns. That takes at least {LEAST_QUERIES} such queries, and "
+            "50 or more to be of use. Add judgments, or choose one of the samples."
         )
         if st.button("Add queries and judgments", key="to_change", icon=":material/upload:"):
             go_to("corpora.py", part="Change")
@@ -141,7 +139,7 @@ def _choices(now: Screen) -> tuple[str, list[str]]:
 
 def _estimate(spec: PipelineSpec, now: Screen, corpus: Corpus) -> None:
     """What hosted signals would take, before anything is sent."""
-    usable_queries = usable(corpus.queries, corpus.qrels)
+    usable_queries = useful_queries(corpus)
     try:
         words = hosted.editor_words(
             query_estimates(spec, usable_queries[0], corpus, now.depth, resources.engine())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from rerank_lab.core.languages import language_name
+from rerank_lab.core.text import dollars, duration_words, megabytes
+from rerank_lab.core.types import Bounded
 from rerank_lab.decision.choice import Contender
-from rerank_lab.decision.facts import MANY_LANGUAGES, Bounded, KnownFact
+from rerank_lab.decision.facts import MANY_LANGUAGES, KnownFact
 from rerank_lab.decision.report.document import (
     Block,
     Bullets,
@@ -17,7 +19,6 @@ from rerank_lab.decision.report.document import (
     Words,
 )
 from rerank_lab.decision.report.svg import IntervalMark, PointMark, point_chart
-from rerank_lab.decision.requirements import dollars, duration_words, size_words
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import Part, number, plain_interval
 from rerank_lab.views.report.results import LEVEL
@@ -97,7 +98,7 @@ def _row(context: ReportContext, place: int, contender: Contender) -> tuple[Word
         _UNKNOWN if gpu is None else ("yes" if gpu else "no",),
         _UNKNOWN
         if known.memory.value is None
-        else (number(size_words(known.memory.value), known.memory.value, *of, "memory", "value"),),
+        else (number(megabytes(known.memory.value), known.memory.value, *of, "memory", "value"),),
     )
 
 

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rerank_lab.core.text import dollars, duration_words, megabytes
 from rerank_lab.decision.report.document import Inline, ReportNumber, Verbatim, Words
-from rerank_lab.decision.requirements import dollars, duration_words, size_words
 from rerank_lab.decision.wording import signed as signed_digits
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.statistics import Paired
@@ -25,7 +25,7 @@ Part = str | int
 _FACTS: Mapping[str, Callable[[float], str]] = {
     "seconds": duration_words,
     "usd": dollars,
-    "bytes": lambda size: size_words(int(size)),
+    "bytes": lambda size: megabytes(int(size)),
 }
 """A step of a quantity's name."""
 

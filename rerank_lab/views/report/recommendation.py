@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rerank_lab.core.text import dollars, duration_words, megabytes
 from rerank_lab.decision.choice import Contender
 from rerank_lab.decision.report.document import (
     Block,
@@ -11,7 +12,6 @@ from rerank_lab.decision.report.document import (
     ReportSection,
     Words,
 )
-from rerank_lab.decision.requirements import dollars, duration_words, size_words
 from rerank_lab.decision.wording import headline, reasons
 from rerank_lab.views.report.context import ReportContext
 from rerank_lab.views.report.numbers import ZERO, Part, count, fact_numbers, number, paired_numbers
@@ -136,7 +136,7 @@ def _required(context: ReportContext) -> list[Block]:
     lines += [("texts stay in the house",)] if required.local else []
     lines += [("it runs without a GPU",)] if required.no_gpu else []
     if required.memory is not None:
-        limit = number(size_words(required.memory), required.memory, *of, "memory")
+        limit = number(megabytes(required.memory), required.memory, *of, "memory")
         lines.append(("models of at most ", limit))
     margin = number(f"{required.margin:g}", required.margin, *of, "margin")
     note = Paragraph(("A difference of up to ", margin, " does not matter here."), "note")

@@ -15,11 +15,12 @@ import pytest
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, ModelUnavailable
+from rerank_lab.core.work import Work
 from rerank_lab.models.prompt_templates import DECODERS, SEQ2SEQ, Template, choose
 from rerank_lab.models.runtime.request import ModelOptions, Usage
 from rerank_lab.models.torch.adapter import find_adapter
 from rerank_lab.models.torch.prompted import PromptEncoder, open_prompted_model
-from rerank_lab.rerankers.base import Reranker, Work
+from rerank_lab.rerankers.base import Reranker
 from rerank_lab.rerankers.local.duot5 import DuoT5
 from rerank_lab.rerankers.local.prompted import DecoderReranker, Seq2SeqReranker
 from rerank_lab.testing import reranker_contract

@@ -21,8 +21,8 @@ from rerank_lab.remote.recordings import Recording
 from rerank_lab.services import comparisons as saved
 from rerank_lab.services.comparisons import Comparison, store
 from rerank_lab.services.comparisons.records import to_bytes
-from rerank_lab.views.compare import Topic
 from rerank_lab.views.saved import comparison
+from rerank_lab.views.topic import Topic
 from tests.views import made
 from tests.views.made import outcome_of
 

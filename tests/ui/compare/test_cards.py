@@ -13,11 +13,12 @@ from rerank_lab.core.types import Status, Trace
 from rerank_lab.ui.compare import cards
 from rerank_lab.ui.compare.document import places_table
 from rerank_lab.ui.shared.parts import literal
-from rerank_lab.views.compare import Card, CompareOptions, Quality, Topic, compare
+from rerank_lab.views.compare import Card, CompareOptions, Quality, compare
 from rerank_lab.views.evidence import document
 from rerank_lab.views.health import Badge
 from rerank_lab.views.rank_changes import Movement
 from rerank_lab.views.text import Marker, Segment
+from rerank_lab.views.topic import Topic
 from tests.views.made import QUERY, corpus, ids, outcome_of, result, view
 
 HOSTILE = [

@@ -9,7 +9,8 @@ import pytest
 
 from rerank_lab.core.errors import Cancelled
 from rerank_lab.ui.compare.finished import view_of
-from rerank_lab.views.compare import CompareOptions, PipelineOutcome, Topic, compare
+from rerank_lab.views.compare import CompareOptions, PipelineOutcome, compare
+from rerank_lab.views.topic import Topic
 from tests.ui import pages
 from tests.views.made import QUERY, corpus, ids, outcome_of, result
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from rerank_lab.core.work import Work
 from rerank_lab.corpora import import_corpus, load_corpus
 from rerank_lab.fusion.learned.settings import LearnerSettings
 from rerank_lab.fusion.learned.store import list_models
 from rerank_lab.learning import plan, train
-from rerank_lab.rerankers.base import Work
 from rerank_lab.services.health import HealthRequest
 from rerank_lab.ui.shared import resources
 from tests.ui import pages

@@ -10,7 +10,7 @@ import pytest
 from rerank_lab.corpora import load_corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.pipeline import Pipeline
-from rerank_lab.views.presets import (
+from rerank_lab.services.presets import (
     DEFAULT_CORPUS,
     DEFAULT_DEPTH,
     DEFAULT_PIPELINES,

@@ -12,7 +12,7 @@ from rerank_lab.core.spec import parse
 from rerank_lab.corpora import Corpus, corpus_from_texts
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.retrievers.base import MANIFEST
-from rerank_lab.retrievers.stored_indexes import delete_index, delete_indexes, stored_indexes
+from rerank_lab.services.stored_indexes import delete_index, delete_indexes, stored_indexes
 
 
 def built(home: Path, *specs: str) -> tuple[Path, Corpus]:
