@@ -240,12 +240,15 @@ def test_as_a_job_it_reports_progress_and_its_result(pairs: Path, engine: Engine
     assert job.progress.done == ROWS
 
 
+JOINT = 'jina(model="jina-reranker-v3")'
+
+
 def test_a_hosted_model_that_reads_documents_together_is_refused(
     pairs: Path, engine: Engine
 ) -> None:
     """Its class is that of models that score one text; the contract tells, not the class."""
-    reranker = engine.reranker(Stages("jina(model='jina-reranker-v3')").spec.nodes[0])
+    reranker = engine.reranker(Stages(JOINT).spec.nodes[0])
     assert not reranker.scores_alone
     assert reranker.score_of_text("q", "text", Context()) is None
     with pytest.raises(InvalidInput, match="looks at the candidates"):
-        run(request(pairs, reranker="jina(model='jina-reranker-v3')"), Context(), engine)
+        run(request(pairs, reranker=JOINT), Context(), engine)
