@@ -11,8 +11,7 @@ import operator
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -38,6 +37,12 @@ _SPARSE = 8
 """Where one document of so many is in a list, which documents have a score is not noted."""
 _LOOK_UP = 16
 """So many entries are added up in the time in which one is looked up."""
+_LISTS_AT_HAND = 1 << 14
+"""So many lists of terms stay at hand: where they lie, not what they hold."""
+_COMMON, _USES = 32, 3
+"""A list with one document of `_COMMON` is laid out as a column when asked for `_USES` times,"""
+_COLUMN_BYTES = 64 << 20
+"""while all columns of an index together take no more memory than this."""
 _PART = 1 << 20
 _TERMS = "terms"
 
@@ -112,6 +117,7 @@ class Postings:
     order: Ints
     peaks: Floats | None
     tops: Floats | None = None
+    _at_hand: _AtHand = field(default_factory=lambda: _AtHand(), init=False, compare=False)
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """(document number, score > 0) of the best k: by score, then by document id."""
@@ -119,63 +125,71 @@ class Postings:
 
     def weighted(self, terms: Mapping[str, float], k: int) -> list[tuple[int, float]]:
         """Like `search`, for a query that gives each of its terms a weight > 0."""
-        numbered = ((self.terms.get(term), np.float32(times)) for term, times in terms.items())
-        query = [(number, times) for number, times in numbered if number is not None]
-        constant = np.float32(0)
-        if self.absent[[number for number, _ in query]].any():
-            for number, times in query:
-                constant += self.absent[number] * times
-        contenders = np.sort(self._contenders(query, k))
-        scores = self._scores(query, contenders)
-        best = _best(scores, self.order[contenders], k)
-        totals = (scores[best] + constant).tolist()
-        return list(zip(contenders[best].tolist(), totals, strict=True))
+        query = []
+        for term, times in terms.items():
+            own = self._list(term)
+            if own is not None:
+                peak, factor = own.peak * times, np.float32(times)
+                query.append(_WeightedList(peak, own.documents, own.weights, factor, own))
+        contenders, scores = self._contenders(query, k)
+        best = _best(scores, self.order.take(contenders), k)
+        totals = scores.take(best)
+        if any(column.own.absent for column in query):
+            totals += _absent(query)
+        return list(zip(contenders.take(best).tolist(), totals.tolist(), strict=True))
 
-    def _contenders(self, query: Sequence[tuple[int, np.float32]], k: int) -> Numbers:
-        """Documents among which the best k are.
+    def _contenders(self, query: Sequence[_WeightedList], k: int) -> tuple[Numbers, Floats]:
+        """Documents among which the best k are, and their scores.
 
         The terms that can add most come first (MaxScore, Turtle and Flood 1995). As soon as no
         document without any of them can be among the best, the long lists of common words that are
         left are not gone through: they are looked up for whoever is close enough. `bound` is what
         the k-th best document has at least.
         """
-        columns = [self._list(number, times) for number, times in query]
-        columns = sorted((one for one in columns if one.peak > 0), key=_peak, reverse=True)
+        columns = [one for one in query if one.peak > 0]
+        columns.sort(key=_peak, reverse=True)
         bound, rest = self._known_bound(query, k), sum(column.peak for column in columns)
-        with _zeros(len(self.order), self.tops is not None) as partial:
-            for place, column in enumerate(columns):
-                if place and rest >= bound and len(column.documents) > 2 * partial.size >= 2 * k:
-                    bound = max(bound, partial.bound(k, bound))
-                if place and rest < bound:
-                    return _narrowed(partial, columns[place:], k, bound)
-                partial.add(column)
-                rest -= column.peak
-            return _narrowed(partial, (), k, bound)
+        zeros = _borrowed_zeros(len(self.order))
+        partial = _PartialScores(zeros[: len(self.order)])
+        for place, column in enumerate(columns):
+            if place and rest >= bound and len(column.documents) > 2 * partial.size >= 2 * k:
+                bound = partial.bound(k, bound)
+            if place and rest < bound:
+                candidates = _narrowed(partial, columns[place:], k, bound)
+                break
+            partial.add(column)
+            rest -= column.peak
+        else:
+            candidates = _narrowed(partial, (), k, bound)
+        partial.clear()
+        _SCRATCH.zeros = zeros
+        return candidates.documents, candidates.exact_scores(query)
 
-    def _known_bound(self, query: Sequence[tuple[int, np.float32]], k: int) -> float:
+    def _known_bound(self, query: Sequence[_WeightedList], k: int) -> float:
         """What one term alone gives k documents at least; 0 where that is not known."""
         column = next((place for place, size in enumerate(TOPS) if k <= size), None)
         if self.tops is None or column is None:
             return 0.0
-        best = max((float(self.tops[number, column] * times) for number, times in query), default=0)
-        return best * _SLACK
+        best = [one.own.tops[column] * float(one.times) for one in query]
+        return max(best, default=0.0) * _SLACK
 
-    def _list(self, number: int, times: np.float32) -> _List:
-        documents, weights = self._column(number)
-        peak = weights.max(initial=0) if self.peaks is None else self.peaks[number]
-        return _List(float(peak * times), documents, weights, times)
-
-    def _column(self, number: int) -> tuple[Ints, Floats]:
+    def _list(self, term: str) -> _List | None:
+        """The list of a term, None where no document holds it."""
+        own = self._at_hand.lists.get(term)
+        if own is not None:
+            if own.column is None and len(own.documents) * _COMMON > len(self.order):
+                self._at_hand.count(own, len(self.order))
+            return own
+        number = self.terms.get(term)
+        if number is None:
+            return None
         place = slice(int(self.start[number]), int(self.start[number + 1]))
-        return self.documents[place], self.weights[place]
-
-    def _scores(self, query: Sequence[tuple[int, np.float32]], documents: Numbers) -> Floats:
-        """The scores of some documents, added up in the order of the query's terms."""
-        scores = np.zeros(len(documents), dtype=np.float32)
-        wanted = documents.astype(np.int32)
-        for number, times in query:
-            scores += _looked_up(*self._column(number), times, wanted)
-        return scores
+        documents, weights = self.documents[place], self.weights[place]
+        peak = weights.max(initial=0) if self.peaks is None else self.peaks[number]
+        tops = () if self.tops is None else tuple(self.tops[number].tolist())
+        own = _List(float(peak), documents, weights, tops, float(self.absent[number]))
+        self._at_hand.keep(term, own)
+        return own
 
     def idf(self, term: str) -> float:
         """Inverse document frequency as Lucene has it, ln(1 + (N - df + 0.5) / (df + 0.5)).
@@ -372,145 +386,270 @@ def new_array(folder: Path | None, name: str, kind: type, size: int) -> NDArray[
     return np.lib.format.open_memmap(file, mode="w+", dtype=kind, shape=(size,))
 
 
-class _List(NamedTuple):
-    """The documents of a term of a query, and the most that it can add."""
+@dataclass(slots=True)
+class _List:
+    """The documents of a term, ascending, what it adds to each, and the most that it adds.
+
+    `tops` are its row of `Postings.tops`, `absent` its place in `Postings.absent`. `column` is what
+    it adds to every document of the index, where it is at hand.
+    """
+
+    peak: float
+    documents: Ints
+    weights: Floats
+    tops: tuple[float, ...]
+    absent: float
+    uses: int = 1
+    column: Floats | None = None
+
+
+class _AtHand:
+    """Where the lists of terms asked for last lie, and the columns of the most common ones.
+
+    Threads share it: at worst a list is opened or a column is filled twice.
+    """
+
+    def __init__(self) -> None:
+        self.lists: dict[str, _List] = {}
+        self._free = _COLUMN_BYTES
+
+    def keep(self, term: str, own: _List) -> None:
+        """Have a list at hand. All are dropped once they are too many."""
+        if len(self.lists) >= _LISTS_AT_HAND:
+            self.lists.clear()
+            self._free = _COLUMN_BYTES
+        self.lists[term] = own
+
+    def count(self, own: _List, documents: int) -> None:
+        """Note that a common word was asked for; fill its column when that comes often."""
+        own.uses += 1
+        if own.uses >= _USES and self._free >= 4 * documents:
+            self._free -= 4 * documents
+            column = np.zeros(documents, np.float32)
+            column[own.documents] = own.weights
+            own.column = column
+
+
+class _WeightedList(NamedTuple):
+    """The list of a term of a query, which adds its weights `times` over, `peak` at most."""
 
     peak: float
     documents: Ints
     weights: Floats
     times: np.float32
+    own: _List
 
-    def added_to(self, documents: Numbers) -> Floats:
-        """What the term adds to each of some documents, which are in ascending order."""
-        return _looked_up(self.documents, self.weights, self.times, documents.astype(np.int32))
+    def added(self) -> Floats:
+        """What the term adds to each document of the list."""
+        return self.weights if self.times == 1 else self.weights * self.times
+
+    def whole(self) -> Floats:
+        """What the term adds to each document of the index; its column is at hand."""
+        assert self.own.column is not None
+        return self.own.column if self.times == 1 else self.own.column * self.times
+
+    def added_to(self, documents: Ints) -> Floats:
+        """What the term adds to each of some documents, 0 to those that the list does not hold."""
+        if self.own.column is not None:
+            added = self.own.column.take(documents)
+        else:
+            places = self.documents.searchsorted(documents)
+            # Past the end, it is another document's.
+            added = self.weights.take(places, mode="clip")
+            added *= self.documents.take(places, mode="clip") == documents
+        return added if self.times == 1 else added * self.times
 
 
 _peak = operator.itemgetter(0)
 
 
-def _looked_up(holders: Ints, weights: Floats, times: np.float32, documents: Ints) -> Floats:
-    """What a list adds to each of some documents, 0 to those that it does not hold."""
-    places = holders.searchsorted(documents)
-    own = weights.take(places, mode="clip")  # past the end, it is another document's
-    own *= holders.take(places, mode="clip") == documents
-    return own if times == 1 else own * times
+def _absent(query: Sequence[_WeightedList]) -> np.float32:
+    """What every document gets that matches a query."""
+    constant = np.float32(0)
+    for column in query:
+        constant += np.float32(column.own.absent) * column.times
+    return constant
 
 
 class _PartialScores:
     """What the lists so far give each document, and which documents have anything.
 
+    Lists wait until a score is asked for, and are added up at once: the calls cost more than the
+    sums.
+
     Attributes:
         size: how many documents have a score, or more.
     """
 
-    def __init__(self, scores: Floats, positive: bool) -> None:
-        """`scores` are all 0. An entry that adds nothing, of lists that are not all `positive`,
-        lets a document be noted twice."""
+    def __init__(self, scores: Floats) -> None:
+        """`scores` are all 0."""
         self.size = 0
-        self._scores, self._positive = scores, positive
-        self._lists: list[Numbers] = []
-        self._dense = False
+        self._scores = scores
+        self._waiting: list[_WeightedList] = []
+        self._documents: list[Numbers] = []
+        self._untouched, self._distinct, self._dense = True, True, False
 
-    def add(self, column: _List) -> None:
-        """Add a list. Documents that come first are noted, unless very many have a score."""
-        weights = column.weights if column.times == 1 else column.weights * column.times
-        documents = column.documents.astype(np.intp)
-        if self._dense or len(documents) * _SPARSE > len(self._scores):
-            self._dense = True
-            self.size += len(documents)
-            self._scores[documents] += weights
+    def add(self, column: _WeightedList) -> None:
+        """Add a list. Its documents are noted, unless very many have a score."""
+        self._dense = self._dense or len(column.documents) * _SPARSE > len(self._scores)
+        self._waiting.append(column)
+        self.size += len(column.documents)
+
+    def _add_up(self) -> None:
+        lists = []
+        for column in self._waiting:
+            if self._dense and column.own.column is not None:
+                self._scores += column.whole()
+                self._untouched = False
+            else:
+                lists.append(column)
+        self._waiting.clear()
+        if not lists:
             return
-        held = self._scores[documents]
-        new = documents[held == 0] if self._lists else documents
-        held += weights
-        self._scores[documents] = held
-        self._lists.append(new)
-        self.size += len(new)
+        documents = _joined([one.documents for one in lists], np.intp)
+        weights = _joined([one.added() for one in lists], np.float32)
+        if self._untouched and len(lists) == 1:
+            self._scores[documents] = weights
+        else:
+            self._distinct = False
+            np.add.at(self._scores, documents, weights)
+        self._untouched = False
+        self._documents.append(documents)
 
     def of(self, documents: Numbers) -> Floats:
         """The scores of some documents."""
-        return self._scores[documents]
+        self._add_up()
+        return self._scores.take(documents)
 
-    def near(self, least: float) -> tuple[Numbers, Floats]:
-        """The documents with at least that score, each once, and their scores."""
-        least = max(least, _TINY)
+    def near(self, k: int, bound: float, rest: float) -> tuple[Numbers, Floats, float]:
+        """The documents that may be among the best k when each may get `rest`, and what they have.
+
+        They come once each. `bound` is what the k-th best has at least; it is looked for
+        anew, among those that have as much.
+        """
+        self._add_up()
         if self._dense:
-            near = np.flatnonzero(self._scores >= least)
-            return near, self._scores[near]
-        documents = np.concatenate(self._lists) if self._lists else np.zeros(0, np.intp)
-        scores = self._scores[documents]
-        possible = scores >= least
-        if self._positive:
-            return documents[possible], scores[possible]
-        near = np.unique(documents[possible])
-        return near, self._scores[near]
+            near = (self._scores >= max(bound - rest, _TINY)).nonzero()[0]
+            scores = self._scores.take(near)
+            high = scores[scores >= bound]
+        else:
+            near = _joined(self._documents, np.intp)
+            scores = self._scores.take(near)
+            high = self._scores.take(self._each_once(near[scores >= bound]))
+        if len(high) >= k:
+            bound = max(bound, float(_kth_best(high, k)) * _SLACK)
+        near = near[scores >= max(bound - rest, _TINY)]
+        if not self._dense:
+            near = self._each_once(near)
+        return near, self._scores.take(near), bound
 
-    def bound(self, k: int, least: float) -> float:
-        """What the k-th best document has at least, where that is more than `least`; else 0."""
-        scores = self.near(least)[1]
-        return float(_kth_best(scores, k)) * _SLACK if len(scores) >= k else 0.0
+    def _each_once(self, documents: Numbers) -> Numbers:
+        return documents if self._distinct else _each_once(documents, len(self._scores))
+
+    def bound(self, k: int, bound: float) -> float:
+        """What the k-th best document has at least, as far as it is more than `bound`."""
+        return self.near(k, bound, 0.0)[2]
 
     def clear(self) -> None:
         """Set what was changed to 0."""
         if self._dense:
             self._scores[:] = 0
         else:
-            for documents in self._lists:
+            for documents in self._documents:
                 self._scores[documents] = 0
+
+
+def _joined(arrays: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
+    if len(arrays) == 1:
+        return arrays[0].astype(kind, copy=False)
+    return np.concatenate(arrays, dtype=kind) if arrays else np.zeros(0, kind)
+
+
+def _each_once(documents: Numbers, size: int) -> Numbers:
+    """The distinct ones of some numbers of documents, of which the index has `size`."""
+    last, places = _scratch("places", np.int32, size), np.arange(len(documents), dtype=np.int32)
+    last[documents] = places  # where each stands last
+    distinct: Numbers = documents[last.take(documents) == places]
+    return distinct
 
 
 _SCRATCH = threading.local()
 
 
-@contextmanager
-def _zeros(size: int, positive: bool) -> Iterator[_PartialScores]:
-    """Scores of 0 for so many documents, in memory of this thread.
+def _scratch(name: str, kind: type, size: int) -> NDArray[Any]:
+    """An array of this thread, so large or larger: new memory for every query takes too long."""
+    array: NDArray[Any] | None = getattr(_SCRATCH, name, None)
+    if array is None or len(array) < size:
+        array = np.zeros(size, kind)
+        setattr(_SCRATCH, name, array)
+    return array
 
-    The memory is used again: new memory for every query takes longer than the query itself.
-    """
-    scratch: Floats | None = getattr(_SCRATCH, "zeros", None)
+
+def _borrowed_zeros(size: int) -> Floats:
+    """Zeros. Whoever has set them to 0 again gives them back as `_SCRATCH.zeros`."""
+    zeros: Floats = _scratch("zeros", np.float32, size)
     _SCRATCH.zeros = None
-    if scratch is None or len(scratch) < size:
-        scratch = np.zeros(size, dtype=np.float32)
-    partial = _PartialScores(scratch[:size], positive)
-    yield partial
-    partial.clear()
-    _SCRATCH.zeros = scratch
+    return zeros
 
 
-def _narrowed(partial: _PartialScores, columns: Sequence[_List], k: int, bound: float) -> Numbers:
+class _Candidates:
+    """Documents that may be among the best k, and what the lists so far give them.
+
+    Attributes:
+        bound: What the k-th best has at least.
+    """
+
+    def __init__(self, documents: Numbers, scores: Floats, bound: float) -> None:
+        self.documents, self.scores, self.bound = documents, scores, bound
+        self._looked_up: dict[int, Floats] = {}
+
+    def look_up(self, column: _WeightedList) -> None:
+        """Add what a list gives them."""
+        added = column.added_to(self.documents.astype(np.int32))
+        self._looked_up[id(column)] = added
+        self.scores = self.scores + added
+
+    def prune(self, k: int, rest: float) -> None:
+        """Drop those that are not among the best k when each may get `rest`."""
+        if len(self.documents) <= k:
+            return
+        self.bound = max(self.bound, float(_kth_best(self.scores, k)) * _SLACK)
+        possible = self.scores >= self.bound - rest
+        self.documents, self.scores = self.documents[possible], self.scores[possible]
+        for key, added in self._looked_up.items():
+            self._looked_up[key] = added[possible]
+
+    def exact_scores(self, query: Sequence[_WeightedList]) -> Floats:
+        """Their scores, added up in the order of the query."""
+        scores = np.zeros(len(self.documents), np.float32)
+        wanted = self.documents.astype(np.int32)
+        for column in query:
+            added = self._looked_up.get(id(column))
+            scores += column.added_to(wanted) if added is None else added
+        return scores
+
+
+def _narrowed(
+    partial: _PartialScores, columns: Sequence[_WeightedList], k: int, bound: float
+) -> _Candidates:
     """Which documents may be among the best k after these lists.
 
     A list that is short beside them is added up; in others they are looked up. `bound` is what the
     k-th best has at least.
     """
     rest = sum(column.peak for column in columns)
-    documents, scores = partial.near(bound - rest)
-    documents, scores, bound = _pruned(documents, scores, k, bound, rest)
+    candidates = _Candidates(*partial.near(k, bound, rest))
     looked_up = False
     for column in columns:
-        if not looked_up and len(documents) * _LOOK_UP > len(column.documents):
+        if not looked_up and len(candidates.documents) * _LOOK_UP > len(column.documents):
             partial.add(column)
-            scores = partial.of(documents)
+            candidates.scores = partial.of(candidates.documents)
         else:
-            if not looked_up:
-                documents.sort()
-                scores, looked_up = partial.of(documents), True
-            scores = scores + column.added_to(documents)
+            looked_up = True
+            candidates.look_up(column)
         rest = max(rest - column.peak, 0.0)
-        documents, scores, bound = _pruned(documents, scores, k, bound, rest)
-    return documents
-
-
-def _pruned(
-    documents: Numbers, scores: Floats, k: int, bound: float, rest: float
-) -> tuple[Numbers, Floats, float]:
-    """Those that may be among the best k when each may get `rest`, and what the k-th best has."""
-    if len(documents) > k:
-        bound = max(bound, float(_kth_best(scores, k)) * _SLACK)
-        possible = scores >= bound - rest
-        documents, scores = documents[possible], scores[possible]
-    return documents, scores, bound
+        candidates.prune(k, rest)
+    return candidates
 
 
 def tops_of(start: NDArray[np.int64], weights: Floats) -> Floats | None:
@@ -538,11 +677,13 @@ def peaks_of(start: NDArray[np.int64], weights: Floats) -> Floats:
 
 
 def _best(scores: Floats, order: Ints, k: int) -> NDArray[np.int64]:
-    """The places of the best k with a score > 0: by score, then by document id."""
-    places = np.flatnonzero(scores > 0)
-    if len(places) > k:
-        places = places[scores[places] >= _kth_best(scores[places], k)]
-    best: NDArray[np.int64] = places[np.lexsort((order[places], -scores[places]))][:k]
+    """The places of the best k; scores are above 0. By score, then by document id."""
+    # As whole numbers, floats above 0 have the order that they have as floats.
+    keys = scores.view(np.int32).astype(np.int64)
+    np.negative(keys, out=keys)
+    keys <<= 32
+    keys |= order
+    best: NDArray[np.int64] = keys.argsort()[:k]
     return best
 
 

@@ -14,6 +14,7 @@ from rerank_lab.retrievers import postings
 
 DOCUMENTS = 3000
 WORDS = [f"w{n}" for n in range(400)]
+WEIGHTING = postings.Weighting("lucene", 1.2, 0.75)
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,7 @@ def index() -> postings.Postings:
     chances = [1 / (n + 1) for n in range(len(WORDS))]
     texts = [" ".join(rng.choices(WORDS, chances, k=rng.randint(0, 60))) for _ in range(DOCUMENTS)]
     ids = [f"d{n * 7919 % DOCUMENTS}" for n in range(DOCUMENTS)]
-    weighting = postings.Weighting("lucene", 1.2, 0.75)
-    return postings.build(texts, ids, Analyzer("none"), weighting, Context())
+    return postings.build(texts, ids, Analyzer("none"), WEIGHTING, Context())
 
 
 def over_everything(
@@ -109,3 +109,28 @@ def test_a_search_leaves_no_trace_in_the_next_one(index: postings.Postings) -> N
     for _ in range(20):
         index.search([f"w{n}" for n in range(50)], 10)
         assert index.search(["w0", "w1", "w300"], 10) == first
+
+
+def test_columns_of_common_words_change_nothing_and_take_bounded_memory(
+    index: postings.Postings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_COLUMN_BYTES", 5 * 4 * DOCUMENTS)
+    index = replace(index)
+    terms = [{f"w{n}": 1.0, f"w{n // 7}": 2.0, f"w{2 * n + 90}": 0.5} for n in range(30)]
+    answers = [[index.weighted(words, 20) for words in terms] for _ in range(5)]
+    assert all(answer == answers[0] for answer in answers)
+    columns = [own for own in index._at_hand.lists.values() if own.column is not None]
+    assert len(columns) == 5
+    for own in columns:
+        assert own.column is not None
+        assert np.array_equal(np.flatnonzero(own.column), own.documents)
+
+
+def test_an_index_may_be_smaller_than_the_one_searched_before(index: postings.Postings) -> None:
+    small = postings.build(
+        ["a b", "b", "a a b"], ["1", "2", "3"], Analyzer("none"), WEIGHTING, Context()
+    )
+    before = small.search(["a", "b"], 3)
+    index.search(["w0", "w1", "w2"], 10)
+    assert small.search(["a", "b"], 3) == before
+    assert [number for number, _ in before] == [2, 0, 1]
