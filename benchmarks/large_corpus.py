@@ -6,12 +6,14 @@ A seeded synthetic collection (`_synthetic.py`) of texts of 60 to 130 words, wit
 to 70. Each step is a process of its own: seconds of the clock, processor seconds of it and its
 children, megabytes that all of them together held at the peak, without pages of files (which the
 system drops when it needs memory) and with them. With `--peers`, bm25s and tantivy build and answer
-in processes of their own; all answer the same queries in turns, bm25s over the same terms. What
-each step took goes to standard error when it is done.
+in processes of their own; all answer the same queries in turns, bm25s over the same terms. A peer
+that is not installed (`pip install tantivy`) is left out, and the figures say so. What each step
+took goes to standard error when it is done.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import resource
@@ -178,6 +180,9 @@ for line in sys.stdin:
 """
 
 
+PEERS = {"bm25s numba": ("bm25s", BM25S), "tantivy": ("tantivy", TANTIVY)}
+
+
 class Answerer:
     """A process that answers queries by their number; `took` is what it printed when ready."""
 
@@ -203,7 +208,10 @@ class Answerer:
 
     def _read(self) -> Any:
         assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("A process ended before it answered; its error stands above.")
+        return json.loads(line)
 
 
 def answer(answerers: dict[str, Answerer], count: int) -> dict[str, Any]:
@@ -252,11 +260,13 @@ def main(documents: int, peers: bool, lengths: tuple[int, int]) -> None:
         figures["rank"] = median(ranks)
         answerers = {"ours": Answerer(ANSWER, [str(asked), NAME], environment)}
         if peers:
-            words = [str(asked), str(file)]
-            answerers["bm25s numba"] = Answerer(BM25S, words, environment)
             (Path(place) / "tantivy").mkdir()
-            words.append(str(Path(place) / "tantivy"))
-            answerers["tantivy"] = Answerer(TANTIVY, words, environment)
+            words = [str(asked), str(file), str(Path(place) / "tantivy")]
+            for name, (package, code) in PEERS.items():
+                if importlib.util.find_spec(package):
+                    answerers[name] = Answerer(code, words, environment)
+                else:
+                    figures[name] = f"{package} is not installed"
         figures["queries"] = answer(answerers, QUERIES)
         for answerer in answerers.values():
             answerer.end()
