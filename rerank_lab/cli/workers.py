@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rerank_lab.cli.options import CommandParser
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.services.workers import ONE, WorkersChoice
 
 if TYPE_CHECKING:
     from rerank_lab.jobs.workers import Workers
-
-_MOST_THREADS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class WorkersOption:
-    """What `--workers` says: a number of threads, or of workers on Ray (0 for as many as fit)."""
-
-    count: int = 1
-    on_ray: bool = False
 
 
 def add_workers(parser: CommandParser) -> None:
@@ -29,7 +20,7 @@ def add_workers(parser: CommandParser) -> None:
     parser.add_argument(
         "--workers",
         type=workers_option,
-        default=WorkersOption(),
+        default=ONE,
         metavar="N|ray[:N]",
         help="work on several queries at a time: N threads of this process (default: 1), for "
         "providers and servers; or processes on Ray, on one machine or many, one model each. "
@@ -44,16 +35,12 @@ def add_workers(parser: CommandParser) -> None:
     )
 
 
-def workers_option(text: str) -> WorkersOption:
+def workers_option(text: str) -> WorkersChoice:
     """`N`, `ray` or `ray:N`, for `type=`."""
-    kind, colon, number = text.strip().rpartition(":")
-    if text.strip() == "ray":
-        return WorkersOption(0, on_ray=True)
-    if (colon and kind != "ray") or not number.isdigit() or int(number) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not N, ray or ray:N, with N from 1")
-    if not colon and int(number) > _MOST_THREADS:
-        raise argparse.ArgumentTypeError(f"{text} is more than {_MOST_THREADS} threads")
-    return WorkersOption(int(number), on_ray=bool(colon))
+    try:
+        return WorkersChoice.parse(text)
+    except InvalidInput as error:
+        raise argparse.ArgumentTypeError(error.message.rstrip(".")) from None
 
 
 workers_option.__name__ = "workers"
@@ -65,16 +52,10 @@ def chosen_workers(arguments: argparse.Namespace, output: Output) -> Workers:
     Raises:
         InvalidInput: an address of Ray is of no use without `--workers ray`.
     """
-    from rerank_lab.jobs.workers import InThisThread, RayWorkers, Threads
-
-    option: WorkersOption = arguments.workers
-    if arguments.ray_address and not option.on_ray:
+    choice: WorkersChoice = arguments.workers
+    if arguments.ray_address and not choice.on_ray:
         raise InvalidInput("--ray-address is for --workers ray.", hint="Add --workers ray.")
-    workers: Workers = InThisThread()
-    if option.on_ray:
-        workers = RayWorkers(option.count, arguments.ray_address)
-    elif option.count > 1:
-        workers = Threads(option.count)
+    workers = replace(choice, address=arguments.ray_address).opened()
     if workers.words:
         output.note(f"Working with {workers.words}; times are those of a busy machine.")
     return workers

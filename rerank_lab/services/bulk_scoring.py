@@ -6,21 +6,24 @@ one step beside the result; who runs the same again after a kill scores only wha
 
 from __future__ import annotations
 
+import glob
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from rerank_lab.components.base import digest
-from rerank_lab.core.context import Context, Progress
-from rerank_lab.core.errors import InvalidInput, LabError
+from rerank_lab.core.context import CancelToken, Context, Progress
+from rerank_lab.core.errors import InvalidInput, LabError, StorageError
 from rerank_lab.core.problems import Problem, ProblemLog, Severity
 from rerank_lab.core.spec import Node, PipelineSpec
 from rerank_lab.core.storage import disk_errors, file_lock
-from rerank_lab.core.types import Document, Query
+from rerank_lab.core.types import Document, Query, Ranking
 from rerank_lab.jobs.keys import JobKey
 from rerank_lab.jobs.table import Job
 from rerank_lab.jobs.workers import InThisThread, Workers, answers
@@ -42,6 +45,8 @@ from rerank_lab.services.session import Bound, Session
 
 PART_ROWS = 2048
 """Pairs of a part: what a kill can cost at most, and what is in memory at a time."""
+QUERIES_AT_A_TIME = 8
+"""Queries of a part that are on their way to a server together."""
 _LOCK_S = 1.0
 
 
@@ -138,6 +143,7 @@ def run(
         about = {"reranker": str(request.node), "scale": reranker.info.scale}
         join_parts(scoring.parts, request.out, about)
         shutil.rmtree(parts_folder, ignore_errors=True)
+        _remove_abandoned(request.out)
     parts_folder.with_name(f"{parts_folder.name}.lock").unlink(missing_ok=True)
     return ScoredPairs(
         request.out,
@@ -238,18 +244,33 @@ class PairWork:
 
 
 def _scores(reranker: Reranker, task: PartTask, ctx: Context) -> list[float | None]:
-    """Of shape `[n_pairs]`; the pairs of a query are scored together."""
+    """Of shape `[n_pairs]`; the pairs of a query are scored together.
+
+    Of a reranker that asks a server, `QUERIES_AT_A_TIME` are on their way together.
+    """
     ctx.checkpoint()
     documents = task.documents
     by_query: dict[str, list[Document]] = defaultdict(list)
     for pair, document in zip(task.pairs, documents, strict=True):
         by_query[pair.query].append(document)
     scores: dict[str, float | None] = {}
-    for text, of_query in by_query.items():
-        reporting = _under_progress(ctx, len(scores), len(documents))
+    token = CancelToken(ctx.cancel)
+    inner = replace(ctx, cancel=token)
+
+    def ranked(text: str) -> Ranking:
+        reporting = _under_progress(inner, len(scores), len(documents))
         within = reporting.for_remote_stage() if reranker.calls_out else reporting
-        ranking = reranker.rerank(Query.of(text), of_query, within).ranking
-        scores |= zip(ranking.doc_ids, ranking.scores, strict=True)
+        return reranker.rerank(Query.of(text), by_query[text], within).ranking
+
+    with ThreadPoolExecutor(QUERIES_AT_A_TIME) as pool:
+        try:
+            rankings = pool.map(ranked, by_query) if reranker.calls_out else map(ranked, by_query)
+            for ranking in rankings:
+                scores |= zip(ranking.doc_ids, ranking.scores, strict=True)
+        except BaseException:  # the other queries are of no use any more
+            token.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [scores[document.id] for document in documents]
 
 
@@ -347,3 +368,15 @@ def _parts_folder(request: ScorePairsRequest, reranker: Reranker) -> Path:
     """Where the parts of this result lie: another one for another reranker or model."""
     identity = digest([str(request.node), reranker.fingerprint(), request.part_rows])
     return request.out.with_name(f".{request.out.name}.{identity[:12]}.parts")
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove parts of this result that nobody is at work on: of another model, or of earlier pairs.
+
+    Call it when the result is there.
+    """
+    for folder in out.parent.glob(f".{glob.escape(out.name)}.*.parts"):
+        with suppress(StorageError), file_lock(folder, timeout_s=0.0):
+            shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)

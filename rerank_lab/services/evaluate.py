@@ -32,6 +32,7 @@ from rerank_lab.services.access import Action, needs
 from rerank_lab.services.cost_estimates import Estimates, calls_out, query_set_estimates
 from rerank_lab.services.language_notes import language_notes
 from rerank_lab.services.session import Bound, Session
+from rerank_lab.services.workers import ONE, WorkersChoice, preset_workers
 
 _GIVES_WAY_S = 1.0
 """So long, at most, an answer of an experiment waits for what somebody waits for on a page."""
@@ -42,13 +43,15 @@ class EvaluationRequest:
     """Run the judged queries of a corpus through pipelines, and measure.
 
     `limit` takes only the first so many of them. `afresh` asks every model again, so that all
-    answers have a time; earlier answers are then not taken over.
+    answers have a time; earlier answers are then not taken over. `workers` of a job run its cells;
+    the rankings are the same whoever does.
     """
 
     pipelines: tuple[PipelineSpec, ...]
     measures: tuple[str, ...] = DEFAULT_MEASURES
     limit: int | None = None
     afresh: bool = False
+    workers: WorkersChoice = ONE
 
     def queries(self, corpus: Corpus) -> tuple[Query, ...]:
         """The queries to ask. Raises InvalidInput for an id that is there twice."""
@@ -126,15 +129,17 @@ def start(request: EvaluationRequest, corpus: Corpus, session: Session) -> Job[s
     Raises:
         InvalidInput: As `planned`.
     """
-    return _start(planned(request, corpus, session.engine), session, afresh=request.afresh)
+    experiment = planned(request, corpus, session.engine)
+    return _start(experiment, session, request.workers, afresh=request.afresh)
 
 
 @needs(Action.EDIT, "experiment_id")
 def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job[str]:
-    """Go on with a kept experiment that stopped.
+    """Go on with a kept experiment that stopped, by the workers that the environment sets.
 
     Raises:
-        InvalidInput: There is none of this id, or the corpus is not the one it was run on.
+        InvalidInput: There is none of this id, the corpus is not the one it was run on, or the
+            environment says nothing of workers that is understood.
     """
     design = load_experiment(experiment_id, session.engine.home).design
     if corpus.content_hash != design.corpus_hash:
@@ -142,7 +147,7 @@ def resume(experiment_id: str, corpus: Corpus, session: Session) -> Job[str]:
             f"{design.corpus} holds other documents now.",
             hint="Evaluate again to ask them; the results of before stay as they are.",
         )
-    return _start(Experiment(corpus, design), session)
+    return _start(Experiment(corpus, design), session, preset_workers())
 
 
 def experiment_of(job: Job[str]) -> str:
@@ -155,7 +160,9 @@ def jobs_of(experiment_id: str, session: Session) -> list[Job[str]]:
     return session.jobs.jobs(EvaluateKey, lambda key: key.experiment_id == experiment_id)
 
 
-def _start(experiment: Experiment, session: Session, *, afresh: bool = False) -> Job[str]:
+def _start(
+    experiment: Experiment, session: Session, workers: WorkersChoice, *, afresh: bool = False
+) -> Job[str]:
     for job in jobs_of(experiment.id, session):
         if not job.state.ended:
             session.jobs.join(job.key, session.waiter)
@@ -174,7 +181,7 @@ def _start(experiment: Experiment, session: Session, *, afresh: bool = False) ->
 
         if waited:  # what the other process has answered need not be asked again
             ctx = replace(ctx, cache=engine.scores)
-        run_experiment(experiment, ctx, engine, must_keep=True, turn=turn)
+        run_experiment(experiment, ctx, engine, must_keep=True, turn=turn, workers=workers.opened())
         return experiment.id
 
     count = f"{len(pipelines)} pipeline{'s' if len(pipelines) > 1 else ''}"

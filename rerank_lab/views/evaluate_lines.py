@@ -9,6 +9,7 @@ from rerank_lab.evaluation.experiments import Design
 from rerank_lab.evaluation.experiments.columns import ResultRow
 from rerank_lab.evaluation.statistics import Paired
 from rerank_lab.judging.pools import estimated_minutes
+from rerank_lab.services.workers import WorkersChoice
 from rerank_lab.views.evaluate import EvaluateView, QueryLine, interval, ledger
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.judgment_basis import basis_sentence
@@ -92,3 +93,10 @@ def unanswered(line: QueryLine, rows: Sequence[ResultRow]) -> str:
         for row, value, status in answers
         if value is None and status not in _ANSWERED
     )
+
+
+def workers_words(choice: WorkersChoice) -> str:
+    """`1 query`, `8 queries`, `Ray` or `Ray, 8 workers`."""
+    if choice.on_ray:
+        return f"Ray, {choice.count} workers" if choice.count else "Ray"
+    return "1 query" if choice.count == 1 else f"{choice.count} queries"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +20,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from rerank_lab.core.context import CancelToken, Context
-from rerank_lab.core.errors import Cancelled, InvalidInput, StorageError
+from rerank_lab.core.errors import Cancelled, InvalidInput, SpendLimit, StorageError
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.core.storage import file_lock
 from rerank_lab.jobs.table import JobTable
 from rerank_lab.jobs.workers import Threads
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.pipeline.reranking import Stages, rerank_documents
+from rerank_lab.remote.urls import ALLOW_PRIVATE, KEY_HOSTS
 from rerank_lab.services.bulk_scoring import ScorePairsRequest, run, start
 from rerank_lab.services.session import Session
+from rerank_lab.testing.provider_servers import KEY, FakeProvider, Switch
 from tests import plugins
 
 ROWS = 50
@@ -143,6 +148,63 @@ def test_parts_of_other_pairs_or_damaged_ones_are_not_taken_over(
     done = run(request(pairs, replace=True), Context(), engine)
     assert done.reused == 8
     assert pq.read_table(done.out).equals(whole)
+
+
+def test_parts_that_another_run_has_left_are_removed_when_the_result_is_there(
+    pairs: Path, engine: Engine
+) -> None:
+    token = CancelToken()
+    stop = Context(cancel=token, progress=lambda now: token.cancel() if now.done >= 24 else None)
+    with pytest.raises(Cancelled):
+        run(request(pairs), stop, engine)
+    [abandoned] = pairs.parent.glob(".scores.parquet.*.parts")
+    at_work = abandoned.with_name(".scores.parquet.123456789abc.parts")
+    at_work.mkdir()
+    with file_lock(at_work):
+        run(request(pairs, part_rows=9), Context(), engine)
+        assert [path.name for path in pairs.parent.glob(".scores*.parts")] == [at_work.name]
+    assert not list(pairs.parent.glob(f"{abandoned.name}*"))
+
+
+def test_a_full_disk_is_told_and_what_was_written_is_kept(
+    pairs: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = itertools.count(1)
+    flush = os.fsync
+
+    def until_full(number: int) -> None:
+        if next(written) == 5:  # a part and its folder, and again
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", until_full)
+    with pytest.raises(StorageError, match="The disk is full"):
+        run(request(pairs), Context(), engine)
+    assert len(parts(pairs)) == 2
+    assert run(request(pairs), Context(), engine).reused == 16
+
+
+def test_of_a_provider_several_queries_are_on_their_way_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOW_PRIVATE, "1")
+    monkeypatch.setenv(KEY_HOSTS, "127.0.0.1")
+    monkeypatch.setenv("COHERE_API_KEY", KEY)
+    records = [{"query": f"word{i}", "document": f"word{i} {i}"} for i in range(16)]
+    file = tmp_path / "single.parquet"
+    pq.write_table(pa.Table.from_pylist(records), file)
+    with FakeProvider("cohere") as server:
+        server.always = Switch(delay_s=0.25)
+        spec = f'cohere(base_url="{server.url}",price=0.001)'
+        asked = ScorePairsRequest(file, tmp_path / "out.parquet", spec)
+        begun = time.monotonic()
+        run(asked, Context(cache=None), Engine())
+        assert time.monotonic() - begun < 16 * 0.25 * 0.75
+        server.always = Switch()
+        limited = replace(asked, out=tmp_path / "limited.parquet")
+        with pytest.raises(SpendLimit):
+            run(limited, Context(cache=None, spend=SpendMeter(0.0055)), Engine())
+        assert len(server.requests) == 16 + 5
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, engine: Engine) -> None:

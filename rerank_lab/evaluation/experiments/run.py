@@ -364,7 +364,8 @@ class _Work:
     def _nested(self, now: Progress) -> None:
         """What a stage reports, under the progress of the whole."""
         done, total = len(self.cells), self.experiment.design.size
-        self.ctx.report(f"evaluating: {now.message}", done, total)
+        inside = f" {now.done:,} of {now.total:,}" if now.total > 1 else ""
+        self.ctx.report(f"evaluating ({now.message}{inside})", done, total)
 
 
 def _identity(parts: Sequence[object]) -> str:

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from typing import Any, Protocol
 
+from rerank_lab.core.context import Progress
 from rerank_lab.core.errors import LabError
 from rerank_lab.core.spend import CostEstimate, SpendMeter
 from rerank_lab.remote.limits import LimiterName, SentByName, SentCounter, SentRequests
@@ -20,6 +21,9 @@ PLACES = 16
 """Requests that a worker may be granted at a time, where a rate limit is far away."""
 GRANT_S = 0.25
 """So long places may be used that were granted."""
+
+NOTE_S = 1.0
+"""So often, at most, a worker notes how far it is."""
 
 
 class LedgerLink(Protocol):
@@ -48,6 +52,7 @@ class Ledger:
         self._ended: set[int] = set()
         self._sent: dict[LimiterName, SentRequests] = {}
         self._salt = os.urandom(16)
+        self._progress: Progress | None = None
 
     def salt(self) -> bytes:
         """Of the digests of keys."""
@@ -76,9 +81,14 @@ class Ledger:
         if reserved > 0:
             self._meter.settle(reserved, reserved)
 
-    def spent(self) -> float:
-        """What was billed so far."""
-        return self._meter.spent
+    def note(self, progress: Progress) -> None:
+        """How far a worker is with a task that takes long."""
+        self._progress = progress
+
+    def news(self) -> tuple[float, Progress | None]:
+        """What was billed so far, and what was noted since it was asked last."""
+        progress, self._progress = self._progress, None
+        return self._meter.spent, progress
 
     def place(
         self, name: LimiterName, requests: int, tokens_limit: int, window_s: float, tokens: int
@@ -99,6 +109,20 @@ class Ledger:
     def hold(self, name: LimiterName, seconds: float) -> None:
         """As `SentCounter.hold`, for the counter of a name."""
         self._sent.setdefault(name, SentRequests()).hold(seconds)
+
+
+class TaskProgress:
+    """Notes in the ledger how far a task is that takes long, once in `NOTE_S` at most."""
+
+    def __init__(self, link: LedgerLink) -> None:
+        self._link = link
+        self._noted_at = time.monotonic()
+
+    def __call__(self, now: Progress) -> None:
+        """As `Context.progress`."""
+        if time.monotonic() >= self._noted_at + NOTE_S:
+            self._noted_at = time.monotonic()
+            self._link.tell("note", now)
 
 
 class LedgerMeter(SpendMeter):

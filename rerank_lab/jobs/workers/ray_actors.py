@@ -21,7 +21,7 @@ from rerank_lab.core.errors import BackendError, InvalidInput, LabError, Missing
 from rerank_lab.core.guard import lab_errors
 from rerank_lab.core.machine import THREADS_VARIABLE
 from rerank_lab.core.paths import data_home
-from rerank_lab.jobs.workers.ledger import Ledger, LedgerCounters, LedgerMeter
+from rerank_lab.jobs.workers.ledger import Ledger, LedgerCounters, LedgerMeter, TaskProgress
 from rerank_lab.jobs.workers.pool import Answer, Finished, Task, WorkerLost, Workload
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.remote.limits import count_elsewhere
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 _FAILED_STARTS = 3
 """Workers that may end one after the other before they are ready."""
 _START_S = 300.0
-"""So long the first worker may take until it is ready."""
-_SPENT_EVERY_S = 1.0
+"""So long there may be no worker that is ready, at first or after all were lost."""
+_HEAR_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,9 @@ def _cluster(address: str) -> Iterator[Any]:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise BackendError(
             f"Ray cannot be reached at {address!r}." if address else "Ray does not start here.",
-            hint="Check --ray-address, and that its machines run the same versions of Ray and "
-            "Python."
+            hint="Check the address, and that its machines run the same versions of Ray and "
+            "Python. A cluster that asks for a token needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
+            "here."
             if address
             else "See the details; --workers N works without Ray.",
             details=str(error),
@@ -162,6 +163,7 @@ class WorkerProcess:
                     cache=engine.scores if terms.cached else None,
                     seed=terms.seed,
                     remote_stage_s=terms.remote_stage_s,
+                    progress=TaskProgress(link),
                     spend=LedgerMeter(terms.limit, terms.currency, terms.worker, link),
                 )
                 self._call = work.open(engine)
@@ -180,7 +182,7 @@ class WorkerProcess:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """The ledger's actor, as `LedgerLink`. `ask` raises BackendError when it is gone."""
+    """The ledger's actor, as `LedgerLink`. `ask` raises WorkerLost when it is gone."""
 
     ledger: Any
 
@@ -191,7 +193,7 @@ class _Link:
         try:
             answer = ray.get(getattr(self.ledger, method).remote(*values))
         except RayError as error:
-            raise BackendError(
+            raise WorkerLost(
                 "Nobody counts what is spent any more.",
                 hint="Run it again to go on from here.",
                 details=str(error),
@@ -231,29 +233,26 @@ class _RayPool(Generic[Task, Answer]):
     """Whose answer an object of Ray's will be, and to which ticket; -1 for its readiness."""
     _started: int = 0
     _failed_starts: int = 0
+    _ready_at: float = 0.0
+    """When there was a worker that is ready, or the first was started."""
     _counted: float = 0.0
-    _counted_at: float = 0.0
+    _heard_at: float = 0.0
 
     def start(self) -> None:
         """Start the ledger and the workers. Raises what keeps the first of them from working."""
         self.ctx.report(f"starting {self.share.count} workers")
         spend = self.ctx.spend
-        self._ledger = (
-            self.ray.remote(Ledger).options(num_cpus=0).remote(spend.left, spend.currency)
-        )
+        # Where the head is: no other machine can be lost with it.
+        options = {"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}}
+        self._ledger = self.ray.remote(Ledger).options(**options).remote(spend.left, spend.currency)
         self._work = self.ray.put(self.work)
         self._class = self.ray.remote(WorkerProcess)
         for _ in range(self.share.count):
             self._start_worker()
-        end = time.monotonic() + _START_S
+        self._ready_at = time.monotonic()
         while not self.workers():
             self.ctx.checkpoint()
             self.wait(0.1)
-            if time.monotonic() > end:
-                raise BackendError(
-                    f"Ray started no worker within {_START_S:g} s.",
-                    hint="See `ray status`: the cluster may have no free core or GPU.",
-                )
 
     def _start_worker(self) -> None:
         number, self._started = self._started, self._started + 1
@@ -286,7 +285,8 @@ class _RayPool(Generic[Task, Answer]):
 
     def wait(self, timeout_s: float) -> Sequence[Finished[Answer]]:
         """As `WorkerPool.wait`."""
-        self._count_spent()
+        self._hear()
+        self._look_for_workers()
         if not self._at:
             time.sleep(timeout_s)
             return []
@@ -294,6 +294,18 @@ class _RayPool(Generic[Task, Answer]):
         if ready and others:
             ready += self.ray.wait(others, num_returns=len(others), timeout=0)[0]
         return [one for reference in ready for one in self._finished(reference)]
+
+    def _look_for_workers(self) -> None:
+        """Raises BackendError where none was ready for long: those that ended get no place."""
+        now = time.monotonic()
+        if self.workers():
+            self._ready_at = now
+        elif now > self._ready_at + _START_S:
+            raise BackendError(
+                f"Ray started no worker within {_START_S:g} s.",
+                hint="See `ray status`: the cluster may have no free core or GPU. Run it again to "
+                "go on from here.",
+            )
 
     def _finished(self, reference: Any) -> Sequence[Finished[Answer]]:
         from ray.exceptions import RayError
@@ -344,22 +356,33 @@ class _RayPool(Generic[Task, Answer]):
             for place, ticket in enumerate(actor.tickets)
         ]
 
-    def _count_spent(self, *, now: bool = False) -> None:
-        """Bring this process' meter to what the workers have spent."""
-        if not now and time.monotonic() < self._counted_at + _SPENT_EVERY_S:
+    def _hear(self, *, now: bool = False) -> None:
+        """What the workers have spent, and how far they are, now and then."""
+        from ray.exceptions import RayError
+
+        if not now and time.monotonic() < self._heard_at + _HEAR_S:
             return
-        spent = self.ray.get(self._ledger.spent.remote())
+        try:
+            spent, progress = self.ray.get(self._ledger.news.remote())
+        except RayError as error:
+            raise BackendError(
+                "The head of Ray's cluster is gone, and with it the count of what is spent.",
+                hint="Start Ray again, and run it again to go on from here.",
+                details=str(error),
+            ) from None
         self.ctx.spend.settle(0.0, spent - self._counted)
-        self._counted, self._counted_at = spent, time.monotonic()
+        self._counted, self._heard_at = spent, time.monotonic()
+        if progress is not None:
+            self.ctx.report(progress.message, progress.done, progress.total)
 
     def close(self) -> None:
         """End the workers, whatever they are at, and count what they have spent."""
         from ray.exceptions import RayError
 
-        with suppress(RayError):
+        with suppress(RayError, BackendError):
             for number, actor in self._actors.items():
                 self.ray.kill(actor.handle)
                 self._ledger.ended.remote(number)
-            self._count_spent(now=True)
+            self._hear(now=True)
         with suppress(RayError):
             self.ray.kill(self._ledger)

@@ -20,6 +20,7 @@ from rerank_lab.ui.compare import chips
 from rerank_lab.ui.evaluate import changes, questions, run_files
 from rerank_lab.ui.evaluate import kept as evaluate_list
 from rerank_lab.ui.evaluate import results as evaluate_results
+from rerank_lab.ui.evaluate.workers import workers_box
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import EXPERIMENT, go_to
 from rerank_lab.ui.shared.state import Screen, depth_box, read_screen, set_pipelines
@@ -83,8 +84,7 @@ def _hint(corpus: Corpus) -> None:
 
 def _setup(now: Screen, corpus: Corpus) -> None:
     every = EvaluationRequest(now.pipelines)
-    measures, count, afresh, pressed = _choices(now, len(every.queries(corpus)))
-    request = replace(every, measures=tuple(measures), limit=count, afresh=afresh)
+    request, pressed = _choices(now, every, len(every.queries(corpus)))
     if not pressed:
         _ahead(request, now.depth, corpus)
         return
@@ -97,8 +97,8 @@ def _setup(now: Screen, corpus: Corpus) -> None:
     st.query_params[EXPERIMENT] = evaluate.experiment_of(job)
 
 
-def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
-    """Measures, number of queries, whether to measure times afresh, and whether to begin."""
+def _choices(now: Screen, every: EvaluationRequest, most: int) -> tuple[EvaluationRequest, bool]:
+    """What to ask for of at most so many queries, and whether to begin."""
     with st.container(key="evaluate_setup"):
         measures = st.multiselect(
             "Measures",
@@ -117,6 +117,7 @@ def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
                 key=f"count_{most}",
                 width=130,
             )
+            workers = workers_box()
             pressed = st.button(
                 "Evaluate",
                 type="primary",
@@ -130,7 +131,9 @@ def _choices(now: Screen, most: int) -> tuple[list[str], int, bool, bool]:
                 help="Answers from the score cache come at once and have no time of their own. "
                 "This asks every model again.",
             )
-    return list(measures), int(count or most), afresh, pressed
+    limit = int(count or most)
+    request = replace(every, measures=tuple(measures), limit=limit, afresh=afresh, workers=workers)
+    return request, pressed
 
 
 def _ahead(request: EvaluationRequest, depth: int, corpus: Corpus) -> None:

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from rerank_lab.core.context import Context
+from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import DeadlineExceeded, LabError, SpendLimit
 from rerank_lab.core.spend import CostEstimate
 from rerank_lab.jobs.workers import ledger as ledger_module
-from rerank_lab.jobs.workers.ledger import PLACES, Ledger, LedgerCounters, LedgerMeter
+from rerank_lab.jobs.workers.ledger import (
+    PLACES,
+    Ledger,
+    LedgerCounters,
+    LedgerMeter,
+    TaskProgress,
+)
 from rerank_lab.remote.limits import RateLimiter
 
 CALL = CostEstimate(1, 1, "search unit", 2.0)
@@ -48,7 +54,7 @@ def test_reservations_of_one_worker_bound_the_other() -> None:
     with pytest.raises(SpendLimit):
         one.reserve(CALL, "a request")
     one.settle(reserved, 0.5)
-    assert ledger.spent() == 0.5
+    assert ledger.news()[0] == 0.5
     assert other.reserve(CALL, "a request") == 2.0
 
 
@@ -59,7 +65,7 @@ def test_what_a_worker_that_ended_had_on_its_way_counts_as_billed_once() -> None
     ledger.ended(0)
     one.settle(reserved, 2.0)  # was on its way as well
     ledger.ended(0)
-    assert ledger.spent() == 2.0
+    assert ledger.news()[0] == 2.0
     other.reserve(CALL, "a request")
     with pytest.raises(SpendLimit):
         other.reserve(CALL, "a request")
@@ -69,7 +75,7 @@ def test_without_a_limit_what_is_billed_counts_all_the_same() -> None:
     ledger = Ledger(None, "USD")
     for meter in meters(ledger, None):
         meter.settle(meter.reserve(CALL, "a request"), 1.5)
-    assert ledger.spent() == 3.0
+    assert ledger.news()[0] == 3.0
 
 
 def test_workers_share_a_rate_limit_and_a_pause() -> None:
@@ -123,3 +129,16 @@ def test_granted_places_are_worth_nothing_after_a_pause_or_after_their_time(
     link.asked.clear()
     assert [other.place(1000, 0, 60.0, 0) for _ in range(2)] == [0, 0]
     assert link.asked == ["place", "place"]
+
+
+def test_how_far_a_long_task_is_is_heard_once_and_not_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = Ledger(None, "USD")
+    progress = TaskProgress(Direct(ledger))
+    progress(Progress("scoring", 1, 9))
+    assert ledger.news() == (0.0, None)
+    monkeypatch.setattr(ledger_module, "NOTE_S", 0.0)
+    progress(Progress("scoring", 2, 9))
+    assert ledger.news() == (0.0, Progress("scoring", 2, 9))
+    assert ledger.news() == (0.0, None)

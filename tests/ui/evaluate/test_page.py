@@ -11,11 +11,19 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from rerank_lab.core.context import Context
 from rerank_lab.corpora import import_corpus, load_corpus
-from rerank_lab.evaluation.experiments import Experiment, list_experiments, plan, run
+from rerank_lab.evaluation.experiments import (
+    Experiment,
+    list_experiments,
+    load_experiment,
+    plan,
+    run,
+)
 from rerank_lab.evaluation.experiments.store import ExperimentRecord
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.remote.urls import ALLOW_PRIVATE
+from rerank_lab.services.workers import WORKERS_VARIABLE, WorkersChoice
 from rerank_lab.testing.provider_servers import KEY, FakeProvider
 from tests.ui import pages
 from tests.ui.pages import drawn, open_page, until, words
@@ -310,3 +318,31 @@ def test_a_link_opens_a_deeper_question_and_another_takes_its_place() -> None:
         at.session_state[f"question_{made.id}"] = name
         until(drawn(at), sentence)
         assert name in at.query_params["question"]
+
+
+def test_several_queries_at_a_time_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS_VARIABLE, "3")
+    at = open_page("evaluate", corpus="helpdesk", p=["bm25 >> overlap"])
+    at_a_time = next(box for box in at.selectbox if box.label == "At a time")
+    assert at_a_time.options == ["1 query", "3 queries", "4 queries", "8 queries", "16 queries"]
+    assert at_a_time.value == WorkersChoice(3)
+    at.button(key="evaluate").click()
+    until(drawn(at), "TREC runs")
+    [entry] = list_experiments()
+    there = load_experiment(entry.id)
+    here = run(
+        plan(load_corpus("helpdesk"), there.design.pipelines, measures=there.design.measures),
+        Context(cache=None),
+    )
+    assert there.finished
+    assert {key: cell.ranking for key, cell in there.cells.items()} == {
+        key: cell.ranking for key, cell in here.cells.items()
+    }
+    assert there.outcomes[0].measures == here.outcomes[0].measures
+
+
+def test_a_setting_of_workers_that_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKERS_VARIABLE, "many")
+    at = open_page("evaluate")
+    assert "RERANK_LAB_WORKERS: many is not N, ray or ray:N" in words(at)
+    assert "Evaluate" in [button.label for button in at.button]
