@@ -93,8 +93,9 @@ class Stages:
         budget = None
         with suppress(LabError):
             budget = engine.reranker(self.leaves[0]).token_budget("")
-        spans = (budget or estimated_token_budget(0)).spans
-        return lambda text: len(spans(text))
+        if budget is None:
+            return estimated_tokens
+        return lambda text: len(budget.spans(text))
 
     def rerank(
         self,
@@ -123,6 +124,11 @@ class Stages:
     def scale(self) -> str:
         """What the scores of the last stage are, "order" when it gives none."""
         return expand(self.spec.nodes[-1], "reranker")[0].scale
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens of a text where no tokenizer is at hand: a word is one for every three bytes."""
+    return len(estimated_token_budget(0).spans(text))
 
 
 def rerank_documents(

@@ -24,6 +24,7 @@ from rerank_lab.core.spend import SpendMeter
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.server import metrics, shapes
+from rerank_lab.server.connections import connections_of
 from rerank_lab.server.decoding import fields_of
 from rerank_lab.server.keys import METRICS, RERANK, SEARCH, ApiKeys
 from rerank_lab.server.limits import ArrivingBytes, RequestLimits
@@ -299,7 +300,7 @@ class RerankAPI:
         self._limits.check_query(call.query)
         served = self._pipelines.named(call.model)
         body, exchange.times = await self._queue.run(
-            lambda ctx: search(call, served, corpus, self._engine, ctx),
+            lambda ctx: search(call, served, corpus, self._engine, ctx, self._limits),
             exchange.started + self._limits.deadline_s,
             exchange.client_left,
         )
@@ -321,8 +322,18 @@ class RerankAPI:
         ]
         return exchange.answer({"object": "list", "data": models})
 
-    async def _metrics_text(self, _: Exchange) -> Response:
-        text = self._metrics.text(self._queue.pending, self._queue.capacity, self._spend)
+    async def _metrics_text(self, exchange: Exchange) -> Response:
+        gauges = {
+            ("rerank_lab_queue_depth", "Requests in work and waiting."): self._queue.pending,
+            ("rerank_lab_queue_capacity", "Requests that fit."): self._queue.capacity,
+        }
+        connections = connections_of(exchange.request.scope)
+        if connections is not None:
+            gauges |= {
+                ("rerank_lab_connections", "Open connections."): connections.open,
+                ("rerank_lab_connections_limit", "Connections that fit."): connections.places,
+            }
+        text = self._metrics.text(gauges, self._spend)
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     async def _openapi(self, exchange: Exchange) -> Response:

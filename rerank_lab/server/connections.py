@@ -71,6 +71,16 @@ class Connections:
         self._all: set[_Connection] = set()
         self._evictable: dict[_Connection, None] = {}
 
+    @property
+    def open(self) -> int:
+        """Connections that have a place now."""
+        return len(self._all)
+
+    @property
+    def places(self) -> int:
+        """Connections that fit."""
+        return self._places
+
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn's `Config(http=...)` makes for each connection, its own protocol inside."""
         return cast("type[asyncio.Protocol]", partial(_Connection, self))
@@ -110,6 +120,12 @@ class Connections:
             self._evictable[connection] = None
 
 
+def connections_of(scope: Scope) -> Connections | None:
+    """Those of the server that a request came to; None where another one holds connections."""
+    connection = (scope.get("state") or {}).get(_STATE_KEY)
+    return connection.connections if isinstance(connection, _Connection) else None
+
+
 class _Connection(asyncio.Protocol):
     """One connection: uvicorn's protocol, with a clock beside it."""
 
@@ -125,7 +141,7 @@ class _Connection(asyncio.Protocol):
         state = {**app_state, _STATE_KEY: self}
         self._inner = make(config=config, server_state=server_state, app_state=state, _loop=_loop)
         self._loop = _loop or asyncio.get_running_loop()
-        self._connections = connections
+        self.connections = connections
         self._limits = connections.limits
         self._transport: asyncio.Transport | None = None
         self._admitted = False
@@ -137,7 +153,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a place, or say that there is none."""
         self._transport = cast("asyncio.Transport", transport)
-        self._admitted = self._connections.admit(self)
+        self._admitted = self.connections.admit(self)
         if not self._admitted:
             self._refuse(503, "All connections of this server are in use; try again.")
             return
@@ -166,7 +182,7 @@ class _Connection(asyncio.Protocol):
         self._closed = True
         self._stop_clock()
         if self._admitted:
-            self._connections.leave(self)
+            self.connections.leave(self)
             self._inner.connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -222,7 +238,7 @@ class _Connection(asyncio.Protocol):
         self._stop_clock()
         self._phase = phase
         self._head_bytes = 0
-        self._connections.set_evictable(self, phase is not _Phase.WORK)
+        self.connections.set_evictable(self, phase is not _Phase.WORK)
         if seconds is not None:
             self._clock = self._loop.call_later(seconds, self._time_over)
 

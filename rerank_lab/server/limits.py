@@ -65,7 +65,12 @@ class RequestLimits:
             )
 
     def check_tokens(
-        self, field: str, query: str, texts: Sequence[str], count: Callable[[str], int]
+        self,
+        field: str,
+        query: str,
+        texts: Sequence[str],
+        count: Callable[[str], int],
+        subject: str = "they have",
     ) -> None:
         """Raise RequestRefused for too many tokens of query and texts together.
 
@@ -76,6 +81,7 @@ class RequestLimits:
             query: Counted once.
             texts: The documents.
             count: The tokens of a text of at most 20,000 characters; longer ones come in pieces.
+            subject: What has too many with the query, for the message.
         """
         if sum(len(text.encode("utf-8", "replace")) for text in (query, *texts)) <= self.tokens:
             return
@@ -86,7 +92,7 @@ class RequestLimits:
                 if tokens > self.tokens:
                     raise RequestRefused(
                         422,
-                        f"{field}: with the query they have more than {self.tokens:,} tokens, the "
+                        f"{field}: with the query {subject} more than {self.tokens:,} tokens, the "
                         "limit of this server for a request.",
                     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from rerank_lab.core.spend import SpendMeter
 from rerank_lab.server.queue import QueueTimes
@@ -44,12 +44,17 @@ class ServerMetrics:
         self._parts["tokenise"] += times.tokenise_s
         self._parts["compute"] += times.compute_s
 
-    def text(self, pending: int, capacity: int, spend: SpendMeter) -> str:
-        """All metrics; `pending` of `capacity` requests are in the queue now."""
-        lines = (*self._lines(pending, capacity), *_spend_lines(spend))
+    def text(self, gauges: Mapping[tuple[str, str], int], spend: SpendMeter) -> str:
+        """All metrics.
+
+        Args:
+            gauges: What is now, by name and description.
+            spend: What providers billed.
+        """
+        lines = (*self._lines(), *_gauge_lines(gauges), *_spend_lines(spend))
         return "".join(f"{line}\n" for line in lines)
 
-    def _lines(self, pending: int, capacity: int) -> Iterator[str]:
+    def _lines(self) -> Iterator[str]:
         name = "rerank_lab_requests_total"
         yield from _head(name, "counter", "Requests by route and status.")
         for (route, status), count in sorted(self._requests.items()):
@@ -64,15 +69,18 @@ class ServerMetrics:
             yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
             yield f'{name}_count{{route="{route}"}} {total}'
         name = "rerank_lab_part_seconds_total"
-        yield from _head(name, "counter", "Where the time of requests went.")
+        words = "Where the time of requests went, each by its own clock; batches are shared."
+        yield from _head(name, "counter", words)
         for part, seconds in self._parts.items():
             yield f'{name}{{part="{part}"}} {seconds:.6f}'
         yield from _head("rerank_lab_documents_total", "counter", "Documents reranked.")
         yield f"rerank_lab_documents_total {self._documents}"
-        yield from _head("rerank_lab_queue_depth", "gauge", "Requests in work and waiting.")
-        yield f"rerank_lab_queue_depth {pending}"
-        yield from _head("rerank_lab_queue_capacity", "gauge", "Requests that fit.")
-        yield f"rerank_lab_queue_capacity {capacity}"
+
+
+def _gauge_lines(gauges: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    for (name, words), value in gauges.items():
+        yield from _head(name, "gauge", words)
+        yield f"{name} {value}"
 
 
 def _spend_lines(spend: SpendMeter) -> Iterator[str]:

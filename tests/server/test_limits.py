@@ -14,7 +14,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from rerank_lab.core.errors import InvalidInput
-from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.engine import Engine
 from rerank_lab.remote.urls import ALLOW_PRIVATE
 from rerank_lab.server.keys import ApiKeys, read_keys
 from rerank_lab.server.limits import RequestLimits
@@ -64,7 +64,7 @@ def test_tokens_are_those_of_the_models_own_tokenizer(client: MakeClient, tmp_pa
     tokenizer = Tokenizer.from_file(str(Path(path) / "tokenizer.json"))
     text = "the heat pump, with words that nobody knows"
     tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
-    assert pipeline.reranker.token_count(default_engine())(text) == tokens
+    assert pipeline.reranker.token_count(Engine(tmp_path))(text) == tokens
     query = len(tokenizer.encode(QUERY, add_special_tokens=False).ids)
     body = {"query": QUERY, "documents": [text]}
     for limit, status in ((query + tokens, 200), (query + tokens - 1, 422)):

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rerank_lab.rerankers.base import Work
 from rerank_lab.server.limits import RequestLimits
 from tests.server.conftest import QUERY, TEXTS, MakeClient, listening, metric, wait_for
 
@@ -50,6 +51,46 @@ def test_what_takes_too_long_is_504_and_makes_room(
     assert [api.post("/v2/rerank", json=BODY).status_code for _ in range(3)] == [504, 504, 504]
     gate.set()
     assert api.post("/v2/rerank", json=BODY).status_code == 200
+
+
+def test_a_request_that_is_given_up_gives_its_place_back_at_once(
+    client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its model is in the middle of a batch, and does not look whether anybody waits."""
+    batch_ends, batches = threading.Event(), []
+
+    def score(_: object, query: str, texts: list[str], work: Work) -> list[float]:
+        batches.append(texts)
+        if len(batches) == 1:
+            batch_ends.wait(20)
+        return [0.5 for _ in texts]
+
+    monkeypatch.setattr("rerank_lab.rerankers.rules.overlap.Overlap.score", score)
+    api = client(workers=1, waiting=0, limits=RequestLimits(deadline_s=0.5))
+    assert api.post("/v2/rerank", json=BODY).status_code == 504
+    assert api.get("/ready").status_code == 200
+    assert api.post("/v2/rerank", json=BODY).status_code == 200
+    batch_ends.set()
+
+
+def test_parts_of_the_time_add_up_to_no_more_than_the_whole(home: Path) -> None:
+    with listening(home, workers=2, waiting=20) as address, ThreadPoolExecutor(8) as clients:
+        jobs = [clients.submit(httpx.post, f"{address}/v2/rerank", json=BODY) for _ in range(16)]
+        for job in jobs:
+            times = job.result().headers
+            parts = [
+                float(times[f"x-{part}-time"]) for part in ("queue", "tokenization", "inference")
+            ]
+            assert sum(parts) <= float(times["x-total-time"]) + 0.2  # each is rounded
+
+
+def test_open_connections_are_counted(home: Path) -> None:
+    with listening(home) as address:
+        before = int(metric(address, "rerank_lab_connections "))
+        url = httpx.URL(address)
+        with socket.create_connection((url.host, url.port)):
+            wait_for(lambda: int(metric(address, "rerank_lab_connections ")) > before)
+        assert int(metric(address, "rerank_lab_connections_limit ")) > before
 
 
 def test_work_stops_when_the_client_leaves(home: Path, gate: threading.Event) -> None:
