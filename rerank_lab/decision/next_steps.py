@@ -124,7 +124,8 @@ def _between(
         yield NextStep(
             "queries",
             f"Add judged queries: about {max(counts):,} in all would tell the observed difference "
-            f"from chance; there are {len(evaluation.common):,}.",
+            "from chance, four times as many one half as large; there are "
+            f"{len(evaluation.common):,}.",
             max(counts),
         )
     facts = {one.pipeline: one.facts for one in contenders}

@@ -47,7 +47,8 @@ def draw(evaluation: Evaluation, screen: Screen) -> None:
     )
     st.caption(
         "If the true difference is the one seen here: queries for a test at 5 %, corrected for the "
-        "comparisons made, to find it four times in five."
+        "comparisons made, to find it four times in five. The difference seen is uncertain itself: "
+        "where the true one is half as large, it takes four times as many."
     )
 
 
