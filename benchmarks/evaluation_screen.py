@@ -92,6 +92,7 @@ def _on_screen(browser: Any, link: str) -> dict[str, Any]:
         lambda: _settled(page),
     )
     figures["scroll"] = _scrolled(page)
+    print(figures, file=sys.stderr)
     figures["heat_map_s"] = _timed(
         lambda: page.get_by_text("Where it helps and hurts", exact=True).first.click(),
         lambda: page.locator(".st-key-query_heat .bars .point").first.wait_for(),
@@ -100,7 +101,8 @@ def _on_screen(browser: Any, link: str) -> dict[str, Any]:
     _settled(page)
     figures["next_part_s"] = _timed(
         lambda: box.locator("input").click(),
-        lambda: page.get_by_role("option", name="51 to 100", exact=True).click(),
+        lambda: page.keyboard.type("51 to 100"),
+        lambda: page.keyboard.press("Enter"),
         lambda: page.wait_for_url("**heat=51**"),
         lambda: _settled(page),
     )
@@ -118,7 +120,7 @@ def _on_screen(browser: Any, link: str) -> dict[str, Any]:
 
 def _opened(browser: Any, link: str) -> tuple[Any, float]:
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     seconds = _timed(
         lambda: page.goto(link),
         lambda: page.locator(".st-key-evaluate_queries canvas").first.wait_for(),
