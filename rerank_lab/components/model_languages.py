@@ -45,8 +45,9 @@ def language_warnings(
         return ()
     codes = sorted(foreign, key=lambda code: -foreign[code])[:3]
     names = ", ".join(dict.fromkeys(map(language_name, codes)))
+    verb = "are" if what.endswith("queries") else "is"
     made_for = ", ".join(language_name(code) for code in sorted(known))
     return (
-        f"{model} was made for texts in {made_for}; {what} is mostly in {names}"
+        f"{model} was made for texts in {made_for}; {what} {verb} mostly in {names}"
         f"{' (guessed)' if guessed else ''}: its order means little there",
     )

@@ -1,8 +1,8 @@
 """How lexical first stages cut text into terms: one analyser for documents and queries.
 
 Unicode is normalised (NFKC) and case-folded. Marks that writers leave out do not matter, as in
-Lucene's analysers for Arabic, Persian and Hindi and in ICU's folding for Hebrew: see `fold_marks`.
-Words are kept as words; things that look like code or
+Lucene's analysers for Arabic, Persian and Hindi and in its ICU folding for Hebrew, Syriac, digits
+and what is invisible: see `fold_marks`. Words are kept as words; things that look like code or
 part numbers (`foo_bar`, `getUserName`, `E-2104`, `node.js`, `C++`, `1.2.3`) are kept whole and give
 their parts as well. Scripts written without spaces (Chinese, Japanese, Korean, Thai, Lao, Khmer,
 Burmese) become overlapping pairs of characters. Stop words and the Snowball stemmer follow the
@@ -41,26 +41,42 @@ STOP_WORDS_ONLY = (
     "Every word of the query is a stop word and was left out: with stop_words=false it is searched."
 )
 """What is said of a query of which nothing is left."""
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """Raise it when the same text gives other terms: indexes and scores from before then miss."""
 
-# Lucene's ArabicNormalizer and PersianNormalizer: forms of one letter that writers exchange.
+# Lucene's ArabicNormalizer, PersianNormalizer and HindiNormalizer: forms of one letter that writers
+# exchange. ICU's folding: hyphens and apostrophes that look alike.
 _LETTERS = {
     "\u0622\u0623\u0625\u0671": "\u0627",  # alef with madda, hamza or wasla: alef
     "\u0649\u06cc\u06d2": "\u064a",  # alef maksura, Farsi yeh, yeh barree: yeh
     "\u0629\u06c0\u06c1": "\u0647",  # teh marbuta, heh with yeh, heh goal: heh
     "\u06a9": "\u0643",  # keheh: kaf
+    "\u0901": "\u0902",  # chandrabindu: bindu
+    "\u0929": "\u0928",  # letters with nukta
+    "\u0931": "\u0930",
+    "\u0934": "\u0933",
+    "\u2010\u2011\u2212\u05be\u058a": "-",
+    "\u2018\u201b\u02bc\u05f3": "'",
 }
-# Arabic vowel marks and tatweel, Hebrew points and accents.
 _UNWRITTEN = re.compile(
-    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "["
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\ufb1e"  # Hebrew points and accents
+    # Arabic vowel marks, signs of recitation and tatweel
     "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"
-    # soft hyphen, zero width space and joiner, directions, word joiner, byte order mark
-    "\u00ad\u200b\u200d-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+    "\u0898-\u089f\u08c9-\u08e1\u08e3-\u08ff"
+    "\u0711\u0730-\u074a"  # Syriac vowels
+    "\u093c"  # the Devanagari nukta
+    # What Unicode calls default ignorable: soft hyphen, grapheme and word joiners, zero width
+    # space, directions, fillers, variation selectors, tags. (For the non-joiner see below.)
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200d-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "]+"
 )
 _DIGIT_ZEROS = (
-    "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6"
-    "\u0c66\u0ce6\u0d66\u0e50\u0ed0\u0f20\u1040\u17e0"
+    "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0de6\u0e50"
+    "\u0ed0\u0f20\u1040\u1090\u17e0\u1810\u1946\u19d0\u1a80\u1a90\u1b50\u1bb0\u1c40\u1c50"
+    "\ua620\ua8d0\ua900\ua9d0\ua9f0\uaa50\uabf0"
 )
 _FOLDS = {ord(form): letter for forms, letter in _LETTERS.items() for form in forms} | {
     ord(zero) + digit: str(digit) for zero in _DIGIT_ZEROS for digit in range(10)
@@ -186,7 +202,8 @@ def fold_marks(text: str) -> str:
     """NFKC text without the marks that writers leave out, and with one form of each letter.
 
     Arabic alef, yeh and heh in their forms, vowel marks and tatweel, Persian kaf and yeh, Hebrew
-    points, digits of other scripts, the zero width space and joiner.
+    and Syriac points, the nukta, digits of other scripts, hyphens and apostrophes that look alike,
+    and what Unicode calls default ignorable, such as the zero width space and joiner.
     """
     text = _SHAPING.sub("", _UNWRITTEN.sub("", text))
     return text.translate(_FOLDS) if _FOLDED.search(text) else text

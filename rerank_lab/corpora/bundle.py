@@ -35,7 +35,7 @@ from rerank_lab.corpora.readers.base import (
     TableReader,
 )
 from rerank_lab.corpora.readers.registry import choose_reader, is_archive, readers
-from rerank_lab.corpora.source import LINES, Source, clean_text
+from rerank_lab.corpora.source import LINES, Source, clean_text, clean_value
 from rerank_lab.corpora.stored_documents import DocumentWriter
 
 _LOOKED_AT = 1000
@@ -254,7 +254,9 @@ def _without_judged(
     queries: dict[str, Query] = {}
     for entry in entries:
         if isinstance(entry, QueryRow):
-            query = Query(entry.query_id, clean_text(entry.text).strip(), entry.meta)
+            query = Query(
+                clean_text(entry.query_id), clean_text(entry.text).strip(), clean_value(entry.meta)
+            )
             first = queries.setdefault(query.id, query)
             if first is query:
                 bundle.queries.append(query)
@@ -266,8 +268,9 @@ def _without_judged(
                     line=entry.line,
                 )
         elif isinstance(entry, JudgmentRow):
-            judged = bundle.qrels.setdefault(entry.query_id, {})
-            judged[entry.document_id] = max(entry.grade, judged.get(entry.document_id, entry.grade))
+            judged = bundle.qrels.setdefault(clean_text(entry.query_id), {})
+            doc_id = clean_text(entry.document_id)
+            judged[doc_id] = max(entry.grade, judged.get(doc_id, entry.grade))
         else:
             yield entry
 

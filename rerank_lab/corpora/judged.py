@@ -40,7 +40,7 @@ from rerank_lab.corpora.readers.judged.query_logs import NumberedQueries, QueryL
 from rerank_lab.corpora.readers.judged.tables import TableJudgments, TableQueries
 from rerank_lab.corpora.readers.judged.topics import ClassicTopics, ConversationTopics, XMLTopics
 from rerank_lab.corpora.readers.judged.trec import TrecJudgments
-from rerank_lab.corpora.source import LINES, Source
+from rerank_lab.corpora.source import LINES, Source, clean_text, clean_value
 
 QrelsDict = dict[str, dict[str, int]]
 RowT = TypeVar("RowT")
@@ -164,7 +164,8 @@ def read_queries(source: Source, options: ReadOptions, log: ProblemLog) -> Query
     queries: dict[str, Query] = {}
     repeated = 0
     for row in rows.rows:
-        query = Query(row.query_id or Query.of(row.text).id, row.text, row.meta)
+        text = clean_text(row.text)
+        query = Query(clean_text(row.query_id) or Query.of(text).id, text, clean_value(row.meta))
         known = queries.setdefault(query.id, query)
         repeated += known is not query and known.text == query.text
         if known.text != query.text:
@@ -299,6 +300,11 @@ class _GradeCollector:
 
     def add(self, row: JudgedPair) -> None:
         """Take a judgment, unless its grade is none or contradicts an earlier one."""
+        if not (row.query.isascii() and (row.document or "").isascii() and row.text.isascii()):
+            document = None if row.document is None else clean_text(row.document)
+            row = row._replace(
+                query=clean_text(row.query), document=document, text=clean_text(row.text)
+            )
         if row.text:
             self.texts.setdefault(row.query, row.text)
         if row.document is None:

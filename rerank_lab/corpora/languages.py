@@ -19,6 +19,12 @@ from rerank_lab.corpora.analysis import stop_list
 SAMPLE, LETTERS = 100, 200
 UNKNOWN = "und"
 _LEAST_SHARE = 0.03
+_LEAST_LETTERS, _LEAST_ASCII = 4, 24
+_RARE = frozenset((
+    "ts", "zu", "yo", "xh", "st", "tn", "sn", "so", "sw", "lg", "tl", "eu", "mi", "ms", "la", "eo",
+    "cy", "af",
+))  # fmt: skip
+"""What a detector says of a few words with an accent among them (naive, in French): noise."""
 _SCRIPTS = {
     "HIRAGANA": "ja",
     "KATAKANA": "ja",
@@ -65,8 +71,9 @@ def query_languages(text: str) -> dict[str, float]:
     queries of other languages are not recognised.
     """
     codes = _by_common_words(text)
-    if not codes and not text.isascii() and not _english_words(text):
-        codes = (language_of(text),)
+    foreign_letters = any(char.isalpha() and not char.isascii() for char in text)
+    if not codes and foreign_letters and not _english_words(text):
+        codes = tuple({language_of(text)} - _RARE)
     return {code: 1 / len(codes) for code in codes}
 
 
@@ -110,8 +117,12 @@ def detect_languages(texts: Sequence[str]) -> dict[str, float]:
 
 
 def language_of(text: str) -> str:
-    """The likely language of one text as an ISO 639-1 code, or `und`."""
-    if sum(char.isalpha() for char in text) < 4:
+    """The likely language of one text as an ISO 639-1 code, or `und`.
+
+    A few words in letters of ASCII are `und`: a detector of all languages names any of them.
+    """
+    letters = [char for char in text if char.isalpha()]
+    if len(letters) < (_LEAST_ASCII if all(map(str.isascii, letters)) else _LEAST_LETTERS):
         return UNKNOWN
     detector = _detector()
     if detector is None:

@@ -22,7 +22,7 @@ from rerank_lab.corpora.column_names import (
     TITLES_ABROAD,
     without_accents,
 )
-from rerank_lab.corpora.source import clean_text
+from rerank_lab.corpora.source import clean_text, clean_value
 
 Record = dict[str, Any]
 Row = tuple[int, Record]
@@ -601,14 +601,16 @@ def id_text(value: Any) -> str | None:
 def _meta(record: Record, mapping: ColumnMapping) -> dict[str, Any]:
     named = (mapping.id, mapping.text, mapping.title, PARENT)
     if mapping.meta is not None:
-        return {name: record[name] for name in mapping.meta if record.get(name) is not None}
+        chosen = {name: record[name] for name in mapping.meta if record.get(name) is not None}
+        return {name: clean_value(value) for name, value in chosen.items()}
     meta: dict[str, Any] = {}
     for name, value in record.items():
         if name == META and isinstance(value, dict):
             meta |= value
         elif name not in named and value is not None and value != "":
             meta[name] = value
-    return meta
+    cleaned: dict[str, Any] = clean_value(meta)
+    return cleaned
 
 
 def _kind(value: Any) -> str:

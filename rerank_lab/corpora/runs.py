@@ -30,7 +30,7 @@ from rerank_lab.corpora.readers.judged.nested_json import NestedRun
 from rerank_lab.corpora.readers.judged.regular_runs import regular_run
 from rerank_lab.corpora.readers.judged.tables import TableRun
 from rerank_lab.corpora.readers.judged.trec import RUN_LABELS, TrecRun
-from rerank_lab.corpora.source import LINES, Source
+from rerank_lab.corpora.source import LINES, Source, clean_text
 
 RUN_READERS: tuple[JudgedReader[RankedPair], ...] = (
     CandidateRun(), NestedRun(), TableRun(), TrecRun(),
@@ -152,6 +152,8 @@ def run_of(rows: Iterable[RankedPair], log: ProblemLog, file: str) -> Run:
     tag = ""
     for row in rows:
         tag = tag or row.tag
+        if not (row.query.isascii() and row.document.isascii()):
+            row = row._replace(query=clean_text(row.query), document=clean_text(row.document))
         if by_query.setdefault(row.query, {}).setdefault(row.document, row) is not row:
             log.error(
                 f"Document {row.document!r} is listed twice for query {row.query!r}.",

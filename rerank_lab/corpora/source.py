@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
+from rerank_lab.core.text import encodable
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, MB, Limits, check_size
 from rerank_lab.remote.objects.store import FileOrigin
 
@@ -307,13 +308,18 @@ def read_text(source: Source, log: ProblemLog, encoding: str = "") -> str:
 
 def clean_text(text: str) -> str:
     """`text` without NUL characters and lone surrogates, which no tokenizer or file can take."""
-    if "\x00" in text:
-        text = text.replace("\x00", " ")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    return encodable(text.replace("\x00", " ") if "\x00" in text else text)
+
+
+def clean_value(value: Any) -> Any:
+    """A value of JSON with `clean_text` of every text in it, keys too; any other value as it is."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_value(key): clean_value(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_value(inner) for inner in value]
+    return value
 
 
 def _skip_line(stream: io.TextIOWrapper, size: int) -> None:

@@ -140,8 +140,11 @@ def delete_corpus(name: str) -> None:
 
 def check_name(name: str, *, replace: bool) -> str:
     """The folder name for a new corpus; InvalidInput when the name is taken or unusable."""
-    if not name.strip() or len(name) > 200 or any(ord(char) < 32 for char in name):
-        raise InvalidInput("A corpus needs a name.", hint="Give one of 1 to 200 characters.")
+    unusable = any(ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in name)
+    if not name.strip() or len(name) > 200 or unusable:
+        raise InvalidInput(
+            "A corpus needs a name.", hint="Give one of 1 to 200 characters that can be printed."
+        )
     slug = slug_of(name.strip())
     taken = find_entry(name.strip()) or find_entry(slug)
     if taken and taken.kind == "sample":

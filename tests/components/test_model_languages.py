@@ -9,7 +9,8 @@ import pytest
 from rerank_lab.cli import main
 from rerank_lab.components.model_languages import language_warnings
 from rerank_lab.core.context import Context
-from rerank_lab.core.types import Document
+from rerank_lab.core.spec import parse
+from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.corpora.languages import query_languages
 from rerank_lab.pipeline.pipeline import Pipeline
@@ -119,3 +120,28 @@ def test_what_somebody_told_of_a_corpus_is_not_called_a_guess() -> None:
     assert "the corpus is mostly in Japanese:" in note
     (note,) = language_notes([spec], Corpus("ja", documents), ())
     assert "the corpus is mostly in Japanese (guessed):" in note
+
+
+@pytest.mark.parametrize(
+    "text", ["best pizza \U0001f355", "naïve bayes classifier", "coffee \ufffd", "ﬁne dining"]
+)
+def test_a_sign_or_a_loan_word_makes_no_query_foreign(text: str) -> None:
+    assert not language_warnings("ms-marco-minilm-l12", query_languages(text), "the query")
+
+
+def test_a_few_words_of_ascii_make_no_corpus_foreign() -> None:
+    texts = ("nul coffee", "whole emoji \U0001f600 coffee", "bad half an emoji here, coffee")
+    documents = tuple(Document(f"d{n}", text) for n, text in enumerate(texts))
+    assert (
+        language_notes(
+            [parse("bm25 >> ms-marco-minilm-l12")],
+            Corpus("odd", documents),
+            [Query("1", "coffee \ufffd")],
+        )
+        == ()
+    )
+
+
+def test_queries_are_in_the_plural() -> None:
+    (note,) = language_warnings("ms-marco-minilm-l12", {"ja": 1.0}, "the queries")
+    assert "the queries are mostly in Japanese" in note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -152,6 +153,14 @@ def test_a_document_holds_every_term_of_itself_as_a_query(text: str) -> None:
         ("cof\u200bfee", "coffee"),
         ("cof\u00adfee", "coffee"),
         ("\ufeffcoffee", "coffee"),
+        ("co\u034fffee\u2064", "coffee"),
+        ("\u845b\U000e0100\u57ce", "\u845b\u57ce"),  # a variant of a Chinese character
+        ("\u2615\ufe0f coffee", "coffee"),
+        ("E\u20112104", "E-2104"),  # the hyphen that does not break
+        ("п\u02bcять", "п'ять"),
+        ("בית\u05beספר", "בית ספר"),
+        ("ज़रूरत हँसी", "जरूरत हंसी"),  # nukta, chandrabindu
+        ("ܫܠܳܡܳܐ", "ܫܠܡܐ"),
     ],
 )
 def test_marks_that_writers_leave_out_do_not_matter(
@@ -178,6 +187,24 @@ LUCENE_RULES = {
     # PersianNormalizer: org.apache.lucene.analysis.fa
     "\u06cc": "\u064a", "\u06d2": "\u064a", "\u06a9": "\u0643", "\u06c0": "\u0647",
     "\u06c1": "\u0647", "\u0654": "",
+    # HindiNormalizer: org.apache.lucene.analysis.hi
+    "\u0901": "\u0902", "\u093c": "", "\u0929": "\u0928", "\u0931": "\u0930",
+    "\u0934": "\u0933",
+    # ICUFoldingFilter (utr30/DiacriticFolding.txt): Hebrew and Syriac points, Arabic signs
+    **dict.fromkeys(map(chr, (
+        *range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0xFB1E,
+        *range(0x610, 0x61B), 0x640, *range(0x653, 0x660), 0x670, *range(0x6D6, 0x6DD),
+        *range(0x6DF, 0x6E5), 0x6E7, 0x6E8, *range(0x6EA, 0x6EE), 0x711, *range(0x730, 0x74B),
+        *range(0x898, 0x8A0), *range(0x8C9, 0x8D3), *range(0x8E3, 0x8FF),
+    )), ""),
+    # utr30/BasicFoldings.txt: hyphens and apostrophes
+    "\u05be": "-", "\u058a": "-", "\u2010": "-", "\u2212": "-", "\u2018": "'", "\u201b": "'",
+    "\u05f3": "'",
+    # NFKC_Casefold, on which it builds: what is default ignorable
+    **dict.fromkeys(map(chr, (
+        0xAD, 0x34F, 0x61C, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x200B, *range(0x200D, 0x2010),
+        *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10), 0xFEFF, 0xE0100,
+    )), ""),
 }  # fmt: skip
 """What Lucene's normalizers make of each letter."""
 
@@ -187,6 +214,12 @@ def test_arabic_and_persian_letters_fold_as_in_lucene(letter: str, normal: str) 
     written, folded = f"\u0628{letter}\u0628", f"\u0628{normal}\u0628"
     assert PLAIN.document_terms(written) == PLAIN.document_terms(folded)
     assert fold_marks(written) == folded
+
+
+def test_digits_of_every_script_are_digits() -> None:
+    digits = (chr(code) for code in range(0x10000) if chr(code).isdecimal())
+    wrong = [d for d in digits if PLAIN.document_terms(f"a{d}") != [f"a{unicodedata.decimal(d)}"]]
+    assert not wrong
 
 
 @pytest.mark.parametrize("language", [name for name in LANGUAGES if stop_list(name)])

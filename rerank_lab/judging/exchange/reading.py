@@ -92,9 +92,9 @@ def _label_row(pair: JudgedPair, scale: GradeScale | None, file: str, log: Probl
     grade = grade_on(scale, pair.grade) if scale else pair.grade
     return LabelRow(
         pair.line,
-        pair.query,
-        pair.text,
-        pair.document or "",
+        clean_text(pair.query),
+        clean_text(pair.text),
+        clean_text(pair.document or ""),
         None if said or open_grade else grade,
         said or (pair.grade is None and bool(judge) and pair.document is not None),
         judge,

@@ -13,6 +13,7 @@ import pytest
 
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.problems import ProblemLog
+from rerank_lab.corpora import import_corpus, load_corpus
 from rerank_lab.corpora.judged import read_judgments, read_queries
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.runs import read_run, read_run_file
@@ -230,3 +231,52 @@ def test_a_lone_surrogate_becomes_one_sign_and_a_pair_a_letter() -> None:
 def test_french_in_a_few_words_is_no_czech() -> None:
     data = "id;text\n1;crème brûlée\n".encode("cp1252")
     assert detect_decoding(source("t.csv", data), ProblemLog()).codec == "cp1252"
+
+
+HALF = "\\ud83d"
+"""Half a character, as JSON may hold it."""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", f'{{"q{HALF}": {{"d{HALF}": 1}}}}'),
+        ("b.json", f'{{"q{HALF}": ["d{HALF}"]}}'),
+        ("c.json", f'{{"judgmentRatings": [{{"query": "q{HALF}", "ratings": '
+         f'[{{"docId": "d{HALF}", "rating": "1"}}]}}]}}'),
+        ("d.jsonl", f'{{"qid": "q{HALF}", "docid": "d{HALF}", "label": 1}}\n'),
+    ],
+)  # fmt: skip
+def test_half_characters_are_the_same_sign_everywhere(
+    tmp_path: Path, home: Path, name: str, content: str
+) -> None:
+    assert read_judgments(source(name, content), ReadOptions(), ProblemLog()).qrels == {
+        "q\ufffd": {"d\ufffd": 1}
+    }
+    labels = list(read_labels(source(name, content), ReadOptions(), ProblemLog()).rows)
+    assert [(label.query, label.doc_id) for label in labels] == [("q\ufffd", "d\ufffd")]
+    (tmp_path / name).write_text(content)
+    (tmp_path / "corpus.jsonl").write_text(
+        f'{{"id": "d{HALF}", "text": "x", "m{HALF}": ["{HALF}"]}}\n'
+    )
+    (tmp_path / "q.jsonl").write_text(f'{{"id": "q{HALF}", "text": "y {HALF}", "n": "{HALF}"}}\n')
+    files = {"queries": tmp_path / "q.jsonl", "qrels": tmp_path / name}
+    import_corpus(tmp_path / "corpus.jsonl", "half", **files)
+    for corpus in (load_corpus("half"), load_corpus(tmp_path / "corpus.jsonl", **files)):
+        assert corpus.qrels == {"q\ufffd": {"d\ufffd": 1}}
+        assert corpus.documents[0].meta == {"m\ufffd": ["\ufffd"]}
+        assert corpus.queries[0].meta == {"n": "\ufffd"}
+    with pytest.raises(InvalidInput, match="needs a name"):
+        import_corpus(tmp_path / "corpus.jsonl", "half \ud83d")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("r.json", f'{{"q{HALF}": {{"d{HALF}": 1.5}}}}'),
+        ("r.jsonl", f'{{"query": "q{HALF}", "candidates": [{{"docid": "d{HALF}"}}]}}\n'),
+    ],
+)
+def test_a_run_with_half_characters(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert read_run(tmp_path / name).rankings["q\ufffd"].doc_ids == ("d\ufffd",)
