@@ -64,6 +64,8 @@ class Preview:
     chosen_format: str = ""
     reason: str = ""
     """Why the file was taken for this format."""
+    document_file: str = ""
+    """The name of the file that holds the documents; "" when they are several files."""
 
     @property
     def needs_mapping(self) -> bool:
@@ -117,6 +119,7 @@ def preview_parts(source: Source, parts: Parts, options: ReadOptions) -> Preview
         problems=log.problems,
         chosen_format=options.format,
         reason=match.reason if single else "",
+        document_file=parts.documents[0].name if single else "",
     )
 
 

@@ -75,8 +75,9 @@ def draw() -> None:
 def _welcome() -> None:
     st.caption(
         "JSON lines, JSON, CSV, TSV, Parquet, text, Markdown, HTML, PDF, Word, a BEIR collection, "
-        "or a zip of these; up to 1 GB. Several files together make one corpus. Queries "
-        "(queries.jsonl) and judgments (qrels.tsv) beside the documents come along."
+        "or a zip of these; up to 1 GB a file. Several files together make one corpus. Drop "
+        "queries (queries.csv) and judgments (judgments.csv or qrels.tsv) beside the documents: "
+        "they come along."
     )
 
 
@@ -175,7 +176,7 @@ def _import_form(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             "Name",
-            value=views.suggested_name(upload.name, taken),
+            value=views.suggested_name(preview.document_file or upload.name, taken),
             key=f"import_name_{mark}",
             max_chars=200,
             width=300,

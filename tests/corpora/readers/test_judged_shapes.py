@@ -33,6 +33,7 @@ SHAPES: dict[str, bytes | str] = {
     "beir.tsv": "query-id\tcorpus-id\tscore\n1\td2\t1\n1\td5\t0\n2\td6\t1\n",
     "terrier.csv": "qid,docno,rank,score,label\n1,d2,0,14,1\n1,d5,1,9,0\n2,d6,0,8,1\n",
     "decimals.csv": "query_id,doc_id,label\n1.0,d2,1.0\n1.0,d5,0.0\n2.0,d6,1.0\n",
+    "own-name.csv": "query_id,Ticket #,grade\n1,d2,1\n1,d5,0\n2,d6,1\n",
     "quepid.csv": "query,docid,rating\ncoffee filters,d2,1\ncoffee filters,d5,0\n"
     "tea storage,d6,1\nan unrated query\n",
     "snapshot.csv": "Case ID,Query Text,Doc ID,Doc Position,Rating\n8,coffee filters,d2,1,1\n"

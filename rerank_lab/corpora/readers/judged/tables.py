@@ -162,6 +162,8 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
             return roles | ({"negatives": negatives} if negatives else {})
     if query is None and document in ("id", "_id"):
         query, document = document, None
+    if query is not None and document is None and not chosen:
+        document = _only_column_left(file, rest, log)
     if query is None or document is None:
         missing = [n for n, c in (("query", query), ("document", document)) if c is None]
         raise InvalidInput(
@@ -179,6 +181,26 @@ def _judgment_columns(file: JudgedFile, columns: list[str], log: ProblemLog) -> 
             problems=[f"{file.name}, field grade: no such column"],
         )
     return chosen_roles | ({"grade": grade} if grade else {})
+
+
+def _only_column_left(file: JudgedFile, rest: Sequence[str], log: ProblemLog) -> str | None:
+    """The one column beside query and grade, whatever its name: `Ticket #` names documents."""
+    grade = column_named(rest, GRADES)
+    others = (*QUERY_TEXTS, *SCORES, *RANKS, *_COUNTS, "text", "title", "passage", "iteration")
+    left = [c for c in rest if c != grade and column_named([c], others) is None]
+    if grade is None or len(left) != 1:
+        return None
+    values = [record.get(left[0]) for record in file.records]
+    if any(isinstance(value, list | dict) for value in values):
+        return None
+    if is_running_text(file.records, left[0]):
+        return None
+    log.note(
+        f"{left[0]!r} is read as the document: it is the only column beside query and grade.",
+        "If that is not meant, name the column of documents doc_id.",
+        file=file.name,
+    )
+    return left[0]
 
 
 def _is_listed(file: JudgedFile, column: str) -> bool:
