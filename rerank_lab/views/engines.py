@@ -16,7 +16,7 @@ from rerank_lab.views.labels import score
 
 SNIPPET = 280
 _WHERE = ("dsn_env", "url_env", "key_env", "table", "index", "collection", "id", "title", "text")
-_LATER = ("template", "filter", "timeout")
+_LATER = ("template", "filter", "timeout", "ca_env", "cert_env")
 
 
 @dataclass(frozen=True, slots=True)

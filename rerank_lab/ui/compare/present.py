@@ -36,6 +36,8 @@ _RULES = """<style>
 .st-key-stage { --u: max(9px, min(1vw, 1.7778vh)); position: fixed; inset: 0; z-index: 999980;
   background: var(--rl-background); padding: calc(var(--u) * .9) calc(var(--u) * 1.6);
   overflow: auto; flex-wrap: nowrap; gap: calc(var(--u) * .7); }
+/* The bar with the theme's menu would lie over the first line. */
+body:has(.st-key-stage) [data-testid="stHeader"] { display: none; }
 .rl-question { font-size: calc(var(--u) * 2.1); line-height: 1.2; font-weight: 600;
   text-wrap: balance; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
   overflow: hidden; }

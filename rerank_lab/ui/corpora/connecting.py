@@ -71,7 +71,7 @@ def draw() -> None:
 def _fields(form: views.EngineForm) -> dict[str, Literal]:
     values: dict[str, Literal] = {}
     st.markdown("**Where it is**")
-    with st.grid("auto", min_column_width=260):
+    with st.grid("auto", min_column_width=250):
         for param in form.where:
             values[param.name] = _field(form.name, param)
     for param in form.where:
@@ -79,10 +79,10 @@ def _fields(form: views.EngineForm) -> dict[str, Literal]:
         if note:
             st.caption(parts.literal(note))
     st.markdown("**How it searches**")
-    with st.grid("auto", min_column_width=260):
+    with st.grid("auto", min_column_width=250):
         for param in form.how:
             values[param.name] = _field(form.name, param)
-    with st.expander("Filter, a request of your own, timeout", icon=":material/code:"):
+    with st.expander("Filter, own request, timeout, certificates", icon=":material/code:"):
         for param in form.more:
             if param.name == "template":
                 st.markdown(_TEMPLATE_HELP)
