@@ -107,9 +107,12 @@ def _on_screen(browser: Any, link: str) -> dict[str, Any]:
         lambda: _settled(page),
     )
     cell = page.locator(".st-key-query_heat .bars .point").nth(3)
-    cell.scroll_into_view_if_needed()
-    cell.hover()
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(2000)
+    page.locator(".st-key-query_heat").scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    place = cell.bounding_box()
+    page.mouse.move(place["x"] + 5, place["y"] + place["height"] / 2)
+    page.wait_for_timeout(1000)
     figures["click_s"] = _timed(
         lambda: page.mouse.down(), lambda: page.mouse.up(),
         lambda: page.wait_for_url("**of=q**"),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rerank_lab.cli.output import Output
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import LabError
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.decision.choice import PipelineDecision
@@ -16,6 +17,7 @@ from rerank_lab.decision.wording import headline, reasons
 from rerank_lab.evaluation.experiments import load_experiment
 from rerank_lab.pipeline.engine import default_engine
 from rerank_lab.services.decide import decide, kept_terms
+from rerank_lab.services.memory import measure
 from rerank_lab.views.choose import choose_view
 from rerank_lab.views.evaluate import pipeline_labels
 
@@ -28,6 +30,10 @@ def choose(arguments: argparse.Namespace, output: Output) -> int:
     engine = default_engine()
     evaluation = load_experiment(arguments.experiment, engine.home)
     corpus = _corpus(arguments.corpus, evaluation.design.corpus)
+    if arguments.measure_memory:
+        ctx = Context(progress=output.progress)
+        for spec, problem in measure(evaluation, ctx, engine, arguments.corpus).problems.items():
+            output.note(f"The memory of {spec} is not measured. {problem}")
     decision = decide(
         evaluation, engine, _required(arguments, kept_terms(evaluation.id, engine)), corpus=corpus
     )

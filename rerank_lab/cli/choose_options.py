@@ -51,7 +51,17 @@ def add_choose(parser: CommandParser) -> None:
     )
     parser.add_argument("--local", action="store_true", help="texts stay in the house")
     parser.add_argument("--no-gpu", action="store_true", help="it must run without a GPU")
-    parser.add_argument("--memory", type=byte_size, metavar="SIZE", help="of models, such as 500MB")
+    parser.add_argument(
+        "--memory",
+        type=byte_size,
+        metavar="SIZE",
+        help="where it was measured, of the process; else of the models. Such as 500MB",
+    )
+    parser.add_argument(
+        "--measure-memory",
+        action="store_true",
+        help="first measure what each pipeline takes, in a process of its own, and keep it",
+    )
     parser.add_argument(
         "--margin",
         type=amount,

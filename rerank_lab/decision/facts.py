@@ -16,6 +16,7 @@ from rerank_lab.core.types import Bounded, Status
 from rerank_lab.decision.cost import PipelineCost
 from rerank_lab.decision.latency import PipelineLatency
 from rerank_lab.evaluation.experiments import Cell, Evaluation
+from rerank_lab.evaluation.memory import MemoryPeak
 from rerank_lab.evaluation.statistics import mean_interval
 
 T = TypeVar("T")
@@ -63,7 +64,8 @@ class PipelineFacts:
             pipeline without a model.
         sends_to: Names of the providers that texts are sent to; empty when they stay in the house.
         gpu: Whether it ran on a GPU, or asks for one.
-        memory: Bytes that its models take.
+        memory: Bytes that a process with it takes at its peak where that was measured, else those
+            of its models' files.
         under_load: Whether p95 is of a load study; else it is of one query at a time.
         queries: How many it was asked so far.
         failed: Those of them that it gave no answer of its own to.
@@ -112,6 +114,7 @@ def pipeline_facts(
     latency: PipelineLatency,
     cost: PipelineCost,
     stages: Sequence[StageFacts],
+    peak: MemoryPeak | None = None,
 ) -> PipelineFacts:
     """What is known of one pipeline of an evaluation.
 
@@ -121,6 +124,7 @@ def pipeline_facts(
         latency: Of the pipeline.
         cost: Of the same pipeline.
         stages: Its components; empty for a pipeline that is not of this lab.
+        peak: The memory that it was measured to take, None where it was not.
     """
     pipeline = latency.pipeline
     cells = [c for (_, spec), c in evaluation.cells.items() if spec == pipeline and c.answered]
@@ -135,7 +139,7 @@ def pipeline_facts(
         languages=_languages(stages),
         sends_to=_sends_to(stages),
         gpu=_gpu(stages, cells),
-        memory=_memory(stages),
+        memory=_memory(stages) if peak is None else _measured_memory(peak),
         under_load=latency.source == "load",
         queries=n_queries,
         failed=n_queries - outcome.answered,
@@ -238,6 +242,14 @@ def _gpu(stages: Sequence[StageFacts], cells: Sequence[Cell]) -> KnownFact[bool]
     if any("cuda" in backend for backend in backends):
         return KnownFact(True, "its answers and times here were made on one")
     return KnownFact(False, "its answers here were made without one")
+
+
+def _measured_memory(peak: MemoryPeak) -> KnownFact[int]:
+    return KnownFact(
+        peak.peak,
+        f"measured: the peak of a process of its own, all included, over {peak.queries} queries on "
+        f"{peak.processor}",
+    )
 
 
 def _memory(stages: Sequence[StageFacts]) -> KnownFact[int]:

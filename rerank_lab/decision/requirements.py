@@ -37,7 +37,7 @@ class Requirements:
         languages: ISO 639-1 codes that every model must know.
         local: Texts must not leave the house.
         no_gpu: It must run without a GPU.
-        memory: At most so many bytes of models.
+        memory: At most so many bytes, of the process where that was measured, else of models.
         terms: The load and the prices that a price is reckoned for.
     """
 
@@ -166,4 +166,5 @@ def _too_large(facts: PipelineFacts, required: Requirements) -> str:
     memory, limit = facts.memory.value, required.memory
     if memory is None or limit is None or memory <= limit:
         return ""
-    return f"its models take {megabytes(memory)}, above {megabytes(limit)}"
+    what = "it takes" if facts.memory.source.startswith("measured") else "its models take"
+    return f"{what} {megabytes(memory)}, above {megabytes(limit)}"

@@ -17,6 +17,7 @@ from rerank_lab.decision.objections import objections
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.measure_names import tells_quality
+from rerank_lab.evaluation.memory import memory_peaks
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import cost_study, pipeline_costs
 from rerank_lab.services.load import load_studies
@@ -113,8 +114,11 @@ def _facts(
     """What is known of each pipeline, by its load studies where there are some."""
     studies = load_studies(evaluation.id, engine.home)
     costs = pipeline_costs(evaluation, engine, required.terms, corpus=corpus, load_studies=studies)
+    peaks = memory_peaks(evaluation.id, engine.home)
     facts = {}
     for spec in evaluation.design.pipelines:
         latency = pipeline_latency(evaluation, spec, studies)
-        facts[spec] = pipeline_facts(evaluation, measure, latency, costs[spec], stage_facts(spec))
+        facts[spec] = pipeline_facts(
+            evaluation, measure, latency, costs[spec], stage_facts(spec), peaks.get(spec)
+        )
     return facts

@@ -236,8 +236,8 @@ def fact_columns(measure: str) -> tuple[FactColumn, ...]:
         ),
         FactColumn("GPU", lambda facts: _cell(facts.gpu, lambda gpu: "yes" if gpu else "no")),
         FactColumn(
-            "Models",
-            lambda facts: _cell(facts.memory, lambda size: megabytes(size) if size else "none"),
+            "Memory",
+            lambda facts: _cell(facts.memory, lambda size: megabytes(size) if size else "no model"),
         ),
     )
 

@@ -57,10 +57,11 @@ def draw(measure: str, kept_terms: CostTerms) -> LimitChoices:
     local = st.toggle("Texts stay in the house", key="local", bind="query-params")
     no_gpu = st.toggle("Runs without a GPU", key="no_gpu", bind="query-params")
     memory = _slider(
-        "Models, at most",
+        "Memory, at most",
         MEMORY_LIMITS,
         "memory",
-        "The size of the models' files; an index and the work itself come on top.",
+        "Where it was measured, the peak of a process with the pipeline; else the size of its "
+        "models' files, and an index and the work itself come on top.",
     )
     return LimitChoices(
         measure, _margin(measure), p95, price, str(licence), tuple(languages), local, no_gpu,

@@ -15,12 +15,14 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.decision.choice import NextStep, PipelineDecision
 from rerank_lab.decision.comparisons import Comparisons
 from rerank_lab.evaluation.experiments import Evaluation, ExperimentEntry, list_experiments
+from rerank_lab.evaluation.memory import memory_peaks
 from rerank_lab.pipeline.resolution import at_depth
-from rerank_lab.services import chosen_sessions
+from rerank_lab.services import chosen_sessions, memory
 from rerank_lab.services.decide import compared, decide, kept_terms
 from rerank_lab.ui.choose import html as choose_html
 from rerank_lab.ui.choose import limits, ship, take_along
 from rerank_lab.ui.compare import cards
+from rerank_lab.ui.evaluate.study_jobs import at_work
 from rerank_lab.ui.shared import parts, resources
 from rerank_lab.ui.shared.navigation import (
     CORPORA_PAGE,
@@ -31,6 +33,7 @@ from rerank_lab.ui.shared.navigation import (
 )
 from rerank_lab.ui.shared.plots import PlainFigure
 from rerank_lab.ui.shared.state import Screen, read_screen
+from rerank_lab.ui.shared.visitor import session
 from rerank_lab.views.choose import (
     AXES,
     ChooseView,
@@ -117,6 +120,7 @@ def _decision(evaluation: Evaluation, measure: str, depth: int) -> None:
     with board:
         with st.container(key="choose_limits", gap="small"):
             choices = limits.draw(measure, kept_terms(evaluation.id, resources.engine()))
+            _memory(evaluation)
         corpus = _corpus(evaluation)
         decision = _decided(evaluation, choices, corpus)
         view = choose_view(decision)
@@ -132,6 +136,22 @@ def _decision(evaluation: Evaluation, measure: str, depth: int) -> None:
     st.caption("Rest on a value to see where it is from.")
     take_along.draw(decision, corpus)
     ship.draw(decision, evaluation, corpus, pipeline_labels(evaluation.design.pipelines)[0])
+
+
+def _memory(evaluation: Evaluation) -> None:
+    """A way to measure the memory of the pipelines, once for an evaluation."""
+    if at_work(memory.jobs_of(evaluation.id, session()), key="memory_job"):
+        return
+    if memory_peaks(evaluation.id, resources.engine().home):
+        return
+    if st.button(
+        "Measure memory",
+        key="measure_memory",
+        icon=":material/memory:",
+        help="Runs each pipeline once in a process of its own and keeps the most that it took.",
+    ):
+        memory.start(evaluation, session())
+        st.rerun()
 
 
 def _corpus(evaluation: Evaluation) -> Corpus | None:
@@ -194,11 +214,11 @@ def _step(evaluation: Evaluation, step: NextStep, place: int) -> None:
 def _judge(evaluation: Evaluation) -> None:
     try:
         corpus = resources.judged_corpus(evaluation.design.corpus)
-        session = chosen_sessions.unjudged_session(evaluation, corpus, resources.engine().home)
+        labelling = chosen_sessions.unjudged_session(evaluation, corpus, resources.engine().home)
     except LabError as error:
         parts.error_card(error, key="choose_judge")
         return
-    go_to(LABEL_PAGE, session=session.session_id)
+    go_to(LABEL_PAGE, session=labelling.session_id)
 
 
 def _front(decision: PipelineDecision, colours: Mapping[str, int]) -> None:
