@@ -21,13 +21,16 @@ from rerank_lab.cli.reading import (
     readings_json,
 )
 from rerank_lab.cli.workers import chosen_workers
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput, LabError
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.storage import disk_errors, write_file
 from rerank_lab.core.types import Status
+from rerank_lab.corpora.addresses import file_here
 from rerank_lab.corpora.bundle import refuse_losses
 from rerank_lab.corpora.judged import read_qrels
+from rerank_lab.corpora.limits import LOCAL_LIMITS
 from rerank_lab.corpora.runs import read_run_file
 from rerank_lab.evaluation.experiments import Evaluation, Failure, Outcome
 from rerank_lab.evaluation.experiments.columns import ResultColumn, ResultRow, ResultTable
@@ -145,15 +148,23 @@ def _files(arguments: argparse.Namespace) -> _Files:
 
 def measure(arguments: argparse.Namespace, output: Output) -> int:
     """Measure a run file."""
+    ctx = Context(progress=output.progress)
+    with (
+        file_here(arguments.qrels, limits=LOCAL_LIMITS, ctx=ctx) as qrels,
+        file_here(arguments.run, limits=LOCAL_LIMITS, ctx=ctx) as run,
+    ):
+        return _measure(arguments, output, qrels, run)
+
+
+def _measure(arguments: argparse.Namespace, output: Output, qrels: Path, file: Path) -> int:
     names = arguments.measures or DEFAULT_MEASURES
     parse_measures(names)
     options, log = read_options(arguments, "qrels", "run"), ProblemLog()
-    judgments = read_qrels(user_path(arguments.qrels), options["qrels"], log)
-    file = user_path(arguments.run)
+    judgments = read_qrels(qrels, options["qrels"], log)
     averaging = Averaging(arguments.complete, trec_order=file.suffix not in _KEEP_ORDER)
     run_file = read_run_file(file, options["run"], log)
     if arguments.strict:
-        refuse_losses(f"{Path(arguments.qrels).name} or {file.name}", log)
+        refuse_losses(f"{qrels.name} or {file.name}", log)
     rankings = run_file.run.rankings
     own = sum(query_id in ranking.doc_ids for query_id, ranking in rankings.items())
     if arguments.exclude_identical:

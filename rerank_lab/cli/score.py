@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import print_problems
 from rerank_lab.cli.workers import chosen_workers
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
-from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.corpora.addresses import file_here
+from rerank_lab.corpora.limits import LOCAL_LIMITS
+from rerank_lab.pipeline.engine import Engine, default_engine
 from rerank_lab.services import bulk_scoring
 from rerank_lab.services.bulk_scoring import ScorePairsRequest
 
 
 def score(arguments: argparse.Namespace, output: Output) -> int:
     """Score and say what was written."""
+    engine = default_engine()
+    ctx = job_context(arguments, output, engine)
+    with file_here(arguments.pairs, limits=LOCAL_LIMITS, ctx=ctx) as pairs:
+        return _score(arguments, output, pairs, ctx, engine)
+
+
+def _score(
+    arguments: argparse.Namespace, output: Output, pairs: Path, ctx: Context, engine: Engine
+) -> int:
     request = ScorePairsRequest(
-        user_path(arguments.pairs),
+        pairs,
         user_path(arguments.out),
         arguments.reranker,
         columns=_columns(arguments.columns),
         part_rows=arguments.part_rows,
         replace=arguments.replace,
     )
-    engine = default_engine()
-    ctx = job_context(arguments, output, engine)
     scored = bulk_scoring.run(request, ctx, engine, chosen_workers(arguments, output))
     if output.as_json:
         output.json(scored.to_json())

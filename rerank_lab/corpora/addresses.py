@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
+from rerank_lab.core.paths import user_path
 from rerank_lab.corpora.layouts import worth_reading
 from rerank_lab.corpora.limits import DEFAULT_LIMITS, Limits
 from rerank_lab.corpora.source import Source
@@ -17,6 +18,7 @@ from rerank_lab.remote.objects.address import (
     OWN_RULES,
     AddressRules,
     ObjectAddress,
+    is_address,
     parse_address,
 )
 from rerank_lab.remote.objects.download import download
@@ -117,6 +119,19 @@ def brought_file(
                 hint="Name one file in it.",
             )
         yield Source(source.path.name, source.path, origin=source.origin)
+
+
+@contextmanager
+def file_here(
+    reference: str, *, limits: Limits = DEFAULT_LIMITS, ctx: Context | None = None
+) -> Iterator[Path]:
+    """A file that somebody names, where it is; from elsewhere it is here while the block lasts."""
+    if not is_address(reference):
+        yield user_path(reference)
+        return
+    with brought_file(reference, limits=limits, ctx=ctx) as source:
+        assert source.path is not None
+        yield source.path
 
 
 def _paths(items: Sequence[RemoteObject], folder: Path) -> list[Path]:

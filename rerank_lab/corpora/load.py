@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
@@ -63,6 +64,7 @@ def load_corpus(
     qrels: PathLike | None = None,
     exclude_identical: bool | None = None,
     options: CollectionOptions | None = None,
+    ctx: Context | None = None,
 ) -> Corpus:
     """The corpus that `reference` names: a sample, an imported one, a path, an address, or
     `ir_datasets:<id>`.
@@ -77,17 +79,21 @@ def load_corpus(
     None means: where queries and documents of the same id have the same text.
 
     `options` says how the files are to be read where that is not found out; what is stored already
-    takes none. In strict mode any loss raises InvalidInput.
+    takes none. In strict mode any loss raises InvalidInput. `ctx` is told how much of an address
+    has come, and can cancel it: `Context(progress=print)`.
     """
-    options = options or CollectionOptions()
+    options, ctx = options or CollectionOptions(), ctx or Context()
     log = ProblemLog(options.documents.limits.problems)
     with ExitStack() as stack:
-        judged_sources = (_source_of(queries, "query", stack), _source_of(qrels, "judgment", stack))
+        judged_sources = (
+            _source_of(queries, "query", stack, ctx),
+            _source_of(qrels, "judgment", stack, ctx),
+        )
         extra = Parts((), *judged_sources)
         live = _live(str(reference), options, log, extra)
         if live is not None:
             return with_exclusions(live, exclude_identical)
-        name, bundle, meta = _read(reference, options, log, extra.qrels)
+        name, bundle, meta = _read(reference, options, log, extra.qrels, ctx)
         read_judged(bundle, extra, options, log)
     corpus = finished(name, bundle, meta, log, strict=qrels is not None)
     if options.strict:
@@ -204,7 +210,11 @@ def _live(
 
 
 def _read(
-    reference: PathLike, options: CollectionOptions, log: ProblemLog, judgments: Source | None
+    reference: PathLike,
+    options: CollectionOptions,
+    log: ProblemLog,
+    judgments: Source | None,
+    ctx: Context,
 ) -> tuple[str, Bundle, dict[str, Any]]:
     text = str(reference)
     entry = find_entry(text) if isinstance(reference, str) else None
@@ -219,7 +229,7 @@ def _read(
         bundle = _read_stored(entry, log) or _read_path(entry.path, CollectionOptions(), log, None)
         return entry.name, bundle, _entry_meta(entry)
     if is_address(reference):
-        with brought(text, limits=options.documents.limits) as source:
+        with brought(text, limits=options.documents.limits, ctx=ctx) as source:
             bundle = _read_source(source, options, log, judgments)
             name = parse_address(text).name
             name = name if source.path is None or source.path.is_dir() else Path(name).stem
@@ -269,12 +279,14 @@ def _entry_meta(entry: CorpusEntry) -> dict[str, Any]:
     return {"source": entry.kind} | meta | {"kind": entry.kind}
 
 
-def _source_of(path: PathLike | None, what: str, stack: ExitStack) -> Source | None:
+def _source_of(
+    path: PathLike | None, what: str, stack: ExitStack, ctx: Context | None = None
+) -> Source | None:
     """The file of queries or judgments, brought here until the stack is left if it is elsewhere."""
     if path is None:
         return None
     if is_address(path):
-        return stack.enter_context(brought_file(str(path)))
+        return stack.enter_context(brought_file(str(path), ctx=ctx))
     file = user_path(path)
     if not file.is_file():
         raise InvalidInput(f"There is no {what} file {path}.", hint="Check the path.")

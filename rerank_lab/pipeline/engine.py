@@ -59,7 +59,8 @@ class Engine:
             if elsewhere and param.name == "model":
                 continue
             value = str(options.get(param.name, "")) if param.local else ""
-            if names_a_path(value) and not is_within(value, self.readable):
+            is_address = "://" in value
+            if is_address or (names_a_path(value) and not is_within(value, self.readable)):
                 raise InvalidInput(
                     f"The app may not read {value!r}, which {info.name} names as its {param.name}.",
                     hint="Put it into the data folder, or start the app with "

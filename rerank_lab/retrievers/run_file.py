@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import re
 import stat
+import tempfile
 from functools import cached_property, lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -14,8 +16,11 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError
 from rerank_lab.core.paths import data_home, user_path
 from rerank_lab.core.types import Query, Ranking, Run, Trace
+from rerank_lab.corpora.addresses import bring
 from rerank_lab.corpora.corpus import Corpus
+from rerank_lab.corpora.limits import LOCAL_LIMITS
 from rerank_lab.corpora.runs import TREC_SCALE, read_run
+from rerank_lab.remote.objects.address import is_address
 from rerank_lab.retrievers.base import DEPTH, Retriever
 
 UPLOADED = "uploaded:"
@@ -58,7 +63,8 @@ class RunFile(Retriever):
             Param(
                 "path",
                 "",
-                "A TREC run file: query Q0 document rank score tag. uploaded:NAME for an upload.",
+                "A TREC run file or its address: query Q0 document rank score tag. uploaded:NAME "
+                "for an upload.",
                 label="File",
                 local=True,
             ),
@@ -69,9 +75,12 @@ class RunFile(Retriever):
     def path(self) -> Path:
         """The run file, `~` expanded; `uploaded:NAME` is one that was uploaded to the app.
 
-        Raises InvalidInput when no file can be called so.
+        One at an address (`s3://`, `gs://`, `https://`) is brought here once for this process.
+        Raises LabError when it cannot be, InvalidInput when no file can be called so.
         """
         named = str(self.options["path"])
+        if is_address(named):
+            return _brought(named)
         if named.startswith(UPLOADED):
             return uploaded_run(named.removeprefix(UPLOADED))
         return user_path(named)
@@ -84,7 +93,7 @@ class RunFile(Retriever):
             ]
         try:
             path = self.path
-        except InvalidInput as error:
+        except LabError as error:
             return [error]
         if not path.is_file():
             return [InvalidInput(f"There is no run file {path}.", hint="Check the path.")]
@@ -162,6 +171,17 @@ class RunFile(Retriever):
         super().close()
         self.__dict__.pop("_run", None)
         self.__dict__.pop("_elsewhere", None)
+
+
+@lru_cache(maxsize=16)
+def _brought(address: str) -> Path:
+    """The file of an address, until this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="rerank-lab-run-")
+    atexit.register(folder.cleanup)
+    source = bring(address, Path(folder.name), limits=LOCAL_LIMITS)
+    if source.path is None or source.path.is_dir():
+        raise InvalidInput(f"{source.name} is a folder, not a file.", hint="Name one file in it.")
+    return source.path
 
 
 _PARSED: WeakValueDictionary[str, Run] = WeakValueDictionary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.core.storage import disk_errors
 from rerank_lab.core.text import readable_size
 from rerank_lab.remote.gather import gather
+from rerank_lab.remote.objects.partial import forget_old_parts, kept_part
 from rerank_lab.remote.objects.store import ObjectStore, ReadInterrupted, RemoteObject
 from rerank_lab.remote.retries import TransportError, pause, pause_before
 
@@ -48,6 +50,9 @@ def download(
 ) -> None:
     """Write objects to files that are not there yet.
 
+    What came of a large one before it broke off, was cancelled or killed is kept in the data folder
+    for a week, and the same version is gone on with there.
+
     Args:
         store: Where they are.
         items: Each object with its file; the folders are there.
@@ -67,10 +72,17 @@ def download(
 
     def work(one: tuple[RemoteObject, Path], inner: Context) -> None:
         item, path = one
-        with disk_errors(path), path.open("xb") as out:
-            _read(store, item, out, inner, largest, progress.add)
+        with kept_part(item) as part:
+            gathered = part or path
+            with disk_errors(gathered), gathered.open("ab" if part else "xb") as out:
+                progress.add(out.tell())
+                _read(store, item, out, inner, largest, progress.add)
+            if part:
+                with disk_errors(path):
+                    shutil.move(part, path)
         _check(store.address.shown, progress.done, total)
 
+    forget_old_parts()
     gather(items, work, ctx, _WIDTH, lambda _index, _result: None)
 
 

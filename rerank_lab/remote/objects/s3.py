@@ -174,11 +174,32 @@ class S3Store(BucketStore):
 
     def _denied(self, words: str) -> LabError:
         denial = self.denied(words)
+        if key_id := _key_id():
+            denial.message = (
+                f"{self.address.shown} in the bucket {self.address.place} may not be read with the "
+                f"access key {key_id}: {words}."
+            )
+            denial.hint = (
+                "Let whoever owns the bucket allow s3:ListBucket and s3:GetObject to that key, or "
+                "use another one (AWS_ACCESS_KEY_ID, AWS_PROFILE)."
+            )
         if "_anonymous" in self.__dict__:
             reason = "there are no credentials in the environment, and it is not public"
             denial = self.denied(reason)
             denial.hint = _NO_CREDENTIALS
         return denial
+
+
+def _key_id() -> str:
+    """The id of the access key that the environment gives, which is no secret; "" for none."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
+
+    try:
+        credentials = Session().get_credentials()
+        return str(credentials.access_key) if credentials else ""
+    except BotoCoreError:
+        return ""
 
 
 def _connection_hint(words: str) -> str:

@@ -16,6 +16,7 @@ from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.errors import BackendError, InvalidInput
 from rerank_lab.corpora.addresses import bring, origin_changes
 from rerank_lab.remote.objects import gcs
+from rerank_lab.testing.object_servers import CuttingProxy
 
 pytest.importorskip("gcsfs")
 pytest.importorskip("gcp_storage_emulator")
@@ -94,6 +95,20 @@ def test_an_object_that_changes_between_is_never_mixed(
 
     with pytest.raises(BackendError, match="was changed while it was read"):
         bring("gs://bucket/a.txt", tmp_path, ctx=Context(progress=change))
+
+
+def test_a_read_that_breaks_off_goes_on_where_it_stopped(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = b"".join(b"line %d of the text\n" % number for number in range(20_000))
+    put(address, "long.txt", lines)
+    monkeypatch.setattr(gcs, "BLOCK_BYTES", 100_000)
+    with CuttingProxy(int(address.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{proxy.port}")
+        whole = 10**9  # what is said of the object comes first
+        proxy.cuts = [whole, 50_000, 120_000, 10]
+        assert bring("gs://bucket/long.txt", tmp_path).read() == lines
+        assert proxy.cut >= 1
 
 
 def test_what_is_not_there(address: str, tmp_path: Path) -> None:

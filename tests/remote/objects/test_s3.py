@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -146,3 +148,31 @@ def test_a_file_and_a_folder_of_one_name(s3: Any, tmp_path: Path) -> None:
     for key in ("c/a.txt", "c/a.txt/b.txt"):
         s3.put_object(Bucket="bucket", Key=key, Body=b"words")
     assert "or a folder" in failure("s3://bucket/c/", tmp_path / "x").message
+
+
+@pytest.fixture
+def guarded(s3: Any) -> Iterator[Any]:
+    """From now on the store asks IAM for leave; gives a new access key that has none."""
+    import boto3
+
+    iam, user = boto3.client("iam"), f"reader-{uuid4()}"
+    iam.create_user(UserName=user)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("moto.settings.INITIAL_NO_AUTH_ACTION_COUNT", 0.0)
+        yield key
+
+
+@pytest.mark.parametrize("name", ["a.txt", "", "none.txt"])
+def test_a_key_without_leave_is_named_and_its_secret_is_not(
+    s3: Any, guarded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", guarded["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", guarded["SecretAccessKey"])
+    error = failure(f"s3://bucket/{name}", tmp_path / "x")
+    assert isinstance(error, NotAllowed)
+    assert f"the bucket bucket may not be read with the access key {guarded['AccessKeyId']}" in (
+        error.message
+    )
+    assert "s3:GetObject" in error.hint
+    assert guarded["SecretAccessKey"] not in str(error) + error.details

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
+from rerank_lab.cli import main
 from rerank_lab.core.context import CancelToken, Context, Progress
 from rerank_lab.core.errors import BackendError, Cancelled, InvalidInput, LabError, NotAllowed
+from rerank_lab.core.types import Query
+from rerank_lab.corpora import load_corpus
 from rerank_lab.corpora.addresses import bring, origin_changes
 from rerank_lab.corpora.limits import Limits
 from rerank_lab.corpora.source import Source
+from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.remote import retries
+from rerank_lab.remote.objects import partial
 from rerank_lab.remote.objects.address import AddressRules
 from rerank_lab.testing.object_servers import FileServer
 
@@ -250,3 +258,92 @@ def test_a_certificate_that_nobody_trusts_is_said(tmp_path: Path) -> None:
         error = failure(f"{server.address}/a.csv", tmp_path / "x")
     assert "certificate" in error.message.lower()
     assert "SSL_CERT_FILE" in error.hint
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of small files are kept as well."""
+    monkeypatch.setattr(partial, "SMALLEST_BYTES", 1000)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_what_came_before_a_break_is_kept_for_the_next_time(
+    server: FileServer, tmp_path: Path, home: Path
+) -> None:
+    server.breaks = [1000] + [0] * 50
+    address = f"{server.address}/docs/corpus.jsonl"
+    failure(address, tmp_path / "x")
+    (part,) = (home / "downloads").glob("*.part")
+    assert part.read_bytes() == LINES[:1000]
+    server.breaks.clear()
+    server.requests.clear()
+    seen: list[Progress] = []
+    (tmp_path / "y").mkdir()
+    source = bring(address, tmp_path / "y", ctx=Context(progress=seen.append))
+    assert source.path is not None
+    assert source.path.read_bytes() == LINES
+    assert server.requests[-1][1]["range"] == "bytes=1000-"
+    assert (seen[0].done, seen[-1].done) == (1000, len(LINES))
+    assert not list((home / "downloads").iterdir())
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_part_of_another_version_is_not_gone_on_with(
+    server: FileServer, tmp_path: Path, home: Path
+) -> None:
+    server.breaks = [1000] + [0] * 50
+    address = f"{server.address}/docs/corpus.jsonl"
+    failure(address, tmp_path / "x")
+    server.breaks.clear()
+    server.files["/docs/corpus.jsonl"] = LINES.replace(b"text", b"tent")
+    assert brought(server, tmp_path / "y").read() == LINES.replace(b"text", b"tent")
+    (part,) = (home / "downloads").glob("*.part")
+    os.utime(part, (0, 0))
+    brought(server, tmp_path / "z")
+    assert not part.exists()  # it was begun long ago
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_part_that_another_process_fills_is_left_to_it(
+    server: FileServer, tmp_path: Path, home: Path
+) -> None:
+    server.breaks = [1000] + [0] * 50
+    failure(f"{server.address}/docs/corpus.jsonl", tmp_path / "x")
+    server.breaks.clear()
+    (part,) = (home / "downloads").glob("*.part")
+    with FileLock(part.with_name(f"{part.name}.lock")):
+        assert brought(server, tmp_path / "y").read() == LINES
+    assert part.stat().st_size == 1000
+
+
+def test_loading_an_address_tells_how_much_has_come(server: FileServer) -> None:
+    seen: list[Progress] = []
+    corpus = load_corpus(f"{server.address}/docs/corpus.jsonl", ctx=Context(progress=seen.append))
+    assert len(corpus.documents) == 5000
+    assert (seen[-1].done, seen[-1].total) == (len(LINES), len(LINES))
+
+
+def test_pairs_runs_and_judgments_may_lie_elsewhere(
+    server: FileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.files |= {
+        "/pairs.csv": b"query,document\nred fox,the red fox\nred fox,bread\n",
+        "/qrels.txt": b"q 0 d1 1\n",
+        "/run.trec": b"q Q0 d2 1 2.0 x\nq Q0 d1 2 1.0 x\n",
+        "/corpus.csv": b"id,text\nd1,fox\nd2,bread\n",
+    }
+    out = tmp_path / "scores.parquet"
+    assert main(["score", f"{server.address}/pairs.csv", "-p", "overlap", "--out", str(out)]) == 0
+    assert out.exists()
+    assert main(["measure", f"{server.address}/qrels.txt", f"{server.address}/run.trec"]) == 0
+    assert "0.5000" in capsys.readouterr().out
+    run = f'run(path="{server.address}/run.trec")'
+    corpus = load_corpus(f"{server.address}/corpus.csv")
+    result = Pipeline(run).run(Query("q", "any words"), corpus)
+    assert result.ranking is not None
+    assert result.ranking.doc_ids == ("d2", "d1")
+    visited = Engine(tmp_path)
+    visited.readable = (tmp_path,)
+    error = Pipeline(run).run(Query("q", "any words"), corpus, engine=visited).error
+    assert error is not None
+    assert "may not read" in error.message
