@@ -51,10 +51,11 @@ def documents_in(file: Path) -> Iterator[str]:
 def main(documents: int) -> None:
     import bm25s
 
-    import rerank_lab as rl
     from rerank_lab.core.context import Context
+    from rerank_lab.core.spec import parse
     from rerank_lab.core.types import Query
-    from rerank_lab.corpora import import_corpus
+    from rerank_lab.corpora import import_corpus, load_corpus
+    from rerank_lab.pipeline.engine import default_engine
 
     figures: dict[str, Any] = {"documents": documents, "k": K}
     with tempfile.TemporaryDirectory() as place:
@@ -62,8 +63,8 @@ def main(documents: int) -> None:
         file = Path(place) / "collection.jsonl"
         write_collection(file, documents)
         import_corpus(file, "large")
-        retriever: Any = rl.default_engine().retriever(rl.parse("bm25").nodes[0])
-        retriever.build(rl.load_corpus("large"), Context(), Path(place) / "indexes")
+        retriever: Any = default_engine().retriever(parse("bm25").nodes[0])
+        retriever.build(load_corpus("large"), Context(), Path(place) / "indexes")
         analyzer, index = retriever._analyzer, retriever._postings
         asked = queries(QUERIES, documents)
         terms = [analyzer.query_terms(text) for text in asked]

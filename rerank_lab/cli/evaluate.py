@@ -72,7 +72,8 @@ def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     note_cost_estimates(evaluations.cost_estimates(request, corpus, CANDIDATES, engine), output)
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)
-    done = evaluations.run(request, corpus, ctx, engine, chosen_workers(arguments, output))
+    workers = chosen_workers(arguments, output).opened()
+    done = evaluations.run(request, corpus, ctx, engine, workers)
     if done.unkept:
         output.note(f"Results are not kept. {done.unkept}")
     errors = _judge_errors(arguments, done)

@@ -79,7 +79,7 @@ def _asked(file: ExperimentFile, arguments: argparse.Namespace, output: Output) 
     for note in evaluations.notes_on_languages(request, corpus):
         output.note(note)
     ctx = job_context(arguments, output, engine)
-    workers = chosen_workers(arguments, output)
+    workers = chosen_workers(arguments, output).opened()
     done = runs.run(file, corpus, ctx, engine, files.last, workers)
     if done.evaluation.unkept:
         output.note(f"Results are not kept. {done.evaluation.unkept}")

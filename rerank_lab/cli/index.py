@@ -23,7 +23,7 @@ def index(arguments: argparse.Namespace, output: Output) -> int:
     corpus = load_corpus(arguments.corpus)
     engine = default_engine()
     ctx = Context(cache=engine.scores, progress=output.progress)
-    workers = chosen_workers(arguments, output)
+    workers = chosen_workers(arguments, output).opened()
     states = indexes.build_all(specs, corpus, ctx, engine, workers if workers.words else None)
     failed = [state for state in states if state.error is not None]
     if output.as_json:

@@ -38,7 +38,8 @@ def _score(
         part_rows=arguments.part_rows,
         replace=arguments.replace,
     )
-    scored = bulk_scoring.run(request, ctx, engine, chosen_workers(arguments, output))
+    workers = chosen_workers(arguments, output).opened()
+    scored = bulk_scoring.run(request, ctx, engine, workers)
     if output.as_json:
         output.json(scored.to_json())
         return 0

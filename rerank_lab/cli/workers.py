@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rerank_lab.cli.options import CommandParser
 from rerank_lab.cli.output import Output
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.services.workers import ONE, WorkersChoice
-
-if TYPE_CHECKING:
-    from rerank_lab.jobs.workers import Workers
 
 
 def add_workers(parser: CommandParser) -> None:
@@ -46,7 +42,7 @@ def workers_option(text: str) -> WorkersChoice:
 workers_option.__name__ = "workers"
 
 
-def chosen_workers(arguments: argparse.Namespace, output: Output) -> Workers:
+def chosen_workers(arguments: argparse.Namespace, output: Output) -> WorkersChoice:
     """Who works, as the command line says.
 
     Raises:
@@ -55,7 +51,7 @@ def chosen_workers(arguments: argparse.Namespace, output: Output) -> Workers:
     choice: WorkersChoice = arguments.workers
     if arguments.ray_address and not choice.on_ray:
         raise InvalidInput("--ray-address is for --workers ray.", hint="Add --workers ray.")
-    workers = replace(choice, address=arguments.ray_address).opened()
-    if workers.words:
-        output.note(f"Working with {workers.words}; times are those of a busy machine.")
-    return workers
+    choice = replace(choice, address=arguments.ray_address)
+    if words := choice.opened().words:
+        output.note(f"Working with {words}; times are those of a busy machine.")
+    return choice
