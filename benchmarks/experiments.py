@@ -8,8 +8,9 @@ database (SQLite; PostgreSQL where it is installed, on this machine), in seconds
 - `append_ms`: until an answer is written, the median and the 95th percentile in milliseconds.
 - `bytes_a_cell`: of the SQLite file with its log, by the number of answers.
 - `load_s`: from the id to measures of every pipeline and query, in a process that has just begun.
-- `table_s`: the table with its tests and intervals after that; `lines_s`: the lines of all queries.
-  `goal_s` is the sum of these three, to be under 5 for 1000 8 100.
+- `table_s`: the table with its tests and intervals after that; `lines_s`: the lines of all queries;
+  `charts_s`: the heat map of queries and pipelines, and the chart by tag with its own tests.
+  `goal_s` is the sum of these four, to be under 5 for 1000 8 100.
 - `resume_s`: a run is killed with SIGKILL in the middle and begun again: until its first new
   answer, to be under 2. `lost` counts answers that were there before the kill, `run_again` those
   that were had again: both to be 0.
@@ -60,8 +61,23 @@ def lines():
     from rerank_lab.views.evaluate import query_lines
     return query_lines(evaluation, view.primary)
 _, lines_s, lines_cpu_s = lap(lines)
+def charts():
+    from rerank_lab.charts.evaluate import query_heat_chart, tag_chart
+    from rerank_lab.charts.figures import LIGHT
+    from rerank_lab.evaluation.by_tag import by_tag, groups_of
+    from rerank_lab.views.evaluate import pipeline_labels
+    from rerank_lab.views.where_it_helps import query_heat
+    specs = evaluation.design.pipelines
+    heat = query_heat(evaluation, view.primary, specs[0])
+    tags = by_tag(evaluation, groups_of(evaluation)[0].name, view.primary, specs[0])
+    labels, colours = pipeline_labels(specs)[0], {spec: n for n, spec in enumerate(specs)}
+    figures = query_heat_chart(heat.part(0), LIGHT), tag_chart(tags, labels, colours, LIGHT)
+    return [json.dumps(figure) for figure in figures]
+_, charts_s, charts_cpu_s = lap(charts)
 print(json.dumps({"load_s": load_s, "load_cpu_s": load_cpu_s, "table_s": table_s,
-    "table_cpu_s": table_cpu_s, "lines_s": lines_s, "goal_s": load_s + table_s + lines_s}))
+    "table_cpu_s": table_cpu_s, "lines_s": lines_s, "charts_s": charts_s,
+    "charts_cpu_s": charts_cpu_s, "goal_s": load_s + table_s + lines_s + charts_s,
+    "goal_cpu_s": load_cpu_s + table_cpu_s + lines_cpu_s + charts_cpu_s}))
 """
 RUNNER = """
 import sys, time
@@ -125,7 +141,10 @@ def _figures(home: Path, queries: int, pipelines: int, candidates: int) -> dict[
 def made(queries: int, pipelines: int, candidates: int) -> tuple[Design, list[Cell]]:
     """An experiment by chance: each pipeline ranks the same candidates of a query anew."""
     rng = random.Random(1)
-    asked = tuple(Query(f"q{number}", f"question {number}") for number in range(queries))
+    asked = tuple(
+        Query(f"q{number}", f"question {number}", {"kind": f"kind {number % 6}"})
+        for number in range(queries)
+    )
     specs = tuple(f"bm25(b=0.{number},k={candidates})" for number in range(1, pipelines + 1))
     pools = {q.id: [f"doc-{n:06d}" for n in rng.sample(range(50_000), candidates)] for q in asked}
     qrels = {q: {doc_id: rng.randrange(4) for doc_id in pool[::3]} for q, pool in pools.items()}

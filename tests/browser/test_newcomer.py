@@ -54,7 +54,26 @@ def test_from_the_sample_to_a_report_and_golden_cases_in_under_ten_clicks(
     assert 0 < clicks < 10
     download.value.save_as(tmp_path / "golden.zip")
     assert_golden_cases_pass(tmp_path)
+    assert_a_cell_of_the_heat_map_opens_its_query(visitor, page.url.partition("exp=")[2][:20])
     assert visitor.left == []
+
+
+def assert_a_cell_of_the_heat_map_opens_its_query(visitor: Visitor, experiment_id: str) -> None:
+    """A click on a cell, and the way back."""
+    page = visitor.go("evaluate", p=PIPELINES, exp=experiment_id, question="helps")
+    cell = visitor.key("query_heat").locator(".bars .point").first
+    cell.wait_for()
+    cell.scroll_into_view_if_needed()
+    place = cell.bounding_box()
+    page.mouse.move(place["x"] + 8, place["y"] + place["height"] / 2)
+    visitor.key("query_heat").locator(".hoverlayer .hovertext").first.wait_for()
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**of=hd-q**")
+    visitor.key("query_bump").wait_for()
+    page.go_back()
+    visitor.key("query_bump").wait_for(state="detached")
+    assert "of=" not in page.evaluate("location.href")
 
 
 def assert_golden_cases_pass(folder: Path) -> None:
