@@ -44,6 +44,7 @@ from rerank_lab.corpora.source import LINES, Source, clean_text, clean_value
 
 QrelsDict = dict[str, dict[str, int]]
 RowT = TypeVar("RowT")
+ValueT = TypeVar("ValueT")
 JUDGMENT_READERS: tuple[JudgedReader[JudgedPair], ...] = (
     LetorJudgments(), NestedJudgments(), TrecJudgments(), TableJudgments(),
 )  # fmt: skip
@@ -207,6 +208,7 @@ def read_judgments(source: Source, options: ReadOptions, log: ProblemLog) -> Jud
         raise InvalidInput(
             f"{source.name} holds no usable judgment.", hint=_QRELS_HINT, problems=log.lines()
         )
+    collector.read_decimals_as_whole()
     unrated = tuple(key for key in collector.unrated if key not in collector.qrels)
     if unrated:
         log.note(
@@ -334,6 +336,36 @@ class _GradeCollector:
                 file=self.file,
                 line=row.line,
             )
+
+    def read_decimals_as_whole(self) -> None:
+        """Take `1.0` for 1 where all ids are written so."""
+        decimal = all(map(_FLOAT_ID.fullmatch, self.qrels))
+        self.qrels = with_whole_names(self.qrels, self.file, self.log)
+        self.texts = {_whole(key, decimal): text for key, text in self.texts.items()}
+        self.unrated = {_whole(key, decimal): None for key in self.unrated}
+
+
+def with_whole_names(
+    by_query: Mapping[str, dict[str, ValueT]], file: str, log: ProblemLog
+) -> dict[str, dict[str, ValueT]]:
+    """What a file says by query and document, `1.0` read as 1 where all queries, or all documents,
+    are called so: that is how table programs write ids where one is missing.
+    """
+    queries = all(map(_FLOAT_ID.fullmatch, by_query))
+    documents = all(
+        _FLOAT_ID.fullmatch(doc_id) for judged in by_query.values() for doc_id in judged
+    )
+    if not (queries or documents):
+        return dict(by_query)
+    log.note("Ids such as 1.0 were read as whole numbers.", file=file)
+    return {
+        _whole(query, queries): {_whole(doc_id, documents): v for doc_id, v in judged.items()}
+        for query, judged in by_query.items()
+    }
+
+
+def _whole(name: str, decimal: bool) -> str:
+    return name.partition(".")[0] if decimal else name
 
 
 class ReadingProgress:

@@ -22,7 +22,12 @@ from rerank_lab.core.problems import ProblemLog
 from rerank_lab.core.storage import atomic_write, write_file
 from rerank_lab.core.text import load_json
 from rerank_lab.core.types import Hit, Qrels, Ranking, Run
-from rerank_lab.corpora.judged import JudgedReading, ReadingProgress, judged_reader
+from rerank_lab.corpora.judged import (
+    JudgedReading,
+    ReadingProgress,
+    judged_reader,
+    with_whole_names,
+)
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedReader, RankedPair, Rows
 from rerank_lab.corpora.readers.judged.candidates import CandidateRun
@@ -91,7 +96,11 @@ def read_run_file(
     run = _regular_run(judged_file, reader, rows, log) or run_of(rows.rows, log, str(file))
     log.raise_errors(f"{file.name} is not a valid run ({rows.label}).", _RUN_HINT)
     if not run.rankings:
-        raise InvalidInput(f"{file.name} holds no ranking.", hint=_RUN_HINT)
+        raise InvalidInput(
+            f"{file.name} holds no ranking.",
+            hint=f"{_RUN_HINT} Where a pipeline really retrieves nothing for any query, every "
+            "measure is 0; as .jsonl a run keeps queries without an answer.",
+        )
     return RunContents(run, progress.reading("run", reader.name, rows, *_places_of(run)))
 
 
@@ -161,6 +170,7 @@ def run_of(rows: Iterable[RankedPair], log: ProblemLog, file: str) -> Run:
                 file=file,
                 line=row.line,
             )
+    by_query = with_whole_names(by_query, Path(file).name, log) if by_query else by_query
     rankings = {query_id: _ranked(query_id, pairs) for query_id, pairs in by_query.items()}
     return Run(tag or Path(file).stem, _spec_of(file), rankings)
 
