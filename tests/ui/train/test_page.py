@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from rerank_lab.core.work import Work
 from rerank_lab.corpora import import_corpus, load_corpus
+from rerank_lab.fusion.learned.model import LearnedModel
 from rerank_lab.fusion.learned.settings import LearnerSettings
-from rerank_lab.fusion.learned.store import list_models
+from rerank_lab.fusion.learned.store import list_models, save_model
 from rerank_lab.learning import plan, train
 from rerank_lab.services.health import HealthRequest
 from rerank_lab.ui.shared import resources
@@ -38,14 +40,22 @@ def pressed(signals: list[str], **query: str) -> AppTest:
     return drawn(at)
 
 
-def kept(name: str = "mine") -> None:
-    made = plan(
-        load_corpus("helpdesk"),
-        "bm25 >> ltr(bm25,overlap)",
-        name,
-        settings=LearnerSettings(rounds=5),
+@functools.cache
+def trained() -> LearnedModel:
+    """A model named "mine", trained once for all tests of this file."""
+    return train(
+        plan(
+            load_corpus("helpdesk"),
+            "bm25 >> ltr(bm25,overlap)",
+            "mine",
+            settings=LearnerSettings(rounds=5),
+        )
     )
-    train(made)
+
+
+def kept() -> None:
+    """The trained model lies in the data folder of the test."""
+    save_model(trained(), replace=True)
 
 
 def test_before_anything_the_page_says_what_it_does() -> None:
