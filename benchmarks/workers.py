@@ -1,16 +1,20 @@
 """More than one worker: what it brings, what it costs, and what is lost when workers are killed.
 
-    python benchmarks/workers.py [server] [models] [kills] [pairs]
-        [--queries 160] [--seconds 60] [--counts 1 2 4 8]
+    python benchmarks/workers.py [server] [models] [kills] [pairs] [index]
+        [--queries 160] [--seconds 60] [--counts 1 2 4 8] [--rounds 3]
 
 - `server`: queries through a hosted reranker whose server, a process of its own, answers after
-  50 ms: 1, 2, 4 and 8 threads, and as many workers on Ray. The goal is 7 times as many queries a
-  second with 8 as with 1. A rate is that from the first answer to the last, once all are ready.
+  50 ms: 1, 2, 4 and 8 threads, and as many workers on Ray, in turns, `--rounds` times. The goal is
+  7 times as many queries a second with 8 as with 1. A rate is that from the first answer to the
+  last, once all are ready. Beside it the processor time of a query in all processes, and the rate
+  at which that alone would fill the cores.
 - `models`: ms-marco-minilm-l12 over 20 candidates: this process with two threads for the model, and
   two workers on Ray with one core each, in turns, three rounds. The goal is a loss under 10 %.
 - `kills`: as `server` with two workers on Ray, one of which is killed every 10 s.
 - `pairs`: 40,000 pairs scored by word overlap, which costs next to nothing, by two workers on Ray:
   what reading, handing out and writing cost the command.
+- `index`: `dense` over 768 passages of 50 words: this process with two threads for the model, and
+  two workers on Ray with one core each, in turns; what the command itself takes of a passage.
 
 In the first three, the rankings are compared with those of one worker in this process.
 """
@@ -20,6 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -27,26 +32,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from rerank_lab.core.context import Context
+from rerank_lab.core.context import Context, Progress
 from rerank_lab.core.types import Document, Query
 from rerank_lab.corpora import Corpus, load_corpus
 from rerank_lab.evaluation.experiments import Cell, Evaluation, delete_experiment, plan, run
 from rerank_lab.jobs.workers import InThisThread, RayWorkers, Threads, Workers
 from rerank_lab.pipeline.engine import Engine
+from rerank_lab.pipeline.pipeline import Pipeline
 from rerank_lab.services.bulk_scoring import ScorePairsRequest
 from rerank_lab.services.bulk_scoring import run as score_pairs
+from rerank_lab.services.indexes import build_all
 
 sys.path.insert(0, os.path.dirname(__file__))
 from _report import report
 
 DELAY_S, KILL_EVERY_S, ROUNDS = 0.05, 10.0, 3
 PAIRS = 40_000
+PASSAGES = 768
 SERVER = """
 import sys
 from rerank_lab.testing.provider_servers import FakeProvider, Switch
@@ -72,10 +80,11 @@ class AllReady(RayWorkers):
 def main() -> None:
     """Run the parts that are named and write the report."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="*", default=["server", "models", "kills", "pairs"])
+    parser.add_argument("parts", nargs="*", default=["server", "models", "kills", "pairs", "index"])
     parser.add_argument("--queries", type=int, default=160)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
     os.environ |= {
         "RERANK_LAB_HOME": tempfile.mkdtemp(),
@@ -95,6 +104,7 @@ def main() -> None:
         "models": lambda: models_part(max(1, arguments.queries // 4)),
         "kills": lambda: with_server(lambda url: kills_part(url, arguments.seconds)),
         "pairs": pairs_part,
+        "index": lambda: index_part(arguments.rounds),
     }
     for name in arguments.parts:
         figures[name] = parts[name]()
@@ -154,20 +164,76 @@ def rankings(done: Evaluation) -> dict[Any, Any]:
     return {key: (cell.status, cell.ranking) for key, cell in done.cells.items()}
 
 
+def processor_seconds() -> dict[str, dict[int, float]]:
+    """Of this process and those below it, by what they are and by process."""
+    seconds: dict[str, dict[int, float]] = {}
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        with suppress(psutil.Error):
+            command, times = " ".join(process.cmdline()), process.cpu_times()
+            seconds.setdefault(kind_of(process, command), {})[process.pid] = (
+                times.user + times.system
+            )
+    return seconds
+
+
+def kind_of(process: psutil.Process, command: str) -> str:
+    if process.pid == os.getpid():
+        return "command"
+    for mark, kind in (("WorkerProcess", "workers"), ("Ledger", "ledger"), ("-c ", "server")):
+        if mark in command:
+            return kind
+    return "ray"
+
+
+def by_kind(
+    before: dict[str, dict[int, float]], after: dict[str, dict[int, float]], queries: int
+) -> dict[str, float]:
+    """Milliseconds a query, of processes that were there before."""
+    return {
+        kind: 1000 * sum(now - before[kind].get(pid, now) for pid, now in seconds.items()) / queries
+        for kind, seconds in after.items()
+        if kind in before
+    }
+
+
+def counted(corpus: Corpus, spec: str, workers: Workers) -> tuple[Evaluation, dict[str, Any]]:
+    """As `measured`, with the processor time of a query between the tenth and the last answer."""
+    moments: list[dict[str, dict[int, float]]] = []
+    answers, last = 0, len(corpus.queries)
+
+    def note(_: Cell) -> None:
+        nonlocal answers
+        answers += 1
+        if answers in (10, last):
+            moments.append(processor_seconds())
+
+    done, values = measured(corpus, spec, workers, note)
+    values["cpu_ms"] = by_kind(moments[0], moments[-1], last - 10)
+    values["cpu_ms_in_all"] = sum(values["cpu_ms"].values())
+    values["bound_per_s"] = 1000 * len(os.sched_getaffinity(0)) / values["cpu_ms_in_all"]
+    return done, values
+
+
 def server_part(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Threads and Ray, so many of them."""
+    """Threads and Ray, so many of them, in turns."""
     queries, counts = arguments.queries, arguments.counts
     corpus, spec = words_corpus(queries), hosted(url)
     here, alone = measured(corpus, spec, InThisThread())
     figures: dict[str, Any] = {"queries": queries, "in_this_thread": alone}
     kinds: dict[str, Callable[[int], Workers]] = {"threads": Threads, "ray": AllReady}
-    for name, workers in kinds.items():
-        for count in counts:
-            done, values = measured(corpus, spec, workers(count))
-            values["identical"] = rankings(done) == rankings(here)
-            figures[f"{name}_{count}"] = values
-        least, *_, most = (figures[f"{name}_{count}"]["queries_per_s"] for count in counts)
-        figures[f"{name}_most_against_least"] = most / least
+    for _ in range(arguments.rounds):
+        for name, workers in kinds.items():
+            for count in counts:
+                done, values = counted(corpus, spec, workers(count))
+                values["identical"] = rankings(done) == rankings(here)
+                values["load"] = os.getloadavg()[0]
+                print(name, count, json.dumps(values), file=sys.stderr, flush=True)
+                figures.setdefault(f"{name}_{count}", []).append(values)
+    for name in kinds:
+        rates = [[one["queries_per_s"] for one in figures[f"{name}_{count}"]] for count in counts]
+        figures[f"{name}_most_against_least"] = [
+            most / least for least, most in zip(rates[0], rates[-1], strict=True)
+        ]
     return figures
 
 
@@ -247,6 +313,42 @@ def pairs_part() -> dict[str, Any]:
         "pairs": PAIRS,
         "seconds_with_start": time.perf_counter() - start,
         "command_cpu_us_a_pair": 1e6 * (time.process_time() - cpu) / PAIRS,
+    }
+
+
+def index_part(rounds: int) -> dict[str, Any]:
+    """One process with two threads against two workers with one core each."""
+    os.environ["RERANK_LAB_THREADS"] = "2"
+    draw = random.Random(1)
+    texts = (" ".join(f"word{draw.randrange(20_000)}" for _ in range(50)) for _ in range(PASSAGES))
+    corpus = Corpus("passages", tuple(Document(f"d{i}", text) for i, text in enumerate(texts)))
+    specs = [Pipeline("dense").spec]
+    arms: dict[str, Workers | None] = {"one_process": None, "two_workers": AllReady(2)}
+    rates: dict[str, list[float]] = {name: [] for name in arms}
+    files: dict[str, dict[str, bytes]] = {}
+    command_us: list[float] = []
+    for _ in range(rounds):
+        for name, workers in arms.items():
+            engine = Engine(Path(tempfile.mkdtemp()))
+            moments: list[tuple[float, int]] = []
+
+            def note(now: Progress, moments: list[tuple[float, int]] = moments) -> None:
+                if now.message == "embedding documents" and now.done:
+                    moments.append((time.perf_counter(), now.done))
+
+            cpu = time.process_time()
+            build_all(specs, corpus, Context(progress=note), engine, workers)
+            if workers is not None:
+                command_us.append(1e6 * (time.process_time() - cpu) / PASSAGES)
+            (begun, first), (ended, last) = moments[0], moments[-1]
+            rates[name].append((last - first) / (ended - begun))
+            built = engine.home.glob("indexes/*/*/*.faiss")
+            files[name] = {file.name: file.read_bytes() for file in built}
+    return {
+        "passages": PASSAGES,
+        "passages_per_s": rates,
+        "command_cpu_us_a_passage": command_us,
+        "identical": files["one_process"] == files["two_workers"],
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -269,7 +271,9 @@ def test_gpus_are_shared_out_and_a_machine_that_is_lost_costs_only_its_open_quer
     assert len(rows) == 20
 
 
-def test_commands_take_workers_on_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_take_workers_on_ray(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ray_cluster: Any
+) -> None:
     file = tmp_path / "experiment.yaml"
     text = "corpus: helpdesk\npipelines:\n  ours: bm25(k=7) >> overlap\nmeasures: [nDCG@10, RR]\n"
     file.write_text(text)
@@ -279,12 +283,20 @@ def test_commands_take_workers_on_ray(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["experiment", "run", str(file), "--no-cache"]) == 0
     measured = next(line for line in there.out.splitlines() if "ours" in line).split()[:6]
     assert " ".join(measured) in " ".join(capsys.readouterr().out.split())
+    # From a process that knows no more of the cluster than its address.
     words = ["evaluate", "helpdesk", "-p", "bm25(k=9) >> overlap", "--json"]
-    assert main([*words, "--workers", "ray:2"]) == 0
-    on_ray = json.loads(capsys.readouterr().out)
+    there_too = ["--workers", "ray:2", "--ray-address", ray_cluster.machines.address]
+    done = subprocess.run(
+        [sys.executable, "-m", "rerank_lab", *words, *there_too],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     assert main([*words, "--no-cache"]) == 0
     here = json.loads(capsys.readouterr().out)
-    assert on_ray["results"][0]["measures"] == here["results"][0]["measures"]
+    assert json.loads(done.stdout)["results"][0]["measures"] == here["results"][0]["measures"]
 
 
 def test_keys_of_a_session_stay_here(cohere: FakeProvider) -> None:
