@@ -1,12 +1,13 @@
 """Are the sample corpora judged for the pools of every preset pipeline? And what do these score?
 
-    python benchmarks/sample_pools.py [--unjudged FILE] [SAMPLE ...]
+    python benchmarks/sample_pools.py [--unjudged FILE] [--only SPEC]... [SAMPLE ...]
 
 A pool is the top 10 of a preset for every query of a sample, over 50 candidates (the app's default)
 and over 100 (the command line's). Prints nDCG@10 and Judged@10 of the latter by sample and preset,
 and the number of (query, document) pairs that nobody judged, which must be 0. The pools are kept in
 `benchmarks/pools/`, where a test compares them with the judgments. Scores are kept in the data
-folder: a run that was stopped goes on where it was.
+folder: a run that was stopped goes on where it was. With `--only`, some presets are measured, and
+no pools are written.
 """
 
 from __future__ import annotations
@@ -70,11 +71,15 @@ def add_to(pool: dict[str, dict[str, int]], rankings: dict[str, Ranking]) -> Non
             best[hit.doc_id] = min(hit.rank, best.get(hit.doc_id, TOP))
 
 
-def run_presets(name: str, corpus: Corpus) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+def run_presets(
+    name: str, corpus: Corpus, only: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
     """Measures by preset over the largest depth, and the pool over all depths."""
     measured: dict[str, Any] = {}
     pool: dict[str, dict[str, int]] = {}
     for preset in PRESETS:
+        if only and preset.spec not in only:
+            continue
         for depth in DEPTHS:
             rankings = rankings_of(corpus, Pipeline(preset.spec).at_depth(depth))
             add_to(pool, rankings)
@@ -89,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("samples", nargs="*", default=SAMPLES)
     parser.add_argument("--unjudged", type=Path, help="write the unjudged pairs there as JSON")
+    parser.add_argument("--only", action="append", default=[], help="the spec of a preset")
     arguments = parser.parse_args()
     for kind in (Encoder, TokenEncoder):
         kind.encode = encode_once(kind.encode)  # type: ignore[method-assign]
@@ -96,8 +102,9 @@ def main() -> None:
     left: dict[str, dict[str, list[str]]] = {}
     for name in arguments.samples:
         corpus = load_corpus(name)
-        measured, pool = run_presets(name, corpus)
-        write_pool(name, corpus, pool)
+        measured, pool = run_presets(name, corpus, arguments.only)
+        if not arguments.only:
+            write_pool(name, corpus, pool)
         left[name] = unjudged_pairs(corpus, pool)
         pairs = sum(map(len, left[name].values()))
         figures[name] = {"presets": measured, "unjudged pairs": pairs}

@@ -11,13 +11,12 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import EntryPoint
 from typing import Any
 
 from rerank_lab.components.aliases import ALIASES, current_name
 from rerank_lab.components.base import Info, Kind
 from rerank_lab.components.catalogue import CatalogueModel, catalogue
-from rerank_lab.components.plugins import plugins
+from rerank_lab.components.plugins import InstalledEntry, plugins
 from rerank_lab.core.errors import BackendError, InvalidInput, LabError, nearest
 from rerank_lab.core.spec import Literal as Value
 from rerank_lab.core.spec import Node, PipelineSpec, parse
@@ -59,9 +58,9 @@ class _SetMember:
 
 
 @cache
-def entry_points(kind: Kind) -> dict[str, EntryPoint | _SetMember]:
+def entry_points(kind: Kind) -> dict[str, InstalledEntry | _SetMember]:
     """Registered names of a kind, in alphabetical order; the project's own win over a plugin's."""
-    group: list[EntryPoint | _SetMember] = [*plugins(f"rerank_lab.{kind}s")]
+    group: list[InstalledEntry | _SetMember] = [*plugins(f"rerank_lab.{kind}s")]
     for entry in plugins(f"rerank_lab.{kind}_sets"):
         try:
             members: ComponentSet = entry.load()

@@ -13,7 +13,6 @@ from rerank_lab.core.context import Context
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog
-from rerank_lab.corpora.addresses import brought, brought_file
 from rerank_lab.corpora.bundle import (
     Bundle,
     CollectionOptions,
@@ -229,6 +228,8 @@ def _read(
         bundle = _read_stored(entry, log) or _read_path(entry.path, CollectionOptions(), log, None)
         return entry.name, bundle, _entry_meta(entry)
     if is_address(reference):
+        from rerank_lab.corpora.addresses import brought
+
         with brought(text, limits=options.documents.limits, ctx=ctx) as source:
             bundle = _read_source(source, options, log, judgments)
             name = parse_address(text).name
@@ -286,6 +287,8 @@ def _source_of(
     if path is None:
         return None
     if is_address(path):
+        from rerank_lab.corpora.addresses import brought_file
+
         return stack.enter_context(brought_file(str(path), ctx=ctx))
     file = user_path(path)
     if not file.is_file():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from rerank_lab.core.input_coverage import InputCoverage
-from rerank_lab.models.execution_plan import prefixes_of
-from rerank_lab.models.locate.resolve import locate
 from rerank_lab.models.token_budget import TokenBudget, text_token_budget
 
 
@@ -19,6 +17,9 @@ def indexed_coverage(model: str, content: str) -> InputCoverage | None:
 
     None where the tokenizer cannot tell. Raises ModelUnavailable when the model is not here.
     """
+    from rerank_lab.models.execution_plan import prefixes_of
+    from rerank_lab.models.locate.resolve import locate
+
     located = locate(model)
     budget = text_token_budget(located.folder, located.max_length, prefixes_of(located)[1])
     return None if budget is None else head_coverage(content, budget)

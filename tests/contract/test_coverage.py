@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from rerank_lab.components.plugins import InstalledEntry
 from rerank_lab.components.registry import entry_points
 from rerank_lab.remote.providers import providers
 
@@ -40,7 +40,7 @@ def _names(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def without_contract(points: dict[str, EntryPoint]) -> list[str]:
+def without_contract(points: dict[str, InstalledEntry]) -> list[str]:
     """Registered rerankers of this project that no contract test names."""
     hosted, named = set(providers()), under_contract()
     return [
@@ -48,7 +48,7 @@ def without_contract(points: dict[str, EntryPoint]) -> list[str]:
         for name, point in points.items()
         if point.value.startswith("rerank_lab.")
         and name not in hosted  # test_hosted.py runs over every provider of the data file
-        and point.attr not in named
+        and point.value.rpartition(":")[2] not in named
     ]
 
 
@@ -58,5 +58,5 @@ def test_every_registered_reranker_is_under_contract() -> None:
 
 @pytest.mark.parametrize("name", ["Careful", "Reranker"])
 def test_a_new_reranker_without_its_test_is_noticed(name: str) -> None:
-    new = EntryPoint("new", f"rerank_lab.rerankers.new:{name}", "rerank_lab.rerankers")
+    new = InstalledEntry("new", f"rerank_lab.rerankers.new:{name}", "rerank_lab.rerankers")
     assert without_contract({"new": new}) == ["new"]

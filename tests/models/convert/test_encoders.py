@@ -146,11 +146,11 @@ def test_vectors_made_another_way_are_kept_apart(
 
     before, heads = digests(), CrossEncoderReranker(model=folder).weights_digest()
     monkeypatch.setattr("rerank_lab.models.execution_plan.VECTORS_VERSION", "later")
-    monkeypatch.setattr("rerank_lab.models.VECTORS_VERSION", "later")
+    monkeypatch.setattr("rerank_lab.models.opening.VECTORS_VERSION", "later")
     after = digests()
     assert not set(before) & set(after)
     assert CrossEncoderReranker(model=folder).weights_digest() == heads, "scores stay as they are"
-    for module in ("rerank_lab.models.execution_plan", "rerank_lab.models"):
+    for module in ("rerank_lab.models.execution_plan", "rerank_lab.models.opening"):
         monkeypatch.setattr(f"{module}.int8_form", lambda: ":7bit")
     assert not set(after) & set(digests()), "weights rounded to 7 bits give other vectors"
 
