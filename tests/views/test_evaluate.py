@@ -252,3 +252,12 @@ def test_an_interval_and_a_corrected_p_that_disagree_are_explained() -> None:
     assert "holds 0" in views.interval_note(replace(alone, low=-0.001, p=0.01, p_holm=0.02))
     assert views.interval_note(replace(alone, p_holm=0.04)) == ""
     assert views.interval_note(replace(alone, low=-0.001)) == ""
+
+
+def test_tests_and_intervals_of_a_table_are_computed_once() -> None:
+    done = evaluation({"bm25": [1, 2, 3] * 3, "dense": [2, 1, 1] * 3}, measures=("RR@10", "P@1"))
+    table = done.table("P@1", "dense")
+    assert done.table("P@1", "dense") is table
+    assert done.table() is done.table("RR@10", "bm25")
+    assert done.table() is not table
+    assert replace(done).table("P@1", "dense").rows == table.rows

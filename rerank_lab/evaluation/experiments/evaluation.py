@@ -118,14 +118,24 @@ class Evaluation:
         )
 
     def table(self, primary: str = "", baseline: str = "") -> ResultTable:
-        """Its results as rows and columns. Unknown names fall back to the first of the design.
+        """Its results as rows and columns, made once. Unknown names fall back to the first ones.
 
         Args:
             primary: The measure that pipelines are compared by.
             baseline: The pipeline that the others are compared with.
         """
+        compared_by = self.compared_by(primary, baseline)
+        if compared_by not in self._tables:
+            self._tables[compared_by] = self._table(*compared_by)
+        return self._tables[compared_by]
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str, str], ResultTable]:
+        """Tables that were asked for before: a page asks at every click."""
+        return {}
+
+    def _table(self, primary: str, baseline: str) -> ResultTable:
         design = self.design
-        primary, baseline = self.compared_by(primary, baseline)
         values = {spec: self.values(spec, primary, common=True) for spec in design.pipelines}
         values = {spec: by_query for spec, by_query in values.items() if by_query}
         paired: dict[str, Paired] = {}
