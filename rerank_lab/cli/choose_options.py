@@ -17,7 +17,7 @@ def seconds(text: str) -> float:
     return _quantity(text, ("ms", "s"), "a time such as 300ms or 1.5s")
 
 
-def byte_size(text: str) -> int:
+def n_bytes(text: str) -> int:
     """`500MB` or `2GB` in bytes, for `type=`."""
     return round(_quantity(text, ("KB", "MB", "GB"), "a size such as 500MB or 2GB"))
 
@@ -53,7 +53,7 @@ def add_choose(parser: CommandParser) -> None:
     parser.add_argument("--no-gpu", action="store_true", help="it must run without a GPU")
     parser.add_argument(
         "--memory",
-        type=byte_size,
+        type=n_bytes,
         metavar="SIZE",
         help="where it was measured, of the process; else of the models. Such as 500MB",
     )
