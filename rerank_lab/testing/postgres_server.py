@@ -131,6 +131,41 @@ class PostgresServer:
                 self._process.wait()
         self._process = None
 
+    def set_tls(self, identity: bytes, authority: bytes = b"") -> None:
+        """Speak TLS from the next connection on; connections without it are answered as before.
+
+        Args:
+            identity: Key and certificates in PEM; b"" for no TLS any more.
+            authority: Certificate of the authority whose clients may show a certificate.
+        """
+        import psycopg
+
+        folder = self._folder / "data"
+        for name, content in (("identity.pem", identity), ("authority.pem", authority)):
+            (folder / name).write_bytes(content)
+            (folder / name).chmod(0o600)
+            if user := _another_user():
+                shutil.chown(folder / name, user["user"], user["group"])
+        settings = {
+            "ssl_cert_file": "identity.pem",
+            "ssl_key_file": "identity.pem",
+            "ssl_ca_file": "authority.pem" if authority else "",
+            "ssl": "on" if identity else "off",
+        }
+        with psycopg.connect(self.address(), autocommit=True) as connection:
+            for name, value in settings.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+        end = time.monotonic() + _START_S
+        while self._speaks_tls() != bool(identity) and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def _speaks_tls(self) -> bool:
+        import psycopg
+
+        with psycopg.connect(self.address(), sslmode="prefer") as connection:
+            return bool(connection.pgconn.ssl_in_use)
+
     def _readable(self, programs: Path) -> Path:
         """Where the user who runs the programs may read them: a copy of a Python package's."""
         package = programs.parents[1]

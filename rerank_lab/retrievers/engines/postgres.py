@@ -380,9 +380,10 @@ class Postgres(EngineRetriever):
         import psycopg
 
         if isinstance(error, psycopg.OperationalError) and not error.sqlstate:
+            others_read = "group or world access" in str(error)
             return BackendError(
                 f"PostgreSQL cannot be reached: {_first_line(error)}",
-                hint=certificate_hint(str(error))
+                hint=(_OWN_KEY if others_read else certificate_hint(str(error)))
                 or f"Check the address in {self.option('dsn_env')}, and that the server runs.",
                 retryable=True,
             )
@@ -408,6 +409,7 @@ class Postgres(EngineRetriever):
         return " ".join(sent[start : start + 40].split())
 
 
+_OWN_KEY = "Let nobody else read the file that cert_env names: chmod 600."
 _ANY = (
     "(SELECT string_agg('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''', "
     "' | ') FROM unnest(tsvector_to_array(to_tsvector({configuration}, {{query}}))) lexeme)"

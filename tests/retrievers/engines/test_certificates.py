@@ -18,6 +18,7 @@ from rerank_lab.retrievers.engines.opensearch import OpenSearchEngine
 from rerank_lab.retrievers.engines.postgres import Postgres
 from rerank_lab.retrievers.engines.qdrant import Qdrant
 from rerank_lab.testing.object_servers import FileServer
+from rerank_lab.testing.postgres_server import PostgresServer
 from rerank_lab.testing.search_engine_server import SearchEngineServer
 from tests.retrievers.engines.conftest import ARTICLES, DSN, Database
 
@@ -41,6 +42,7 @@ def tls(authority: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.
     authority.issue_cert("client").private_key_and_cert_chain_pem.write_to_path(
         str(tmp_path / "client.pem")
     )
+    (tmp_path / "client.pem").chmod(0o600)
     monkeypatch.setenv(CA, str(tmp_path / "ca.pem"))
     monkeypatch.setenv(CERT, str(tmp_path / "client.pem"))
     return context
@@ -142,3 +144,55 @@ def test_postgres_checks_the_certificate_where_an_authority_is_named(
     error = failure(Postgres(**options, ca_env=CA))  # this server knows no TLS, and none is refused
     assert isinstance(error, BackendError)
     assert "SSL" in error.message
+
+
+@pytest.fixture
+def guarded(
+    postgres: PostgresServer,
+    authority: Any,
+    tls: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Database]:
+    """A PostgreSQL that speaks TLS as `localhost`, and looks at the certificates of clients."""
+    database = Database(postgres, postgres.address())
+    ((library,),) = database.run("SHOW ssl_library")
+    if not library:
+        pytest.skip("this PostgreSQL was built without TLS")
+    database.fill("articles_by_tls", ARTICLES)
+    identity = authority.issue_cert("localhost").private_key_and_cert_chain_pem
+    postgres.set_tls(identity.bytes(), authority.cert_pem.bytes())
+    monkeypatch.setenv(DSN, database.dsn)
+    monkeypatch.setenv(URL, database.dsn.replace("127.0.0.1", "localhost"))
+    yield database
+    postgres.set_tls(b"")
+    database.run("DROP TABLE articles_by_tls")
+
+
+def test_postgres_by_tls_with_a_private_authority_and_a_client_certificate(
+    guarded: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Postgres(dsn_env=URL, table="articles_by_tls", ca_env=CA, cert_env=CERT)
+    assert engine.fetch(["a1"])[0].id == "a1"
+    (tmp_path / "client.pem").chmod(0o644)
+    error = failure(Postgres(dsn_env=URL, table="articles_by_tls", ca_env=CA, cert_env=CERT))
+    assert "chmod 600" in error.hint
+    other = trustme.CA()
+    other.cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    monkeypatch.setenv(CA, str(tmp_path / "other.pem"))
+    error = failure(Postgres(dsn_env=URL, table="articles_by_tls", ca_env=CA))
+    assert isinstance(error, BackendError)
+    assert "certificate verify failed" in error.message
+    assert "ca_env" in error.hint
+
+
+def test_postgres_under_another_name_or_with_a_strange_client_is_refused(
+    guarded: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = failure(Postgres(dsn_env=DSN, table="articles_by_tls", ca_env=CA))  # it says 127.0.0.1
+    assert "does not match host name" in error.message
+    strange = trustme.CA().issue_cert("client").private_key_and_cert_chain_pem
+    strange.write_to_path(str(tmp_path / "strange.pem"))
+    (tmp_path / "strange.pem").chmod(0o600)
+    monkeypatch.setenv(CERT, str(tmp_path / "strange.pem"))
+    error = failure(Postgres(dsn_env=URL, table="articles_by_tls", ca_env=CA, cert_env=CERT))
+    assert isinstance(error, BackendError)
