@@ -48,7 +48,7 @@ SESSION = "big"
 PAUSE_MS = 700
 PAGES = {
     "judge": ({"session": SESSION, "judge": "Zoe"}, ".st-key-judging .document .text"),
-    "lead": ({"session": SESSION, "view": "lead"}, ".st-key-lead_judges"),
+    "lead": ({"session": SESSION, "view": "lead"}, ".st-key-lead_now [data-testid=stDataFrame]"),
     "label": ({"corpus": "large"}, ".st-key-label_sessions"),
 }
 """Page -> its address and what is there once it shows its content."""

@@ -574,6 +574,8 @@ class QueryNames:
         plain = without_decimals(key, self._ids)
         if plain in self._ids:
             return plain
+        if text in self._ids:  # a list for RankLib, whose queries were numbered
+            return text
         return self._by_text.get(_plain(text or key), self._by_text.get(_plain(key), ""))
 
 

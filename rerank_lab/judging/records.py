@@ -5,10 +5,12 @@ Rows are only ever added. A grade is taken back by another row, which names the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -141,6 +143,28 @@ class LabelSession:
     simulated: bool = False
     runs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     queries: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def judged_by_two(self) -> frozenset[tuple[str, str]]:
+        """The pairs (query id, document id) that the overlap wants a second judge for.
+
+        As many as the share says, to the nearest pair, of those that are no control questions;
+        drawn by the seed, so that every process draws the same.
+        """
+        pairs = [
+            (pair.query_id, pair.doc_id)
+            for pair in self.pairs
+            if pair.origin is not PairOrigin.CONTROL
+        ]
+        drawn = sorted(pairs, key=lambda pair: seeded_fraction(self.seed, "overlap", *pair))
+        return frozenset(drawn[: round(self.overlap * len(pairs))])
+
+
+def seeded_fraction(seed: int, *parts: str) -> float:
+    """A number in [0, 1) that depends on nothing but the seed and these texts."""
+    text = "\x00".join((str(seed), *parts))
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 class ArenaSide(StrEnum):

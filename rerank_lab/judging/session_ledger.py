@@ -28,11 +28,7 @@ class SessionLedger:
         self.labels = labels
         self.last_row = 0
         self._pairs = {key_of(pair): pair for pair in labels.pairs}
-        self._two = {
-            key: sessions.needs_two(labels, pair)
-            for key, pair in self._pairs.items()
-            if labels.overlap
-        }
+        self._two = labels.judged_by_two
         self._controls = [
             key for key, pair in self._pairs.items() if pair.origin is PairOrigin.CONTROL
         ]
@@ -43,7 +39,7 @@ class SessionLedger:
         self._standing: dict[str, dict[PairKey, list[Judgment]]] = {}
         self._judges_of: dict[PairKey, set[str]] = {}
         self._ungraded = len(self._pairs) - len(self._controls)
-        self._by_one_of_two = sum(self._two.values())
+        self._by_one_of_two = len(self._two)
         self._pairs_judged = 0
         self._first_open: dict[str, int] = {}
         self._progress: dict[str, JudgeProgress] = {}
@@ -84,7 +80,7 @@ class SessionLedger:
             return
         if before == 0:
             self._ungraded += step
-        if before == 1 and self._two.get(key):
+        if before == 1 and key in self._two:
             self._by_one_of_two += step
 
     def _take_back(self, judge: str, key: PairKey, row_id: int) -> None:
@@ -129,7 +125,7 @@ class SessionLedger:
         """As `sessions.wanted_judges`."""
         if self._pairs[key].origin is PairOrigin.CONTROL:
             return max(1, judges)
-        return 2 if judges != 1 and self._two.get(key) else 1
+        return 2 if judges != 1 and key in self._two else 1
 
     def progress(self) -> SessionProgress:
         """How far the session is by the grades that count now."""
@@ -143,7 +139,7 @@ class SessionLedger:
             len(self._pairs)
             - len(self._controls)
             + len(self._controls) * max(1, judges)
-            + (sum(self._two.values()) if judges != 1 else 0)
+            + (len(self._two) if judges != 1 else 0)
         )
         return SessionProgress(
             min(total, labels.budget) if labels.budget else total,

@@ -9,7 +9,6 @@ for both within minutes. Within a query each judge has a shuffled order of their
 
 from __future__ import annotations
 
-import hashlib
 import re
 import statistics
 from collections import defaultdict
@@ -24,6 +23,7 @@ from rerank_lab.judging.records import (
     Judgment,
     LabelSession,
     PairOrigin,
+    seeded_fraction,
 )
 
 PairKey = tuple[str, str]
@@ -45,9 +45,7 @@ def key_of(item: JudgingPair | Judgment) -> PairKey:
 
 def needs_two(session: LabelSession, pair: JudgingPair) -> bool:
     """Whether the overlap wants a second judge for this pair; the same pairs for everybody."""
-    if pair.origin is PairOrigin.CONTROL:
-        return False
-    return _fraction(session.seed, "overlap", *key_of(pair)) < session.overlap
+    return key_of(pair) in session.judged_by_two
 
 
 def wanted_judges(session: LabelSession, pair: JudgingPair, judges: int) -> int:
@@ -97,7 +95,9 @@ def judging_order(
 
 def shuffled(session: LabelSession, judge: str, pairs: Iterable[JudgingPair]) -> list[JudgingPair]:
     """Pairs of one query as a judge meets them; the order of some does not depend on the others."""
-    return sorted(pairs, key=lambda pair: _fraction(session.seed, "order", judge, *key_of(pair)))
+    return sorted(
+        pairs, key=lambda pair: seeded_fraction(session.seed, "order", judge, *key_of(pair))
+    )
 
 
 def queue_of(
@@ -270,13 +270,6 @@ def judge_progress(
             controls += 1
             passed += passes_control(pair, row.grade)
     return JudgeProgress(judge, len(rows), unsure, seconds, pace_of(rows), controls, passed)
-
-
-def _fraction(seed: int, *parts: str) -> float:
-    """A number in [0, 1) that depends on nothing but the seed and these texts."""
-    text = "\x00".join((str(seed), *parts))
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:

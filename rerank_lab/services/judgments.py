@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from rerank_lab.corpora.source import Source
 from rerank_lab.judging.exchange.checking import LabelCheck, LabelTarget
 from rerank_lab.judging.exchange.formats import FORMATS, ExchangeFormat
 from rerank_lab.judging.exchange.reading import read_labels
-from rerank_lab.judging.exchange.writing import write_grades, write_rows
+from rerank_lab.judging.exchange.writing import letor_numbers, write_grades, write_rows
 from rerank_lab.judging.policies import qrels_of
 from rerank_lab.judging.records import MAX_JUDGE_CHARS, JudgeKind, Judgment
 from rerank_lab.judging.scales import Scale
@@ -159,6 +159,7 @@ class ExportedJudgments:
         judgments: how many stand in it.
         queries: of how many queries.
         notes: what the file does not carry, and which rows were left out.
+        qids: number in the file -> query id, where a format wants numbers and the ids are none.
     """
 
     content: str
@@ -166,11 +167,12 @@ class ExportedJudgments:
     judgments: int
     queries: int
     notes: tuple[str, ...]
+    qids: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`, without the content."""
         values = {n: getattr(self, n) for n in ("judgments", "queries")}
-        return values | {"notes": list(self.notes)}
+        return values | {"notes": list(self.notes), "qids": dict(self.qids)}
 
 
 def export_judgments(
@@ -208,12 +210,19 @@ def export_judgments(
             f"The lab has no labels of {corpus.name} that count here.",
             hint="Label some documents, or choose other judges, kinds or sessions.",
         )
+    numbers = letor_numbers(pairs) if request.format is ExchangeFormat.LETOR else {}
+    qids = {number: name for name, number in numbers.items() if number != name}
+    notes = _export_notes(request, rows, counting)
+    if qids:
+        notes = (*notes, f"{len(qids):,} queries were numbered: RankLib's qid is a whole number. "
+                 "Comments above the rows say which is which.")  # fmt: skip
     return ExportedJudgments(
         content,
         f"{corpus.name}-labels{FORMATS[request.format].suffix}",
         len(pairs),
         len(set(pairs)),
-        _export_notes(request, rows, counting),
+        notes,
+        qids,
     )
 
 

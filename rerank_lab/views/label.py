@@ -195,8 +195,8 @@ def pace_words(progress: SessionProgress, judge: str) -> list[str]:
         return []
     active = max(1, sum(one.grades > 0 for one in progress.judges))
     minutes = progress.left * mine.pace_s / 60 / active
-    each = "under 1" if mine.pace_s < 1 else f"{mine.pace_s:.0f}"
-    return [f"{each} s each", f"about {minutes_words(minutes)} left"]
+    each = f"{'under 1' if mine.pace_s < 1 else f'{mine.pace_s:.0f}'} s each"
+    return [each, f"{about_minutes(minutes)} left"] if progress.left else [each]
 
 
 def minutes_words(minutes: float) -> str:
@@ -204,6 +204,11 @@ def minutes_words(minutes: float) -> str:
     if minutes < 1:
         return "under a minute"
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def about_minutes(minutes: float) -> str:
+    """`under a minute`, `about 12 min`."""
+    return minutes_words(minutes) if minutes < 1 else f"about {minutes_words(minutes)}"
 
 
 def stop_words(stop: StopReason) -> tuple[str, str]:
@@ -279,7 +284,7 @@ def progress_sentence(progress: SessionProgress) -> str:
         return f"{spent}. The budget is used up."
     if progress.stop is StopReason.ALL_JUDGED:
         return f"{spent}. Everything is judged."
-    return f"{spent}; about {minutes_words(left)} left." if left is not None else f"{spent}."
+    return f"{spent}; {about_minutes(left)} left." if left is not None else f"{spent}."
 
 
 def judge_rows(progress: SessionProgress) -> dict[str, Sequence[str | float | None]]:
@@ -363,15 +368,13 @@ def agreement_sentence(agreement: JudgeAgreement | None) -> str:
 
 def disputed_rows(
     agreement: JudgeAgreement, labels: LabelSession, corpus: Corpus
-) -> list[dict[str, str | int]]:
-    """What judges differ on, the widest gap first, with each one's grade."""
-    rows: list[dict[str, str | int]] = []
+) -> list[dict[str, str]]:
+    """What judges differ on, the widest gap first, with each one's grade; "" for none."""
+    rows = []
     for pair in agreement.disputed[:50]:
-        texts: dict[str, str | int] = {
-            "Query": labels.queries.get(pair.query_id, pair.query_id),
-            "Document": _title(pair.doc_id, corpus),
-        }
-        rows.append(texts | dict(pair.grades))
+        grades = {judge: str(pair.grades.get(judge, "")) for judge in agreement.judges}
+        query = labels.queries.get(pair.query_id, pair.query_id)
+        rows.append({"Query": query, "Document": _title(pair.doc_id, corpus)} | grades)
     return rows
 
 

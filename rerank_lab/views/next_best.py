@@ -16,8 +16,7 @@ def decision_sentences(decision: Decision, measure: str) -> list[str]:
         f"{leader} leads with an expected {measure} of {decision.means[leader]:.3f}, from "
         f"{decision.labels:,} labels.",
         f"The chance that it is the best of {len(decision.means)} for queries like these: "
-        f"{decision.confidence:.2f}; that it stays ahead on these queries when all "
-        f"{len(decision.candidates):,} unjudged pairs are judged: {decision.settled:.2f}.",
+        f"{decision.confidence:.2f}; {_here(decision)}: {decision.settled:.2f}.",
     ]
     if decision.settled >= _ENOUGH > decision.confidence:
         lines.append("More labels of these queries would not change much; more queries would.")
@@ -29,3 +28,12 @@ def decision_sentences(decision: Decision, measure: str) -> list[str]:
             "too high. Take the two for equal until a test of the difference says otherwise."
         )
     return lines
+
+
+def _here(decision: Decision) -> str:
+    """What `settled` is the chance of."""
+    if not decision.candidates:
+        return "that it is ahead on these queries, if all that pipelines rank high were judged"
+    pairs = f"{len(decision.candidates):,} unjudged pair{'s' * (len(decision.candidates) > 1)}"
+    judged = "is" if len(decision.candidates) == 1 else "are all"
+    return f"that it stays ahead on these queries when the {pairs} {judged} judged"

@@ -89,10 +89,14 @@ class Visitor:
 
     def go(self, page: str = "", **query: str | list[str]) -> Any:
         """Open a page of the app and wait until its frame is drawn."""
-        link = f"{self.server.url}/{page}" + (f"?{urlencode(query, doseq=True)}" if query else "")
-        self.page.goto(link)
+        self.open(page, **query)
         self.page.locator(".st-key-corpus").wait_for()
         return self.page
+
+    def open(self, page: str = "", **query: str | list[str]) -> None:
+        """Go to a page of the app, whose frame a narrow window may hide."""
+        link = f"{self.server.url}/{page}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+        self.page.goto(link)
 
     def key(self, name: str) -> Any:
         """What has that key, whole."""

@@ -138,6 +138,20 @@ def test_quepid_and_opensearch_get_their_own_shapes(filled: JudgmentStore) -> No
     }  # fmt: skip
 
 
+def test_ranklib_reads_whole_numbers_and_the_file_says_whose_they_are(
+    filled: JudgmentStore,
+) -> None:
+    filled.append([row("7", "d1", 2, "ana"), row("1", "d2", 0, "ana")])
+    corpus = Corpus("shop", CORPUS.documents, (*CORPUS.queries, Query("7", "x"), Query("1", "y")))
+    exported = export_judgments(JudgmentExport(ExchangeFormat.LETOR), corpus, filled)
+    assert exported.content.splitlines() == [
+        "# qid:2: -q2", "# qid:3: q1", "2 qid:2 # @d3", "0 qid:1 # d2", "2 qid:7 # d1",
+        "1 qid:3 # d1",
+    ]  # fmt: skip
+    assert exported.to_json()["qids"] == {"2": "-q2", "3": "q1"}
+    assert any("numbered" in note for note in exported.notes)
+
+
 def test_what_a_format_cannot_carry_is_said(filled: JudgmentStore) -> None:
     book = export_judgments(JudgmentExport(ExchangeFormat.QUEPID, None), CORPUS, filled)
     assert any("notes" in note for note in book.notes)
@@ -205,5 +219,8 @@ def test_hostile_ids_names_and_notes_come_back(
         options = ReadOptions(format="table" if name is ExchangeFormat.CSV else name.value)
         source = Source(f"a{FORMATS[name].suffix}", data=content.encode())
         back = read_labels(source, options, ProblemLog()).rows
-        triples = {(r.query, r.doc_id, int(str(r.grade))) for r in back}
+        lettered = name is ExchangeFormat.LETOR  # its queries were numbered
+        triples = {
+            ((lettered and r.query_text) or r.query, r.doc_id, int(str(r.grade))) for r in back
+        }
         assert triples == {(q, d, g) for q, graded in qrels.items() for d, g in graded.items()}

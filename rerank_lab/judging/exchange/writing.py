@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
+from itertools import count
 
 import msgspec
 
@@ -19,6 +20,7 @@ from rerank_lab.judging.records import Judgment
 _COLUMNS = ("query_id", "doc_id", "grade")
 _DETAILS = ("judge", "kind", "note", "at", "seconds", "content_hash")
 _DECEPTIVE = re.compile(r"docid\s*=", re.IGNORECASE)
+_WHOLE = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 _TO_QUOTE = re.compile(r'[",\r\n]')
 Grades = Mapping[str, Mapping[str, int]]
 
@@ -42,7 +44,7 @@ def write_grades(
     if export_format is ExchangeFormat.TREC:
         return "".join(f"{q} 0 {d} {grade}\n" for q, d, grade in pairs)
     if export_format is ExchangeFormat.LETOR:
-        return "".join(f"{grade} qid:{q} # {d}\n" for q, d, grade in pairs)
+        return _letor(pairs)
     if export_format is ExchangeFormat.JSONL:
         return _lines(dict(zip(_COLUMNS, pair, strict=True)) for pair in pairs)
     if export_format is ExchangeFormat.CSV:
@@ -54,6 +56,25 @@ def write_grades(
         )
         return _csv(("query", "docid", "rating"), rows)
     return _judgment_list(grades, title)
+
+
+def letor_numbers(query_ids: Iterable[str]) -> dict[str, str]:
+    """Query id -> the whole number that RankLib reads in its place.
+
+    An id that is a whole number stays; the others get the numbers that are free, from 1, in the
+    order of the ids.
+    """
+    names = sorted(set(query_ids))
+    numbers = {name: name for name in names if _WHOLE.fullmatch(name)}
+    free = (str(number) for number in count(1) if str(number) not in numbers)
+    return {name: numbers.get(name) or next(free) for name in names}
+
+
+def _letor(pairs: Sequence[tuple[str, str, int]]) -> str:
+    """RankLib's lines; queries that had to be numbered stand above them, as comments."""
+    numbers = letor_numbers(query_id for query_id, _, _ in pairs)
+    heads = [f"# qid:{number}: {name}\n" for name, number in numbers.items() if number != name]
+    return "".join((*heads, *(f"{grade} qid:{numbers[q]} # {d}\n" for q, d, grade in pairs)))
 
 
 def write_rows(

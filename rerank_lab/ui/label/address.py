@@ -28,7 +28,7 @@ class LabelView(StrEnum):
 
 
 def opened(session_id: str, judge: str = "", view: LabelView = LabelView.JUDGE) -> None:
-    """Show a session, "" for the list of all. Call it from a callback only."""
+    """Show a session, "" for the list of all. From a callback, or before the page runs again."""
     if session_id:
         st.query_params.pop(PART, None)
     values = {SESSION: session_id, JUDGE: judge, VIEW: "" if view is LabelView.JUDGE else view}

@@ -73,6 +73,7 @@ class Screen {
     document.addEventListener("visibilitychange", () => this.visible(), { signal });
     window.addEventListener("online", () => this.send(), { signal });
     window.addEventListener("pagehide", () => this.keep(), { signal });
+    window.addEventListener("storage", (event) => this.stored(event), { signal });
     this.root.addEventListener("click", (event) => this.click(event), { signal });
     this.$(".note textarea").addEventListener("input", (e) => this.noted(e.target.value), { signal });
     this.$(".filter input").addEventListener("input", () => this.listQueries(), { signal });
@@ -139,10 +140,10 @@ class Screen {
     if (first) this.trail = data.recent.map((card) => card.id);
     const current = this.coming[0];
     const next = data.cards.map((card) => card.id).filter((id) => !this.answered(id));
-    const stays = current && !this.answered(current) && !this.jumping && !data.gone.includes(current);
+    const stays = current && !this.answered(current) && (!this.jumping || first) && !data.gone.includes(current);
     this.coming = stays ? [current, ...next.filter((id) => id !== current)] : next;
     if (data.stop && !this.outbox.length) this.coming = [];
-    this.jumping = false;
+    if (!first) this.jumping = false;
     this.draw(first || this.shown !== this.now()?.id);
     if (this.waiting) this.send();
   }
@@ -158,26 +159,38 @@ class Screen {
       tab = token();
       sessionStorage.setItem("rerank-lab.tab", tab);
     }
-    this.storage = prefix + tab;
+    this.storage = `${prefix}tab.${tab}`;
+    this.skips = `${prefix}skipped`; // of all tabs: what is skipped in one comes last in all
+    this.skipped = listed(localStorage.getItem(this.skips));
     // Also what tabs left behind that were closed while the connection was lost.
-    for (const name of Object.keys(localStorage).filter((key) => key.startsWith(prefix))) {
-      const kept = parsed(localStorage.getItem(name));
-      this.outbox.push(...(kept.events || []));
-      if (name === this.storage) this.skipped = kept.skipped || [];
-      else localStorage.removeItem(name);
+    for (const name of Object.keys(localStorage).filter((key) => key.startsWith(`${prefix}tab.`))) {
+      this.outbox.push(...listed(localStorage.getItem(name)));
+      if (name !== this.storage) localStorage.removeItem(name);
     }
     this.keep();
-    if (this.outbox.length || this.skipped.length) setTimeout(() => this.send(), 0);
+    this.place = `${prefix}query`; // where this tab was before a reload
+    this.query = sessionStorage.getItem(this.place) || "";
+    this.jumping = Boolean(this.query);
+    if (this.outbox.length || this.skipped.length || this.query) setTimeout(() => this.send(), 0);
     this.buildButtons(data);
   }
 
   keep() {
     if (!this.storage) return;
-    if (!this.outbox.length && !this.skipped.length) localStorage.removeItem(this.storage);
-    else {
-      const kept = { events: this.outbox, skipped: this.skipped };
-      localStorage.setItem(this.storage, JSON.stringify(kept));
+    for (const [name, list] of [[this.storage, this.outbox], [this.skips, this.skipped]]) {
+      if (list.length) localStorage.setItem(name, JSON.stringify(list));
+      else localStorage.removeItem(name);
     }
+  }
+
+  // Another tab of this judge skipped something, or judged what was skipped.
+  stored(event) {
+    if (!this.skips || event.key !== this.skips) return;
+    this.skipped = listed(event.newValue);
+    const [current, ...rest] = this.coming;
+    const later = rest.filter((id) => this.skipped.includes(id));
+    this.coming = [current, ...rest.filter((id) => !later.includes(id)), ...later].filter(Boolean);
+    this.send();
   }
 
   // ---- what the judge does --------------------------------------------------------------------
@@ -267,6 +280,7 @@ class Screen {
 
   go(queryId) {
     this.query = queryId;
+    sessionStorage.setItem(this.place, queryId);
     this.back = 0;
     this.jumping = true;
     const here = this.coming.filter((id) => this.cards.get(id)?.query_id === queryId);
@@ -537,10 +551,11 @@ function token() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-function parsed(text) {
+function listed(text) {
   try {
-    return JSON.parse(text) || {};
+    const list = JSON.parse(text);
+    return Array.isArray(list) ? list : [];
   } catch {
-    return {};
+    return [];
   }
 }

@@ -104,30 +104,25 @@ def _worth(decision: Decision, desk: LabelDesk) -> None:
 def _settling(desk: LabelDesk, agreement: JudgeAgreement) -> None:
     open_count = len(views.open_disputes(agreement, desk.settled()))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        # A callback would draw this fragment alone, and the page would stay where it is.
+        if st.button(
             "Settle what is disputed",
             key="lead_settle",
             icon=":material/gavel:",
-            on_click=opened,
-            args=(desk.labels.session_id,),
-            kwargs={"view": LabelView.SETTLE},
             help="One after the other, with the grades and notes of both. What you decide counts.",
-        )
-        if not desk.labels.simulated:
-            st.button(
-                "Have them judged again",
-                key="lead_again",
-                type="tertiary",
-                on_click=_judge_again,
-                args=(desk, agreement),
-                help="A session with these documents alone, for somebody who sees no grades.",
-            )
+        ):
+            opened(desk.labels.session_id, view=LabelView.SETTLE)
+            st.rerun()
+        if not desk.labels.simulated and st.button(
+            "Have them judged again",
+            key="lead_again",
+            type="tertiary",
+            help="A session with these documents alone, for somebody who sees no grades.",
+        ):
+            home = resources.engine().home
+            opened(disputed_session(desk.labels, agreement, desk.corpus, home).session_id)
+            st.rerun()
         st.caption(views.disputes_left(len(agreement.disputed), open_count))
-
-
-def _judge_again(desk: LabelDesk, agreement: JudgeAgreement) -> None:
-    home = resources.engine().home
-    opened(disputed_session(desk.labels, agreement, desk.corpus, home).session_id)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reckoning who leads")

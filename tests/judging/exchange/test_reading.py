@@ -149,6 +149,49 @@ def test_every_row_that_cannot_be_used_is_named_by_its_line() -> None:
     assert all(problem.hint for problem in log.problems if problem.severity == "error")
 
 
+FAULTY = {
+    # Per shape: an unknown query (or document), the same row twice, the same pair graded otherwise.
+    "trec.qrels": "q1 0 d1 3\nq9 0 d1 1\nq1 0 d9 1\nq1 0 d1 3\nq1 0 d1 0\n",
+    "basic.csv": "query,docid,rating\ncoffee filters,d1,3.0\nnobody asked,d1,1.0\n"
+    "coffee filters,d9,1.0\ncoffee filters,d1,3.0\ncoffee filters,d1,0.0\n",
+    "detailed.csv": "Team Name,Case Name,Case ID,Query Text,Doc ID,Doc Position,Title,Rating\n"
+    "O,S,6,coffee filters,d1,1,,3.0\nO,S,6,nobody asked,d1,1,,1.0\nO,S,6,coffee filters,d9,1,,1.0\n"
+    "O,S,6,coffee filters,d1,1,,3.0\nO,S,6,coffee filters,d1,1,,0.0\n",
+    "book.csv": "query,docid,Ana\ncoffee filters,d1,3\nnobody asked,d1,1\ncoffee filters,d9,1\n"
+    "coffee filters,d1,3\ncoffee filters,d1,0\n",
+    "lines.jsonl": "".join(
+        f'{{"query_id": "{q}", "doc_id": "{d}", "grade": {g}}}\n'
+        for q, d, g in (("q1", "d1", 3), ("q9", "d1", 1), ("q1", "d9", 1), ("q1", "d1", 3),
+                        ("q1", "d1", 0))
+    ),
+    "ranklib.txt": "3 qid:q1 1:0.5 # d1\n1 qid:q9 1:0.1 # d1\n1 qid:q1 1:0 # d9\n"
+    "3 qid:q1 1:0.5 # d1\n0 qid:q1 1:0.5 # d1\n",
+    "opensearch.json": '{"name": "mine", "type": "IMPORT_JUDGMENT", "judgmentRatings": [\n'
+    '{"query": "coffee filters", "ratings": [{"docId": "d1", "rating": "3.000"}]},\n'
+    '{"query": "nobody asked", "ratings": [{"docId": "d1", "rating": "1.000"}]},\n'
+    '{"query": "coffee filters", "ratings": [{"docId": "d9", "rating": "1.000"}]},\n'
+    '{"query": "coffee filters", "ratings": [{"docId": "d1", "rating": "3.000"}]},\n'
+    '{"query": "coffee filters", "ratings": [{"docId": "d1", "rating": "0.000"}]}]}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_every_shape_names_unknown_double_and_conflicting_rows_by_line(name: str) -> None:
+    check, log = checked(name, FAULTY[name])
+
+    assert (check.rows, len(check.judgments), check.unknown, check.conflicts) == (5, 1, 2, 1)
+    first = 2 if name.endswith(".csv") else 1  # of a JSON list the line is the entry's number
+    problems = sorted(log.problems, key=lambda problem: problem.line)
+    places = [(p.severity, p.line) for p in problems]
+    assert places == [
+        ("error", first + 1), ("error", first + 2), ("info", first + 3), ("error", first + 4),
+    ], log.lines()  # fmt: skip
+    assert "query" in problems[0].message
+    assert "document 'd9'" in problems[1].message
+    assert f"line {first}" in problems[2].message
+    assert f"line {first}" in problems[3].message
+
+
 def test_what_the_lab_has_already_is_kept_unless_it_is_to_be_replaced() -> None:
     stored = (
         Judgment("shop", "q1", "d1", 3, "ana", JudgeKind.HUMAN, NOW, note="sure", row_id=1),
