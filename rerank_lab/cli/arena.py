@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from rerank_lab.cli.language_model import agree, judge_model
+from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
+from rerank_lab.cli.reading import open_collection
 from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.storage import write_file
 from rerank_lab.corpora import load_corpus
@@ -14,8 +17,10 @@ from rerank_lab.judging.arena.showing import ArenaMode
 from rerank_lab.judging.arena.tallies import pipelines_of
 from rerank_lab.judging.records import JudgeKind
 from rerank_lab.judging.store import JudgmentStore
-from rerank_lab.pipeline.pipeline import Pipeline
+from rerank_lab.pipeline.engine import default_engine
+from rerank_lab.pipeline.pipeline import Pipeline, pipelines
 from rerank_lab.services import arena as votings
+from rerank_lab.services import arena_llm
 from rerank_lab.services.arena import ArenaStandings
 from rerank_lab.services.presets import DEFAULT_DEPTH
 from rerank_lab.views import arena as views
@@ -23,7 +28,39 @@ from rerank_lab.views import arena as views
 
 def arena(arguments: argparse.Namespace, output: Output) -> int:
     """Run the action that was named."""
-    return _export(arguments, output) if arguments.action == "export" else _rate(arguments, output)
+    actions = {"export": _export, "judge": _judge, "ratings": _rate}
+    return actions[arguments.action](arguments, output)
+
+
+def _judge(arguments: argparse.Namespace, output: Output) -> int:
+    """Let a language model vote; the cost is told first."""
+    if not arguments.model:
+        raise InvalidInput(
+            "No model is named.", hint="Name one with --model, such as gpt-4.1-mini."
+        )
+    engine = default_engine()
+    corpus = open_collection(arguments)
+    store = JudgmentStore.open(engine.home)
+    ctx = job_context(arguments, output, engine)
+    request = arena_llm.LLMVotingRequest(
+        judge_model(arguments),
+        tuple(one.at_depth(DEFAULT_DEPTH).spec for one in pipelines(arguments.pipelines)),
+        limit=arguments.limit,
+        seed=arguments.seed,
+    )
+    planned = arena_llm.plan(request, corpus, ctx, engine, store)
+    output.note(
+        f"{planned.judge.voter}: {len(planned.battles):,} battles to vote on, each in both orders; "
+        f"{planned.before:,} have its vote already."
+    )
+    agree(arguments, planned.estimate, output)
+    outcome = arena_llm.run(planned, corpus, ctx, store)
+    if output.as_json:
+        output.json(views.voting_json(outcome))
+        return 0
+    for line in views.voting_lines(outcome):
+        output.line(line)
+    return 0
 
 
 def _rate(arguments: argparse.Namespace, output: Output) -> int:

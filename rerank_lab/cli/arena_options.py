@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rerank_lab.cli.options import CommandParser, add_corpus
+from rerank_lab.cli.label_judge_options import add_agreement, add_asking, add_model
+from rerank_lab.cli.options import CommandParser, add_corpus, add_judged, add_specs
 
 
 def add_arena_actions(parser: CommandParser, common: CommandParser) -> None:
@@ -24,6 +25,15 @@ def add_arena_actions(parser: CommandParser, common: CommandParser) -> None:
     ratings.add_argument(
         "--seed", type=int, default=0, help="of the draws behind the intervals (default: 0)"
     )
+    judge = actions.add_parser(
+        "judge",
+        help="let a language model vote on pipelines, two by two",
+        description="Let a language model vote, blind and in both orders. Its votes are rated "
+        "apart from people's.",
+        parents=[common],
+        allow_abbrev=False,
+    )
+    _add_judging(judge)
     export = actions.add_parser(
         "export",
         help="write the votes on a corpus to a file",
@@ -34,6 +44,17 @@ def add_arena_actions(parser: CommandParser, common: CommandParser) -> None:
     add_corpus(export)
     export.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the terminal")
+
+
+def _add_judging(parser: CommandParser) -> None:
+    """The pipelines, the model, and what may be spent."""
+    add_corpus(parser)
+    add_specs(parser)
+    add_model(parser)
+    add_asking(parser)
+    add_judged(parser)
+    add_agreement(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of who stands on the left")
 
 
 def _add_which(parser: CommandParser) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rerank_lab.core.table_cells import harmless_cell
 from rerank_lab.corpora import Corpus
@@ -16,6 +17,7 @@ from rerank_lab.judging.arena.tallies import winner_of
 from rerank_lab.judging.arena.verdict import ArenaVerdict, PairEvidence
 from rerank_lab.judging.records import ArenaSide, ArenaVote, JudgeKind
 from rerank_lab.services.arena import ArenaStandings
+from rerank_lab.services.arena_llm import VotingOutcome
 from rerank_lab.views.calibration import percent
 from rerank_lab.views.formatting import counted
 from rerank_lab.views.labels import short_labels, without_depth
@@ -365,3 +367,30 @@ def no_queries(corpus: Corpus) -> str:
         f"{corpus.name} has no queries. The arena shows what two pipelines answer to a query; add "
         "a file of queries to this corpus, or choose one of the samples."
     )
+
+
+def voting_json(outcome: VotingOutcome) -> dict[str, Any]:
+    """What came of a language model's voting, for `--json`."""
+    values = {n: getattr(outcome, n) for n in ("judge", "before", "votes", "abstained", "failed")}
+    return values | {
+        "swap": outcome.swap.to_json(),
+        "cost_usd": outcome.cost,
+        "failures": list(outcome.failures),
+    }
+
+
+def voting_lines(outcome: VotingOutcome) -> list[str]:
+    """What came of a language model's voting, for people."""
+    lines = [
+        f"{outcome.judge}: {outcome.votes:,} votes stored, {outcome.abstained:,} abstained, "
+        f"{outcome.failed:,} failed, {outcome.before:,} from before."
+    ]
+    swap = outcome.swap
+    if swap.share is not None and swap.interval is not None:
+        low, high = swap.interval
+        lines.append(
+            f"It named the same side in both orders in {swap.same:,} of {swap.asked:,} battles "
+            f"({swap.share:.0%}, [{low:.0%}, {high:.0%}]); the others are no votes."
+        )
+    lines.extend(outcome.failures)
+    return [*lines, "Ratings by these votes stand apart from people's: rerank-lab arena ratings"]

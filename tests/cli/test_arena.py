@@ -14,6 +14,8 @@ from rerank_lab.judging.arena.ratings import ratings
 from rerank_lab.judging.arena.tallies import by_kind
 from rerank_lab.judging.records import ArenaSide, JudgeKind
 from rerank_lab.judging.store import JudgmentStore
+from rerank_lab.testing.chat_server import FakeChat, Reply
+from rerank_lab.testing.provider_servers import KEY
 from tests.cli.conftest import fail_json, run_json
 from tests.judging.arena.votes import decided, vote
 
@@ -84,3 +86,23 @@ def test_votes_are_exported_and_no_cell_is_a_formula(
     assert main(["arena", "export", "helpdesk", "--format", "jsonl"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["outcome"] for line in lines][12] == "both-bad"
+
+
+def test_a_language_model_votes_and_says_how_consistent_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RERANK_LAB_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setenv("RERANK_LAB_KEY_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with FakeChat(lambda question: Reply('{"reason": "x", "better": "tie"}')) as server:
+        command = ["arena", "judge", "helpdesk", "--limit", "8", "-p", "bm25", "rm3", "--model",
+                   "test-model", "--base-url", server.url]  # fmt: skip
+        assert "--yes" in fail_json(capsys, *command)["hint"]
+        assert server.requests == []
+        shown = run_json(capsys, *command, "--yes")
+    assert list(shown) == ["judge", "before", "votes", "abstained", "failed", "swap", "cost_usd",
+                           "failures"]  # fmt: skip
+    assert shown["votes"] == shown["swap"]["same"] == shown["swap"]["asked"] > 0
+    rated = run_json(capsys, "arena", "ratings", "helpdesk")
+    assert rated["ratings"] == []
+    assert rated["kinds"]["llm"]["votes"] == shown["votes"]

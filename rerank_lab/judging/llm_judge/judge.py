@@ -103,6 +103,15 @@ class LLMJudge:
         return f"{NAME_PREFIX}{model}:{self.digest[:12]}"
 
     @cached_property
+    def voter(self) -> str:
+        """Its name with votes of the arena, which depend on the prompt that compares two."""
+        prompt = load_judge_prompt(PREFERENCE, PREFERENCE)
+        parts = (self.asked.identity, prompt.digest, self.guidelines, MATERIAL_VERSION)
+        digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        model = PurePath(self.settings.model).name or self.settings.model
+        return f"{NAME_PREFIX}{model}:{digest[:12]}"
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all that a grade depends on: model, prompt, scale, guidelines, sampling.
 
