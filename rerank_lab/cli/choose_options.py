@@ -69,6 +69,11 @@ def add_choose(parser: CommandParser) -> None:
         metavar="DIFFERENCE",
         help="a difference of the measure that does not matter (default 0.02)",
     )
+    _add_load_and_place(parser)
+
+
+def _add_load_and_place(parser: CommandParser) -> None:
+    """The load that is paid for, and where the documents are."""
     parser.add_argument(
         "--queries-per-month",
         type=positive,
