@@ -70,7 +70,7 @@ LIGHT = Theme(
 )
 DARK = Theme(
     name="dark",
-    accent="#3f83c4",
+    accent="#3877b5",
     background="#14191f",
     surface="#1e252d",
     text="#e3e8ed",

@@ -57,7 +57,7 @@ def _drawer(opened: DocumentView, grading: Grading | None) -> None:
             grade = cards.grade(opened.grade) or (
                 '<span class="rl-note">not judged for this query</span>'
             )
-            st.html(f"{grade} <span class='rl-note'>{cards.escape(opened.doc_id)}</span>")
+            st.html(f"{grade} <span class='rl-note'>· {cards.escape(opened.doc_id)}</span>")
             if grading is not None:
                 grading.menu(opened.doc_id, "grade_document")
             pinned = st.session_state.get("pin") == opened.doc_id

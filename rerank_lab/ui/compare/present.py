@@ -79,6 +79,7 @@ body:has(.st-key-stage) [data-testid="stHeader"] { display: none; }
 .rl-answer-title { font-size: calc(var(--u) * 1.4); line-height: 1.25; font-weight: 600; }
 .rl-stage .rl-snippet { font-size: calc(var(--u) * 1.15); line-height: 1.35; max-height: 4em;
   color: var(--rl-muted); }
+.rl-stage .rl-snippet mark { color: var(--rl-text); }
 .rl-answer-title, .rl-stage .rl-snippet { display: -webkit-box; -webkit-box-orient: vertical;
   -webkit-line-clamp: 2; overflow: hidden; overflow-wrap: anywhere; }
 .rl-stage .rl-snippet { -webkit-line-clamp: 3; }

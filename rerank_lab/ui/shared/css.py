@@ -24,6 +24,14 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-verdict { font-size: 1.2rem; line-height: 1.5; font-weight: 600; text-wrap: pretty; }
 /* Captions are read too: Streamlit's own grey has less than 4.5 to 1 against the page. */
 [data-testid="stCaptionContainer"] { color: var(--rl-muted); opacity: 1; }
+/* Chosen parts of a control and code keep 4.5 to 1 in both themes; Streamlit's own do not. */
+[data-testid="stBaseButton-segmented_controlActive"] p,
+[data-testid="stTab"][aria-selected="true"] p { color: var(--rl-up); }
+[data-testid="stCode"] .token:is(.parameter, .function, .keyword, .builtin) {
+  color: var(--rl-up) !important; }
+[data-testid="stCode"] .token.string { color: light-dark(#2f6f73, #6fbcb7) !important; }
+[data-testid="stCode"] .token:is(.number, .operator, .boolean) {
+  color: var(--rl-down) !important; }
 .rl-asked { font-size: 1.5rem; line-height: 1.35; font-weight: 600; text-wrap: pretty;
   overflow-wrap: anywhere; }
 .rl-side { border-top: 1px solid var(--rl-border); padding: .6rem 0; }
@@ -95,7 +103,7 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 .rl-cards { display: flex; flex-direction: column; gap: 1rem; }
 .rl-cards button { display: inline-flex; align-items: center; border: 0; background: none;
   padding: 0; color: inherit; font: inherit; cursor: pointer; border-radius: .4rem; }
-.rl-cards button:is(:hover, :active) { color: var(--rl-accent); }
+.rl-cards button:is(:hover, :active) { color: var(--rl-up); }
 .rl-cards button:focus-visible { outline: none; box-shadow: 0 0 0 .2rem
   color-mix(in srgb, var(--rl-accent) 50%, transparent); }
 .rl-card-top { display: flex; align-items: center; gap: .5rem; min-height: 2.5rem; }

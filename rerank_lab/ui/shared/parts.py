@@ -89,9 +89,9 @@ def judged_corpus_or_card(screen: Screen) -> Corpus | None:
 
 
 def notices(texts: tuple[str, ...]) -> None:
-    """Things to know that stop nothing."""
-    for text in texts:
-        st.info(literal(text), icon=":material/info:")
+    """Things to know that stop nothing: one box for all of them."""
+    if texts:
+        st.info("\n\n".join(map(literal, texts)), icon=":material/info:")
 
 
 def bring_into_sight(key: str, *, once_for: str) -> None:

@@ -38,6 +38,10 @@ MAX_QUERY_CHARS = 2000
 OWN_QUERIES, ALL_TAGS = "The corpus' own", "All"
 
 
+_EMPTIED = "p_emptied"
+"""In the session: whether the visitor took the last pipeline away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """Everything that identifies what is on screen. `pipelines` are canonical and exist."""
@@ -176,7 +180,7 @@ def hidden_widgets() -> None:
     defaults = list(default_pipelines(live=live))
     if "p_next" in st.session_state:
         st.session_state["p"] = st.session_state.pop("p_next")
-    elif "p" not in st.session_state and not st.query_params.get_all("p"):
+    elif _no_pipelines_named():
         st.session_state["p"] = defaults
     elif st.session_state.get("p") == list(default_pipelines(live=not live)):
         st.session_state["p"] = defaults  # nobody chose those of the corpus before
@@ -205,6 +209,16 @@ def hidden_widgets() -> None:
         st.text_input("Pipeline in focus", key="focus", bind="query-params")
         st.text_input("Step of the tour", key="tour", bind="query-params")
         st.text_input("Evaluation that led here", key="from", bind="query-params")
+
+
+def _no_pipelines_named() -> bool:
+    """Whether the link names no pipelines, and nobody took the last one away.
+
+    Going back to such a link empties the bound widget, where opening it shows the defaults.
+    """
+    if st.session_state.get("p") or st.query_params.get_all("p"):
+        return False
+    return "p" not in st.session_state or not st.session_state.get(_EMPTIED, False)
 
 
 def query_box() -> None:
@@ -336,6 +350,7 @@ def checked_pipelines(specs: Sequence[str]) -> tuple[tuple[PipelineSpec, ...], l
 def set_pipelines(specs: Iterable[PipelineSpec | str]) -> None:
     """Show these pipelines. Call it from a callback only: the widget is already drawn later."""
     st.session_state["p"] = _spec_strings(specs)
+    st.session_state[_EMPTIED] = not st.session_state["p"]
 
 
 def next_pipelines(specs: Iterable[PipelineSpec | str]) -> None:

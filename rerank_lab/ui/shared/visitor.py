@@ -44,13 +44,17 @@ def admitted() -> bool:
     """Whether whoever opened the page may look at it; draws the sign-in where not."""
     if current_visitor().role is not None:
         return True
-    st.markdown("### :material/swap_vert: Rerank Lab")
-    if _signed_in():
-        st.markdown("You are signed in, and have no role here. Ask whoever runs this app.")
-        st.button("Sign out", key="sign_out", on_click=st.logout)
-    else:
-        st.markdown("Sign in to look, compare and judge.")
-        _sign_in_buttons()
+    with (
+        st.container(horizontal_alignment="center"),
+        st.container(border=True, width=420, key="sign_in"),
+    ):
+        st.markdown("### :material/swap_vert: Rerank Lab")
+        if _signed_in():
+            st.markdown("You are signed in, and have no role here. Ask whoever runs this app.")
+            st.button("Sign out", key="sign_out", on_click=st.logout)
+        else:
+            st.markdown("Sign in to look, compare and judge.")
+            _sign_in_buttons()
     return False
 
 

@@ -62,6 +62,20 @@ def titles(at: AppTest, slot: int) -> list[str]:
     return list(map(unescape, found))
 
 
+def test_going_back_to_a_link_without_pipelines_shows_the_usual_ones() -> None:
+    """The browser empties the bound list then; taking the last one away leaves none."""
+    at = opened()
+    usual = list(at.session_state["p"])
+    at.query_params.pop("p", None)
+    at.session_state["p"] = []
+    assert drawn(at).session_state["p"] == usual
+    while at.session_state["p"]:
+        remove = next(button for button in at.button if str(button.key).startswith("remove_"))
+        remove.click()
+        drawn(at)
+    assert drawn(at).session_state["p"] == []
+
+
 def test_the_first_visit_teaches_and_offers_queries() -> None:
     at = opened()
     assert "One query, several rerankers, side by side" in words(at)
