@@ -64,11 +64,14 @@ def _table(lines: tuple[views.CatalogueLine, ...]) -> None:
             "Weights": [line.weights for line in lines],
         },
         hide_index=True,
-        height=min(720, 36 * (len(lines) + 1)),
+        height="content",
         on_select=choose,
         selection_mode="single-row",
         key="model_list",
-        column_config={"Max tokens": st.column_config.NumberColumn(format="localized")},
+        column_config={
+            "Name": st.column_config.TextColumn("Name", width=190),
+            "Max tokens": st.column_config.NumberColumn(format="localized"),
+        },
         alt="Models of the catalogue and whether they run here",
     )
     chosen = next((x for x in lines if x.name == st.session_state.get("model_chosen")), None)
@@ -140,6 +143,7 @@ def _components() -> None:
             "Needs": [line.needs or "nothing more" for line in lines],
         },
         hide_index=True,
+        height="content",
         column_config={
             "What it does": st.column_config.TextColumn("What it does", width="large"),
         },
