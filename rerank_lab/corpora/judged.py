@@ -15,6 +15,7 @@ from rerank_lab.core.errors import InvalidInput
 from rerank_lab.core.paths import user_path
 from rerank_lab.core.problems import ProblemLog, Severity
 from rerank_lab.core.types import Query
+from rerank_lab.corpora.mapping import is_decimal_id
 from rerank_lab.corpora.readers.base import SAMPLE_RECORDS, ReadOptions
 from rerank_lab.corpora.readers.judged.base import (
     FoundQuery,
@@ -339,7 +340,7 @@ class _GradeCollector:
 
     def read_decimals_as_whole(self) -> None:
         """Take `1.0` for 1 where all ids are written so."""
-        decimal = all(map(_FLOAT_ID.fullmatch, self.qrels))
+        decimal = all(map(is_decimal_id, self.qrels))
         self.qrels = with_whole_names(self.qrels, self.file, self.log)
         self.texts = {_whole(key, decimal): text for key, text in self.texts.items()}
         self.unrated = {_whole(key, decimal): None for key in self.unrated}
@@ -351,7 +352,7 @@ def with_whole_names(
     """What a file says by query and document, `1.0` read as 1 where all queries, or all documents,
     are called so: that is how table programs write ids where one is missing.
     """
-    queries = all(map(_FLOAT_ID.fullmatch, by_query))
+    queries = all(map(is_decimal_id, by_query))
     documents = all(
         _FLOAT_ID.fullmatch(doc_id) for judged in by_query.values() for doc_id in judged
     )

@@ -520,6 +520,11 @@ def _are_decimals(ids: Sequence[Any]) -> bool:
     )
 
 
+def is_decimal_id(name: str) -> bool:
+    """Whether an id is a whole number written as `1.0`."""
+    return _DECIMAL_ID.fullmatch(name) is not None
+
+
 def _with_whole_ids(rows: Iterator[Row], column: str) -> Iterator[Row]:
     for line, record in rows:
         value = record.get(column)

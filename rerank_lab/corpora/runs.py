@@ -28,6 +28,7 @@ from rerank_lab.corpora.judged import (
     judged_reader,
     with_whole_names,
 )
+from rerank_lab.corpora.mapping import is_decimal_id
 from rerank_lab.corpora.readers.base import ReadOptions
 from rerank_lab.corpora.readers.judged.base import JudgedFile, JudgedReader, RankedPair, Rows
 from rerank_lab.corpora.readers.judged.candidates import CandidateRun
@@ -110,6 +111,8 @@ def _regular_run(
     """The run of a file without any irregularity, read as a whole; None for any other file."""
     columns = regular_run(file) if isinstance(reader, TrecRun) else None
     if columns is None or rows.label != RUN_LABELS[columns.width]:
+        return None
+    if is_decimal_id(columns.query_ids[0]) or is_decimal_id(columns.document_ids[0]):
         return None
     columns = columns.in_order()
     doc_ids = np.array(columns.document_ids, dtype=object)[columns.documents].tolist()

@@ -87,6 +87,8 @@ JUDGMENTS: dict[str, tuple[bytes | str, dict[str, dict[str, int]]]] = {
     "hash.csv": ("#query,docid,rating\nmug,a,1\n", {"mug": {"a": 1}}),
     "pandas.csv": ("qid,docid,label\n1.0,a,1.0\n2.0,b,0.0\n", {"1": {"a": 1}, "2": {"b": 0}}),
     "pandas-docs.csv": ("qid,docid,label\nq,7.0,1\nq,8.0,0\n", {"q": {"7": 1, "8": 0}}),
+    "beir.tsv": ("query-id\tcorpus-id\tscore\n1.0\ta\t1\n2.0\tb\t0\n",
+                 {"1": {"a": 1}, "2": {"b": 0}}),
     "versions.csv": ("qid,docid,label\nq,1.0,1\nq,1.1,0\n", {"q": {"1.0": 1, "1.1": 0}}),
     "pyterrier.csv": ("qid,docid,docno,label\n1,0,a,1\n1,1,b,0\n", {"1": {"a": 1, "b": 0}}),
 }  # fmt: skip
@@ -199,6 +201,7 @@ def test_a_web_page_holds_no_queries() -> None:
         ("terrier.csv", "qid,docid,docno,rank,score\n1,0,b,0,2.5\n1,1,a,1,1.5\n", ("b", "a"), 2.5),
         ("headed.txt", "qid q0 docno rank score tag\n1 0 b 1 2 t\n1 0 a 2 1 t\n", ("b", "a"), 2.0),
         ("pandas.csv", ",query_id,doc_id,score\n0,1.0,b,2.5\n1,1.0,a,1.5\n", ("b", "a"), 2.5),
+        ("pandas.txt", "1.0 Q0 b 1 2 t\n1.0 Q0 a 2 1 t\n", ("b", "a"), 2.0),
         ("pairs.json", '{"1": [["b", 2.5], ["a", 1.5]]}', ("b", "a"), 2.5),
         ("mteb.json", '{"mteb_model_meta": {"model_name": "m"}, "default": {"test": '
          '{"1": {"b": 0.9, "a": 0.1}}}}', ("b", "a"), 0.9),

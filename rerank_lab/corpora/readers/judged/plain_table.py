@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rerank_lab.corpora.mapping import is_decimal_id
 from rerank_lab.corpora.source import Source
 
 _HEADER = b"query-id\tcorpus-id\tscore\n"
@@ -43,7 +44,8 @@ def plain_judgments(source: Source) -> PlainJudgments | None:
         if judged is None:
             judged = qrels[query] = {}
         judged[document] = int(grade)
-    if _count(qrels) != len(lines):
+    query, judged = next(iter(qrels.items()))
+    if _count(qrels) != len(lines) or is_decimal_id(query) or is_decimal_id(next(iter(judged))):
         return None
     return PlainJudgments(
         qrels, len(lines), data[: data.index(b"\n", min(_HEAD, len(data) - 1)) + 1]
