@@ -297,6 +297,7 @@ def _line(decision: PipelineDecision, one: Contender, names: Mapping[str, str]) 
     if one.dominated_by:
         better = joined([names[spec] for spec in one.dominated_by])
         verb = "is" if len(one.dominated_by) == 1 else "are"
-        how = "as good, faster and no dearer" if one.facts.price.known else "as good and faster"
+        how = f"as good (up to {decision.required.margin:g})"
+        how += ", faster and no dearer" if one.facts.price.known else " and faster"
         lines += (f"dominated: {better} {verb} shown to be {how}",)
     return ContenderLine(one.pipeline, names[one.pipeline], stands, lines)

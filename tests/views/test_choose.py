@@ -40,7 +40,7 @@ def test_the_answer_comes_first_and_each_pipeline_stands_somewhere(
     (fallen,) = view.fallen
     assert fallen.lines == (
         "p95 is 2.07 s, above 1 s",
-        f"dominated: {BM25} and {L12} are shown to be as good and faster",
+        f"dominated: {BM25} and {L12} are shown to be as good (up to 0.02) and faster",
     )
 
 

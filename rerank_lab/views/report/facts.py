@@ -126,12 +126,15 @@ def _languages(codes: tuple[str, ...]) -> str:
 def _dominated(context: ReportContext) -> list[Block]:
     """Who is no better, no faster and no cheaper than somebody else."""
     lines: list[Words] = []
+    margin = context.evidence.decision.required.margin
     for one in context.evidence.decision.contenders:
         if one.dominated_by:
             better = ", ".join(context.names[spec] for spec in one.dominated_by)
+            price = ", and no cheaper." if one.facts.price.known else "; prices are not known."
             lines.append(
-                (context.name(one.pipeline), " is shown to be no better and slower than ",
-                 Verbatim(better), ", and no cheaper.")
+                (context.name(one.pipeline), " is slower than ", Verbatim(better),
+                 " and shown to be no better by more than ",
+                 number(f"{margin:g}", margin, "decision", "required", "margin"), price)
             )  # fmt: skip
     return [Bullets(tuple(lines))] if lines else []
 
