@@ -25,7 +25,8 @@ body:has(.st-key-judging) [data-testid="stExpandSidebarButton"] { display: none;
 /* Captions are read too: Streamlit's own grey has less than 4.5 to 1 against the page. */
 [data-testid="stCaptionContainer"] { color: var(--rl-muted); opacity: 1; }
 /* Chosen parts of a control and code keep 4.5 to 1 in both themes; Streamlit's own do not. */
-[data-testid="stBaseButton-segmented_controlActive"] p,
+button[data-variant="segmented_control"][aria-checked="true"] *,
+button[data-variant="pills"][aria-checked="true"] *,
 [data-testid="stTab"][aria-selected="true"] p { color: var(--rl-up); }
 [data-testid="stCode"] .token:is(.parameter, .function, .keyword, .builtin) {
   color: var(--rl-up) !important; }
