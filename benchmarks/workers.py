@@ -13,7 +13,7 @@
 - `kills`: as `server` with two workers on Ray, one of which is killed every 10 s.
 - `pairs`: 40,000 pairs scored by word overlap, which costs next to nothing, by two workers on Ray:
   what reading, handing out and writing cost the command.
-- `index`: `dense` over 768 passages of 50 words: this process with two threads for the model, and
+- `index`: `dense` over 768 passages of 10 words: this process with two threads for the model, and
   two workers on Ray with one core each, in turns; what the command itself takes of a passage.
 
 In the first three, the rankings are compared with those of one worker in this process.
@@ -320,7 +320,7 @@ def index_part(rounds: int) -> dict[str, Any]:
     """One process with two threads against two workers with one core each."""
     os.environ["RERANK_LAB_THREADS"] = "2"
     draw = random.Random(1)
-    texts = (" ".join(f"word{draw.randrange(20_000)}" for _ in range(50)) for _ in range(PASSAGES))
+    texts = (" ".join(f"word{draw.randrange(20_000)}" for _ in range(10)) for _ in range(PASSAGES))
     corpus = Corpus("passages", tuple(Document(f"d{i}", text) for i, text in enumerate(texts)))
     specs = [Pipeline("dense").spec]
     arms: dict[str, Workers | None] = {"one_process": None, "two_workers": AllReady(2)}
