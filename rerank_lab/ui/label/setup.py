@@ -11,6 +11,8 @@ from rerank_lab.corpora import Corpus
 from rerank_lab.jobs.table import JobState
 from rerank_lab.judging.records import JudgingOrder
 from rerank_lab.judging.scales import SCALES, Scale, own_scale
+from rerank_lab.judging.sessions import PairKey
+from rerank_lab.judging.store import JudgmentStore
 from rerank_lab.pipeline.pipeline import pipelines as parsed_pipelines
 from rerank_lab.services import labelling
 from rerank_lab.services.label_sample import start_sample
@@ -222,7 +224,8 @@ def _with_more(request: SessionRequest, corpus: Corpus) -> SessionRequest:
         disabled=len(request.pipelines) < 2,
         help="By worth, judges jump from query to query, and fewer grades show who wins.",
     )  # fmt: skip
-    judged = labelling.judged_pairs(corpus, resources.engine().home)
+    version = JudgmentStore.open(resources.engine().home).version(corpus.name)
+    judged = _judged_pairs(corpus, corpus.name, corpus.content_hash, version)
     leave_out = bool(judged) and st.checkbox(
         f"Leave out the {len(judged):,} documents that people judged before",
         value=True,
@@ -243,3 +246,11 @@ def _with_more(request: SessionRequest, corpus: Corpus) -> SessionRequest:
         group_duplicates=duplicates,
         leave_out=judged if leave_out else frozenset(),
     )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _judged_pairs(
+    _corpus: Corpus, name: str, content_hash: str, version: str
+) -> frozenset[PairKey]:
+    """Found once for each state of corpus and judgments: it takes half a second for 100,000."""
+    return labelling.judged_pairs(_corpus, resources.engine().home)
