@@ -127,8 +127,8 @@ def test_the_chances_of_grades_are_those_that_come_true() -> None:
     for low, high in ((0, 0.15), (0.15, 0.35), (0.35, 0.6), (0.6, 1)):
         inside = (chances >= low) & (chances < high)
         assert inside.sum() > 50
-        # Relevance falls steeply between ranks 5 and 10 here, where discounts hardly do: low chances
-        # are about 0.1 too high and high ones 0.1 too low (docs/decisions/0036).
+        # Relevance falls steeply between ranks 5 and 10 here, where discounts hardly do: low ones
+        # are about 0.1 too high, high ones 0.1 too low (docs/decisions/0036).
         assert chances[inside].mean() == pytest.approx(relevant[inside].mean(), abs=0.13)
 
 
