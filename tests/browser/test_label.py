@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 Visit = Callable[..., Visitor]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 PER_QUERY = 20
-INSIDE = "document.querySelector('.st-key-judging [data-testid*=omponent]').shadowRoot"
-"""The judging screen, in the scripts of a page."""
 
 
 def session(
@@ -132,103 +129,3 @@ def test_what_is_pressed_without_a_connection_is_sent_later(visit: Visit, server
     cleo = [row for row in rows(server) if row.judge == "Cleo"]
     assert [row.grade for row in cleo] == [2, 2, 2]
     assert len(rows(server)) == before + 3
-
-
-def tab_to(page: Any, name: str) -> None:
-    """Press Tab until what has the focus says this."""
-    focused = "(({ innerText, ariaLabel }) => innerText || ariaLabel || '')(document.activeElement)"
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        words = page.evaluate(focused)
-        if name in words and len(words) < 60:  # the page itself can have the focus too
-            return
-    raise AssertionError(f"Tab does not reach {name!r}")
-
-
-def test_a_whole_session_without_a_mouse(visit: Visit, server: Server) -> None:
-    visitor = visit()
-    page = visitor.go("label", corpus="science-answers", p=["bm25"])
-    visitor.key("label_start").wait_for()
-    visitor.wait_for_text("No jobs running")
-    tab_to(page, "Start")
-    page.keyboard.press("Enter")
-    visitor.key("lead_judge").wait_for()
-    tab_to(page, "Judge")
-    page.keyboard.press("Enter")
-    name = page.locator(".st-key-label_own_name input")
-    name.wait_for()
-    tab_to(page, "Your name")
-    page.keyboard.type("Dora")
-    page.keyboard.press("Enter")
-    visitor.key("judging").locator(".document").wait_for()
-    (session_id,) = re.findall("session=([0-9a-f]+)", page.url)
-
-    first = shown(page)
-    press(page, "s")
-    second = shown(page)
-    press(page, "3")
-    press(page, "c")
-    third = shown(page)
-    press(page, "p")
-    page.keyboard.press("ArrowRight")
-    assert shown(page) == third
-    press(page, "u")
-    press(page, "u")
-    assert shown(page) == second
-    page.keyboard.press("n")
-    page.keyboard.type("names it ?")
-    page.keyboard.press("Escape")
-    page.keyboard.press("?")
-    assert "Skip: it comes again at the end" in page.locator("dialog.sheet[open]").inner_text()
-    page.keyboard.press("Escape")
-    press(page, "2")
-    page.keyboard.press("j")
-    page.keyboard.type("wh")
-    page.keyboard.press("Tab")
-    goal = page.evaluate(INSIDE + ".activeElement.firstChild.innerText")
-    page.keyboard.press("Enter")
-    page.wait_for_function("goal => " + INSIDE + ".querySelector('.query').innerText === goal",
-                           arg=goal)  # fmt: skip
-    press(page, "1")
-    saved(page)
-    every = JudgmentStore.open(server.home).rows("science-answers", session_id=session_id)
-    standing = current_rows(every)
-    assert [(row.grade, row.note) for row in standing] == [(2, "names it ?"), (1, "")]
-    assert len(every) == 6
-    here = shown(page)
-    page.go_back()
-    visitor.key("label_who").or_(visitor.key("lead_judge")).first.wait_for()
-    page.go_forward()
-    visitor.key("judging").locator(".document").wait_for()
-    page.wait_for_function(
-        "here => " + INSIDE + ".querySelector('.document').innerText === here", arg=here
-    )
-    assert first != here
-    assert visitor.dialogs == []
-
-
-def test_two_tabs_of_one_judge_and_a_third_later(visit: Visit, server: Server) -> None:
-    session(server, queries=1, session_id="browser2")
-    visitor = visit()
-    one = opened(visitor, "Fay", "browser2")
-    other = visitor.context.new_page()
-    other.goto(one.url)
-    other.locator(".st-key-judging .document").wait_for()
-    skipped = shown(other)
-    assert shown(one) == skipped
-    press(other, "s")
-    press(other, "3")
-    saved(other)
-    press(one, "s")
-    graded_elsewhere = rows(server, "browser2")[0].doc_id
-    for _ in range(5):
-        press(one, "1")
-    saved(one)
-    other.close()
-    third = visitor.context.new_page()
-    third.goto(one.url)
-    third.locator(".st-key-judging .document").wait_for()
-    assert shown(third) == shown(one) != skipped
-    every = [row for row in rows(server, "browser2") if row.judge == "Fay"]
-    assert [row.grade for row in every] == [3, 1, 1, 1, 1, 1]
-    assert [row.doc_id for row in every].count(graded_elsewhere) == 1

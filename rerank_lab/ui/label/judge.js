@@ -139,7 +139,9 @@ class Screen {
     }
     if (first) this.trail = data.recent.map((card) => card.id);
     const current = this.coming[0];
-    const next = data.cards.map((card) => card.id).filter((id) => !this.answered(id));
+    const open = data.cards.map((card) => card.id).filter((id) => !this.answered(id));
+    const later = open.filter((id) => this.skipped.includes(id)); // known here before the server
+    const next = [...open.filter((id) => !later.includes(id)), ...later];
     const stays = current && !this.answered(current) && (!this.jumping || first) && !data.gone.includes(current);
     this.coming = stays ? [current, ...next.filter((id) => id !== current)] : next;
     if (data.stop && !this.outbox.length) this.coming = [];
