@@ -121,7 +121,7 @@ def test_without_network_a_hub_model_is_missing_and_with_one_downloadable(
     monkeypatch.delenv("HF_HUB_OFFLINE")
     found = availability("bge-reranker-base")
     assert found.state == "downloadable"
-    assert "1,110 MB" in found.reason
+    assert "1.1 GB" in found.reason
 
 
 @pytest.mark.models
