@@ -70,7 +70,7 @@ def _end(status: ServerStatus, output: Output) -> int:
     if status.given_up:
         output.note(f"requests given up because they took longer than --grace: {status.given_up}")
     code = min(status.given_up, 1)
-    if status.pending:
+    if status.pending or status.unnoticed:
         # Python would wait for their threads, which may wait for a provider.
         os._exit(code)
     return code

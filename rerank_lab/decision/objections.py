@@ -19,7 +19,7 @@ from rerank_lab.corpora.languages import query_languages
 from rerank_lab.decision.comparisons import ALPHA, Comparisons
 from rerank_lab.evaluation.experiments import Evaluation
 from rerank_lab.evaluation.experiments.evaluation import JUDGING_DEPTH
-from rerank_lab.evaluation.measure_names import parse_measures
+from rerank_lab.evaluation.measure_names import parse_measures, tells_quality
 
 ObjectionKind = Literal[
     "measure", "judgments", "relevance", "retrieval", "mismatch", "language", "depth",
@@ -31,8 +31,6 @@ language: queries and documents differ in theirs. depth: relevant documents stan
 queries: too few, or most say nothing. partial: not all judged queries are compared. alike: no
 pipeline differs from another.
 """
-_COUNTS = ("Judged", "NumQ", "NumRel", "NumRet")
-"""Measures of ir_measures that count queries or documents; NumRet with `rel` is of quality."""
 _SAMPLED = 200
 """So many queries, evenly spaced, whose language is looked at."""
 _MOST = 0.5
@@ -71,7 +69,7 @@ def objections(
         corpus: The documents, where they are here: they tell why nothing is retrieved.
     """
     measure = comparisons.measure
-    if _only_counts(measure):
+    if not tells_quality(measure):
         sentence = f"{measure} counts queries or documents and says nothing of quality."
         return (Objection("measure", sentence, decisive=True),)
     if not evaluation.judged_asked:
@@ -88,11 +86,6 @@ def objections(
         empty = _about_zero(evaluation, measure, best, margin)
         return (empty, *_causes(evaluation, measure, level, corpus))
     return tuple(_notes(evaluation, comparisons))
-
-
-def _only_counts(measure: str) -> bool:
-    (parsed,) = parse_measures([measure]).values()
-    return parsed.NAME in _COUNTS and "rel" not in parsed.params
 
 
 def _relevance_level(measure: str) -> int:

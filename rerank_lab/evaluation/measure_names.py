@@ -27,7 +27,7 @@ _WHOLE_NUMBERS = {
     "min_rel": (0, MAX_GRADE),
     "max_rel": (1, MAX_GRADE),
 }
-_COUNTS = frozenset({"Judged", "NumQ", "NumRel", "NumRelRet", "NumRet"})
+_COUNTS = frozenset({"Judged", "NumQ", "NumRel", "NumRet"})
 _SHARES = ("recall", "p", "alpha")
 _UNREADABLE = (
     ValueError, TypeError, AssertionError, KeyError, AttributeError, SyntaxError, OverflowError,
@@ -58,9 +58,12 @@ def parse_measures(names: Iterable[str]) -> dict[str, Any]:
 
 
 def tells_quality(name: str) -> bool:
-    """Whether the measure says which of two rankings is better, not how much was counted."""
+    """Whether the measure says which of two rankings is better, not how much was counted.
+
+    NumRet with `rel` does: it counts the relevant documents of a ranking.
+    """
     (measure,) = parse_measures([name]).values()
-    return measure.NAME not in _COUNTS
+    return measure.NAME not in _COUNTS or (measure.NAME == "NumRet" and "rel" in measure.params)
 
 
 def cutoff_of(name: str) -> int:

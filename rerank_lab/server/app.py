@@ -95,6 +95,7 @@ class ServerStatus:
         requests: Since the start, to rerank or to search.
         failed: Those of them that were refused or failed.
         given_up: Those that the server could not finish when it was asked to end.
+        unnoticed: Threads that still work on a request that nobody waits for.
     """
 
     state: str
@@ -106,6 +107,7 @@ class ServerStatus:
     requests: int
     failed: int
     given_up: int = 0
+    unnoticed: int = 0
 
 
 class RerankAPI:
@@ -191,6 +193,7 @@ class RerankAPI:
             self._metrics.requests(WORK_ROUTES),
             self._metrics.requests(WORK_ROUTES, failed=True),
             self._given_up,
+            self._queue.unnoticed,
         )
 
     @asynccontextmanager

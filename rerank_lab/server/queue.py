@@ -102,6 +102,11 @@ class WorkQueue:
         return self._working + len(self._waiting)
 
     @property
+    def unnoticed(self) -> int:
+        """Threads that work on what was given up and have not noticed yet."""
+        return self._given_up
+
+    @property
     def full(self) -> bool:
         """Whether the next request would be refused."""
         return self.pending >= self.capacity

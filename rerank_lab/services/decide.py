@@ -16,7 +16,6 @@ from rerank_lab.decision.next_steps import next_steps
 from rerank_lab.decision.objections import objections
 from rerank_lab.decision.requirements import OPEN, Requirements, unmet
 from rerank_lab.evaluation.experiments import Evaluation
-from rerank_lab.evaluation.measure_names import tells_quality
 from rerank_lab.evaluation.memory import memory_peaks
 from rerank_lab.pipeline.engine import Engine
 from rerank_lab.services.cost import cost_study, pipeline_costs
@@ -32,7 +31,7 @@ def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
         measure: One of its measures, "" for the first that says which pipeline is better.
 
     Raises:
-        InvalidInput: It has no such measure, or the measure only counts.
+        InvalidInput: It has no such measure, or the measure only counts where others do not.
     """
     measures = evaluation.measures_of_quality
     if measure and measure not in evaluation.design.measures:
@@ -41,7 +40,7 @@ def compared(evaluation: Evaluation, measure: str = "") -> Comparisons:
             hint=f"Choose one of {', '.join(measures)}, or evaluate again with it.",
         )
     measure = measure or measures[0]
-    if not tells_quality(measure):
+    if measure not in measures:
         raise InvalidInput(
             f"{measure} counts documents; it does not say which pipeline is better.",
             hint="Evaluate with a measure of quality, such as nDCG@10.",

@@ -111,13 +111,14 @@ def test_no_judgment_and_no_relevant_judgment_are_told_apart(engine: Engine) -> 
 
 def test_counts_are_no_quality(engine: Engine) -> None:
     counted = made([1] * 8, [2] * 8)
-    design = replace(counted.design, measures=("Judged@10", "NumRet(rel=1)"))
-    evaluation = score(design, counted.cells.values())
-    decision = decide(evaluation, engine)
+    design = replace(counted.design, measures=("Judged@10", "NumRet"))
+    decision = decide(score(design, counted.cells.values()), engine)
     assert headline(decision, NAMES).endswith("Judged@10 counts queries or documents and says "
                                               "nothing of quality.")  # fmt: skip
     assert decision.steps[0].kind == "measure"
-    assert decide(evaluation, engine, Requirements("NumRet(rel=1)")).verdict == "recommended"
+    # With `rel` it counts what is relevant: a measure of quality.
+    design = replace(counted.design, measures=("Judged@10", "NumRet(rel=1)"))
+    assert decide(score(design, counted.cells.values()), engine).verdict == "recommended"
 
 
 def test_one_query_shows_nothing(engine: Engine) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import rerank_lab
@@ -96,13 +97,17 @@ def test_a_label_of_a_text_that_changed_is_left_out_counted_and_offered_again() 
     (pair,) = stale_pairs(lab_labels(changed))
     assert (pair.query_id, pair.doc_id) == ("q1", "d1")
 
-    keep(replace(label("q1", "d1", 0, "ben"), content_hash=changed.document_hash("d1")))
+    keep(
+        msgspec.structs.replace(
+            label("q1", "d1", 0, "ben"), content_hash=changed.document_hash("d1")
+        )
+    )
     assert with_judgments(changed).qrels["q1"]["d1"] == 0
     assert stale_pairs(lab_labels(changed)) == ()
 
 
 def test_rows_without_a_hash_count_and_are_said_to_be_unchecked() -> None:
-    keep(replace(label("q1", "d3", 2), content_hash="", kind=JudgeKind.IMPORTED))
+    keep(msgspec.structs.replace(label("q1", "d3", 2), content_hash="", kind=JudgeKind.IMPORTED))
     judged = with_judgments(CORPUS)
     assert judged.qrels["q1"]["d3"] == 2
     assert judged.basis.unchecked == 1
@@ -116,7 +121,7 @@ def test_unknown_queries_and_documents_are_left_out_and_counted() -> None:
 
 
 def test_simulated_labels_never_count() -> None:
-    keep(replace(label("q2", "d1", 3), kind=JudgeKind.SIMULATED))
+    keep(msgspec.structs.replace(label("q2", "d1", 3), kind=JudgeKind.SIMULATED))
     assert with_judgments(CORPUS).basis.source == "own"
     assert with_judgments(CORPUS, JudgmentSource("lab")).qrels == {}
 
@@ -131,10 +136,10 @@ def compared(judge: str) -> JudgeTrust:
 
 
 def test_an_llm_counts_only_when_it_is_named_and_compared_and_never_against_a_human() -> None:
-    llm = replace(label("q2", "d1", 3, "llm:m:1"), kind=JudgeKind.LLM)
+    llm = msgspec.structs.replace(label("q2", "d1", 3, "llm:m:1"), kind=JudgeKind.LLM)
     store = keep(llm)
     assert with_judgments(CORPUS).basis.source == "own"
-    store.append([label("q2", "d2", 1), replace(llm, doc_id="d2", content_hash="")])
+    store.append([label("q2", "d2", 1), msgspec.structs.replace(llm, doc_id="d2", content_hash="")])
     assert with_judgments(CORPUS).qrels["q2"] == {"d2": 1}
     source = JudgmentSource(llm_judges=("llm:m:1",))
     with pytest.raises(InvalidInput, match="not compared with people"):
@@ -148,8 +153,8 @@ def test_an_llm_counts_only_when_it_is_named_and_compared_and_never_against_a_hu
 
 
 def test_an_llm_never_overrides_what_the_corpus_judges_itself() -> None:
-    llm = replace(label("q1", "d1", 3, "llm:m:1"), kind=JudgeKind.LLM)
-    store = keep(llm, replace(llm, doc_id="d3", content_hash=""))
+    llm = msgspec.structs.replace(label("q1", "d1", 3, "llm:m:1"), kind=JudgeKind.LLM)
+    store = keep(llm, msgspec.structs.replace(llm, doc_id="d3", content_hash=""))
     store.save_comparison(compared("llm:m:1"))
     judged = with_judgments(CORPUS, JudgmentSource(llm_judges=("llm:m:1",)))
     assert judged.qrels["q1"] == {"d1": 1, "d2": 0, "d3": 3}

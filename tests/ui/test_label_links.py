@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rerank_lab.core.types import Document, Query
@@ -41,7 +41,7 @@ def pets(home: Path) -> Corpus:
 
 def keep(doc_id: str, grade: int, content_hash: str) -> None:
     row = Judgment("pets", "q1", doc_id, grade, "ann", JudgeKind.HUMAN, datetime.now(UTC))
-    JudgmentStore.open().append([replace(row, content_hash=content_hash)])
+    JudgmentStore.open().append([msgspec.structs.replace(row, content_hash=content_hash)])
 
 
 def test_compare_starts_a_session_for_its_query_without_ranks() -> None:

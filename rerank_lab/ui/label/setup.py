@@ -215,15 +215,7 @@ def _with_more(request: SessionRequest, corpus: Corpus) -> SessionRequest:
             if possible else "The corpus has no judgments on this scale.",
         )  # fmt: skip
         seed = st.number_input("Seed", 0, 2**31, 0, key="label_seed", width=150)
-    order = st.selectbox(
-        "Order",
-        [JudgingOrder.QUERY_BY_QUERY, JudgingOrder.NEXT_BEST, JudgingOrder.UNCERTAINTY,
-         JudgingOrder.DISAGREEMENT],
-        format_func=lambda one: views.ORDERS[one],
-        key="label_order",
-        disabled=len(request.pipelines) < 2,
-        help="By worth, judges jump from query to query, and fewer grades show who wins.",
-    )  # fmt: skip
+    order = _order(request)
     version = JudgmentStore.open(resources.engine().home).version(corpus.name)
     judged = _judged_pairs(corpus, corpus.name, corpus.content_hash, version)
     leave_out = bool(judged) and st.checkbox(
@@ -242,10 +234,24 @@ def _with_more(request: SessionRequest, corpus: Corpus) -> SessionRequest:
         below_pool=int(below) / 100,
         controls=int(controls) if possible else 0,
         seed=int(seed),
-        order=order if len(request.pipelines) > 1 else JudgingOrder.QUERY_BY_QUERY,
+        order=order,
         group_duplicates=duplicates,
         leave_out=judged if leave_out else frozenset(),
     )
+
+
+def _order(request: SessionRequest) -> JudgingOrder:
+    """In which order documents are judged; by worth only where pipelines can be compared."""
+    order: JudgingOrder = st.selectbox(
+        "Order",
+        [JudgingOrder.QUERY_BY_QUERY, JudgingOrder.NEXT_BEST, JudgingOrder.UNCERTAINTY,
+         JudgingOrder.DISAGREEMENT],
+        format_func=lambda one: views.ORDERS[one],
+        key="label_order",
+        disabled=len(request.pipelines) < 2,
+        help="By worth, judges jump from query to query, and fewer grades show who wins.",
+    )  # fmt: skip
+    return order if len(request.pipelines) > 1 else JudgingOrder.QUERY_BY_QUERY
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
