@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,8 +26,10 @@ def test_a_study_is_read_as_it_was_saved() -> None:
 def test_the_newest_answer_to_a_question_counts_and_others_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    times = iter(range(1, 10))
-    monkeypatch.setattr("rerank_lab.evaluation.studies.time.time", lambda: float(next(times)))
+    times = map(float, count(1))
+    # The clock of that module alone: threads of other tests may look at theirs.
+    clock = SimpleNamespace(time=lambda: next(times))
+    monkeypatch.setattr("rerank_lab.evaluation.studies.time", clock)
     save_study(ONE, "depth", {"a": 1, "b": 2}, {"answer": "old"})
     save_study(ONE, "load", {"a": 1, "b": 2}, {"answer": "load"})
     save_study(OTHER, "depth", {"a": 1, "b": 2}, {"answer": "other"})
