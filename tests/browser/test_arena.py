@@ -81,8 +81,11 @@ def test_lists_and_documents_are_voted_on_by_keys_and_a_reload_goes_on(
 
     page = visitor.go("arena", corpus="helpdesk", part="Ratings", votes="documents")
     page.locator(".st-key-arena_ratings_mode").wait_for()
-    caption = page.locator('[data-testid="stCaptionContainer"]').first
-    assert caption.evaluate("one => getComputedStyle(one).opacity") == "1"
+    # The browser fetches what draws the style sheet beside what draws the page.
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('[data-testid=stCaptionContainer]'))"
+        ".opacity === '1'"
+    )
     page.wait_for_timeout(500)
     assert "votes=documents" in page.url
     assert visitor.dialogs == visitor.left == []
