@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from rerank_lab.cli.language_model import agree, judge_model
+from rerank_lab.cli.language_model import agree, check_model_named, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import open_collection
@@ -34,10 +34,7 @@ def arena(arguments: argparse.Namespace, output: Output) -> int:
 
 def _judge(arguments: argparse.Namespace, output: Output) -> int:
     """Let a language model vote; the cost is told first."""
-    if not arguments.model:
-        raise InvalidInput(
-            "No model is named.", hint="Name one with --model, such as gpt-4.1-mini."
-        )
+    check_model_named(arguments)
     engine = default_engine()
     corpus = open_collection(arguments)
     store = JudgmentStore.open(engine.home)

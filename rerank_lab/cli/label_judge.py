@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from rerank_lab.cli.language_model import agree, judge_model
+from rerank_lab.cli.language_model import agree, check_model_named, judge_model
 from rerank_lab.cli.limits import job_context
 from rerank_lab.cli.output import Output
 from rerank_lab.cli.reading import open_collection
-from rerank_lab.core.errors import InvalidInput
 from rerank_lab.corpora.corpus import Corpus
 from rerank_lab.judging.llm_judge.prompts import judge_prompt_text
 from rerank_lab.judging.scales import SCALES, Scale
@@ -24,10 +23,7 @@ def judge_labels(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.print_prompt:
         output.line(judge_prompt_text(arguments.prompt).rstrip())
         return 0
-    if not arguments.model:
-        raise InvalidInput(
-            "No model is named.", hint="Name one with --model, such as gpt-4.1-mini."
-        )
+    check_model_named(arguments)
     engine = default_engine()
     corpus = open_collection(arguments)
     store = JudgmentStore.open(engine.home)

@@ -40,6 +40,14 @@ def agree(arguments: argparse.Namespace, estimate: CostEstimate, output: Output)
         raise InvalidInput("Nothing was asked.", hint="Answer y to go on, or add --yes.")
 
 
+def check_model_named(arguments: argparse.Namespace) -> None:
+    """Raises InvalidInput where --model is left out and nothing can be done without it."""
+    if not arguments.model:
+        raise InvalidInput(
+            "No model is named.", hint="Name one with --model, such as gpt-4.1-mini."
+        )
+
+
 def judge_model(arguments: argparse.Namespace, **more: Any) -> JudgeModel:
     """The model that the options name, with `more` options; those left out have their defaults."""
     options = {name: value for name in _OPTIONS if (value := getattr(arguments, name)) is not None}

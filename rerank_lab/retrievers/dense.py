@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context, Progress
-from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.spec import Literal
 from rerank_lab.core.text import load_json
@@ -29,7 +28,6 @@ from rerank_lab.retrievers.base import (
     DEPTH,
     MANIFEST,
     DamagedIndex,
-    Retriever,
     names_of,
     stored_index,
 )
@@ -43,19 +41,22 @@ from rerank_lab.retrievers.embeddings import (
     embed_missing,
     hexadecimal,
 )
+from rerank_lab.retrievers.encoded import EncodedRetriever
 
 _SAMPLE = 200
 _INDEX = "index.faiss"
 _OF_KIND = {"hnsw": {"m", "ef"}, "ivf": {"nlist", "nprobe"}}
 
 
-class Dense(Retriever):
+class Dense(EncodedRetriever):
     """Any bi-encoder of the catalogue, the hub or a folder, over an exact or approximate index.
 
     Passages with the same content share one vector, hence one score. Vectors are kept beside the
     indexes, in `embeddings/`, one file for each encoder; HNSW and IVF indexes carry their measured
     recall against exact search in `facts`.
     """
+
+    _encoder: models.Encoder
 
     info = Info(
         name="dense",
@@ -115,11 +116,6 @@ class Dense(Retriever):
         """Known once built: dimension, truncated passages, recall of an approximate index."""
 
     @property
-    def model(self) -> str:
-        """The bi-encoder's name, hub id or folder."""
-        return str(self.options["model"])
-
-    @property
     def shape(self) -> ann.Shape:
         """Kind of index and its numbers, from the options."""
         numbers = {name: int(self.options[name]) for name in ("m", "ef", "nlist", "nprobe")}
@@ -132,53 +128,14 @@ class Dense(Retriever):
         others = {name for names in _OF_KIND.values() for name in names} - mine
         return {k: v for k, v in super().index_options.items() if k not in others}
 
-    def prepare(self, ctx: Context) -> None:
-        """Download the model when it is not here; progress and cancel go through `ctx`."""
-        if models.availability(self.model).state == "downloadable":
-            models.fetch(self.model, ctx)
-
-    def weights_digest(self) -> str:
-        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
-        return models.model_digest(self.model, vectors=True)
-
-    def problems(self, corpus: Corpus | None = None) -> list[LabError]:
-        """A model that is not here and cannot be downloaded."""
-        availability = models.availability(self.model)
-        if availability.state != "missing":
-            return []
-        return [ModelUnavailable(availability.reason, hint=availability.hint)]
-
     def index_folder(self, corpus: Corpus, indexes: Path) -> Path:
         """By encoder too: the same weights on another backend give slightly other vectors."""
         folder = super().index_folder(corpus, indexes)
         return folder.with_name(f"{folder.name}-{self._encoder.digest[:8]}")
 
-    def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
-        """As the base says; the encoder is opened first."""
-        self._open_encoder(ctx)
-        super().build(corpus, ctx, indexes)
-
     def _open_encoder(self, ctx: Context) -> None:
         ctx.report("loading model")
         self._encoder = models.open_encoder(self.model, ctx, str(self.options["device"]))
-
-    def embedding(self, corpus: Corpus, ctx: Context, indexes: Path) -> Embedding[Any] | None:
-        """As the base says."""
-        self._open_encoder(ctx)
-        folder = self.index_folder(corpus, indexes)
-        if (folder / MANIFEST).exists():
-            return None
-        texts, digests = distinct_texts(corpus.documents, ctx)
-        return Embedding(corpus, texts, digests, self._store(folder))
-
-    def encoder_digest(self, ctx: Context) -> str:
-        """As the base says."""
-        self._open_encoder(ctx)
-        return self._encoder.digest
-
-    def embed(self, texts: Sequence[str], ctx: Context) -> tuple[Any, set[int]]:
-        """As the base says, after `encoder_digest` or `build`."""
-        return self._encoded(list(texts), 0, len(texts), ctx)
 
     def _store(self, folder: Path) -> EmbeddingStore:
         """Where the vectors stay for the index in a folder."""

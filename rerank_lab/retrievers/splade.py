@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rerank_lab import models
 from rerank_lab.components.base import Info, Param
 from rerank_lab.core.context import Context
-from rerank_lab.core.errors import LabError, ModelUnavailable
 from rerank_lab.core.input_coverage import InputCoverage
 from rerank_lab.core.types import Document, Query, Ranking, Trace
 from rerank_lab.corpora.corpus import Corpus
@@ -24,7 +23,7 @@ from rerank_lab.models import Sparse, open_sparse_encoder
 from rerank_lab.models.input_coverage import indexed_coverage
 from rerank_lab.models.runtime.device import DEVICES
 from rerank_lab.models.token_budget import long_query_warning
-from rerank_lab.retrievers.base import DEPTH, MANIFEST, Retriever, names_of, stored_index
+from rerank_lab.retrievers.base import DEPTH, MANIFEST, names_of, stored_index
 from rerank_lab.retrievers.cut_texts import CutTexts
 from rerank_lab.retrievers.distinct_texts import DistinctTexts, distinct_texts
 from rerank_lab.retrievers.embeddings import (
@@ -34,6 +33,7 @@ from rerank_lab.retrievers.embeddings import (
     embed_missing,
     hexadecimal,
 )
+from rerank_lab.retrievers.encoded import EncodedRetriever
 from rerank_lab.retrievers.postings import (
     Postings,
     new_array,
@@ -48,8 +48,10 @@ from rerank_lab.retrievers.sparse_vectors import SparseStore
 _BLANK = "blank.npy"
 
 
-class Splade(Retriever):
+class Splade(EncodedRetriever):
     """Learned sparse retrieval (Formal et al. 2021, arXiv:2109.10086), exact: no pruning."""
+
+    _encoder: models.SparseEncoder
 
     info: ClassVar[Info] = Info(
         name="splade",
@@ -70,54 +72,10 @@ class Splade(Retriever):
         ),
     )
 
-    @property
-    def model(self) -> str:
-        """The model's catalogue name, hub id or folder."""
-        return str(self.options["model"])
-
-    def prepare(self, ctx: Context) -> None:
-        """Download the model when it is not here; progress and cancel go through `ctx`."""
-        if models.availability(self.model).state == "downloadable":
-            models.fetch(self.model, ctx)
-
-    def weights_digest(self) -> str:
-        """Digest of the model's files. Raises ModelUnavailable when they are not here."""
-        return models.model_digest(self.model, vectors=True)
-
-    def problems(self, corpus: Corpus | None = None) -> list[LabError]:
-        """A model that is not here and cannot be downloaded."""
-        availability = models.availability(self.model)
-        if availability.state != "missing":
-            return []
-        return [ModelUnavailable(availability.reason, hint=availability.hint)]
-
-    def build(self, corpus: Corpus, ctx: Context, indexes: Path | None = None) -> None:
-        """As the base says; the encoder is opened first."""
-        self._open_encoder(ctx)
-        super().build(corpus, ctx, indexes)
-
     def _open_encoder(self, ctx: Context) -> None:
         ctx.report("loading model")
         options = models.ModelOptions(device=str(self.options["device"]))
         self._encoder = open_sparse_encoder(self.model, ctx, options)
-
-    def embedding(self, corpus: Corpus, ctx: Context, indexes: Path) -> Embedding[Any] | None:
-        """As the base says."""
-        folder = self.index_folder(corpus, indexes)
-        if (folder / MANIFEST).exists():
-            return None
-        self._open_encoder(ctx)
-        texts, digests = distinct_texts(corpus.documents, ctx)
-        return Embedding(corpus, texts, digests, self._store(folder))
-
-    def encoder_digest(self, ctx: Context) -> str:
-        """As the base says."""
-        self._open_encoder(ctx)
-        return self._encoder.digest
-
-    def embed(self, texts: Sequence[str], ctx: Context) -> tuple[Any, set[int]]:
-        """As the base says, after `encoder_digest` or `build`."""
-        return self._encoded(list(texts), 0, len(texts), ctx)
 
     def _store(self, folder: Path) -> SparseStore:
         """Where the vectors stay for the index in a folder."""
